@@ -1,0 +1,29 @@
+# Each target sets up .venv by itself, on a fresh machine too: Python 3.11 or later is all it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_CONSTRAINT := constraints.txt
+
+.PHONY: demo test check bench clean
+
+demo: .venv/ready            ## train, measure and picture two autoencoders on embedded digits, in under a minute
+	$(BIN)/narrows demo --force
+
+test: .venv/ready            ## the tests; those on MNIST run where $$NARROWS_DATA has it
+	$(BIN)/python -m pytest
+
+check: .venv/ready           ## style, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/python -m pytest tests/test_layers.py tests/test_face.py
+
+bench: .venv/ready           ## how fast training and evaluation are
+	$(BIN)/python benchmarks/speed.py
+
+.venv/ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv build src/*.egg-info .pytest_cache .ruff_cache

@@ -1,0 +1,97 @@
+"""Choosing a part: a name, or a name with options, becomes an object.
+
+    "mlp"                                   the part with its defaults
+    {"kind": "mlp", "widths": [256, 128]}   the part with options
+    Mlp                                     a class of your own that keeps the part's contract
+
+A *table* maps names to classes (or functions). What the build itself knows (the image's shape, the working scale)
+is the *context*: a class takes of it what its constructor names. Everything else must be an option of the part;
+a wrong name, an unknown option and a missing one are told together, with the names that are known.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from narrows.errors import BuildError, Faults, NarrowsError, did_you_mean, unknown
+
+Spec = str | Mapping[str, Any] | Callable[..., Any]
+
+
+def choose(what: str, table: Mapping[str, Callable[..., Any]], spec: Any, /, **context: Any) -> Any:
+    """Build the part that `spec` names, from `table`. `what` is its kind in words, for errors."""
+    make, options = vet(what, table, spec, context)
+    given = {key: value for key, value in context.items() if key in inspect.signature(make).parameters}
+    try:
+        return make(**given, **options)
+    except NarrowsError as error:
+        raise type(error)(f"{what} {_name(spec)!r}: {error}") from error
+    except TypeError as error:
+        raise BuildError(f"{what} {_name(spec)!r}: an option has the wrong type ({error})") from error
+
+
+def vet(
+    what: str, table: Mapping[str, Callable[..., Any]], spec: Any, context: Iterable[str] = ()
+) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """The class that `spec` names and the options it gives, once names are known to be right."""
+    make, options = find(what, table, spec)
+    faults = Faults(f"{what} {_name(spec)!r}")
+    known = options_of(make, context)
+    for option in options:
+        if option not in known:
+            faults.add(f"it has no option {option!r}; {did_you_mean(option, known)}")
+    for option, default in known.items():
+        if default is inspect.Parameter.empty and option not in options:
+            faults.add(f"it needs the option {option!r}")
+    faults.stop(BuildError)
+    return make, options
+
+
+def find(
+    what: str, table: Mapping[str, Callable[..., Any]], spec: Any
+) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """The class that `spec` names, and the options it gives."""
+    if isinstance(spec, Mapping):
+        options = dict(spec)
+        if "kind" not in options:
+            raise BuildError(
+                f"{what}: got {dict(spec)!r}, expected a 'kind' in it; one of: {', '.join(sorted(table))}"
+            )
+        kind = options.pop("kind")
+        make, _ = find(what, table, kind)
+        return make, options
+    if callable(spec):
+        return spec, {}
+    if not isinstance(spec, str) or spec not in table:
+        raise unknown(what, spec, table)
+    return table[spec], {}
+
+
+def options_of(make: Callable[..., Any], context: Iterable[str] = ()) -> dict[str, Any]:
+    """The options of a part and their defaults, without what the build gives it (`context`)."""
+    context = set(context)
+    parameters = inspect.signature(make).parameters.values()
+    return {p.name: p.default for p in parameters if p.name not in context and p.kind is not p.VAR_KEYWORD}
+
+
+def merge(old: Any, new: Any) -> Any:
+    """A changed spec: options are merged into a part of the same kind; another kind replaces it.
+
+    >>> merge({"kind": "variational", "size": 20}, {"beta": 4.0})
+    {'kind': 'variational', 'size': 20, 'beta': 4.0}
+    >>> merge({"kind": "variational", "size": 20}, {"kind": "plain", "size": 2})
+    {'kind': 'plain', 'size': 2}
+    """
+    if not isinstance(new, Mapping):
+        return new
+    named = {} if old == "auto" else {"kind": old}
+    base = named if isinstance(old, str) else dict(old or {})
+    if new.get("kind", base.get("kind")) != base.get("kind"):
+        return dict(new)
+    return {**base, **{key: merge(base.get(key), value) for key, value in new.items()}}
+
+
+def _name(spec: Any) -> str:
+    if isinstance(spec, Mapping):
+        spec = spec.get("kind")
+    return spec if isinstance(spec, str) else getattr(spec, "__name__", repr(spec))

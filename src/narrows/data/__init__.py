@@ -1,0 +1,18 @@
+"""Where images come from: named sets, files and folders become one `ImageSet`.
+
+imageset    what every reader gives: images, labels, names, classes, source, fingerprint
+load        `load_data` and `read`: a name, a spec or a path -> an `ImageSet`
+named       the table of named sets; to add one: a function and an entry
+coloured    grey images with strokes in a random colour
+fetch       the files of named sets: found, or downloaded, and always checked
+formats     the table of file formats; to add one: a function and an entry
+idx         IDX files                arrays      .npy and .npz
+folder      folders of images        pictures    one image file -> pixels
+"""
+
+from narrows.data.formats import FORMATS
+from narrows.data.imageset import ImageSet, fingerprint
+from narrows.data.load import load_data, read
+from narrows.data.named import SETS
+
+__all__ = ["FORMATS", "SETS", "ImageSet", "fingerprint", "load_data", "read"]

@@ -1,0 +1,46 @@
+"""The table of file formats: a pattern of the file's name -> its reader.
+
+A reader is `reader(path, split, **options) -> ImageSet`; `split` is "train", "test" or "all", and its own
+keyword arguments are its options. The first pattern that fits is taken. To add a format: one function, one entry.
+"""
+
+from collections.abc import Callable
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from narrows.choose import vet
+from narrows.data.arrays import read_npy, read_npz
+from narrows.data.folder import read_folder, read_image
+from narrows.data.idx import read_idx
+from narrows.data.imageset import ImageSet
+from narrows.data.pictures import ENDINGS
+from narrows.errors import DataError
+
+FOLDER = "folder"
+FORMATS: dict[str, Callable[..., ImageSet]] = {
+    FOLDER: read_folder,
+    "*.npy": read_npy,
+    "*.npz": read_npz,
+    **{f"*{ending}": read_image for ending in ENDINGS},
+    "*idx[1-9]-*": read_idx,
+    "*.idx": read_idx,
+    "*.idx.gz": read_idx,
+}
+
+
+def read_path(path: Path, split: str, options: dict[str, Any]) -> ImageSet:
+    """The images of a file or a folder that exists.
+
+    Raises `DataError` for a format that is not known, `BuildError` for an option that the format does not have.
+    """
+    kind = FOLDER if path.is_dir() else _pattern(path)
+    reader, options = vet("format", FORMATS, {"kind": kind, **options}, context=("path", "split"))
+    return reader(path, split, **options)
+
+
+def _pattern(path: Path) -> str:
+    for pattern in FORMATS:
+        if fnmatch(path.name.lower(), pattern):
+            return pattern
+    raise DataError(f"{path} is of no format that can be read; known: a {', '.join(FORMATS)}")

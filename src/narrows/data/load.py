@@ -1,0 +1,90 @@
+"""A name, a spec or a path -> images.
+
+    "mnist"                                            a named set
+    {"kind": "coloured-mnist", "colour": "image"}      a named set with options
+    "photos"   {"kind": "photos", "size": [64, 64]}    a folder or a file, with or without options
+    loader                                             your own function, `loader(split, ...) -> ImageSet`
+
+A name of the table wins over a folder of the same name; `./mnist` is always the folder.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from narrows.choose import choose
+from narrows.data.formats import read_path
+from narrows.data.imageset import ImageSet, join
+from narrows.data.named import SETS
+from narrows.errors import DataError, did_you_mean, unknown
+
+SPLITS = ("train", "test", "all")
+
+Data = str | os.PathLike[str] | Mapping[str, Any] | Callable[..., ImageSet]
+
+
+def load_data(data: Data, split: str = "train", **options: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Images and labels of a named set, a file or a folder: the first two fields of what `read` gives.
+
+    >>> X, y = load_data("digits", split="test")
+    >>> X.shape, X.dtype.name, y.dtype.name
+    ((360, 8, 8), 'uint8', 'int64')
+
+    Returns X, `(N, H, W)` or `(N, H, W, C)`, uint8 0..255 (or the file's own type), and y, int64 `(N,)` or
+    None. Arguments and errors are those of `read`.
+    """
+    found = read(data, split, **options)
+    return found.images, found.labels
+
+
+def read(data: Data, split: str = "train", **options: Any) -> ImageSet:
+    """Images with all that is known about them.
+
+    data: a name of `SETS`, a path, or a dict with either as "kind" and options beside it.
+    split: "train" (default), "test" or "all". A file, or a folder without `train/` and `test/`, is one set:
+        "train" and "all" give all of it, "test" is refused.
+    options: those of the set (see `named`) or of the format (folders: `size`, `fit`, `strict`); they go
+        before those in the dict.
+
+    Raises `UnknownName` for a name that is not known, `DataError` for a file that is missing or is not what
+    it should be, `BuildError` for an option that is not known.
+    """
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
+    kind, options = _spec(data, options)
+    if callable(kind) or kind in SETS:
+        return _named({"kind": kind, **options}, split)
+    path = Path(kind).expanduser()
+    if not path.exists():
+        raise _nothing(str(kind), path)
+    return read_path(path, split, options)
+
+
+def _spec(data: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """What is asked for (a name, a path or a function), and its options."""
+    spec = {**data, **options} if isinstance(data, Mapping) else {"kind": data, **options}
+    kind = spec.pop("kind", None)
+    if not (callable(kind) or isinstance(kind, (str, os.PathLike))):
+        got = repr(dict(data)) if isinstance(data, Mapping) else f"a {type(data).__name__}"
+        raise DataError(
+            f"data: got {got}, expected a path, the name of a set ({', '.join(SETS)}), "
+            "or a dict with either as its 'kind'"
+        )
+    return kind, spec
+
+
+def _named(spec: dict[str, Any], split: str) -> ImageSet:
+    parts = ("train", "test") if split == "all" else (split,)
+    return join([choose("data set", SETS, spec, split=part) for part in parts])
+
+
+def _nothing(kind: str, path: Path) -> Exception:
+    """The error for a name that is neither in the table nor a path."""
+    if path.suffix or len(path.parts) > 1:
+        return DataError(f"there is no file or folder {path}; of named sets, {did_you_mean(kind, SETS)}")
+    return type(error := unknown("data set", kind, SETS))(
+        f"{error}; nor is there a file or folder {kind} here"
+    )

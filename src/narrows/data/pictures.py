@@ -1,0 +1,117 @@
+"""One image file -> pixels, and several pictures -> one array.
+
+A picture is brought to one of four modes: `L` (grey), `LA` (grey, alpha), `RGB`, `RGBA`. Bits and 16-bit greys
+become 8-bit greys (16 bits: round(v / 257)); palettes, CMYK and the rest become RGB; what transparency a file has
+becomes alpha. The camera's rotation (EXIF) is applied; of an animation the first frame is taken.
+
+Several pictures get one mode together:
+
+    all grey, not all with alpha    L       (N, H, W)
+    else, not all with alpha        RGB     (N, H, W, 3)
+    all with alpha                  RGBA    (N, H, W, 4)
+
+Where alpha is dropped, the picture is laid over white: what lies under transparent pixels is arbitrary.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from narrows.errors import DataError, unknown
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+KINDS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")  # no others, whatever an ending claims
+GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
+FILTER = Image.Resampling.LANCZOS
+
+Size = tuple[int, int]  # (width, height), as Pillow has it
+
+
+def _crop(picture: Image.Image, size: Size) -> Image.Image:
+    """Scale until the picture covers the size, then cut the centre out."""
+    return ImageOps.fit(picture, size, FILTER)
+
+
+def _pad(picture: Image.Image, size: Size) -> Image.Image:
+    """Scale until the picture lies within the size, then fill up with zeros (black, or transparent)."""
+    return ImageOps.pad(picture, size, FILTER, color=(0,) * len(picture.getbands()))
+
+
+def _stretch(picture: Image.Image, size: Size) -> Image.Image:
+    """Scale height and width each on its own."""
+    return picture.resize(size, FILTER)
+
+
+FITS: dict[str, Callable[[Image.Image, Size], Image.Image]] = {
+    "crop": _crop,
+    "pad": _pad,
+    "stretch": _stretch,
+}
+
+
+def fitter(size: Any, fit: str) -> Callable[[Image.Image], Image.Image]:
+    """What brings a picture to `size`, (H, W) or one number for both; None leaves it.
+
+    Raises `UnknownName` for a fit that is not known, `DataError` for what is no size.
+    """
+    if fit not in FITS:
+        raise unknown("fit", fit, FITS)
+    if size is None:
+        return lambda picture: picture
+    pair = tuple(size) if isinstance(size, Sequence) else (size, size)
+    if len(pair) != 2 or not all(type(n) is int and n > 0 for n in pair):
+        raise DataError(f"size: got {size!r}, expected (height, width) in pixels, such as size=(64, 64)")
+    height, width = pair
+    wanted = (width, height)
+    return lambda picture: picture if picture.size == wanted else FITS[fit](picture, wanted)
+
+
+def open_picture(path: Path) -> Image.Image:
+    """The picture in a file, upright, in mode L, LA, RGB or RGBA. Raises what Pillow raises."""
+    with Image.open(path, formats=KINDS) as file:
+        file.load()
+        return plain(ImageOps.exif_transpose(file))
+
+
+def plain(picture: Image.Image) -> Image.Image:
+    """A picture of any mode in mode L, LA, RGB or RGBA."""
+    if picture.mode == "F":
+        raise ValueError("its pixels are floats, whose range is not known")
+    if picture.mode.startswith("I"):
+        return _from_16_bits(picture)
+    mode = "L" if picture.mode in GREY else "RGB"
+    return picture.convert(mode + "A" if picture.has_transparency_data else mode)
+
+
+def stack(pictures: Sequence[Image.Image]) -> np.ndarray:
+    """Pictures of one size as uint8 `(N, H, W)` or `(N, H, W, C)`, in one mode (see the module)."""
+    mode = common_mode({picture.mode for picture in pictures})
+    shape = (pictures[0].height, pictures[0].width) + ((len(mode),) if len(mode) > 1 else ())
+    out = np.empty((len(pictures), *shape), np.uint8)
+    for row, picture in zip(out, pictures):
+        row[...] = np.asarray(_to(picture, mode))
+    return out
+
+
+def common_mode(modes: set[str]) -> str:
+    """The mode in which pictures of these modes go together: L, RGB or RGBA."""
+    if all(mode.endswith("A") for mode in modes):
+        return "RGBA"
+    return "L" if modes <= {"L", "LA"} else "RGB"
+
+
+def _to(picture: Image.Image, mode: str) -> Image.Image:
+    if picture.mode.endswith("A") and mode != "RGBA":
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture.convert("RGBA"))
+    return picture if picture.mode == mode else picture.convert(mode)
+
+
+def _from_16_bits(picture: Image.Image) -> Image.Image:
+    values = np.asarray(picture).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError("its pixels are whole numbers beyond 16 bits, whose range is not known")
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))

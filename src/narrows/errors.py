@@ -1,0 +1,118 @@
+"""The family of errors: what was asked, what was got, what is known, what to do.
+
+Every error that a user can cause derives from `NarrowsError`, itself a `ValueError`. A message is one or a few
+plain sentences, written with the user's own words in it. Where several things are wrong at once, `Faults`
+collects them, so that nobody mends one only to meet the next.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+
+class NarrowsError(ValueError):
+    """Any error that a user can cause."""
+
+
+class UnknownName(NarrowsError):
+    """A name (of a recipe, a part, an option, a data set) that Narrows does not know."""
+
+
+class ImageError(NarrowsError):
+    """Images, or a table, that cannot be used as they are."""
+
+
+class DataError(NarrowsError):
+    """A file or a data set that is missing, truncated, or not what it should be."""
+
+
+class BuildError(NarrowsError):
+    """Parts or options that do not fit together."""
+
+
+class OutputError(NarrowsError):
+    """An output that may not be written: it exists, or its folder does not."""
+
+
+class TrainingError(NarrowsError):
+    """A training that had to stop: a loss that is not a number."""
+
+
+class MissingExtra(NarrowsError):
+    """An optional package that is not installed."""
+
+
+class NarrowsWarning(UserWarning):
+    """Something a user should know of: a dead code, a constant output."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence: a close name if there is one, and all that are known."""
+    known = sorted(known)
+    close = get_close_matches(str(name).lower(), known, n=1, cutoff=0.6)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    return f"{hint}known: {', '.join(known) or 'none'}"
+
+
+def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownName:
+    """The error for a name that is not in a table."""
+    return UnknownName(f"there is no {kind} called {name!r}; {did_you_mean(str(name), known)}")
+
+
+def expect(ok: bool, what: str, got: object, wanted: str, cure: str = "") -> None:
+    """Raise `BuildError` (what, got, expected, cure) unless `ok`."""
+    if not ok:
+        raise BuildError(f"{what}: got {got!r}, expected {wanted}" + (f"; {cure}" if cure else ""))
+
+
+class Faults:
+    """Collects faults, to be raised as one error.
+
+    >>> faults = Faults("the model cannot be built")
+    >>> faults.add("there is no body called 'mpl'")
+    >>> faults.stop()
+    Traceback (most recent call last):
+    narrows.errors.NarrowsError: the model cannot be built: there is no body called 'mpl'
+    """
+
+    def __init__(self, headline: str):
+        self.headline = headline
+        self.found: list[str] = []
+        self.caught: list[NarrowsError] = []
+
+    def add(self, fault: str) -> None:
+        self.found.append(fault)
+
+    @contextmanager
+    def catch(self) -> Iterator[None]:
+        """Collect a `NarrowsError` raised inside, and go on after it."""
+        try:
+            yield
+        except NarrowsError as error:
+            self.found.append(str(error))
+            self.caught.append(error)
+
+    def stop(self, kind: type[NarrowsError] = NarrowsError) -> None:
+        """Raise all that was found: an error caught alone as it was, else one error of `kind`."""
+        if len(self.found) == 1:
+            raise self.caught[0] if self.caught else kind(f"{self.headline}: {self.found[0]}")
+        if self.found:
+            faults = "\n".join(f"  - {indented(fault)}" for fault in self.found)
+            raise kind(f"{self.headline}, for {len(self.found)} reasons:\n{faults}")
+
+
+def indented(text: str) -> str:
+    return text.replace("\n", "\n  ")
+
+
+def extra(module: str, name: str) -> Any:
+    """Import an optional module, or say in one line which extra brings it."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        package = module.split(".")[0]
+        raise MissingExtra(
+            f"this needs {package}, which is not installed: pip install 'narrows[{name}]'"
+        ) from error

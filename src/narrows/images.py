@@ -1,0 +1,270 @@
+"""What a batch of images is, and the one place that converts.
+
+Images come in as `(N, D)`, `(N, H, W)` or `(N, H, W, C)` with C of 1 to 4, and go back in the form that they came
+in. Inside, a batch is a float32 tensor `(N, C, H, W)` on the *working scale* of the model:
+
+    unit = raw / peak                    peak: 255 for uint8, 65535 for uint16, 1 for floats and booleans
+    working = (unit - offset) * gain
+
+    unit        offset 0     gain 1      [0, 1]
+    symmetric   offset 1/2   gain 2      [-1, 1]
+    standard    offset mean  gain 1/std  each feature of a table on its own
+
+A table `(N, D)` without an image shape is treated as D values in one row, `(N, 1, 1, D)`.
+"""
+
+import warnings
+from collections import Counter
+from dataclasses import dataclass, replace
+from math import ceil, prod
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from narrows.errors import Faults, ImageError, unknown
+
+PEAKS = {"uint8": 255, "uint16": 65535, "bool": 1, "float16": 1, "float32": 1, "float64": 1}
+CHECK = 4096  # images looked at in one go
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The form of a batch: what one image looked like when it came, so that results go back in it.
+
+    came: shape of one image as given: `(D,)`, `(H, W)` or `(H, W, C)`.
+    image: the same as an image, always `(H, W, C)`.
+    dtype: the name of its numpy type.
+    """
+
+    came: tuple[int, ...]
+    image: tuple[int, int, int]
+    dtype: str
+
+    @property
+    def peak(self) -> int:
+        return PEAKS.get(self.dtype, 1)
+
+    @property
+    def chw(self) -> tuple[int, int, int]:
+        height, width, channels = self.image
+        return channels, height, width
+
+    @property
+    def is_table(self) -> bool:
+        """A table of features, not images: one row of values."""
+        return self.image == (1, prod(self.came), 1)
+
+    def read(self, raw: Tensor) -> Tensor:
+        """Values as they came, `(N, *came)`, as float32 `(N, C, H, W)` in units of the peak."""
+        x = raw.reshape(len(raw), *self.image).permute(0, 3, 1, 2).float()
+        return x if self.peak == 1 else x / self.peak
+
+    def give(self, unit: Tensor, exact: bool = False) -> np.ndarray:
+        """Images `(N, C, H, W)` in units of the peak, back in the form, range and type that they came in.
+
+        exact: hand back floats as they are, neither clipped nor rounded.
+        """
+        values = unit.detach().cpu().permute(0, 2, 3, 1).reshape(len(unit), *self.came).numpy()
+        if exact:
+            return values
+        if not self.is_table or self.peak > 1:
+            values = np.clip(values, 0, 1)
+        dtype = np.dtype(self.dtype)
+        return (np.rint(values * self.peak) if dtype.kind in "ub" else values).astype(dtype)
+
+
+def look(X: Any, image_shape: tuple[int, ...] | None = None) -> tuple[np.ndarray, Layout]:
+    """The images as an array, and their layout. Raises `ImageError` where they are no batch of images."""
+    array = _as_array(X)
+    if (
+        array.dtype.name not in PEAKS
+        and array.ndim == 2
+        and image_shape is None
+        and array.dtype.kind in "iuf"
+    ):
+        array = array.astype(np.float64)
+    if array.dtype.name not in PEAKS:
+        raise ImageError(
+            f"the images are of type {array.dtype}; known: {', '.join(PEAKS)}; "
+            "for values 0..255 use X.astype('uint8')"
+        )
+    if len(array.shape) not in (2, 3, 4):
+        raise ImageError(
+            f"got an array of shape {array.shape}; expected (N, D), (N, H, W) or (N, H, W, C); "
+            "a single image x goes in as x[None]"
+        )
+    if 0 in array.shape:
+        raise ImageError(
+            f"the set is empty: its shape is {array.shape}; at least 1 image with 1 pixel is needed"
+        )
+    return array, _layout(array, image_shape)
+
+
+def check(array: np.ndarray, layout: Layout, ranged: bool, expected: Layout | None = None) -> None:
+    """Refuse what no model can use; all faults at once.
+
+    ranged: floats that are images must lie in [0, 1] (asked for where a model is fitted).
+    expected: the layout that the model was fitted on: channels and size must agree.
+    """
+    faults = Faults("these images cannot be used")
+    if expected is not None:
+        _agree(faults, layout, expected)
+    if array.dtype.kind == "f":
+        _values(faults, array, ranged and not layout.is_table)
+    faults.stop(ImageError)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The working scale: `working = (unit - offset) * gain` (see the module)."""
+
+    name: str
+    offset: float | Tensor
+    gain: float | Tensor
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """Lowest and highest value of an image on this scale; None where there is none."""
+        return {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}.get(self.name)
+
+    def work(self, unit: Tensor) -> Tensor:
+        return unit if self.name == "unit" else (unit - self.offset) * self.gain
+
+    def unit(self, working: Tensor) -> Tensor:
+        return working if self.name == "unit" else working / self.gain + self.offset
+
+    def to(self, device: torch.device) -> "Scale":
+        if isinstance(self.offset, Tensor) and isinstance(self.gain, Tensor):
+            return replace(self, offset=self.offset.to(device), gain=self.gain.to(device))
+        return self
+
+
+FIXED = {"unit": Scale("unit", 0.0, 1.0), "symmetric": Scale("symmetric", 0.5, 2.0)}
+SCALES = ("auto", *FIXED, "standard")
+
+
+def choose_scale(name: str, array: np.ndarray, layout: Layout) -> Scale:
+    """The scale of that name for these images. "auto": unit for images, standard for tables of floats."""
+    if name not in SCALES:
+        raise unknown("scale", name, SCALES)
+    if name == "auto":
+        name = "standard" if layout.is_table and layout.peak == 1 else "unit"
+    if name == "standard":
+        mean = array.mean(axis=0, dtype=np.float64) / layout.peak
+        std = array.std(axis=0, dtype=np.float64) / layout.peak
+        gain = 1 / np.where(std > 1e-9 * (1 + abs(mean)), std, 1.0)  # a constant feature stays constant
+        return Scale(name, *(layout.read(torch.from_numpy(v[None]))[0] * layout.peak for v in (mean, gain)))
+    return FIXED[name]
+
+
+class Pixels:
+    """A set of images held once, as it came; batches of it leave on the working scale.
+
+    >>> pixels = Pixels(X, layout, scale)
+    >>> pixels.batch(torch.tensor([3, 1, 4])).shape
+    torch.Size([3, 1, 28, 28])
+    """
+
+    def __init__(self, array: np.ndarray, layout: Layout, scale: Scale, device: torch.device | str = "cpu"):
+        device = torch.device(device)
+        self.layout, self.scale = layout, scale.to(device)
+        self.raw = as_tensor(array).to(device)
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def batch(self, index: Tensor | slice) -> Tensor:
+        """The images at `index` as float32 `(n, C, H, W)` on the working scale."""
+        raw = self.raw[index] if isinstance(index, slice) else self.raw.index_select(0, index)
+        return self.scale.work(self.layout.read(raw))
+
+    def batches(self, size: int) -> list[slice]:
+        """The whole set in order, in slices of `size`."""
+        return [slice(start, min(start + size, len(self))) for start in range(0, len(self), size)]
+
+
+def as_tensor(array: np.ndarray) -> Tensor:
+    """A tensor that shares the array's memory where it can."""
+    if array.dtype == np.uint16:
+        array = array.astype(np.int32)  # torch selects no rows of uint16
+    if any(stride < 0 for stride in array.strides) or not array.dtype.isnative:
+        array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*not writable.*")  # nothing here writes to it
+        return torch.from_numpy(array)
+
+
+def tile(images: np.ndarray, columns: int | None = None, gap: int = 1, fill: float = 1.0) -> np.ndarray:
+    """Images `(N, H, W)` or `(N, H, W, C)` side by side as one, row by row, `gap` pixels of `fill` between."""
+    count, height, width = images.shape[:3]
+    columns = columns or ceil(count**0.5)
+    rows = ceil(count / columns)
+    size = (rows * (height + gap) - gap, columns * (width + gap) - gap, *images.shape[3:])
+    sheet = np.full(size, fill, dtype=images.dtype)
+    for k, image in enumerate(images):
+        top, left = (k // columns) * (height + gap), (k % columns) * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def _as_array(X: Any) -> np.ndarray:
+    if isinstance(X, (list, tuple)) and len(X) and hasattr(X[0], "__array__"):
+        X = [np.asarray(x) for x in X]
+        shapes = Counter(x.shape for x in X)
+        if len(shapes) > 1:
+            found = ", ".join("x".join(map(str, s)) + f" ({n})" for s, n in shapes.most_common(5))
+            raise ImageError(
+                f"the images are of {len(shapes)} different shapes: {found}; bring them to one size first"
+            )
+    try:
+        array = np.asarray(X)
+    except ValueError as error:
+        raise ImageError(f"the images make no array, their shapes differ: {error}") from error
+    if array.dtype.kind == "O":
+        raise ImageError(
+            "the images make no array of numbers: their shapes differ, or they hold other objects"
+        )
+    return array
+
+
+def _layout(array: np.ndarray, image_shape: tuple[int, ...] | None) -> Layout:
+    came = array.shape[1:]
+    shape = tuple(int(n) for n in image_shape) if image_shape is not None else came
+    if image_shape is not None and (len(shape) not in (2, 3) or prod(shape) != prod(came)):
+        raise ImageError(
+            f"image_shape {shape} does not fit images of shape {came}; "
+            f"expected (H, W) or (H, W, C) with {prod(came)} values in all"
+        )
+    image = (1, *shape, 1) if len(shape) == 1 else (*shape, 1) if len(shape) == 2 else shape
+    if not 1 <= image[2] <= 4:
+        raise ImageError(f"got {image[2]} channels (shape {array.shape}); expected 1 to 4 in the last place")
+    return Layout(came, (image[0], image[1], image[2]), array.dtype.name)
+
+
+def _agree(faults: Faults, got: Layout, expected: Layout) -> None:
+    if got.image[2] != expected.image[2]:
+        faults.add(f"they have {got.image[2]} channels, the model was fitted on {expected.image[2]}")
+    if got.image[:2] != expected.image[:2]:
+        faults.add(
+            f"they are {got.image[0]} x {got.image[1]} pixels, "
+            f"the model was fitted on {expected.image[0]} x {expected.image[1]}"
+        )
+
+
+def _values(faults: Faults, array: np.ndarray, ranged: bool) -> None:
+    low, high, bad, first = np.inf, -np.inf, 0, None
+    for start in range(0, len(array), CHECK):
+        part = array[start : start + CHECK].reshape(len(array[start : start + CHECK]), -1)
+        fine = np.isfinite(part)
+        if not fine.all():
+            bad += int((~fine).sum())
+            first = start + int((~fine.all(axis=1)).argmax()) if first is None else first
+        low = min(low, part.min(where=fine, initial=np.inf))
+        high = max(high, part.max(where=fine, initial=-np.inf))
+    if bad:
+        faults.add(f"{bad} values are NaN or infinity (the first in image {first})")
+    if ranged and bad < array.size and (low < 0 or high > 1):
+        cure = "divide by 255, or pass uint8" if 1 < high <= 255 and low >= 0 else "scale them to [0, 1]"
+        faults.add(f"float images must lie in [0, 1], these run from {low:.4g} to {high:.4g}; {cure}")

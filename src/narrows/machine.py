@@ -1,0 +1,123 @@
+"""The machine: device, ranks, and random numbers that belong to a key, not to a history.
+
+Every random draw is keyed. In training the key is (seed, epoch, step, purpose) and the draw is made for the
+*global* batch: a run that resumes, or is spread over ranks that each take their rows, draws the same numbers.
+In scoring the key is (seed, image, purpose): an image's noise depends on its pixels, not on its place or its
+neighbours, so that scores repeat whatever the batch. torch's global generators are never read or moved.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+
+import torch
+from torch import Tensor
+
+from narrows.errors import NarrowsError, unknown
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def device(name: str = "auto") -> torch.device:
+    """The device of that name; "auto" takes cuda, else mps, else cpu. Raises where it is not there."""
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if there[kind]))
+    kind = str(name).split(":")[0]
+    if kind not in there:
+        raise unknown("device", name, DEVICES)
+    if not there[kind]:
+        found = ", ".join(k for k in there if there[k])
+        raise NarrowsError(
+            f"the device {name!r} is not on this machine; here: {found}; 'auto' takes what there is"
+        )
+    return torch.device(name)
+
+
+def key(*parts: object) -> int:
+    """A 63-bit number that belongs to `parts`: the same on every machine and in every process."""
+    return int.from_bytes(blake2b(repr(parts).encode(), digest_size=8).digest(), "little") >> 1
+
+
+def generator(*parts: object, on: torch.device | str = "cpu") -> torch.Generator:
+    """A generator of its own, seeded by `key(*parts)`."""
+    return torch.Generator(on).manual_seed(key(*parts))
+
+
+@contextmanager
+def initialising(seed: int) -> Iterator[None]:
+    """torch's own initialisers under a seed of ours; the global generator is put back afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(key(seed, "initialise"))
+        yield
+
+
+class Draw:
+    """The random numbers of one step.
+
+    key: what they belong to, such as (seed, epoch, step).
+    rows, total: this rank's rows of a global batch of `total` images; by default the batch is the whole.
+    progress: how many epochs the training has seen, for costs that warm up; infinite outside of training.
+    """
+
+    def __init__(
+        self,
+        *key: object,
+        rows: slice = slice(None),
+        total: int | None = None,
+        progress: float = float("inf"),
+    ):
+        self.key, self.rows, self.total, self.progress = key, rows, total, progress
+        self.streams: dict[tuple[str, torch.device], torch.Generator] = {}
+
+    def normal(self, purpose: str, like: Tensor) -> Tensor:
+        """Standard normal numbers, of the shape of `like`."""
+        return self._rows(torch.randn, purpose, like)
+
+    def uniform(self, purpose: str, like: Tensor) -> Tensor:
+        """Uniform numbers in [0, 1), of the shape of `like`."""
+        return self._rows(torch.rand, purpose, like)
+
+    def _rows(self, make, purpose: str, like: Tensor) -> Tensor:
+        place = (purpose, like.device)
+        if place not in self.streams:
+            self.streams[place] = generator(*self.key, purpose, on=like.device)
+        shape = (self.total or len(like), *like.shape[1:])
+        return make(shape, generator=self.streams[place], device=like.device)[self.rows]
+
+
+class ImageDraw(Draw):
+    """Random numbers that belong to each image of a batch: keyed by (key, the image's pixels, purpose)."""
+
+    def __init__(self, images: Tensor, *key: object):
+        super().__init__(*key)
+        self.keys = fingerprints(images)
+
+    def _rows(self, make, purpose: str, like: Tensor) -> Tensor:
+        method = Tensor.normal_ if make is torch.randn else Tensor.uniform_
+        salt, stream = key(*self.key, purpose), torch.Generator()
+        drawn = torch.empty(like.shape)
+        for row, image in zip(drawn, self.keys):
+            method(row, generator=stream.manual_seed((salt ^ image) & 0xFFFFFFFFFFFF))
+        return drawn.to(like.device)
+
+
+def fingerprints(images: Tensor) -> list[int]:
+    """A 63-bit number for each image `(N, ...)`, of its values to 12 bits after the point."""
+    values = (images.detach().reshape(len(images), -1).cpu() * 4096).round().to(torch.int64)
+    odd = torch.randint(2**62, (values.shape[1],), generator=generator("fingerprint")) * 2 + 1
+    mixed = (values * odd).sum(1)  # wraps modulo 2^64, which is what is wanted
+    return ((mixed ^ (mixed >> 29)) & 0x7FFFFFFFFFFFFFFF).tolist()
+
+
+def rank() -> tuple[int, int]:
+    """This process's place among the processes that train together, and their number."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return 0, 1
+
+
+def share(total: int) -> slice:
+    """The rows of a batch of `total` images that this rank computes."""
+    place, world = rank()
+    return slice(total * place // world, total * (place + 1) // world)

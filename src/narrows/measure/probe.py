@@ -1,0 +1,67 @@
+"""Probes: how much of the class a simple classifier can read from a code.
+
+    logistic    a linear classifier, softmax(W z + b): what a straight cut finds
+    knn         the majority of the 5 nearest codes: what the neighbourhoods hold
+
+Codes are standardised first, by the mean and standard deviation of the training codes, so that no unit counts
+more for being larger. The accuracy says what is *there to be read*, not that the model was made for it; 1 /
+(number of classes) is chance where the classes are even.
+
+Reference: G. Alain, Y. Bengio, "Understanding intermediate layers using linear classifier probes", 2016,
+https://arxiv.org/abs/1610.01644.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from narrows.errors import NarrowsError, unknown
+
+
+def probe(
+    codes: Any,
+    labels: Any,
+    test_codes: Any,
+    test_labels: Any,
+    kind: str = "logistic",
+    limit: int = 10_000,
+    seed: int = 0,
+) -> float:
+    """The share of test codes whose class a probe, fitted on the training codes, gets right: in [0, 1].
+
+    codes, test_codes: `(N, size)`; labels, test_labels: `(N,)`. kind: "logistic" or "knn".
+    limit: at most so many training codes are used, a subset drawn with `seed`.
+    """
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if kind not in PROBES:
+        raise unknown("probe", kind, PROBES)
+    train, test = _pair(codes, labels), _pair(test_codes, test_labels)
+    chosen = np.random.default_rng(seed).permutation(len(train[0]))[:limit]
+    model = make_pipeline(StandardScaler(), PROBES[kind]()).fit(train[0][chosen], train[1][chosen])
+    return float(model.score(*test))
+
+
+def _logistic() -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(max_iter=1000, tol=1e-3)
+
+
+def _knn() -> Any:
+    from sklearn.neighbors import KNeighborsClassifier
+
+    return KNeighborsClassifier(n_neighbors=5)
+
+
+PROBES = {"logistic": _logistic, "knn": _knn}
+
+
+def _pair(codes: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+    codes, labels = np.asarray(codes), np.asarray(labels)
+    if codes.ndim < 2 or labels.shape != (len(codes),):
+        raise NarrowsError(
+            f"probe: got codes {codes.shape} and labels {labels.shape}, expected (N, size) and (N,)"
+        )
+    return codes.reshape(len(codes), -1), labels

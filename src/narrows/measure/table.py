@@ -1,0 +1,84 @@
+"""A table of results: rows of names and numbers, as text, as HTML and as JSON.
+
+>>> print(Table([{"model": "pca", "mse": 0.0176923}, {"model": "ae", "mse": 0.0091, "seconds": 12}]))
+model      mse  seconds
+pca    0.01769
+ae      0.0091       12
+"""
+
+import json
+import math
+from html import escape
+from typing import Any
+
+import numpy as np
+
+
+class Table(list):
+    """A list of rows, each a dict {column: value}, that prints itself.
+
+    Columns stand in the order in which they are first seen; a row may lack some. Floats show 4 significant
+    digits (the values themselves are kept whole); numbers stand to the right, text to the left.
+    """
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns, in the order in which the rows bring them."""
+        return list(dict.fromkeys(name for row in self for name in row))
+
+    def __str__(self) -> str:
+        columns = [[str(name), *(show(row.get(name)) for row in self)] for name in self.columns]
+        padded = [_pad(cells, self._numeric(name)) for name, cells in zip(self.columns, columns)]
+        return "\n".join("  ".join(line).rstrip() for line in zip(*padded))
+
+    def _repr_html_(self) -> str:
+        head = "".join(self._cell("th", name, name) for name in self.columns)
+        rows = ["".join(self._cell("td", name, row.get(name)) for name in self.columns) for row in self]
+        body = "".join(f"<tr>{cells}</tr>" for cells in rows)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def to_json(self) -> str:
+        """The rows as a JSON list of objects, numbers in full; infinities and NaN as null."""
+        return json.dumps([_plain(row) for row in self], indent=2, allow_nan=False)
+
+    def _numeric(self, name: str) -> bool:
+        values = [row[name] for row in self if row.get(name) is not None]
+        return bool(values) and all(_is_number(v) for v in values)
+
+    def _cell(self, tag: str, name: str, value: Any) -> str:
+        side = "right" if self._numeric(name) else "left"
+        return f'<{tag} style="text-align: {side}">{escape(show(value))}</{tag}>'
+
+
+def show(value: Any) -> str:
+    """One value as text: floats to 4 significant digits, nothing for None, lists with commas."""
+    if value is None:
+        return ""
+    if isinstance(value, (float, np.floating)):
+        return f"{value:.4g}" if abs(value) < 1e4 or not math.isfinite(value) else f"{value:.0f}"
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return ", ".join(show(v) for v in value)
+    return str(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+def _pad(cells: list[str], right: bool) -> list[str]:
+    width = max(map(len, cells))
+    return [cell.rjust(width) if right else cell.ljust(width) for cell in cells]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, (int, float, str, type(None))) else str(value)

@@ -1,0 +1,1 @@
+"""Models: the composition of parts, its training, and what every model can do."""

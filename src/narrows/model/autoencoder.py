@@ -1,0 +1,289 @@
+"""The autoencoder: an estimator made of parts.
+
+    ae = Autoencoder(body="mlp", bottleneck={"kind": "plain", "size": 32}, epochs=10).fit(X)
+
+Each part is a name, or a dict of its kind and options (`narrows parts` prints them). What is fitted is a `Network`;
+how it is fitted is `Training`; this file joins them to the face that every model has (`ImageModel`), and adds what
+only a trained network knows: a bound on the likelihood, and the score field of a denoiser.
+
+The bound, with S codes z_s ~ q(z|x):  log p(x) ≥ log 1/S Σ_s p(x|z_s) p(z_s) / q(z_s|x). For S = 1 this is the ELBO,
+whose divergence is taken in closed form where the prior has one; for larger S it is tighter (Y. Burda et al.,
+"Importance weighted autoencoders", ICLR 2016, https://arxiv.org/abs/1509.00519).
+
+The score, for a model trained on unclipped Gaussian noise of one strength σ (Tweedie's formula, LABS A):
+∇ log p(x̃) = (E[x | x̃] - x̃) / σ², of which a trained f(x̃) is an approximation.
+"""
+
+import warnings
+from collections.abc import Iterator
+from math import log
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from narrows import images, machine
+from narrows.choose import choose
+from narrows.errors import BuildError, Faults, NarrowsWarning, expect
+from narrows.images import Pixels
+from narrows.machine import ImageDraw
+from narrows.measure import dead_units
+from narrows.model.base import BATCH, ImageModel
+from narrows.model.network import Network, build, numbers
+from narrows.model.train import Training
+from narrows.parts.corruption import Gaussian as GaussianNoise
+
+CLOSING = 10_000  # training images that are looked at once more after training
+
+
+class Autoencoder(ImageModel):
+    """An autoencoder of images `(N, D)`, `(N, H, W)` or `(N, H, W, C)`.
+
+    body, bottleneck, up, likelihood, prior, corruption, penalties (a list): the parts. "auto" for `up` mirrors the
+    body; for `prior` it is N(0, I) for variational codes and a Gaussian fitted to the codes for others.
+    objective: "elbo". scale: the working scale, "auto", "unit", "symmetric" or "standard". image_shape: `(H, W)` or
+    `(H, W, C)`, for tables that hold images. epochs, batch_size, optimiser, schedule: of the training. validation:
+    None, a share of the images in (0, 1), or images of its own. device: "auto", "cpu", "cuda" or "mps".
+    random_state: fixes everything. training: a dict of further options, see `Training`.
+
+    Fitted: network_, history_ (a dict of lists, an entry an epoch: loss and its terms, val_..., seconds), steps_
+    (the same terms, an entry a step), epochs_ (how many were run), and what `ImageModel` lists.
+    """
+
+    def __init__(
+        self,
+        body: Any = "mlp",
+        bottleneck: Any = "plain",
+        *,
+        up: Any = "auto",
+        likelihood: Any = "gaussian",
+        prior: Any = "auto",
+        corruption: Any = "none",
+        penalties: Any = (),
+        objective: str = "elbo",
+        scale: str = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        epochs: int = 10,
+        batch_size: int = 128,
+        optimiser: Any = "adam",
+        schedule: Any = "constant",
+        validation: Any = None,
+        device: str = "auto",
+        random_state: Any = 0,
+        training: dict[str, Any] | None = None,
+    ):
+        self.body = body
+        self.bottleneck = bottleneck
+        self.up = up
+        self.likelihood = likelihood
+        self.prior = prior
+        self.corruption = corruption
+        self.penalties = penalties
+        self.objective = objective
+        self.scale = scale
+        self.image_shape = image_shape
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.optimiser = optimiser
+        self.schedule = schedule
+        self.validation = validation
+        self.device = device
+        self.random_state = random_state
+        self.training = training
+
+    # -- fitting ----------------------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Train on images; `y` is not used. Raises `NarrowsError` naming every fault before anything is trained."""
+        for _ in self.fit_epochs(X):
+            pass
+        return self
+
+    def fit_epochs(self, X: Any, y: Any = None) -> Iterator[Self]:
+        """`fit` as an iterator: after each epoch it yields the model, usable as it then is."""
+        training = self._prepare(X)
+        try:
+            for _ in training:
+                self._learn(training)
+                self.network_.eval()
+                yield self
+        finally:
+            self._learn(training)
+        self._close(training.pixels)
+
+    def _prepare(self, X: Any) -> Training:
+        """Check everything, build the network, and set up its training."""
+        faults = Faults(f"{type(self).__name__} cannot be fitted")
+        array = self._begin(X, self.scale, faults)
+        seed = self._seed()
+        self.device_ = torch.device("cpu")
+        with faults.catch():
+            self.device_ = machine.device(self.device)
+        for name in ("epochs", "batch_size"):
+            value = getattr(self, name)
+            with faults.catch():
+                expect(isinstance(value, (int, np.integer)) and value >= 1, name, value, "a whole number ≥ 1")
+        with faults.catch():
+            train, held = self._split(array, seed)
+        with faults.catch():
+            self._compose(seed)
+        faults.stop(BuildError)
+        pixels = [
+            Pixels(a, self.layout_, self.scale_, self.device_) if a is not None else None
+            for a in (train, held)
+        ]
+        return choose(
+            "training", {"training": Training}, {"kind": "training", **(self.training or {})},
+            network=self.network_, pixels=pixels[0], validation=pixels[1], epochs=self.epochs,
+            batch_size=self.batch_size, optimiser=self.optimiser, schedule=self.schedule,
+            objective=self.objective, seed=seed,
+        )  # fmt: skip
+
+    def _split(self, array: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Training and validation images: none held, a share of them at random, or images of their own."""
+        if self.validation is None:
+            return array, None
+        if not isinstance(self.validation, (int, float)):
+            held, layout = images.look(self.validation, self.image_shape)
+            images.check(held, layout, ranged=self.scale != "standard", expected=self.layout_)
+            return array, held
+        count = round(len(array) * self.validation)
+        good = 0 < self.validation < 1 and 0 < count < len(array)
+        expect(
+            good, "validation", self.validation, "None, images, or a share that leaves images on both sides"
+        )
+        order = torch.randperm(len(array), generator=machine.generator(seed, "split")).numpy()
+        self.validation_index_ = np.sort(order[:count])
+        return array[np.sort(order[count:])], array[self.validation_index_]
+
+    def _learn(self, training: Training) -> None:
+        """Take over what the training has come to."""
+        self.history_ = {name: list(values) for name, values in training.history.items()}
+        self.steps_ = {name: np.asarray(values) for name, values in training.steps.items()}
+        self.epochs_ = training.epoch
+
+    def _close(self, pixels: Pixels) -> None:
+        """After training: fit the density of the codes, set the threshold, and look for codes that have died."""
+        head = pixels.batch(slice(0, CLOSING)).cpu()
+        codes = torch.cat([self._quietly(self._encode, x) for x in head.split(BATCH)])
+        self.network_.prior.fit(codes, self._seed())
+        odd = torch.cat([self._quietly(self._oddness, x).cpu() for x in head.split(BATCH)])
+        self.threshold_ = float(np.quantile(odd.numpy(), 0.99))
+        if self.network_.bottleneck.rectified and bool(dead_units(codes).all()):
+            warnings.warn(
+                f"the code is dead: none of its {self.code_size_} units is active for any image, and the model "
+                "predicts one constant image; lower the weight of its penalty, or the rate",
+                NarrowsWarning,
+                stacklevel=3,
+            )
+        elif len(head) > 1 and self._is_constant(head[:BATCH]):
+            warnings.warn(
+                "the model predicts a constant: its output does not depend on the image; train longer, use "
+                "batch_norm=True or likelihood='bernoulli', or lower the rate (or β)",
+                NarrowsWarning,
+                stacklevel=3,
+            )
+
+    def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        return self.network_.state_dict(), {"history_": self.history_, "epochs_": self.epochs_}
+
+    def _restore(self, tensors: dict[str, Tensor]) -> None:
+        self.device_ = machine.device("auto" if self.device == "auto" else "cpu")
+        self._compose(self._seed())
+        self.network_.load_state_dict(tensors)
+        self.network_.eval()
+
+    def _compose(self, seed: int) -> None:
+        """Build the network for the layout and scale at hand."""
+        specs = {kind: getattr(self, kind) for kind in SPECS}
+        self.network_ = build(specs, self.layout_.chw, self.scale_, seed).to(self.device_)
+        self.code_size_, self.side_bits_ = self.network_.code_size, self.network_.body.side_bits
+
+    def _is_constant(self, x: Tensor) -> bool:
+        """Whether reconstructions vary by less than a thousandth of what the images do (as variances)."""
+        put_out = self._quietly(self._reconstruct, x).cpu()
+        return bool(put_out.var(0).sum() < 1e-3 * x.var(0).sum())
+
+    # -- what the base asks for -------------------------------------------------------------------------------
+
+    def _encode(self, x: Tensor) -> Tensor:
+        code, _ = self.network_.encode(x)
+        return (code.posterior.mean if code.posterior else code.z).flatten(1)
+
+    def _decode(self, z: Tensor) -> Tensor:
+        return self.network_.likelihood.mean(self.network_.decode(z))
+
+    def _reconstruct(self, x: Tensor) -> Tensor:
+        return self.network_.reconstruct(x)
+
+    def _sample_codes(self, count: int, seed: int) -> Tensor:
+        return self.network_.prior.sample(count, seed)
+
+    def _score(self, x: Tensor, samples: int, seed: int) -> Tensor:
+        if not self.network_.bottleneck.variational:
+            return -self._error(x)
+        bounds = [self._bound(x, ImageDraw(x, seed, s), exact=samples == 1) for s in range(samples)]
+        return torch.logsumexp(torch.stack(bounds), dim=0) - log(samples)
+
+    def _oddness(self, x: Tensor) -> Tensor:
+        return -self._bound(x, None) if self.network_.bottleneck.variational else self._error(x)
+
+    def _bound(self, x: Tensor, draw: ImageDraw | None, exact: bool = True) -> Tensor:
+        """log p(x|z) - log q(z|x)/p(z) at one code, sampled or the mean; the ratio's mean, the KL, where `exact`."""
+        network: Network = self.network_
+        code, side = network.encode(x, draw)
+        likelihood, prior, posterior = network.likelihood, network.prior, code.posterior
+        nll = likelihood.nll(network.decode(code.z, side), x).flatten(1).sum(1)
+        nll = nll + likelihood.constant * x[0].numel()
+        z = code.z.flatten(1)
+        if posterior is None:
+            return -nll
+        ratio = prior.kl(posterior, z) if exact else posterior.log_prob(z) - prior.log_prob(z)
+        return -nll - ratio
+
+    # -- what only this model can do --------------------------------------------------------------------------
+
+    def score_field(self, X: Any) -> np.ndarray:
+        """∇ log p(x̃) ≈ (f(x̃) - x̃) / σ² for noisy images, float32, in their shape, per unit of the working scale.
+
+        For models trained on unclipped Gaussian noise of one strength; others are refused.
+        """
+        array, layout = self._accept(X)
+        noise = self.network_.corruption
+        fits = isinstance(noise, GaussianNoise) and noise.range is None and noise.sigma is not None
+        cure = "train with corruption={'kind': 'gaussian', 'sigma': 0.3, 'clip': False}"
+        expect(
+            fits,
+            "score_field",
+            self.corruption,
+            "a model trained on unclipped Gaussian noise of one sigma",
+            cure,
+        )
+        variance = noise.sigma**2  # type: ignore[union-attr]
+        return layout.give(
+            self._each(array, layout, lambda x: (self._reconstruct(x) - x) / variance), exact=True
+        )
+
+    def project(self, X: Any, steps: int = 5, rate: float = 1.0) -> np.ndarray:
+        """The walk of images towards the data: x ← x + rate · (f(x) - x), `steps` times.
+
+        Returns `(steps + 1, N, ...)` floats on [0, 1], unclipped; the first are the images as they came. Each step
+        of a denoiser is one up the score, of size rate · σ².
+        """
+        expect(steps >= 1, "steps", steps, "a whole number ≥ 1")
+        expect(0 < rate <= 1, "rate", rate, "a number in (0, 1]")
+        array, layout = self._accept(X)
+        walk = [self._each(array, layout, lambda x: x)]
+        for _ in range(steps):
+            parts = walk[-1].split(BATCH)
+            walk.append(torch.cat([x.lerp(self._quietly(self._reconstruct, x).cpu(), rate) for x in parts]))
+        return np.stack([layout.give(self.scale_.unit(x), exact=True) for x in walk])
+
+    @property
+    def n_parameters_(self) -> int:
+        """Parameters of the network."""
+        return numbers(self.network_)
+
+
+SPECS = ("corruption", "body", "bottleneck", "up", "likelihood", "prior", "penalties")

@@ -1,0 +1,244 @@
+"""What every model can do, told once.
+
+A model is a scikit-learn transformer of images. It has a working scale, a way down and a way up; everything else
+here follows from these:
+
+    transform           images → codes                    _encode
+    inverse_transform   codes → images                    _decode
+    reconstruct         images → images                   _reconstruct (which may use more than the code)
+    score_samples       images → how probable they are    _score
+    sample              nothing → images                  _sample_codes, _decode
+
+Images come and go in the user's form; the methods with an underscore see tensors `(n, C, H, W)` on the working
+scale, a batch at a time, and codes `(n, size)`.
+"""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import validate_data
+from torch import Tensor
+
+from narrows import images
+from narrows.errors import BuildError, Faults, ImageError, NarrowsError, expect
+from narrows.images import Layout, Pixels, Scale
+
+BATCH = 1000  # images looked at in one go, where nothing is learnt
+
+
+class NotFitted(NarrowsError, NotFittedError):
+    """A model that must be fitted first."""
+
+
+class NotNumbers(ImageError, TypeError):
+    """An input that holds something else than numbers."""
+
+
+class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """The contract of a model. Fitted, it has these and those of its own:
+
+    layout_: the form of the images it was fitted on. scale_: the working scale. code_size_: numbers in a code.
+    n_features_in_: values in an image. image_shape_: `(H, W)` or `(H, W, C)`; `(D,)` for a table.
+    threshold_: the 0.99 quantile of the training images' anomaly scores.
+    """
+
+    image_shape: tuple[int, ...] | None
+    random_state: Any
+    layout_: Layout
+    scale_: Scale
+    code_size_: int
+    threshold_: float
+    n_parameters_: int
+    side_bits_ = 0
+
+    # -- what a model defines ---------------------------------------------------------------------------------
+
+    def _encode(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _decode(self, z: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _reconstruct(self, x: Tensor) -> Tensor:
+        return self._decode(self._encode(x))
+
+    def _sample_codes(self, count: int, seed: int) -> Tensor:
+        raise NotImplementedError
+
+    def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What was learnt, for a model file: tensors, and facts that JSON can hold."""
+        raise NotImplementedError
+
+    def _restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take over the tensors of a model file; layout, scale and facts are there already."""
+        raise NotImplementedError
+
+    def _score(self, x: Tensor, samples: int, seed: int) -> Tensor:
+        """Higher is more probable, one an image."""
+        return -self._error(x)
+
+    def _oddness(self, x: Tensor) -> Tensor:
+        """Higher is odder, one an image, deterministic."""
+        return self._error(x)
+
+    # -- what follows -----------------------------------------------------------------------------------------
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Codes of images, `(N, size)` float32; of a variational model, the mean of q(z|x)."""
+        return self._over(X, self._encode).numpy()
+
+    def inverse_transform(self, Z: Any) -> np.ndarray:
+        """Images of codes `(N, size)`, in the form of the images that the model was fitted on."""
+        self._by_code_alone("inverse_transform")
+        Z = np.asarray(Z, dtype=np.float32)
+        size = (self.code_size_,)
+        expect(Z.ndim == 2 and Z.shape[1:] == size, "codes", Z.shape, f"an array (N, {self.code_size_})")
+        expect(bool(np.isfinite(Z).all()), "codes", "NaN or infinity", "finite numbers")
+        parts = [self.scale_.unit(self._quietly(self._decode, z)) for z in torch.from_numpy(Z).split(BATCH)]
+        return self.layout_.give(torch.cat(parts))
+
+    def reconstruct(self, X: Any, *, exact: bool = False) -> np.ndarray:
+        """Images, through the code and back, in the form that they came in. Any finite floats are taken.
+
+        exact: floats on [0, 1] as the model puts them out, neither clipped nor rounded.
+        """
+        array, layout = self._accept(X)
+        return layout.give(self.scale_.unit(self._each(array, layout, self._reconstruct)), exact)
+
+    def denoise(self, X: Any, *, exact: bool = False) -> np.ndarray:
+        """The model's estimate of the clean images behind noisy ones: `reconstruct`, by its name for this use."""
+        return self.reconstruct(X, exact=exact)
+
+    def score_samples(self, X: Any, samples: int = 1, random_state: int = 0) -> np.ndarray:
+        """How probable each image is, `(N,)` float32; higher is better.
+
+        For variational models a bound on log p(x) in nats an image, from `samples` sampled codes that belong to
+        the image and `random_state`: it repeats, whatever images stand beside it. For others minus the squared
+        error summed over the image, on [0, 1] (on the working scale for tables).
+        """
+        expect(samples >= 1, "samples", samples, "a whole number ≥ 1")
+        return self._over(X, lambda x: self._score(x, samples, random_state)).numpy()
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean of `score_samples`."""
+        return float(self.score_samples(X).mean(dtype=np.float64))
+
+    def anomaly_score(self, X: Any) -> np.ndarray:
+        """How odd each image is, `(N,)` float32; higher is odder, and the same at every call.
+
+        The squared error summed over the image; for variational models the negative bound at the mean code.
+        """
+        return self._over(X, self._oddness).numpy()
+
+    def sample(self, count: int = 16, random_state: int = 0) -> np.ndarray:
+        """New images, from codes drawn from the prior or from the density fitted to the training codes."""
+        self._by_code_alone("sample")
+        expect(count >= 1, "count", count, "a whole number ≥ 1")
+        return self.inverse_transform(self._quietly(self._sample_codes, count, random_state).cpu().numpy())
+
+    # -- fitting ----------------------------------------------------------------------------------------------
+
+    def _begin(self, X: Any, scale: str, faults: Faults) -> np.ndarray:
+        """Look at the images to be fitted on; learn their layout and scale. Faults are added to `faults`."""
+        array, self.layout_ = self._look(X, reset=True)
+        self.n_features_in_ = int(np.prod(self.layout_.came))
+        self.image_shape_ = tuple(self.image_shape) if self.image_shape is not None else self.layout_.came
+        with faults.catch():
+            images.check(array, self.layout_, ranged=scale != "standard")
+        with faults.catch():
+            self.scale_ = images.choose_scale(scale, array, self.layout_)
+        return array
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.code_size_
+
+    def _seed(self) -> int:
+        """`random_state` as a number: itself, or drawn from the generator it is, or from the system for None."""
+        from sklearn.utils import check_random_state
+
+        if isinstance(self.random_state, (int, np.integer)):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(2**31))
+
+    # -- help -------------------------------------------------------------------------------------------------
+
+    def _look(self, X: Any, reset: bool) -> tuple[np.ndarray, Layout]:
+        """An array and its layout; tables go through scikit-learn's own checks of names, sparseness and types."""
+        if _is_table(X):
+            try:
+                X = validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite=False)
+            except TypeError as error:
+                raise NotNumbers(str(error)) from error
+            except ValueError as error:
+                raise ImageError(str(error)) from error
+            flat_images = None if reset or self.layout_.is_table else self.layout_.image
+            return images.look(X, self.image_shape if reset else flat_images)
+        return images.look(X, self.image_shape if reset else None)
+
+    def _accept(self, X: Any) -> tuple[np.ndarray, Layout]:
+        """Images for a fitted model, checked against what it was fitted on."""
+        if not self.__sklearn_is_fitted__():
+            raise NotFitted(f"this {type(self).__name__} is not fitted yet; call fit(X) first")
+        array, layout = self._look(X, reset=False)
+        images.check(array, layout, ranged=False, expected=self.layout_)
+        return array, layout
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "code_size_")
+
+    def _over(self, X: Any, function: Callable[[Tensor], Tensor]) -> Tensor:
+        """`function` of the images on the working scale, a batch at a time, on the CPU."""
+        return self._each(*self._accept(X), function)
+
+    def _each(self, array: np.ndarray, layout: Layout, function: Callable[[Tensor], Tensor]) -> Tensor:
+        pixels = Pixels(array, layout, self.scale_)
+        parts = [self._quietly(function, pixels.batch(rows)).cpu() for rows in pixels.batches(BATCH)]
+        return torch.cat(parts)
+
+    def _quietly(self, function: Callable[..., Tensor], *arguments: Any) -> Tensor:
+        """A call that keeps no gradients, on the model's device."""
+        with torch.no_grad():
+            device = getattr(self, "device_", torch.device("cpu"))
+            return function(*(a.to(device) if isinstance(a, Tensor) else a for a in arguments))
+
+    def _error(self, x: Tensor) -> Tensor:
+        """The squared error summed over the image: on [0, 1], and for tables on the working scale."""
+        error = self._reconstruct(x) - x
+        if self.scale_.name == "symmetric":
+            error = error / 2
+        return error.flatten(1).square().sum(1)
+
+    def _by_code_alone(self, verb: str) -> None:
+        """Refuse what a side channel makes impossible."""
+        if not self.__sklearn_is_fitted__():
+            raise NotFitted(f"this {type(self).__name__} is not fitted yet; call fit(X) first")
+        if self.side_bits_:
+            raise BuildError(
+                f"{verb} needs images that follow from the code alone: got a model whose way up also uses "
+                f"{self.side_bits_} bits of pooling switches an image; use up='resize' or 'deconv' instead"
+            )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from images; `y` is not used."""
+        raise NotImplementedError
+
+
+def _is_table(X: Any) -> bool:
+    """Whether scikit-learn's own checks apply: a data frame, a sparse matrix, or an array of 2 dimensions or less."""
+    if hasattr(X, "columns") or hasattr(X, "toarray"):
+        return True
+    try:
+        return np.asarray(X).ndim < 3
+    except ValueError:  # images of different shapes
+        return False

@@ -1,0 +1,156 @@
+"""How good a model is: measures of its reconstructions, bounds and codes over a set of images.
+
+Up to three views of the same images are measured, each against the clean image, one value an image, then averaged:
+
+    ""           the reconstruction of the clean image, through the mean code
+    "denoised"   where the model was trained on corrupted images: of an image corrupted in the same way ("noisy"
+                 says how far that image was from the clean one, the mark to beat)
+    "sampled"    where codes are sampled: through a sampled code
+
+Measures are on [0, 1] (or on [-1, 1] with a range of 2, if asked), of the model's output before it is clipped or
+rounded. Random numbers belong to the image and the seed, so figures repeat.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from torch import Tensor
+
+from narrows import measure
+from narrows.errors import expect
+from narrows.images import Pixels
+from narrows.machine import ImageDraw
+from narrows.measure import Table
+from narrows.model.autoencoder import Autoencoder
+from narrows.model.base import BATCH, ImageModel
+from narrows.model.recipes import recipe
+from narrows.parts.corruption import Clean
+from narrows.parts.likelihood import Bernoulli
+
+WINDOW = 7  # of SSIM: images that are smaller have none
+
+
+def evaluate(model: ImageModel, X: Any, *, seed: int = 0, measure_scale: str = "unit") -> dict[str, float]:
+    """Measures of a fitted model over images, by name; see the module for the views.
+
+    mse (per pixel), psnr and snr (dB), ssim; elbo, nll and kl (nats an image, with the likelihood's constant), of
+    variational models; bce (nats an image), of Bernoulli ones; active_units (of an image, on average), dead_units;
+    code_size, side_bits and parameters. Tables have mse alone, on the working scale.
+    """
+    expect(measure_scale in ("unit", "symmetric"), "measure_scale", measure_scale, "'unit' or 'symmetric'")
+    array, layout = model._accept(X)
+    pixels = Pixels(array, layout, model.scale_)
+    totals: dict[str, float] = defaultdict(float)
+    codes = []
+    for rows in pixels.batches(BATCH):
+        x = pixels.batch(rows)
+        for name, values in _measures(model, x, seed, measure_scale).items():
+            totals[name] += float(values.double().sum())
+        codes.append(model._quietly(model._encode, x).cpu())
+    means = {name: total / len(pixels) for name, total in totals.items()}
+    return means | _of_codes(model, torch.cat(codes)) | sizes(model)
+
+
+def sizes(model: ImageModel) -> dict[str, float]:
+    """Numbers in the code, bits beside it, and parameters."""
+    found = {"code_size": model.code_size_}
+    if model.side_bits_:
+        found["side_bits"] = model.side_bits_
+    return {**found, "parameters": model.n_parameters_}
+
+
+def compare(models: Iterable[ImageModel | str], X: Any, X_test: Any, seed: int = 0) -> Table:
+    """A table of models on the same images: those not yet fitted (recipes by name too) are fitted to X first."""
+    rows = Table()
+    for model in models:
+        name = model if isinstance(model, str) else type(model).__name__
+        model = recipe(model) if isinstance(model, str) else model
+        start = time.perf_counter()
+        if not model.__sklearn_is_fitted__():
+            model = clone(model).fit(X)
+        seconds = time.perf_counter() - start
+        rows.append({"model": name, **evaluate(model, X_test, seed=seed), "fit_seconds": seconds})
+    return rows
+
+
+def corrupt(model: Autoencoder, x: Tensor, seed: int = 0) -> Tensor:
+    """Images on the working scale, corrupted as in the model's training, by numbers that belong to each."""
+    noisy, _ = model.network_.corruption(x, ImageDraw(x, seed, "evaluate"))
+    return noisy
+
+
+def views(model: ImageModel, x: Tensor, seed: int = 0) -> dict[str, Tensor]:
+    """What the model makes of images on the working scale, by the names of the module's views."""
+    found = {"": model._quietly(model._reconstruct, x)}
+    if isinstance(model, Autoencoder):
+        if not isinstance(model.network_.corruption, Clean):
+            found["noisy"] = corrupt(model, x, seed)
+            found["denoised"] = model._quietly(model._reconstruct, found["noisy"])
+        if model.network_.bottleneck.variational:
+            found["sampled"] = model._quietly(model.network_.reconstruct, x, ImageDraw(x, seed, "evaluate"))
+    return {name: image.cpu() for name, image in found.items()}
+
+
+def _measures(model: ImageModel, x: Tensor, seed: int, measure_scale: str) -> dict[str, Tensor]:
+    if model.layout_.is_table:
+        return {"mse": (model._quietly(model._reconstruct, x).cpu() - x).square().flatten(1).mean(1)}
+
+    def shown(working: Tensor) -> Tensor:
+        unit = model.scale_.unit(working)
+        return unit * 2 - 1 if measure_scale == "symmetric" else unit
+
+    found = {}
+    for view, image in views(model, x, seed).items():
+        for name, values in compared(
+            shown(x), shown(image), 2.0 if measure_scale == "symmetric" else 1.0
+        ).items():
+            found[f"{view}_{name}".strip("_")] = values
+    return found | _of_likelihood(model, x, seed)
+
+
+def compared(clean: Tensor, image: Tensor, data_range: float) -> dict[str, Tensor]:
+    """mse, psnr, snr and, of images large enough for its window, ssim: one value an image."""
+    found = {
+        "mse": measure.mse(clean, image),
+        "psnr": measure.psnr(clean, image, data_range),
+        "snr": measure.snr(clean, image),
+    }
+    if min(clean.shape[-2:]) >= WINDOW:
+        found["ssim"] = measure.ssim(clean, image, data_range, window=WINDOW)
+    return found
+
+
+def _of_likelihood(model: ImageModel, x: Tensor, seed: int) -> dict[str, Tensor]:
+    """The bound and its terms, of variational models; the cross-entropy, of Bernoulli ones."""
+    if not isinstance(model, Autoencoder):
+        return {}
+    found = {}
+    if model.network_.bottleneck.variational:
+        found["elbo"] = model._quietly(lambda x: model._score(x, 1, seed), x)
+        found["kl"] = model._quietly(lambda x: _divergence(model, x), x)
+        found["nll"] = -found["elbo"] - found["kl"]
+    if isinstance(model.network_.likelihood, Bernoulli):
+        found["bce"] = measure.bce(x, model._quietly(model._reconstruct, x).cpu())
+    return {name: values.cpu() for name, values in found.items()}
+
+
+def _divergence(model: Autoencoder, x: Tensor) -> Tensor:
+    """KL(q(z|x) ‖ p(z)) of each image, nats; at the mean code where the prior has no closed form."""
+    posterior = model.network_.encode(x)[0].posterior
+    assert posterior is not None  # asked of variational models only
+    return model.network_.prior.kl(posterior, posterior.mean)
+
+
+def _of_codes(model: ImageModel, codes: Tensor) -> dict[str, float]:
+    if not isinstance(model, Autoencoder):
+        return {}
+    bottleneck = model.network_.bottleneck
+    if bottleneck.rectified:
+        active, dead = measure.active_units(codes), measure.dead_units(codes)
+        return {"active_units": float(np.mean(active)), "dead_units": int(dead.sum())}
+    return {"dead_units": int(measure.constant_units(codes).sum())}

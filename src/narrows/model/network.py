@@ -1,0 +1,177 @@
+"""The network: parts, put together.
+
+    x̃ = corruption(x)      h, side = body.encode(x̃)      code = bottleneck(h, prior)      out = up(z, side)
+
+The build checks every name and option first and tells all faults at once; then it makes the parts in the order in
+which they depend on each other, and refuses pairs that cannot work together.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from narrows.choose import choose, vet
+from narrows.errors import BuildError, Faults
+from narrows.images import Scale
+from narrows.machine import Draw, initialising
+from narrows.parts import TABLES
+from narrows.parts.body import Body
+from narrows.parts.bottleneck import Bottleneck
+from narrows.parts.corruption import Corruption
+from narrows.parts.likelihood import Likelihood
+from narrows.parts.penalty import Penalty
+from narrows.parts.posterior import Code
+from narrows.parts.prior import Prior
+from narrows.parts.up import Up
+
+CONTEXT = {
+    "corruption": ("range",),
+    "body": ("image",),
+    "bottleneck": ("features",),
+    "up": ("body", "bottleneck", "channels"),
+    "likelihood": ("scale",),
+    "prior": ("size",),
+    "penalty": (),
+}
+
+
+@dataclass
+class Pass:
+    """What one pass through the network gives: the code, the way up's output, what went in, what was hidden."""
+
+    code: Code
+    out: Tensor
+    corrupted: Tensor
+    hidden: Tensor | None
+
+
+class Network(nn.Module):
+    """Parts in their places. Images are `(N, C, H, W)` on the working scale."""
+
+    def __init__(
+        self,
+        body: Body,
+        bottleneck: Bottleneck,
+        up: Up,
+        likelihood: Likelihood,
+        prior: Prior,
+        corruption: Corruption,
+        penalties: Sequence[Penalty] = (),
+    ):
+        super().__init__()
+        self.body, self.bottleneck, self.up, self.prior = body, bottleneck, up, prior
+        self.likelihood, self.corruption, self.penalties = likelihood, corruption, tuple(penalties)
+
+    @property
+    def code_size(self) -> int:
+        """Numbers in the code of one image."""
+        return prod(self.bottleneck.shape)
+
+    @property
+    def needs_slope(self) -> bool:
+        return any(penalty.needs_slope for penalty in self.penalties)
+
+    def encode(self, x: Tensor, draw: Draw | None = None) -> tuple[Code, list[Tensor]]:
+        """Images to their code and side channel; deterministic without `draw`."""
+        h, side = self.body.encode(x, draw)
+        return self.bottleneck(h, self.prior, draw), side
+
+    def decode(self, z: Tensor, side: Sequence[Tensor] = (), draw: Draw | None = None) -> Tensor:
+        """Codes `(N, size)` or `(N, *shape)` to the likelihood's parameters, `(N, outputs · C, H, W)`."""
+        return self.up(z.reshape(-1, *self.bottleneck.shape), list(side), draw)
+
+    def forward(self, x: Tensor, draw: Draw) -> Pass:
+        """One pass with all its randomness: corruption, sampled codes and, in training, dropout."""
+        corrupted, hidden = self.corruption(x, draw)
+        if self.needs_slope:
+            corrupted = corrupted.detach().requires_grad_()
+        code, side = self.encode(corrupted, draw)
+        return Pass(code, self.decode(code.z, side, draw), corrupted, hidden)
+
+    def reconstruct(self, x: Tensor, draw: Draw | None = None) -> Tensor:
+        """E[x | code(x)] on the working scale; the code is sampled where `draw` is given."""
+        code, side = self.encode(x, draw)
+        return self.likelihood.mean(self.decode(code.z, side))
+
+
+def build(specs: Mapping[str, Any], image: tuple[int, int, int], scale: Scale, seed: int) -> Network:
+    """The network that `specs` describe, for images `(C, H, W)`, with weights drawn from `seed`.
+
+    specs: one for each of corruption, body, bottleneck, up, likelihood, prior ("auto" for up and prior), and
+    penalties, a list. Raises `BuildError` or `UnknownName` with every fault.
+    """
+    _vet(specs)
+    faults, made, penalties = Faults("the model cannot be built"), {}, []
+
+    def make(kind: str, spec: Any, **context: Any) -> None:
+        with faults.catch():
+            made[kind] = choose(kind, TABLES[kind], spec, **context)
+
+    with initialising(seed):
+        make("corruption", specs["corruption"], range=scale.range)
+        make("likelihood", specs["likelihood"], scale=scale)
+        make("body", specs["body"], image=image)
+        for spec in specs["penalties"]:
+            with faults.catch():
+                penalties.append(choose("penalty", TABLES["penalty"], spec))
+        if "body" in made:
+            make("bottleneck", specs["bottleneck"], features=made["body"].shape)
+        faults.stop(BuildError)
+        body, bottleneck, likelihood = made["body"], made["bottleneck"], made["likelihood"]
+        prior = bottleneck.default_prior if specs["prior"] == "auto" else specs["prior"]
+        make("prior", prior, size=prod(bottleneck.shape))
+        up = body.default_up if specs["up"] == "auto" else specs["up"]
+        with faults.catch():
+            _fits(up, body)
+            make("up", up, body=body, bottleneck=bottleneck, channels=image[0] * likelihood.outputs)
+        with faults.catch():
+            _sampled(bottleneck, made.get("prior"))
+    faults.stop(BuildError)
+    body.keeps_switches = made["up"].side
+    return Network(**made, penalties=penalties)
+
+
+def numbers(network: nn.Module) -> int:
+    """How many parameters a network has."""
+    return sum(p.numel() for p in network.parameters())
+
+
+def _vet(specs: Mapping[str, Any]) -> None:
+    faults = Faults("the model cannot be built")
+    kinds = [kind for kind in TABLES if kind != "penalty"]
+    chosen = [(kind, specs[kind]) for kind in kinds if specs[kind] != "auto"]
+    for kind, spec in chosen + [("penalty", spec) for spec in specs["penalties"]]:
+        with faults.catch():
+            vet(kind, TABLES[kind], spec, CONTEXT[kind])
+    faults.stop(BuildError)
+
+
+def _fits(spec: Any, body: Body) -> None:
+    """Refuse a way up that needs what the body does not give."""
+    make, _ = vet("up", TABLES["up"], spec, CONTEXT["up"])
+    lacking = sorted(getattr(make, "needs", frozenset()) - body.gives)
+    if lacking:
+        name = spec if isinstance(spec, str) else spec.get("kind", spec)
+        fitting = [n for n, up in TABLES["up"].items() if up.needs <= body.gives]
+        cure = f"use up={' or '.join(map(repr, fitting))}"
+        if "stages" in body.gives:
+            cure += ", or body={'kind': 'conv', 'stages': 'pooled'}"
+        given = ", ".join(sorted(body.gives))
+        raise BuildError(f"up {name!r} needs {' and '.join(lacking)}: got a body that gives {given}; {cure}")
+
+
+def _sampled(bottleneck: Bottleneck, prior: Prior | None) -> None:
+    """Refuse to sample a code that nothing pulled towards N(0, I) as if something had."""
+    if prior is not None and not prior.fitted and not bottleneck.variational:
+        raise BuildError(
+            "prior 'normal' needs a variational bottleneck: got codes that nothing pulls towards N(0, I); "
+            "use prior='gaussian' or 'mixture', which are fitted to the training codes"
+        )
+
+
+def device_of(network: nn.Module) -> torch.device:
+    return next(network.parameters()).device

@@ -1,0 +1,36 @@
+"""Objective: what training makes small, in named terms, one value an image.
+
+    elbo    -log p(x | z) + Σ costs of the code + Σ penalties,   z ~ bottleneck(body(x̃)),  x̃ ~ corruption(x)
+
+Every term is summed over an image; their averages over images add up to the loss. With a variational code, β = 1 and
+no corruption this is the negative ELBO in nats, up to the likelihood's constant:
+
+    -ELBO = E_q[-log p(x | z)] + KL(q(z|x) ‖ p(z)) ≥ -log p(x)
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from narrows.machine import Draw
+from narrows.model.network import Network, Pass
+
+Terms = dict[str, Tensor]
+Objective = Callable[[Network, Tensor, Draw], tuple[Terms, Pass]]
+
+
+def elbo(network: Network, x: Tensor, draw: Draw) -> tuple[Terms, Pass]:
+    """The terms of a batch `(N, C, H, W)`, each `(N,)`: nll, the code's costs, the penalties; and the pass itself."""
+    with torch.set_grad_enabled(torch.is_grad_enabled() or network.needs_slope):
+        done = network(x, draw)
+        nll = network.likelihood.nll(done.out, x)
+        if done.hidden is not None and network.corruption.only_hidden:
+            nll = nll * done.hidden
+        terms = {"nll": nll.flatten(1).sum(1), **done.code.terms}
+        for penalty in network.penalties:
+            terms[penalty.name] = penalty(done.code, done.corrupted, draw)
+    return terms, done
+
+
+OBJECTIVES: dict[str, Objective] = {"elbo": elbo}

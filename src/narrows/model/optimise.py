@@ -1,0 +1,82 @@
+"""Optimisers, and schedules of their rate.
+
+A schedule is a function of how far the training has come, t in [0, 1], to a factor on the rate. It has no state: a
+run that resumes at step s knows its rate from s alone.
+
+    constant    1
+    cosine      a rise over the first `warmup`, then final + (1 - final) ½ (1 + cos πt')
+    one-cycle   a cosine rise from `start` to 1 over the first `warmup`, a cosine fall to `final`
+
+Weight decay is Adam's own *coupled* one (λw added to the gradient) unless `decoupled` (AdamW: w shrunk by rate · λ).
+Mind the units: beside a loss summed over an image, a coupled weight is that published beside a mean per pixel, times
+the number of values. References: D. Kingma, J. Ba, "Adam", ICLR 2015, https://arxiv.org/abs/1412.6980; I. Loshchilov,
+F. Hutter, "Decoupled weight decay regularization", ICLR 2019, https://arxiv.org/abs/1711.05101; L. Smith, N. Topin,
+"Super-convergence", 2018, https://arxiv.org/abs/1708.07120.
+"""
+
+from collections.abc import Callable, Iterable
+from math import cos, pi
+
+from torch import nn, optim
+
+from narrows.errors import expect
+
+Schedule = Callable[[float], float]
+
+
+def adam(
+    parameters: Iterable[nn.Parameter],
+    rate: float = 1e-3,
+    weight_decay: float = 0.0,
+    decoupled: bool = False,
+    betas: tuple[float, float] = (0.9, 0.999),
+) -> optim.Optimizer:
+    """Adam, in its fused form where there is one. weight_decay: coupled unless `decoupled`."""
+    expect(rate > 0, "rate", rate, "a number > 0")
+    expect(weight_decay >= 0, "weight_decay", weight_decay, "a number ≥ 0")
+    parameters = list(parameters)
+    kind = optim.AdamW if decoupled else optim.Adam
+    fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
+    return kind(parameters, lr=rate, betas=(betas[0], betas[1]), weight_decay=weight_decay, fused=fused)
+
+
+def sgd(
+    parameters: Iterable[nn.Parameter], rate: float = 1e-2, momentum: float = 0.9, weight_decay: float = 0.0
+) -> optim.Optimizer:
+    """Stochastic gradient descent with momentum; weight decay is coupled."""
+    expect(rate > 0, "rate", rate, "a number > 0")
+    expect(0 <= momentum < 1, "momentum", momentum, "a number in [0, 1)")
+    return optim.SGD(parameters, lr=rate, momentum=momentum, weight_decay=weight_decay)
+
+
+def constant() -> Schedule:
+    """The same rate all along."""
+    return lambda t: 1.0
+
+
+def cosine(warmup: float = 0.0, final: float = 0.0) -> Schedule:
+    """A linear rise over the share `warmup` of the training, then half a cosine down to the factor `final`."""
+    expect(0 <= warmup < 1, "warmup", warmup, "a share in [0, 1)")
+
+    def factor(t: float) -> float:
+        return t / warmup if t < warmup else _fall(1.0, final, (t - warmup) / (1 - warmup))
+
+    return factor
+
+
+def one_cycle(warmup: float = 0.3, start: float = 0.04, final: float = 1e-4) -> Schedule:
+    """From the factor `start` up to 1 over the share `warmup`, then down to `final`; both along half a cosine."""
+    expect(0 < warmup < 1, "warmup", warmup, "a share in (0, 1)")
+
+    def factor(t: float) -> float:
+        return _fall(start, 1.0, t / warmup) if t < warmup else _fall(1.0, final, (t - warmup) / (1 - warmup))
+
+    return factor
+
+
+def _fall(high: float, low: float, t: float) -> float:
+    return low + (high - low) * 0.5 * (1 + cos(pi * min(t, 1.0)))
+
+
+OPTIMISERS = {"adam": adam, "sgd": sgd}
+SCHEDULES = {"constant": constant, "cosine": cosine, "one-cycle": one_cycle}

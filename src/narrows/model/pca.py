@@ -1,0 +1,107 @@
+"""PCA: the linear autoencoder in closed form.
+
+Of all linear maps to k numbers and back, the one with the least squared error over the training images is
+z = Vᵀ(x - μ), x̂ = V z + μ, where the columns of V are the k leading eigenvectors of the covariance
+Σ = E[(x - μ)(x - μ)ᵀ]. A trained linear autoencoder reaches the same error, not the same axes (P. Baldi, K. Hornik,
+"Neural networks and principal component analysis", 1989, https://doi.org/10.1016/0893-6080(89)90014-2).
+
+The eigenvectors come from scikit-learn; the face is that of every model here.
+"""
+
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from narrows.errors import BuildError, Faults, expect
+from narrows.images import Pixels
+from narrows.model.base import ImageModel
+from narrows.parts.prior import Gaussian
+
+
+class PCA(ImageModel):
+    """Principal components of images.
+
+    n_components: numbers in the code, 1 to min(N, D); None for all of them.
+    add_mean: False leaves out μ on the way down and up (as lab E's report did; its error is larger).
+    scale: "auto", "unit", "symmetric", "standard". image_shape: for tables that hold images.
+    Fitted: mean_ `(D,)` and components_ `(k, D)` on the working scale, explained_variance_ `(k,)`.
+    """
+
+    def __init__(
+        self,
+        n_components: int | None = None,
+        *,
+        add_mean: bool = True,
+        scale: str = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        random_state: Any = 0,
+    ):
+        self.n_components = n_components
+        self.add_mean = add_mean
+        self.scale = scale
+        self.image_shape = image_shape
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Find the components of images; `y` is not used."""
+        from sklearn.decomposition import PCA as Components
+
+        faults = Faults("PCA cannot be fitted")
+        array = self._begin(X, self.scale, faults)
+        most = min(len(array), self.n_features_in_)
+        count = most if self.n_components is None else self.n_components
+        with faults.catch():
+            fits = isinstance(count, (int, np.integer)) and 1 <= count <= most
+            expect(fits, "n_components", count, f"a whole number in 1..{most} (images, values in an image)")
+        faults.stop(BuildError)
+        pixels = Pixels(array, self.layout_, self.scale_)
+        flat = np.concatenate([pixels.batch(rows).flatten(1).numpy() for rows in pixels.batches(4096)])
+        found = Components(count, random_state=self._seed() % 2**32).fit(flat)
+        self.mean_, self.components_ = found.mean_, found.components_
+        self.explained_variance_ = np.nan_to_num(found.explained_variance_)
+        self.code_size_ = int(count)
+        self._close(pixels)
+        return self
+
+    def _close(self, pixels: Pixels) -> None:
+        head = pixels.batch(slice(0, 10_000))
+        self.prior_ = Gaussian(self.code_size_)
+        self.prior_.fit(self._encode(head), self._seed())
+        self.threshold_ = float(np.quantile(self._oddness(head).numpy(), 0.99))
+
+    def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        arrays = {"mean_": self.mean_, "components_": self.components_}
+        arrays["explained_variance_"] = self.explained_variance_
+        tensors = {name: torch.as_tensor(array) for name, array in arrays.items()}
+        return tensors | {f"prior.{k}": v for k, v in self.prior_.state_dict().items()}, {}
+
+    def _restore(self, tensors: dict[str, Tensor]) -> None:
+        for name in ("mean_", "components_", "explained_variance_"):
+            setattr(self, name, tensors[name].numpy())
+        self.code_size_ = len(self.components_)
+        self.prior_ = Gaussian(self.code_size_)
+        self.prior_.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("prior.")})
+
+    def _center(self) -> Tensor:
+        return torch.as_tensor(
+            self.mean_ if self.add_mean else np.zeros_like(self.mean_), dtype=torch.float32
+        )
+
+    def _axes(self) -> Tensor:
+        return torch.as_tensor(self.components_, dtype=torch.float32)
+
+    @property
+    def n_parameters_(self) -> int:
+        """Numbers in the components and the mean."""
+        return self.components_.size + self.mean_.size
+
+    def _encode(self, x: Tensor) -> Tensor:
+        return (x.flatten(1) - self._center()) @ self._axes().T
+
+    def _decode(self, z: Tensor) -> Tensor:
+        return (z @ self._axes() + self._center()).view(-1, *self.layout_.chw)
+
+    def _sample_codes(self, count: int, seed: int) -> Tensor:
+        return self.prior_.sample(count, seed)

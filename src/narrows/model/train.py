@@ -1,0 +1,255 @@
+"""Training: one loop, and one object that holds all that changes while it runs.
+
+    for each epoch:  for each batch of a permutation of the images:
+        loss = mean over the batch's images of Σ terms;  one step of the optimiser down its gradient
+    then the same objective on the validation images, without dropout and with the final weights of every cost
+
+Epoch figures are means over images, not over batches. Random numbers are keyed by (seed, epoch, step, purpose) for
+the global batch, and each rank computes its rows of it: a `Training` that is saved (`state`) and restored
+(`restore`) goes on exactly as if nothing had happened.
+"""
+
+import copy
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from math import ceil, inf
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from narrows import measure
+from narrows.choose import choose
+from narrows.errors import TrainingError, expect, unknown
+from narrows.images import Pixels
+from narrows.machine import Draw, generator, share
+from narrows.model.network import Network, device_of
+from narrows.model.objective import OBJECTIVES, Terms
+from narrows.model.optimise import OPTIMISERS, SCHEDULES
+from narrows.model.progress import Advance, progress
+
+VALIDATION_BATCH = 1000
+PRECISIONS = {"fp32": None, "bf16": torch.bfloat16}
+MEASURES = {"mse": measure.mse, "psnr": measure.psnr, "ssim": measure.ssim, "snr": measure.snr}
+
+
+class Training:
+    """A run. Iterate over it: it trains, and yields itself after each epoch.
+
+    The first line of arguments is given by the estimator; the others are the options of its `training` dict:
+
+    patience: stop after so many epochs without a lower validation loss (training loss without validation).
+    keep: "best" ends with the weights of the lowest validation loss, "last" with the last ones.
+    clip: largest norm of the whole gradient. ema: decay of an average of the weights, which is then what is
+    validated and kept. precision: "fp32" or "bf16" (autocast). measures: of the validation images after each epoch,
+    of mse, psnr, ssim, snr; measure_scale: "unit" or "symmetric", the scale on which they are taken.
+    """
+
+    def __init__(
+        self, network: Network, pixels: Pixels, validation: Pixels | None, epochs: int, batch_size: int,
+        optimiser: Any, schedule: Any, objective: str, seed: int,
+        patience: int | None = None,
+        keep: str = "best",
+        clip: float | None = None,
+        ema: float | None = None,
+        precision: str = "fp32",
+        measures: Sequence[str] = (),
+        measure_scale: str = "unit",
+    ):  # fmt: skip
+        expect(keep in ("best", "last"), "keep", keep, "'best' or 'last'")
+        expect(
+            patience is None or patience >= 1, "patience", patience, "a whole number of epochs ≥ 1, or None"
+        )
+        expect(clip is None or clip > 0, "clip", clip, "a number > 0, or None")
+        expect(ema is None or 0 < ema < 1, "ema", ema, "a decay in (0, 1), or None")
+        expect(precision in PRECISIONS, "precision", precision, f"one of {', '.join(PRECISIONS)}")
+        expect(
+            measure_scale in ("unit", "symmetric"), "measure_scale", measure_scale, "'unit' or 'symmetric'"
+        )
+        for name in set(measures) - set(MEASURES):
+            raise unknown("measure", name, MEASURES)
+        self.network, self.pixels, self.validation = network, pixels, validation
+        self.epochs, self.batch_size, self.seed = epochs, batch_size, seed
+        self.patience, self.keep, self.clip, self.ema = patience, keep, clip, ema
+        self.precision, self.measures, self.measure_scale = precision, measures, measure_scale
+        self.objective = OBJECTIVES[objective]
+        self.optimiser = choose("optimiser", OPTIMISERS, optimiser, parameters=network.parameters())
+        self.rate = self.optimiser.param_groups[0]["lr"]
+        self.factor = choose("schedule", SCHEDULES, schedule)
+        self.average = copy.deepcopy(network) if ema else network
+        self.device = device_of(network)
+        self.epoch, self.stopped, self.stopped_by_nan = 0, False, False
+        self.history: dict[str, list[float]] = defaultdict(list)
+        self.steps: dict[str, list[float]] = defaultdict(list)
+        self.lowest, self.waited, self.best = inf, 0, self._weights()
+
+    def __iter__(self) -> Iterator["Training"]:
+        with progress("training", self.epochs * self.steps_an_epoch) as advance:
+            while self.epoch < self.epochs and not self.stopped:
+                self.run_epoch(advance)
+                yield self
+        self.finish()
+
+    @property
+    def steps_an_epoch(self) -> int:
+        return ceil(len(self.pixels) / self.batch_size)
+
+    def run_epoch(self, advance: Advance = lambda words: None) -> None:
+        """One pass over the training images, then the validation images."""
+        start = time.perf_counter()
+        order = torch.randperm(len(self.pixels), generator=generator(self.seed, self.epoch, "order"))
+        sums, sizes = [], []
+        self.network.train()
+        for step, index in enumerate(order.to(self.device).split(self.batch_size)):
+            terms = self.step(step, index)
+            sums.append(torch.stack(list(terms.values())))
+            sizes.append(len(index))
+            self._check(sums, list(terms), last=step + 1 == self.steps_an_epoch)
+            advance(f"epoch {self.epoch + 1}" + self._words(sums[-1], sizes[-1], list(terms)))
+        self._record(torch.stack(sums).cpu(), torch.tensor(sizes), list(terms))  # type: ignore[possibly-unbound]
+        self.epoch += 1
+        if self.validation is not None:
+            self._validate(self.validation)
+        self.history["seconds"].append(time.perf_counter() - start)
+        self._select()
+
+    def step(self, step: int, index: Tensor) -> Terms:
+        """One step down the gradient of the batch `index`, of which this rank computes its share.
+
+        Returns the sum over the rank's images of each term.
+        """
+        rows = share(len(index))
+        x = self.pixels.batch(index[rows])
+        progress = self.epoch + step / self.steps_an_epoch
+        draw = Draw(self.seed, self.epoch, step, rows=rows, total=len(index), progress=progress)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate * self.factor(progress / self.epochs)
+        with self._autocast():
+            terms, _ = self.objective(self.network, x, draw)
+        sums = {name: term.sum() for name, term in terms.items()}
+        loss = torch.stack(list(sums.values())).sum() / len(index)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if self.clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
+        self.optimiser.step()
+        if self.ema:
+            self._follow(self.ema)
+        return {name: value.detach() for name, value in sums.items()}
+
+    def finish(self) -> None:
+        """Leave the network with the weights to keep, ready for use."""
+        best = self.keep == "best" and self.validation is not None
+        self.network.load_state_dict(self.best if best or self.stopped_by_nan else self._weights())
+        self.network.eval()
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All that changes: tensors by name, and numbers that JSON can hold."""
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        if self.ema:
+            tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        for number, slots in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{number}.{k}": torch.as_tensor(v) for k, v in slots.items()}
+        names = ("epoch", "stopped", "lowest", "waited", "history", "steps")
+        return {k: v.detach().clone() for k, v in tensors.items()}, copy.deepcopy(
+            {name: getattr(self, name) for name in names}
+        )
+
+    def restore(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
+        """Go back to a state that `state` gave, of a run with the same settings."""
+        groups = {name: _under(tensors, name) for name in ("network", "best", "average", "optimiser")}
+        self.network.load_state_dict(groups["network"])
+        self.best = {k: v.clone() for k, v in groups["best"].items()}
+        if self.ema:
+            self.average.load_state_dict(groups["average"])
+        slots: dict[int, dict[str, Tensor]] = defaultdict(dict)
+        for name, value in groups["optimiser"].items():
+            number, slot = name.split(".", 1)
+            slots[int(number)][slot] = value.clone()
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": dict(slots)})
+        for name, value in copy.deepcopy(numbers).items():
+            setattr(self, name, defaultdict(list, value) if isinstance(value, dict) else value)
+
+    def _autocast(self):
+        dtype = PRECISIONS[self.precision]
+        return torch.autocast(self.device.type, dtype) if dtype else nullcontext()
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {k: v.detach().clone() for k, v in self.average.state_dict().items()}
+
+    def _follow(self, decay: float) -> None:
+        """average ← decay · average + (1 - decay) · weights; buffers are copied."""
+        with torch.no_grad():
+            for slow, fast in zip(self.average.parameters(), self.network.parameters()):
+                slow.lerp_(fast, 1 - decay)
+            for slow, fast in zip(self.average.buffers(), self.network.buffers()):
+                slow.copy_(fast)
+
+    def _check(self, sums: list[Tensor], names: list[str], last: bool) -> None:
+        """Stop where a term is no number. On an accelerator this waits for it, so it is asked for every 50 steps."""
+        every = 1 if self.device.type == "cpu" else 50
+        if not last and len(sums) % every:
+            return
+        recent = torch.stack(sums[-every:])
+        if bool(torch.isfinite(recent.sum())):
+            return
+        where = (~torch.isfinite(recent)).nonzero()[0].tolist()
+        batch = len(sums) - len(recent) + where[0] + 1
+        self.stopped = self.stopped_by_nan = True
+        self.finish()
+        raise TrainingError(
+            f"the loss became {recent[where[0], where[1]].item()} in epoch {self.epoch + 1}, batch {batch}, "
+            f"in the term '{names[where[1]]}'; the weights of {f'epoch {self.epoch}' if self.epoch else 'the start'} "
+            f"are kept. Try a lower rate (now {self.rate:g}), or training={{'clip': 1.0}}"
+        )
+
+    def _words(self, sums: Tensor, size: int, names: list[str]) -> str:
+        if self.device.type != "cpu":
+            return ""  # reading them would wait for the accelerator
+        return "".join(f"  {name} {value / size:.4g}" for name, value in zip(names, sums.tolist()))
+
+    def _record(self, sums: Tensor, sizes: Tensor, names: list[str]) -> None:
+        for name, column in zip(["loss", *names], [sums.sum(1), *sums.unbind(1)]):
+            self.history[name].append(float(column.double().sum() / sizes.sum()))
+            self.steps[name] += (column / sizes).tolist()
+
+    @torch.no_grad()
+    def _validate(self, pixels: Pixels) -> None:
+        """The objective, and the measures asked for, on images that are not trained on."""
+        self.average.eval()
+        totals: dict[str, float] = defaultdict(float)
+        for rows in pixels.batches(VALIDATION_BATCH):
+            x = pixels.batch(rows)
+            terms, done = self.objective(self.average, x, Draw(self.seed, rows.start, "validation"))
+            found = {"loss": torch.stack(list(terms.values())).sum(0), **terms}
+            a, b = (self._measured(image) for image in (x, self.average.likelihood.mean(done.out)))
+            span = 2.0 if self.measure_scale == "symmetric" else 1.0
+            found |= {name: MEASURES[name](a, b, **_span(name, span)) for name in self.measures}
+            for name, values in found.items():
+                totals[f"val_{name}"] += float(values.double().sum())
+        for name, total in totals.items():
+            self.history[name].append(total / len(pixels))
+
+    def _measured(self, working: Tensor) -> Tensor:
+        unit = self.pixels.scale.unit(working)
+        return unit * 2 - 1 if self.measure_scale == "symmetric" else unit
+
+    def _select(self) -> None:
+        """Keep the weights of the best epoch, and stop when patience has run out."""
+        loss = self.history["val_loss" if self.validation is not None else "loss"][-1]
+        better = loss < self.lowest
+        if better or self.validation is None:
+            self.best = self._weights()
+        self.lowest, self.waited = (loss, 0) if better else (self.lowest, self.waited + 1)
+        self.stopped = self.patience is not None and self.waited >= self.patience
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix + "."): v for k, v in tensors.items() if k.startswith(prefix + ".")}
+
+
+def _span(name: str, span: float) -> dict[str, float]:
+    return {"data_range": span} if name in ("psnr", "ssim") else {}

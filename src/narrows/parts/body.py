@@ -1,0 +1,164 @@
+"""Body: the way down, from an image to features, h, side = body.encode(x).
+
+    mlp    D = C·H·W values → widths[0] → ... → widths[-1], each a linear layer and an activation
+    conv   stages that halve height and width, each a convolution and an activation:
+           pooled    convolution (same size), activation, 2 x 2 maximum;  n → ⌊n/2⌋
+           strided   convolution with stride 2, activation;               n → ⌈n/2⌉
+
+The step from features to the code belongs to the bottleneck; the way back up to `up`, which by default mirrors the
+body. Any image size will do, odd ones too: the sizes on the way down are kept and met again on the way up.
+
+*Side channel.* A 2 x 2 maximum forgets where it was: 2 bits a pooled value. Where the way up asks for these
+switches they travel beside the code, as `side`, and `side_bits` says how many bits they are.
+
+A body says what it `gives`: "widths" (a chain of linear layers), "stages" (feature maps and their sizes) and
+"switches" (of its poolings). Each way up says what it needs.
+"""
+
+from collections.abc import Sequence
+from math import log2, prod
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from narrows.errors import expect, unknown
+from narrows.machine import Draw
+from narrows.parts.layers import Chain, finish
+
+Side = list[Tensor]
+
+
+class Body(nn.Module):
+    """The contract. `shape` is the features' shape, of one image; `image` is `(C, H, W)`."""
+
+    gives: frozenset[str] = frozenset()
+    default_up = "linear"
+    keeps_switches = False
+
+    def __init__(self, image: tuple[int, int, int], activation: str, dropout: float, batch_norm: bool):
+        super().__init__()
+        self.image = image
+        self.activation, self.dropout, self.batch_norm = activation, dropout, batch_norm
+        self.shape: tuple[int, ...] = image
+
+    @property
+    def side_bits(self) -> int:
+        """Bits of the side channel, for one image."""
+        return 0
+
+    def finish(self, channels: int, flat: bool) -> list[nn.Module]:
+        """What follows a layer's weights, on the way down and in its mirror."""
+        return finish(channels, self.activation, self.batch_norm, self.dropout, flat)
+
+    def encode(self, x: Tensor, draw: Draw | None = None) -> tuple[Tensor, Side]:
+        """Images `(N, C, H, W)` to features `(N, *shape)` and the side channel."""
+        raise NotImplementedError
+
+
+class Mlp(Body):
+    """Linear layers on the flattened image.
+
+    widths: of the hidden layers, top down; [] for none. activation: see `parts.layers`.
+    dropout: rate after each layer, in [0, 1). batch_norm: before each activation.
+    """
+
+    gives = frozenset({"widths"})
+
+    def __init__(
+        self,
+        image: tuple[int, int, int],
+        widths: Sequence[int] = (256, 128),
+        activation: str = "relu",
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+    ):
+        super().__init__(image, activation, dropout, batch_norm)
+        positive("widths", widths)
+        self.widths = [prod(image), *widths]
+        self.shape = (self.widths[-1],)
+        steps = zip(self.widths, self.widths[1:])
+        self.layers = Chain(
+            [layer for a, b in steps for layer in (nn.Linear(a, b), *self.finish(b, flat=True))]
+        )
+
+    @property
+    def linears(self) -> list[nn.Linear]:
+        """The linear layers, top down."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
+
+    def encode(self, x: Tensor, draw: Draw | None = None) -> tuple[Tensor, Side]:
+        return self.layers(x.flatten(1), draw), []
+
+
+class Conv(Body):
+    """Convolutional stages, each of which halves height and width.
+
+    channels: of the stages, top down. stages: "strided" or "pooled". kernel: odd.
+    activation, dropout (rate after each stage), batch_norm (before each activation): as in `Mlp`.
+    """
+
+    default_up = "deconv"
+
+    def __init__(
+        self,
+        image: tuple[int, int, int],
+        channels: Sequence[int] = (32, 64, 128),
+        stages: str = "strided",
+        kernel: int = 3,
+        activation: str = "relu",
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+    ):
+        super().__init__(image, activation, dropout, batch_norm)
+        positive("channels", channels, least=1)
+        expect(kernel > 0 and kernel % 2 == 1, "kernel", kernel, "an odd number")
+        if stages not in ("strided", "pooled"):
+            raise unknown("kind of stage", stages, ("strided", "pooled"))
+        self.pooled = stages == "pooled"
+        self.gives = frozenset({"stages", "switches"} if self.pooled else {"stages"})
+        self.channels = [image[0], *channels]
+        self.sizes = self._sizes(image[1:], len(channels))
+        self.shape = (channels[-1], *self.sizes[-1])
+        stride = 1 if self.pooled else 2
+        self.layers = nn.ModuleList(
+            Chain([nn.Conv2d(a, b, kernel, stride, kernel // 2), *self.finish(b, flat=False)])
+            for a, b in zip(self.channels, self.channels[1:])
+        )
+
+    def _sizes(self, size: tuple[int, int], count: int) -> list[tuple[int, int]]:
+        """Height and width before the first stage, and after each."""
+        sizes = [size]
+        for _ in range(count):
+            height, width = sizes[-1]
+            sizes.append((height // 2, width // 2) if self.pooled else (-(-height // 2), -(-width // 2)))
+            cure = f"at most {int(log2(min(size)))} pooled stages fit an image of {size[0]} x {size[1]}"
+            expect(min(sizes[-1]) > 0, "stages", count, "fewer", cure)
+        return sizes
+
+    @property
+    def side_bits(self) -> int:
+        """Bits of the switches, for one image: log2(4) = 2 for each pooled value. 0 where they are not kept."""
+        if not self.keeps_switches:
+            return 0
+        return sum(2 * c * h * w for c, (h, w) in zip(self.channels[1:], self.sizes[1:]))
+
+    def encode(self, x: Tensor, draw: Draw | None = None) -> tuple[Tensor, Side]:
+        h, side = x, []
+        for stage in self.layers:
+            h = stage(h, draw)
+            if self.keeps_switches:
+                h, switches = F.max_pool2d(h, 2, return_indices=True)
+                side.append(switches)
+            elif self.pooled:
+                h = F.max_pool2d(h, 2)
+        return h, side
+
+
+def positive(what: str, numbers: Sequence[int], least: int = 0) -> None:
+    """Refuse a list of widths or channels that is no list of whole numbers ≥ 1, or is shorter than `least`."""
+    fine = not isinstance(numbers, (int, str)) and len(numbers) >= least
+    fine = fine and all(isinstance(n, int) and n >= 1 for n in numbers)
+    expect(fine, what, numbers, "a list of whole numbers ≥ 1" + (f", {least} at least" if least else ""))
+
+
+BODIES = {"mlp": Mlp, "conv": Conv}

@@ -1,0 +1,155 @@
+"""Bottleneck: the narrow passage, code = bottleneck(h, prior).
+
+Features h become a code of `size` numbers by one linear map, a = W h + b, and then
+
+    plain         z = a
+    relu          z = max(a, 0)
+    sparse        z = max(a, 0), at a cost of weight · Σⱼ |zⱼ|
+    topk          z = max(a, 0), of which the k largest are kept, the others 0
+    variational   z ~ q(z|x) = N(μ, σ²), with μ and log σ² both linear in h, at a cost of β · KL(q(z|x) ‖ p(z))
+
+With `size=None` the feature map itself takes the place of a (for a variational code: of the shape of μ), and the
+code keeps its shape. A bottleneck owns the weights of its costs and their warm-up: over the first `warmup` epochs a
+weight grows in proportion from 0 to its value. Validation and scoring always use the final weight.
+
+References: A. Makhzani, B. Frey, "k-sparse autoencoders", ICLR 2014, https://arxiv.org/abs/1312.5663; I. Higgins et
+al., "beta-VAE", ICLR 2017, https://openreview.net/forum?id=Sy2fzU9gl; S. Bowman et al., "Generating sentences from
+a continuous space", CoNLL 2016, https://arxiv.org/abs/1511.06349 (warm-up).
+"""
+
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from narrows.errors import expect
+from narrows.machine import Draw
+from narrows.parts.posterior import Code, Posterior
+from narrows.parts.prior import Prior
+
+
+class Bottleneck(nn.Module):
+    """The contract. features: shape of h, of one image. size: numbers in the code; None keeps the features' shape."""
+
+    variational = False
+    default_prior = "gaussian"
+    heads = 1
+    rectified = False
+
+    def __init__(self, features: tuple[int, ...], size: int | None = 32):
+        super().__init__()
+        whole = isinstance(size, int) and not isinstance(size, bool) and size >= 1
+        expect(size is None or whole, "size", size, "a whole number ≥ 1, or None for the feature map itself")
+        self.shape = features if size is None else (int(size),)
+        self.keeps_features = size is None
+        wanted = self.heads * prod(self.shape)
+        direct = size is None and self.heads == 1
+        self.project = nn.Identity() if direct else nn.Linear(prod(features), wanted)
+
+    @property
+    def linears(self) -> list[nn.Linear]:
+        """Its linear layers, for a tied way up."""
+        return [self.project] if isinstance(self.project, nn.Linear) else []
+
+    def linear(self, h: Tensor) -> Tensor:
+        """a = W h + b, `(N, heads · size)`; h as it is where `size` is None."""
+        return self.project(h.flatten(1))
+
+    def warm(self, weight: float, warmup: float, draw: Draw | None) -> float:
+        """The weight of a cost at this moment of training; its final value outside of training."""
+        if not self.training or draw is None or warmup <= 0:
+            return weight
+        return weight * min(1.0, draw.progress / warmup)
+
+    def forward(self, h: Tensor, prior: Prior, draw: Draw | None = None) -> Code:
+        """Features `(N, *features)` to a code; without `draw` it is deterministic."""
+        raise NotImplementedError
+
+
+class Plain(Bottleneck):
+    """z = a."""
+
+    def forward(self, h: Tensor, prior: Prior, draw: Draw | None = None) -> Code:
+        return Code(self.linear(h).view(-1, *self.shape))
+
+
+class Relu(Bottleneck):
+    """z = max(a, 0)."""
+
+    rectified = True
+
+    def forward(self, h: Tensor, prior: Prior, draw: Draw | None = None) -> Code:
+        return Code(self.linear(h).relu().view(-1, *self.shape))
+
+
+class Sparse(Bottleneck):
+    """z = max(a, 0) at a cost of weight · Σⱼ |zⱼ|, per image.
+
+    weight: ≥ 0, beside a loss that is summed over the image. warmup: epochs, ≥ 0.
+    """
+
+    rectified = True
+
+    def __init__(
+        self, features: tuple[int, ...], size: int | None = 32, weight: float = 0.1, warmup: float = 0
+    ):
+        super().__init__(features, size)
+        expect(weight >= 0, "weight", weight, "a number ≥ 0")
+        expect(warmup >= 0, "warmup", warmup, "a number of epochs ≥ 0")
+        self.weight, self.warmup = weight, warmup
+
+    def forward(self, h: Tensor, prior: Prior, draw: Draw | None = None) -> Code:
+        z = self.linear(h).relu()
+        cost = self.warm(self.weight, self.warmup, draw) * z.sum(1)
+        return Code(z.view(-1, *self.shape), {"l1": cost})
+
+
+class TopK(Bottleneck):
+    """z = max(a, 0), of which the k largest are kept. k: 1 to size."""
+
+    rectified = True
+
+    def __init__(self, features: tuple[int, ...], size: int | None = 64, k: int = 8):
+        super().__init__(features, size)
+        expect(
+            isinstance(k, int) and 1 <= k <= prod(self.shape),
+            "k",
+            k,
+            f"a whole number in 1..{prod(self.shape)}",
+        )
+        self.k = k
+
+    def forward(self, h: Tensor, prior: Prior, draw: Draw | None = None) -> Code:
+        a = self.linear(h).relu()
+        kept = a.topk(self.k, dim=1)
+        z = torch.zeros_like(a).scatter(1, kept.indices, kept.values)
+        return Code(z.view(-1, *self.shape))
+
+
+class Variational(Bottleneck):
+    """z ~ N(μ, σ²) at a cost of β · KL(q(z|x) ‖ p(z)) nats, per image. Without random numbers z = μ.
+
+    beta: ≥ 0; with 1 the loss is the negative ELBO. warmup: epochs over which β grows to its value, ≥ 0.
+    """
+
+    variational = True
+    default_prior = "normal"
+    heads = 2
+
+    def __init__(
+        self, features: tuple[int, ...], size: int | None = 20, beta: float = 1.0, warmup: float = 0
+    ):
+        super().__init__(features, size)
+        expect(beta >= 0, "beta", beta, "a number ≥ 0")
+        expect(warmup >= 0, "warmup", warmup, "a number of epochs ≥ 0")
+        self.beta, self.warmup = beta, warmup
+
+    def forward(self, h: Tensor, prior: Prior, draw: Draw | None = None) -> Code:
+        mean, log_variance = self.linear(h).chunk(2, dim=1)
+        posterior = Posterior(mean, log_variance.clamp(-30, 20))  # exp of more is no number
+        z = mean if draw is None else posterior.sample(draw)
+        cost = self.warm(self.beta, self.warmup, draw) * prior.kl(posterior, z)
+        return Code(z.view(-1, *self.shape), {"kl": cost}, posterior)
+
+
+BOTTLENECKS = {"plain": Plain, "relu": Relu, "sparse": Sparse, "topk": TopK, "variational": Variational}

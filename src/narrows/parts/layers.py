@@ -1,0 +1,82 @@
+"""What several parts are made of: activations, dropout with a generator of its own, chains of layers."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from narrows.errors import expect, unknown
+from narrows.machine import Draw
+
+
+def identity(h: Tensor) -> Tensor:
+    return h
+
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": identity,
+    "relu": F.relu,
+    "leaky-relu": F.leaky_relu,
+    "elu": F.elu,
+    "gelu": F.gelu,
+    "silu": F.silu,
+    "softplus": F.softplus,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+}
+
+
+class Activation(nn.Module):
+    """An element-wise non-linearity, by name."""
+
+    def __init__(self, name: str):
+        super().__init__()
+        if name not in ACTIVATIONS:
+            raise unknown("activation", name, ACTIVATIONS)
+        self.name = name
+
+    def forward(self, h: Tensor) -> Tensor:
+        return ACTIVATIONS[self.name](h)
+
+    def extra_repr(self) -> str:
+        return self.name
+
+
+class Dropout(nn.Module):
+    """Inverted dropout: in training each value is 0 with probability `rate`, the others are divided by 1 - rate.
+
+    torch's own takes its numbers from the global generator; this one takes them from the step's `Draw`, so that a
+    resumed or distributed run drops the same values.
+    """
+
+    def __init__(self, rate: float):
+        super().__init__()
+        expect(0 <= rate < 1, "dropout", rate, "a rate in [0, 1)")
+        self.rate = rate
+
+    def forward(self, h: Tensor, draw: Draw | None) -> Tensor:
+        if not self.training or draw is None or self.rate == 0:
+            return h
+        kept = draw.uniform("dropout", h) >= self.rate
+        return h * kept / (1 - self.rate)
+
+    def extra_repr(self) -> str:
+        return f"rate={self.rate}"
+
+
+class Chain(nn.ModuleList):
+    """Layers one after the other; those that need random numbers are given them."""
+
+    def forward(self, h: Tensor, draw: Draw | None = None) -> Tensor:
+        for layer in self:
+            h = layer(h, draw) if isinstance(layer, Dropout) else layer(h)
+        return h
+
+
+def finish(channels: int, activation: str, batch_norm: bool, dropout: float, flat: bool) -> list[nn.Module]:
+    """What follows a layer's weights: batch normalisation, the activation, dropout."""
+    norm = nn.BatchNorm1d if flat else nn.BatchNorm2d
+    layers: list[nn.Module] = [norm(channels)] if batch_norm else []
+    layers.append(Activation(activation))
+    return [*layers, Dropout(dropout)] if dropout else layers

@@ -1,0 +1,104 @@
+"""Likelihood: how probable an image is, given what the way up put out, -log p(x | out).
+
+    gaussian    ½ (x - m)² / variance       + ½ log(2π · variance)      m = φ(out)
+    laplace     |x - m| / width             + log(2 · width)            m = φ(out)
+    bernoulli   -x log m - (1 - x) log(1 - m)                           m = sigmoid(out)
+
+`nll` gives the first part, one value an element, in nats; `constant` is the second, which no parameter moves and no
+loss holds, and which a log-likelihood needs. The gaussian's default variance, ½, makes nll the squared error. On grey
+pixels the bernoulli is no density of the data: what it bounds is a pseudo-likelihood, though a good loss.
+
+φ is the output's non-linearity: identity, sigmoid, tanh or relu. It must be able to reach the working scale.
+"""
+
+from math import log, pi
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from narrows.errors import expect, unknown
+from narrows.images import Scale
+from narrows.parts.layers import ACTIVATIONS
+
+INF = float("inf")
+OUTPUTS = {"identity": (-INF, INF), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, INF)}
+
+
+class Likelihood:
+    """The contract. out and x are `(N, C, H, W)`; `outputs` is how many values of out it needs for one of x."""
+
+    outputs = 1
+    constant = 0.0
+
+    def nll(self, out: Tensor, x: Tensor) -> Tensor:
+        """-log p(x | out) without its constant, nats, one an element."""
+        raise NotImplementedError
+
+    def mean(self, out: Tensor) -> Tensor:
+        """The expected image E[x | out], on the working scale."""
+        raise NotImplementedError
+
+
+class Located(Likelihood):
+    """A likelihood about a mean m = φ(out). output: φ, one of identity, sigmoid, tanh, relu."""
+
+    def __init__(self, scale: Scale, output: str = "identity"):
+        if output not in OUTPUTS:
+            raise unknown("output", output, OUTPUTS)
+        low, high = scale.range or (-INF, INF)
+        reach = OUTPUTS[output]
+        expect(
+            reach[0] <= low and reach[1] >= high,
+            "output",
+            output,
+            f"one that reaches all of the working scale {scale.name!r}, {low:g} to {high:g}",
+            "use 'identity', or another scale",
+        )
+        self.phi = ACTIVATIONS[output]
+
+    def mean(self, out: Tensor) -> Tensor:
+        return self.phi(out)
+
+
+class Gaussian(Located):
+    """Squared error over twice the variance. variance: > 0, on the working scale; ½ makes nll the squared error."""
+
+    def __init__(self, scale: Scale, variance: float = 0.5, output: str = "identity"):
+        super().__init__(scale, output)
+        expect(variance > 0, "variance", variance, "a number > 0")
+        self.variance, self.constant = variance, 0.5 * log(2 * pi * variance)
+
+    def nll(self, out: Tensor, x: Tensor) -> Tensor:
+        error = (self.mean(out) - x).square()
+        return error if self.variance == 0.5 else error * (0.5 / self.variance)
+
+
+class Laplace(Located):
+    """Absolute error over the width. width: > 0, on the working scale."""
+
+    def __init__(self, scale: Scale, width: float = 1.0, output: str = "identity"):
+        super().__init__(scale, output)
+        expect(width > 0, "width", width, "a number > 0")
+        self.width, self.constant = width, log(2 * width)
+
+    def nll(self, out: Tensor, x: Tensor) -> Tensor:
+        return (self.mean(out) - x).abs() / self.width
+
+
+class Bernoulli(Likelihood):
+    """Cross-entropy, computed on the logits. For images on the scale "unit"."""
+
+    def __init__(self, scale: Scale):
+        expect(
+            scale.name == "unit", "scale", scale.name, "'unit'", "set scale='unit', or likelihood='gaussian'"
+        )
+
+    def nll(self, out: Tensor, x: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(out, x, reduction="none")
+
+    def mean(self, out: Tensor) -> Tensor:
+        return torch.sigmoid(out)
+
+
+LIKELIHOODS = {"gaussian": Gaussian, "bernoulli": Bernoulli, "laplace": Laplace}

@@ -1,0 +1,66 @@
+"""Penalties: costs that need more than one code: the whole batch, or the slope of the code.
+
+    contractive   weight · ‖J‖²,  J = ∂z/∂x̃, the squared Frobenius norm of the encoder's slope, per image
+
+The norm is exact for small codes, by one backward pass a unit. For larger ones it is estimated without bias from
+random directions v with E[v vᵀ] = I (here ±1 each), since E‖vᵀJ‖² = ‖J‖² (M. Hutchinson, 1989).
+
+Reference: S. Rifai et al., "Contractive auto-encoders", ICML 2011,
+https://icml.cc/Conferences/2011/papers/455_icmlpaper.pdf.
+"""
+
+import torch
+from torch import Tensor
+
+from narrows.errors import expect
+from narrows.machine import Draw
+from narrows.parts.posterior import Code
+
+EXACT = 16  # up to this many units the norm is exact
+
+
+class Penalty:
+    """The contract: `(code, x̃, draw)` to one value an image, `(N,)`, weighted.
+
+    needs_slope: x̃ must carry gradients when it is encoded.
+    """
+
+    name = "penalty"
+    needs_slope = False
+
+    def __call__(self, code: Code, x: Tensor, draw: Draw) -> Tensor:
+        raise NotImplementedError
+
+
+class Contractive(Penalty):
+    """weight · ‖∂z/∂x̃‖² per image; of a variational code, of its mean.
+
+    weight: ≥ 0, beside a loss that is summed over the image. probes: random directions for codes of more than 16
+    units, ≥ 1; exact: True or False overrides that choice.
+    """
+
+    name = "contractive"
+    needs_slope = True
+
+    def __init__(self, weight: float = 0.1, probes: int = 1, exact: bool | None = None):
+        expect(weight >= 0, "weight", weight, "a number ≥ 0")
+        expect(probes >= 1, "probes", probes, "a whole number ≥ 1")
+        self.weight, self.probes, self.exact = weight, probes, exact
+
+    def __call__(self, code: Code, x: Tensor, draw: Draw) -> Tensor:
+        z = (code.posterior.mean if code.posterior else code.z).flatten(1)
+        exact = z.shape[1] <= EXACT if self.exact is None else self.exact
+        if exact:
+            slopes = [self._slope(z[:, j].sum(), x) for j in range(z.shape[1])]
+            return self.weight * torch.stack(slopes).sum(0)
+        signs = [draw.uniform("probe", z).sub(0.5).sign() for _ in range(self.probes)]
+        return self.weight * torch.stack([self._slope((z * v).sum(), x) for v in signs]).mean(0)
+
+    @staticmethod
+    def _slope(scalar: Tensor, x: Tensor) -> Tensor:
+        """‖∂ scalar / ∂x‖² of each image."""
+        (slope,) = torch.autograd.grad(scalar, x, create_graph=True)
+        return slope.flatten(1).square().sum(1)
+
+
+PENALTIES = {"contractive": Contractive}

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import torch
+
+from narrows import measure
+from narrows.errors import NarrowsError
+
+
+@pytest.fixture
+def codes():
+    z = np.random.default_rng(0).normal(size=(500, 5)).astype(np.float32)
+    z[:, 1] = 0  # dead, and constant
+    z[:, 2] = 1000.1  # constant, and not dead
+    z[:, 4] = -2 * z[:, 0] + 3
+    return z
+
+
+def test_active_and_dead(codes):
+    assert measure.active_units(codes).tolist() == [4] * 500
+    assert measure.dead_units(codes).tolist() == [False, True, False, False, False]
+    assert measure.constant_units(codes).tolist() == [False, True, True, False, False]
+    assert measure.active_units(np.array([[0, 0.4, 2]]), threshold=0.5).tolist() == [1]
+
+
+def test_correlation_agrees_with_numpy_and_has_no_nan(codes):
+    rho = measure.correlation(codes)
+    live = [0, 3, 4]
+    np.testing.assert_allclose(rho[np.ix_(live, live)], np.corrcoef(codes[:, live].T), atol=1e-6)
+    np.testing.assert_allclose(rho[0, 4], -1, atol=1e-6)
+    assert np.diag(rho).tolist() == [1] * 5
+    assert not np.any(rho[1, [0, 2, 3, 4]])
+
+
+def test_codes_may_be_feature_maps_or_tensors(codes):
+    maps = torch.from_numpy(codes[:, :4].reshape(500, 1, 2, 2)).requires_grad_()
+    np.testing.assert_allclose(measure.correlation(maps), measure.correlation(codes[:, :4]))
+
+
+def test_kl_agrees_with_torch_and_finds_collapse():
+    random = np.random.default_rng(0)
+    mean, log_variance = random.normal(size=(2, 100, 3))
+    mean[:, 1] = log_variance[:, 1] = 0
+    posterior = torch.distributions.Normal(torch.tensor(mean), torch.tensor(np.exp(log_variance / 2)))
+    prior = torch.distributions.Normal(torch.zeros(3).double(), 1.0)
+    expected = torch.distributions.kl_divergence(posterior, prior).mean(0)
+    np.testing.assert_allclose(measure.kl_per_unit(mean, log_variance), expected, atol=1e-12)
+    assert measure.collapsed_units(mean, log_variance).tolist() == [False, True, False]
+
+
+def test_spread_is_the_root_mean_square_radius():
+    square = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], dtype=float)
+    radii = measure.spread(np.concatenate([square, 3 * square + 7]), [2] * 4 + [9] * 4)
+    assert radii == pytest.approx({2: 2**0.5, 9: 3 * 2**0.5})
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: measure.active_units(np.zeros(4)),
+        lambda: measure.correlation(np.zeros((0, 4))),
+        lambda: measure.kl_per_unit(np.zeros((2, 3)), np.zeros((2, 4))),
+        lambda: measure.spread(np.zeros((3, 2)), [0, 1]),
+        lambda: measure.auroc([1, 2], [1, 1]),
+        lambda: measure.auroc([1, np.nan], [0, 1]),
+        lambda: measure.auroc([1, 2], [1]),
+        lambda: measure.probe(np.zeros((3, 2)), [0, 1], np.zeros((3, 2)), [0, 1, 1]),
+        lambda: measure.probe(np.zeros((3, 2)), [0, 1, 0], np.zeros((3, 2)), [0, 1, 1], kind="logstic"),
+    ],
+)
+def test_refusals(call):
+    with pytest.raises(NarrowsError, match=r"got|NaN|did you mean 'logistic'"):
+        call()
