@@ -47,9 +47,7 @@ def vet(
     return make, options
 
 
-def find(
-    what: str, table: Mapping[str, Callable[..., Any]], spec: Any
-) -> tuple[Callable[..., Any], dict[str, Any]]:
+def find(what: str, table: Mapping[str, Callable[..., Any]], spec: Any) -> tuple[Callable[..., Any], dict[str, Any]]:
     """The class that `spec` names, and the options it gives."""
     if isinstance(spec, Mapping):
         options = dict(spec)
@@ -58,8 +56,8 @@ def find(
                 f"{what}: got {dict(spec)!r}, expected a 'kind' in it; one of: {', '.join(sorted(table))}"
             )
         kind = options.pop("kind")
-        make, _ = find(what, table, kind)
-        return make, options
+        make, inner = find(what, table, kind)
+        return make, {**inner, **options}
     if callable(spec):
         return spec, {}
     if not isinstance(spec, str) or spec not in table:

@@ -51,8 +51,9 @@ class NarrowsWarning(UserWarning):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a sentence: a close name if there is one, and all that are known."""
     known = sorted(known)
-    close = get_close_matches(str(name).lower(), known, n=1, cutoff=0.6)
-    hint = f"did you mean '{close[0]}'? " if close else ""
+    lowered = {one.lower(): one for one in known}
+    close = get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.6)
+    hint = f"did you mean '{lowered[close[0]]}'? " if close else ""
     return f"{hint}known: {', '.join(known) or 'none'}"
 
 
@@ -61,7 +62,7 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownName:
     return UnknownName(f"there is no {kind} called {name!r}; {did_you_mean(str(name), known)}")
 
 
-def expect(ok: bool, what: str, got: object, wanted: str, cure: str = "") -> None:
+def expect(ok: Any, what: str, got: object, wanted: str, cure: str = "") -> None:
     """Raise `BuildError` (what, got, expected, cure) unless `ok`."""
     if not ok:
         raise BuildError(f"{what}: got {got!r}, expected {wanted}" + (f"; {cure}" if cure else ""))
@@ -113,6 +114,4 @@ def extra(module: str, name: str) -> Any:
         return import_module(module)
     except ImportError as error:
         package = module.split(".")[0]
-        raise MissingExtra(
-            f"this needs {package}, which is not installed: pip install 'narrows[{name}]'"
-        ) from error
+        raise MissingExtra(f"this needs {package}, which is not installed: pip install 'narrows[{name}]'") from error

@@ -45,11 +45,12 @@ def may_write(path: str | os.PathLike[str], force: bool = False) -> Path:
     path = Path(path)
     taken = any(path.iterdir()) if path.is_dir() else path.exists()
     if taken and not force:
-        raise OutputError(
-            f"{path} exists already; choose another name, or replace it with --force (force=True)"
-        )
-    if path.parent.exists() and not os.access(path.parent, os.W_OK):
-        raise OutputError(f"{path} cannot be written: the folder {path.parent} is read-only")
+        raise OutputError(f"{path} exists already; choose another name, or replace it with --force (force=True)")
+    folder = next(p for p in path.parents if p.exists())
+    if not folder.is_dir():
+        raise OutputError(f"{path} cannot be written: {folder} is a file, not a folder")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{path} cannot be written: the folder {folder} is read-only")
     return path
 
 

@@ -17,6 +17,7 @@ import warnings
 from collections import Counter
 from dataclasses import dataclass, replace
 from math import ceil, prod
+from operator import index as whole
 from typing import Any
 
 import numpy as np
@@ -78,12 +79,7 @@ class Layout:
 def look(X: Any, image_shape: tuple[int, ...] | None = None) -> tuple[np.ndarray, Layout]:
     """The images as an array, and their layout. Raises `ImageError` where they are no batch of images."""
     array = _as_array(X)
-    if (
-        array.dtype.name not in PEAKS
-        and array.ndim == 2
-        and image_shape is None
-        and array.dtype.kind in "iuf"
-    ):
+    if array.dtype.name not in PEAKS and array.ndim == 2 and image_shape is None and array.dtype.kind in "iuf":
         array = array.astype(np.float64)
     if array.dtype.name not in PEAKS:
         raise ImageError(
@@ -96,9 +92,7 @@ def look(X: Any, image_shape: tuple[int, ...] | None = None) -> tuple[np.ndarray
             "a single image x goes in as x[None]"
         )
     if 0 in array.shape:
-        raise ImageError(
-            f"the set is empty: its shape is {array.shape}; at least 1 image with 1 pixel is needed"
-        )
+        raise ImageError(f"the set is empty: its shape is {array.shape}; at least 1 image with 1 pixel is needed")
     return array, _layout(array, image_shape)
 
 
@@ -218,29 +212,37 @@ def _as_array(X: Any) -> np.ndarray:
             raise ImageError(
                 f"the images are of {len(shapes)} different shapes: {found}; bring them to one size first"
             )
+    if isinstance(X, Tensor):
+        X = X.detach().cpu()
     try:
         array = np.asarray(X)
     except ValueError as error:
         raise ImageError(f"the images make no array, their shapes differ: {error}") from error
     if array.dtype.kind == "O":
-        raise ImageError(
-            "the images make no array of numbers: their shapes differ, or they hold other objects"
-        )
+        raise ImageError("the images make no array of numbers: their shapes differ, or they hold other objects")
     return array
 
 
 def _layout(array: np.ndarray, image_shape: tuple[int, ...] | None) -> Layout:
     came = array.shape[1:]
-    shape = tuple(int(n) for n in image_shape) if image_shape is not None else came
-    if image_shape is not None and (len(shape) not in (2, 3) or prod(shape) != prod(came)):
+    shape = came if image_shape is None else _numbers(image_shape)
+    if image_shape is not None and (len(shape) not in (2, 3) or min(shape) < 1 or prod(shape) != prod(came)):
         raise ImageError(
-            f"image_shape {shape} does not fit images of shape {came}; "
+            f"image_shape {image_shape} does not fit images of shape {came}; "
             f"expected (H, W) or (H, W, C) with {prod(came)} values in all"
         )
     image = (1, *shape, 1) if len(shape) == 1 else (*shape, 1) if len(shape) == 2 else shape
     if not 1 <= image[2] <= 4:
         raise ImageError(f"got {image[2]} channels (shape {array.shape}); expected 1 to 4 in the last place")
     return Layout(came, (image[0], image[1], image[2]), array.dtype.name)
+
+
+def _numbers(shape: Any) -> tuple[int, ...]:
+    """The whole numbers in `shape`; none where it is something else."""
+    try:
+        return tuple(whole(n) for n in shape)
+    except TypeError:
+        return ()
 
 
 def _agree(faults: Faults, got: Layout, expected: Layout) -> None:

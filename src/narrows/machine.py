@@ -6,6 +6,7 @@ In scoring the key is (seed, image, purpose): an image's noise depends on its pi
 neighbours, so that scores repeat whatever the batch. torch's global generators are never read or moved.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -28,15 +29,17 @@ def device(name: str = "auto") -> torch.device:
         raise unknown("device", name, DEVICES)
     if not there[kind]:
         found = ", ".join(k for k in there if there[k])
-        raise NarrowsError(
-            f"the device {name!r} is not on this machine; here: {found}; 'auto' takes what there is"
-        )
-    return torch.device(name)
+        raise NarrowsError(f"the device {name!r} is not on this machine; here: {found}; 'auto' takes what there is")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise unknown("device", name, DEVICES) from error
 
 
 def key(*parts: object) -> int:
     """A 63-bit number that belongs to `parts`: the same on every machine and in every process."""
-    return int.from_bytes(blake2b(repr(parts).encode(), digest_size=8).digest(), "little") >> 1
+    plain = tuple(part.item() if hasattr(part, "item") else part for part in parts)  # numpy's 3 is the number 3
+    return int.from_bytes(blake2b(repr(plain).encode(), digest_size=8).digest(), "little") >> 1
 
 
 def generator(*parts: object, on: torch.device | str = "cpu") -> torch.Generator:
@@ -92,10 +95,12 @@ class ImageDraw(Draw):
     def __init__(self, images: Tensor, *key: object):
         super().__init__(*key)
         self.keys = fingerprints(images)
+        self.turns: Counter[str] = Counter()
 
     def _rows(self, make, purpose: str, like: Tensor) -> Tensor:
         method = Tensor.normal_ if make is torch.randn else Tensor.uniform_
-        salt, stream = key(*self.key, purpose), torch.Generator()
+        self.turns[purpose] += 1  # asked again, the numbers go on, as those of `Draw`
+        salt, stream = key(*self.key, purpose, self.turns[purpose]), torch.Generator()
         drawn = torch.empty(like.shape)
         for row, image in zip(drawn, self.keys):
             method(row, generator=stream.manual_seed((salt ^ image) & 0xFFFFFFFFFFFF))

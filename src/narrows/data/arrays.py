@@ -96,7 +96,6 @@ def _array(path: Path, stored: Any, key: str | None) -> np.ndarray:
 
 
 def _broken(path: Path, error: Exception) -> DataError:
-    why = "it holds pickled objects, or no array" if "allow_pickle" in str(error) else str(error)
-    return DataError(
-        f"{path} cannot be read as NumPy arrays ({why}); write it again with np.save or np.savez"
-    )
+    pickled = "allow_pickle" in str(error) or "Python objects" in str(error)
+    why = "it holds pickled objects, or no array" if pickled else str(error)
+    return DataError(f"{path} cannot be read as NumPy arrays ({why}); write it again with np.save or np.savez")

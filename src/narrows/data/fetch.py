@@ -108,14 +108,14 @@ def download(collection: str, file: str) -> Path:
 def _places(collection: str) -> Iterator[Path]:
     """The folders to look in, one at a time: the last of them is only worked out when it is needed."""
     if root := os.environ.get("NARROWS_DATA"):
-        yield Path(root) / collection
-        yield Path(root) / collection / "raw"
+        yield Path(root).expanduser() / collection
+        yield Path(root).expanduser() / collection / "raw"
     yield _cache() / collection
 
 
 def _cache() -> Path:
     if root := os.environ.get("NARROWS_CACHE"):
-        return Path(root)
+        return Path(root).expanduser()
     import pooch
 
     return Path(pooch.os_cache("narrows"))

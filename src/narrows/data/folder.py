@@ -11,7 +11,7 @@ classes are counted over both, so that a label means the same in each.
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from narrows.data.pictures import ENDINGS, fitter, open_picture, stack
 from narrows.errors import DataError
 
 SPLITS = ("train", "test")
+LARGE = 1 << 14  # bytes; below, two threads read half as many images a second as one
 
 
 def read_folder(
@@ -117,19 +118,27 @@ def _open_all(
             return _reason(error)
 
     kept, pictures, skipped = [], [], []
-    with ThreadPoolExecutor() as pool:
-        for file, result in zip(files, pool.map(attempt, files)):
-            if isinstance(result, Image.Image):
-                kept.append(file)
-                pictures.append(result)
-                continue
-            if strict:
-                raise DataError(f"{file} cannot be read: {result}; replace or remove it")
-            skipped.append((_name(file, root), result))
+    for file, result in zip(files, _each(attempt, files)):
+        if isinstance(result, Image.Image):
+            kept.append(file)
+            pictures.append(result)
+            continue
+        if strict:
+            raise DataError(f"{file} cannot be read: {result}; replace or remove it")
+        skipped.append((_name(file, root), result))
     if not kept:
         name, reason = skipped[0]
         raise DataError(f"none of the {len(files)} images in {root} can be read; the first, {name}: {reason}")
     return kept, pictures, tuple(skipped)
+
+
+def _each(function: Callable[[Path], Any], files: Sequence[Path]) -> Iterator[Any]:
+    """The function of each file, in order; in threads where files are large enough for threads to pay."""
+    if files[0].exists() and files[0].stat().st_size >= LARGE:
+        with ThreadPoolExecutor() as pool:
+            yield from pool.map(function, files)
+    else:
+        yield from map(function, files)
 
 
 def _reason(error: Exception) -> str:
@@ -145,9 +154,7 @@ def _one_size(path: Path, pictures: Sequence[Image.Image]) -> np.ndarray:
     sizes = Counter((picture.height, picture.width) for picture in pictures)
     if len(sizes) > 1:
         most = sizes.most_common(5)
-        told = ", ".join(f"{h} x {w} ({count})" for (h, w), count in most) + (
-            ", ..." if len(sizes) > 5 else ""
-        )
+        told = ", ".join(f"{h} x {w} ({count})" for (h, w), count in most) + (", ..." if len(sizes) > 5 else "")
         raise DataError(
             f"{path} holds images of {len(sizes)} sizes (height x width): {told}; bring them to one with "
             f"size={most[0][0]} and fit='crop', 'pad' or 'stretch'"

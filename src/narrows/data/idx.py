@@ -42,9 +42,7 @@ def unpack(path: Path) -> bytes:
         blob = path.read_bytes()
         return gzip.decompress(blob) if blob.startswith(GZIP) else blob
     except EOFError as error:
-        raise DataError(
-            f"{path} is cut short: its gzip stream has no end; replace it with a whole copy"
-        ) from error
+        raise DataError(f"{path} is cut short: its gzip stream has no end; replace it with a whole copy") from error
     except (OSError, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error}); replace it with a whole copy") from error
 
@@ -52,9 +50,7 @@ def unpack(path: Path) -> bytes:
 def decode(blob: bytes, path: Path) -> np.ndarray:
     """The array in the bytes of an IDX file, in this machine's byte order. Raises `DataError`, naming `path`."""
     if len(blob) < 4 or blob[:2] != b"\0\0" or blob[2] not in TYPES:
-        raise DataError(
-            f"{path} is no IDX file: it begins with {blob[:4].hex(' ') or 'nothing'}; check the file"
-        )
+        raise DataError(f"{path} is no IDX file: it begins with {blob[:4].hex(' ') or 'nothing'}; check the file")
     dtype, start = np.dtype(TYPES[blob[2]]), 4 + 4 * blob[3]
     shape = tuple(int.from_bytes(blob[k : k + 4], "big") for k in range(4, start, 4))
     wanted = start + dtype.itemsize * prod(shape)

@@ -92,8 +92,7 @@ def check_labels(labels: np.ndarray, count: int, path: Path) -> tuple[np.ndarray
     """Labels as int64 `(N,)`, and the classes where the labels were words. Raises `DataError`."""
     if labels.size != count or labels.shape[0] != count:
         raise DataError(
-            f"{path} holds labels of shape {labels.shape} for {count} images; "
-            f"expected one label an image, ({count},)"
+            f"{path} holds labels of shape {labels.shape} for {count} images; expected one label an image, ({count},)"
         )
     flat = labels.reshape(count)
     if flat.dtype.kind in "US":

@@ -85,6 +85,4 @@ def _nothing(kind: str, path: Path) -> Exception:
     """The error for a name that is neither in the table nor a path."""
     if path.suffix or len(path.parts) > 1:
         return DataError(f"there is no file or folder {path}; of named sets, {did_you_mean(kind, SETS)}")
-    return type(error := unknown("data set", kind, SETS))(
-        f"{error}; nor is there a file or folder {kind} here"
-    )
+    return type(error := unknown("data set", kind, SETS))(f"{error}; nor is there a file or folder {kind} here")

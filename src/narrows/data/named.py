@@ -81,7 +81,6 @@ def _idx(name: str, split: str, classes: tuple[str, ...], title: str) -> ImageSe
     """One split of a set that is kept as four IDX files."""
     stem = STEMS[split]
     images, labels = (
-        decode(obtain(name, file), Path(file))
-        for file in (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")
+        decode(obtain(name, file), Path(file)) for file in (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")
     )
     return ImageSet(images, labels.astype(np.int64), classes=classes, source=f"{title}, {split} images")

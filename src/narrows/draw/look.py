@@ -1,12 +1,12 @@
 """The look: one style for all figures, and how they become files.
 
-A figure is WIDTH inches wide, 936 pixels at 144 dots an inch: a page's column at its own size, and still legible at
-390 pixels on a phone. Text is DejaVu Sans, which ships with matplotlib, so that figures are the same everywhere; a
-user's own matplotlib settings are neither read nor changed, and pyplot is never touched.
+A figure is WIDTH inches wide, 936 pixels at 144 dots an inch: a page's column at its own size, and still
+legible at 390 pixels on a phone. Text is DejaVu Sans, which ships with matplotlib, so that figures are the
+same everywhere; a user's own matplotlib settings are neither read nor changed, and pyplot is never touched.
 
     CLASSES    10 colours for classes, M. Petroff, "Accessible color sequences for data visualization", 2021,
-               https://arxiv.org/abs/2107.02270. Closest two of them, CIEDE2000: 17 to normal sight, 12 to 13 with
-               any one of the three colour-blindnesses simulated (matplotlib's default: 16, and 1 to 9).
+               https://arxiv.org/abs/2107.02270. Closest two of them, CIEDE2000: 17 to normal sight, 12 to 13
+               with any one of the three colour-blindnesses simulated (matplotlib's default: 16, and 1 to 9).
     LINES      7 colours for lines and bars, darker: M. Okabe, K. Ito, "Color universal design", 2008,
                https://jfly.uni-koeln.de/color/.
     SIGNED     a map from blue by white to red, for values about 0; UNSIGNED from dark blue to yellow (viridis).
@@ -34,7 +34,7 @@ CLASSES = (
 )  # fmt: skip
 LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 
-LOOK = {
+LOOK: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.labelsize": 9,

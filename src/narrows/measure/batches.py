@@ -20,17 +20,13 @@ from torch import Tensor
 from narrows.errors import ImageError
 from narrows.images import PEAKS, as_tensor
 
-PIECE = (
-    2**20
-)  # values compared in one go: large enough to keep the cores busy, small enough to stay near the cache
+PIECE = 2**20  # values compared in one go: large enough to keep the cores busy, small enough to stay near the cache
 
 Images = Any  # np.ndarray | Tensor: what comes in leaves as the same kind
 Formula = Callable[[Tensor, Tensor], Tensor]
 
 
-def per_image(
-    formula: Formula, a: Images, b: Images, check: Callable[[Tensor, Tensor], None] | None = None
-) -> Any:
+def per_image(formula: Formula, a: Images, b: Images, check: Callable[[Tensor, Tensor], None] | None = None) -> Any:
     """`formula(a, b)` for each image: `(N,)`, or the batch shape of tensors.
 
     check: looks at each piece before the formula does, and raises where it cannot be used.

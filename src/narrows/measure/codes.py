@@ -62,9 +62,7 @@ def kl_per_unit(mean: Any, log_variance: Any) -> np.ndarray:
     """
     m, log_v = (_table(x).astype(np.float64) for x in (mean, log_variance))
     if m.shape != log_v.shape:
-        raise NarrowsError(
-            f"kl_per_unit: mean and log_variance must have one shape; got {m.shape} and {log_v.shape}"
-        )
+        raise NarrowsError(f"kl_per_unit: mean and log_variance must have one shape; got {m.shape} and {log_v.shape}")
     return (0.5 * (m**2 + np.exp(log_v) - 1 - log_v)).mean(axis=0)
 
 

@@ -29,7 +29,8 @@ def probe(
 ) -> float:
     """The share of test codes whose class a probe, fitted on the training codes, gets right: in [0, 1].
 
-    codes, test_codes: `(N, size)`; labels, test_labels: `(N,)`. kind: "logistic" or "knn".
+    codes, test_codes: `(N, size)`; labels, test_labels: `(N,)`.
+    kind: "logistic" or "knn".
     limit: at most so many training codes are used, a subset drawn with `seed`.
     """
     from sklearn.pipeline import make_pipeline
@@ -61,7 +62,5 @@ PROBES = {"logistic": _logistic, "knn": _knn}
 def _pair(codes: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     codes, labels = np.asarray(codes), np.asarray(labels)
     if codes.ndim < 2 or labels.shape != (len(codes),):
-        raise NarrowsError(
-            f"probe: got codes {codes.shape} and labels {labels.shape}, expected (N, size) and (N,)"
-        )
+        raise NarrowsError(f"probe: got codes {codes.shape} and labels {labels.shape}, expected (N, size) and (N,)")
     return codes.reshape(len(codes), -1), labels

@@ -20,17 +20,14 @@ from narrows.errors import NarrowsError
 def auroc(scores: Any, odd: Any) -> float:
     """Area under the ROC curve, in [0, 1].
 
-    scores: `(N,)`, higher for odder. odd: `(N,)`, true for the odd ones; there must be some of both kinds.
+    scores: `(N,)`, higher for odder.
+    odd: `(N,)`, true for the odd ones; there must be some of both kinds.
     """
     scores, odd = np.asarray(scores, dtype=np.float64), np.asarray(odd).astype(bool)
     if scores.ndim != 1 or scores.shape != odd.shape:
-        raise NarrowsError(
-            f"auroc: scores and odd must both be (N,); got shapes {scores.shape} and {odd.shape}"
-        )
+        raise NarrowsError(f"auroc: scores and odd must both be (N,); got shapes {scores.shape} and {odd.shape}")
     if np.isnan(scores).any():
-        raise NarrowsError(
-            f"auroc: {np.isnan(scores).sum()} of {len(scores)} scores are NaN; they have no rank"
-        )
+        raise NarrowsError(f"auroc: {np.isnan(scores).sum()} of {len(scores)} scores are NaN; they have no rank")
     n1, n0 = int(odd.sum()), int((~odd).sum())
     if not (n0 and n1):
         raise NarrowsError(f"auroc: got {n1} odd and {n0} normal images, expected at least one of each")

@@ -74,11 +74,5 @@ def _fits(x: Tensor, window: int) -> None:
     side = min(height, width)
     if side < window:
         largest = side - 1 + side % 2
-        cure = (
-            f"window={largest} is the largest that fits"
-            if largest >= 3
-            else "SSIM needs at least 3 x 3 pixels"
-        )
-        raise ImageError(
-            f"ssim: images of {height} x {width} pixels hold no window of {window} x {window}; {cure}"
-        )
+        cure = f"window={largest} is the largest that fits" if largest >= 3 else "SSIM needs at least 3 x 3 pixels"
+        raise ImageError(f"ssim: images of {height} x {width} pixels hold no window of {window} x {window}; {cure}")

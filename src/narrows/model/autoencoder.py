@@ -25,15 +25,16 @@ from torch import Tensor
 
 from narrows import images, machine
 from narrows.choose import choose
-from narrows.errors import BuildError, Faults, NarrowsWarning, expect
-from narrows.images import Pixels
+from narrows.errors import BuildError, Faults, NarrowsWarning, TrainingError, expect
+from narrows.images import Layout, Pixels
 from narrows.machine import ImageDraw
 from narrows.measure import dead_units
-from narrows.model.base import BATCH, ImageModel
+from narrows.model.base import BATCH, ImageModel, whole
 from narrows.model.network import Network, build, numbers
-from narrows.model.train import Training
+from narrows.model.train import Training, vet_training
 from narrows.parts.corruption import Gaussian as GaussianNoise
 
+Part = tuple[np.ndarray, Layout]
 CLOSING = 10_000  # training images that are looked at once more after training
 
 
@@ -121,18 +122,15 @@ class Autoencoder(ImageModel):
         with faults.catch():
             self.device_ = machine.device(self.device)
         for name in ("epochs", "batch_size"):
-            value = getattr(self, name)
             with faults.catch():
-                expect(isinstance(value, (int, np.integer)) and value >= 1, name, value, "a whole number ≥ 1")
+                whole(name, getattr(self, name))
+        vet_training(faults, self.optimiser, self.schedule, self.objective, self.training)
         with faults.catch():
             train, held = self._split(array, seed)
         with faults.catch():
             self._compose(seed)
         faults.stop(BuildError)
-        pixels = [
-            Pixels(a, self.layout_, self.scale_, self.device_) if a is not None else None
-            for a in (train, held)
-        ]
+        pixels = [Pixels(*part, self.scale_, self.device_) if part else None for part in (train, held)]
         return choose(
             "training", {"training": Training}, {"kind": "training", **(self.training or {})},
             network=self.network_, pixels=pixels[0], validation=pixels[1], epochs=self.epochs,
@@ -140,33 +138,35 @@ class Autoencoder(ImageModel):
             objective=self.objective, seed=seed,
         )  # fmt: skip
 
-    def _split(self, array: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+    def _split(self, array: np.ndarray, seed: int) -> tuple[Part, Part | None]:
         """Training and validation images: none held, a share of them at random, or images of their own."""
         if self.validation is None:
-            return array, None
-        if not isinstance(self.validation, (int, float)):
+            return (array, self.layout_), None
+        if not isinstance(self.validation, (int, float, np.number)):
             held, layout = images.look(self.validation, self.image_shape)
             images.check(held, layout, ranged=self.scale != "standard", expected=self.layout_)
-            return array, held
+            return (array, self.layout_), (held, layout)
         count = round(len(array) * self.validation)
         good = 0 < self.validation < 1 and 0 < count < len(array)
-        expect(
-            good, "validation", self.validation, "None, images, or a share that leaves images on both sides"
-        )
+        expect(good, "validation", self.validation, "None, images, or a share that leaves images on both sides")
         order = torch.randperm(len(array), generator=machine.generator(seed, "split")).numpy()
         self.validation_index_ = np.sort(order[:count])
-        return array[np.sort(order[count:])], array[self.validation_index_]
+        train, held = array[np.sort(order[count:])], array[self.validation_index_]
+        return (train, self.layout_), (held, self.layout_)
 
     def _learn(self, training: Training) -> None:
         """Take over what the training has come to."""
         self.history_ = {name: list(values) for name, values in training.history.items()}
         self.steps_ = {name: np.asarray(values) for name, values in training.steps.items()}
         self.epochs_ = training.epoch
+        self.code_size_ = self.network_.code_size
 
     def _close(self, pixels: Pixels) -> None:
         """After training: fit the density of the codes, set the threshold, and look for codes that have died."""
         head = pixels.batch(slice(0, CLOSING)).cpu()
         codes = torch.cat([self._quietly(self._encode, x) for x in head.split(BATCH)])
+        if not bool(torch.isfinite(codes).all()):
+            raise TrainingError("the training diverged in its last steps: its codes are no numbers; try a lower rate")
         self.network_.prior.fit(codes, self._seed())
         odd = torch.cat([self._quietly(self._oddness, x).cpu() for x in head.split(BATCH)])
         self.threshold_ = float(np.quantile(odd.numpy(), 0.99))
@@ -193,12 +193,13 @@ class Autoencoder(ImageModel):
         self._compose(self._seed())
         self.network_.load_state_dict(tensors)
         self.network_.eval()
+        self.code_size_ = self.network_.code_size
 
     def _compose(self, seed: int) -> None:
         """Build the network for the layout and scale at hand."""
         specs = {kind: getattr(self, kind) for kind in SPECS}
         self.network_ = build(specs, self.layout_.chw, self.scale_, seed).to(self.device_)
-        self.code_size_, self.side_bits_ = self.network_.code_size, self.network_.body.side_bits
+        self.side_bits_ = self.network_.body.side_bits
 
     def _is_constant(self, x: Tensor) -> bool:
         """Whether reconstructions vary by less than a thousandth of what the images do (as variances)."""
@@ -261,9 +262,7 @@ class Autoencoder(ImageModel):
             cure,
         )
         variance = noise.sigma**2  # type: ignore[union-attr]
-        return layout.give(
-            self._each(array, layout, lambda x: (self._reconstruct(x) - x) / variance), exact=True
-        )
+        return layout.give(self._each(array, layout, lambda x: (self._reconstruct(x) - x) / variance), exact=True)
 
     def project(self, X: Any, steps: int = 5, rate: float = 1.0) -> np.ndarray:
         """The walk of images towards the data: x ← x + rate · (f(x) - x), `steps` times.
@@ -271,7 +270,7 @@ class Autoencoder(ImageModel):
         Returns `(steps + 1, N, ...)` floats on [0, 1], unclipped; the first are the images as they came. Each step
         of a denoiser is one up the score, of size rate · σ².
         """
-        expect(steps >= 1, "steps", steps, "a whole number ≥ 1")
+        whole("steps", steps)
         expect(0 < rate <= 1, "rate", rate, "a number in (0, 1]")
         array, layout = self._accept(X)
         walk = [self._each(array, layout, lambda x: x)]

@@ -52,10 +52,14 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     scale_: Scale
     code_size_: int
     threshold_: float
-    n_parameters_: int
     side_bits_ = 0
 
     # -- what a model defines ---------------------------------------------------------------------------------
+
+    @property
+    def n_parameters_(self) -> int:
+        """How many numbers were learnt."""
+        raise NotImplementedError
 
     def _encode(self, x: Tensor) -> Tensor:
         raise NotImplementedError
@@ -94,11 +98,14 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def inverse_transform(self, Z: Any) -> np.ndarray:
         """Images of codes `(N, size)`, in the form of the images that the model was fitted on."""
         self._by_code_alone("inverse_transform")
-        Z = np.asarray(Z, dtype=np.float32)
+        try:
+            Z = np.asarray(Z, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise ImageError(f"the codes make no array of numbers: {error}") from error
         size = (self.code_size_,)
         expect(Z.ndim == 2 and Z.shape[1:] == size, "codes", Z.shape, f"an array (N, {self.code_size_})")
         expect(bool(np.isfinite(Z).all()), "codes", "NaN or infinity", "finite numbers")
-        parts = [self.scale_.unit(self._quietly(self._decode, z)) for z in torch.from_numpy(Z).split(BATCH)]
+        parts = [self.scale_.unit(self._quietly(self._decode, z).cpu()) for z in torch.from_numpy(Z).split(BATCH)]
         return self.layout_.give(torch.cat(parts))
 
     def reconstruct(self, X: Any, *, exact: bool = False) -> np.ndarray:
@@ -120,7 +127,7 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         the image and `random_state`: it repeats, whatever images stand beside it. For others minus the squared
         error summed over the image, on [0, 1] (on the working scale for tables).
         """
-        expect(samples >= 1, "samples", samples, "a whole number ≥ 1")
+        whole("samples", samples)
         return self._over(X, lambda x: self._score(x, samples, random_state)).numpy()
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -137,13 +144,14 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def sample(self, count: int = 16, random_state: int = 0) -> np.ndarray:
         """New images, from codes drawn from the prior or from the density fitted to the training codes."""
         self._by_code_alone("sample")
-        expect(count >= 1, "count", count, "a whole number ≥ 1")
+        whole("count", count)
         return self.inverse_transform(self._quietly(self._sample_codes, count, random_state).cpu().numpy())
 
     # -- fitting ----------------------------------------------------------------------------------------------
 
     def _begin(self, X: Any, scale: str, faults: Faults) -> np.ndarray:
         """Look at the images to be fitted on; learn their layout and scale. Faults are added to `faults`."""
+        vars(self).pop("code_size_", None)  # until the fit has come to something, it is not fitted
         array, self.layout_ = self._look(X, reset=True)
         self.n_features_in_ = int(np.prod(self.layout_.came))
         self.image_shape_ = tuple(self.image_shape) if self.image_shape is not None else self.layout_.came
@@ -163,7 +171,12 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
         if isinstance(self.random_state, (int, np.integer)):
             return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31))
+        if self.random_state is None:  # where scikit-learn takes numpy's global generator
+            return int(np.random.default_rng().integers(2**31))
+        try:
+            return int(check_random_state(self.random_state).randint(2**31))
+        except ValueError as error:
+            raise BuildError(f"random_state: {error}") from error
 
     # -- help -------------------------------------------------------------------------------------------------
 
@@ -209,8 +222,8 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _error(self, x: Tensor) -> Tensor:
         """The squared error summed over the image: on [0, 1], and for tables on the working scale."""
         error = self._reconstruct(x) - x
-        if self.scale_.name == "symmetric":
-            error = error / 2
+        if not self.layout_.is_table:
+            error = error / self.scale_.to(error.device).gain
         return error.flatten(1).square().sum(1)
 
     def _by_code_alone(self, verb: str) -> None:
@@ -232,6 +245,12 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from images; `y` is not used."""
         raise NotImplementedError
+
+
+def whole(what: str, value: Any, least: int = 1) -> None:
+    """Refuse what is no whole number ≥ `least`."""
+    fine = isinstance(value, (int, np.integer)) and value >= least
+    expect(fine, what, value, f"a whole number ≥ {least}")
 
 
 def _is_table(X: Any) -> bool:

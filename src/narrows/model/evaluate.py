@@ -14,7 +14,7 @@ rounded. Random numbers belong to the image and the seed, so figures repeat.
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -72,7 +72,7 @@ def compare(models: Iterable[ImageModel | str], X: Any, X_test: Any, seed: int =
         model = recipe(model) if isinstance(model, str) else model
         start = time.perf_counter()
         if not model.__sklearn_is_fitted__():
-            model = clone(model).fit(X)
+            model = cast(ImageModel, clone(model)).fit(X)
         seconds = time.perf_counter() - start
         rows.append({"model": name, **evaluate(model, X_test, seed=seed), "fit_seconds": seconds})
     return rows
@@ -106,9 +106,7 @@ def _measures(model: ImageModel, x: Tensor, seed: int, measure_scale: str) -> di
 
     found = {}
     for view, image in views(model, x, seed).items():
-        for name, values in compared(
-            shown(x), shown(image), 2.0 if measure_scale == "symmetric" else 1.0
-        ).items():
+        for name, values in compared(shown(x), shown(image), 2.0 if measure_scale == "symmetric" else 1.0).items():
             found[f"{view}_{name}".strip("_")] = values
     return found | _of_likelihood(model, x, seed)
 

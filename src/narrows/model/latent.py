@@ -12,12 +12,12 @@ import torch
 
 from narrows.errors import ImageError, expect
 from narrows.machine import generator
-from narrows.model.base import ImageModel
+from narrows.model.base import ImageModel, whole
 
 
 def interpolate(model: ImageModel, a: Any, b: Any, steps: int = 9) -> np.ndarray:
     """Images along the straight line between the codes of two images, both ends included: `(steps, ...)`."""
-    expect(steps >= 2, "steps", steps, "a whole number ≥ 2")
+    whole("steps", steps, least=2)
     a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape:
         raise ImageError(f"interpolate needs two images of one shape: got {a.shape} and {b.shape}")
@@ -26,9 +26,7 @@ def interpolate(model: ImageModel, a: Any, b: Any, steps: int = 9) -> np.ndarray
     return model.inverse_transform((1 - t) * ends[:1] + t * ends[1:])
 
 
-def perturb(
-    model: ImageModel, X: Any, scale: float | Sequence[float] = 1.0, random_state: int = 0
-) -> np.ndarray:
+def perturb(model: ImageModel, X: Any, scale: float | Sequence[float] = 1.0, random_state: int = 0) -> np.ndarray:
     """Images decoded from noisy codes: `(N, ...)` for one strength, `(len(scale), N, ...)` for several.
 
     scale: standard deviation of the noise on each unit of the code, ≥ 0. The same noise is used at each strength.

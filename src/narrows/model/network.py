@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from narrows.choose import choose, vet
-from narrows.errors import BuildError, Faults
+from narrows.choose import choose, options_of, vet
+from narrows.errors import BuildError, Faults, expect
 from narrows.images import Scale
 from narrows.machine import Draw, initialising
+from narrows.measure import Table
 from narrows.parts import TABLES
 from narrows.parts.body import Body
 from narrows.parts.bottleneck import Bottleneck
@@ -142,6 +143,7 @@ def numbers(network: nn.Module) -> int:
 
 def _vet(specs: Mapping[str, Any]) -> None:
     faults = Faults("the model cannot be built")
+    expect(isinstance(specs["penalties"], (list, tuple)), "penalties", specs["penalties"], "a list of penalties")
     kinds = [kind for kind in TABLES if kind != "penalty"]
     chosen = [(kind, specs[kind]) for kind in kinds if specs[kind] != "auto"]
     for kind, spec in chosen + [("penalty", spec) for spec in specs["penalties"]]:
@@ -175,3 +177,15 @@ def _sampled(bottleneck: Bottleneck, prior: Prior | None) -> None:
 
 def device_of(network: nn.Module) -> torch.device:
     return next(network.parameters()).device
+
+
+def parts() -> Table:
+    """All parts: kind, name, options with their defaults, and what it is."""
+    rows = Table()
+    for kind, table in TABLES.items():
+        for name, make in table.items():
+            options = options_of(make, CONTEXT[kind])
+            shown = ", ".join(f"{option}={default!r}" for option, default in options.items())
+            what = (make.__doc__ or "").strip().split("\n")[0]
+            rows.append({"kind": kind, "part": name, "options": shown, "what": what})
+    return rows

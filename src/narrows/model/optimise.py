@@ -34,6 +34,8 @@ def adam(
     """Adam, in its fused form where there is one. weight_decay: coupled unless `decoupled`."""
     expect(rate > 0, "rate", rate, "a number > 0")
     expect(weight_decay >= 0, "weight_decay", weight_decay, "a number ≥ 0")
+    fine = len(betas) == 2 and all(0 <= beta < 1 for beta in betas)
+    expect(fine, "betas", betas, "two numbers in [0, 1)")
     parameters = list(parameters)
     kind = optim.AdamW if decoupled else optim.Adam
     fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
@@ -46,6 +48,7 @@ def sgd(
     """Stochastic gradient descent with momentum; weight decay is coupled."""
     expect(rate > 0, "rate", rate, "a number > 0")
     expect(0 <= momentum < 1, "momentum", momentum, "a number in [0, 1)")
+    expect(weight_decay >= 0, "weight_decay", weight_decay, "a number ≥ 0")
     return optim.SGD(parameters, lr=rate, momentum=momentum, weight_decay=weight_decay)
 
 

@@ -29,6 +29,9 @@ class PCA(ImageModel):
     Fitted: mean_ `(D,)` and components_ `(k, D)` on the working scale, explained_variance_ `(k,)`.
     """
 
+    mean_: np.ndarray
+    components_: np.ndarray
+
     def __init__(
         self,
         n_components: int | None = None,
@@ -59,7 +62,7 @@ class PCA(ImageModel):
         pixels = Pixels(array, self.layout_, self.scale_)
         flat = np.concatenate([pixels.batch(rows).flatten(1).numpy() for rows in pixels.batches(4096)])
         found = Components(count, random_state=self._seed() % 2**32).fit(flat)
-        self.mean_, self.components_ = found.mean_, found.components_
+        self.mean_, self.components_ = np.asarray(found.mean_), np.asarray(found.components_)
         self.explained_variance_ = np.nan_to_num(found.explained_variance_)
         self.code_size_ = int(count)
         self._close(pixels)
@@ -85,9 +88,7 @@ class PCA(ImageModel):
         self.prior_.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("prior.")})
 
     def _center(self) -> Tensor:
-        return torch.as_tensor(
-            self.mean_ if self.add_mean else np.zeros_like(self.mean_), dtype=torch.float32
-        )
+        return torch.as_tensor(self.mean_ if self.add_mean else np.zeros_like(self.mean_), dtype=torch.float32)
 
     def _axes(self) -> Tensor:
         return torch.as_tensor(self.components_, dtype=torch.float32)

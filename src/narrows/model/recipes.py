@@ -12,6 +12,7 @@ decay of lab F x 2352.
 """
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,8 +102,7 @@ RECIPES: dict[str, Recipe] = {
         "epochs": 50, "batch_size": 256, "training": LAST}),
     "lab-c": Recipe("variational autoencoder, code 20", "lab C", LAB_C),
     "lab-d": Recipe("variational autoencoder with a plane for a code", "lab D", {
-        **LAB_C, "bottleneck": part("variational", size=2), "likelihood": mse("sigmoid"), "epochs": 20,
-        "training": {**LAST, "measures": ["mse", "psnr", "ssim"]}}),
+        **LAB_C, "bottleneck": part("variational", size=2), "likelihood": mse("sigmoid"), "epochs": 20}),
     "lab-e1": Recipe("deep autoencoder beside PCA, code 30", "lab E1", {
         **LAB_E, "body": part("mlp", widths=[512, 256, 128]), "bottleneck": part("relu", size=30),
         "up": part("linear", widths=[128, 256])}),
@@ -118,7 +118,8 @@ RECIPES: dict[str, Recipe] = {
     "lab-e5": Recipe("a code of 8, to be perturbed", "lab E5", {
         **LAB_E, "body": part("mlp", widths=[64]), "bottleneck": part("relu", size=8), "likelihood": mse("sigmoid")}),
     "lab-e6-unpool": Recipe("up by unpooling", "lab E6", {**E6, "up": part("unpool", kernels=[None, 3, 3])}),
-    "lab-e6-deconv": Recipe("up by transposed convolutions", "lab E6", {**E6, "up": part("deconv", kernels=[3, 4, 4])}),
+    "lab-e6-deconv": Recipe("up by transposed convolutions", "lab E6", {
+        **E6, "up": part("deconv", kernels=[3, 4, 4])}),
     "lab-e6-both": Recipe("up by unpooling and transposed convolutions", "lab E6", {**E6, "up": "deconv+unpool"}),
     "lab-f-plain": Recipe("coloured digits, plain", "lab F (a)", LAB_F),
     "lab-f-regular": Recipe("coloured digits, dropout and batch normalisation", "lab F (b)", {
@@ -137,10 +138,8 @@ def recipe(name: str, **changes: Any) -> ImageModel:
     if name not in RECIPES:
         raise unknown("recipe", name, RECIPES)
     found = RECIPES[name]
-    options = {
-        **found.options,
-        **{key: merge(found.options.get(key), value) for key, value in changes.items()},
-    }
+    options = deepcopy(dict(found.options))  # what is changed on the model leaves the recipe as it is
+    options |= {key: merge(options.get(key), value) for key, value in changes.items()}
     return choose("recipe", {name: ESTIMATORS[found.estimator]}, {"kind": name, **options})
 
 

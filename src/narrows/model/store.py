@@ -19,7 +19,7 @@ from safetensors.torch import save as serialise
 
 import narrows
 from narrows.choose import choose
-from narrows.errors import DataError, NarrowsError, OutputError
+from narrows.errors import DataError, OutputError
 from narrows.files import write
 from narrows.images import FIXED, Layout, Scale
 from narrows.model.base import ImageModel, NotFitted
@@ -32,17 +32,21 @@ def save(model: ImageModel, path: str | os.PathLike[str], about: dict[str, Any] 
     """Write a fitted model to `path`, atomically. about: further JSON to keep in it."""
     if not model.__sklearn_is_fitted__():
         raise NotFitted(f"only a fitted model can be saved; call fit(X) on this {type(model).__name__} first")
+    estimator = next((name for name, kind in ESTIMATORS.items() if type(model) is kind), None)
+    if estimator is None:
+        known = " or ".join(kind.__name__ for kind in ESTIMATORS.values())
+        raise OutputError(f"a {type(model).__name__} cannot be saved: a model file holds an {known}")
     scale = model.scale_
     tensors, facts = model._state()
     if scale.name == "standard":
         tensors |= {"scale.offset": torch.as_tensor(scale.offset), "scale.gain": torch.as_tensor(scale.gain)}
     header = {
         "format": FORMAT,
-        "estimator": next(name for name, kind in ESTIMATORS.items() if type(model) is kind),
+        "estimator": estimator,
         "options": options_of(model),
         "layout": {"came": model.layout_.came, "image": model.layout_.image, "dtype": model.layout_.dtype},
         "scale": scale.name,
-        "facts": {"threshold_": model.threshold_, "n_features_in_": model.n_features_in_, **facts},
+        "facts": {"threshold_": getattr(model, "threshold_", None), "n_features_in_": model.n_features_in_, **facts},
         "versions": versions(),
         "about": about or {},
     }
@@ -64,7 +68,7 @@ def load(path: str | os.PathLike[str]) -> ImageModel:
         for name, value in header["facts"].items():
             setattr(model, name, value)
         model._restore(tensors)
-    except (KeyError, TypeError, RuntimeError, NarrowsError) as error:
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise DataError(f"{path} is no whole model of Narrows: {error}") from error
     model.about_ = header["about"]
     return model

@@ -12,17 +12,17 @@ the global batch, and each rank computes its rows of it: a `Training` that is sa
 import copy
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from math import ceil, inf
+from math import ceil, inf, isfinite
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from narrows import measure
-from narrows.choose import choose
-from narrows.errors import TrainingError, expect, unknown
+from narrows.choose import choose, vet
+from narrows.errors import Faults, TrainingError, expect, unknown
 from narrows.images import Pixels
 from narrows.machine import Draw, generator, share
 from narrows.model.network import Network, device_of
@@ -59,15 +59,13 @@ class Training:
         measure_scale: str = "unit",
     ):  # fmt: skip
         expect(keep in ("best", "last"), "keep", keep, "'best' or 'last'")
-        expect(
-            patience is None or patience >= 1, "patience", patience, "a whole number of epochs ≥ 1, or None"
-        )
+        expect(patience is None or patience >= 1, "patience", patience, "a whole number of epochs ≥ 1, or None")
         expect(clip is None or clip > 0, "clip", clip, "a number > 0, or None")
         expect(ema is None or 0 < ema < 1, "ema", ema, "a decay in (0, 1), or None")
         expect(precision in PRECISIONS, "precision", precision, f"one of {', '.join(PRECISIONS)}")
-        expect(
-            measure_scale in ("unit", "symmetric"), "measure_scale", measure_scale, "'unit' or 'symmetric'"
-        )
+        expect(measure_scale in ("unit", "symmetric"), "measure_scale", measure_scale, "'unit' or 'symmetric'")
+        expect(not measures or validation is not None, "measures", measures, "() without validation images")
+        expect(not isinstance(measures, str), "measures", measures, "a list of names")
         for name in set(measures) - set(MEASURES):
             raise unknown("measure", name, MEASURES)
         self.network, self.pixels, self.validation = network, pixels, validation
@@ -80,6 +78,7 @@ class Training:
         self.factor = choose("schedule", SCHEDULES, schedule)
         self.average = copy.deepcopy(network) if ema else network
         self.device = device_of(network)
+        self.norms = [layer for layer in network.modules() if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d))]
         self.epoch, self.stopped, self.stopped_by_nan = 0, False, False
         self.history: dict[str, list[float]] = defaultdict(list)
         self.steps: dict[str, list[float]] = defaultdict(list)
@@ -122,6 +121,8 @@ class Training:
         """
         rows = share(len(index))
         x = self.pixels.batch(index[rows])
+        for norm in self.norms:
+            norm.train(len(x) > 1)  # one image has no variance: its running figures serve
         progress = self.epoch + step / self.steps_an_epoch
         draw = Draw(self.seed, self.epoch, step, rows=rows, total=len(index), progress=progress)
         for group in self.optimiser.param_groups:
@@ -198,12 +199,20 @@ class Training:
             return
         where = (~torch.isfinite(recent)).nonzero()[0].tolist()
         batch = len(sums) - len(recent) + where[0] + 1
+        self._stop(
+            f"the loss became {recent[where[0], where[1]].item()} in epoch {self.epoch + 1}, batch {batch}, "
+            f"in the term '{names[where[1]]}'"
+        )
+
+    def _stop(self, why: str) -> None:
+        """Put the last good weights back, and say why."""
         self.stopped = self.stopped_by_nan = True
         self.finish()
+        good = len(self.history["seconds"])  # epochs that ended well
+        kept = "the start" if not good else f"epoch {good}" if self.validation is None else "the best epoch so far"
         raise TrainingError(
-            f"the loss became {recent[where[0], where[1]].item()} in epoch {self.epoch + 1}, batch {batch}, "
-            f"in the term '{names[where[1]]}'; the weights of {f'epoch {self.epoch}' if self.epoch else 'the start'} "
-            f"are kept. Try a lower rate (now {self.rate:g}), or training={{'clip': 1.0}}"
+            f"{why}; the weights of {kept} are kept. "
+            f"Try a lower rate (now {self.rate:g}), or training={{'clip': 1.0}}"
         )
 
     def _words(self, sums: Tensor, size: int, names: list[str]) -> str:
@@ -232,6 +241,8 @@ class Training:
                 totals[f"val_{name}"] += float(values.double().sum())
         for name, total in totals.items():
             self.history[name].append(total / len(pixels))
+        if not isfinite(totals["val_loss"]):
+            self._stop(f"the validation loss became {totals['val_loss']} after epoch {self.epoch}")
 
     def _measured(self, working: Tensor) -> Tensor:
         unit = self.pixels.scale.unit(working)
@@ -242,9 +253,27 @@ class Training:
         loss = self.history["val_loss" if self.validation is not None else "loss"][-1]
         better = loss < self.lowest
         if better or self.validation is None:
-            self.best = self._weights()
+            weights = self._weights()
+            if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
+                self._stop(f"the weights became infinite in epoch {self.epoch}")
+            self.best = weights
         self.lowest, self.waited = (loss, 0) if better else (self.lowest, self.waited + 1)
         self.stopped = self.patience is not None and self.waited >= self.patience
+
+
+def vet_training(faults: Faults, optimiser: Any, schedule: Any, objective: Any, options: Any) -> None:
+    """Add to `faults` what no training knows: names of an optimiser, a schedule, an objective, or of options."""
+    given = ("network", "pixels", "validation", "epochs", "batch_size", "optimiser", "schedule", "objective", "seed")
+    with faults.catch():
+        expect(isinstance(options, (Mapping, type(None))), "training", options, "a dict of options, or None")
+        vet("training", {"options": Training}, {"kind": "options", **(options or {})}, given)
+    with faults.catch():
+        vet("optimiser", OPTIMISERS, optimiser, ("parameters",))
+    with faults.catch():
+        vet("schedule", SCHEDULES, schedule)
+    with faults.catch():
+        if objective not in OBJECTIVES:
+            raise unknown("objective", objective, OBJECTIVES)
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -38,6 +38,7 @@ class Body(nn.Module):
     def __init__(self, image: tuple[int, int, int], activation: str, dropout: float, batch_norm: bool):
         super().__init__()
         self.image = image
+        finish(1, activation, batch_norm, dropout, flat=True)  # refuses wrong ones, even where no layer is made
         self.activation, self.dropout, self.batch_norm = activation, dropout, batch_norm
         self.shape: tuple[int, ...] = image
 
@@ -77,9 +78,7 @@ class Mlp(Body):
         self.widths = [prod(image), *widths]
         self.shape = (self.widths[-1],)
         steps = zip(self.widths, self.widths[1:])
-        self.layers = Chain(
-            [layer for a, b in steps for layer in (nn.Linear(a, b), *self.finish(b, flat=True))]
-        )
+        self.layers = Chain([layer for a, b in steps for layer in (nn.Linear(a, b), *self.finish(b, flat=True))])
 
     @property
     def linears(self) -> list[nn.Linear]:

@@ -90,9 +90,7 @@ class Sparse(Bottleneck):
 
     rectified = True
 
-    def __init__(
-        self, features: tuple[int, ...], size: int | None = 32, weight: float = 0.1, warmup: float = 0
-    ):
+    def __init__(self, features: tuple[int, ...], size: int | None = 32, weight: float = 0.1, warmup: float = 0):
         super().__init__(features, size)
         expect(weight >= 0, "weight", weight, "a number ≥ 0")
         expect(warmup >= 0, "warmup", warmup, "a number of epochs ≥ 0")
@@ -136,9 +134,7 @@ class Variational(Bottleneck):
     default_prior = "normal"
     heads = 2
 
-    def __init__(
-        self, features: tuple[int, ...], size: int | None = 20, beta: float = 1.0, warmup: float = 0
-    ):
+    def __init__(self, features: tuple[int, ...], size: int | None = 20, beta: float = 1.0, warmup: float = 0):
         super().__init__(features, size)
         expect(beta >= 0, "beta", beta, "a number ≥ 0")
         expect(warmup >= 0, "warmup", warmup, "a number of epochs ≥ 0")

@@ -49,8 +49,10 @@ class Gaussian(Corruption):
     """
 
     def __init__(self, range: Range, sigma: float | tuple[float, float] = 0.3, clip: bool = False):
-        self.low, self.high = sigma if isinstance(sigma, (list, tuple)) else (sigma, sigma)
-        expect(0 <= self.low <= self.high and self.high > 0, "sigma", sigma, "a number > 0, or (low, high)")
+        pair = sigma if isinstance(sigma, (list, tuple)) else (sigma, sigma)
+        fine = len(pair) == 2 and 0 <= pair[0] <= pair[1] and pair[1] > 0
+        expect(fine, "sigma", sigma, "a number > 0, or (low, high)")
+        self.low, self.high = pair
         expect(not clip or range is not None, "clip", clip, "False on a scale that has no range")
         self.range = range if clip else None
 

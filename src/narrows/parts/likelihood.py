@@ -90,9 +90,7 @@ class Bernoulli(Likelihood):
     """Cross-entropy, computed on the logits. For images on the scale "unit"."""
 
     def __init__(self, scale: Scale):
-        expect(
-            scale.name == "unit", "scale", scale.name, "'unit'", "set scale='unit', or likelihood='gaussian'"
-        )
+        expect(scale.name == "unit", "scale", scale.name, "'unit'", "set scale='unit', or likelihood='gaussian'")
 
     def nll(self, out: Tensor, x: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(out, x, reduction="none")

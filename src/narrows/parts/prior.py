@@ -65,7 +65,7 @@ class Normal(Prior):
 class Mixture(Prior):
     """A mixture of Gaussians, z = μₖ + Lₖ ε with k ~ π and ε ~ N(0, I).
 
-    components: 1 to as many as there are codes. Up to 256 units Σₖ = Lₖ Lₖᵀ is full, beyond that diagonal.
+    components: ≥ 1. Up to 256 units Σₖ = Lₖ Lₖᵀ is full, beyond that diagonal.
     """
 
     fitted = True
@@ -75,9 +75,7 @@ class Mixture(Prior):
 
     def __init__(self, size: int, components: int = 10):
         super().__init__(size)
-        expect(
-            isinstance(components, int) and components >= 1, "components", components, "a whole number ≥ 1"
-        )
+        expect(isinstance(components, int) and components >= 1, "components", components, "a whole number ≥ 1")
         full = size <= FULL
         unit = torch.eye(size) if full else torch.ones(size)
         self.register_buffer("weights", torch.full((components,), 1 / components))
@@ -87,9 +85,7 @@ class Mixture(Prior):
     def log_prob(self, z: Tensor) -> Tensor:
         rest = z[:, None] - self.means  # (N, K, size)
         if self.factors.dim() == 3:
-            white = torch.linalg.solve_triangular(self.factors, rest.permute(1, 2, 0), upper=False).permute(
-                2, 0, 1
-            )
+            white = torch.linalg.solve_triangular(self.factors, rest.permute(1, 2, 0), upper=False).permute(2, 0, 1)
             diagonal = self.factors.diagonal(dim1=1, dim2=2)
         else:
             white, diagonal = rest / self.factors, self.factors
@@ -99,9 +95,7 @@ class Mixture(Prior):
     def sample(self, count: int, seed: int) -> Tensor:
         stream = generator(seed, "sample")
         steps = self.weights.cpu().cumsum(0)
-        k = torch.searchsorted(steps, torch.rand(count, generator=stream) * steps[-1]).clamp(
-            max=len(steps) - 1
-        )
+        k = torch.searchsorted(steps, torch.rand(count, generator=stream) * steps[-1]).clamp(max=len(steps) - 1)
         noise = torch.randn(count, self.size, generator=stream)
         factors, means = self.factors.cpu()[k], self.means.cpu()[k]
         return means + (torch.einsum("nij,nj->ni", factors, noise) if factors.dim() == 3 else factors * noise)
@@ -112,11 +106,11 @@ class Mixture(Prior):
 
         data = codes[:ENOUGH].detach().cpu().numpy().astype(np.float64)
         spread = float(data.var(axis=0).mean())
-        components = min(len(self.weights), len(data))
-        if len(data) < 2:  # one code has no spread
-            data = np.repeat(data, 2, axis=0)
+        least = max(len(self.weights), 2)
+        if len(data) < least:  # a mixture needs a code for each component, and two at least
+            data = np.resize(data, (least, self.size))
         model = GaussianMixture(
-            components,
+            len(self.weights),
             covariance_type="full" if self.factors.dim() == 3 else "diag",
             reg_covar=1e-6 * spread + 1e-9,  # keeps units that never vary from making Σ singular
             random_state=seed % 2**32,

@@ -49,9 +49,7 @@ class Up(nn.Module):
 class Linear(Up):
     """Linear layers to the image. widths: of the hidden layers, bottom up; by default the body's in reverse."""
 
-    def __init__(
-        self, body: Body, bottleneck: Bottleneck, channels: int, widths: Sequence[int] | None = None
-    ):
+    def __init__(self, body: Body, bottleneck: Bottleneck, channels: int, widths: Sequence[int] | None = None):
         super().__init__()
         if widths is None:
             widths = body.widths[:0:-1] if isinstance(body, Mlp) else []
@@ -74,11 +72,10 @@ class Tied(Up):
 
     def __init__(self, body: Mlp, bottleneck: Bottleneck, channels: int):
         super().__init__()
-        expect(
-            channels == body.image[0], "outputs per value", channels // body.image[0], "1", "use up='linear'"
-        )
+        expect(channels == body.image[0], "outputs per value", channels // body.image[0], "1", "use up='linear'")
         downs = [*body.linears, *bottleneck.linears]
-        expect(bool(downs), "linear layers on the way down", 0, "1 at least")
+        cure = "give the body widths, or the bottleneck a size"
+        expect(bool(downs), "linear layers on the way down", 0, "1 at least", cure)
         self.downs = [downs]  # in a list, so that the weights are counted once, in the body
         self.shape = body.image
         self.biases = nn.ParameterList(torch.zeros(down.in_features) for down in reversed(downs))
@@ -115,6 +112,7 @@ class ConvUp(Up):
         stages = len(body.layers)
         hidden = list(body.channels[-2:0:-1] if channels_up is None else channels_up)
         expect(len(hidden) == stages - 1, "channels_up", channels_up, f"{stages - 1} whole numbers")
+        positive("channels_up", hidden)
         sizes = list(kernels) if isinstance(kernels, Sequence) else [kernels] * stages
         expect(len(sizes) == stages, "kernels", kernels, f"one number, or {stages}")
         self.features, self.sizes = body.shape, body.sizes[-2::-1]
@@ -146,7 +144,7 @@ class ConvUp(Up):
 
     def forward(self, z: Tensor, side: Side, draw: Draw | None = None) -> Tensor:
         h = self.unproject(z.flatten(1), draw).view(-1, *self.features) if len(self.unproject) else z
-        switches = side[::-1] if self.side else [None] * len(self.layers)
+        switches = side[::-1] or [None] * len(self.layers)
         for k, layer in enumerate(self.layers):
             h = layer(self.grow(h, self.sizes[k], switches[k]))
             h = self.after[k](h, draw) if k < len(self.after) else h
@@ -171,10 +169,22 @@ class Unpool(ConvUp):
     needs = frozenset({"stages", "switches"})
     side = True
 
+    def __init__(
+        self,
+        body: Conv,
+        bottleneck: Bottleneck,
+        channels: int,
+        channels_up: Sequence[int] | None = None,
+        kernels: int | Sequence[int | None] = 3,
+    ):
+        mirror = body.channels[-2:0:-1]
+        fits = channels_up is None or list(channels_up) == mirror
+        expect(fits, "channels_up", channels_up, f"{mirror}, as the switches have", "leave it out")
+        super().__init__(body, bottleneck, channels, channels_up, kernels)
+
     def grow(self, h: Tensor, size: Size, switches: Tensor | None) -> Tensor:
-        if switches is None or h.shape[1] != switches.shape[1]:
-            kept = 0 if switches is None else switches.shape[1]
-            expect(False, "channels_up", h.shape[1], f"{kept}, as the stage's switches have", "leave it out")
+        cure = "reconstruct images, or use up='resize' to decode codes alone"
+        expect(switches is not None, "side", None, "the switches of the way down", cure)
         return F.max_unpool2d(h, switches, 2, output_size=size)  # type: ignore[arg-type]
 
 

@@ -1,0 +1,40 @@
+"""The command line: verbs that parse, call and print. What they do is done below.
+
+Exit codes: 0 done, 1 failed, 2 wrong use. Errors are one plain sentence; `--debug` shows where they come from.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    # two threads that wait for each other by spinning are slower than one, where a core is shared
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; returns the exit code."""
+    from cyclopts import CycloptsError
+
+    from narrows.cli.app import app
+    from narrows.cli.say import complain
+    from narrows.errors import BuildError, NarrowsError, UnknownName
+
+    debug = "--debug" in arguments
+    try:
+        app([a for a in arguments if a != "--debug"], exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        complain(f"{error}\nSee: narrows --help, or narrows VERB --help")
+        return 2
+    except (KeyboardInterrupt, BrokenPipeError):
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        known = isinstance(error, NarrowsError)
+        complain(str(error) if known else f"{type(error).__name__}: {error} (--debug shows where)")
+        return 2 if isinstance(error, (UnknownName, BuildError)) else 1
+    return 0

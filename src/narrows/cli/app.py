@@ -1,0 +1,20 @@
+"""The table of verbs. Each loads what it needs when it is called, so that `narrows --help` is quick."""
+
+from cyclopts import App
+
+from narrows import __version__
+from narrows.cli import learn, lists, use
+
+app = App(
+    "narrows",
+    help="Train, compare and use autoencoders on images. Start with: narrows demo",
+    version=__version__,
+    help_epilogue="Every verb has --help with an example. --debug, with any verb, shows where an error comes from.",
+    help_format="plaintext",
+    result_action="return_value",
+)
+for verb in (
+    learn.demo, learn.lab, learn.study, learn.train, learn.compare, learn.evaluate, learn.report,
+    use.reconstruct, use.denoise, use.sample, lists.labs, lists.recipes, lists.parts,
+):  # fmt: skip
+    app.command(verb)

@@ -1,0 +1,63 @@
+"""Where images go to: arrays, one picture, or a folder of them, by the ending of the name.
+
+x.npy, x.npz       the array as it is
+x.png, .jpg, ...   one image; of several, a sheet of them side by side
+x                  a folder, an image a file, under the names that they came with
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from narrows.errors import OutputError
+from narrows.files import atomic, may_write
+from narrows.images import tile
+
+NAME = "{:05d}.png"
+
+
+def write_images(images: np.ndarray, path: Path, names: Sequence[str] | None = None, force: bool = False) -> Path:
+    """Write images `(N, H, W)` or `(N, H, W, C)`, uint8 or floats in [0, 1], to `path` (see the module).
+
+    names: of the files in a folder. Raises `OutputError` where something is there already, unless `force`.
+    """
+    path = may_write(path, force)
+    suffix = path.suffix.lower()
+    if suffix in ARRAYS:
+        ARRAYS[suffix](images, path)
+    elif suffix in Image.registered_extensions():
+        _write_one(tile(images, fill=_peak(images)) if len(images) > 1 else images[0], path)
+    elif suffix:
+        raise OutputError(f"{path}: images are not written as {suffix}; use .png, .npy, .npz, or a folder's name")
+    else:
+        for image, name in zip(images, names or map(NAME.format, range(len(images)))):
+            _write_one(image, path / name)
+    return path
+
+
+def _write_one(image: np.ndarray, path: Path) -> None:
+    if image.ndim == 1:
+        raise OutputError(f"{path}: a table has no pictures; write it as .npy or .npz")
+    pixels = image if image.dtype == np.uint8 else np.rint(np.clip(image / _peak(image), 0, 1) * 255).astype(np.uint8)
+    pixels = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels
+    with atomic(path) as aside:
+        Image.fromarray(pixels).save(aside)
+
+
+def _peak(image: np.ndarray) -> float:
+    return np.iinfo(image.dtype).max if image.dtype.kind == "u" else 1.0
+
+
+def _npy(images: np.ndarray, path: Path) -> None:
+    with atomic(path) as aside, open(aside, "wb") as file:
+        np.save(file, images, allow_pickle=False)
+
+
+def _npz(images: np.ndarray, path: Path) -> None:
+    with atomic(path) as aside, open(aside, "wb") as file:
+        np.savez_compressed(file, images=images)
+
+
+ARRAYS: dict[str, Callable[[np.ndarray, Path], None]] = {".npy": _npy, ".npz": _npz}

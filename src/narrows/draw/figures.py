@@ -1,0 +1,44 @@
+"""The kinds of figures: each draws from arrays and options alone, so that it can be drawn again without a model.
+
+    curves     losses and measures over epochs or iterations
+    grid       rows of images: original / noisy / reconstruction
+    tiles      sheets of images: samples, filters, codes
+    scatter    points in the plane or in space, by class
+    heatmap    a matrix by colour
+    bars       groups of numbers
+
+A kind is a function `kind(arrays, **options) -> Figure`: `arrays` maps names to numpy arrays (what an .npz
+holds), options are plain values (what JSON holds). A new kind is one function and one entry in the table.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from narrows.choose import choose
+from narrows.draw.cells import bars, heatmap
+from narrows.draw.lines import curves
+from narrows.draw.pixels import grid, tiles
+from narrows.draw.planes import scatter
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIGURES: dict[str, Callable[..., "Figure"]] = {
+    "curves": curves,
+    "grid": grid,
+    "tiles": tiles,
+    "scatter": scatter,
+    "heatmap": heatmap,
+    "bars": bars,
+}
+
+
+def figure(kind: str, arrays: Mapping[str, np.ndarray], **options: Any) -> "Figure":
+    """Draw a figure of `kind`, a name in `FIGURES`, from `arrays` with the kind's `options`.
+
+    Raises `UnknownName` for a kind that there is not, `BuildError` for an option that the kind has not and
+    for arrays that it cannot draw; both name what is known.
+    """
+    return choose("figure", FIGURES, {"kind": kind, **options}, arrays=arrays)

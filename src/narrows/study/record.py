@@ -1,0 +1,86 @@
+"""The record of a study: all that its page shows, kept so that the page can be drawn again without training.
+
+run.json            words, numbers, tables, recipes, versions, and the list of figures
+figures/NAME.npz    the arrays of a figure
+figures/NAME.png    the figure drawn (by `page`)
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from narrows.errors import DataError
+from narrows.files import atomic, write
+
+FORMAT = 1
+FILE = "run.json"
+
+
+@dataclass
+class Figure:
+    """A figure: its kind in `draw.FIGURES`, the options for it, and its arrays.
+
+    Figures of one section stand together on the page, under its title and with its caption.
+    """
+
+    name: str
+    kind: str
+    title: str
+    options: dict[str, Any]
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
+    section: str = ""
+    caption: str = ""
+
+
+@dataclass
+class Record:
+    """What a study came to.
+
+    title, question, text: in words. facts: name -> value, shown as a list (data, seed, command, seconds, versions).
+    tables: each a dict of title, caption and rows. models: each a dict of name, recipe, options and sizes.
+    """
+
+    title: str
+    question: str = ""
+    text: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    tables: list[dict[str, Any]] = field(default_factory=list)
+    models: list[dict[str, Any]] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+
+    def save(self, folder: Path) -> None:
+        """Write the record to a folder; figures first, so that what `run.json` lists is there."""
+        for figure in self.figures:
+            with atomic(folder / "figures" / f"{figure.name}.npz") as aside, open(aside, "wb") as file:
+                np.savez_compressed(file, **dict(figure.arrays))  # type: ignore[arg-type]
+        write(folder / FILE, json.dumps({"format": FORMAT, **self._plain()}, indent=1, ensure_ascii=False))
+
+    def _plain(self) -> dict[str, Any]:
+        plain = asdict(self)
+        for figure in plain["figures"]:
+            del figure["arrays"]
+        return plain
+
+
+def read(folder: Path) -> Record:
+    """The record in a folder. Raises `DataError` where there is none, or a part of it is missing."""
+    path = folder / FILE
+    if not path.is_file():
+        raise DataError(f"there is no record of a run in {folder}: {FILE} is missing")
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        if plain.pop("format") != FORMAT:
+            raise DataError(f"{path} was written by another version of Narrows; this one reads format {FORMAT}")
+        plain["figures"] = [Figure(**figure, arrays=_arrays(folder, figure["name"])) for figure in plain["figures"]]
+        return Record(**plain)
+    except (KeyError, TypeError, json.JSONDecodeError, OSError) as error:
+        raise DataError(f"{path} is no whole record of a run: {error}") from error
+
+
+def _arrays(folder: Path, name: str) -> dict[str, np.ndarray]:
+    with np.load(folder / "figures" / f"{name}.npz", allow_pickle=False) as stored:
+        return {key: stored[key] for key in stored.files}

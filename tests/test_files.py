@@ -1,0 +1,106 @@
+"""Laws of writing files: whole or not at all, and never over something else unasked."""
+
+import os
+import stat
+
+import pytest
+
+from narrows.errors import OutputError
+from narrows.files import atomic, may_write, write
+
+
+@pytest.mark.parametrize("content", ["naïve\n", b"\x00\r\n\xff", "", b""])
+def test_what_is_written_is_read(tmp_path, content):
+    path = write(tmp_path / "new" / "folder" / "x.txt", content)
+    assert path.read_bytes() == (content.encode() if isinstance(content, str) else content)
+
+
+def test_while_the_block_runs_the_old_content_stands_and_the_ending_is_kept(tmp_path):
+    path = write(tmp_path / "a.tar.gz", "old")
+    with atomic(path) as aside:
+        aside.write_text("new")
+        assert aside.suffix == path.suffix
+        assert aside.parent == path.parent
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("old", ["old", None])
+def test_an_exception_in_the_block_leaves_what_was_there_and_nothing_else(tmp_path, error, old):
+    path = tmp_path / "x.txt"
+    if old is not None:
+        path.write_text(old)
+
+    def fail():
+        with atomic(path) as aside:
+            aside.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert [p.name for p in tmp_path.iterdir()] == ([] if old is None else ["x.txt"])
+    assert old is None or path.read_text() == old
+
+
+def test_a_failed_rename_leaves_no_temporary_file(tmp_path):
+    (tmp_path / "x" / "inside").mkdir(parents=True)
+    with pytest.raises(OSError, match="x"):
+        write(tmp_path / "x", "a file where a folder is")
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_no_temporary_file_is_left(tmp_path):
+    for text in ("1", "2"):
+        write(tmp_path / "x.txt", text)
+    assert [p.name for p in tmp_path.iterdir()] == ["x.txt"]
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path, mask, mode):
+    before = os.umask(mask)
+    try:
+        path = write(tmp_path / "x.txt", "text")
+    finally:
+        found = os.umask(before)
+    assert found == mask, "the mask itself is left alone"
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_a_free_name_may_be_written_and_nothing_is_made(tmp_path):
+    assert may_write(str(tmp_path / "new" / "x")) == tmp_path / "new" / "x"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_free_name_in_the_working_folder_may_be_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert str(may_write("x.txt")) == "x.txt"
+
+
+def test_an_empty_folder_may_be_written(tmp_path):
+    assert may_write(tmp_path) == tmp_path
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_is_taken_is_refused_unless_forced_and_never_removed(tmp_path, kind):
+    path = tmp_path / "x"
+    inside = path / "y" if kind == "folder" else path
+    write(inside, "old")
+    with pytest.raises(OutputError, match=r"x exists already; choose another name, or replace it with --force"):
+        may_write(path)
+    assert may_write(path, force=True) == path
+    assert inside.read_text() == "old"
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("name", ["x", "new/x"])
+def test_a_read_only_folder_is_refused(tmp_path, monkeypatch, force, name):
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(tmp_path))  # root may write anywhere
+    with pytest.raises(OutputError, match="the folder .* is read-only"):
+        may_write(tmp_path / name, force)
+
+
+def test_a_file_where_a_folder_is_needed_is_refused(tmp_path):
+    write(tmp_path / "x", "a file")
+    with pytest.raises(OutputError, match="x is a file, not a folder"):
+        may_write(tmp_path / "x" / "y" / "z.txt")

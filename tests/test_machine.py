@@ -1,0 +1,209 @@
+"""Laws of the machine: numbers belong to a key, not to a history, a place or a neighbour."""
+
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from narrows import machine
+from narrows.errors import NarrowsError, UnknownName
+from narrows.machine import Draw, ImageDraw, device, fingerprints, generator, initialising, key, share
+
+KINDS = ["normal", "uniform"]
+
+
+def some(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def state() -> tuple:
+    """Of every generator that the whole process shares."""
+    return torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()
+
+
+# -- keys ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_is_a_positive_number_that_belongs_to_all_its_parts_in_order():
+    keys = [key(), key(0), key(1), key(0, 1), key(1, 0), key("0"), key(0, "noise"), key(0, "code"), key(-1)]
+    assert len(set(keys)) == len(keys)
+    assert all(0 <= k < 2**63 for k in keys)
+
+
+def test_a_key_is_the_same_in_another_process():
+    code = "from narrows.machine import key; print(key(3, 'noise', 1.5))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert int(told) == key(3, "noise", 1.5)
+
+
+def test_a_number_of_numpy_is_that_number():
+    assert key(np.int64(3), "a", np.float64(0.5)) == key(3, "a", 0.5)
+
+
+def test_generators_of_one_key_agree_and_of_others_do_not():
+    first, again, other = (torch.rand(5, generator=generator(*k)) for k in [(1, "a"), (1, "a"), (2, "a")])
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+# -- draws --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_key_draws_the_same_and_any_other_key_or_purpose_does_not(kind):
+    x = some(6, 3, 4, 4)
+    first = getattr(Draw(0, 1, 2), kind)("noise", x)
+    assert first.shape == x.shape
+    assert torch.equal(first, getattr(Draw(0, 1, 2), kind)("noise", x))
+    for other in [(1, 1, 2), (0, 2, 2), (0, 1, 3)]:
+        assert not torch.equal(first, getattr(Draw(*other), kind)("noise", x))
+    assert not torch.equal(first, getattr(Draw(0, 1, 2), kind)("code", x))
+
+
+@pytest.mark.parametrize("make", [lambda x: Draw(0), lambda x: ImageDraw(x, 0)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_purpose_goes_on_and_does_not_disturb_another(make, kind):
+    x = some(6, 3, 4, 4)
+    plain, mixed = make(x), make(x)
+    first, second = (getattr(plain, kind)("noise", x) for _ in range(2))
+    assert not torch.equal(first, second)
+    assert torch.equal(getattr(mixed, kind)("noise", x), first)
+    mixed.uniform("code", x)
+    assert torch.equal(getattr(mixed, kind)("noise", x), second)
+
+
+@pytest.mark.parametrize("make", [lambda x: Draw(0), lambda x: ImageDraw(x, 0)])
+def test_numbers_are_standard_normal_and_uniform(make):
+    x = some(400, 1, 20, 20)
+    normal, uniform = make(x).normal("noise", x), make(x).uniform("noise", x)
+    assert abs(normal.mean()) < 0.01
+    assert abs(normal.std() - 1) < 0.01
+    assert abs(normal.pow(4).mean() - 3) < 0.1
+    assert 0 <= uniform.min() < 0.001 < 0.999 < uniform.max() < 1
+    assert abs(uniform.mean() - 0.5) < 0.005
+    assert abs(uniform.var() - 1 / 12) < 0.002
+    rows = normal.flatten(1)
+    assert (rows @ rows.T / 400 - torch.eye(400)).fill_diagonal_(0).abs().max() < 0.35, "rows are independent"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("world", [1, 2, 3, 7])
+def test_the_rows_of_the_ranks_are_the_rows_of_the_whole(monkeypatch, kind, world):
+    x = some(10, 2, 3, 3)
+    whole = getattr(Draw(0, 1, 2), kind)("noise", x)
+    parts = []
+    for place in range(world):
+        monkeypatch.setattr(machine, "rank", lambda place=place: (place, world))
+        rows = share(10)
+        parts.append(getattr(Draw(0, 1, 2, rows=rows, total=10), kind)("noise", x[rows]))
+    assert torch.equal(torch.cat(parts), whole)
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_a_process_alone_is_the_whole():
+    assert machine.rank() == (0, 1)
+    assert share(10) == slice(0, 10)
+
+
+def test_outside_of_training_a_draw_is_infinitely_far_on():
+    assert Draw(0).progress == float("inf")
+
+
+# -- draws of images ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_image_s_numbers_do_not_depend_on_its_place_or_its_neighbours(kind):
+    x = some(8, 3, 5, 4)
+    whole = getattr(ImageDraw(x, 7), kind)("code", some(8, 20))
+    order = torch.tensor([5, 0, 7, 5])
+    assert torch.equal(getattr(ImageDraw(x[order], 7), kind)("code", some(4, 20)), whole[order])
+    assert torch.equal(getattr(ImageDraw(x[3:4], 7), kind)("code", some(1, 20)), whole[3:4])
+    assert len(whole.unique(dim=0)) == 8, "other images, other numbers"
+
+
+def test_an_image_s_numbers_depend_on_the_key_and_the_purpose():
+    x = some(4, 1, 5, 5)
+    draws = [ImageDraw(x, 0).normal("a", x), ImageDraw(x, 1).normal("a", x), ImageDraw(x, 0).normal("b", x)]
+    assert all(not torch.equal(draws[i], draws[j]) for i, j in [(0, 1), (0, 2), (1, 2)])
+
+
+@pytest.mark.parametrize("peak", [255, 1])
+def test_fingerprints_of_other_images_differ_and_last_bits_do_not_matter(peak):
+    x = (some(500, 1, 6, 6) * peak).round() / peak
+    prints = fingerprints(x)
+    assert len(set(prints)) == 500
+    assert all(0 <= p < 2**63 for p in prints)
+    assert len({p % 2**32 for p in prints}) == 500, "torch seeds with the low 32 bits"
+    assert fingerprints(x + 2e-7) == prints
+    assert fingerprints(x.flip(3)) != prints
+
+
+# -- initialising -------------------------------------------------------------------------------------------------
+
+
+def test_weights_belong_to_the_seed():
+    def weights(seed):
+        with initialising(seed):
+            return torch.nn.Linear(3, 3).weight
+
+    assert torch.equal(weights(0), weights(0))
+    assert not torch.equal(weights(0), weights(1))
+
+
+def test_the_global_generators_are_never_read_or_moved():
+    x = some(4, 1, 6, 6)
+    before = state()
+    with initialising(5):
+        torch.nn.Linear(4, 4)
+    for draw in (Draw(0), ImageDraw(x, 0)):
+        first = draw.normal("a", x)
+        draw.uniform("a", x)
+    generator(1), fingerprints(x)
+    assert state() == before
+    torch.manual_seed(99)
+    assert torch.equal(ImageDraw(x, 0).normal("a", x), first)
+    torch.set_rng_state(torch.tensor(before[0], dtype=torch.uint8))
+
+
+def test_the_global_generator_is_put_back_after_an_exception():
+    before = state()
+    with pytest.raises(KeyError), initialising(5):
+        torch.rand(3)
+        raise KeyError
+    assert state() == before
+
+
+# -- devices ------------------------------------------------------------------------------------------------------
+
+
+def test_the_cpu_is_always_there():
+    assert device("cpu") == device(torch.device("cpu")) == torch.device("cpu")
+
+
+def test_auto_takes_what_there_is():
+    torch.zeros(1, device=device("auto"))
+
+
+@pytest.mark.parametrize("there", ["cuda", "mps", None])
+def test_auto_prefers_cuda_then_mps(monkeypatch, there):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there == "cuda")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: there in ("cuda", "mps"))
+    assert device().type == (there or "cpu")
+
+
+@pytest.mark.parametrize("name", ["cdua", None, "cpu:x", ""])
+def test_an_unknown_device_is_refused(name):
+    with pytest.raises(UnknownName, match="there is no device called .*; .*known: auto, cpu, cuda, mps"):
+        device(name)
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:1", "mps"])
+def test_a_device_that_is_not_there_is_refused_with_what_is(monkeypatch, name):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(NarrowsError, match=f"'{name}' is not on this machine; here: cpu; 'auto' takes what there is"):
+        device(name)
