@@ -1,9 +1,15 @@
 """Laws of choosing a part: by name, with options, or as a class; and of merging options."""
 
+import doctest
+import importlib
+
 import pytest
 
+from narrows import errors
 from narrows.choose import choose, find, merge, options_of, vet
 from narrows.errors import BuildError, ImageError, UnknownName
+
+choose_module = importlib.import_module("narrows.choose")
 
 
 class Box:
@@ -40,7 +46,7 @@ def test_an_outer_option_wins_over_an_inner_one():
 
 @pytest.mark.parametrize("spec", ["bocks", {"kind": "bocks"}, None, 3, ["box"]])
 def test_an_unknown_name_is_refused_with_all_that_are_known(spec):
-    with pytest.raises(UnknownName, match="there is no vessel called .*known: bag, box"):
+    with pytest.raises(UnknownName, match=r"there is no vessel called .*known: bag, box"):
         choose("vessel", TABLE, spec, image=7)
 
 
@@ -95,7 +101,7 @@ def test_options_are_listed_with_their_defaults_and_without_the_rest():
         ({"kind": "a", "x": 1}, "a", "a"),
         ("auto", {"widths": [8]}, {"widths": [8]}),
         (None, {"patience": 3}, {"patience": 3}),
-        ({"kind": "a", "in": {"kind": "b", "x": 1}}, {"in": {"y": 2}}, {"kind": "a", "in": {"kind": "b", "x": 1, "y": 2}}),
+        ({"kind": "a", "in": {"kind": "b", "x": 1}}, {"in": {"x": 2}}, {"kind": "a", "in": {"kind": "b", "x": 2}}),
         (3, 4, 4),
         ({"kind": "a"}, None, None),
     ],
@@ -104,3 +110,10 @@ def test_merge(old, new, merged):
     before = repr(old), repr(new)
     assert merge(old, new) == merged
     assert (repr(old), repr(new)) == before
+
+
+@pytest.mark.parametrize("module", [errors, choose_module])
+def test_the_examples_in_the_docstrings_are_true(module):
+    found = doctest.testmod(module)
+    assert found.attempted
+    assert not found.failed

@@ -83,6 +83,4 @@ def test_an_extra_that_is_there_is_imported():
 def test_a_missing_extra_is_named_in_one_line():
     with pytest.raises(errors.MissingExtra) as caught:
         extra("no_such_package.part", "tsne")
-    assert str(caught.value) == (
-        "this needs no_such_package, which is not installed: pip install 'narrows[tsne]'"
-    )
+    assert str(caught.value) == ("this needs no_such_package, which is not installed: pip install 'narrows[tsne]'")

@@ -96,7 +96,7 @@ def test_what_is_taken_is_refused_unless_forced_and_never_removed(tmp_path, kind
 @pytest.mark.parametrize("name", ["x", "new/x"])
 def test_a_read_only_folder_is_refused(tmp_path, monkeypatch, force, name):
     monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(tmp_path))  # root may write anywhere
-    with pytest.raises(OutputError, match="the folder .* is read-only"):
+    with pytest.raises(OutputError, match=r"the folder .* is read-only"):
         may_write(tmp_path / name, force)
 
 

@@ -115,10 +115,15 @@ def test_memory_is_shared_where_it_can_be():
     assert Pixels(*look(X), FIXED["unit"]).raw.data_ptr() == X.ctypes.data
 
 
-def test_batches_cover_the_set_in_order():
-    pixels = Pixels(*look(some("uint8", 7, 2, 2)), FIXED["unit"])
-    assert len(pixels) == 7
-    assert pixels.batches(3) == [slice(0, 3), slice(3, 6), slice(6, 7)]
+@pytest.mark.parametrize(("values", "step"), [(12, 3), (15, 3), (3, 1), (10**6, 1000)])
+def test_batches_cover_the_set_in_order_and_are_smaller_for_large_images(monkeypatch, values, step):
+    monkeypatch.setattr(images, "VALUES", values)
+    pixels = Pixels(*look(some("uint8", 2, 2, 2)), FIXED["unit"])
+    pixels.raw = torch.zeros(7, 2, 2)
+    assert pixels.step == step
+    rows = pixels.batches()
+    assert [i for r in rows for i in range(7)[r]] == list(range(7))
+    assert all(r.stop - r.start == step for r in rows[:-1])
 
 
 # -- handing back -------------------------------------------------------------------------------------------------
@@ -229,7 +234,7 @@ def test_what_is_no_batch_of_images_is_refused(X, words):
 
 @pytest.mark.parametrize("shape", [(5, 4), (60,), (60, 1, 1, 1), (-5, -12), (0, 60), 60, "ab", (5.5, 12), ()])
 def test_an_image_shape_that_does_not_fit_is_refused(shape):
-    with pytest.raises(ImageError, match="does not fit images of shape \\(60,\\); expected .* 60 values"):
+    with pytest.raises(ImageError, match=r"does not fit images of shape \(60,\); expected .* 60 values"):
         look(np.zeros((3, 60)), shape)
 
 

@@ -27,7 +27,8 @@ from torch import Tensor
 from narrows.errors import Faults, ImageError, unknown
 
 PEAKS = {"uint8": 255, "uint16": 65535, "bool": 1, "float16": 1, "float32": 1, "float64": 1}
-CHECK = 4096  # images looked at in one go
+CHECK = 4096  # images checked in one go
+VALUES = 8_000_000  # values of a batch that is only looked at
 
 
 @dataclass(frozen=True)
@@ -174,9 +175,14 @@ class Pixels:
         raw = self.raw[index] if isinstance(index, slice) else self.raw.index_select(0, index)
         return self.scale.work(self.layout.read(raw))
 
-    def batches(self, size: int) -> list[slice]:
-        """The whole set in order, in slices of `size`."""
-        return [slice(start, min(start + size, len(self))) for start in range(0, len(self), size)]
+    @property
+    def step(self) -> int:
+        """How many images to look at in one go where nothing is learnt: 1000 small ones, fewer of large ones."""
+        return max(1, min(1000, VALUES // prod(self.layout.image)))
+
+    def batches(self) -> list[slice]:
+        """The whole set in order, in slices of `step`."""
+        return [slice(start, min(start + self.step, len(self))) for start in range(0, len(self), self.step)]
 
 
 def as_tensor(array: np.ndarray) -> Tensor:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -38,7 +39,8 @@ def device(name: str = "auto") -> torch.device:
 
 def key(*parts: object) -> int:
     """A 63-bit number that belongs to `parts`: the same on every machine and in every process."""
-    plain = tuple(part.item() if hasattr(part, "item") else part for part in parts)  # numpy's 3 is the number 3
+    # numpy's 3 is the number 3
+    plain = tuple(part.item() if isinstance(part, np.generic) else part for part in parts)
     return int.from_bytes(blake2b(repr(plain).encode(), digest_size=8).digest(), "little") >> 1
 
 

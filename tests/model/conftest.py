@@ -58,7 +58,10 @@ def ae(digits) -> nw.Autoencoder:
 def vae(digits) -> nw.Autoencoder:
     """A variational autoencoder of `digits`, code 4."""
     bottleneck = {"kind": "variational", "size": 4}
-    return nw.Autoencoder(bottleneck=bottleneck, likelihood="bernoulli", epochs=15, batch_size=32).fit(digits)
+    rate = {"kind": "adam", "rate": 3e-3}
+    return nw.Autoencoder("mlp", bottleneck, likelihood="bernoulli", epochs=40, batch_size=32, optimiser=rate).fit(
+        digits
+    )
 
 
 @pytest.fixture(scope="session")
@@ -72,4 +75,3 @@ def pooled(digits) -> nw.Autoencoder:
     body = {"kind": "conv", "channels": [4, 8], "stages": "pooled"}
     bottleneck = {"kind": "plain", "size": None}
     return nw.Autoencoder(body, bottleneck, up="unpool", epochs=2, batch_size=32).fit(digits)
-

@@ -18,11 +18,6 @@ PLAIN = {
 }
 
 
-def pytest_generate_tests(metafunc):
-    if "scale" in metafunc.fixturenames:
-        metafunc.parametrize("scale", SCALES.values(), ids=SCALES)
-
-
 @pytest.fixture(scope="session")
 def some():
     """Uniform numbers in [0, 1), `some(*shape)`."""

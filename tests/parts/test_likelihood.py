@@ -6,7 +6,7 @@ from torch import distributions as d
 
 from narrows.choose import choose
 from narrows.errors import BuildError, UnknownName
-from narrows.images import FIXED
+from narrows.images import FIXED, Scale
 from narrows.parts.likelihood import LIKELIHOODS, OUTPUTS
 
 # what torch says log p(x | out) is, for options and the mean m
@@ -22,7 +22,9 @@ DENSITIES = {
     ],
     "bernoulli": [({}, lambda out, m: d.Bernoulli(logits=out, validate_args=False))],
 }
-CASES = [(name, *case) for name in LIKELIHOODS for case in DENSITIES[name]]
+SCALES = FIXED | {"standard": Scale("standard", 0.0, 1.0)}
+scales = pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
+CASES = [(name, *case) for name in LIKELIHOODS for case in DENSITIES.get(name, [])]
 
 
 def chosen(name, scale=FIXED["unit"], **options):
@@ -73,6 +75,7 @@ LEGAL = {
 }
 
 
+@scales
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("name", ["gaussian", "laplace"])
 def test_an_output_must_reach_all_of_the_scale(some, name, output, scale):
@@ -89,6 +92,7 @@ def test_an_output_must_reach_all_of_the_scale(some, name, output, scale):
             chosen(name, scale, output=output)
 
 
+@scales
 def test_the_bernoulli_takes_the_unit_scale_alone(scale):
     if scale.name == "unit":
         chosen("bernoulli", scale)

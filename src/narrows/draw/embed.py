@@ -41,6 +41,8 @@ def tsne(
     not installed, and in space, scikit-learn, more slowly (2,000 codes in space: 20 seconds). Raises
     `NarrowsError` for fewer than 4 codes, or codes that are not finite.
     """
+    from threadpoolctl import threadpool_limits  # scikit-learn's own; its t-SNE would take every core otherwise
+
     expect(dimensions in (2, 3), "dimensions", dimensions, "2 or 3")
     z = np.asarray(codes, dtype=np.float32)
     expect(z.ndim >= 2 and z.size > 0, "codes", z.shape, "(N, size)")
@@ -53,7 +55,9 @@ def tsne(
             "expected at least 4 codes, all finite"
         )
     perplexity = min(perplexity, (len(z) - 1) / 3)
-    return _method(dimensions)(z, dimensions, perplexity, seed, jobs).astype(np.float32), index
+    jobs = min(jobs, 1 + len(z) // 1000)  # threads that wait for one another cost more than they bring to few codes
+    with threadpool_limits(jobs):
+        return _method(dimensions)(z, dimensions, perplexity, seed, jobs).astype(np.float32), index
 
 
 def _method(dimensions: int) -> Any:

@@ -97,6 +97,8 @@ def as_png(figure: "Figure") -> bytes:
     """The figure as PNG at 144 dots an inch; the same figure gives the same bytes."""
     file = io.BytesIO()
     with look():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once: the layout would move a little at every drawing
         figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
     return file.getvalue()
 

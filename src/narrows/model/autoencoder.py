@@ -25,17 +25,16 @@ from torch import Tensor
 
 from narrows import images, machine
 from narrows.choose import choose
-from narrows.errors import BuildError, Faults, NarrowsWarning, TrainingError, expect
+from narrows.errors import BuildError, Faults, NarrowsWarning, expect
 from narrows.images import Layout, Pixels
 from narrows.machine import ImageDraw
 from narrows.measure import dead_units
-from narrows.model.base import BATCH, ImageModel, whole
+from narrows.model.base import ImageModel, whole
 from narrows.model.network import Network, build, numbers
 from narrows.model.train import Training, vet_training
 from narrows.parts.corruption import Gaussian as GaussianNoise
 
 Part = tuple[np.ndarray, Layout]
-CLOSING = 10_000  # training images that are looked at once more after training
 
 
 class Autoencoder(ImageModel):
@@ -109,15 +108,16 @@ class Autoencoder(ImageModel):
                 self._learn(training)
                 self.network_.eval()
                 yield self
-        finally:
+        finally:  # also where a loss was no number, or the caller has seen enough
             self._learn(training)
-        self._close(training.pixels)
+            self.network_.eval()
+            self._close(training.pixels)
 
     def _prepare(self, X: Any) -> Training:
         """Check everything, build the network, and set up its training."""
         faults = Faults(f"{type(self).__name__} cannot be fitted")
         array = self._begin(X, self.scale, faults)
-        seed = self._seed()
+        seed = self.seed_
         self.device_ = torch.device("cpu")
         with faults.catch():
             self.device_ = machine.device(self.device)
@@ -162,27 +162,21 @@ class Autoencoder(ImageModel):
         self.code_size_ = self.network_.code_size
 
     def _close(self, pixels: Pixels) -> None:
-        """After training: fit the density of the codes, set the threshold, and look for codes that have died."""
-        head = pixels.batch(slice(0, CLOSING)).cpu()
-        codes = torch.cat([self._quietly(self._encode, x) for x in head.split(BATCH)])
-        if not bool(torch.isfinite(codes).all()):
-            raise TrainingError("the training diverged in its last steps: its codes are no numbers; try a lower rate")
-        self.network_.prior.fit(codes, self._seed())
-        odd = torch.cat([self._quietly(self._oddness, x).cpu() for x in head.split(BATCH)])
-        self.threshold_ = float(np.quantile(odd.numpy(), 0.99))
+        """After training: survey the training images, and look for codes that have died."""
+        codes = self._survey(pixels, self.network_.prior)
         if self.network_.bottleneck.rectified and bool(dead_units(codes).all()):
             warnings.warn(
                 f"the code is dead: none of its {self.code_size_} units is active for any image, and the model "
                 "predicts one constant image; lower the weight of its penalty, or the rate",
                 NarrowsWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
-        elif len(head) > 1 and self._is_constant(head[:BATCH]):
+        elif len(pixels) > 1 and self._is_constant(pixels.batch(slice(0, pixels.step))):
             warnings.warn(
                 "the model predicts a constant: its output does not depend on the image; train longer, use "
                 "batch_norm=True or likelihood='bernoulli', or lower the rate (or β)",
                 NarrowsWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -190,7 +184,7 @@ class Autoencoder(ImageModel):
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
         self.device_ = machine.device("auto" if self.device == "auto" else "cpu")
-        self._compose(self._seed())
+        self._compose(self.seed_)
         self.network_.load_state_dict(tensors)
         self.network_.eval()
         self.code_size_ = self.network_.code_size
@@ -204,7 +198,7 @@ class Autoencoder(ImageModel):
     def _is_constant(self, x: Tensor) -> bool:
         """Whether reconstructions vary by less than a thousandth of what the images do (as variances)."""
         put_out = self._quietly(self._reconstruct, x).cpu()
-        return bool(put_out.var(0).sum() < 1e-3 * x.var(0).sum())
+        return bool(put_out.var(0).sum() < 1e-3 * x.cpu().var(0).sum())
 
     # -- what the base asks for -------------------------------------------------------------------------------
 
@@ -275,7 +269,7 @@ class Autoencoder(ImageModel):
         array, layout = self._accept(X)
         walk = [self._each(array, layout, lambda x: x)]
         for _ in range(steps):
-            parts = walk[-1].split(BATCH)
+            parts = walk[-1].split(Pixels(array, layout, self.scale_).step)
             walk.append(torch.cat([x.lerp(self._quietly(self._reconstruct, x).cpu(), rate) for x in parts]))
         return np.stack([layout.give(self.scale_.unit(x), exact=True) for x in walk])
 

@@ -24,10 +24,13 @@ from sklearn.utils.validation import validate_data
 from torch import Tensor
 
 from narrows import images
-from narrows.errors import BuildError, Faults, ImageError, NarrowsError, expect
+from narrows.errors import BuildError, Faults, ImageError, NarrowsError, TrainingError, expect
 from narrows.images import Layout, Pixels, Scale
+from narrows.machine import generator
+from narrows.parts.prior import Prior
 
-BATCH = 1000  # images looked at in one go, where nothing is learnt
+SURVEY = 10_000  # training images that are looked at once more after training
+CODES = 1000  # codes decoded in one go
 
 
 class NotFitted(NarrowsError, NotFittedError):
@@ -41,9 +44,9 @@ class NotNumbers(ImageError, TypeError):
 class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """The contract of a model. Fitted, it has these and those of its own:
 
-    layout_: the form of the images it was fitted on. scale_: the working scale. code_size_: numbers in a code.
-    n_features_in_: values in an image. image_shape_: `(H, W)` or `(H, W, C)`; `(D,)` for a table.
-    threshold_: the 0.99 quantile of the training images' anomaly scores.
+    layout_: the form of the images it was fitted on. scale_: the working scale. seed_: what `random_state` came to.
+    code_size_: numbers in a code. n_features_in_: values in an image. image_shape_: `(H, W)` or `(H, W, C)`; `(D,)`
+    for a table. threshold_: the 0.99 quantile of the training images' anomaly scores.
     """
 
     image_shape: tuple[int, ...] | None
@@ -51,6 +54,7 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     layout_: Layout
     scale_: Scale
     code_size_: int
+    seed_: int
     threshold_: float
     side_bits_ = 0
 
@@ -105,7 +109,7 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         size = (self.code_size_,)
         expect(Z.ndim == 2 and Z.shape[1:] == size, "codes", Z.shape, f"an array (N, {self.code_size_})")
         expect(bool(np.isfinite(Z).all()), "codes", "NaN or infinity", "finite numbers")
-        parts = [self.scale_.unit(self._quietly(self._decode, z).cpu()) for z in torch.from_numpy(Z).split(BATCH)]
+        parts = [self.scale_.unit(self._quietly(self._decode, z).cpu()) for z in torch.from_numpy(Z).split(CODES)]
         return self.layout_.give(torch.cat(parts))
 
     def reconstruct(self, X: Any, *, exact: bool = False) -> np.ndarray:
@@ -152,11 +156,13 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _begin(self, X: Any, scale: str, faults: Faults) -> np.ndarray:
         """Look at the images to be fitted on; learn their layout and scale. Faults are added to `faults`."""
         vars(self).pop("code_size_", None)  # until the fit has come to something, it is not fitted
+        self.seed_ = self._draw_seed()
         array, self.layout_ = self._look(X, reset=True)
         self.n_features_in_ = int(np.prod(self.layout_.came))
         self.image_shape_ = tuple(self.image_shape) if self.image_shape is not None else self.layout_.came
         with faults.catch():
             images.check(array, self.layout_, ranged=scale != "standard")
+        self.scale_ = images.FIXED["unit"]  # stands in where the name is wrong, so that other faults are found too
         with faults.catch():
             self.scale_ = images.choose_scale(scale, array, self.layout_)
         return array
@@ -165,13 +171,30 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _n_features_out(self) -> int:
         return self.code_size_
 
-    def _seed(self) -> int:
+    def _survey(self, pixels: Pixels, prior: Prior) -> Tensor:
+        """Look once more at some training images: fit the density of their codes and set the threshold.
+
+        Returns their codes, `(n, size)`.
+        """
+        order = torch.randperm(len(pixels), generator=generator(self.seed_, "survey"))[:SURVEY]
+        codes, odd = [], []
+        for index in order.sort().values.to(pixels.raw.device).split(pixels.step):
+            x = pixels.batch(index)
+            codes.append(self._quietly(self._encode, x))
+            odd.append(self._quietly(self._oddness, x).cpu())
+        if not bool(torch.isfinite(torch.cat(codes)).all()):
+            raise TrainingError("the training diverged in its last steps: its codes are no numbers; try a lower rate")
+        prior.fit(torch.cat(codes), self.seed_)
+        self.threshold_ = float(np.quantile(torch.cat(odd).numpy(), 0.99))
+        return torch.cat(codes)
+
+    def _draw_seed(self) -> int:
         """`random_state` as a number: itself, or drawn from the generator it is, or from the system for None."""
         from sklearn.utils import check_random_state
 
         if isinstance(self.random_state, (int, np.integer)):
             return int(self.random_state)
-        if self.random_state is None:  # where scikit-learn takes numpy's global generator
+        if self.random_state is None:  # where scikit-learn moves numpy's global generator
             return int(np.random.default_rng().integers(2**31))
         try:
             return int(check_random_state(self.random_state).randint(2**31))
@@ -210,7 +233,7 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     def _each(self, array: np.ndarray, layout: Layout, function: Callable[[Tensor], Tensor]) -> Tensor:
         pixels = Pixels(array, layout, self.scale_)
-        parts = [self._quietly(function, pixels.batch(rows)).cpu() for rows in pixels.batches(BATCH)]
+        parts = [self._quietly(function, pixels.batch(rows)).cpu() for rows in pixels.batches()]
         return torch.cat(parts)
 
     def _quietly(self, function: Callable[..., Tensor], *arguments: Any) -> Tensor:

@@ -27,11 +27,12 @@ from narrows.images import Pixels
 from narrows.machine import ImageDraw
 from narrows.measure import Table
 from narrows.model.autoencoder import Autoencoder
-from narrows.model.base import BATCH, ImageModel
+from narrows.model.base import ImageModel
 from narrows.model.recipes import recipe
 from narrows.parts.corruption import Clean
 from narrows.parts.likelihood import Bernoulli
 
+ROWS = {"": "reconstruction", "noisy": "noisy", "denoised": "denoised", "sampled": "by a sampled code"}
 WINDOW = 7  # of SSIM: images that are smaller have none
 
 
@@ -47,7 +48,7 @@ def evaluate(model: ImageModel, X: Any, *, seed: int = 0, measure_scale: str = "
     pixels = Pixels(array, layout, model.scale_)
     totals: dict[str, float] = defaultdict(float)
     codes = []
-    for rows in pixels.batches(BATCH):
+    for rows in pixels.batches():
         x = pixels.batch(rows)
         for name, values in _measures(model, x, seed, measure_scale).items():
             totals[name] += float(values.double().sum())
@@ -94,6 +95,22 @@ def views(model: ImageModel, x: Tensor, seed: int = 0) -> dict[str, Tensor]:
         if model.network_.bottleneck.variational:
             found["sampled"] = model._quietly(model.network_.reconstruct, x, ImageDraw(x, seed, "evaluate"))
     return {name: image.cpu() for name, image in found.items()}
+
+
+def rows(model: ImageModel, X: Any, seed: int = 0) -> dict[str, np.ndarray]:
+    """Images beside what the model makes of them: name -> `(k, H, W)` or `(k, H, W, C)`, in [0, 1], to be shown."""
+    array, layout = model._accept(X)
+    x = Pixels(array, layout, model.scale_).batch(slice(0, len(array)))
+    found = {"original": x, **{ROWS[name]: image for name, image in views(model, x, seed).items()}}
+    if "denoised" in found:
+        del found["reconstruction"]
+    unit = {name: model.scale_.unit(image).clamp(0, 1) for name, image in found.items()}
+    return {name: shown_as(image.permute(0, 2, 3, 1).numpy()) for name, image in unit.items()}
+
+
+def shown_as(images: np.ndarray) -> np.ndarray:
+    """Images in a form that can be shown: grey `(N, H, W)` for one channel or two, else as they are."""
+    return images[..., 0] if images.ndim == 4 and images.shape[-1] < 3 else images
 
 
 def _measures(model: ImageModel, x: Tensor, seed: int, measure_scale: str) -> dict[str, Tensor]:

@@ -9,9 +9,12 @@ run that resumes at step s knows its rate from s alone.
 
 Weight decay is Adam's own *coupled* one (λw added to the gradient) unless `decoupled` (AdamW: w shrunk by rate · λ).
 Mind the units: beside a loss summed over an image, a coupled weight is that published beside a mean per pixel, times
-the number of values. References: D. Kingma, J. Ba, "Adam", ICLR 2015, https://arxiv.org/abs/1412.6980; I. Loshchilov,
-F. Hutter, "Decoupled weight decay regularization", ICLR 2019, https://arxiv.org/abs/1711.05101; L. Smith, N. Topin,
-"Super-convergence", 2018, https://arxiv.org/abs/1708.07120.
+the number of values. So is Adam's `eps`: a step is m / (√v + eps), and where a gradient is small, eps decides whether
+a weight moves.
+
+References: D. Kingma, J. Ba, "Adam", ICLR 2015, https://arxiv.org/abs/1412.6980; I. Loshchilov, F. Hutter, "Decoupled
+weight decay regularization", ICLR 2019, https://arxiv.org/abs/1711.05101; L. Smith, N. Topin, "Super-convergence",
+2018, https://arxiv.org/abs/1708.07120.
 """
 
 from collections.abc import Callable, Iterable
@@ -30,8 +33,9 @@ def adam(
     weight_decay: float = 0.0,
     decoupled: bool = False,
     betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
 ) -> optim.Optimizer:
-    """Adam, in its fused form where there is one. weight_decay: coupled unless `decoupled`."""
+    """Adam, in its fused form where there is one. weight_decay: coupled unless `decoupled`. eps: see the module."""
     expect(rate > 0, "rate", rate, "a number > 0")
     expect(weight_decay >= 0, "weight_decay", weight_decay, "a number ≥ 0")
     fine = len(betas) == 2 and all(0 <= beta < 1 for beta in betas)
@@ -39,7 +43,7 @@ def adam(
     parameters = list(parameters)
     kind = optim.AdamW if decoupled else optim.Adam
     fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
-    return kind(parameters, lr=rate, betas=(betas[0], betas[1]), weight_decay=weight_decay, fused=fused)
+    return kind(parameters, lr=rate, betas=(betas[0], betas[1]), eps=eps, weight_decay=weight_decay, fused=fused)
 
 
 def sgd(

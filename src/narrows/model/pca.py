@@ -60,19 +60,14 @@ class PCA(ImageModel):
             expect(fits, "n_components", count, f"a whole number in 1..{most} (images, values in an image)")
         faults.stop(BuildError)
         pixels = Pixels(array, self.layout_, self.scale_)
-        flat = np.concatenate([pixels.batch(rows).flatten(1).numpy() for rows in pixels.batches(4096)])
-        found = Components(count, random_state=self._seed() % 2**32).fit(flat)
+        flat = np.concatenate([pixels.batch(rows).flatten(1).numpy() for rows in pixels.batches()])
+        found = Components(count, random_state=self.seed_ % 2**32).fit(flat)
         self.mean_, self.components_ = np.asarray(found.mean_), np.asarray(found.components_)
         self.explained_variance_ = np.nan_to_num(found.explained_variance_)
         self.code_size_ = int(count)
-        self._close(pixels)
-        return self
-
-    def _close(self, pixels: Pixels) -> None:
-        head = pixels.batch(slice(0, 10_000))
         self.prior_ = Gaussian(self.code_size_)
-        self.prior_.fit(self._encode(head), self._seed())
-        self.threshold_ = float(np.quantile(self._oddness(head).numpy(), 0.99))
+        self._survey(pixels, self.prior_)
+        return self
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         arrays = {"mean_": self.mean_, "components_": self.components_}
@@ -81,11 +76,14 @@ class PCA(ImageModel):
         return tensors | {f"prior.{k}": v for k, v in self.prior_.state_dict().items()}, {}
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
-        for name in ("mean_", "components_", "explained_variance_"):
+        size, width = len(tensors["components_"]), self.n_features_in_
+        shapes = {"mean_": (width,), "components_": (size, width), "explained_variance_": (size,)}
+        for name, shape in shapes.items():
+            expect(tensors[name].shape == shape, name, tuple(tensors[name].shape), f"the shape {shape}")
             setattr(self, name, tensors[name].numpy())
-        self.code_size_ = len(self.components_)
-        self.prior_ = Gaussian(self.code_size_)
-        self.prior_.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("prior.")})
+        self.code_size_ = size
+        self.prior_ = Gaussian(size)
+        self.prior_.load_state_dict({k.removeprefix("prior."): v for k, v in tensors.items() if k not in shapes})
 
     def _center(self) -> Tensor:
         return torch.as_tensor(self.mean_ if self.add_mean else np.zeros_like(self.mean_), dtype=torch.float32)

@@ -9,6 +9,7 @@ what the writer adds (recipe, data, command). Tensors are the network's, by name
 import json
 import os
 import platform
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,14 @@ from safetensors.torch import save as serialise
 
 import narrows
 from narrows.choose import choose
-from narrows.errors import DataError, OutputError
+from narrows.errors import DataError, OutputError, expect
 from narrows.files import write
 from narrows.images import FIXED, Layout, Scale
 from narrows.model.base import ImageModel, NotFitted
 from narrows.model.recipes import ESTIMATORS
 
 FORMAT = 1
+FACTS = ("threshold_", "n_features_in_", "seed_")  # what every fitted model knows
 
 
 def save(model: ImageModel, path: str | os.PathLike[str], about: dict[str, Any] | None = None) -> Path:
@@ -46,7 +48,12 @@ def save(model: ImageModel, path: str | os.PathLike[str], about: dict[str, Any] 
         "options": options_of(model),
         "layout": {"came": model.layout_.came, "image": model.layout_.image, "dtype": model.layout_.dtype},
         "scale": scale.name,
-        "facts": {"threshold_": getattr(model, "threshold_", None), "n_features_in_": model.n_features_in_, **facts},
+        "facts": {
+            "threshold_": getattr(model, "threshold_", None),
+            "n_features_in_": model.n_features_in_,
+            "seed_": model.seed_,
+            **facts,
+        },
         "versions": versions(),
         "about": about or {},
     }
@@ -63,14 +70,17 @@ def load(path: str | os.PathLike[str]) -> ImageModel:
         model = choose("model", ESTIMATORS, {"kind": header["estimator"], **header["options"]})
         layout = header["layout"]
         model.layout_ = Layout(tuple(layout["came"]), tuple(layout["image"]), layout["dtype"])
+        expect(prod(layout["came"]) == prod(layout["image"]), "layout", layout, "one number of values")
         model.image_shape_ = tuple(model.image_shape or model.layout_.came)
         model.scale_ = _scale(header["scale"], tensors)
         for name, value in header["facts"].items():
             setattr(model, name, value)
         model._restore(tensors)
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        model.about_ = header["about"]
+    except KeyError as error:
+        raise DataError(f"{path} is no whole model of Narrows: it lacks {error}") from error
+    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
         raise DataError(f"{path} is no whole model of Narrows: {error}") from error
-    model.about_ = header["about"]
     return model
 
 

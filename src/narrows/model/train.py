@@ -30,7 +30,6 @@ from narrows.model.objective import OBJECTIVES, Terms
 from narrows.model.optimise import OPTIMISERS, SCHEDULES
 from narrows.model.progress import Advance, progress
 
-VALIDATION_BATCH = 1000
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16}
 MEASURES = {"mse": measure.mse, "psnr": measure.psnr, "ssim": measure.ssim, "snr": measure.snr}
 
@@ -230,7 +229,7 @@ class Training:
         """The objective, and the measures asked for, on images that are not trained on."""
         self.average.eval()
         totals: dict[str, float] = defaultdict(float)
-        for rows in pixels.batches(VALIDATION_BATCH):
+        for rows in pixels.batches():
             x = pixels.batch(rows)
             terms, done = self.objective(self.average, x, Draw(self.seed, rows.start, "validation"))
             found = {"loss": torch.stack(list(terms.values())).sum(0), **terms}

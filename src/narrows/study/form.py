@@ -26,15 +26,20 @@
     runs = ["vae"]                      default: all
     options = { of = ["loss", "val_loss"] }
 
-Unknown keys, wrong types, and names that do not exist (recipes, runs, kinds of figure) are refused.
+Unknown keys, wrong types, names that do not exist (recipes, runs, kinds of figure and their options) and names given
+twice are refused.
 """
 
+import inspect
+from collections import Counter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from narrows.errors import DataError, Faults, unknown
+from narrows.choose import options_of
+from narrows.draw import FIGURES
+from narrows.errors import DataError, Faults, did_you_mean, unknown
 from narrows.model.recipes import RECIPES
 from narrows.study.pictures import PICTURES
 
@@ -56,7 +61,7 @@ class Number(msgspec.Struct, forbid_unknown_fields=True):
     run: str
     history: str | None = None
     test: str | None = None
-    epoch: int | None = None
+    epoch: Annotated[int, msgspec.Meta(ge=1)] | None = None
     mean: bool = False
     per_pixel: bool = False
     published: float | None = None
@@ -80,7 +85,7 @@ class Study(msgspec.Struct, forbid_unknown_fields=True):
     data: str | dict[str, Any] = "mnist"
     question: str = ""
     text: list[str] = []
-    measure_scale: str = "unit"
+    measure_scale: Literal["unit", "symmetric"] = "unit"
     numbers: list[Number] = []
     figures: list[Drawing] = []
 
@@ -98,9 +103,15 @@ def read_study(path: Path) -> Study:
 
 
 def vet(study: Study, where: str) -> None:
-    """Refuse names that do not exist, all at once."""
+    """Refuse names that do not exist or cannot be used, all at once."""
     faults, names = Faults(where), [run.name for run in study.runs]
+    if not names:
+        faults.add("it has no runs")
+    _once(faults, "runs", names)
+    _once(faults, "figures", [figure.title for figure in study.figures])
     for run in study.runs:
+        if Path(run.name).name != run.name or not run.name.strip(". "):
+            faults.add(f"the run {run.name!r} cannot name a folder")
         _known(faults, "recipe", run.recipe, RECIPES)
     for number in study.numbers:
         _known(faults, "run", number.run, names)
@@ -108,9 +119,32 @@ def vet(study: Study, where: str) -> None:
             faults.add(f"the number {number.label!r} needs either history or test")
     for figure in study.figures:
         _known(faults, "kind of figure", figure.kind, PICTURES)
+        if figure.kind in PICTURES:
+            _options(faults, figure)
         for run in figure.runs:
             _known(faults, "run", run, names)
     faults.stop(DataError)
+
+
+def _once(faults: Faults, what: str, names: list[str]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            faults.add(f"{count} {what} are called {name!r}; give each a name of its own")
+
+
+def _options(faults: Faults, figure: Drawing) -> None:
+    """Options that the kind has not, or lacks; those it does not name itself go to the drawing."""
+    make = PICTURES[figure.kind]
+    known = options_of(make, ("run", "shown"))
+    if any(p.kind is p.VAR_KEYWORD for p in inspect.signature(make).parameters.values()):
+        passed_on = options_of(FIGURES[figure.kind], ("arrays", "title")) if figure.kind in FIGURES else figure.options
+        known = {**passed_on, **known}
+    for option in figure.options:
+        if option not in known:
+            faults.add(f"the figure {figure.title!r} has no option {option!r}; {did_you_mean(option, known)}")
+    for option, default in known.items():
+        if default is inspect.Parameter.empty and option not in figure.options:
+            faults.add(f"the figure {figure.title!r} needs the option {option!r}")
 
 
 def _known(faults: Faults, what: str, name: str, known: Any) -> None:

@@ -13,13 +13,11 @@ import numpy as np
 from narrows import measure
 from narrows.data import ImageSet
 from narrows.draw import tsne
-from narrows.images import Pixels
-from narrows.model.autoencoder import Autoencoder
+from narrows.errors import expect
 from narrows.model.base import ImageModel
-from narrows.model.evaluate import views
+from narrows.model.evaluate import rows, shown_as
 from narrows.study.record import Figure
 
-VIEWS = {"": "reconstruction", "noisy": "noisy", "denoised": "denoised", "sampled": "by a sampled code"}
 PLAIN = 10_000  # codes shown at most
 
 
@@ -46,23 +44,13 @@ class Shown:
 
     def of(self, trained: Trained, on: str) -> tuple[np.ndarray, np.ndarray | None]:
         """Images and labels: "test", "train", or "validation", the part that the model held back."""
+        expect(on in ("test", "train", "validation"), "on", on, "'test', 'train' or 'validation'")
         if on == "validation" and hasattr(trained.model, "validation_index_"):
             index = trained.model.validation_index_  # type: ignore[attr-defined]
             labels = self.train.labels
             return self.train.images[index], None if labels is None else labels[index]
         chosen = self.train if on == "train" else self.test
         return chosen.images, chosen.labels
-
-
-def rows(model: ImageModel, images: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
-    """Images beside what the model makes of them: name of the row -> `(k, H, W)` or `(k, H, W, C)` in [0, 1]."""
-    array, layout = model._accept(images)
-    x = Pixels(array, layout, model.scale_).batch(slice(0, len(array)))
-    found = {"original": x, **{VIEWS[name]: image for name, image in views(model, x, seed).items()}}
-    if "denoised" in found:
-        del found["reconstruction"]
-    unit = {name: model.scale_.unit(image).clamp(0, 1) for name, image in found.items()}
-    return {name: _shown(image.permute(0, 2, 3, 1).numpy()) for name, image in unit.items()}
 
 
 def curves(
@@ -117,7 +105,7 @@ def samples(run: Trained, shown: Shown, count: int = 64, seed: int = 0) -> Itera
     fitted = prior is None or prior.prior.fitted
     words = "codes drawn from a density fitted to the training codes" if fitted else "codes drawn from N(0, I)"
     made = run.model.sample(count, random_state=seed)
-    yield Figure(run.name, "tiles", words, {"columns": int(count**0.5)}, {"samples": _shown(made)})
+    yield Figure(run.name, "tiles", words, {"columns": int(count**0.5)}, {"samples": shown_as(made)})
 
 
 def correlation(run: Trained, shown: Shown, on: str = "test") -> Iterator[Figure]:
@@ -163,13 +151,6 @@ def _components(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return centred @ vectors[:, :-3:-1], values[:-3:-1] / max(values.sum(), 1e-12)
 
 
-def _shown(images: np.ndarray) -> np.ndarray:
-    """Images that a figure can show: grey, or three or four channels."""
-    if images.ndim == 4 and images.shape[-1] in (1, 2):
-        return images[..., 0]
-    return images
-
-
 PICTURES = {
     "curves": curves,
     "steps": steps,
@@ -179,4 +160,3 @@ PICTURES = {
     "correlation": correlation,
     "codes": codes,
 }
-__all__ = ["PICTURES", "Autoencoder", "Shown", "Trained", "rows"]

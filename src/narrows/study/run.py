@@ -14,7 +14,7 @@ import numpy as np
 
 from narrows.choose import merge
 from narrows.data import ImageSet, read
-from narrows.errors import DataError, did_you_mean
+from narrows.errors import DataError, did_you_mean, unknown
 from narrows.measure import Table
 from narrows.model import store
 from narrows.model.autoencoder import Autoencoder
@@ -56,7 +56,7 @@ def run_study(
     """
     vet(study, study.title)
     start = time.perf_counter()
-    models = [(run, _model(run, changes or {})) for run in study.runs]
+    models = _models(study, changes or {})
     shown = _read(data if data is not None else study.data)
     record = Record(study.title, study.question, study.text)
     done, measured = {}, {}
@@ -68,30 +68,44 @@ def run_study(
     if study.numbers:
         table = [_number(number, done[number.run], measured[number.run]) for number in study.numbers]
         record.tables.append({"title": "Published and faithful", "caption": "", "rows": table})
-    record.tables.append({"title": "Last epoch", "caption": EPOCH, "rows": _transposed(_last(done))})
+    if last := _transposed(_last(done)):
+        record.tables.append({"title": "Last epoch", "caption": EPOCH, "rows": last})
     record.tables.append({"title": "Measures", "caption": _measured(study, shown), "rows": _transposed(measured)})
     for drawing in study.figures or STANDARD:
         say(f"figure: {drawing.title}")
         record.figures += _figures(drawing, done, shown)
+    _tell_apart(record.figures)
     record.facts = facts(shown, models, time.perf_counter() - start)
     record.save(folder)
     draw(record, folder)
     return record
 
 
-def _model(run: Run, changes: dict[str, Any]) -> ImageModel:
-    """The run's model with the study's changes and the user's; those that its kind does not have are left out."""
-    own = recipe(run.recipe, **run.changes).get_params(deep=False)
-    asked = {name: merge(run.changes.get(name), value) for name, value in changes.items() if name in own}
-    return recipe(run.recipe, **{**run.changes, **asked})
+def _models(study: Study, changes: dict[str, Any]) -> list[tuple[Run, ImageModel]]:
+    """The models, with the study's changes and the user's; those that only other runs have are left out.
+
+    Raises `UnknownName` for a change that no run has.
+    """
+    models = [(run, recipe(run.recipe, **run.changes)) for run in study.runs]
+    known = {name for _, model in models for name in model.get_params(deep=False)}
+    for name in set(changes) - known:
+        raise unknown("option", name, known)
+    for _, model in models:
+        own = model.get_params(deep=False)
+        model.set_params(**{name: merge(own[name], value) for name, value in changes.items() if name in own})
+    return models
 
 
 def _read(data: Any) -> Shown:
     """Training and test images; a set that has no test part is split, a tenth to the test."""
     try:
-        return Shown(read(data, "train"), read(data, "test"))
+        test = read(data, "test")
     except DataError:
         whole = read(data, "all")
+    else:
+        return Shown(read(data, "train"), test)
+    if len(whole) < 2:
+        raise DataError(f"{whole.source} holds one image; two at least are needed, to train and to test")
     order = np.random.default_rng(0).permutation(len(whole))
     held = max(1, len(whole) // 10)
     return Shown(*(_part(whole, np.sort(index)) for index in (order[held:], order[:held])))
@@ -156,6 +170,15 @@ def _figures(drawing: Drawing, done: dict[str, Trained], shown: Shown) -> list[F
             figure.name = _slug(f"{drawing.title}-{figure.name}")
             found.append(figure)
     return found
+
+
+def _tell_apart(figures: list[Figure]) -> None:
+    """Number the figures whose names are the same, since each is a file."""
+    taken: set[str] = set()
+    for figure in figures:
+        names = (figure.name, *(f"{figure.name}-{k}" for k in range(2, len(figures) + 1)))
+        figure.name = next(name for name in names if name not in taken)
+        taken.add(figure.name)
 
 
 def _described(run: Run, trained: Trained) -> dict[str, Any]:

@@ -1,0 +1,115 @@
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+
+import narrows as nw
+from narrows.choose import choose
+from narrows.errors import BuildError, UnknownName
+from narrows.model.optimise import OPTIMISERS, SCHEDULES
+
+RATE, DECAY, W, G = 0.1, 0.5, 2.0, 3.0
+
+
+def after_one_step(kind, weight=W, **options):
+    """Where a weight that stood at W goes, by a gradient of G."""
+    w = torch.nn.Parameter(torch.tensor([weight]))
+    optimiser = choose("optimiser", OPTIMISERS, {"kind": kind, "rate": RATE, **options}, parameters=[w])
+    w.grad = torch.tensor([G])
+    optimiser.step()
+    return w.item()
+
+
+def test_a_step_in_closed_form():
+    assert after_one_step("adam") == pytest.approx(W - RATE)  # m / √v is the gradient's sign at first
+    assert after_one_step("sgd") == pytest.approx(W - RATE * G)
+
+
+def test_coupled_decay_joins_the_gradient_and_decoupled_decay_shrinks_the_weight():
+    assert after_one_step("sgd", weight_decay=DECAY) == pytest.approx(W - RATE * (G + DECAY * W))
+    assert after_one_step("adam", weight_decay=DECAY) == pytest.approx(W - RATE)  # the sign has not changed
+    decoupled = after_one_step("adam", weight_decay=DECAY, decoupled=True)
+    assert decoupled == pytest.approx(W * (1 - RATE * DECAY) - RATE)
+    far = -10 * W  # where a coupled decay outweighs the gradient, Adam's step turns round
+    assert after_one_step("adam", far, weight_decay=DECAY) == pytest.approx(far + RATE)
+    assert after_one_step("adam", far, weight_decay=DECAY, decoupled=True) == pytest.approx(far * 0.95 - RATE)
+
+
+def test_momentum_carries_a_step_on():
+    w = torch.nn.Parameter(torch.zeros(1))
+    optimiser = choose("optimiser", OPTIMISERS, {"kind": "sgd", "rate": 1.0, "momentum": 0.5}, parameters=[w])
+    for gradient in (1.0, 0.0, 0.0):
+        w.grad = torch.tensor([gradient])
+        optimiser.step()
+    assert w.item() == pytest.approx(-(1 + 0.5 + 0.25))
+
+
+@pytest.mark.parametrize(
+    ("spec", "points"),
+    [
+        ("constant", {0.0: 1, 0.5: 1, 1.0: 1}),
+        ("cosine", {0.0: 1, 0.5: 0.5, 1.0: 0}),
+        ({"kind": "cosine", "warmup": 0.2, "final": 0.1}, {0.0: 0, 0.1: 0.5, 0.2: 1, 0.6: 0.55, 1.0: 0.1}),
+        ("one-cycle", {0.0: 0.04, 0.15: 0.52, 0.3: 1, 1.0: 1e-4}),
+        ({"kind": "one-cycle", "warmup": 0.5, "start": 0.2, "final": 0.0}, {0.0: 0.2, 0.5: 1, 0.75: 0.5, 1.0: 0}),
+    ],
+)
+def test_schedules_at_their_turning_points(spec, points):
+    factor = choose("schedule", SCHEDULES, spec)
+    for t, value in points.items():
+        assert factor(t) == pytest.approx(value, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_have_no_jump_and_stay_in_0_to_1(name):
+    factor = choose("schedule", SCHEDULES, name)
+    values = [factor(k / 1000) for k in range(1001)]
+    assert all(0 <= value <= 1 and math.isfinite(value) for value in values)
+    assert max(abs(a - b) for a, b in pairwise(values)) < 0.01
+    assert max(values) == 1
+
+
+def test_the_rate_of_a_training_follows_its_schedule(digits):
+    schedule = {"kind": "cosine", "warmup": 0.5}
+    training = nw.Autoencoder(epochs=2, batch_size=50, schedule=schedule)._prepare(digits)
+    rates = []
+    for epoch in range(2):
+        training.epoch = epoch
+        for step in range(4):
+            training.step(step, torch.arange(50))
+            rates.append(training.optimiser.param_groups[0]["lr"])
+    factor = choose("schedule", SCHEDULES, schedule)
+    assert rates == pytest.approx([1e-3 * factor(k / 8) for k in range(8)])
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ({"kind": "adam", "rate": 0}, "rate: got 0, expected a number > 0"),
+        ({"kind": "adam", "weight_decay": -1}, "weight_decay: got -1, expected a number ≥ 0"),
+        ({"kind": "adam", "betas": (2, 0.9)}, r"betas: got \(2, 0.9\), expected two numbers in \[0, 1\)"),
+        ({"kind": "adam", "betas": (0.9,)}, "betas"),
+        ({"kind": "adam", "rate": "fast"}, "wrong type"),
+        ({"kind": "sgd", "momentum": 1}, r"momentum: got 1, expected a number in \[0, 1\)"),
+        ({"kind": "sgd", "weight_decay": -1}, "weight_decay: got -1"),
+        ({"kind": "adam", "lr": 1}, "no option 'lr'; .*known: betas, decoupled, rate, weight_decay"),
+        ("adamw", "no optimiser called 'adamw'; did you mean 'adam'"),
+    ],
+)
+def test_wrong_optimisers_are_refused(spec, reason):
+    with pytest.raises((BuildError, UnknownName), match=reason):
+        choose("optimiser", OPTIMISERS, spec, parameters=[torch.nn.Parameter(torch.zeros(1))])
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ({"kind": "cosine", "warmup": 1}, r"warmup: got 1, expected a share in \[0, 1\)"),
+        ({"kind": "one-cycle", "warmup": 0}, r"warmup: got 0, expected a share in \(0, 1\)"),
+        ("linear", "no schedule called 'linear'"),
+    ],
+)
+def test_wrong_schedules_are_refused(spec, reason):
+    with pytest.raises((BuildError, UnknownName), match=reason):
+        choose("schedule", SCHEDULES, spec)

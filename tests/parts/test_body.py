@@ -1,0 +1,104 @@
+"""Laws of the bodies: features of the sizes they tell, for images of any size; switches only where asked for."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from narrows.choose import choose
+from narrows.errors import BuildError, UnknownName
+from narrows.machine import initialising
+from narrows.parts.body import BODIES
+
+IMAGES = [(1, 28, 28), (3, 7, 7), (2, 5, 9), (4, 13, 8), (1, 33, 17)]
+SPECS = [
+    *BODIES,
+    {"kind": "mlp", "widths": []},
+    {"kind": "mlp", "widths": [9], "activation": "elu", "dropout": 0.2, "batch_norm": True},
+    {"kind": "conv", "stages": "pooled", "channels": [4, 6]},
+    {"kind": "conv", "stages": "pooled", "channels": [4], "kernel": 1, "dropout": 0.2, "batch_norm": True},
+    {"kind": "conv", "channels": [4, 6, 5, 7], "kernel": 5, "activation": "gelu"},
+]
+
+
+def chosen(spec, image=(1, 28, 28)):
+    with initialising(0):
+        return choose("body", BODIES, spec, image=image)
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=str)
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_features_have_the_shape_that_is_told(some, spec, image):
+    body = chosen(spec, image).eval()
+    x = some(3, *image)
+    h, side = body.encode(x)
+    assert h.shape == (3, *body.shape)
+    assert (side, body.side_bits) == ([], 0)
+    torch.testing.assert_close(body.encode(x[1:2])[0], h[1:2], msg="an image's features are its own")
+
+
+@pytest.mark.parametrize(("stages", "count"), [("strided", 5), ("pooled", 4)])
+@pytest.mark.parametrize("image", [(1, 28, 28), (1, 31, 17), (1, 16, 40)], ids=str)
+def test_stages_halve_up_or_down(stages, count, image):
+    sizes = chosen({"kind": "conv", "stages": stages, "channels": [2] * count}, image).sizes
+    assert sizes[0] == image[1:]
+    for before, after in pairwise(sizes):
+        assert after == tuple(n // 2 if stages == "pooled" else (n + 1) // 2 for n in before)
+
+
+def test_the_sizes_of_the_labs():
+    assert chosen({"kind": "conv", "stages": "pooled", "channels": [8, 16, 16]}).shape == (16, 3, 3)
+    assert chosen({"kind": "conv", "channels": [128, 64, 32, 16]}, (3, 28, 28)).shape == (16, 2, 2)
+
+
+def test_kept_switches_say_where_each_maximum_was(some):
+    body = chosen({"kind": "conv", "stages": "pooled", "channels": [8, 16, 16]}).eval()
+    plain, _ = body.encode(some(3, 1, 28, 28))
+    body.keeps_switches = True
+    h, side = body.encode(some(3, 1, 28, 28))
+    assert torch.equal(h, plain)
+    assert [s.shape[1:] for s in side] == [(8, 14, 14), (16, 7, 7), (16, 3, 3)]
+    before = body.layers[0](some(3, 1, 28, 28))
+    assert torch.equal(before.flatten(2).gather(2, side[0].flatten(2)), F.max_pool2d(before, 2).flatten(2))
+    assert body.side_bits == 3136 + 1568 + 288 == 2 * sum(s[0].numel() for s in side)
+
+
+def test_the_linears_are_those_of_the_widths_top_down():
+    body = chosen({"kind": "mlp", "widths": [9, 5], "dropout": 0.1}, (2, 3, 4))
+    assert [(a.in_features, a.out_features) for a in body.linears] == [(24, 9), (9, 5)]
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"kind": "mlp", "widths": [3, 0]}, r"widths: got \[3, 0\], expected a list of whole numbers ≥ 1"),
+        ({"kind": "mlp", "widths": 3}, "widths: got 3, expected a list"),
+        ({"kind": "mlp", "widths": "ab"}, "widths: got 'ab'"),
+        ({"kind": "mlp", "widths": [2.5]}, "widths: got"),
+        ({"kind": "mlp", "widths": None}, "wrong type"),
+        ({"kind": "mlp", "dropout": 1}, "dropout: got 1"),
+        ({"kind": "mlp", "widths": [], "dropout": 1}, "dropout: got 1"),
+        ({"kind": "conv", "channels": []}, "channels: got .*, 1 at least"),
+        ({"kind": "conv", "channels": [4, -1]}, "channels: got"),
+        ({"kind": "conv", "kernel": 4}, "kernel: got 4, expected an odd number"),
+        ({"kind": "conv", "kernel": -1}, "kernel: got -1"),
+        ({"kind": "conv", "stages": "pooled", "channels": [2] * 5}, "stages: got 5, .*; at most 4 pooled stages fit"),
+    ],
+)
+def test_wrong_options_are_refused(spec, words):
+    with pytest.raises(BuildError, match=words):
+        chosen(spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"kind": "mlp", "activation": "rleu"}, "did you mean 'relu'"),
+        ({"kind": "mlp", "widths": [], "activation": "rleu"}, "did you mean 'relu'"),
+        ({"kind": "conv", "stages": "pool"}, "no kind of stage called 'pool'; did you mean 'pooled'"),
+    ],
+)
+def test_unknown_names_are_refused(spec, words):
+    with pytest.raises(UnknownName, match=words):
+        chosen(spec)

@@ -1,0 +1,158 @@
+"""Laws of the bottlenecks: what a code is, what it costs, and when."""
+
+import inspect
+from math import prod
+
+import pytest
+import torch
+
+from narrows.choose import choose
+from narrows.errors import BuildError
+from narrows.machine import Draw, initialising
+from narrows.parts.bottleneck import BOTTLENECKS
+from narrows.parts.prior import Normal
+
+SMALL = {"topk": {"k": 3}}  # options for codes of 5 units, where the defaults do not fit
+names = pytest.mark.parametrize("name", BOTTLENECKS)
+sizes = pytest.mark.parametrize("size", [5, None])
+features = pytest.mark.parametrize("features", [(12,), (3, 2, 2)], ids=str)
+
+
+def chosen(name, features=(12,), size=5, **options):
+    with initialising(0):
+        spec = {"kind": name, "size": size, **SMALL.get(name, {}), **options}
+        return choose("bottleneck", BOTTLENECKS, spec, features=features)
+
+
+def code_of(bottleneck, h, draw=None):
+    return bottleneck(h, Normal(prod(bottleneck.shape)), draw)
+
+
+@names
+@sizes
+@features
+def test_a_code_has_its_shape_and_its_costs_one_value_an_image(some, name, size, features):
+    bottleneck = chosen(name, features, size)
+    for draw in (None, Draw(0)):
+        code = code_of(bottleneck, some(7, *features) - 0.5, draw)
+        assert bottleneck.shape == (features if size is None else (size,))
+        assert code.z.shape == (7, *bottleneck.shape)
+        assert all(cost.shape == (7,) for cost in code.terms.values())
+        assert all((cost >= 0).all() for cost in code.terms.values())
+        assert (code.posterior is not None) == bottleneck.variational
+        assert not bottleneck.rectified or (code.z >= 0).all()
+
+
+@names
+def test_without_random_numbers_a_code_is_deterministic_and_each_image_has_its_own(some, name):
+    bottleneck, h = chosen(name), some(7, 12)
+    z = code_of(bottleneck, h).z
+    assert torch.equal(code_of(bottleneck, h).z, z)
+    torch.testing.assert_close(code_of(bottleneck, h[2:4]).z, z[2:4])
+
+
+@names
+def test_without_a_size_the_feature_map_is_the_code(some, name):
+    h = some(7, 3, 2, 2)
+    bottleneck = chosen(name, (3, 2, 2), None, **({"k": 12} if name == "topk" else {}))
+    if not bottleneck.variational:
+        assert torch.equal(code_of(bottleneck, h).z, h)
+        assert not list(bottleneck.parameters())
+
+
+def test_the_formulas(some):
+    h = some(7, 12) - 0.5
+    a = {name: chosen(name).linear(h) for name in BOTTLENECKS}
+    assert torch.equal(code_of(chosen("plain"), h).z, a["plain"])
+    assert torch.equal(code_of(chosen("relu"), h).z, a["relu"].relu())
+    assert torch.equal(code_of(chosen("variational"), h).z, a["variational"][:, :5])
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_topk_keeps_exactly_the_k_largest(some, k):
+    h = some(50, 12)
+    bottleneck = chosen("topk", k=k)
+    bottleneck.project.bias.data += 1  # so that none is lost to the rectifier
+    a, z = bottleneck.linear(h), code_of(bottleneck, h).z
+    assert (a > 0).all()
+    assert ((z > 0).sum(1) == k).all()
+    assert torch.equal(z, a * (a >= a.sort(1).values[:, -k, None]))
+
+
+def test_topk_never_keeps_what_is_not_positive(some):
+    bottleneck = chosen("topk", k=4)
+    bottleneck.project.bias.data -= 9
+    assert not code_of(bottleneck, some(5, 12)).z.any()
+
+
+@pytest.mark.parametrize("weight", [0, 0.1, 7.0])
+@sizes
+def test_the_sparse_cost_is_weight_times_the_sum_of_absolute_codes(some, weight, size):
+    code = code_of(chosen("sparse", (3, 2, 2), size, weight=weight), some(7, 3, 2, 2) - 0.5)
+    torch.testing.assert_close(code.terms["l1"], weight * code.z.abs().flatten(1).sum(1))
+
+
+@pytest.mark.parametrize("beta", [0, 1.0, 4.0])
+def test_the_variational_cost_is_beta_times_the_kl(some, beta):
+    code = code_of(chosen("variational", beta=beta), some(7, 12), Draw(0))
+    torch.testing.assert_close(code.terms["kl"], beta * Normal(5).kl(code.posterior, code.z))
+
+
+def test_a_variational_code_is_the_mean_unless_it_is_drawn(some):
+    bottleneck, h = chosen("variational"), some(1, 12).expand(20_000, -1)
+    still = code_of(bottleneck, h)
+    drawn = code_of(bottleneck, h, Draw(0))
+    assert torch.equal(still.z, still.posterior.mean)
+    torch.testing.assert_close(drawn.z.mean(0), still.z[0], atol=0.05, rtol=0)
+    torch.testing.assert_close(drawn.z.var(0), still.posterior.log_variance[0].exp(), atol=0, rtol=0.05)
+
+
+def test_an_absurd_variance_is_still_a_number(some):
+    bottleneck = chosen("variational")
+    for shift in (1e4, -1e4):
+        bottleneck.project.bias.data[5:] = shift
+        code = code_of(bottleneck, some(3, 12), Draw(0))
+        assert code.z.isfinite().all()
+        assert code.terms["kl"].isfinite().all()
+
+
+@pytest.mark.parametrize("name", [n for n in BOTTLENECKS if "warmup" in inspect.signature(BOTTLENECKS[n]).parameters])
+def test_a_cost_warms_up_in_training_and_is_whole_outside_of_it(some, name):
+    bottleneck, h = chosen(name, warmup=4), some(7, 12)
+
+    def cost(progress, **options):
+        (term,) = code_of(bottleneck, h, Draw(0, progress=progress)).terms.values()
+        return term
+
+    whole = cost(float("inf"))
+    assert (whole > 0).all()
+    for progress, share in [(0, 0), (1, 0.25), (3, 0.75), (4, 1), (100, 1)]:
+        torch.testing.assert_close(cost(progress), share * whole)
+    bottleneck.eval()
+    assert torch.equal(cost(1), whole), "validation uses the final weight"
+    bottleneck.train()
+    bottleneck.warmup = 0
+    assert torch.equal(cost(0), whole), "without a warm-up the weight is whole from the start"
+
+
+@names
+@pytest.mark.parametrize("size", [0, -3, 2.5, True, "8"])
+def test_a_wrong_size_is_refused(name, size):
+    with pytest.raises(BuildError, match=r"size: got .*, expected a whole number ≥ 1, or None for the feature map"):
+        chosen(name, size=size)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("topk", {"k": 6}, r"k: got 6, expected a whole number in 1\.\.5"),
+        ("topk", {"k": 0}, "k: got 0"),
+        ("sparse", {"weight": -1}, "weight: got -1, expected a number ≥ 0"),
+        ("sparse", {"warmup": -1}, "warmup: got -1"),
+        ("variational", {"beta": -1}, "beta: got -1"),
+        ("variational", {"warmup": -1}, "warmup: got -1"),
+    ],
+)
+def test_wrong_options_are_refused(name, options, words):
+    with pytest.raises(BuildError, match=words):
+        chosen(name, **options)
