@@ -13,6 +13,8 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from narrows.errors import BuildError, Faults, NarrowsError, did_you_mean, unknown
 
 Spec = str | Mapping[str, Any] | Callable[..., Any]
@@ -25,9 +27,9 @@ def choose(what: str, table: Mapping[str, Callable[..., Any]], spec: Any, /, **c
     try:
         return make(**given, **options)
     except NarrowsError as error:
-        raise type(error)(f"{what} {_name(spec)!r}: {error}") from error
+        raise type(error)(f"{what} {name_of(spec)!r}: {error}") from error
     except TypeError as error:
-        raise BuildError(f"{what} {_name(spec)!r}: an option has the wrong type ({error})") from error
+        raise BuildError(f"{what} {name_of(spec)!r}: an option has the wrong type ({error})") from error
 
 
 def vet(
@@ -35,7 +37,7 @@ def vet(
 ) -> tuple[Callable[..., Any], dict[str, Any]]:
     """The class that `spec` names and the options it gives, once names are known to be right."""
     make, options = find(what, table, spec)
-    faults = Faults(f"{what} {_name(spec)!r}")
+    faults = Faults(f"{what} {name_of(spec)!r}")
     known = options_of(make, context)
     for option in options:
         if option not in known:
@@ -44,7 +46,7 @@ def vet(
         if default is inspect.Parameter.empty and option not in options:
             faults.add(f"it needs the option {option!r}")
     faults.stop(BuildError)
-    return make, options
+    return make, {name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()}
 
 
 def find(what: str, table: Mapping[str, Callable[..., Any]], spec: Any) -> tuple[Callable[..., Any], dict[str, Any]]:
@@ -89,7 +91,8 @@ def merge(old: Any, new: Any) -> Any:
     return {**base, **{key: merge(base.get(key), value) for key, value in new.items()}}
 
 
-def _name(spec: Any) -> str:
+def name_of(spec: Any) -> str:
+    """The name in a spec, for errors."""
     if isinstance(spec, Mapping):
         spec = spec.get("kind")
     return spec if isinstance(spec, str) else getattr(spec, "__name__", repr(spec))

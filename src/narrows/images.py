@@ -196,13 +196,14 @@ def as_tensor(array: np.ndarray) -> Tensor:
         return torch.from_numpy(array)
 
 
-def tile(images: np.ndarray, columns: int | None = None, gap: int = 1, fill: float = 1.0) -> np.ndarray:
-    """Images `(N, H, W)` or `(N, H, W, C)` side by side as one, row by row, `gap` pixels of `fill` between."""
+def tile(images: np.ndarray, columns: int | None = None, gap: int = 1, fill: float | None = None) -> np.ndarray:
+    """Images `(N, H, W)` or `(N, H, W, C)` in rows, as one image; `gap` pixels of `fill`, or white, between them."""
     count, height, width = images.shape[:3]
-    columns = columns or ceil(count**0.5)
+    columns = columns or max(1, ceil(count**0.5))
     rows = ceil(count / columns)
     size = (rows * (height + gap) - gap, columns * (width + gap) - gap, *images.shape[3:])
-    sheet = np.full(size, fill, dtype=images.dtype)
+    white = PEAKS.get(images.dtype.name, 1)
+    sheet = np.full(size, white if fill is None else fill, dtype=images.dtype)
     for k, image in enumerate(images):
         top, left = (k // columns) * (height + gap), (k % columns) * (width + gap)
         sheet[top : top + height, left : left + width] = image

@@ -45,7 +45,7 @@ def key(*parts: object) -> int:
 
 
 def generator(*parts: object, on: torch.device | str = "cpu") -> torch.Generator:
-    """A generator of its own, seeded by `key(*parts)`."""
+    """A generator of its own, seeded by `key(*parts)` (of which torch's CPU generator keeps 32 bits)."""
     return torch.Generator(on).manual_seed(key(*parts))
 
 

@@ -94,10 +94,11 @@ def test_a_fitted_density_is_torch_s_mixture(monkeypatch, name, full):
 
 
 @pytest.mark.parametrize("full", [True, False])
-def test_samples_of_a_mixture_have_its_mean_and_covariance(monkeypatch, full):
+@pytest.mark.parametrize("name", ["gaussian", "mixture"])
+def test_codes_density_and_samples_have_one_mean_and_variance(monkeypatch, name, full):
     monkeypatch.setattr(priors, "FULL", 3 if full else 2)
     codes = lumps()
-    prior = fitted("mixture", codes)
+    prior = fitted(name, codes)
     truth, samples = reference(prior), prior.sample(40_000, seed=0)
     torch.testing.assert_close(truth.mean, codes.mean(0), atol=1e-3, rtol=0)
     torch.testing.assert_close(truth.variance, codes.var(0), rtol=0.01, atol=0)

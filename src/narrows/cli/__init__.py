@@ -20,16 +20,20 @@ def run(arguments: list[str]) -> int:
     from cyclopts import CycloptsError
 
     from narrows.cli.app import app
-    from narrows.cli.say import complain
+    from narrows.cli.say import complain, plain_warnings
     from narrows.errors import BuildError, NarrowsError, UnknownName
 
     debug = "--debug" in arguments
     try:
-        app([a for a in arguments if a != "--debug"], exit_on_error=False, print_error=False)
+        with plain_warnings():
+            app([a for a in arguments if a != "--debug"], exit_on_error=False, print_error=False)
     except CycloptsError as error:
         complain(f"{error}\nSee: narrows --help, or narrows VERB --help")
         return 2
-    except (KeyboardInterrupt, BrokenPipeError):
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return 1
+    except BrokenPipeError:
         return 1
     except Exception as error:
         if debug:

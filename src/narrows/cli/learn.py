@@ -1,5 +1,6 @@
 """Verbs that train and measure: demo, lab, study, train, compare, evaluate, report."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,7 @@ def demo(output: Output = "narrows-demo", *, force: Force = False, json: Json = 
 
 def lab(
     name: str,
+    /,
     *,
     output: Output = "",
     data: Data | None = None,
@@ -46,6 +48,7 @@ def lab(
 
 def study(
     file: str,
+    /,
     *,
     output: Output = "",
     data: Data | None = None,
@@ -68,6 +71,7 @@ def study(
 
 def train(
     recipe: str,
+    /,
     *,
     data: Data,
     output: Output,
@@ -86,6 +90,7 @@ def train(
     """
     from narrows.study.form import Run, Study
 
+    _known([recipe])
     whole = Study(f"{recipe} on {data}", [Run(recipe, recipe)], _path(data))
     _run(whole, output, None, changes, force, json)
 
@@ -112,11 +117,12 @@ def compare(
 
     if len(recipes) < 2:
         raise BuildError(f"compare needs two recipes at least, got {len(recipes)}; `narrows recipes` lists them")
+    _known(recipes)
     runs = [Run(name if recipes.count(name) == 1 else f"{name}-{k + 1}", name) for k, name in enumerate(recipes)]
     _run(Study(f"{', '.join(recipes)} on {data}", runs, _path(data)), output, None, changes, force, json)
 
 
-def evaluate(run: str, *, data: Data, split: str = "", seed: int = 0, json: Json = False) -> None:
+def evaluate(run: str, /, *, data: Data, split: str = "", seed: int = 0, json: Json = False) -> None:
     """Measure a trained model on images: errors, PSNR, SSIM, bounds, and its code.
 
     Example: narrows evaluate my-run --data mnist
@@ -136,14 +142,17 @@ def evaluate(run: str, *, data: Data, split: str = "", seed: int = 0, json: Json
     from narrows.study.page import measure_name
 
     model = load(run)
-    found = measured(model, read(data, split or ("test" if data in SETS else "all")).images, seed=seed)
+    images = read(data, split or ("test" if data in SETS else "all"))
+    for name, reason in images.skipped:
+        tell(f"skipped {name}: {reason}")
+    found = measured(model, images.images, seed=seed)
     if json:
         give([found], as_json=True)
     else:
         give([{"measure": measure_name(name), "value": value} for name, value in found.items()])
 
 
-def report(folder: str) -> None:
+def report(folder: str, /) -> None:
     """Draw the page of a run or a study again, from what is stored, without training.
 
     Example: narrows report my-run
@@ -164,11 +173,21 @@ def _lab_file(name: str) -> Path:
     return lab_file(name)
 
 
+def _known(names: Iterable[str]) -> None:
+    """Refuse names that are no recipes."""
+    from narrows.errors import unknown
+    from narrows.model.recipes import RECIPES
+
+    for name in set(names) - set(RECIPES):
+        raise unknown("recipe", name, RECIPES)
+
+
 def _path(data: str) -> str:
     """A path as it is seen from anywhere; names of sets as they are."""
     from narrows.data import SETS
 
-    return data if data in SETS else str(Path(data).expanduser())
+    path = Path(data).expanduser()
+    return str(path.resolve()) if data not in SETS and path.exists() else data
 
 
 def _run_file(

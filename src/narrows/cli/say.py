@@ -2,7 +2,12 @@
 
 import json
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from narrows.errors import NarrowsWarning
 
 
 def tell(words: str) -> None:
@@ -14,6 +19,23 @@ def complain(words: str) -> None:
     tell(f"narrows: {words}")
 
 
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Show the warnings of Narrows as it says everything else, each time, without the line that they come from."""
+    usual = warnings.showwarning
+
+    def show(message: Any, category: type[Warning], *where: Any) -> None:
+        if issubclass(category, NarrowsWarning):
+            complain(f"warning: {message}")
+        else:
+            usual(message, category, *where)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", NarrowsWarning)
+        warnings.showwarning = show
+        yield
+
+
 def give(table: Any, as_json: bool = False) -> None:
     """A table of results, as text or as JSON."""
     from narrows.measure import Table
@@ -23,7 +45,9 @@ def give(table: Any, as_json: bool = False) -> None:
 
 def give_facts(facts: dict[str, Any], as_json: bool = False) -> None:
     """Names and values, a line each, or one JSON object."""
+    from narrows.measure import Table
+
     if as_json:
-        print(json.dumps(facts, indent=2))
+        print(json.dumps(json.loads(Table([facts]).to_json())[0], indent=2))
     else:
         give([{"": name, " ": value} for name, value in facts.items()])

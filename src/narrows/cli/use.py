@@ -1,6 +1,5 @@
 """Verbs that use a trained model: reconstruct, denoise, sample."""
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -9,7 +8,7 @@ from narrows.cli.options import Force, Output
 from narrows.cli.say import tell
 
 
-def reconstruct(run: str, images: str, *, output: Output, force: Force = False) -> None:
+def reconstruct(run: str, images: str, /, *, output: Output, force: Force = False) -> None:
     """Pass images through a model and back.
 
     Example: narrows reconstruct my-run photos/ -o rebuilt/
@@ -24,7 +23,7 @@ def reconstruct(run: str, images: str, *, output: Output, force: Force = False) 
     _through("reconstruct", run, images, output, force)
 
 
-def denoise(run: str, images: str, *, output: Output, force: Force = False) -> None:
+def denoise(run: str, images: str, /, *, output: Output, force: Force = False) -> None:
     """Clean noisy images with a model that was trained on noise.
 
     Example: narrows denoise my-run noisy/ -o clean/
@@ -41,6 +40,7 @@ def denoise(run: str, images: str, *, output: Output, force: Force = False) -> N
 
 def sample(
     run: str,
+    /,
     *,
     output: Output,
     count: Annotated[int, Parameter(name=["--count", "-n"])] = 64,
@@ -80,5 +80,4 @@ def _through(verb: str, run: str, images: str, output: str, force: bool) -> None
     found = read(images, "test" if images in SETS else "all")
     for name, reason in found.skipped:
         tell(f"skipped {name}: {reason}")
-    names = found.names if found.names and Path(images).is_dir() else None
-    print(write_images(getattr(model, verb)(found.images), path, names, force))
+    print(write_images(getattr(model, verb)(found.images), path, found.names, force))

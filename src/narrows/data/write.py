@@ -27,23 +27,26 @@ def write_images(images: np.ndarray, path: Path, names: Sequence[str] | None = N
     suffix = path.suffix.lower()
     if suffix in ARRAYS:
         ARRAYS[suffix](images, path)
-    elif suffix in Image.registered_extensions():
-        _write_one(tile(images, fill=_peak(images)) if len(images) > 1 else images[0], path)
+    elif images.ndim == 2:
+        raise OutputError(f"{path}: a table has no pictures; write it as .npy or .npz")
+    elif Image.registered_extensions().get(suffix) in Image.SAVE:
+        _write_one(tile(images) if len(images) > 1 else images[0], path)
     elif suffix:
         raise OutputError(f"{path}: images are not written as {suffix}; use .png, .npy, .npz, or a folder's name")
     else:
-        for image, name in zip(images, names or map(NAME.format, range(len(images)))):
+        for image, name in zip(images, names or map(NAME.format, range(len(images))), strict=True):
             _write_one(image, path / name)
     return path
 
 
 def _write_one(image: np.ndarray, path: Path) -> None:
-    if image.ndim == 1:
-        raise OutputError(f"{path}: a table has no pictures; write it as .npy or .npz")
     pixels = image if image.dtype == np.uint8 else np.rint(np.clip(image / _peak(image), 0, 1) * 255).astype(np.uint8)
     pixels = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels
     with atomic(path) as aside:
-        Image.fromarray(pixels).save(aside)
+        try:
+            Image.fromarray(pixels).save(aside)
+        except (OSError, ValueError) as error:
+            raise OutputError(f"{path} cannot be written: {error}; .png takes any image") from error
 
 
 def _peak(image: np.ndarray) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from narrows.choose import choose, options_of, vet
+from narrows.choose import choose, name_of, options_of, vet
 from narrows.errors import BuildError, Faults, expect
 from narrows.images import Scale
 from narrows.machine import Draw, initialising
@@ -157,13 +157,12 @@ def _fits(spec: Any, body: Body) -> None:
     make, _ = vet("up", TABLES["up"], spec, CONTEXT["up"])
     lacking = sorted(getattr(make, "needs", frozenset()) - body.gives)
     if lacking:
-        name = spec if isinstance(spec, str) else spec.get("kind", spec)
         fitting = [n for n, up in TABLES["up"].items() if up.needs <= body.gives]
         cure = f"use up={' or '.join(map(repr, fitting))}"
         if "stages" in body.gives:
             cure += ", or body={'kind': 'conv', 'stages': 'pooled'}"
         given = ", ".join(sorted(body.gives))
-        raise BuildError(f"up {name!r} needs {' and '.join(lacking)}: got a body that gives {given}; {cure}")
+        raise BuildError(f"up {name_of(spec)!r} needs {' and '.join(lacking)}: got a body that gives {given}; {cure}")
 
 
 def _sampled(bottleneck: Bottleneck, prior: Prior | None) -> None:

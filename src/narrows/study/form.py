@@ -137,7 +137,9 @@ def _options(faults: Faults, figure: Drawing) -> None:
     make = PICTURES[figure.kind]
     known = options_of(make, ("run", "shown"))
     if any(p.kind is p.VAR_KEYWORD for p in inspect.signature(make).parameters.values()):
-        passed_on = options_of(FIGURES[figure.kind], ("arrays", "title")) if figure.kind in FIGURES else figure.options
+        passed_on = (
+            options_of(FIGURES[figure.kind], ("arrays", "title")) if figure.kind in FIGURES else figure.options
+        )
         known = {**passed_on, **known}
     for option in figure.options:
         if option not in known:

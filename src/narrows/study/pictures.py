@@ -76,10 +76,10 @@ def reconstructions(
     run: Trained, shown: Shown, on: str = "test", count: int = 10, start: int = 0
 ) -> Iterator[Figure]:
     """Originals beside what the model makes of them, with the PSNR of each."""
-    if run.model.layout_.is_table:
+    images = shown.of(run, on)[0][start : start + count]
+    if run.model.layout_.is_table or not len(images):
         return
-    images, _ = shown.of(run, on)
-    found = rows(run.model, images[start : start + count])
+    found = rows(run.model, images)
     original = found["original"]
     captions = {
         name: [f"{value:.1f} dB" for value in measure.psnr(original, row, 1.0)]
@@ -120,28 +120,33 @@ def correlation(run: Trained, shown: Shown, on: str = "test") -> Iterator[Figure
 def codes(
     run: Trained, shown: Shown, on: str = "test", method: str = "components", limit: int = 5000
 ) -> Iterator[Figure]:
-    """Codes in the plane, coloured by class: as they are where they are 2, else by "components" or by "tsne"."""
+    """Codes in the plane, coloured by class: as they are where they are 2, else by "components" or by "tsne".
+
+    t-SNE needs some neighbours: fewer than 4 codes are shown by components.
+    """
+    expect(method in ("components", "tsne"), "method", method, "'components' or 'tsne'")
     images, labels = shown.of(run, on)
     found = run.model.transform(images[:PLAIN])
     labels = labels[: len(found)] if labels is not None else None
     if found.shape[1] < 2:
         return
-    if found.shape[1] == 2:
-        points, names, words = found, ("z₁", "z₂"), "the codes themselves"
-    elif method == "tsne":
-        points, index = tsne(found, limit=limit)
-        labels = labels[index] if labels is not None else None
-        names, words = (
-            ("", ""),
-            f"t-SNE of {len(points):,} codes: neighbours mean something, distances and axes do not",
-        )
-    else:
-        points, share = _components(found)
-        names = tuple(f"component {k + 1} ({100 * s:.0f} % of the variance)" for k, s in enumerate(share))
-        words = "the codes along their two principal components"
-    arrays = {"x": points, **({"labels": labels} if labels is not None else {})}
+    points, index, options, words = _plane(found, method, limit)
+    arrays = {"x": points, **({"labels": labels[index]} if labels is not None else {})}
     classes = list(shown.test.classes or []) or None
-    yield Figure(run.name, "scatter", words, {"classes": classes, "xlabel": names[0], "ylabel": names[1]}, arrays)
+    yield Figure(run.name, "scatter", words, {"classes": classes, **options}, arrays)
+
+
+def _plane(found: np.ndarray, method: str, limit: int) -> tuple[np.ndarray, Any, dict[str, Any], str]:
+    """Places of codes in the plane, which codes they are, options for the drawing, and what the places are."""
+    if found.shape[1] == 2:
+        return found, slice(None), {"xlabel": "z₁", "ylabel": "z₂", "equal": True}, "the codes themselves"
+    if method == "tsne" and len(found) >= 4:
+        points, index = tsne(found, limit=limit)
+        words = f"t-SNE of {len(points):,} codes: neighbours mean something, distances and axes do not"
+        return points, index, {}, words
+    points, share = _components(found)
+    first, second = (f"component {k + 1} ({100 * s:.0f} % of the variance)" for k, s in enumerate(share))
+    return points, slice(None), {"xlabel": first, "ylabel": second}, "the codes along their two principal components"
 
 
 def _components(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

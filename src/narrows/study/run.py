@@ -58,6 +58,8 @@ def run_study(
     start = time.perf_counter()
     models = _models(study, changes or {})
     shown = _read(data if data is not None else study.data)
+    for name, reason in dict.fromkeys(shown.train.skipped + shown.test.skipped):
+        say(f"skipped {name}: {reason}")
     record = Record(study.title, study.question, study.text)
     done, measured = {}, {}
     for run, model in models:
