@@ -5,11 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import narrows as nw
-
-torch.set_num_threads(1)  # two workers share two cores
 
 
 @pytest.fixture(scope="session")
@@ -26,17 +23,17 @@ def digits(labelled) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def grey() -> np.ndarray:
-    """64 digits, `(64, 28, 28)` uint8: MNIST's where `$NARROWS_DATA` has it, else scikit-learn's enlarged."""
+    """32 digits, `(32, 28, 28)` uint8: MNIST's where `$NARROWS_DATA` has it, else scikit-learn's enlarged."""
     if Path(os.environ.get("NARROWS_DATA") or "nowhere", "mnist").is_dir():
         X, _ = nw.load_data("mnist", split="test")
-        return X[:64].copy()
+        return X[:32].copy()
     X, _ = nw.load_data("digits", split="train")
-    return np.pad(X[:64].repeat(3, axis=1).repeat(3, axis=2), ((0, 0), (2, 2), (2, 2)))
+    return np.pad(X[:32].repeat(3, axis=1).repeat(3, axis=2), ((0, 0), (2, 2), (2, 2)))
 
 
 @pytest.fixture(scope="session")
 def colour(grey) -> np.ndarray:
-    """64 digits, each in a colour of its own, `(64, 28, 28, 3)` float32."""
+    """32 digits, each in a colour of its own, `(32, 28, 28, 3)` float32."""
     colours = np.random.default_rng(0).uniform(0.3, 1, (len(grey), 1, 1, 3))
     return (grey[..., None] / 255 * colours).astype(np.float32)
 

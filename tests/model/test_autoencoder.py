@@ -199,6 +199,21 @@ def test_a_mixture_may_be_saved_even_of_fewer_images_than_components(digits, tmp
     np.testing.assert_array_equal(m.sample(4), again.sample(4))
 
 
+# -- epoch by epoch -------------------------------------------------------------------------------------------
+
+
+def test_who_has_seen_enough_keeps_a_whole_model(digits):
+    model = nw.Autoencoder(epochs=50, batch_size=20)
+    for m in model.fit_epochs(digits):
+        if m.epochs_ == 8:
+            break
+    assert len(model.history_["loss"]) == 8
+    short = nw.Autoencoder(epochs=8, batch_size=20).fit(digits)
+    np.testing.assert_array_equal(model.transform(digits), short.transform(digits))
+    assert model.threshold_ == short.threshold_
+    np.testing.assert_array_equal(model.sample(3), short.sample(3))
+
+
 # -- warnings -------------------------------------------------------------------------------------------------
 
 

@@ -36,6 +36,25 @@ def test_coupled_decay_joins_the_gradient_and_decoupled_decay_shrinks_the_weight
     assert after_one_step("adam", far, weight_decay=DECAY, decoupled=True) == pytest.approx(far * 0.95 - RATE)
 
 
+def test_eps_decides_where_a_gradient_is_small():
+    assert after_one_step("adam", eps=G) == pytest.approx(W - RATE / 2)  # m / (√v + eps) with √v = eps
+
+
+def test_a_loss_times_784_takes_the_same_steps_where_eps_and_decay_are_times_784_too():
+    random = torch.Generator().manual_seed(0)
+    gradients = 10 ** (-12 * torch.rand(20, 50, generator=random)) * torch.randn(20, 50, generator=random)
+    ends = []
+    for values in (1, 784):
+        w = torch.nn.Parameter(torch.linspace(-1, 1, 50))
+        spec = {"kind": "adam", "rate": RATE, "eps": 1e-8 * values, "weight_decay": 1e-5 * values}
+        optimiser = choose("optimiser", OPTIMISERS, spec, parameters=[w])
+        for gradient in gradients:
+            w.grad = gradient * values
+            optimiser.step()
+        ends.append(w.detach())
+    torch.testing.assert_close(*ends, rtol=1e-4, atol=1e-5)
+
+
 def test_momentum_carries_a_step_on():
     w = torch.nn.Parameter(torch.zeros(1))
     optimiser = choose("optimiser", OPTIMISERS, {"kind": "sgd", "rate": 1.0, "momentum": 0.5}, parameters=[w])
@@ -90,10 +109,11 @@ def test_the_rate_of_a_training_follows_its_schedule(digits):
         ({"kind": "adam", "weight_decay": -1}, "weight_decay: got -1, expected a number ≥ 0"),
         ({"kind": "adam", "betas": (2, 0.9)}, r"betas: got \(2, 0.9\), expected two numbers in \[0, 1\)"),
         ({"kind": "adam", "betas": (0.9,)}, "betas"),
+        ({"kind": "adam", "eps": 0}, "eps: got 0, expected a number > 0"),
         ({"kind": "adam", "rate": "fast"}, "wrong type"),
         ({"kind": "sgd", "momentum": 1}, r"momentum: got 1, expected a number in \[0, 1\)"),
         ({"kind": "sgd", "weight_decay": -1}, "weight_decay: got -1"),
-        ({"kind": "adam", "lr": 1}, "no option 'lr'; .*known: betas, decoupled, rate, weight_decay"),
+        ({"kind": "adam", "lr": 1}, "no option 'lr'; .*known: betas, decoupled, eps, rate, weight_decay"),
         ("adamw", "no optimiser called 'adamw'; did you mean 'adam'"),
     ],
 )

@@ -55,6 +55,8 @@ def test_published_weights_are_converted_to_sums_over_an_image():
     weights = [nw.recipe(f"lab-e3-{w}").bottleneck["weight"] for w in ("1e-6", "1e-5", "1e-4")]
     assert weights == pytest.approx([0.200704, 2.00704, 20.0704])
     assert nw.recipe("lab-f-plain").optimiser["weight_decay"] == pytest.approx(0.02352)
+    for name, values in (("lab-a", 784), ("lab-b", 784), ("lab-e1", 784), ("lab-e4-0.5", 784), ("lab-f-vae", 2352)):
+        assert nw.recipe(name).optimiser["eps"] == pytest.approx(1e-8 * values)
 
 
 def test_lab_e6_goes_28_14_7_3_and_its_switches_are_4992_bits(grey):

@@ -30,7 +30,7 @@ NUMBERS = [
 FIGURES = [
     Drawing("curves", "Loss", "they fall", options={"of": ["loss", "val_loss", "nothing"], "log": True}),
     Drawing("steps", "Batch by batch", runs=["denoiser"], options={"of": ["loss"]}),
-    Drawing("reconstructions", "Images", options={"count": 3}),
+    Drawing("reconstructions", "Images", runs=["denoiser"], options={"count": 3}),
     Drawing("snapshots", "On the way"),
     Drawing("samples", "New images", runs=["plane", "pca"], options={"count": 4}),
     Drawing("correlation", "Correlation", runs=["denoiser"], options={"on": "validation"}),
@@ -57,7 +57,7 @@ def alone(tmp_path_factory) -> SimpleNamespace:
 
 @pytest.fixture
 def pictures(tmp_path):
-    """A function that writes a folder of pictures: `pictures(count, channels)` -> its path, no labels, no test part."""
+    """A function that writes a folder of pictures, without labels or a test part, and gives its path."""
 
     def write(count: int, channels: int = 1) -> str:
         folder = tmp_path / f"pictures-{count}-{channels}"

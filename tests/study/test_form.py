@@ -1,5 +1,7 @@
 """The study file is read strictly: all that it may say is read, and nothing else passes."""
 
+import re
+
 import pytest
 
 from narrows.errors import DataError
@@ -103,20 +105,18 @@ def test_the_files_that_come_with_narrows_are_sound(name):
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("after", "key"),
     [
-        'titel = "x"',
-        '[[runs]]\nname = "b"\nrecipe = "pca"\nrecipy = 1',
-        '[[numbers]]\nlabel = "l"\nrun = "a"\ntest = "mse"\nepochs = 1',
-        '[[figures]]\nkind = "codes"\ntitle = "c"\nlegend = "x"',
+        ('title = "A title"', "titel"),
+        ('name = "vae"', "recipy"),
+        ("epoch = 20", "epochs"),
+        ('kind = "curves"', "legend"),
     ],
 )
-def test_unknown_keys_are_named(study_file, line):
-    text = LEAST.replace("runs = [", "other = [") + line if line.startswith("[[runs") else LEAST + line
-    text = text.replace("other = [{", "[[runs]]\n#").replace("#", "#") if "other" in text else text
-    said = fault(study_file(text))
-    assert "unknown field" in said
-    assert "study.toml" in said
+def test_unknown_keys_are_named(study_file, after, key):
+    said = fault(study_file(WHOLE.replace(after, f"{after}\n{key} = 1")))
+    assert "study.toml is no study file" in said
+    assert f"unknown field `{key}`" in said
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_unknown_keys_are_named(study_file, line):
 )
 def test_wrong_types_are_refused_with_their_place(study_file, line, where):
     rest = LEAST if where != "title" else LEAST.replace('title = "t"\n', "")
-    assert f"$.{where}" in fault(study_file(rest + line)) or f".{where}`" in fault(study_file(rest + line))
+    assert re.search(rf"\$.*\.?{where}", fault(study_file(rest + line)))
 
 
 @pytest.mark.parametrize("run", ['snapshots = ["1"]', 'watch = "train"', "changes = [1]", "recipe = 5"])
@@ -163,7 +163,10 @@ def test_all_wrong_names_are_told_at_once_with_what_was_meant(study_file):
     text = """
     title = "t"
     runs = [{ name = "first", recipe = "vae-mpl" }]
-    numbers = [{ label = "n", run = "frist", test = "mse" }, { label = "both", run = "first", test = "mse", history = "loss" }]
+    numbers = [
+        { label = "n", run = "frist", test = "mse" },
+        { label = "both", run = "first", test = "mse", history = "loss" },
+    ]
     figures = [{ kind = "curvs", title = "f", runs = ["firts"] }]
     """
     said = fault(study_file(text))

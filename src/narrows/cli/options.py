@@ -1,6 +1,8 @@
 """Options that verbs share, and how `--set part.option=value` becomes changes of a recipe."""
 
+import ast
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -54,18 +56,23 @@ class Changes:
 
 
 def assignment(text: str) -> dict[str, Any]:
-    """`part.option=value` as nested dicts; the value is read as TOML, or else taken as a word.
+    """`part.option=value` as nested dicts; the value is read as TOML or as Python, or else taken as a word.
 
     >>> assignment("bottleneck.size=64")
     {'bottleneck': {'size': 64}}
     """
-    name, equals, value = text.partition("=")
-    if not (equals and name.strip()):
+    name, _, value = text.partition("=")
+    parts, value = [part.strip() for part in name.split(".")], value.strip()
+    if not (all(parts) and value):
         raise BuildError(f"--set: got {text!r}, expected part.option=value, such as bottleneck.size=64")
-    try:
-        found: Any = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        found = value
-    for part in reversed(name.strip().split(".")):
+    found = _value(value)
+    for part in reversed(parts):
         found = {part: found}
     return found
+
+
+def _value(text: str) -> Any:
+    for read in (lambda text: tomllib.loads(f"value = {text}")["value"], ast.literal_eval):
+        with suppress(ValueError, SyntaxError):
+            return read(text)
+    return text

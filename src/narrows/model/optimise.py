@@ -40,6 +40,7 @@ def adam(
     expect(weight_decay >= 0, "weight_decay", weight_decay, "a number ≥ 0")
     fine = len(betas) == 2 and all(0 <= beta < 1 for beta in betas)
     expect(fine, "betas", betas, "two numbers in [0, 1)")
+    expect(eps > 0, "eps", eps, "a number > 0")
     parameters = list(parameters)
     kind = optim.AdamW if decoupled else optim.Adam
     fused = all(p.device.type in ("cpu", "cuda") for p in parameters)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from narrows.data.arrays import BROKEN
 from narrows.errors import DataError
 from narrows.files import atomic, write
 
@@ -77,10 +78,14 @@ def read(folder: Path) -> Record:
             raise DataError(f"{path} was written by another version of Narrows; this one reads format {FORMAT}")
         plain["figures"] = [Figure(**figure, arrays=_arrays(folder, figure["name"])) for figure in plain["figures"]]
         return Record(**plain)
-    except (KeyError, TypeError, json.JSONDecodeError, OSError) as error:
+    except (AttributeError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError, OSError) as error:
         raise DataError(f"{path} is no whole record of a run: {error}") from error
 
 
 def _arrays(folder: Path, name: str) -> dict[str, np.ndarray]:
-    with np.load(folder / "figures" / f"{name}.npz", allow_pickle=False) as stored:
-        return {key: stored[key] for key in stored.files}
+    path = folder / "figures" / f"{name}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {key: stored[key] for key in stored.files}
+    except BROKEN as error:
+        raise DataError(f"{path}, the arrays of a figure, is missing or broken; run the study again") from error
