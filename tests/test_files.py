@@ -43,9 +43,9 @@ def test_an_exception_in_the_block_leaves_what_was_there_and_nothing_else(tmp_pa
     assert old is None or path.read_text() == old
 
 
-def test_a_failed_rename_leaves_no_temporary_file(tmp_path):
+def test_a_folder_is_not_written_over(tmp_path):
     (tmp_path / "x" / "inside").mkdir(parents=True)
-    with pytest.raises(OSError, match="x"):
+    with pytest.raises(OutputError, match="x is a folder"):
         write(tmp_path / "x", "a file where a folder is")
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
 

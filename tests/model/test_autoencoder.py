@@ -40,17 +40,11 @@ def exact():
     return m, x.numpy(), p.log_prob(x).numpy()
 
 
-@pytest.mark.parametrize("samples", [2, 10])
+@pytest.mark.parametrize("samples", [1, 2, 10])
 def test_the_bound_of_an_exact_posterior_is_the_log_density_constant_and_all(exact, samples):
     m, x, log_p = exact
     for seed in range(3):
         np.testing.assert_allclose(m.score_samples(x, samples=samples, random_state=seed), log_p, atol=1e-3)
-
-
-def test_the_bound_of_one_sample_is_the_log_density_on_average(exact):
-    m, x, log_p = exact
-    bounds = np.stack([m.score_samples(x, random_state=seed) for seed in range(50)]) - log_p
-    assert abs(bounds.mean()) < 4 * bounds.std() / bounds.size**0.5
 
 
 def test_a_wrong_posterior_loses_its_divergence_from_the_right_one(exact):

@@ -67,12 +67,9 @@ def test_the_terms_of_the_loss_are_finite_and_add_up(case):
 
 
 def test_every_parameter_gets_a_gradient(case):
-    name, model, X = case
-    if not isinstance(model, nw.Autoencoder):
-        return
-    # lab E6 as printed has a relu after its one output channel, which starts dead for many a seed
-    seeds = range(9) if name.startswith("lab-e6") else [0]
-    assert any(not without_gradient(clone(model).set_params(random_state=seed), X) for seed in seeds)
+    _, model, X = case
+    if isinstance(model, nw.Autoencoder):
+        assert not without_gradient(clone(model), X)
 
 
 def without_gradient(model, X):

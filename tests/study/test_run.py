@@ -13,6 +13,7 @@ from narrows.model import store
 from narrows.model.evaluate import evaluate
 from narrows.model.train import Training
 from narrows.study.form import Drawing, Number, Run, Study
+from narrows.study.record import read
 from narrows.study.run import run_study
 
 ONE_FIGURE = [Drawing("curves", "Loss", options={"of": ["loss"]})]
@@ -76,6 +77,14 @@ def test_models_are_described_as_they_are(several):
         assert (said[name]["parameters"], said[name]["code size"]) == (model.n_parameters_, model.code_size_)
     assert said["plane"]["options"]["bottleneck"] == {"kind": "variational", "size": 2}
     assert said["plane"]["recipe"] == "vae-mlp"
+
+
+def test_figures_of_runs_with_like_names_have_files_of_their_own(go, tmp_path, files):
+    record = go(Run("a b", "ae-mlp", {"random_state": 1}), Run("a-b", "ae-mlp"))
+    assert [figure.name for figure in record.figures] == ["loss-a-b", "loss-a-b-2"]
+    assert {"figures/loss-a-b.npz", "figures/loss-a-b-2.npz"} <= files(tmp_path / "out")
+    first, second = (figure.arrays["loss"] for figure in read(tmp_path / "out").figures)
+    assert first != second
 
 
 # -- the numbers ----------------------------------------------------------------------------------------------

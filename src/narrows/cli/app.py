@@ -12,6 +12,7 @@ app = App(
     help_epilogue="Every verb has --help with an example. --debug, with any verb, shows where an error comes from.",
     help_format="plaintext",
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 for verb in (
     learn.demo, learn.lab, learn.study, learn.train, learn.compare, learn.evaluate, learn.report,

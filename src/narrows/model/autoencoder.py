@@ -6,9 +6,9 @@ Each part is a name, or a dict of its kind and options (`narrows parts` prints t
 how it is fitted is `Training`; this file joins them to the face that every model has (`ImageModel`), and adds what
 only a trained network knows: a bound on the likelihood, and the score field of a denoiser.
 
-The bound, with S codes z_s ~ q(z|x):  log p(x) ≥ log 1/S Σ_s p(x|z_s) p(z_s) / q(z_s|x). For S = 1 this is the ELBO,
-whose divergence is taken in closed form where the prior has one; for larger S it is tighter (Y. Burda et al.,
-"Importance weighted autoencoders", ICLR 2016, https://arxiv.org/abs/1509.00519).
+The bound, with S codes z_s ~ q(z|x):  log p(x) ≥ E log 1/S Σ_s p(x|z_s) p(z_s) / q(z_s|x). For S = 1 this is the
+ELBO, for larger S it is tighter, and where q(z|x) is the true posterior it is log p(x) itself, for every sample (Y.
+Burda et al., "Importance weighted autoencoders", ICLR 2016, https://arxiv.org/abs/1509.00519).
 
 The score, for a model trained on unclipped Gaussian noise of one strength σ (Tweedie's formula, LABS A):
 ∇ log p(x̃) = (E[x | x̃] - x̃) / σ², of which a trained f(x̃) is an approximation.
@@ -30,9 +30,10 @@ from narrows.images import Layout, Pixels
 from narrows.machine import ImageDraw
 from narrows.measure import dead_units
 from narrows.model.base import ImageModel, whole
-from narrows.model.network import Network, build, numbers
+from narrows.model.network import build, numbers
 from narrows.model.train import Training, vet_training
 from narrows.parts.corruption import Gaussian as GaussianNoise
+from narrows.parts.posterior import Posterior
 
 Part = tuple[np.ndarray, Layout]
 
@@ -111,7 +112,8 @@ class Autoencoder(ImageModel):
         finally:  # also where a loss was no number, or the caller has seen enough
             self._learn(training)
             self.network_.eval()
-            self._close(training.pixels)
+            codes = self._survey(training.pixels, self.network_.prior)
+        self._warn(training.pixels, codes)
 
     def _prepare(self, X: Any) -> Training:
         """Check everything, build the network, and set up its training."""
@@ -161,9 +163,8 @@ class Autoencoder(ImageModel):
         self.epochs_ = training.epoch
         self.code_size_ = self.network_.code_size
 
-    def _close(self, pixels: Pixels) -> None:
-        """After training: survey the training images, and look for codes that have died."""
-        codes = self._survey(pixels, self.network_.prior)
+    def _warn(self, pixels: Pixels, codes: Tensor) -> None:
+        """Say so where the code has died, or the output has come to be a constant."""
         if self.network_.bottleneck.rectified and bool(dead_units(codes).all()):
             warnings.warn(
                 f"the code is dead: none of its {self.code_size_} units is active for any image, and the model "
@@ -218,24 +219,25 @@ class Autoencoder(ImageModel):
     def _score(self, x: Tensor, samples: int, seed: int) -> Tensor:
         if not self.network_.bottleneck.variational:
             return -self._error(x)
-        bounds = [self._bound(x, ImageDraw(x, seed, s), exact=samples == 1) for s in range(samples)]
+        bounds = []
+        for s in range(samples):
+            nll, posterior, z = self._likely(x, ImageDraw(x, seed, s))
+            bounds.append(-nll - posterior.log_prob(z) + self.network_.prior.log_prob(z))
         return torch.logsumexp(torch.stack(bounds), dim=0) - log(samples)
 
     def _oddness(self, x: Tensor) -> Tensor:
-        return -self._bound(x, None) if self.network_.bottleneck.variational else self._error(x)
+        if not self.network_.bottleneck.variational:
+            return self._error(x)
+        nll, posterior, z = self._likely(x, None)
+        return nll + self.network_.prior.kl(posterior, z)
 
-    def _bound(self, x: Tensor, draw: ImageDraw | None, exact: bool = True) -> Tensor:
-        """log p(x|z) - log q(z|x)/p(z) at one code, sampled or the mean; the ratio's mean, the KL, where `exact`."""
-        network: Network = self.network_
+    def _likely(self, x: Tensor, draw: ImageDraw | None) -> tuple[Tensor, Posterior, Tensor]:
+        """-log p(x|z) with its constant, `(n,)`, q(z|x), and z `(n, size)`: sampled, or the mean without `draw`."""
+        network, likelihood = self.network_, self.network_.likelihood
         code, side = network.encode(x, draw)
-        likelihood, prior, posterior = network.likelihood, network.prior, code.posterior
+        assert code.posterior is not None  # asked of variational models only
         nll = likelihood.nll(network.decode(code.z, side), x).flatten(1).sum(1)
-        nll = nll + likelihood.constant * x[0].numel()
-        z = code.z.flatten(1)
-        if posterior is None:
-            return -nll
-        ratio = prior.kl(posterior, z) if exact else posterior.log_prob(z) - prior.log_prob(z)
-        return -nll - ratio
+        return nll + likelihood.constant * x[0].numel(), code.posterior, code.z.flatten(1)
 
     # -- what only this model can do --------------------------------------------------------------------------
 

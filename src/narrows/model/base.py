@@ -132,6 +132,7 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         error summed over the image, on [0, 1] (on the working scale for tables).
         """
         whole("samples", samples)
+        whole("random_state", random_state, least=0)
         return self._over(X, lambda x: self._score(x, samples, random_state)).numpy()
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -149,6 +150,7 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """New images, from codes drawn from the prior or from the density fitted to the training codes."""
         self._by_code_alone("sample")
         whole("count", count)
+        whole("random_state", random_state, least=0)
         return self.inverse_transform(self._quietly(self._sample_codes, count, random_state).cpu().numpy())
 
     # -- fitting ----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ rounded. Random numbers belong to the image and the seed, so figures repeat.
 """
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -67,15 +67,17 @@ def sizes(model: ImageModel) -> dict[str, float]:
 
 def compare(models: Iterable[ImageModel | str], X: Any, X_test: Any, seed: int = 0) -> Table:
     """A table of models on the same images: those not yet fitted (recipes by name too) are fitted to X first."""
-    rows = Table()
+    rows, seen = Table(), Counter()
     for model in models:
         name = model if isinstance(model, str) else type(model).__name__
+        seen[name] += 1
+        row: dict[str, Any] = {"model": name if seen[name] == 1 else f"{name} ({seen[name]})"}
         model = recipe(model) if isinstance(model, str) else model
-        start = time.perf_counter()
         if not model.__sklearn_is_fitted__():
+            start = time.perf_counter()
             model = cast(ImageModel, clone(model)).fit(X)
-        seconds = time.perf_counter() - start
-        rows.append({"model": name, **evaluate(model, X_test, seed=seed), "fit_seconds": seconds})
+            row["fit_seconds"] = time.perf_counter() - start
+        rows.append({**row, **evaluate(model, X_test, seed=seed)})
     return rows
 
 
@@ -146,19 +148,17 @@ def _of_likelihood(model: ImageModel, x: Tensor, seed: int) -> dict[str, Tensor]
         return {}
     found = {}
     if model.network_.bottleneck.variational:
-        found["elbo"] = model._quietly(lambda x: model._score(x, 1, seed), x)
-        found["kl"] = model._quietly(lambda x: _divergence(model, x), x)
-        found["nll"] = -found["elbo"] - found["kl"]
+        found["nll"], found["kl"] = model._quietly(lambda x: _terms(model, x, seed), x).cpu()
+        found["elbo"] = -found["nll"] - found["kl"]
     if isinstance(model.network_.likelihood, Bernoulli):
         found["bce"] = measure.bce(x, model._quietly(model._reconstruct, x).cpu())
-    return {name: values.cpu() for name, values in found.items()}
+    return found
 
 
-def _divergence(model: Autoencoder, x: Tensor) -> Tensor:
-    """KL(q(z|x) ‖ p(z)) of each image, nats; at the mean code where the prior has no closed form."""
-    posterior = model.network_.encode(x)[0].posterior
-    assert posterior is not None  # asked of variational models only
-    return model.network_.prior.kl(posterior, posterior.mean)
+def _terms(model: Autoencoder, x: Tensor, seed: int) -> Tensor:
+    """-log p(x|z) at a sampled code, and KL(q(z|x) ‖ p(z)), in closed form where the prior has one: `(2, n)`."""
+    nll, posterior, z = model._likely(x, ImageDraw(x, seed, 0))
+    return torch.stack([nll, model.network_.prior.kl(posterior, z)])
 
 
 def _of_codes(model: ImageModel, codes: Tensor) -> dict[str, float]:

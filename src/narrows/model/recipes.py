@@ -73,10 +73,9 @@ LAB_E = {
 }  # fmt: skip
 E2 = {**LAB_E, "body": part("mlp", widths=[])}
 E6 = {
-    **LAB_E,
-    "body": part("conv", channels=[8, 16, 16], stages="pooled"),
-    "bottleneck": part("plain", size=None),
-}
+    **LAB_E, "body": part("conv", channels=[8, 16, 16], stages="pooled"), "bottleneck": part("plain", size=None),
+    "random_state": 11,  # with about half of all seeds the relu after the one output channel starts dead: all black
+}  # fmt: skip
 LAB_F = {
     "body": part("conv", channels=[128, 64, 32, 16]), "bottleneck": part("plain", size=None),
     "likelihood": mse("sigmoid"), "corruption": noise(0.3, clip=True), "validation": 0.1, "epochs": 20,

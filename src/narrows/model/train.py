@@ -30,6 +30,7 @@ from narrows.model.objective import OBJECTIVES, Terms
 from narrows.model.optimise import OPTIMISERS, SCHEDULES
 from narrows.model.progress import Advance, progress
 
+SSIM = 7  # pixels across its window
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16}
 MEASURES = {"mse": measure.mse, "psnr": measure.psnr, "ssim": measure.ssim, "snr": measure.snr}
 
@@ -65,6 +66,8 @@ class Training:
         expect(measure_scale in ("unit", "symmetric"), "measure_scale", measure_scale, "'unit' or 'symmetric'")
         expect(not measures or validation is not None, "measures", measures, "() without validation images")
         expect(not isinstance(measures, str), "measures", measures, "a list of names")
+        small = "ssim" in measures and min(pixels.layout.image[:2]) < SSIM
+        expect(not small, "measures", measures, f"no ssim for images smaller than its window, {SSIM} x {SSIM}")
         for name in set(measures) - set(MEASURES):
             raise unknown("measure", name, MEASURES)
         self.network, self.pixels, self.validation = network, pixels, validation
