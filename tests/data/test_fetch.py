@@ -119,7 +119,7 @@ def test_a_cache_that_cannot_be_written_is_told(world, monkeypatch, web):
     (world / "file").write_text("no folder")
     monkeypatch.setenv("NARROWS_CACHE", str(world / "file"))
     monkeypatch.setitem(fetch.MIRRORS, "tiny", (f"{web}/good",))
-    with pytest.raises(DataError, match=r"could not be downloaded \(127.0.0.1: .*Not a directory.*file"):
+    with pytest.raises(DataError, match=r"could not be downloaded \(127.0.0.1: .*file.*cannot be written"):
         fetch.obtain("tiny", FILE)
 
 

@@ -213,7 +213,7 @@ def test_who_has_seen_enough_keeps_a_whole_model(digits):
 
 def test_a_dead_code_is_told(digits):
     bottleneck = {"kind": "sparse", "size": 16, "weight": 1e3}
-    with pytest.warns(NarrowsWarning, match="the code is dead: none of its 16 units is active"):
+    with pytest.warns(NarrowsWarning, match="the code is dead: 16 of its 16 units are active for no image"):
         nw.Autoencoder(LINEAR, bottleneck, epochs=10, batch_size=20, optimiser={"kind": "adam", "rate": 0.01}).fit(
             digits
         )

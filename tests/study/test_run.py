@@ -101,9 +101,10 @@ def test_measures_are_those_of_the_kept_model(several, table_of, test_images, na
 def test_the_last_epoch_is_the_end_of_the_history(several, table_of, name):
     history = store.load(several.folder / "runs" / name).history_
     rows = table_of(several.record, "Last epoch")
-    assert set(history) - {"seconds"} <= set(rows)
+    spoken = {f"training {key}".replace("training val_", "validation "): history[key] for key in history}
+    assert set(spoken) - {"training seconds"} <= set(rows)
     for measure, row in rows.items():
-        whole = {**history, "nll per value": [history["nll"][-1] / 64]}
+        whole = {**spoken, "training nll per value": [history["nll"][-1] / 64]}
         assert row[name] == (whole[measure][-1] if measure in whole else None)
         assert row["pca"] is None
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
-    # two threads that wait for each other by spinning are slower than one, where a core is shared
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # threads that wait for each other by spinning for long are slower than one, where a core is shared; not to spin
+    # at all is slower still, where none is
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 

@@ -14,8 +14,9 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
-for verb in (
+VERBS = (
     learn.demo, learn.lab, learn.study, learn.train, learn.compare, learn.evaluate, learn.report,
     use.reconstruct, use.denoise, use.sample, lists.labs, lists.recipes, lists.parts,
-):  # fmt: skip
-    app.command(verb)
+)  # fmt: skip
+for place, verb in enumerate(VERBS):  # help lists them in this order
+    app.command(verb, sort_key=place)

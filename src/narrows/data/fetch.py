@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from narrows.data.idx import unpack
-from narrows.errors import DataError
+from narrows.errors import DataError, OutputError
 from narrows.files import atomic
 
 SUMS = {
@@ -100,7 +100,7 @@ def download(collection: str, file: str) -> Path:
                 pooch.HTTPDownloader(timeout=TIMEOUT)(f"{mirror}/{file}.gz", str(aside), None)
                 checked(aside, collection, file)
             return target
-        except (OSError, DataError) as error:
+        except (OSError, DataError, OutputError) as error:
             failures.append(f"{urlsplit(mirror).hostname}: {_reason(error)}")
     raise DataError(_missing(collection, file, failures))
 

@@ -56,6 +56,8 @@ def show(value: Any) -> str:
         return ""
     if isinstance(value, (float, np.floating)):
         return f"{value:.4g}" if abs(value) < 1e4 or not math.isfinite(value) else f"{value:.0f}"
+    if isinstance(value, (int, np.integer)) and abs(value) >= 10_000:
+        return f"{value:,}"
     if isinstance(value, (list, tuple, np.ndarray)):
         return ", ".join(show(v) for v in value)
     return str(value)

@@ -36,6 +36,7 @@ from narrows.parts.corruption import Gaussian as GaussianNoise
 from narrows.parts.posterior import Posterior
 
 Part = tuple[np.ndarray, Layout]
+DEAD = 0.95  # of its units: then a code is called dead
 
 
 class Autoencoder(ImageModel):
@@ -165,17 +166,19 @@ class Autoencoder(ImageModel):
 
     def _warn(self, pixels: Pixels, codes: Tensor) -> None:
         """Say so where the code has died, or the output has come to be a constant."""
-        if self.network_.bottleneck.rectified and bool(dead_units(codes).all()):
+        dead = dead_units(codes).sum() if self.network_.bottleneck.rectified else 0
+        if dead > DEAD * self.code_size_:
             warnings.warn(
-                f"the code is dead: none of its {self.code_size_} units is active for any image, and the model "
-                "predicts one constant image; lower the weight of its penalty, or the rate",
+                f"the code is dead: {dead} of its {self.code_size_} units are active for no image; "
+                "lower the weight of its penalty, or the rate",
                 NarrowsWarning,
                 stacklevel=4,
             )
         elif len(pixels) > 1 and self._is_constant(pixels.batch(slice(0, pixels.step))):
             warnings.warn(
-                "the model predicts a constant: its output does not depend on the image; train longer, use "
-                "batch_norm=True or likelihood='bernoulli', or lower the rate (or β)",
+                "the model predicts a constant: its output does not depend on the image; train longer, "
+                "lower the rate, β or the weight of a penalty, or use batch_norm=True; where the output is a sigmoid "
+                "under squared error, likelihood='bernoulli' starts sooner",
                 NarrowsWarning,
                 stacklevel=4,
             )
@@ -206,6 +209,12 @@ class Autoencoder(ImageModel):
     def _encode(self, x: Tensor) -> Tensor:
         code, _ = self.network_.encode(x)
         return (code.posterior.mean if code.posterior else code.z).flatten(1)
+
+    def _surveyed(self, x: Tensor) -> Tensor:
+        """Sampled codes where a density is fitted beside q(z|x): fitted to the means it would be too narrow for z."""
+        if self.network_.prior.fitted and self.network_.bottleneck.variational:
+            return self.network_.encode(x, ImageDraw(x, self.seed_, "survey"))[0].z.flatten(1)
+        return self._encode(x)
 
     def _decode(self, z: Tensor) -> Tensor:
         return self.network_.likelihood.mean(self.network_.decode(z))

@@ -77,6 +77,10 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _sample_codes(self, count: int, seed: int) -> Tensor:
         raise NotImplementedError
 
+    def _surveyed(self, x: Tensor) -> Tensor:
+        """The codes that a density is fitted to."""
+        return self._encode(x)
+
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """What was learnt, for a model file: tensors, and facts that JSON can hold."""
         raise NotImplementedError
@@ -182,7 +186,7 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         codes, odd = [], []
         for index in order.sort().values.to(pixels.raw.device).split(pixels.step):
             x = pixels.batch(index)
-            codes.append(self._quietly(self._encode, x))
+            codes.append(self._quietly(self._surveyed, x))
             odd.append(self._quietly(self._oddness, x).cpu())
         if not bool(torch.isfinite(torch.cat(codes)).all()):
             raise TrainingError("the training diverged in its last steps: its codes are no numbers; try a lower rate")

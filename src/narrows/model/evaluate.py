@@ -33,6 +33,7 @@ from narrows.parts.corruption import Clean
 from narrows.parts.likelihood import Bernoulli
 
 ROWS = {"": "reconstruction", "noisy": "noisy", "denoised": "denoised", "sampled": "by a sampled code"}
+COLLAPSED = 0.01  # variance over images of a unit's mean, below which a variational unit says nothing of them
 WINDOW = 7  # of SSIM: images that are smaller have none
 
 
@@ -41,7 +42,8 @@ def evaluate(model: ImageModel, X: Any, *, seed: int = 0, measure_scale: str = "
 
     mse (per pixel), psnr and snr (dB), ssim; elbo, nll and kl (nats an image, with the likelihood's constant), of
     variational models; bce (nats an image), of Bernoulli ones; active_units (of an image, on average), dead_units;
-    code_size, side_bits and parameters. Tables have mse alone, on the working scale.
+    code_size, side_bits and parameters. A variational unit is dead where the variance of its mean over the images is
+    below 0.01 (Y. Burda et al., 2016). Tables have mse alone, on the working scale.
     """
     expect(measure_scale in ("unit", "symmetric"), "measure_scale", measure_scale, "'unit' or 'symmetric'")
     array, layout = model._accept(X)
@@ -162,9 +164,12 @@ def _terms(model: Autoencoder, x: Tensor, seed: int) -> Tensor:
 
 
 def _of_codes(model: ImageModel, codes: Tensor) -> dict[str, float]:
-    if not isinstance(model, Autoencoder):
+    """Active units of an image and units that are dead: never above 0, or, where 0 means nothing, never moving."""
+    if not isinstance(model, Autoencoder) or len(codes) < 2:
         return {}
     bottleneck = model.network_.bottleneck
+    if bottleneck.variational:
+        return {"dead_units": int((codes.var(0) < COLLAPSED).sum())}
     if bottleneck.rectified:
         active, dead = measure.active_units(codes), measure.dead_units(codes)
         return {"active_units": float(np.mean(active)), "dead_units": int(dead.sum())}

@@ -131,6 +131,7 @@ def build(specs: Mapping[str, Any], image: tuple[int, int, int], scale: Scale, s
             make("up", up, body=body, bottleneck=bottleneck, channels=image[0] * likelihood.outputs)
         with faults.catch():
             _sampled(bottleneck, made.get("prior"))
+    _named_once(faults, [penalty.name for penalty in penalties])
     faults.stop(BuildError)
     body.keeps_switches = made["up"].side
     return Network(**made, penalties=penalties)
@@ -163,6 +164,12 @@ def _fits(spec: Any, body: Body) -> None:
             cure += ", or body={'kind': 'conv', 'stages': 'pooled'}"
         given = ", ".join(sorted(body.gives))
         raise BuildError(f"up {name_of(spec)!r} needs {' and '.join(lacking)}: got a body that gives {given}; {cure}")
+
+
+def _named_once(faults: Faults, names: list[str]) -> None:
+    """Refuse penalties whose terms would overwrite each other, or the likelihood's."""
+    for name in sorted({name for name in names if names.count(name) > 1 or name in ("nll", "kl", "l1")}):
+        faults.add(f"two costs are called {name!r}: each needs a name of its own; give one penalty of a kind")
 
 
 def _sampled(bottleneck: Bottleneck, prior: Prior | None) -> None:

@@ -18,7 +18,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from narrows.choose import choose, merge
+from narrows.choose import choose, merge, options_of
 from narrows.errors import unknown
 from narrows.measure import Table
 from narrows.model.autoencoder import Autoencoder
@@ -147,7 +147,8 @@ def recipe(name: str, **changes: Any) -> ImageModel:
         raise unknown("recipe", name, RECIPES)
     found = RECIPES[name]
     options = deepcopy(dict(found.options))  # what is changed on the model leaves the recipe as it is
-    options |= {key: merge(options.get(key), value) for key, value in changes.items()}
+    base = {**options_of(ESTIMATORS[found.estimator]), **options}
+    options |= {key: merge(base.get(key), value) for key, value in changes.items()}
     return choose("recipe", {name: ESTIMATORS[found.estimator]}, {"kind": name, **options})
 
 

@@ -64,7 +64,13 @@ def save(model: ImageModel, path: str | os.PathLike[str], about: dict[str, Any] 
 def load(path: str | os.PathLike[str]) -> ImageModel:
     """Read a model that `save` wrote (or the `model.safetensors` of a run folder). Raises `DataError`."""
     path = Path(path)
-    path = path / "model.safetensors" if path.is_dir() else path
+    if path.is_dir():
+        several = sorted(run.name for run in (path / "runs").glob("*") if run.is_dir())
+        if several and not (path / "model.safetensors").exists():
+            raise DataError(
+                f"{path} holds several runs, choose one: {', '.join(str(path / 'runs' / r) for r in several)}"
+            )
+        path = path / "model.safetensors"
     header, tensors = read(path)
     try:
         model = choose("model", ESTIMATORS, {"kind": header["estimator"], **header["options"]})

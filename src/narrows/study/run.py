@@ -28,7 +28,10 @@ from narrows.study.pictures import PICTURES, Shown, Trained, rows
 from narrows.study.record import Figure, Record
 
 SNAPSHOT = 8  # images in a picture taken on the way
-EPOCH = "Training figures are means over the epoch, sums over an image; with the gaussian's default, squared errors."
+EPOCH = (
+    "Terms of the loss: sums over an image without the likelihood's constant (with the gaussian's default variance, "
+    "squared errors). Training figures are means over the epoch, while the weights move."
+)
 LAST = ("active_units", "dead_units", "code_size", "side_bits", "parameters")  # rows of a table of measures
 Say = Callable[[str], None]
 STANDARD = [
@@ -213,24 +216,33 @@ def facts(shown: Shown, models: list[tuple[Run, ImageModel]], seconds: float) ->
 
 def _measured(study: Study, shown: Shown) -> str:
     scale = "[0, 1]" if study.measure_scale == "unit" else "[-1, 1] with a range of 2"
-    return f"Over {len(shown.test):,} test images, one value an image, averaged; on {scale}, before clipping."
+    return (
+        f"Over {len(shown.test):,} test images, one value an image, averaged; on {scale}, before clipping. Bounds "
+        "and NLL hold the likelihood's constant."
+    )
 
 
 def _last(done: dict[str, Trained]) -> dict[str, dict[str, float]]:
     """The last entry of each run's history; the loss per value of the image too, as reports often print it."""
     found = {}
     for name, trained in done.items():
-        found[name] = {key: values[-1] for key, values in trained.history.items() if values}
-        if "nll" in found[name]:
-            found[name]["nll per value"] = found[name]["nll"] / trained.model.n_features_in_
+        found[name] = {_spoken(key): values[-1] for key, values in trained.history.items() if values}
+        if "nll" in trained.history:
+            found[name]["training nll per value"] = trained.history["nll"][-1] / trained.model.n_features_in_
     return found
+
+
+def _spoken(name: str) -> str:
+    """A name of the history as a row says it."""
+    return f"validation {name[4:]}" if name.startswith("val_") else f"training {name}"
 
 
 def _transposed(measured: dict[str, dict[str, float]]) -> Table:
     """A row for each measure, a column for each run."""
     names = dict.fromkeys(name for found in measured.values() for name in found)
     names = sorted(
-        (name for name in names if name != "seconds"), key=lambda name: LAST.index(name) if name in LAST else -1
+        (name for name in names if name != "training seconds"),
+        key=lambda name: LAST.index(name) if name in LAST else -1,
     )
     return Table({"measure": name, **{run: found.get(name) for run, found in measured.items()}} for name in names)
 
