@@ -97,3 +97,20 @@ def files():
         return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
     return walk
+
+
+@pytest.fixture
+def go(tmp_path, small):
+    """A function that runs a study of small models with one quick figure, or that given, into a folder of its own."""
+
+    def run(*runs: Run, **options):
+        for one in runs:
+            if one.recipe != "pca":
+                one.changes = {**small, "epochs": 1, **one.changes}
+        changes, data = options.pop("changes", None), options.pop("data", "digits")
+        study = Study(
+            "t", list(runs), **{"figures": [Drawing("curves", "Loss", options={"of": ["loss"]})], **options}
+        )
+        return run_study(study, tmp_path / "out", data=data, changes=changes)
+
+    return run

@@ -24,21 +24,6 @@ def test_images():
     return nw.load_data("digits", split="test")[0]
 
 
-@pytest.fixture
-def go(tmp_path, small):
-    """A function that runs a study of small models with one quick figure, or that given, into a folder of its own."""
-
-    def run(*runs: Run, **options):
-        for one in runs:
-            if one.recipe != "pca":
-                one.changes = {**small, "epochs": 1, **one.changes}
-        changes, data = options.pop("changes", None), options.pop("data", "digits")
-        study = Study("t", list(runs), **{"figures": ONE_FIGURE, **options})
-        return run_study(study, tmp_path / "out", data=data, changes=changes)
-
-    return run
-
-
 # -- what it leaves -------------------------------------------------------------------------------------------
 
 
@@ -217,51 +202,6 @@ def test_a_wrong_option_is_refused_before_anything_is_written(go, tmp_path):
 
 
 # -- sets of all kinds ----------------------------------------------------------------------------------------
-
-
-def test_a_set_without_a_test_part_is_split_a_tenth_to_the_test(go, pictures):
-    record = go(Run("p", "pca", {"n_components": 2}), data=pictures(21))
-    assert record.facts["data"].endswith("19 images to train, 2 to test")
-    assert record.tables[-1]["caption"].startswith("Over 2 test images")
-
-
-def test_no_image_is_in_both_parts(pictures):
-    from narrows.study.run import _read
-
-    data = pictures(21)
-    shown, whole = _read(data), read_data(data, "all")
-    assert sorted(shown.train.names + shown.test.names) == sorted(whole.names)
-    assert [whole.images[whole.names.index(name)].tolist() for name in shown.test.names] == shown.test.images.tolist()
-
-
-def test_a_set_of_one_image_is_refused_in_words(go, pictures):
-    with pytest.raises(DataError, match="holds one image; two at least are needed"):
-        go(Run("p", "pca"), data=pictures(1))
-
-
-def test_colour_images_without_labels_have_every_standard_figure(go, pictures):
-    record = go(Run("a", "ae-mlp", {"epochs": 20, "bottleneck": {"size": 3}}), data=pictures(20, 3), figures=[])
-    shapes = {figure.kind: {k: v.shape for k, v in figure.arrays.items()} for figure in record.figures}
-    assert set(shapes) == {"curves", "grid", "tiles", "scatter", "heatmap"}
-    assert shapes["grid"]["original"] == (2, 9, 8, 3)
-    assert shapes["tiles"]["samples"] == (64, 9, 8, 3)
-    assert "labels" not in shapes["scatter"]
-
-
-def test_the_set_given_replaces_that_of_the_study(small, pictures, tmp_path):
-    study = Study("t", [Run("p", "pca", {"n_components": 2})], "no such set", figures=ONE_FIGURE)
-    record = run_study(study, tmp_path / "out", data=pictures(20))
-    assert "18 images to train" in record.facts["data"]
-
-
-def test_files_that_cannot_be_read_are_told(pictures, tmp_path):
-    data = pictures(20)
-    (tmp_path / "pictures-20-1" / "broken.png").write_bytes(b"no image")
-    said = []
-    study = Study("t", [Run("p", "pca", {"n_components": 2})], data, figures=ONE_FIGURE)
-    record = run_study(study, tmp_path / "out", say=said.append)
-    assert [words for words in said if words.startswith("skipped broken.png: ")]
-    assert record.facts["files skipped"] == 1
 
 
 # -- failing, and again ---------------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ def _reason(error: Exception) -> str:
     response = getattr(error, "response", None)
     if response is not None:
         return f"answered {response.status_code}"
-    return str(error) if getattr(error, "filename", None) else type(error).__name__
+    return str(error) if isinstance(error, OutputError) else type(error).__name__
 
 
 def _missing(collection: str, file: str, failures: list[str]) -> str:
