@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from PIL import Image
-from small_files import write_picture
 
 from narrows.data import folder, read
 from narrows.errors import BuildError, DataError
+from small_files import write_picture
 
 
 def test_a_flat_folder_has_names_and_no_labels(tmp_path):

@@ -4,10 +4,10 @@ import gzip
 
 import numpy as np
 import pytest
-from small_files import CODES, idx_bytes, write_idx
 
 from narrows.data import read
 from narrows.errors import BuildError, DataError
+from small_files import CODES, idx_bytes, write_idx
 
 
 @pytest.mark.parametrize("code", CODES)

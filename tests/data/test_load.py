@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_files import write_picture
 
 from narrows import data
 from narrows.data import ImageSet, load_data, read
 from narrows.errors import DataError, UnknownName
+from small_files import write_picture
 
 
 def test_load_data_is_the_face_of_read():
