@@ -8,7 +8,7 @@ import pytest
 
 import narrows as nw
 from narrows.data import read as read_data
-from narrows.errors import BuildError, DataError, TrainingError, UnknownName
+from narrows.errors import BuildError, DataError, NarrowsWarning, TrainingError, UnknownName
 from narrows.model import store
 from narrows.model.evaluate import evaluate
 from narrows.model.train import Training
@@ -247,3 +247,17 @@ def timeless(folder) -> dict:
     for model in plain["models"]:
         del model["training seconds"]
     return plain
+
+
+def test_a_number_that_is_not_there_is_told_once_the_page_is_drawn(go, tmp_path):
+    number = Number("x", "p", test="psnrr")
+    with pytest.raises(DataError, match="run 'p' has no 'psnrr'; did you mean 'psnr'"):
+        go(Run("p", "pca", {"n_components": 2}), numbers=[number])
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_what_training_warned_of_is_on_the_page(go, tmp_path):
+    dead = {"bottleneck": {"kind": "sparse", "size": 8, "weight": 1e4}, "epochs": 5, "optimiser": {"rate": 0.01}}
+    with pytest.warns(NarrowsWarning, match="the code is dead"):
+        go(Run("s", "ae-mlp", dead))
+    assert "Warning: s: the code is dead" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")

@@ -77,6 +77,8 @@ def _through(verb: str, run: str, images: str, output: str, force: bool) -> None
 
     path = may_write(output, force)
     model = load(run)
+    if verb == "denoise" and getattr(model, "corruption", "none") == "none":
+        tell("note: this model was not trained on noise; what it gives is its reconstruction")
     found = read(images, "test" if images in SETS else "all")
     for name, reason in found.skipped:
         tell(f"skipped {name}: {reason}")

@@ -23,12 +23,13 @@ PLAIN = 10_000  # codes shown at most
 
 @dataclass
 class Trained:
-    """A trained model, the seconds it took, and pictures taken on the way: epoch -> rows of images."""
+    """A trained model, the seconds it took, pictures taken on the way (epoch -> rows of images), and warnings."""
 
     name: str
     model: ImageModel
     seconds: float = 0.0
     snapshots: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def history(self) -> Mapping[str, list[float]]:

@@ -6,7 +6,9 @@ All that trains goes through here: a lab, a study file, `train` (a study of one 
 import shlex
 import sys
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 
 from narrows.choose import merge
 from narrows.data import ImageSet, read
-from narrows.errors import DataError, did_you_mean, unknown
+from narrows.errors import DataError, Faults, NarrowsWarning, did_you_mean, unknown
 from narrows.measure import Table
 from narrows.model import store
 from narrows.model.autoencoder import Autoencoder
@@ -64,25 +66,31 @@ def run_study(
     for name, reason in dict.fromkeys(shown.train.skipped + shown.test.skipped):
         say(f"skipped {name}: {reason}")
     record = Record(study.title, study.question, study.text)
-    done, measured = {}, {}
+    done, measured, faults = {}, {}, Faults(f"{study.title}: the page is drawn, but")
     for run, model in models:
         say(f"{run.name}: training {type(model).__name__} on {len(shown.train):,} images")
         done[run.name] = trained = _train(run, model, shown, folder, alone=len(models) == 1)
         measured[run.name] = evaluate(trained.model, shown.test.images, measure_scale=study.measure_scale)
         record.models.append(_described(run, trained))
-    if study.numbers:
-        table = [_number(number, done[number.run], measured[number.run]) for number in study.numbers]
+        record.text += [f"Warning: {run.name}: {words}." for words in trained.warnings]
+    table = []
+    for number in study.numbers:
+        with faults.catch():  # what was trained is kept, and shown, whatever is wrong with the study's wishes
+            table.append(_number(number, done[number.run], measured[number.run]))
+    if table:
         record.tables.append({"title": "Published and faithful", "caption": "", "rows": table})
     if last := _transposed(_last(done)):
         record.tables.append({"title": "Last epoch", "caption": EPOCH, "rows": last})
     record.tables.append({"title": "Measures", "caption": _measured(study, shown), "rows": _transposed(measured)})
     for drawing in study.figures or STANDARD:
         say(f"figure: {drawing.title}")
-        record.figures += _figures(drawing, done, shown)
+        with faults.catch():
+            record.figures += _figures(drawing, done, shown)
     _tell_apart(record.figures)
     record.facts = facts(shown, models, time.perf_counter() - start)
     record.save(folder)
     draw(record, folder)
+    faults.stop(DataError)
     return record
 
 
@@ -123,26 +131,42 @@ def _part(whole: ImageSet, index: np.ndarray) -> ImageSet:
 
 
 def _train(run: Run, model: ImageModel, shown: Shown, folder: Path, alone: bool) -> Trained:
+    """Fit the model, taking pictures on the way; what it has come to is kept, whatever happens."""
     if run.watch:
         model.set_params(validation=shown.test.images)
     trained, start = Trained(run.name, model), time.perf_counter()
-    spent = 0.0  # on pictures
     try:
-        if isinstance(model, Autoencoder):
-            for _ in model.fit_epochs(shown.train.images):
-                if model.epochs_ in run.snapshots:
-                    before = time.perf_counter()
-                    images, _ = shown.of(trained, "validation")
-                    trained.snapshots[model.epochs_] = rows(model, images[:SNAPSHOT], seed=model.epochs_)
-                    spent += time.perf_counter() - before
-        else:
-            model.fit(shown.train.images)
+        with _heard(trained):
+            if isinstance(model, Autoencoder):
+                for _ in model.fit_epochs(shown.train.images):
+                    _picture(run, trained, shown)
+            else:
+                model.fit(shown.train.images)
     finally:
-        trained.seconds = time.perf_counter() - start - spent
+        trained.seconds = time.perf_counter() - start
         if model.__sklearn_is_fitted__():
             about = {"recipe": run.recipe, "data": shown.train.source, "fingerprint": shown.train.fingerprint}
             keep(model, folder if alone else folder / "runs" / run.name, about)
     return trained
+
+
+def _picture(run: Run, trained: Trained, shown: Shown) -> None:
+    """A picture of the model as it now is, if the run asks for one after this epoch."""
+    epoch = len(trained.history["loss"])
+    if epoch in run.snapshots:
+        images, _ = shown.of(trained, "validation")
+        trained.snapshots[epoch] = rows(trained.model, images[:SNAPSHOT], seed=epoch)
+
+
+@contextmanager
+def _heard(trained: Trained) -> Iterator[None]:
+    """Keep our own warnings for the page, and pass all of them on."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    trained.warnings = [str(w.message) for w in caught if issubclass(w.category, NarrowsWarning)]
+    for w in caught:
+        warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
 
 
 def _number(number: Number, trained: Trained, measured: dict[str, float]) -> dict[str, Any]:
