@@ -183,19 +183,6 @@ def test_samples_repeat_by_seed_and_are_images(model, digits):
     assert np.abs(model.sample(500).mean(0) - digits.mean(0)).mean() < 30
 
 
-# -- random_state ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.filterwarnings(CONSTANT)
-def test_random_state_may_be_a_generator_or_none(digits):
-    def code(random_state):
-        return nw.Autoencoder(epochs=1, random_state=random_state).fit(digits).transform(digits[:1])
-
-    np.testing.assert_array_equal(code(np.random.RandomState(3)), code(np.random.RandomState(3)))
-    np.testing.assert_array_equal(code(np.int64(3)), code(3))
-    assert (code(None) != code(None)).any()
-
-
 # -- refusals -------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,31 @@
+"""Small models that tests of the training share, and what they compare."""
+
+import torch
+
+import narrows as nw
+
+STILL = {"kind": "adam", "rate": 1e-30}  # moves no weight
+CONSTANT = "ignore:the model predicts a constant"  # as it does where hardly anything was learnt
+SMALL = {"kind": "mlp", "widths": [16]}
+BETA = {"kind": "variational", "size": 3, "beta": 4.0, "warmup": 10}
+NOISY = {
+    "body": {"kind": "mlp", "widths": [16], "dropout": 0.3},
+    "bottleneck": {"kind": "variational", "size": 3},
+    "corruption": {"kind": "gaussian", "sigma": 0.3},
+}
+
+
+def model(**options):
+    return nw.Autoencoder(**{"body": SMALL, "epochs": 3, "batch_size": 32, **options})
+
+
+def weights(model):
+    return {name: value.clone() for name, value in model.network_.state_dict().items()}
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def timeless(history):
+    return {name: list(values) for name, values in history.items() if name != "seconds"}
