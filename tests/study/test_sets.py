@@ -51,3 +51,11 @@ def test_files_that_cannot_be_read_are_told(pictures, tmp_path):
     record = run_study(study, tmp_path / "out", say=said.append)
     assert [words for words in said if words.startswith("skipped broken.png: ")]
     assert record.facts["files skipped"] == 1
+
+
+@pytest.mark.parametrize(("recipe", "told"), [("ae-mlp", True), ("pca", False)])
+def test_a_training_of_few_steps_is_told(pictures, small, tmp_path, recipe, told):
+    said = []
+    changes = {**small, "epochs": 2} if recipe != "pca" else {"n_components": 2}
+    run_study(Study("t", [Run("r", recipe, changes)], pictures(20), figures=ONE_FIGURE), tmp_path, say=said.append)
+    assert any("r: only 2 steps were taken" in words for words in said) == told

@@ -32,6 +32,11 @@ class Trained:
     warnings: list[str] = field(default_factory=list)
 
     @property
+    def steps(self) -> int:
+        """Steps of its optimiser; 0 for a model that has none."""
+        return len(getattr(self.model, "steps_", {}).get("loss", ()))
+
+    @property
     def history(self) -> Mapping[str, list[float]]:
         return getattr(self.model, "history_", {})
 

@@ -34,6 +34,7 @@ EPOCH = (
     "Terms of the loss: sums over an image without the likelihood's constant (with the gaussian's default variance, "
     "squared errors). Training figures are means over the epoch, while the weights move."
 )
+FEW = 200  # steps, in which hardly anything is learnt
 LAST = ("active_units", "dead_units", "code_size", "side_bits", "parameters")  # rows of a table of measures
 Say = Callable[[str], None]
 STANDARD = [
@@ -72,6 +73,10 @@ def run_study(
         done[run.name] = trained = _train(run, model, shown, folder, alone=len(models) == 1)
         measured[run.name] = evaluate(trained.model, shown.test.images, measure_scale=study.measure_scale)
         record.models.append(_described(run, trained))
+        if 0 < trained.steps < FEW:
+            say(
+                f"{run.name}: only {trained.steps} steps were taken; a small set needs more epochs or smaller batches"
+            )
         record.text += [f"Warning: {run.name}: {words}." for words in trained.warnings]
     table = []
     for number in study.numbers:
