@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_CONSTRAINT := constraints.txt
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench plot clean
 
 demo: .venv/ready            ## train, measure and picture two autoencoders on embedded digits, in under a minute
 	$(BIN)/narrows demo --force
@@ -19,6 +19,9 @@ check: .venv/ready           ## style, types, layers
 
 bench: .venv/ready           ## how fast training and evaluation are
 	$(BIN)/python benchmarks/speed.py
+
+plot:                        ## build the plot bundle of live figures again (node 20)
+	cd plot && npm ci --ignore-scripts && npm run build
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -1,9 +1,15 @@
 """The pages tell the truth: their snippets run, their links lead somewhere."""
 
+import inspect
+import json
 import os
 import re
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -13,6 +19,10 @@ FENCE = re.compile(r"^(?:<!-- (no test) -->\n)?```(\w*)\n(.*?)^```$", re.MULTILI
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 NEEDS_MNIST = re.compile(r'load_data\("[a-z-]*mnist')
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+STUDIES = ROOT / "docs" / "studies.md"
+FAULTS = re.compile(r"```toml\n((?:(?!```).)*)```\n\n```text\n(.*?)```", re.DOTALL)  # a study, and what is told of it
+OPTION = re.compile(r"`([a-z_]+)(?: = ([^`]+))?`")
+NEEDED = "must be there"
 pages = pytest.mark.parametrize("page", PAGES)
 
 
@@ -47,6 +57,23 @@ def test_its_studies_are_studies(page, tmp_path):
         read_study(tmp_path / "study.toml")
 
 
+@pages
+@pytest.mark.filterwarnings("ignore::narrows.errors.NarrowsWarning")
+def test_its_studies_of_digits_run_and_draw_all_that_they_ask_for(page, tmp_path):
+    from narrows.study.form import read_study
+    from narrows.study.run import run_study
+
+    for number, snippet in enumerate(fences(PAGES[page], "toml")):
+        if tomllib.loads(snippet).get("data") != "digits":
+            continue
+        (tmp_path / "study.toml").write_text(snippet, encoding="utf-8")
+        study = read_study(tmp_path / "study.toml")
+        record = run_study(study, tmp_path / str(number), changes={"epochs": 1})
+        told = {row[""] for table in record.tables for row in table["rows"] if "" in row}
+        assert {figure.title for figure in study.figures} <= {figure.section for figure in record.figures}
+        assert {number.label for number in study.numbers} <= told
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.toml")), ids=lambda path: path.name)
 def test_a_study_beside_the_pages_is_a_study(path):
     from narrows.study.form import read_study
@@ -71,3 +98,94 @@ def test_its_links_resolve(page):
 def slug(heading: str) -> str:
     """The anchor of a heading, as GitHub makes it."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+# -- the page on studies has all of the study file ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("heading", "form"), [("The study", "Study"), ("Runs", "Run"), ("Numbers", "Number"), ("Figures", "Drawing")]
+)
+def test_every_key_of_a_study_file_stands_in_a_table_with_its_default(heading, form):
+    from narrows.study import form as forms
+
+    fields = {field.name: field for field in msgspec.structs.fields(getattr(forms, form))}
+    table = rows(f"### {heading}")
+    assert set(table) == set(fields)
+    for key, cells in table.items():
+        assert (cells[-1] == NEEDED) == fields[key].required, f"{key}: {cells[-1]}"
+        if fields[key].default not in (None, "", msgspec.NODEFAULT):
+            assert cells[-1] == f"`{toml(fields[key].default)}`", key
+
+
+def test_every_source_of_a_number_stands_in_its_table():
+    from narrows.study.form import SOURCES
+
+    assert set(rows("## Where a number comes from")) == set(SOURCES)
+
+
+def test_every_choice_of_images_stands_in_a_table_with_its_default():
+    from narrows.study.shown import CHOICE, FED
+
+    table, known = rows("## Which images, and what a model is fed"), {**CHOICE, **FED}
+    assert set(table) == set(known)
+    for key, default in known.items():
+        if default is not None:
+            assert table[key][-1] == f"`{toml(default)}`", key
+
+
+def test_every_kind_of_figure_stands_in_a_table_with_its_options_and_their_defaults():
+    from narrows.study.pictures import PICTURES
+
+    table = rows("## Kinds of figures")
+    assert set(table) == set(PICTURES)
+    for kind, cells in table.items():
+        said, (own, passed_on) = dict(OPTION.findall(cells[-1])), options(PICTURES[kind])
+        assert set(said) == {**own, **passed_on}.keys(), kind
+        for name, default in own.items():
+            needed = default is inspect.Parameter.empty
+            assert (f"`{name}` ({NEEDED}" in cells[-1]) == needed, f"{kind}: {name}"
+            assert said[name] == ("" if needed else toml(default)), f"{kind}: {name}"
+        for name, default in passed_on.items():  # a kind may set what it passes on: then the page says so in words
+            assert said[name] in ("", toml(default)), f"{kind}: {name}"
+
+
+def test_the_faults_that_the_page_shows_are_those_that_are_told(tmp_path, monkeypatch):
+    from narrows.errors import DataError
+    from narrows.study.form import read_study
+
+    monkeypatch.chdir(tmp_path)
+    found = FAULTS.findall(STUDIES.read_text(encoding="utf-8"))
+    assert found
+    for study, told in found:
+        Path("wrong.toml").write_text(study, encoding="utf-8")
+        with pytest.raises(DataError) as caught:
+            read_study(Path("wrong.toml"))
+        assert told == f"narrows: {caught.value}\n"
+
+
+def rows(heading: str) -> dict[str, list[str]]:
+    """The rows of all tables below a heading of the page on studies, by the name in their first cell."""
+    below = STUDIES.read_text(encoding="utf-8").split(f"\n{heading}\n")[1]
+    section = re.split(rf"^#{{1,{heading.index(' ')}}} ", below, flags=re.MULTILINE)[0]
+    cells = [re.split(r" *\| *", line.strip("| ")) for line in section.splitlines() if line.startswith("| `")]
+    found = {row[0].strip("`"): row[1:] for row in cells}
+    assert len(found) == len(cells), f"{heading}: a name stands twice"
+    return found
+
+
+def options(make: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options of a kind of figure with their defaults: its own, and those that go to the drawing of curves."""
+    from narrows.choose import options_of
+    from narrows.draw import FIGURES
+    from narrows.study.form import GIVEN, PASSED_ON
+
+    own = options_of(make, GIVEN)
+    passes = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(make).parameters.values())
+    drawing: Mapping[str, Any] = options_of(FIGURES[PASSED_ON], GIVEN) if passes else {}
+    return own, {name: default for name, default in drawing.items() if name not in own}
+
+
+def toml(value: Any) -> str:
+    """A value as the page writes it; nothing for none."""
+    return "" if value is None else json.dumps(value)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 import narrows as nw
 from narrows.data.fetch import SUMS
 from narrows.model import store
+from narrows.model.log import LOGGERS
 
 STUDY = """
 title = "Mine"
@@ -134,6 +136,48 @@ def test_compare_measures_recipes_side_by_side_even_one_twice(narrows, tmp_path,
     for name in ("pca-1", "ae-mlp", "pca-3"):
         assert rows["mse"][name] == pytest.approx(store_mse(folder / "runs" / name), rel=1e-5)
     assert rows["mse"]["pca-1"] == rows["mse"]["pca-3"]
+
+
+# -- trackers -------------------------------------------------------------------------------------------------
+
+
+def test_a_tracker_is_told_what_the_history_holds(narrows, tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    small = ("--epochs", "2", "--batch-size", "64", "--set", "body.widths=[16]", "--set", "n_components=2")
+    found = narrows("compare", "ae-mlp", "pca", "--data", "digits", "-o", tmp_path, "--log", "tensorboard", *small)
+    assert found.code == 0
+    for name, tag in (("ae-mlp", "loss"), ("pca", "explained_variance_ratio")):
+        found = accumulator.EventAccumulator(str(tmp_path / "runs" / name / "log" / "1")).Reload()
+        told = [(event.step, event.value) for event in found.Scalars(tag)]
+        history = getattr(store.load(tmp_path / "runs" / name), "history_", {tag: [told[0][1]]})
+        assert told == [(k, pytest.approx(value, rel=1e-6)) for k, value in enumerate(history[tag], start=1)]
+
+
+def orders(folder) -> list[tuple]:
+    """Each verb that trains, of data that is not there."""
+    (folder / "mine.toml").write_text(STUDY.replace('"digits"', '"nothing"'))
+    data = ("--data", "nothing", "-o", folder / "out")
+    return [
+        ("train", "pca", *data),
+        ("compare", "pca", "ae-mlp", *data),
+        ("lab", "c", *data),
+        ("study", folder / "mine.toml", *data),
+    ]
+
+
+def test_a_tracker_that_is_not_there_is_refused_before_anything_is_read(refused, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    for order in orders(tmp_path):
+        assert refused(1, *order, "--log", "wandb") == (
+            "narrows: this needs wandb, which is not installed: pip install 'narrows[wandb]'\n"
+        )
+        assert "no tracker called 'mlfow'; did you mean 'mlflow'?" in refused(2, *order, "--log", "mlfow")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.toml"]
+
+
+def test_the_help_names_all_trackers(narrows):
+    shown = " ".join(narrows("train", "--help").out.split())
+    assert f"{', '.join(list(LOGGERS)[:-1])} or {list(LOGGERS)[-1]}" in shown
 
 
 # -- evaluate and report --------------------------------------------------------------------------------------

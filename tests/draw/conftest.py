@@ -23,5 +23,6 @@ def examples(digits) -> dict:
         "tiles": ({"filters": random.normal(size=(9, 5, 5))}, {"signed": True, "unit": "weight"}),
         "scatter": (points, {"xlabel": "z1", "ylabel": "z2", "unit": "digit"}),
         "heatmap": ({"r": random.normal(size=(4, 5))}, {"numbers": True, "unit": "dB", "rows": "abcd"}),
+        "arrows": ({"x": points["x"], "v": -points["x"]}, {"unit": "per pixel"}),
         "bars": ({"published": [1, 2, np.nan], "ours": [2, 1, 3]}, {"names": ["a", "b", "c"], "ylabel": "MSE"}),
     }

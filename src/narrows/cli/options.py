@@ -55,6 +55,29 @@ class Changes:
         return found
 
 
+@Parameter(name="*")
+@dataclass
+class How:
+    """How models are trained and what becomes of it.
+
+    Parameters
+    ----------
+    log
+        Also log to a tracker: tensorboard, wandb or mlflow.
+    reuse
+        Take over what the folder holds already, where nothing that made it has changed.
+    force
+        Replace what is there.
+    json
+        Print numbers as JSON.
+    """
+
+    log: str | None = None
+    reuse: Annotated[bool, Parameter(negative="")] = False
+    force: Annotated[bool, Parameter(negative="")] = False
+    json: Annotated[bool, Parameter(negative="")] = False
+
+
 def assignment(text: str) -> dict[str, Any]:
     """`part.option=value` as nested dicts; the value is read as TOML or as Python, or else taken as a word.
 

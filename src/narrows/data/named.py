@@ -15,6 +15,7 @@ from narrows.data.coloured import colours, paint
 from narrows.data.fetch import obtain
 from narrows.data.idx import decode
 from narrows.data.imageset import ImageSet
+from narrows.data.toy import spiral
 
 STEMS = {"train": "train", "test": "t10k"}
 TEN = tuple("0123456789")
@@ -74,6 +75,7 @@ SETS: dict[str, Callable[..., ImageSet]] = {
     "mnist": mnist,
     "fashion-mnist": fashion_mnist,
     "coloured-mnist": coloured_mnist,
+    "spiral": spiral,
 }
 
 

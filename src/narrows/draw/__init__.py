@@ -1,7 +1,8 @@
-"""Figures from arrays: what needs no model. The look, the kinds of figures, and embeddings."""
+"""Figures from arrays: what needs no model. The look, the kinds of figures, still and live, and embeddings."""
 
 from narrows.draw.embed import tsne
 from narrows.draw.figures import FIGURES, figure
+from narrows.draw.live import LIVE, live, scripts
 from narrows.draw.look import as_png, save
 
-__all__ = ["FIGURES", "as_png", "figure", "save", "tsne"]
+__all__ = ["FIGURES", "LIVE", "as_png", "figure", "live", "save", "scripts", "tsne"]

@@ -6,6 +6,7 @@
     scatter    points in the plane or in space, by class
     heatmap    a matrix by colour
     bars       groups of numbers
+    arrows     a field of arrows in the plane, and walks along it
 
 A kind is a function `kind(arrays, **options) -> Figure`: `arrays` maps names to numpy arrays (what an .npz
 holds), options are plain values (what JSON holds). A new kind is one function and one entry in the table.
@@ -18,6 +19,7 @@ import numpy as np
 
 from narrows.choose import choose
 from narrows.draw.cells import bars, heatmap
+from narrows.draw.fields import arrows
 from narrows.draw.lines import curves
 from narrows.draw.pixels import grid, tiles
 from narrows.draw.planes import scatter
@@ -32,6 +34,7 @@ FIGURES: dict[str, Callable[..., "Figure"]] = {
     "scatter": scatter,
     "heatmap": heatmap,
     "bars": bars,
+    "arrows": arrows,
 }
 
 

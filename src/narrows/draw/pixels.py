@@ -63,7 +63,7 @@ def grid(
 def tiles(
     arrays: Mapping[str, np.ndarray],
     title: str = "",
-    columns: int | None = None,
+    columns: int | Sequence[int] | None = None,
     signed: bool = False,
     limits: Sequence[float] | None = None,
     unit: str = "",
@@ -71,7 +71,7 @@ def tiles(
     """Sheets of images, side by side: samples, filters, codes.
 
     arrays: name -> `(n, H, W)` or `(n, H, W, C)`; each is one sheet, with its name where there are several.
-    columns: images in a row of a sheet; by default the sheet is about square.
+    columns: images in a row of a sheet, one number or one for each; by default a sheet is about square.
     signed: a scale from blue to red, symmetric about 0 and shared by all the sheets, with a colour bar.
     limits: (lowest, highest) value of the scale, with a colour bar; by default black 0 and white 1, without.
     unit: what the colour bar measures.
@@ -79,7 +79,10 @@ def tiles(
     sheets = {name: as_images(name, images) for name, images in arrays.items()}
     expect(bool(sheets), "arrays", [*sheets], "at least one array of images")
     scale = _scale(sheets, signed, limits)
-    pictures = {name: _sheet(images, columns, bare=scale is None) for name, images in sheets.items()}
+    across = columns if isinstance(columns, Sequence) else [columns] * len(sheets)
+    expect(len(across) == len(sheets), "columns", columns, f"one number, or {len(sheets)}")
+    bare = scale is None
+    pictures = {name: _sheet(images, n, bare) for (name, images), n in zip(sheets.items(), across)}
     return _side_by_side(pictures, title, scale, unit)
 
 

@@ -33,16 +33,17 @@ def scatter(
 
     arrays: "x" `(n, 2)` or `(n, 3)`; "labels" `(n,)`, optional. Whole numbers from 0 to 9, and texts of at most ten
         kinds, are classes, with a bar of separate colours and, in the plane, a name at each; others are values.
+        "images", one a point, are for the live form (`draw.live`): here they are ignored.
     classes: the names of classes 0, 1, ...
     unit: what the labels are, beside the bar.
     equal: one scale for both axes.
     """
-    x, labels = _points(arrays)
-    place, names = _classes(labels, classes)
+    x, labels = points_of(arrays)
+    place, names = classes_of(labels, classes)
     figure, axes = _axes(x, title, equal)
     axes.set(xlabel=xlabel, ylabel=ylabel, **({"zlabel": zlabel} if x.shape[1] == 3 else {}))
     colour = {"color": LINES[0]} if labels is None else _discrete(len(names)) if names else {"cmap": UNSIGNED}
-    drawn = axes.scatter(*x.T, c=place, s=_size(len(x)), alpha=0.6, linewidths=0, rasterized=True, **colour)
+    drawn = axes.scatter(*x.T, c=place, s=size_of(len(x)), alpha=0.6, linewidths=0, rasterized=True, **colour)
     if labels is not None:
         _bar(figure, axes, drawn, names, unit)
     if names and x.shape[1] == 2:  # in space, names would stand before and behind one another
@@ -60,7 +61,8 @@ def _axes(x: np.ndarray, title: str, equal: bool) -> tuple["Figure", Any]:
     return figure, figure.add_subplot(aspect="equal" if equal else "auto")
 
 
-def _points(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
+def points_of(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
+    """The points, and their labels or None."""
     expect("x" in arrays, "arrays", sorted(arrays), "'x' (n, 2) or (n, 3), and 'labels' (n,) if there are any")
     x = np.asarray(arrays["x"], dtype=np.float64)
     expect(x.ndim == 2 and x.shape[1] in (2, 3) and len(x) > 0, "array 'x'", x.shape, "(n, 2) or (n, 3)")
@@ -71,7 +73,7 @@ def _points(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray | 
     return x, labels
 
 
-def _classes(labels: np.ndarray | None, names: Sequence[str] | None) -> tuple[Any, list[str]]:
+def classes_of(labels: np.ndarray | None, names: Sequence[str] | None) -> tuple[Any, list[str]]:
     """Each point's class as a number, and the classes' names; values and no names where labels are no classes.
 
     A whole number keeps its colour also where other classes are missing, so that figures can be compared.
@@ -134,6 +136,6 @@ def _apart(places: np.ndarray, widths: np.ndarray, height: float) -> np.ndarray:
     return places
 
 
-def _size(count: int) -> float:
+def size_of(count: int) -> float:
     """The area of a point, in square points: smaller where there are many."""
     return float(np.clip(30_000 / count, 3, 20))

@@ -30,6 +30,7 @@ from narrows.images import Layout, Pixels
 from narrows.machine import ImageDraw
 from narrows.measure import dead_units
 from narrows.model.base import ImageModel, whole
+from narrows.model.log import Logger, told
 from narrows.model.network import build, numbers
 from narrows.model.train import Training, vet_training
 from narrows.parts.corruption import Gaussian as GaussianNoise
@@ -96,25 +97,31 @@ class Autoencoder(ImageModel):
 
     # -- fitting ----------------------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Train on images; `y` is not used. Raises `NarrowsError` naming every fault before anything is trained."""
-        for _ in self.fit_epochs(X):
+    def fit(self, X: Any, y: Any = None, *, logger: Logger | None = None) -> Self:
+        """Train on images; `y` is not used. Raises `NarrowsError` naming every fault before anything is trained.
+
+        logger: is told the options, and after each epoch its entry of history_; one of Lightning's, or any with the
+        same four names, see `narrows.model.log`.
+        """
+        for _ in self.fit_epochs(X, logger=logger):
             pass
         return self
 
-    def fit_epochs(self, X: Any, y: Any = None) -> Iterator[Self]:
+    def fit_epochs(self, X: Any, y: Any = None, *, logger: Logger | None = None) -> Iterator[Self]:
         """`fit` as an iterator: after each epoch it yields the model, usable as it then is."""
-        training = self._prepare(X)
-        try:
-            for _ in training:
+        with told(logger, self.get_params(deep=False)) as report:
+            training = self._prepare(X)
+            try:
+                for _ in training:
+                    self._learn(training)
+                    self.network_.eval()
+                    report({name: values[-1] for name, values in self.history_.items()}, self.epochs_)
+                    yield self
+            finally:  # also where a loss was no number, a logger failed, or the caller has seen enough
                 self._learn(training)
                 self.network_.eval()
-                yield self
-        finally:  # also where a loss was no number, or the caller has seen enough
-            self._learn(training)
-            self.network_.eval()
-            codes = self._survey(training.pixels, self.network_.prior)
-        self._warn(training.pixels, codes)
+                codes = self._survey(training.pixels, self.network_.prior)
+            self._warn(training.pixels, codes)
 
     def _prepare(self, X: Any) -> Training:
         """Check everything, build the network, and set up its training."""
@@ -149,12 +156,8 @@ class Autoencoder(ImageModel):
             held, layout = images.look(self.validation, self.image_shape)
             images.check(held, layout, ranged=self.scale != "standard", expected=self.layout_)
             return (array, self.layout_), (held, layout)
-        count = round(len(array) * self.validation)
-        good = 0 < self.validation < 1 and 0 < count < len(array)
-        expect(good, "validation", self.validation, "None, images, or a share that leaves images on both sides")
-        order = torch.randperm(len(array), generator=machine.generator(seed, "split")).numpy()
-        self.validation_index_ = np.sort(order[:count])
-        train, held = array[np.sort(order[count:])], array[self.validation_index_]
+        self.validation_index_ = held_back(len(array), self.validation, seed)
+        train, held = np.delete(array, self.validation_index_, axis=0), array[self.validation_index_]
         return (train, self.layout_), (held, self.layout_)
 
     def _learn(self, training: Training) -> None:
@@ -258,14 +261,9 @@ class Autoencoder(ImageModel):
         array, layout = self._accept(X)
         noise = self.network_.corruption
         fits = isinstance(noise, GaussianNoise) and noise.range is None and noise.sigma is not None
+        wanted = "a model trained on unclipped Gaussian noise of one sigma"
         cure = "train with corruption={'kind': 'gaussian', 'sigma': 0.3, 'clip': False}"
-        expect(
-            fits,
-            "score_field",
-            self.corruption,
-            "a model trained on unclipped Gaussian noise of one sigma",
-            cure,
-        )
+        expect(fits, "score_field", self.corruption, wanted, cure)
         variance = noise.sigma**2  # type: ignore[union-attr]
         return layout.give(self._each(array, layout, lambda x: (self._reconstruct(x) - x) / variance), exact=True)
 
@@ -288,6 +286,14 @@ class Autoencoder(ImageModel):
     def n_parameters_(self) -> int:
         """Parameters of the network."""
         return numbers(self.network_)
+
+
+def held_back(total: int, share: float, seed: int) -> np.ndarray:
+    """Which of `total` images are held back for validation, `(n,)` in order."""
+    count = round(total * share)
+    good = 0 < share < 1 and 0 < count < total
+    expect(good, "validation", share, "None, images, or a share that leaves images on both sides")
+    return np.sort(torch.randperm(total, generator=machine.generator(seed, "split"))[:count].numpy())
 
 
 SPECS = ("corruption", "body", "bottleneck", "up", "likelihood", "prior", "penalties")

@@ -27,6 +27,7 @@ from narrows import images
 from narrows.errors import BuildError, Faults, ImageError, NarrowsError, TrainingError, expect
 from narrows.images import Layout, Pixels, Scale
 from narrows.machine import generator
+from narrows.model.log import Logger
 from narrows.parts.prior import Prior
 
 SURVEY = 10_000  # training images that are looked at once more after training
@@ -271,8 +272,8 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from images; `y` is not used."""
+    def fit(self, X: Any, y: Any = None, *, logger: Logger | None = None) -> Self:
+        """Learn from images; `y` is not used. logger: is told of it, see `narrows.model.log`."""
         raise NotImplementedError
 
 

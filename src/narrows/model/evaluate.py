@@ -40,10 +40,11 @@ WINDOW = 7  # of SSIM: images that are smaller have none
 def evaluate(model: ImageModel, X: Any, *, seed: int = 0, measure_scale: str = "unit") -> dict[str, float]:
     """Measures of a fitted model over images, by name; see the module for the views.
 
-    mse (per pixel), psnr and snr (dB), ssim; elbo, nll and kl (nats an image, with the likelihood's constant), of
-    variational models; bce (nats an image), of Bernoulli ones; active_units (of an image, on average), dead_units;
-    code_size, side_bits and parameters. A variational unit is dead where the variance of its mean over the images is
-    below 0.01 (Y. Burda et al., 2016). Tables have mse alone, on the working scale.
+    signal_power (the mean of x², x on [0, 1]); mse (per pixel), psnr and snr (dB), ssim; elbo, nll and kl (nats an
+    image, with the likelihood's constant), of variational models; bce (nats an image), of Bernoulli ones; code_rms
+    (root mean square of the code's units); active_units (of an image, on average), dead_units; code_size, side_bits
+    and parameters. A variational unit is dead where the variance of its mean over the images is below 0.01 (Y. Burda
+    et al., 2016). Tables have of these mse, on the working scale, and what is said of their code.
     """
     expect(measure_scale in ("unit", "symmetric"), "measure_scale", measure_scale, "'unit' or 'symmetric'")
     array, layout = model._accept(X)
@@ -125,7 +126,7 @@ def _measures(model: ImageModel, x: Tensor, seed: int, measure_scale: str) -> di
         unit = model.scale_.unit(working)
         return unit * 2 - 1 if measure_scale == "symmetric" else unit
 
-    found = {}
+    found = {"signal_power": model.scale_.unit(x).square().flatten(1).mean(1)}
     for view, image in views(model, x, seed).items():
         for name, values in compared(shown(x), shown(image), 2.0 if measure_scale == "symmetric" else 1.0).items():
             found[f"{view}_{name}".strip("_")] = values
@@ -164,13 +165,14 @@ def _terms(model: Autoencoder, x: Tensor, seed: int) -> Tensor:
 
 
 def _of_codes(model: ImageModel, codes: Tensor) -> dict[str, float]:
-    """Active units of an image and units that are dead: never above 0, or, where 0 means nothing, never moving."""
+    """How large units are; active ones of an image; dead ones: never above 0 or, where 0 means nothing, unmoved."""
+    size = {"code_rms": float(codes.double().square().mean().sqrt())}
     if not isinstance(model, Autoencoder) or len(codes) < 2:
-        return {}
+        return size
     bottleneck = model.network_.bottleneck
     if bottleneck.variational:
-        return {"dead_units": int((codes.var(0) < COLLAPSED).sum())}
+        return {**size, "dead_units": int((codes.var(0) < COLLAPSED).sum())}
     if bottleneck.rectified:
         active, dead = measure.active_units(codes), measure.dead_units(codes)
-        return {"active_units": float(np.mean(active)), "dead_units": int(dead.sum())}
-    return {"dead_units": int(measure.constant_units(codes).sum())}
+        return {**size, "active_units": float(np.mean(active)), "dead_units": int(dead.sum())}
+    return {**size, "dead_units": int(measure.constant_units(codes).sum())}

@@ -105,7 +105,7 @@ def build(specs: Mapping[str, Any], image: tuple[int, int, int], scale: Scale, s
     specs: one for each of corruption, body, bottleneck, up, likelihood, prior ("auto" for up and prior), and
     penalties, a list. Raises `BuildError` or `UnknownName` with every fault.
     """
-    _vet(specs)
+    vet_specs(specs)
     faults, made, penalties = Faults("the model cannot be built"), {}, []
 
     def make(kind: str, spec: Any, **context: Any) -> None:
@@ -142,7 +142,8 @@ def numbers(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
-def _vet(specs: Mapping[str, Any]) -> None:
+def vet_specs(specs: Mapping[str, Any]) -> None:
+    """Refuse parts and options that do not exist, all at once."""
     faults = Faults("the model cannot be built")
     expect(isinstance(specs["penalties"], (list, tuple)), "penalties", specs["penalties"], "a list of penalties")
     kinds = [kind for kind in TABLES if kind != "penalty"]

@@ -17,6 +17,7 @@ from torch import Tensor
 from narrows.errors import BuildError, Faults, expect
 from narrows.images import Pixels
 from narrows.model.base import ImageModel
+from narrows.model.log import Logger, told
 from narrows.parts.prior import Gaussian
 
 
@@ -47,8 +48,17 @@ class PCA(ImageModel):
         self.image_shape = image_shape
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Find the components of images; `y` is not used."""
+    def fit(self, X: Any, y: Any = None, *, logger: Logger | None = None) -> Self:
+        """Find the components of images; `y` is not used.
+
+        logger: is told the options, and the share of the variance that the components explain (as of epoch 1).
+        """
+        with told(logger, self.get_params(deep=False)) as report:
+            report({"explained_variance_ratio": self._fit(X)}, 1)
+        return self
+
+    def _fit(self, X: Any) -> float:
+        """Find the components; returns the share of the variance that they explain."""
         from sklearn.decomposition import PCA as Components
 
         faults = Faults("PCA cannot be fitted")
@@ -67,7 +77,7 @@ class PCA(ImageModel):
         self.code_size_ = int(count)
         self.prior_ = Gaussian(self.code_size_)
         self._survey(pixels, self.prior_)
-        return self
+        return float(np.nan_to_num(found.explained_variance_ratio_).sum())
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         arrays = {"mean_": self.mean_, "components_": self.components_}

@@ -105,6 +105,10 @@ RECIPES: dict[str, Recipe] = {
     "lab-a": Recipe("denoising compressor, code 64", "lab A", LAB_A),
     "lab-a-unclipped": Recipe("lab A with unclipped noise, for its score field", "lab A's theory", {
         **LAB_A, "corruption": noise(0.3, clip=False)}),
+    "lab-a-plane": Recipe("denoiser of points in the plane, to see its score field", "lab A's theory", {
+        "body": part("mlp", widths=[128, 128]), "bottleneck": part("plain", size=128), "scale": "symmetric",
+        "corruption": noise(0.12, clip=False), "epochs": 150, "batch_size": 256,
+        "optimiser": part("adam", rate=3e-3), "schedule": "cosine"}),
     "lab-b": Recipe("compression, code 32", "lab B", {
         "body": part("mlp", widths=[128, 64]), "bottleneck": part("relu", size=32), "likelihood": "bernoulli",
         "epochs": 50, "batch_size": 256, "optimiser": adam(784), "training": LAST}),

@@ -24,7 +24,7 @@ from narrows import measure
 from narrows.choose import choose, vet
 from narrows.errors import Faults, TrainingError, expect, unknown
 from narrows.images import Pixels
-from narrows.machine import Draw, generator, share
+from narrows.machine import Draw, flushing, generator, share
 from narrows.model.network import Network, device_of
 from narrows.model.objective import OBJECTIVES, Terms
 from narrows.model.optimise import OPTIMISERS, SCHEDULES
@@ -98,6 +98,7 @@ class Training:
     def steps_an_epoch(self) -> int:
         return ceil(len(self.pixels) / self.batch_size)
 
+    @flushing()
     def run_epoch(self, advance: Advance = lambda words: None) -> None:
         """One pass over the training images, then the validation images."""
         start = time.perf_counter()

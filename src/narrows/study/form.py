@@ -7,17 +7,22 @@
     name = "vae"
     recipe = "lab-d"
     changes = { epochs = 5 }            merged into the recipe
+    data = "fashion-mnist"              its own data, in place of the study's
     snapshots = [1, 5]                  epochs after which pictures of it are taken
     watch = "test"                      take the validation loss and measures on the test images (no choice of the
                                         best epoch may hang on them: for recipes that keep the last)
 
-    [[numbers]]                         one row of the table published | faithful | difference
+    [[numbers]]                         one row of the table published | faithful | difference; see `numbers`
     label = "PSNR after epoch 20, dB"
     run = "vae"
     history = "val_psnr"                an entry of the model's history, at `epoch` (default: the last),
     epoch = 20                          or its mean over epochs with `mean = true`;
-    published = 14.17                   or test = "psnr", a measure of the test images
+    batch = "loss"                      or that of the last mini-batch; or test = "psnr", a measure of test images;
+    error = { on = "test", index = [9710] }   or the squared error of chosen images
+    trap = 255                          the same error with the input multiplied, in a column of its own
+    published = 14.17                   a list for several images
     per_pixel = false                   divide by the number of values in an image
+    times = 1.0                         multiply by this
 
     [[figures]]                         see `pictures.PICTURES` for the kinds
     kind = "curves"
@@ -26,8 +31,8 @@
     runs = ["vae"]                      default: all
     options = { of = ["loss", "val_loss"] }
 
-Unknown keys, wrong types, names that do not exist (recipes, runs, kinds of figure and their options) and names given
-twice are refused.
+Unknown keys, wrong types, names that do not exist (recipes and their options, runs, kinds of figure and their
+options) and names given twice are refused, all at once.
 """
 
 import inspect
@@ -40,8 +45,17 @@ import msgspec
 from narrows.choose import options_of
 from narrows.draw import FIGURES
 from narrows.errors import DataError, Faults, did_you_mean, unknown
-from narrows.model.recipes import RECIPES
+from narrows.model.autoencoder import SPECS, Autoencoder
+from narrows.model.network import vet_specs
+from narrows.model.recipes import RECIPES, recipe
+from narrows.model.train import vet_training
+from narrows.study.parse import parse, read_toml
 from narrows.study.pictures import PICTURES
+
+Whole = Annotated[int, msgspec.Meta(ge=1)]
+SOURCES = ("history", "batch", "test", "error")  # a number has one of them
+PASSED_ON = "curves"  # the drawing that options of pictures of curves go to
+GIVEN = ("run", "runs", "arrays", "title")  # arguments of a picture and a drawing that are no options
 
 
 class Run(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,7 +64,8 @@ class Run(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     recipe: str
     changes: dict[str, Any] = {}
-    snapshots: list[int] = []
+    data: str | dict[str, Any] | None = None
+    snapshots: list[Whole] = []
     watch: Literal["", "test"] = ""
 
 
@@ -60,11 +75,15 @@ class Number(msgspec.Struct, forbid_unknown_fields=True):
     label: str
     run: str
     history: str | None = None
+    batch: str | None = None
     test: str | None = None
-    epoch: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    error: dict[str, Any] | None = None
+    epoch: Whole | None = None
     mean: bool = False
     per_pixel: bool = False
-    published: float | None = None
+    times: float = 1.0
+    trap: float | None = None
+    published: float | list[float] | None = None
 
 
 class Drawing(msgspec.Struct, forbid_unknown_fields=True):
@@ -91,39 +110,67 @@ class Study(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def read_study(path: Path) -> Study:
-    """A study from its file. Raises `DataError` for what the file says wrongly, all names at once."""
-    if not path.is_file():
-        raise DataError(f"there is no study file {path}")
-    try:
-        study = msgspec.toml.decode(path.read_bytes(), type=Study, strict=True)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is no study file: {error}") from error
-    vet(study, str(path))
+    """A study from its file. Raises `DataError` with all that the file says wrongly."""
+    plain, faults = read_toml(path), Faults(str(path))
+    study = parse(plain, Study, faults)
+    if study is not None:
+        vet(study, faults)
+    faults.stop(DataError)
+    assert study is not None  # there were no faults
     return study
 
 
-def vet(study: Study, where: str) -> None:
-    """Refuse names that do not exist or cannot be used, all at once."""
-    faults, names = Faults(where), [run.name for run in study.runs]
+def vet(study: Study, faults: Faults) -> None:
+    """Add to `faults` names that do not exist or cannot be used."""
+    names = [run.name for run in study.runs]
     if not names:
         faults.add("it has no runs")
     _once(faults, "runs", names)
     _once(faults, "figures", [figure.title for figure in study.figures])
     for run in study.runs:
-        if Path(run.name).name != run.name or not run.name.strip(". "):
-            faults.add(f"the run {run.name!r} cannot name a folder")
-        _known(faults, "recipe", run.recipe, RECIPES)
+        _run(faults, run)
     for number in study.numbers:
-        _known(faults, "run", number.run, names)
-        if (number.history is None) == (number.test is None):
-            faults.add(f"the number {number.label!r} needs either history or test")
+        _number(faults, number, names)
     for figure in study.figures:
         _known(faults, "kind of figure", figure.kind, PICTURES)
         if figure.kind in PICTURES:
             _options(faults, figure)
         for run in figure.runs:
             _known(faults, "run", run, names)
-    faults.stop(DataError)
+
+
+def _run(faults: Faults, run: Run) -> None:
+    """A name that cannot be a folder's, a recipe that there is not, changes that it cannot take."""
+    if Path(run.name).name != run.name or not run.name.strip(". "):
+        faults.add(f"the run {run.name!r} cannot name a folder")
+    if run.recipe not in RECIPES:
+        return _known(faults, "recipe", run.recipe, RECIPES)
+    wrong = Faults(run.name)
+    with wrong.catch():
+        model = recipe(run.recipe, **run.changes)
+        if isinstance(model, Autoencoder):
+            vet_training(wrong, model.optimiser, model.schedule, model.objective, model.training)
+            vet_specs({kind: getattr(model, kind) for kind in SPECS})
+        elif run.watch:
+            wrong.add(f"a {type(model).__name__} has no epochs after which to watch the {run.watch} images")
+    for fault in wrong.found:
+        faults.add(f"the run {run.name!r}: {fault}")
+    return None
+
+
+def _number(faults: Faults, number: Number, names: list[str]) -> None:
+    _known(faults, "run", number.run, names)
+    given = [name for name in SOURCES if getattr(number, name) is not None]
+    if len(given) != 1:
+        got = " and ".join(given) or "none"
+        faults.add(f"the number {number.label!r} needs just one of {', '.join(SOURCES)}; it has {got}")
+    for name, needed in (("epoch", "history"), ("mean", "history"), ("trap", "error")):
+        if getattr(number, name) and needed not in given:
+            faults.add(f"the number {number.label!r} has {name!r}, which goes with {needed!r} alone")
+    if number.mean and number.epoch:
+        faults.add(f"the number {number.label!r} has an epoch and a mean over all of them: give one")
+    if isinstance(number.published, list) and "error" not in given:
+        faults.add(f"the number {number.label!r} has a list as 'published', which goes with 'error' alone")
 
 
 def _once(faults: Faults, what: str, names: list[str]) -> None:
@@ -135,12 +182,9 @@ def _once(faults: Faults, what: str, names: list[str]) -> None:
 def _options(faults: Faults, figure: Drawing) -> None:
     """Options that the kind has not, or lacks; those it does not name itself go to the drawing."""
     make = PICTURES[figure.kind]
-    known = options_of(make, ("run", "shown"))
+    known = options_of(make, GIVEN)
     if any(p.kind is p.VAR_KEYWORD for p in inspect.signature(make).parameters.values()):
-        passed_on = (
-            options_of(FIGURES[figure.kind], ("arrays", "title")) if figure.kind in FIGURES else figure.options
-        )
-        known = {**passed_on, **known}
+        known = {**options_of(FIGURES[PASSED_ON], GIVEN), **known}
     for option in figure.options:
         if option not in known:
             faults.add(f"the figure {figure.title!r} has no option {option!r}; {did_you_mean(option, known)}")

@@ -14,20 +14,25 @@ def lab_files() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
+def lab_names() -> list[str]:
+    """Of all labs, in their order."""
+    return [name for name in lab_files() if name != "demo"]
+
+
 def lab_file(name: str) -> Path:
     """The study file of that name. Raises `UnknownName`."""
     found = lab_files()
     if name not in found:
-        raise unknown("lab", name.upper(), [n.upper() for n in found if n != "demo"])
+        raise unknown("lab", name.upper(), [*map(str.upper, lab_names()), "all"])
     return found[name]
 
 
 def labs() -> Table:
     """All labs: letter, title, data, models."""
     rows = Table()
-    for name, path in lab_files().items():
-        if name != "demo":
-            study = read_study(path)
-            models = ", ".join(run.recipe for run in study.runs)
-            rows.append({"lab": name.upper(), "title": study.title, "data": study.data, "models": models})
+    for name in lab_names():
+        study = read_study(lab_file(name))
+        models = ", ".join(run.recipe for run in study.runs)
+        data = study.data if isinstance(study.data, str) else study.data["kind"]
+        rows.append({"lab": name.upper(), "title": study.title, "data": data, "models": models})
     return rows

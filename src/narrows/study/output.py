@@ -1,24 +1,73 @@
-"""What a run leaves behind: a model file, its history as CSV."""
+"""What a run leaves behind: a model file, its history as CSV, its snapshots. And how it is taken up again.
+
+A run is taken up again (`again`) where all that made it is the same: recipe's options, training images, snapshots
+asked for and the images that they show, versions of Narrows and torch. So figures and words of a study can be changed
+without training again.
+"""
 
 import csv
 import io
 from pathlib import Path
 from typing import Any
 
-from narrows.files import write
+import numpy as np
+
+from narrows.errors import DataError
+from narrows.files import atomic, write
+from narrows.model import store
+from narrows.model.autoencoder import held_back
+from narrows.model.autoencoder import Autoencoder
 from narrows.model.base import ImageModel
-from narrows.model.store import save
+from narrows.study.form import Run
+from narrows.study.shown import Shown, Trained
+
+SAME = ("narrows", "torch")
+HISTORY, STEPS, SNAPSHOTS = "history.csv", "steps.csv", "snapshots.npz"
 
 
-def keep(model: ImageModel, folder: Path, about: dict[str, Any]) -> None:
-    """Write `model.safetensors` and, of a trained model, `history.csv` and `steps.csv`."""
-    save(model, folder / "model.safetensors", about)
-    for name, table in (("history", getattr(model, "history_", {})), ("steps", getattr(model, "steps_", {}))):
+def keep(run: Run, trained: Trained, folder: Path) -> None:
+    """Write `model.safetensors` and, of a trained model, `history.csv`, `steps.csv` and `snapshots.npz`.
+
+    What an earlier run has left there under these names is replaced or removed; the model, which says whose files
+    these are, comes last.
+    """
+    for name in (HISTORY, STEPS, SNAPSHOTS):
+        (folder / name).unlink(missing_ok=True)
+    for name, first, table in ((HISTORY, "epoch", trained.history), (STEPS, "step", trained.batches)):
         if table:
-            write(folder / f"{name}.csv", as_csv("epoch" if name == "history" else "step", table))
+            write(folder / name, as_csv(first, table))
+    if trained.snapshots:
+        arrays = {f"{epoch}/{row}": x for epoch, found in trained.snapshots.items() for row, x in found.items()}
+        with atomic(folder / SNAPSHOTS) as aside, open(aside, "wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    store.save(trained.model, folder / "model.safetensors", _about(run, trained))
 
 
-def as_csv(first: str, columns: dict[str, Any]) -> str:
+def again(run: Run, model: ImageModel, shown: Shown, folder: Path) -> Trained | None:
+    """The run that `keep` wrote there, if it is this one."""
+    try:
+        header, _ = store.read(folder / "model.safetensors")
+        about, now = header["about"], store.versions()
+        same = (
+            header["options"] == store.options_of(model)
+            and all(header["versions"][name] == now[name] for name in SAME)
+            and all(about.get(name, value) == value for name, value in _settings(run, shown).items())
+        )  # what an older file does not tell is taken to be the same
+        if not (same and about["whole"]):
+            return None
+        trained = Trained(run.name, store.load(folder), shown, about["seconds"], about["warnings"], whole=True)
+        if isinstance(share := getattr(model, "validation", None), float):
+            trained.model.validation_index_ = held_back(len(shown.train), share, trained.model.seed_)  # type: ignore[attr-defined]
+        trained.batches = _columns(folder / STEPS)
+        trained.snapshots = _snapshots(folder / SNAPSHOTS)
+        if isinstance(trained.model, Autoencoder):
+            trained.model._split(shown.train.images, trained.model.seed_)  # so that it knows what it held back
+    except (DataError, KeyError, OSError, ValueError):
+        return None
+    return trained
+
+
+def as_csv(first: str, columns: Any) -> str:
     """Columns of equal length as CSV, numbered from 1."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -26,3 +75,39 @@ def as_csv(first: str, columns: dict[str, Any]) -> str:
     for number, row in enumerate(zip(*columns.values()), start=1):
         writer.writerow([number, *(f"{float(value):.9g}" for value in row)])
     return text.getvalue()
+
+
+def _settings(run: Run, shown: Shown) -> dict[str, Any]:
+    found = {"recipe": run.recipe, "fingerprint": shown.train.fingerprint, "watch": run.watch}
+    seen = {"seen": shown.test.fingerprint} if run.watch or run.snapshots else {}  # test images, on the way
+    return {**found, "snapshots": run.snapshots, **seen}
+
+
+def _about(run: Run, trained: Trained) -> dict[str, Any]:
+    return {
+        **_settings(run, trained.shown),
+        "data": trained.shown.train.source,
+        "seconds": trained.seconds,
+        "warnings": trained.warnings,
+        "whole": trained.whole,
+    }
+
+
+def _columns(path: Path) -> dict[str, np.ndarray]:
+    """The columns of a CSV but the first, which numbers its rows."""
+    if not path.is_file():
+        return {}
+    names = path.read_text(encoding="utf-8").partition("\n")[0].split(",")
+    columns = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2).T
+    return dict(zip(names[1:], columns[1:]))
+
+
+def _snapshots(path: Path) -> dict[int, dict[str, np.ndarray]]:
+    if not path.is_file():
+        return {}
+    found: dict[int, dict[str, np.ndarray]] = {}
+    with np.load(path, allow_pickle=False) as stored:
+        for name in stored.files:
+            epoch, row = name.split("/", 1)
+            found.setdefault(int(epoch), {})[row] = stored[name]
+    return found

@@ -3,6 +3,7 @@
 All that trains goes through here: a lab, a study file, `train` (a study of one run) and `compare` (of several).
 """
 
+import json
 import shlex
 import sys
 import time
@@ -12,30 +13,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from narrows.choose import merge
-from narrows.data import ImageSet, read
-from narrows.errors import DataError, Faults, NarrowsWarning, did_you_mean, unknown
-from narrows.measure import Table
+from narrows.errors import BuildError, DataError, Faults, NarrowsWarning, unknown
 from narrows.model import store
 from narrows.model.autoencoder import Autoencoder
 from narrows.model.base import ImageModel
-from narrows.model.evaluate import evaluate
+from narrows.model.evaluate import evaluate, rows
+from narrows.model.log import start as start_log
 from narrows.model.recipes import recipe
-from narrows.study.form import Drawing, Number, Run, Study, vet
-from narrows.study.output import keep
+from narrows.study import numbers, tables
+from narrows.study.form import Drawing, Run, Study, vet
+from narrows.study.output import again, keep
 from narrows.study.page import draw
-from narrows.study.pictures import PICTURES, Shown, Trained, rows
+from narrows.study.pictures import PICTURES
 from narrows.study.record import Figure, Record
+from narrows.study.shown import Shown, Trained, read_shown
 
 SNAPSHOT = 8  # images in a picture taken on the way
-EPOCH = (
-    "Terms of the loss: sums over an image without the likelihood's constant (with the gaussian's default variance, "
-    "squared errors). Training figures are means over the epoch, while the weights move."
-)
 FEW = 200  # steps, in which hardly anything is learnt
-LAST = ("active_units", "dead_units", "code_size", "side_bits", "parameters")  # rows of a table of measures
 Say = Callable[[str], None]
 STANDARD = [
     Drawing("curves", "Loss", "The loss and its terms.", options={"of": ["loss", "nll", "kl", "l1", "val_loss"]}),
@@ -54,45 +49,41 @@ def run_study(
     *,
     data: Any = None,
     changes: dict[str, Any] | None = None,
+    log: str | None = None,
+    reuse: bool = False,
     say: Say = lambda words: None,
 ) -> Record:
     """Run a study into a folder: models, histories, figures and the page.
 
-    data: replaces the study's set. changes: to every run (such as epochs, device, random_state).
+    data: replaces the study's set. changes: to every run (such as epochs, device, random_state). log: a tracker that
+    is told of every epoch, see `model.log`. reuse: take over runs that the folder already holds, if nothing that made
+    them has changed.
     """
-    vet(study, study.title)
+    faults = Faults(study.title)
+    vet(study, faults)
+    faults.stop(DataError)
     start = time.perf_counter()
     models = _models(study, changes or {})
-    shown = _read(data if data is not None else study.data)
-    for name, reason in dict.fromkeys(shown.train.skipped + shown.test.skipped):
-        say(f"skipped {name}: {reason}")
-    record = Record(study.title, study.question, study.text)
-    done, measured, faults = {}, {}, Faults(f"{study.title}: the page is drawn, but")
+    read = _reader(data if data is not None else study.data, say)
+    sets = {run.name: read(run.data) for run in study.runs}  # all, before the first is trained
+    record, done = Record(study.title, study.question, study.text), {}
     for run, model in models:
-        say(f"{run.name}: training {type(model).__name__} on {len(shown.train):,} images")
-        done[run.name] = trained = _train(run, model, shown, folder, alone=len(models) == 1)
-        measured[run.name] = evaluate(trained.model, shown.test.images, measure_scale=study.measure_scale)
+        place = folder if len(models) == 1 else folder / "runs" / run.name
+        done[run.name] = trained = _done(run, model, sets[run.name], place, log, reuse, say)
         record.models.append(_described(run, trained))
         if 0 < trained.steps < FEW:
             say(
                 f"{run.name}: only {trained.steps} steps were taken; a small set needs more epochs or smaller batches"
             )
         record.text += [f"Warning: {run.name}: {words}." for words in trained.warnings]
-    table = []
-    for number in study.numbers:
-        with faults.catch():  # what was trained is kept, and shown, whatever is wrong with the study's wishes
-            table.append(_number(number, done[number.run], measured[number.run]))
-    if table:
-        record.tables.append({"title": "Published and faithful", "caption": "", "rows": table})
-    if last := _transposed(_last(done)):
-        record.tables.append({"title": "Last epoch", "caption": EPOCH, "rows": last})
-    record.tables.append({"title": "Measures", "caption": _measured(study, shown), "rows": _transposed(measured)})
+    faults = Faults(f"{study.title}: the page is drawn, but")
+    _tell(study, record, done, faults)
     for drawing in study.figures or STANDARD:
         say(f"figure: {drawing.title}")
-        with faults.catch():
-            record.figures += _figures(drawing, done, shown)
+        with faults.catch():  # what was trained is kept, and shown, whatever is wrong with the study's wishes
+            record.figures += _figures(drawing, done)
     _tell_apart(record.figures)
-    record.facts = facts(shown, models, time.perf_counter() - start)
+    record.facts = facts(done, time.perf_counter() - start)
     record.save(folder)
     draw(record, folder)
     faults.stop(DataError)
@@ -114,53 +105,57 @@ def _models(study: Study, changes: dict[str, Any]) -> list[tuple[Run, ImageModel
     return models
 
 
-def _read(data: Any) -> Shown:
-    """Training and test images; a set that has no test part is split, a tenth to the test."""
-    try:
-        test = read(data, "test")
-    except DataError:
-        whole = read(data, "all")
-    else:
-        return Shown(read(data, "train"), test)
-    if len(whole) < 2:
-        raise DataError(f"{whole.source} holds one image; two at least are needed, to train and to test")
-    order = np.random.default_rng(0).permutation(len(whole))
-    held = max(1, len(whole) // 10)
-    return Shown(*(_part(whole, np.sort(index)) for index in (order[held:], order[:held])))
+def _reader(common: Any, say: Say) -> Callable[[Any], Shown]:
+    """A function that reads a run's data, or the study's where it has none of its own, each once."""
+    found: dict[str, Shown] = {}
+
+    def read(own: Any) -> Shown:
+        data = common if own is None else own
+        name = json.dumps(data, sort_keys=True, default=str)
+        if name not in found:
+            found[name] = read_shown(data)
+            for file, reason in dict.fromkeys(found[name].train.skipped + found[name].test.skipped):
+                say(f"skipped {file}: {reason}")
+        return found[name]
+
+    return read
 
 
-def _part(whole: ImageSet, index: np.ndarray) -> ImageSet:
-    labels = None if whole.labels is None else whole.labels[index]
-    names = None if whole.names is None else tuple(whole.names[i] for i in index)
-    return ImageSet(whole.images[index], labels, names, whole.classes, whole.source, whole.skipped)
-
-
-def _train(run: Run, model: ImageModel, shown: Shown, folder: Path, alone: bool) -> Trained:
-    """Fit the model, taking pictures on the way; what it has come to is kept, whatever happens."""
+def _done(run: Run, model: ImageModel, shown: Shown, place: Path, log: str | None, reuse: bool, say: Say) -> Trained:
+    """The run, taken over or trained."""
     if run.watch:
         model.set_params(validation=shown.test.images)
-    trained, start = Trained(run.name, model), time.perf_counter()
+    if reuse and (found := again(run, model, shown, place)):
+        say(f"{run.name}: already trained")
+        return found
+    say(f"{run.name}: training {type(model).__name__} on {len(shown.train):,} images")
+    return _train(run, model, shown, place, start_log(log, place, run.name) if log else None)
+
+
+def _train(run: Run, model: ImageModel, shown: Shown, place: Path, logger: Any) -> Trained:
+    """Fit the model, taking pictures on the way; what it has come to is kept, whatever happens."""
+    trained, start = Trained(run.name, model, shown), time.perf_counter()
     try:
         with _heard(trained):
             if isinstance(model, Autoencoder):
-                for _ in model.fit_epochs(shown.train.images):
-                    _picture(run, trained, shown)
+                for _ in model.fit_epochs(shown.train.images, logger=logger):
+                    _picture(run, trained)
             else:
-                model.fit(shown.train.images)
+                model.fit(shown.train.images, logger=logger)
+        trained.whole = True
     finally:
         trained.seconds = time.perf_counter() - start
+        trained.batches = getattr(model, "steps_", {})
         if model.__sklearn_is_fitted__():
-            about = {"recipe": run.recipe, "data": shown.train.source, "fingerprint": shown.train.fingerprint}
-            keep(model, folder if alone else folder / "runs" / run.name, about)
+            keep(run, trained, place)
     return trained
 
 
-def _picture(run: Run, trained: Trained, shown: Shown) -> None:
+def _picture(run: Run, trained: Trained) -> None:
     """A picture of the model as it now is, if the run asks for one after this epoch."""
     epoch = len(trained.history["loss"])
     if epoch in run.snapshots:
-        images, _ = shown.of(trained, "validation")
-        trained.snapshots[epoch] = rows(trained.model, images[:SNAPSHOT], seed=epoch)
+        trained.snapshots[epoch] = rows(trained.model, trained.of("validation")[0][:SNAPSHOT], seed=epoch)
 
 
 @contextmanager
@@ -174,35 +169,29 @@ def _heard(trained: Trained) -> Iterator[None]:
         warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
 
 
-def _number(number: Number, trained: Trained, measured: dict[str, float]) -> dict[str, Any]:
-    """A row: label, published, faithful, difference."""
-    source = trained.history if number.history else measured
-    name = number.history or number.test or ""
-    if name not in source:
-        raise DataError(
-            f"the number {number.label!r}: run {number.run!r} has no {name!r}; {did_you_mean(name, source)}"
-        )
-    value: Any = source[name]
-    if number.history:
-        late = number.epoch is not None and number.epoch > len(value)
-        value = None if late else np.mean(value) if number.mean else value[(number.epoch or 0) - 1]
-    if value is not None and number.per_pixel:
-        value = value / trained.model.n_features_in_
-    row = {"": number.label, "published": number.published, "faithful": None if value is None else float(value)}
-    both = value is not None and number.published is not None
-    return {**row, "difference": float(value) - number.published if both else None}  # type: ignore[operator]
+def _tell(study: Study, record: Record, done: dict[str, Trained], faults: Faults) -> None:
+    """The tables of the page: published numbers, last epochs, measures, bytes."""
+    measured = {
+        name: evaluate(run.model, run.shown.test.images, measure_scale=study.measure_scale)
+        for name, run in done.items()
+    }
+    published = []
+    for number in study.numbers:
+        with faults.catch():
+            published += numbers.rows(number, done[number.run], measured[number.run])
+    record.tables = tables.tables(published, done, measured, study.measure_scale)
 
 
-def _figures(drawing: Drawing, done: dict[str, Trained], shown: Shown) -> list[Figure]:
-    """The figures of one section: of each run, named where there are several."""
-    found = []
-    names = list(drawing.runs or done)
-    for name in names:
-        for figure in PICTURES[drawing.kind](done[name], shown, **drawing.options):
-            figure.title = ": ".join(part for part in (name if len(names) > 1 else "", figure.title) if part)
-            figure.section, figure.caption = drawing.title, drawing.caption
-            figure.name = _slug(f"{drawing.title}-{figure.name}")
-            found.append(figure)
+def _figures(drawing: Drawing, done: dict[str, Trained]) -> list[Figure]:
+    """The figures of one section."""
+    runs = [done[name] for name in drawing.runs or done]
+    try:
+        found = list(PICTURES[drawing.kind](runs, **drawing.options))
+    except TypeError as error:
+        raise BuildError(f"the figure {drawing.title!r}: an option has the wrong type ({error})") from error
+    for figure in found:
+        figure.section, figure.caption = drawing.title, drawing.caption
+        figure.name = _slug(f"{drawing.title}-{figure.name}")
     return found
 
 
@@ -229,51 +218,23 @@ def _described(run: Run, trained: Trained) -> dict[str, Any]:
     }
 
 
-def facts(shown: Shown, models: list[tuple[Run, ImageModel]], seconds: float) -> dict[str, Any]:
+def facts(done: dict[str, Trained], seconds: float) -> dict[str, Any]:
     """What a reader needs to run it again."""
-    seeds = sorted({model.random_state for _, model in models if isinstance(model.random_state, int)})
+    seeds = {run.model.random_state for run in done.values() if isinstance(run.model.random_state, int)}
+    sets = {run.shown.train.fingerprint: run.shown for run in done.values()}
+    skipped = sum(len(shown.train.skipped) for shown in sets.values())
     return {
         "command": "narrows " + shlex.join(sys.argv[1:]) if sys.argv[0].endswith("narrows") else "in Python",
-        "data": f"{shown.train.source}; {len(shown.train):,} images to train, {len(shown.test):,} to test",
-        "fingerprint of the training images": shown.train.fingerprint,
-        "seed": ", ".join(map(str, seeds)),
+        "data": "; ".join(
+            f"{s.train.source}: {len(s.train):,} images to train, {len(s.test):,} to test" for s in sets.values()
+        ),
+        "fingerprint of the training images": ", ".join(sets),
+        "seed": ", ".join(map(str, sorted(seeds))),
         "versions": ", ".join(f"{name} {version}" for name, version in store.versions().items()),
         "seconds": round(seconds, 1),
-        **({"files skipped": len(shown.train.skipped)} if shown.train.skipped else {}),
+        "seconds of training": round(sum(run.seconds for run in done.values()), 1),
+        **({"files skipped": skipped} if skipped else {}),
     }
-
-
-def _measured(study: Study, shown: Shown) -> str:
-    scale = "[0, 1]" if study.measure_scale == "unit" else "[-1, 1] with a range of 2"
-    return (
-        f"Over {len(shown.test):,} test images, one value an image, averaged; on {scale}, before clipping. Bounds "
-        "and NLL hold the likelihood's constant."
-    )
-
-
-def _last(done: dict[str, Trained]) -> dict[str, dict[str, float]]:
-    """The last entry of each run's history; the loss per value of the image too, as reports often print it."""
-    found = {}
-    for name, trained in done.items():
-        found[name] = {_spoken(key): values[-1] for key, values in trained.history.items() if values}
-        if "nll" in trained.history:
-            found[name]["training nll per value"] = trained.history["nll"][-1] / trained.model.n_features_in_
-    return found
-
-
-def _spoken(name: str) -> str:
-    """A name of the history as a row says it."""
-    return f"validation {name[4:]}" if name.startswith("val_") else f"training {name}"
-
-
-def _transposed(measured: dict[str, dict[str, float]]) -> Table:
-    """A row for each measure, a column for each run."""
-    names = dict.fromkeys(name for found in measured.values() for name in found)
-    names = sorted(
-        (name for name in names if name != "training seconds"),
-        key=lambda name: LAST.index(name) if name in LAST else -1,
-    )
-    return Table({"measure": name, **{run: found.get(name) for run, found in measured.items()}} for name in names)
 
 
 def _slug(text: str) -> str:

@@ -1,0 +1,148 @@
+"""Fields: an arrow at each place in the plane, such as the score ∇ log p that a denoiser has learnt.
+
+Two sets of arrows at the same places have one scale, so that the eye may compare them. The room sets it: the longest
+arrow is a little shorter than the way from a place to the nearest other one, so that none covers its neighbour.
+Lengths can differ much (a score grows with the distance from the data), and then the longest few would leave nothing
+to see of the others: with m the median of the lengths, arrows longer than about 1.5 m are drawn as long as that. The
+key above the field shows how long an arrow of a round length is, and says whether any were shortened.
+
+The second set lies broad and light under the first: where both agree, both can be seen.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import floor, log10
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from narrows.draw.look import FAINT, LINES, SMALL, blank, styled
+from narrows.errors import expect
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SHARE = 0.9  # of the way to the next place, for the longest arrow
+SHAPES = {
+    "x": "(n, 2)",
+    "v": "(n, 2), one a place",
+    "exact": "(n, 2), one a place",
+    "points": "(m, 2)",
+    "walks": "(s + 1, k, 2)",
+}
+SETS: dict[str, dict[str, Any]] = {  # breadths in inches
+    "v": {"color": LINES[0], "width": 0.013, "zorder": 3},
+    "exact": {
+        "color": LINES[4], "width": 0.036, "zorder": 2, "headwidth": 2.4, "headlength": 2.4, "headaxislength": 2.4
+    },
+}  # fmt: skip
+
+
+@styled
+def arrows(
+    arrays: Mapping[str, np.ndarray],
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+    names: Sequence[str] = ("learned", "exact"),
+    unit: str = "",
+) -> "Figure":
+    """Arrows at places in the plane, and a second set to compare them with.
+
+    arrays: "x" `(n, 2)`, places, and "v" `(n, 2)`, their arrows; where there are any, "exact" `(n, 2)`, other arrows
+        at the same places, "points" `(m, 2)`, data, drawn faintly, and "walks" `(s + 1, k, 2)`, k paths of s steps.
+    names: of the two sets, in the legend.
+    unit: of an arrow's length, in the key above the field.
+    """
+    found = _arrays(arrays)
+    sets = {key: found[key] for key in SETS if key in found}
+    expect(len(names) >= len(sets), "names", list(names), f"{len(sets)}, one a set of arrows")
+    figure, axes = _axes(found, title)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    if "points" in found:
+        axes.scatter(*found["points"].T, s=5, c=FAINT, alpha=0.4, linewidths=0, label="data", rasterized=True)
+    largest, reach = reach_of(np.concatenate([*sets.values()]))
+    factor = SHARE * spacing(found["x"]) / reach
+    for (key, v), name in zip(sets.items(), names):
+        _draw(axes, found["x"], shortened(v, reach) * factor, **SETS[key])
+        axes.plot([], [], c=SETS[key]["color"], marker=r"$\longrightarrow$", ms=20, ls="none", label=name)
+    if "walks" in found:
+        _walk(axes, found["walks"])
+    _key(axes, reach, factor, unit, largest > reach)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    return figure
+
+
+def reach_of(v: np.ndarray) -> tuple[float, float]:
+    """The largest length of arrows `(n, 2)`, and the one that is drawn longest: it, or a round one near 1.5 m."""
+    found = np.hypot(*v[np.isfinite(v).all(1)].T)
+    largest, usual = float(found.max(initial=0)), 1.5 * float(np.median(found) if found.size else 0)
+    if usual == 0 or largest <= 1.2 * usual:
+        return largest, largest or 1.0
+    return largest, float(f"{usual:.1g}")
+
+
+def shortened(v: np.ndarray, reach: float) -> np.ndarray:
+    """The arrows `(n, 2)`, those longer than `reach` as long as it; those that are no numbers are left out."""
+    v = np.where(np.isfinite(v).all(1, keepdims=True), v, np.nan)
+    return v * np.minimum(1, reach / np.maximum(np.hypot(*v.T), 1e-300))[:, None]
+
+
+def spacing(x: np.ndarray) -> float:
+    """The way from a place to the nearest other one: the median over the places `(n, 2)`."""
+    from sklearn.neighbors import NearestNeighbors  # here, because it is slow to import
+
+    places = np.unique(x, axis=0)
+    if len(places) < 2:
+        return 1.0
+    return float(np.median(NearestNeighbors(n_neighbors=2).fit(places).kneighbors(places)[0][:, 1]))
+
+
+def _arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    fits = {"x", "v"} <= {*arrays} <= {*SHAPES}
+    optional = ", ".join(f"'{name}' {SHAPES[name]}" for name in ("exact", "points", "walks"))
+    expect(fits, "arrays", sorted(arrays), f"'x' (n, 2) and 'v' (n, 2), and {optional} if there are any")
+    found = {name: np.asarray(arrays[name], dtype=np.float64) for name in arrays}
+    for name, y in found.items():
+        fits = y.ndim == (3 if name == "walks" else 2) and y.shape[-1] == 2 and y.size > 0
+        expect(fits and (name not in SETS or len(y) == len(found["x"])), f"array {name!r}", y.shape, SHAPES[name])
+    expect(np.isfinite(found["x"]).all(), "array 'x'", "places that are no numbers", "numbers")
+    return found
+
+
+def _axes(found: Mapping[str, np.ndarray], title: str) -> tuple["Figure", "Axes"]:
+    """A figure with axes for all places, as high as they are."""
+    every = np.concatenate([y.reshape(-1, 2) for name, y in found.items() if name not in SETS])
+    rim = spacing(found["x"])
+    every = every[np.isfinite(every).all(1)]
+    low, high = every.min(0) - rim, every.max(0) + rim
+    width, height = high - low
+    figure = blank(float(np.clip(height / width * 5.4 + 1.4, 2.8, 6.8)), title)
+    return figure, figure.add_subplot(aspect="equal", xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+
+
+def _draw(axes: "Axes", x: np.ndarray, v: np.ndarray, **style: Any) -> None:
+    axes.quiver(*x.T, *v.T, units="inches", angles="xy", scale_units="xy", scale=1, **style)
+
+
+def _walk(axes: "Axes", walks: np.ndarray) -> None:
+    """Paths `(s + 1, k, 2)` with a dot at each step and a diamond at the end."""
+    dots = {"color": "k", "linewidth": 1, "marker": "o", "markersize": 2.5}
+    axes.plot(*np.moveaxis(walks, 2, 0), **dots, zorder=4)
+    axes.plot([], [], **dots, label="walks")
+    end = {"marker": "D", "markersize": 6, "markeredgecolor": "w", "linestyle": "none"}
+    axes.plot(*walks[-1].T, color="k", **end, zorder=5, label="where they end")
+
+
+def _key(axes: "Axes", reach: float, factor: float, unit: str, cut: bool) -> None:
+    """Above the field on the left an arrow of a round length, with that length."""
+    from matplotlib.transforms import ScaledTranslation
+
+    power = 10.0 ** floor(log10(reach))
+    length = reach if cut else next((k * power for k in (5, 2) if k * power <= reach), power)
+    (left, right), top = axes.get_xlim(), axes.get_ylim()[1]
+    above = axes.transData + ScaledTranslation(0, 9 / 72, axes.figure.dpi_scale_trans)
+    shown = np.array([[length * factor, 0]])
+    _draw(axes, np.array([[left, top]]), shown, **SETS["v"], transform=above, clip_on=False)
+    words = f"{length:.4g} {unit}".rstrip() + ("; longer arrows are drawn as long as this" if cut else "")
+    axes.set_title(words, loc="left", fontsize=SMALL, x=shown[0, 0] / (right - left) + 0.01)

@@ -1,0 +1,280 @@
+"""Strict reading: a TOML file becomes a dict, the dict becomes Structs, and all that is wrong is told at once.
+
+A Struct (msgspec's) is the form of a table: its fields are the keys, with their types and ranges.
+
+    class Run(msgspec.Struct):                            [[runs]]
+        name: str                                         name = "vae"
+        epochs: Annotated[int, Meta(ge=1)] = 10           epochs = 20
+
+msgspec converts such a dict too, but stops at the first fault and names it in its own terms: "Expected `int`, got
+`str` - at `$.runs[1].epochs`". So the walk is ours and the leaves are msgspec's. The walk goes down the Structs, the
+lists and the tables of the form, beside the dict; each value at the end of it goes alone through `msgspec.convert`,
+strictly: '8' and 1.0 are no whole numbers, true is no number, but 3 is a number. What fails is told with its place
+as the file shows it, and goes to `Faults`:
+
+    runs 2 ('vae'): epochs: got '20', expected a whole number, at least 1; write 20
+
+Counting begins at 1; the name is the first of `name`, `title` and `label` that an entry has. An unknown key is told
+with the one that was probably meant, and that one is then not told to be missing as well: one slip, one fault.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+import msgspec
+from msgspec import inspect
+
+from narrows.errors import DataError, Faults, did_you_mean
+
+NAMES = ("name", "title", "label")  # keys by which an entry of a list is called
+LIMITS = {
+    "gt": "above {}", "ge": "at least {}", "lt": "below {}", "le": "at most {}", "multiple_of": "a multiple of {}",
+    "min_length": "of length {} or more", "max_length": "of length {} or less", "pattern": "that fits {!r}",
+}  # fmt: skip
+NOUNS: dict[type[inspect.Type], tuple[str, str]] = {  # one, several
+    inspect.AnyType: ("anything", "anything"),
+    inspect.BoolType: ("true or false", "true or false"),
+    inspect.DateTimeType: ("a date and time", "dates and times"),
+    inspect.DateType: ("a date", "dates"),
+    inspect.DictType: ("a table", "tables"),
+    inspect.FloatType: ("a number", "numbers"),
+    inspect.IntType: ("a whole number", "whole numbers"),
+    inspect.ListType: ("a list", "lists"),
+    inspect.StrType: ("a text", "texts"),
+    inspect.StructType: ("a table", "tables"),
+    inspect.TimeType: ("a time", "times"),
+    inspect.VarTupleType: ("a list", "lists"),
+}
+SLIPS = {  # the beginning of what tomllib says -> the usual cause
+    "Invalid value": "texts stand in straight quotes, true and false have no capitals, numbers begin with a digit",
+    "Cannot overwrite a value": "the key is given twice",
+    "Cannot declare": "tables of which there are several have double brackets, as in [[runs]]",
+    'Expected "\'"': "the text has no end",
+    "Illegal character '\\n'": "the text has no end",
+    "Unclosed array": "values stand between [ and ], with commas",
+    "Unescaped '\\'": "write \\\\ for a backslash, or put the text in single quotes",
+    "Expected newline": "one key = value a line",
+    "Expected '='": "a key of several words stands in quotes",
+    "Invalid initial character for a key": "a table { ... } stands on one line",
+}
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+# -- a file -> a dict -----------------------------------------------------------------------------------------
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a TOML file holds. Raises `DataError` with file, line and column for one that cannot be read."""
+    text = _text(path)
+    try:
+        plain = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(_slip(path, text, str(error))) from error
+    if not plain:
+        raise DataError(f"{path} is empty: there is no key in it")
+    return plain
+
+
+def _text(path: Path) -> str:
+    try:
+        raw = path.read_bytes().removeprefix(b"\xef\xbb\xbf")  # some editors mark UTF-8 so
+        return raw.decode().replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].decode().split("\n")
+        byte = f"the byte {error.object[error.start]:#04x}"
+        place = f"line {len(before)}, column {len(before[-1]) + 1}"
+        raise DataError(f"{path}, {place}: {byte} is not UTF-8; save the file as UTF-8") from error
+    except OSError as error:
+        near = sorted(other.name for other in (path if path.is_dir() else path.parent).glob("*.toml"))
+        if path.is_dir():
+            told = f"{path} is a folder, expected a file; files in it: {', '.join(near) or 'none that is .toml'}"
+        elif not path.exists():
+            told = f"there is no file {path}; {did_you_mean(path.name, near)}"
+        else:
+            told = f"{path} cannot be read: {error.strerror or error}"
+        raise DataError(told) from error
+
+
+def _slip(path: Path, text: str, told: str) -> str:
+    """tomllib's words, "Invalid value (at line 3, column 5)", with the line itself and the usual cause."""
+    lines = text.split("\n")
+    told, _, place = told.rpartition(" (at ")
+    row, column = map(int, re.findall(r"\d+", place) or _unended(lines))
+    told = re.sub(r"\(('.*?'),?\)", lambda keys: f"[{keys[1]}]".replace("', '", ".").replace("'", ""), told)
+    line = "".join(c if c.isprintable() else "?" for c in lines[row - 1].strip()[:60])
+    cause = next((f"; {cause}" for words, cause in SLIPS.items() if told.startswith(words)), "")
+    told = told[:1].lower() + told[1:] + (f" in `{line}`" if line else "")
+    return f"{path}, line {row}, column {column}: {told}{cause}"
+
+
+def _unended(lines: list[str]) -> tuple[int, int]:
+    """Row and column of what has no end before the file has: behind the longest beginning that can be read."""
+    for row in range(len(lines), 0, -1):
+        with suppress(tomllib.TOMLDecodeError):
+            tomllib.loads("\n".join(lines[: row - 1]))
+            return row, len(lines[row - 1].rstrip()) + 1
+    return 1, 1
+
+
+# -- a dict -> Structs ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in what is read: where faults go, its words for the user, and the keys of the whole."""
+
+    faults: Faults
+    words: str
+    top: frozenset[str]
+
+    def add(self, fault: str) -> None:
+        self.faults.add(f"{self.words}: {fault}" if self.words else fault)
+
+    def down(self, step: str) -> "Place":
+        return Place(self.faults, f"{self.words}: {step}" if self.words else step, self.top)
+
+    def entry(self, step: str, value: Any) -> "Place":
+        """One of several: `step`, and what it is called."""
+        names = (value.get(key) for key in NAMES) if isinstance(value, Mapping) else ()
+        name = next((name for name in names if isinstance(name, str) and name), "")
+        here = f"{self.words} {step}" + (f" ({_said(name)})" if name else "")
+        return Place(self.faults, here, self.top)
+
+
+def parse(plain: Any, kind: type[S], faults: Faults, where: str = "") -> S | None:
+    """The Struct that `plain` describes, or None where anything in it is wrong: then `faults` has it all.
+
+    where: words before every place, such as "runs 2"; none for the whole file.
+    An error that a Struct's `__post_init__` raises is one more fault; it is asked where its own fields are right.
+    """
+    top = frozenset(field.encode_name for field in msgspec.structs.fields(kind))
+    return _value(plain, kind, Place(faults, where, top))
+
+
+def _value(plain: Any, kind: Any, place: Place) -> Any:
+    """`plain` as a `kind`; anything at all where it is not, which `place` is then told."""
+    kind = _alike(plain, kind)
+    bare, *limits = get_args(kind) if get_origin(kind) is Annotated else (kind,)
+    outer, inner = get_origin(bare), get_args(bare)
+    if isinstance(plain, Mapping) and _is_struct(bare):
+        return _struct(plain, bare, place)
+    if isinstance(plain, list) and outer in (list, tuple):
+        fixed = outer is tuple and ... not in inner
+        _leaf(plain, _limited(tuple[(Any,) * len(inner)] if fixed else list, limits), place, kind)
+        kinds = inner if fixed else inner[:1] * len(plain)
+        return outer(_value(one, k, place.entry(str(n), one)) for n, (one, k) in enumerate(zip(plain, kinds), 1))
+    if isinstance(plain, Mapping) and outer is dict:
+        _leaf(plain, _limited(dict, limits), place, kind)
+        return {_value(key, inner[0], place): _value(one, inner[1], place.down(key)) for key, one in plain.items()}
+    return _leaf(plain, kind, place, kind)
+
+
+def _struct(plain: Mapping[str, Any], kind: type[msgspec.Struct], place: Place) -> Any:
+    before = len(place.faults.found)
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    hints = [_unknown(key, fields, place) for key in plain if key not in fields]
+    kept = {}
+    for key, field in fields.items():
+        if key in plain:
+            kept[field.name] = _value(plain[key], field.type, place.down(key))
+        elif field.required and not any(f"did you mean '{key}'" in hint for hint in hints):
+            place.add(f"it needs the key '{key}', {_words(inspect.type_info(field.type))}")
+    if len(place.faults.found) > before:
+        return None
+    try:
+        return kind(**kept)
+    except (ValueError, TypeError) as error:
+        place.add(str(error))
+
+
+def _unknown(key: str, fields: Mapping[str, Any], place: Place) -> str:
+    """Tell of a key that is not known; the hint that was given."""
+    hint = did_you_mean(key, fields)
+    if key in place.top:  # TOML gives a key to the [table] above it, however far above
+        hint += "; it is a key of the file itself: write it above the first [table]"
+    place.add(f"there is no key '{key}'; {hint}")
+    return hint
+
+
+def _leaf(plain: Any, kind: Any, place: Place, whole: Any) -> Any:
+    """`plain` by msgspec as a `kind`, which is called after the `whole` that it is the shell of."""
+    try:
+        return msgspec.convert(plain, kind, strict=True)
+    except msgspec.ValidationError:
+        info = inspect.type_info(whole)
+        place.add(f"got {_said(plain)}, expected {_words(info)}{_cure(plain, kind, info)}")
+
+
+def _alike(plain: Any, kind: Any) -> Any:
+    """Of a union the member that has the shape of `plain`, a list or a table; else the union."""
+    members = get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
+    bare = {member: get_args(member)[0] if get_origin(member) is Annotated else member for member in members}
+    if isinstance(plain, list):
+        return next((member for member, kind in bare.items() if get_origin(kind) in (list, tuple)), kind)
+    if isinstance(plain, Mapping):
+        return next((member for member, kind in bare.items() if get_origin(kind) is dict or _is_struct(kind)), kind)
+    return kind
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _limited(kind: Any, limits: list[Any]) -> Any:
+    """A list or a dict of anything, within the limits of one that says of what."""
+    return Annotated[(kind, *limits)] if limits else kind
+
+
+# -- words ----------------------------------------------------------------------------------------------------
+
+
+def _words(info: inspect.Type, many: bool = False) -> str:
+    """A type in words: "a whole number, at least 1", "a list of texts"."""
+    if isinstance(info, inspect.Metadata):
+        return _words(info.type, many)
+    if isinstance(info, inspect.LiteralType):
+        return " or ".join(map(_said, info.values))
+    if isinstance(info, inspect.UnionType):
+        kinds = [one for one in info.types if not isinstance(one, inspect.NoneType)]  # TOML has no null
+        return " or ".join(dict.fromkeys(_words(one, many) for one in kinds))
+    if isinstance(info, inspect.TupleType):
+        return f"{'lists' if many else 'a list'} of {len(info.item_types)}: {', '.join(map(_words, info.item_types))}"
+    noun = NOUNS.get(type(info), (type(info).__name__.removesuffix("Type").lower(),) * 2)[many]
+    inner = getattr(info, "item_type", None) or getattr(info, "value_type", None)
+    of = f" of {_words(inner, True)}" if inner is not None and not isinstance(inner, inspect.AnyType) else ""
+    limits = {words: getattr(info, name, None) for name, words in LIMITS.items()}
+    return ", ".join([noun + of, *(words.format(limit) for words, limit in limits.items() if limit is not None)])
+
+
+def _said(value: Any) -> str:
+    """A value as the file has it; a list or a table by its name, a long text by its beginning."""
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, str):
+        return repr(value if len(value) <= 60 else f"{value[:57]}...")
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _cure(plain: Any, kind: Any, info: inspect.Type) -> str:
+    """The value that was probably meant, or how TOML writes tables and lists of them."""
+    kinds = info.types if isinstance(info, inspect.UnionType) else (info,)
+    if isinstance(plain, Mapping):
+        tables = any(isinstance(getattr(one, "item_type", None), inspect.StructType) for one in kinds)
+        return "; a list of tables has double brackets, as in [[runs]]" if tables else ""
+    if isinstance(plain, list):
+        table = any(isinstance(one, inspect.StructType) for one in kinds)
+        return "; one table has single brackets, as in [run]" if table else ""
+    for tried in (plain, [plain]):  # '8' -> 8, 1.0 -> 1, 'True' -> true; 'vae' -> ['vae']
+        with suppress(msgspec.ValidationError):
+            meant = msgspec.convert(tried, kind, strict=False)
+            if meant is not None:
+                return f"; write {_said(meant) if tried is plain else f'[{_said(plain)}]'}"
+    return ""

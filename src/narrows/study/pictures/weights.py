@@ -1,0 +1,67 @@
+"""Filters and kernels: the weights of a network as images.
+
+A unit of a first linear layer computes h_j = φ(Σ_i w_ji x_i + b_j): its weights w_j are an image, bright where the
+unit looks for ink and dark where it looks for none. A linear layer to the image adds z_j w_j: what the unit draws.
+All sheets of a figure share one signed scale.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from narrows.errors import expect
+from narrows.study.pictures.each import each
+from narrows.study.record import Figure
+from narrows.study.shown import Trained
+
+ENDS = {"encoder": 0, "decoder": -1}
+CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+
+
+def filters(runs: Sequence[Trained], count: int = 64, of: str = "encoder") -> Iterator[Figure]:
+    """The first `count` units of the encoder's first linear layer, or of the decoder's last, as images."""
+    expect(of in ENDS, "of", of, " or ".join(map(repr, ENDS)))
+    found = {run.name: images for run in runs if (images := _filters(run, of)) is not None}
+    if found:
+        words = f"the first {count} units of each" if any(len(images) > count for images in found.values()) else ""
+        sheets = {name: images[:count] for name, images in found.items()}
+        yield Figure(of, "tiles", words, {"signed": True, "unit": "weight"}, sheets)
+
+
+@each
+def kernels(run: Trained) -> Iterator[Figure]:
+    """The kernels of the decoder's convolutions: a sheet a layer, a row for each of its inputs."""
+    layers = [layer for layer in _modules(run, "up") if isinstance(layer, CONVOLUTIONS)]
+    sheets, widths = {}, []
+    for number, layer in enumerate(layers, start=1):
+        weight = layer.weight.detach().cpu().numpy()
+        weight = weight if isinstance(layer, nn.ConvTranspose2d) else weight.swapaxes(0, 1)  # (inputs, outputs, k, k)
+        rms = float(np.sqrt(np.square(weight).mean()))
+        name = f"convolution {number}: {weight.shape[0]} → {weight.shape[1]}, root mean square {rms:.3f}"
+        sheets[name] = weight.reshape(-1, *weight.shape[2:])
+        widths.append(weight.shape[1])
+    if sheets:
+        yield Figure(run.name, "tiles", "", {"signed": True, "unit": "weight", "columns": widths}, sheets)
+
+
+def _filters(run: Trained, of: str) -> np.ndarray | None:
+    """`(units, H, W)`; None for a model whose images do not meet a linear layer, or are not grey."""
+    layers = [layer for layer in _modules(run, "") if isinstance(layer, (nn.Linear, *CONVOLUTIONS))]
+    channels, *size = run.model.layout_.chw
+    end = layers[ENDS[of]] if layers else None
+    if not isinstance(end, nn.Linear) or channels != 1 or run.model.layout_.is_table:
+        return None
+    weight = end.weight.detach().cpu().numpy()
+    weight = weight if of == "encoder" else weight.T
+    return weight.reshape(-1, *size) if weight.shape[1] == np.prod(size) else None
+
+
+def _modules(run: Trained, part: str) -> list[Any]:
+    """The layers of a part of the network, in the order in which an image meets them; none without a network."""
+    network = getattr(run.model, "network_", None)
+    if network is None:
+        return []
+    parts = [getattr(network, part)] if part else [network.body, network.bottleneck, network.up]
+    return [layer for one in parts for layer in one.modules()]
