@@ -39,10 +39,10 @@ def device(name: str = "auto") -> torch.device:
 
 @contextmanager
 def flushing() -> Iterator[None]:
-    """Numbers below 1e-38 count as 0 in here: a processor takes a hundred times longer over them, and they say nothing.
+    """Numbers below 1e-38 count as 0 in here: a processor takes a hundred times longer over them, to no end.
 
-    Weights that have no gradient but decay, and Adam's averages of them, come to such numbers: lab F's network, while
-    all its output is black, took four times as long over a step. It holds for this thread and for those that it starts.
+    Weights that decay without a gradient, and Adam's averages of them, come to such numbers: lab F's network, while
+    all its output is black, took four times as long over a step. Holds for this thread and those that it starts.
     """
     before = bool(torch.tensor(1e-30) * 1e-10 == 0)
     torch.set_flush_denormal(True)

@@ -5,9 +5,34 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from narrows.cli import run
 
+STUDY = """
+title = "Mine"
+data = "digits"
+
+[[runs]]
+name = "a"
+recipe = "ae-mlp"
+changes = { epochs = 2, batch_size = 64, body = { widths = [16] } }
+
+[[runs]]
+name = "p"
+recipe = "pca"
+
+[[numbers]]
+label = "loss"
+run = "a"
+history = "loss"
+published = 3.0
+
+[[figures]]
+kind = "codes"
+title = "Codes"
+options = { method = "tsne" }
+"""
 QUICK = ["--epochs", "1", "--batch-size", "64", "--set", "body.widths=[16]"]
 
 
@@ -57,3 +82,26 @@ def refused(narrows):
         return found.err
 
     return call
+
+
+@pytest.fixture(scope="session")
+def study_text() -> str:
+    """A study file of two small models of the digits."""
+    return STUDY
+
+
+@pytest.fixture(scope="session")
+def record():
+    """A function: what the run.json of a folder says."""
+    return lambda folder: json.loads((Path(folder) / "run.json").read_text())
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of 12 pictures named as a set is, one of them broken; the working folder is where it lies."""
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    for k in range(12):
+        Image.linear_gradient("L").resize((9, 8)).rotate(30 * k).save(folder / f"{k}.png")
+    (folder / "broken.png").write_bytes(b"none")
+    return folder

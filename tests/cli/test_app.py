@@ -94,7 +94,7 @@ def test_wrong_use_is_told_with_where_to_look(refused, arguments, said):
         (["lab", "Z"], 2, "no lab called 'Z'"),
         (["evaluate", "none", "--data", "digits"], 1, "no model file none"),
         (["report", "none"], 1, "run.json is missing"),
-        (["study", "none.toml"], 1, "no study file none.toml"),
+        (["study", "none.toml"], 1, "no file none.toml"),
         (["sample", "none", "-o", "x.png"], 1, "no model file none"),
         (["reconstruct", "none", "digits", "-o", "x.npz"], 1, "no model file none"),
         (["train", "pca", "--data", "digts", "-o", "x"], 2, "no data set called 'digts'; did you mean 'digits'?"),
@@ -113,7 +113,7 @@ def test_errors_are_one_plain_sentence_and_leave_nothing(refused, tmp_path, monk
 
 
 def test_debug_shows_where_an_error_comes_from():
-    with pytest.raises(DataError, match="no study file"):
+    with pytest.raises(DataError, match=r"there is no file none\.toml"):
         run(["study", "none.toml", "--debug"])
     told = shell("-m", "narrows", "--debug", "study", "none.toml")
     assert told.returncode == 1

@@ -40,6 +40,28 @@ def test_on_the_symmetric_scale_errors_are_four_times_as_large_and_psnr_the_same
     assert both["psnr"] == pytest.approx(unit["psnr"], rel=1e-4)
 
 
+def test_the_power_of_the_signal_is_that_of_the_images_whatever_the_model(ae, pca, denoiser, digits):
+    direct = np.mean((digits / 255.0) ** 2)
+    for model in (ae, pca, denoiser):
+        for scale in ("unit", "symmetric"):
+            assert evaluate(model, digits, measure_scale=scale)["signal_power"] == pytest.approx(direct, rel=1e-5)
+
+
+def test_snr_psnr_and_the_power_agree_where_all_images_are_as_strong():
+    """SNR = PSNR + 10 log10 of the power, image by image."""
+    images = np.random.default_rng(0).permuted(np.tile(np.arange(64.0) / 63, (50, 1)), axis=1).reshape(50, 8, 8)
+    found = evaluate(nw.PCA(5).fit(images), images)
+    assert found["snr"] == pytest.approx(found["psnr"] + 10 * np.log10(found["signal_power"]), abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["ae", "vae", "pca", "pooled"])
+def test_the_size_of_codes_is_the_root_mean_square_of_their_units(request, digits, name):
+    model = request.getfixturevalue(name)
+    direct = np.sqrt(np.mean(model.transform(digits).astype(np.float64) ** 2))
+    assert evaluate(model, digits)["code_rms"] == pytest.approx(direct, rel=1e-5)
+    assert "code_rms" in evaluate(model, digits[:1])
+
+
 def test_figures_of_the_likelihood(vae, digits):
     found = evaluate(vae, digits, seed=3)
     bounds = [vae.score_samples(digits, random_state=seed).mean() for seed in range(30)]
@@ -111,7 +133,8 @@ def test_a_table_has_a_squared_error_on_its_working_scale(table):
     found = evaluate(model, table)
     error = ((model.reconstruct(table) - table) / table.std(0)) ** 2
     assert found["mse"] == pytest.approx(error.mean(), rel=1e-3)
-    assert "psnr" not in found
+    assert not {"psnr", "signal_power"} & found.keys()
+    assert found["code_rms"] == pytest.approx(np.sqrt(np.mean(model.transform(table) ** 2)), rel=1e-5)
 
 
 def test_small_images_have_no_ssim(digits):

@@ -167,6 +167,7 @@ def models(sets) -> dict[str, Trained]:
         "colour-vae": nw.Autoencoder(MLP, **vae, **QUICK),
         "table-ae": nw.Autoencoder(MLP, plain(3), **QUICK),
         "table-pca": nw.PCA(3),
+        "points-pca": nw.PCA(2),
         "points": nw.Autoencoder(MLP, plain(16), corruption={**UNCLIPPED, "sigma": 0.1}, scale="symmetric", **QUICK),
     }
     return {name: _trained(name, model, sets[name.split("-")[0]]) for name, model in made.items()}

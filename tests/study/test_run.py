@@ -15,12 +15,14 @@ from narrows.model.train import Training
 from narrows.study.form import Drawing, Number, Run, Study
 from narrows.study.record import read
 from narrows.study.run import run_study
+from narrows.study.shown import read_shown
 
 ONE_FIGURE = [Drawing("curves", "Loss", options={"of": ["loss"]})]
 
 
 @pytest.fixture(scope="session")
-def test_images():
+def tested():
+    """The test images of the digits."""
     return nw.load_data("digits", split="test")[0]
 
 
@@ -31,7 +33,8 @@ def test_several_runs_have_a_folder_each(several, files):
     models = {f"runs/{name}/model.safetensors" for name in ("denoiser", "plane", "pca")}
     tables = {f"runs/{name}/{table}.csv" for name in ("denoiser", "plane") for table in ("history", "steps")}
     figures = {f"figures/{f.name}.{ending}" for f in several.record.figures for ending in ("npz", "png")}
-    assert files(several.folder) == {"run.json", "report.html", *models, *tables, *figures}
+    more = {"run.json", "report.html", "runs/denoiser/snapshots.npz"}
+    assert files(several.folder) == {*more, *models, *tables, *figures}
 
 
 def test_one_run_stands_at_the_top(alone, files):
@@ -77,60 +80,32 @@ def test_figures_of_runs_with_like_names_have_files_of_their_own(go, tmp_path, f
 
 
 @pytest.mark.parametrize("name", ["denoiser", "plane", "pca"])
-def test_measures_are_those_of_the_kept_model(several, table_of, test_images, name):
-    found = evaluate(store.load(several.folder / "runs" / name), test_images)
+def test_measures_are_those_of_the_kept_model(several, table_of, tested, name):
+    found = evaluate(store.load(several.folder / "runs" / name), tested)
     shown = {measure: row[name] for measure, row in table_of(several.record, "Measures").items()}
     assert {measure: value for measure, value in shown.items() if value is not None} == pytest.approx(found, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", ["denoiser", "plane"])
-def test_the_last_epoch_is_the_end_of_the_history(several, table_of, name):
-    history = store.load(several.folder / "runs" / name).history_
-    rows = table_of(several.record, "Last epoch")
-    spoken = {f"training {key}".replace("training val_", "validation "): history[key] for key in history}
-    assert set(spoken) - {"training seconds"} <= set(rows)
-    for measure, row in rows.items():
-        whole = {**spoken, "training nll per value": [history["nll"][-1] / 64]}
-        assert row[name] == (whole[measure][-1] if measure in whole else None)
-        assert row["pca"] is None
-
-
-def test_numbers_are_entries_of_the_history_or_measures(several, table_of):
+def test_numbers_stand_in_the_table_in_their_order(several, table_of):
     rows = table_of(several.record, "Published and faithful")
     history = store.load(several.folder / "runs" / "plane").history_
-    measures = table_of(several.record, "Measures")
+    error = rows["error"]["by the trap"]
     assert {label: row["faithful"] for label, row in rows.items()} == pytest.approx(
         {
             "loss, first": history["loss"][0],
-            "loss, last": history["loss"][1],
-            "loss, mean": sum(history["loss"]) / 2,
-            "loss per pixel": history["loss"][1] / 64,
             "loss, too late": None,
-            "test psnr": measures["psnr"]["pca"],
-            "test mse per pixel": measures["mse"]["pca"] / 64,
+            "test psnr": table_of(several.record, "Measures")["psnr"]["pca"],
+            "error": rows["error"]["faithful"],
             "watched": history["val_loss"][1],
         }
     )
-
-
-def test_the_difference_is_faithful_less_published_where_there_are_both(several):
-    table = next(table for table in several.record.tables if table["title"] == "Published and faithful")
-    for row, number in zip(table["rows"], several.study.numbers, strict=True):
-        assert row["published"] == number.published
-        if None in (row["published"], row["faithful"]):
-            assert row["difference"] is None
-        else:
-            assert row["difference"] == pytest.approx(row["faithful"] - row["published"])
-
-
-def test_an_entry_that_the_history_has_not_is_refused_with_what_it_has(go):
-    with pytest.raises(DataError, match=r"the number 'n': run 'a' has no 'val_psnr'; .*known: loss, nll, seconds"):
-        go(Run("a", "ae-mlp"), numbers=[Number("n", "a", history="val_psnr")])
+    assert error > rows["error"]["faithful"] > 0
+    assert [row["published"] for row in rows.values()] == [number.published for number in several.study.numbers]
 
 
 def test_models_without_a_history_have_no_table_of_last_epochs(go, table_of):
     record = go(Run("p", "pca", {"n_components": 3}), Run("q", "pca", {"n_components": 4}))
-    assert [table["title"] for table in record.tables] == ["Measures"]
+    assert [table["title"] for table in record.tables] == ["Measures", "Bytes"]
     sizes = table_of(record, "Measures")["code_size"]
     assert (sizes["p"], sizes["q"]) == (3, 4)
 
@@ -140,7 +115,7 @@ def test_the_scale_of_measures_moves_psnr_not_at_all_and_mse_by_4(go, several, t
     unit, symmetric = (table_of(r, "Measures") for r in (several.record, record))
     assert symmetric["psnr"]["pca"] == pytest.approx(unit["psnr"]["pca"], rel=1e-5)
     assert symmetric["mse"]["pca"] == pytest.approx(4 * unit["mse"]["pca"], rel=1e-5)
-    assert "[-1, 1]" in record.tables[-1]["caption"]
+    assert "[-1, 1]" in next(table["caption"] for table in record.tables if table["title"] == "Measures")
 
 
 # -- what is trained on what ----------------------------------------------------------------------------------
@@ -162,10 +137,10 @@ def test_snapshots_show_the_images_held_back(several):
     np.testing.assert_allclose(shown, X[held[: len(shown)]] / 255, atol=1e-6)
 
 
-def test_a_watched_run_is_validated_on_the_test_images(several, test_images):
+def test_a_watched_run_is_validated_on_the_tested(several, tested):
     model = store.load(several.folder / "runs" / "plane")
     again = nw.recipe("vae-mlp", **next(run.changes for run in several.study.runs if run.name == "plane"))
-    again.set_params(validation=test_images).fit(nw.load_data("digits", split="train")[0])
+    again.set_params(validation=tested).fit(nw.load_data("digits", split="train")[0])
     assert again.history_["val_loss"] == pytest.approx(model.history_["val_loss"], rel=1e-4)
 
 
@@ -197,12 +172,38 @@ def test_a_change_that_no_run_has_is_refused(go, tmp_path):
 
 
 def test_a_wrong_option_is_refused_before_anything_is_written(go, tmp_path):
-    with pytest.raises(BuildError, match="no option 'siz'; did you mean 'size'"):
+    with pytest.raises(DataError, match=r"the run 'a': .* no option 'siz'; did you mean 'size'"):
         go(Run("a", "ae-mlp", {"bottleneck": {"siz": 3}}))
     assert not (tmp_path / "out").exists()
 
 
-# -- sets of all kinds ----------------------------------------------------------------------------------------
+def test_each_run_is_trained_on_its_own_data_and_measured_on_it(go, pictures, table_of):
+    small = pictures(20)
+    record = go(Run("a", "pca", {"n_components": 2}), Run("b", "pca", {"n_components": 2}, small), say=print)
+    assert "1,437 images to train, 360 to test; " in record.facts["data"]
+    assert record.facts["data"].endswith("18 images to train, 2 to test")
+    prints = record.facts["fingerprint of the training images"].split(", ")
+    assert prints == [read_shown("digits").train.fingerprint, read_shown(small).train.fingerprint]
+    mse = table_of(record, "Measures")["mse"]
+    for name, data in (("a", "digits"), ("b", small)):
+        shown = read_shown(data)
+        model = nw.PCA(2).fit(shown.train.images)
+        assert mse[name] == pytest.approx(evaluate(model, shown.test.images)["mse"], rel=1e-4)
+    assert "360 or 2 test images" in next(t["caption"] for t in record.tables if t["title"] == "Measures")
+
+
+def test_the_set_given_replaces_that_of_the_study_not_that_of_a_run(pictures, tmp_path):
+    own = pictures(20)
+    runs = [Run("a", "pca", {"n_components": 2}), Run("b", "pca", {"n_components": 2}, own)]
+    record = run_study(Study("t", runs, "no such set", figures=ONE_FIGURE), tmp_path / "out", data="digits")
+    assert "1,437 images to train" in record.facts["data"]
+    assert "18 images to train" in record.facts["data"]
+
+
+def test_all_data_are_read_before_the_first_run_is_trained(go, tmp_path):
+    with pytest.raises(UnknownName, match="no data set called 'mnits'; did you mean 'mnist'"):
+        go(Run("a", "ae-mlp"), Run("b", "pca", data="mnits"))
+    assert not (tmp_path / "out").exists()
 
 
 # -- failing, and again ---------------------------------------------------------------------------------------
@@ -244,16 +245,25 @@ def test_the_same_study_gives_the_same_again_but_for_the_time(alone, tmp_path, f
 
 def timeless(folder) -> dict:
     plain = json.loads((folder / "run.json").read_text())
-    del plain["facts"]["seconds"]
+    for name in ("seconds", "seconds of training"):
+        del plain["facts"][name]
     for model in plain["models"]:
         del model["training seconds"]
     return plain
 
 
-def test_a_number_that_is_not_there_is_told_once_the_page_is_drawn(go, tmp_path):
-    number = Number("x", "p", test="psnrr")
-    with pytest.raises(DataError, match="run 'p' has no 'psnrr'; did you mean 'psnr'"):
-        go(Run("p", "pca", {"n_components": 2}), numbers=[number])
+@pytest.mark.parametrize(
+    ("wishes", "kind", "said"),
+    [
+        ({"numbers": [Number("x", "p", test="psnrr")]}, DataError, "run 'p' has no 'psnrr'; did you mean 'psnr'"),
+        ({"figures": [Drawing("codes", "f", options={"method": "umap"})]}, BuildError, "method: got 'umap'"),
+        ({"figures": [Drawing("plane", "f", options={"reach": "x"})]}, BuildError, "the figure 'f': an option has"),
+        ({"figures": [Drawing("samples", "f", options={"count": "x"})]}, BuildError, "count: got 'x'"),
+    ],
+)
+def test_what_cannot_be_had_is_told_once_the_page_is_drawn(go, tmp_path, wishes, kind, said):
+    with pytest.raises(kind, match=said):
+        go(Run("p", "pca", {"n_components": 2}), **wishes)
     assert (tmp_path / "out" / "report.html").exists()
 
 
@@ -262,3 +272,11 @@ def test_what_training_warned_of_is_on_the_page(go, tmp_path):
     with pytest.warns(NarrowsWarning, match="the code is dead"):
         go(Run("s", "ae-mlp", dead))
     assert "Warning: s: the code is dead" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_study_is_left_as_it_is(tmp_path, small):
+    dead = {**small, "bottleneck": {"kind": "sparse", "size": 8, "weight": 1e4}, "optimiser": {"rate": 0.03}}
+    study = Study("t", [Run("s", "ae-mlp", dead)], "digits", text=["one"], figures=ONE_FIGURE)
+    with pytest.warns(NarrowsWarning):
+        record = run_study(study, tmp_path)
+    assert (len(record.text), study.text) == (2, ["one"])

@@ -3,7 +3,7 @@
 from cyclopts import App
 
 from narrows import __version__
-from narrows.cli import learn, lists, use
+from narrows.cli import learn, lists, studies, use
 
 app = App(
     "narrows",
@@ -15,7 +15,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 VERBS = (
-    learn.demo, learn.lab, learn.study, learn.train, learn.compare, learn.evaluate, learn.report,
+    studies.demo, studies.lab, studies.study, learn.train, learn.compare, learn.evaluate, studies.report,
     use.reconstruct, use.denoise, use.sample, lists.labs, lists.recipes, lists.parts,
 )  # fmt: skip
 for place, verb in enumerate(VERBS):  # help lists them in this order

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows.draw.look import LINES, SIGNED, SMALL, UNSIGNED, WIDTH, blank, styled
+from narrows.draw.look import LINES, SIGNED, SMALL, UNSIGNED, WIDTH, blank, legend_columns, styled
 from narrows.errors import expect
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+LEGIBLE = 30  # bars: with more, the numbers over them would touch
 NAMED = 40  # rows or columns: with more, names would run into one another
 
 
@@ -69,7 +70,7 @@ def bars(
 
     arrays: name -> `(k,)`, one value a group (NaN where there is none).
     names: of the k groups.
-    numbers: print the values over the bars, upright where they are many.
+    numbers: print the values over the bars, upright where they are many, and not at all over more than 30.
     """
     series = {name: np.asarray(y, dtype=np.float64) for name, y in arrays.items()}
     shapes = {name: y.shape for name, y in series.items()}
@@ -82,14 +83,14 @@ def bars(
     for j, (name, y) in enumerate(series.items()):
         place = np.arange(k) + (j - (len(series) - 1) / 2) * width
         drawn = axes.bar(place, y, width * 0.94, label=name, color=LINES[j % len(LINES)])
-        if numbers:
+        if numbers and k * len(series) <= LEGIBLE:
             texts = ["" if np.isnan(v) else f"{v:.4g}" for v in y]
             axes.bar_label(drawn, texts, padding=2, fontsize=SMALL, rotation=upright)
     axes.grid(visible=False, axis="x")
     axes.margins(y=0.18 if upright else 0.1)
     _name(axes.xaxis, names, k, "names", 70 // k)
     if len(series) > 1:
-        figure.legend(loc="outside lower center", ncols=min(4, len(series)))
+        figure.legend(loc="outside lower center", ncols=legend_columns(series))
     return figure
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows.draw.look import FAINT, LINES, blank, styled
+from narrows.draw.look import FAINT, LINES, blank, legend_columns, styled
 from narrows.errors import expect
 
 if TYPE_CHECKING:
@@ -136,6 +136,4 @@ def _legend(figure: "Figure") -> None:
         handles, labels = axes.get_legend_handles_labels()
         entries.update(zip(labels, handles) if len(labels) > 1 else ())
     if entries:
-        longest = max(map(len, entries))
-        columns = min(len(entries), max(1, 84 // (longest + 7)))
-        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns)
+        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=legend_columns(entries))

@@ -14,7 +14,7 @@ same everywhere; a user's own matplotlib settings are neither read nor changed, 
 
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -91,6 +91,11 @@ def blank(height: float, title: str = "", width: float = WIDTH) -> "Figure":
     if title:
         figure.suptitle(title, wrap=True)
     return figure
+
+
+def legend_columns(names: Collection[str]) -> int:
+    """How many entries of a legend fit side by side under a figure."""
+    return min(len(names), max(1, 84 // (max(map(len, names)) + 7)))
 
 
 def as_png(figure: "Figure") -> bytes:

@@ -156,7 +156,7 @@ class Autoencoder(ImageModel):
             held, layout = images.look(self.validation, self.image_shape)
             images.check(held, layout, ranged=self.scale != "standard", expected=self.layout_)
             return (array, self.layout_), (held, layout)
-        self.validation_index_ = held_back(len(array), self.validation, seed)
+        self.validation_index_ = held_back(len(array), float(self.validation), seed)
         train, held = np.delete(array, self.validation_index_, axis=0), array[self.validation_index_]
         return (train, self.layout_), (held, self.layout_)
 

@@ -113,11 +113,30 @@ def read_study(path: Path) -> Study:
     """A study from its file. Raises `DataError` with all that the file says wrongly."""
     plain, faults = read_toml(path), Faults(str(path))
     study = parse(plain, Study, faults)
-    if study is not None:
-        vet(study, faults)
+    readable = study or _readable(plain)
+    if readable is not None:
+        vet(readable, faults)
     faults.stop(DataError)
     assert study is not None  # there were no faults
     return study
+
+
+def _readable(plain: dict[str, Any]) -> Study | None:
+    """What of a faulty file can be vetted: the entries that are right in themselves, and every run's name.
+
+    None where a run has no name, since then nobody can say which runs there are.
+    """
+    given = {key: plain[key] if isinstance(plain.get(key), list) else [] for key in ("runs", "numbers", "figures")}
+    names = [run.get("name") if isinstance(run, dict) else None for run in given["runs"]]
+    if not names or not all(isinstance(name, str) for name in names):
+        return None
+
+    def right(key: str, kind: Any) -> list[Any]:
+        return [parse(one, kind, Faults("")) for one in given[key]]
+
+    runs = [run or Run(str(name), next(iter(RECIPES))) for run, name in zip(right("runs", Run), names)]
+    numbers, figures = (list(filter(None, right(*one))) for one in (("numbers", Number), ("figures", Drawing)))
+    return Study("", runs, numbers=numbers, figures=figures)
 
 
 def vet(study: Study, faults: Faults) -> None:

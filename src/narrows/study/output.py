@@ -16,7 +16,6 @@ from narrows.errors import DataError
 from narrows.files import atomic, write
 from narrows.model import store
 from narrows.model.autoencoder import held_back
-from narrows.model.autoencoder import Autoencoder
 from narrows.model.base import ImageModel
 from narrows.study.form import Run
 from narrows.study.shown import Shown, Trained
@@ -55,13 +54,12 @@ def again(run: Run, model: ImageModel, shown: Shown, folder: Path) -> Trained | 
         )  # what an older file does not tell is taken to be the same
         if not (same and about["whole"]):
             return None
-        trained = Trained(run.name, store.load(folder), shown, about["seconds"], about["warnings"], whole=True)
+        trained = Trained(run.name, store.load(folder), shown, about["seconds"], about["warnings"])
+        trained.whole = trained.reused = True
         if isinstance(share := getattr(model, "validation", None), float):
             trained.model.validation_index_ = held_back(len(shown.train), share, trained.model.seed_)  # type: ignore[attr-defined]
         trained.batches = _columns(folder / STEPS)
         trained.snapshots = _snapshots(folder / SNAPSHOTS)
-        if isinstance(trained.model, Autoencoder):
-            trained.model._split(shown.train.images, trained.model.seed_)  # so that it knows what it held back
     except (DataError, KeyError, OSError, ValueError):
         return None
     return trained

@@ -27,7 +27,8 @@ PAGE = "report.html"
 UNITS = {
     "mse": "per pixel", "psnr": "dB", "snr": "dB", "ssim": "", "elbo": "nats an image, higher is better",
     "nll": "nats an image", "kl": "nats an image", "bce": "nats an image", "active_units": "of an image, on average",
-    "dead_units": "of the code", "code_rms": "root mean square", "signal_power": "mean square", "code_size": "numbers", "side_bits": "bits an image", "parameters": "",
+    "dead_units": "of the code", "code_rms": "of its units", "signal_power": "mean square", "code_size": "numbers",
+    "side_bits": "bits an image", "parameters": "",
 }  # fmt: skip
 VIEWS = {"noisy": "of the noisy input", "denoised": "after denoising", "sampled": "with a sampled code"}
 
@@ -37,7 +38,9 @@ def draw(record: Record, folder: Path) -> Path:
     sections = [_section(k, list(figures), folder) for k, (_, figures) in enumerate(_by_section(record.figures))]
     live = any(picture["live"] for section in sections for picture in section["pictures"])
     scripts = drawing.scripts() if live else ()
-    page = template("page.html").render(record=record, sections=sections, scripts=scripts, policy=_policy(scripts), **_words())
+    page = template("page.html").render(
+        record=record, sections=sections, scripts=scripts, policy=_policy(scripts), **_words()
+    )
     return write(folder / PAGE, page)
 
 

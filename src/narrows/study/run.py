@@ -20,6 +20,7 @@ from narrows.model.autoencoder import Autoencoder
 from narrows.model.base import ImageModel
 from narrows.model.evaluate import evaluate, rows
 from narrows.model.log import start as start_log
+from narrows.model.log import tracker
 from narrows.model.recipes import recipe
 from narrows.study import numbers, tables
 from narrows.study.form import Drawing, Run, Study, vet
@@ -62,11 +63,13 @@ def run_study(
     faults = Faults(study.title)
     vet(study, faults)
     faults.stop(DataError)
+    if log is not None:
+        tracker(log)  # refuses one that is not there, before anything is read
     start = time.perf_counter()
     models = _models(study, changes or {})
     read = _reader(data if data is not None else study.data, say)
     sets = {run.name: read(run.data) for run in study.runs}  # all, before the first is trained
-    record, done = Record(study.title, study.question, study.text), {}
+    record, done = Record(study.title, study.question, [*study.text]), {}
     for run, model in models:
         place = folder if len(models) == 1 else folder / "runs" / run.name
         done[run.name] = trained = _done(run, model, sets[run.name], place, log, reuse, say)
@@ -83,7 +86,8 @@ def run_study(
         with faults.catch():  # what was trained is kept, and shown, whatever is wrong with the study's wishes
             record.figures += _figures(drawing, done)
     _tell_apart(record.figures)
-    record.facts = facts(done, time.perf_counter() - start)
+    spared = sum(run.seconds for run in done.values() if run.reused)
+    record.facts = facts(done, time.perf_counter() - start + spared)
     record.save(folder)
     draw(record, folder)
     faults.stop(DataError)

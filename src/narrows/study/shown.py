@@ -41,7 +41,8 @@ class Trained:
     """A trained model and its data.
 
     seconds: of its training. warnings: heard on the way. snapshots: taken on the way (epoch -> rows of images).
-    batches: terms of the loss, an entry a step. whole: whether the training came to its end.
+    batches: terms of the loss, an entry a step. whole: whether the training came to its end. reused: whether it
+    was found already trained.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Trained:
     snapshots: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
     batches: Mapping[str, Any] = field(default_factory=dict)
     whole: bool = False
+    reused: bool = False
 
     @property
     def steps(self) -> int:

@@ -46,7 +46,9 @@ def _last(done: dict[str, Trained]) -> dict[str, dict[str, float]]:
     found = {}
     for name, run in done.items():
         if run.history:
-            found[name] = {_spoken(key): values[-1] for key, values in run.history.items() if values}
+            last = {key: values[-1] for key, values in run.history.items() if values}
+            alone = [key for key in ("nll", "val_nll") if last.get(key) == last.get(key.replace("nll", "loss"))]
+            found[name] = {_spoken(key): value for key, value in last.items() if key not in alone}
             found[name]["training nll per value"] = run.history["nll"][-1] / run.model.n_features_in_
     return found
 

@@ -5,7 +5,6 @@ import pytest
 from sklearn.decomposition import PCA as Components
 
 from narrows.data import ImageSet
-from narrows.errors import BuildError
 from narrows.measure import spread
 from narrows.study.pictures import PICTURES
 from narrows.study.pictures.codes import PLACES

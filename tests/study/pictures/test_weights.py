@@ -50,16 +50,11 @@ def test_no_more_than_asked_for_are_shown_and_that_is_told(picture):
     assert figure.title == "the first 10 units of each"
 
 
-def test_a_linear_layer_that_sees_features_is_no_filter_whatever_its_size(sets):
-    """8 channels of 4 x 2 are as many values as an image of 8 x 8, but no image."""
-    body = {"kind": "conv", "channels": [16], "stages": "pooled"}
-    model = nw.Autoencoder(body, {"kind": "plain", "size": 3}, epochs=1).fit(sets["grey"].train.images[:, :, :8])
-    first = layers(model, "bottleneck", nn.Linear)[0]
-    assert first.weight.shape[1] == 16 * 4 * 4
-    wide = nw.Autoencoder({**body, "channels": [4]}, {"kind": "plain", "size": 3}, epochs=1)
-    wide.fit(sets["grey"].train.images)
-    assert layers(wide, "bottleneck", nn.Linear)[0].weight.shape[1] == 64
-    assert list(PICTURES["filters"]([Trained("conv", wide, sets["grey"])])) == []
+def test_a_linear_layer_that_sees_features_is_no_filter_even_if_its_size_is_the_images(sets):
+    body = {"kind": "conv", "channels": [4], "stages": "pooled"}  # 4 x 4 x 4 features of 8 x 8 pixels
+    model = nw.Autoencoder(body, {"kind": "plain", "size": 3}, epochs=1).fit(sets["grey"].train.images)
+    assert layers(model, "bottleneck", nn.Linear)[0].weight.shape[1] == 64
+    assert list(PICTURES["filters"]([Trained("conv", model, sets["grey"])])) == []
 
 
 def test_another_end_is_refused(picture):

@@ -7,8 +7,8 @@ With N training points x_i, p is a mixture of N gaussians, and its score is know
 
     w_i ∝ exp(-‖x̃ - x_i‖² / 2σ²),   ∇ log p(x̃) = (Σ w_i x_i - x̃) / σ²
 
-Reference: B. Efron, "Tweedie's formula and selection bias", 2011, https://doi.org/10.1198/jasa.2011.tm11181; G. Alain,
-Y. Bengio, "What regularized auto-encoders learn from the data-generating distribution", 2014,
+Reference: B. Efron, "Tweedie's formula and selection bias", 2011, https://doi.org/10.1198/jasa.2011.tm11181; G.
+Alain, Y. Bengio, "What regularized auto-encoders learn from the data-generating distribution", 2014,
 https://arxiv.org/abs/1211.4246.
 """
 
@@ -63,8 +63,9 @@ def walk(run: Trained, sigma: float = 0.5, steps: int = 5, images: Any = None, s
     yield Figure(f"{run.name}-walk", "grid", "", {"captions": texts, "columns": len(x)}, shown)
     score = _denoiser(run).score_field(noisy)
     if shown_as(score).ndim == 3:
-        options = {"signed": True, "columns": len(x), "unit": "score, per unit of the working scale"}
-        yield Figure(f"{run.name}-score", "tiles", "the score at the noisy images", options, {"score": shown_as(score)})
+        words = "the score at the noisy images, per unit of the working scale"
+        options = {"signed": True, "columns": 4, "unit": "score"}
+        yield Figure(f"{run.name}-score", "tiles", words, options, {"score": shown_as(score)})
 
 
 def _denoiser(run: Trained) -> Any:

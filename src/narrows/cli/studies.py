@@ -1,0 +1,130 @@
+"""Verbs that run studies: demo, lab, study, report."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from narrows.cli.options import Changes, Data, Force, How, Json, Output
+from narrows.cli.running import free, record_of, run
+from narrows.cli.say import give, give_facts, tell
+
+NO_CHANGES, PLAINLY = Changes(), How()
+Fast = Annotated[
+    bool, Parameter(name="--no-tsne", negative="", help="Show codes by principal components, not by t-SNE.")
+]
+
+
+def demo(output: Output = "narrows-demo", *, force: Force = False, json: Json = False) -> None:
+    """Train a denoiser and a VAE on embedded digits, and measure them beside PCA: under a minute.
+
+    Example: narrows demo
+    """
+    _run_file(_lab_file("demo"), output, None, NO_CHANGES, How(force=force, json=json))
+
+
+def lab(
+    name: str,
+    /,
+    *,
+    output: Output = "",
+    data: Data | None = None,
+    no_tsne: Fast = False,
+    changes: Changes = NO_CHANGES,
+    how: How = PLAINLY,
+) -> None:
+    """Run one lab, or all: its numbers beside the published ones, its figures, and report.html.
+
+    Example: narrows lab A -o lab-a
+
+    Parameters
+    ----------
+    name
+        The lab's letter, such as A, or all; `narrows labs` lists them.
+    """
+    folder = output or f"narrows-lab{'s' if name == 'all' else f'-{name.lower()}'}"
+    if name == "all":
+        _all_labs(folder, data, changes, how, no_tsne)
+    else:
+        _run_file(_lab_file(name.lower()), folder, data, changes, how, no_tsne)
+
+
+def study(
+    file: str,
+    /,
+    *,
+    output: Output = "",
+    data: Data | None = None,
+    no_tsne: Fast = False,
+    changes: Changes = NO_CHANGES,
+    how: How = PLAINLY,
+) -> None:
+    """Run your own study file, as a lab is run.
+
+    Example: narrows study my.toml -o my-study
+
+    Parameters
+    ----------
+    file
+        A study file in TOML.
+    """
+    _run_file(Path(file), output or f"narrows-{Path(file).stem}", data, changes, how, no_tsne)
+
+
+def report(folder: str, /) -> None:
+    """Draw the page of a run or a study again, from what is stored, without training.
+
+    Example: narrows report my-run
+
+    Parameters
+    ----------
+    folder
+        A run folder, or the folder of a lab, of all labs, or of a study.
+    """
+    from narrows.study.index import redraw
+
+    print(redraw(Path(folder)))
+
+
+def _lab_file(name: str) -> Path:
+    from narrows.study.labs import lab_file
+
+    return lab_file(name)
+
+
+def _run_file(file: Path, output: str, data: Any, changes: Changes, how: How, no_tsne: bool = False) -> None:
+    run(_study(file, no_tsne), output, data, changes, how)
+
+
+def _study(file: Path, no_tsne: bool) -> Any:
+    """The study in a file, if so wished without what is slow."""
+    from narrows.study.form import read_study
+
+    found = read_study(file)
+    for drawing in found.figures if no_tsne else []:
+        if drawing.options.get("method") == "tsne":
+            drawing.options["method"] = "components"
+    return found
+
+
+def _all_labs(output: str, data: Any, changes: Changes, how: How, no_tsne: bool) -> None:
+    """Every lab into a folder of its own, and a page over all of them, which grows as they end."""
+    from narrows.errors import Faults, NarrowsError
+    from narrows.study.index import draw
+    from narrows.study.labs import lab_names
+
+    folder, tables, faults = free(output, how), {}, Faults("all labs are run, but")
+    for name in lab_names():
+        tell(f"\nlab {name.upper()}")
+        with faults.catch():
+            record = record_of(_study(_lab_file(name), no_tsne), folder / name, data, changes, how)
+            tables[name.upper()] = {table["title"]: table["rows"] for table in record.tables}
+        with faults.catch():
+            draw(folder)
+    if how.json:
+        give_facts(tables, as_json=True)
+    for name, found in {} if how.json else tables.items():
+        print(f"\nLab {name}")
+        give(found.get("Published and faithful", []))
+    tell(f"\nThe index: {(folder / 'index.html').resolve()}")
+    faults.stop(NarrowsError)
