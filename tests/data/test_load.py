@@ -67,7 +67,7 @@ def test_an_unknown_name_says_that_a_path_was_looked_for():
         read("mnits")
     assert str(caught.value) == (
         "there is no data set called 'mnits'; did you mean 'mnist'? "
-        "known: coloured-mnist, digits, fashion-mnist, mnist; nor is there a file or folder mnits here"
+        "known: coloured-mnist, digits, fashion-mnist, mnist, spiral; nor is there a file or folder mnits here"
     )
 
 

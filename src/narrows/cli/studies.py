@@ -119,12 +119,13 @@ def _all_labs(output: str, data: Any, changes: Changes, how: How, no_tsne: bool)
         with faults.catch():
             record = record_of(_study(_lab_file(name), no_tsne), folder / name, data, changes, how)
             tables[name.upper()] = {table["title"]: table["rows"] for table in record.tables}
-        with faults.catch():
+        if any(folder.glob("*/run.json")):
             draw(folder)
     if how.json:
         give_facts(tables, as_json=True)
     for name, found in {} if how.json else tables.items():
         print(f"\nLab {name}")
         give(found.get("Published and faithful", []))
-    tell(f"\nThe index: {(folder / 'index.html').resolve()}")
+    if (folder / "index.html").exists():
+        tell(f"\nThe index: {(folder / 'index.html').resolve()}")
     faults.stop(NarrowsError)

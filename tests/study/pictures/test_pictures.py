@@ -20,7 +20,7 @@ DRAWN = {
     "grey-1": (TRAINED | IMAGES | {"code-images", "filters"}) - {"correlation", "codes"},
     "grey-2": TRAINED | IMAGES | {"plane", "filters"},
     "grey-relu": TRAINED | IMAGES | {"code-images", "filters"},
-    "grey-pca": IMAGES | {"code-images"},
+    "grey-pca": IMAGES | {"code-images", "filters"},
     "grey-side": TRAINED | ANY | SEEN | LABELLED | {"kernels"},
     "colour-vae": TRAINED | IMAGES,
     "table-ae": TRAINED | ANY,

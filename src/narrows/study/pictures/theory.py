@@ -38,6 +38,7 @@ def field(run: Trained, count: int = 18, steps: int = 6, walks: int = 12) -> Ite
     learned = model.score_field(places) * sigma**2 * float(model.scale_.gain)
     exact, distance = _exact(places, points, sigma)
     near = distance < NEAR * sigma
+    expect(near.any(), "count", count, f"more: no place of the grid is within {NEAR:g} σ of a point")
     starts = places[near][np.linspace(0, near.sum() - 1, walks).astype(int)]
     arrays = {
         "x": places[near], "v": learned[near], "exact": exact[near], "points": points[:POINTS],

@@ -47,11 +47,15 @@ def kernels(run: Trained) -> Iterator[Figure]:
 
 
 def _filters(run: Trained, of: str) -> np.ndarray | None:
-    """`(units, H, W)`; None for a model whose images do not meet a linear layer, or are not grey."""
-    layers = [layer for layer in _modules(run, "") if isinstance(layer, (nn.Linear, *CONVOLUTIONS))]
+    """`(units, H, W)`, of PCA its components; None where images do not meet a linear layer, or are not grey."""
     channels, *size = run.model.layout_.chw
+    if channels != 1 or run.model.layout_.is_table:
+        return None
+    if hasattr(run.model, "components_"):
+        return np.asarray(run.model.components_).reshape(-1, *size)
+    layers = [layer for layer in _modules(run, "") if isinstance(layer, (nn.Linear, *CONVOLUTIONS))]
     end = layers[ENDS[of]] if layers else None
-    if not isinstance(end, nn.Linear) or channels != 1 or run.model.layout_.is_table:
+    if not isinstance(end, nn.Linear):
         return None
     weight = end.weight.detach().cpu().numpy()
     weight = weight if of == "encoder" else weight.T
