@@ -74,14 +74,14 @@ def test_sheets_of_kernels_hold_every_weight_of_the_way_up_once(sets, up):
         np.testing.assert_array_equal(np.sort(sheet, None), np.sort(layer.weight.detach().numpy(), None))
 
 
-def test_a_sheet_has_a_row_for_each_input_and_a_column_for_each_output(models, picture):
+def test_a_sheet_has_a_row_for_each_output_and_a_column_for_each_input(models, picture):
     (figure,) = picture("kernels", "grey-side")
     convolutions = layers(models["grey-side"].model, "up", nn.Conv2d)
     for k, ((name, sheet), layer) in enumerate(zip(figure.arrays.items(), convolutions, strict=True)):
         outputs, inputs = layer.weight.shape[:2]
-        assert figure.options["columns"][k] == outputs
+        assert figure.options["columns"][k] == inputs
         for i in range(inputs):
             for j in range(outputs):
-                np.testing.assert_array_equal(sheet[i * outputs + j], layer.weight[j, i].detach().numpy())
+                np.testing.assert_array_equal(sheet[j * inputs + i], layer.weight[j, i].detach().numpy())
         rms = torch.sqrt(layer.weight.square().mean()).item()
         assert name == f"convolution {k + 1}: {inputs} → {outputs}, root mean square {rms:.3f}"

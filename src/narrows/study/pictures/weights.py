@@ -12,6 +12,7 @@ import numpy as np
 from torch import nn
 
 from narrows.errors import expect
+from narrows.model.pca import PCA
 from narrows.study.pictures.each import each
 from narrows.study.record import Figure
 from narrows.study.shown import Trained
@@ -32,14 +33,14 @@ def filters(runs: Sequence[Trained], count: int = 64, of: str = "encoder") -> It
 
 @each
 def kernels(run: Trained) -> Iterator[Figure]:
-    """The kernels of the decoder's convolutions: a sheet a layer, a row for each of its inputs."""
+    """The kernels of the decoder's convolutions: a sheet a layer, a row for each channel that it puts out."""
     layers = [layer for layer in _modules(run, "up") if isinstance(layer, CONVOLUTIONS)]
     sheets, widths = {}, []
     for number, layer in enumerate(layers, start=1):
         weight = layer.weight.detach().cpu().numpy()
-        weight = weight if isinstance(layer, nn.ConvTranspose2d) else weight.swapaxes(0, 1)  # (inputs, outputs, k, k)
+        weight = weight.swapaxes(0, 1) if isinstance(layer, nn.ConvTranspose2d) else weight  # (out, in, k, k)
         rms = float(np.sqrt(np.square(weight).mean()))
-        name = f"convolution {number}: {weight.shape[0]} → {weight.shape[1]}, root mean square {rms:.3f}"
+        name = f"convolution {number}: {weight.shape[1]} → {weight.shape[0]}, root mean square {rms:.3f}"
         sheets[name] = weight.reshape(-1, *weight.shape[2:])
         widths.append(weight.shape[1])
     if sheets:
@@ -51,8 +52,8 @@ def _filters(run: Trained, of: str) -> np.ndarray | None:
     channels, *size = run.model.layout_.chw
     if channels != 1 or run.model.layout_.is_table:
         return None
-    if hasattr(run.model, "components_"):
-        return np.asarray(run.model.components_).reshape(-1, *size)
+    if isinstance(run.model, PCA):
+        return run.model.components_.reshape(-1, *size)
     layers = [layer for layer in _modules(run, "") if isinstance(layer, (nn.Linear, *CONVOLUTIONS))]
     end = layers[ENDS[of]] if layers else None
     if not isinstance(end, nn.Linear):
