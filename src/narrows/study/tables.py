@@ -16,6 +16,7 @@ BYTES = (
     "pixel takes one, a float32 four. With 8 bits each unit is one of 256 values, from its least to its largest. "
     f"Errors are over the first {LOOKED:,} test images, after rounding to pixels."
 )
+TERMS = {"nll", "kl", "l1", "contractive"}
 LAST = ("active_units", "dead_units", "code_size", "side_bits", "parameters")  # rows of a table of measures
 
 
@@ -47,8 +48,8 @@ def _last(done: dict[str, Trained]) -> dict[str, dict[str, float]]:
     for name, run in done.items():
         if run.history:
             last = {key: values[-1] for key, values in run.history.items() if values}
-            alone = [key for key in ("nll", "val_nll") if last.get(key) == last.get(key.replace("nll", "loss"))]
-            found[name] = {_spoken(key): value for key, value in last.items() if key not in alone}
+            alone = set(last) & TERMS == {"nll"}  # the loss itself
+            found[name] = {_spoken(key): value for key, value in last.items() if not (alone and key.endswith("nll"))}
             found[name]["training nll per value"] = run.history["nll"][-1] / run.model.n_features_in_
     return found
 

@@ -128,11 +128,11 @@ def test_spread_is_measured_for_each_class_and_run(models, sets, picture):
 
 def test_codes_as_images_are_the_codes_by_their_largest_value(models, sets, picture):
     (figure,) = picture("code-images", "grey-3", "grey-relu", "grey-pca", images={"start": 2, "count": 5})
-    assert list(figure.arrays) == ["original", "grey-relu, 3 x 3", "grey-pca, 2 x 2"]
+    assert list(figure.arrays) == ["original", "grey-relu, 3×3", "grey-pca, 2×2"]
     for name, side in (("grey-relu", 3), ("grey-pca", 2)):
         codes = np.abs(models[name].model.transform(sets["grey"].test.images[2:7]))
-        shown = figure.arrays[f"{name}, {side} x {side}"]
+        shown = figure.arrays[f"{name}, {side}×{side}"]
         np.testing.assert_allclose(shown.reshape(5, -1) * codes.max(), codes, atol=1e-5)
         assert shown.max() == pytest.approx(1)
         told = [f"{count} active" for count in (codes > 1e-6).sum(1)]
-        assert figure.options["captions"][f"{name}, {side} x {side}"] == told
+        assert figure.options["captions"][f"{name}, {side}×{side}"] == told

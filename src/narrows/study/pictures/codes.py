@@ -70,7 +70,7 @@ def code_images(runs: Sequence[Trained], images: Any = None) -> Iterator[Figure]
         found = np.abs(run.model.transform(x))
         side = isqrt(run.model.code_size_)
         if side**2 == run.model.code_size_:
-            name = f"{run.name}, {side} x {side}"
+            name = f"{run.name}, {side}×{side}"
             arrays[name] = (found / (found.max() or 1)).reshape(-1, side, side)
             captions[name] = [f"{count} active" for count in measure.active_units(found)]
     if captions:

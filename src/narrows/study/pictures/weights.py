@@ -5,7 +5,7 @@ unit looks for ink and dark where it looks for none. A linear layer to the image
 All sheets of a figure share one signed scale.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,14 +21,25 @@ ENDS = {"encoder": 0, "decoder": -1}
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
-def filters(runs: Sequence[Trained], count: int = 64, of: str = "encoder") -> Iterator[Figure]:
-    """The first `count` units of the encoder's first linear layer, or of the decoder's last, as images."""
+def filters(
+    runs: Sequence[Trained], count: int = 64, of: str = "encoder", largest: bool = False
+) -> Iterator[Figure]:
+    """`count` units of the encoder's first linear layer, or of the decoder's last, as images.
+
+    largest: those with the largest weights, largest first, not the first ones; dead units have hardly any.
+    """
     expect(of in ENDS, "of", of, " or ".join(map(repr, ENDS)))
     found = {run.name: images for run in runs if (images := _filters(run, of)) is not None}
     if found:
-        words = f"the first {count} units of each" if any(len(images) > count for images in found.values()) else ""
-        sheets = {name: images[:count] for name, images in found.items()}
-        yield Figure(of, "tiles", words, {"signed": True, "unit": "weight"}, sheets)
+        some = f"the {count} units of each with the largest weights" if largest else f"the first {count} units of each"
+        words = some if any(len(images) > count for images in found.values()) else ""
+        sheets = {name: (_largest(images) if largest else images)[:count] for name, images in found.items()}
+        yield Figure(of, "tiles", words, _look(sheets), sheets)
+
+
+def _largest(images: np.ndarray) -> np.ndarray:
+    """By the norm of their weights, largest first."""
+    return images[np.argsort(-np.linalg.norm(images, axis=(1, 2)), kind="stable")]
 
 
 @each
@@ -44,7 +55,13 @@ def kernels(run: Trained) -> Iterator[Figure]:
         sheets[name] = weight.reshape(-1, *weight.shape[2:])
         widths.append(weight.shape[1])
     if sheets:
-        yield Figure(run.name, "tiles", "", {"signed": True, "unit": "weight", "columns": widths}, sheets)
+        yield Figure(run.name, "tiles", "", {**_look(sheets), "columns": widths}, sheets)
+
+
+def _look(sheets: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """One signed scale for all, on which the largest 1 in 500 weights may lie beyond the ends: else they alone show."""
+    reach = float(np.quantile(np.abs(np.concatenate([sheet.ravel() for sheet in sheets.values()])), 0.998)) or 1.0
+    return {"signed": True, "limits": [-reach, reach], "unit": "weight"}
 
 
 def _filters(run: Trained, of: str) -> np.ndarray | None:
