@@ -21,9 +21,7 @@ ENDS = {"encoder": 0, "decoder": -1}
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
-def filters(
-    runs: Sequence[Trained], count: int = 64, of: str = "encoder", largest: bool = False
-) -> Iterator[Figure]:
+def filters(runs: Sequence[Trained], count: int = 64, of: str = "encoder", largest: bool = False) -> Iterator[Figure]:
     """`count` units of the encoder's first linear layer, or of the decoder's last, as images.
 
     largest: those with the largest weights, largest first, not the first ones; dead units have hardly any.
@@ -31,7 +29,9 @@ def filters(
     expect(of in ENDS, "of", of, " or ".join(map(repr, ENDS)))
     found = {run.name: images for run in runs if (images := _filters(run, of)) is not None}
     if found:
-        some = f"the {count} units of each with the largest weights" if largest else f"the first {count} units of each"
+        some = (
+            f"the {count} units of each with the largest weights" if largest else f"the first {count} units of each"
+        )
         words = some if any(len(images) > count for images in found.values()) else ""
         sheets = {name: (_largest(images) if largest else images)[:count] for name, images in found.items()}
         yield Figure(of, "tiles", words, _look(sheets), sheets)
@@ -59,7 +59,7 @@ def kernels(run: Trained) -> Iterator[Figure]:
 
 
 def _look(sheets: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """One signed scale for all, on which the largest 1 in 500 weights may lie beyond the ends: else they alone show."""
+    """One signed scale for all; the largest 1 in 500 weights may lie beyond its ends, or they alone would show."""
     reach = float(np.quantile(np.abs(np.concatenate([sheet.ravel() for sheet in sheets.values()])), 0.998)) or 1.0
     return {"signed": True, "limits": [-reach, reach], "unit": "weight"}
 
