@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from html import escape, unescape
+from shutil import copytree, ignore_patterns
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image, ImageColor
 
 from narrows.draw.look import CLASSES
+from narrows.study.index import draw as draw_index
 from narrows.study.page import draw
 from narrows.study.record import Record
 from small_pages import BAD, live_record
@@ -73,6 +75,11 @@ ACT = """async (page, view) => {
     return { text: tip.innerText, hidden: tip.hidden, away, image: [...pixels].filter((_, k) => k % 4 === 0) };
   }
 }"""
+LOADED = """async (page) => {
+  for (const image of page.images) image.loading = "eager";
+  await Promise.all([...page.images].map((image) => image.decode().catch(() => 0)));
+  return [...page.images].map((image) => image.naturalWidth);
+}"""
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
 
@@ -117,6 +124,20 @@ def test_the_page_is_drawn_and_fits_the_window(several, browse, width):
     for part in (picture[:300, :width], picture[1000:, :width]):
         assert part.std() > 10
     assert picture[:, width:].size == 0 or picture[:, width:].min() == 255
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_index_fits_the_window_and_shows_a_picture_of_each_study(several, browse, tmp_path, width):
+    long = "averylongnameofafolder" * 6
+    for name in ("a", "b"):
+        copytree(several.folder, tmp_path / name, ignore=ignore_patterns("runs"))
+    draw(Record(long, long, facts={"seconds": 1.0}), tmp_path / "c")
+    Record(long, long, facts={"seconds": 1.0}).save(tmp_path / "c")
+    found = browse(draw_index(tmp_path).read_text(encoding="utf-8"), width, LOADED)
+    assert found.size == [width, width, ""]
+    assert (found.fetched, found.said) == ([], [])
+    assert len(found.told) == 2  # of the third study there is none
+    assert min(found.told) > 300
 
 
 def test_long_words_of_the_user_are_broken(browse, tmp_path):
