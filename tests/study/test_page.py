@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from narrows.draw import live, scripts
+from narrows.errors import BuildError
 from narrows.study.page import draw, measure_name, redraw
 from narrows.study.record import Figure, Record
 from small_pages import BAD, live_record
@@ -240,3 +241,12 @@ def test_all_measures_that_an_evaluation_gives_have_names_in_words(several):
     table = next(table for table in several.record.tables if table["title"] == "Measures")
     for row in table["rows"]:
         assert "_" not in measure_name(row["measure"])
+
+
+def test_a_figure_that_cannot_be_drawn_costs_no_other(tmp_path):
+    bad = Figure("bad", "curves", "", {"reference": 3}, {"a": np.ones(2)}, section="Bad")
+    good = Figure("good", "curves", "", {"xlabel": "epoch"}, {"a": np.ones(2)}, section="Good")
+    with pytest.raises(BuildError, match="reference: got 3, expected a table of names"):
+        draw(Record("t", figures=[bad, good]), tmp_path)
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert [figure["id"] for figure in page.all("figure")] == ["good"]

@@ -46,6 +46,8 @@ def curves(
     points: names drawn as marks without a line, such as published values (NaN where there are none).
     panels: {"title (unit)": [names]}.
     """
+    for name, value in (("reference", reference), ("panels", panels)):
+        expect(value is None or isinstance(value, Mapping), name, value, "a table of names")
     x, lines = _lines(arrays)
     panels = dict(panels or {ylabel: [*lines]})
     named = {name for names in panels.values() for name in names} | set(points)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from narrows import draw as drawing
+from narrows.errors import DataError, Faults
 from narrows.files import write
 from narrows.measure import Table
 from narrows.measure.table import show
@@ -34,14 +35,20 @@ VIEWS = {"noisy": "of the noisy input", "denoised": "after denoising", "sampled"
 
 
 def draw(record: Record, folder: Path) -> Path:
-    """Draw the figures and write the page. Returns its path."""
-    sections = [_section(k, list(figures), folder) for k, (_, figures) in enumerate(_by_section(record.figures))]
+    """Draw the figures and write the page. Returns its path.
+
+    Raises `DataError` for figures that cannot be drawn, when the page with all others is written.
+    """
+    faults = Faults("the page is drawn, but")
+    sections = [_section(k, [*group], folder, faults) for k, (_, group) in enumerate(_by_section(record.figures))]
     live = any(picture["live"] for section in sections for picture in section["pictures"])
     scripts = drawing.scripts() if live else ()
     page = template("page.html").render(
         record=record, sections=sections, scripts=scripts, policy=_policy(scripts), **_words()
     )
-    return write(folder / PAGE, page)
+    path = write(folder / PAGE, page)
+    faults.stop(DataError)
+    return path
 
 
 def redraw(folder: Path) -> Path:
@@ -66,8 +73,11 @@ def _by_section(figures: Sequence[Figure]) -> groupby:
     return groupby(figures, lambda figure: figure.section)
 
 
-def _section(k: int, figures: list[Figure], folder: Path) -> dict[str, Any]:
-    pictures = [_picture(figure, folder) for figure in figures]
+def _section(k: int, figures: list[Figure], folder: Path, faults: Faults) -> dict[str, Any]:
+    pictures = []
+    for figure in figures:
+        with faults.catch():
+            pictures.append(_picture(figure, folder))
     return {
         "id": f"figures-{k + 1}",
         "title": figures[0].section,

@@ -73,12 +73,7 @@ def run_study(
     for run, model in models:
         place = folder if len(models) == 1 else folder / "runs" / run.name
         done[run.name] = trained = _done(run, model, sets[run.name], place, log, reuse, say)
-        record.models.append(_described(run, trained))
-        if 0 < trained.steps < FEW:
-            say(
-                f"{run.name}: only {trained.steps} steps were taken; a small set needs more epochs or smaller batches"
-            )
-        record.text += [f"Warning: {run.name}: {words}." for words in trained.warnings]
+        _note(record, run, trained, say)
     faults = Faults(f"{study.title}: the page is drawn, but")
     _tell(study, record, done, faults)
     for drawing in study.figures or STANDARD:
@@ -89,9 +84,18 @@ def run_study(
     spared = sum(run.seconds for run in done.values() if run.reused)
     record.facts = facts(done, time.perf_counter() - start + spared)
     record.save(folder)
-    draw(record, folder)
+    with faults.catch():
+        draw(record, folder)
     faults.stop(DataError)
     return record
+
+
+def _note(record: Record, run: Run, trained: Trained, say: Say) -> None:
+    """What the record keeps of a run, and what is said of it."""
+    record.models.append(_described(run, trained))
+    record.text += [f"Warning: {run.name}: {words}." for words in trained.warnings]
+    if 0 < trained.steps < FEW:
+        say(f"{run.name}: only {trained.steps} steps were taken; a small set needs more epochs or smaller batches")
 
 
 def _models(study: Study, changes: dict[str, Any]) -> list[tuple[Run, ImageModel]]:
