@@ -90,3 +90,15 @@ def test_what_is_missing_or_broken_is_refused_with_its_name(saved, name):
         read(saved)
     assert str(saved) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_figures_that_a_new_record_has_not_are_removed_and_nothing_else(tmp_path):
+    def record(*names: str) -> Record:
+        return Record("t", figures=[Figure(name, "curves", "", {}, {"a": np.ones(2)}) for name in names])
+
+    record("one", "two").save(tmp_path)
+    (tmp_path / "figures" / "one.png").write_bytes(b"")
+    (tmp_path / "figures" / "mine.png").write_bytes(b"")
+    record("two", "three").save(tmp_path)
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"two.npz", "three.npz", "mine.png"}
+    assert [figure.name for figure in read(tmp_path).figures] == ["two", "three"]

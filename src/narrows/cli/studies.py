@@ -42,11 +42,11 @@ def lab(
     name
         The lab's letter, such as A, or all; `narrows labs` lists them.
     """
-    folder = output or f"narrows-lab{'s' if name == 'all' else f'-{name.lower()}'}"
+    name = name.lower()
     if name == "all":
-        _all_labs(folder, data, changes, how, no_tsne)
+        _all_labs(output or "narrows-labs", data, changes, how, no_tsne)
     else:
-        _run_file(_lab_file(name.lower()), folder, data, changes, how, no_tsne)
+        _run_file(_lab_file(name), output or f"narrows-lab-{name}", data, changes, how, no_tsne)
 
 
 def study(

@@ -104,7 +104,8 @@ def _bar(figure: "Figure", axes: Any, drawn: Any, names: list[str], unit: str) -
     """The scale beside the points, in full colour although the points are not."""
     from matplotlib.cm import ScalarMappable
 
-    bar = figure.colorbar(ScalarMappable(drawn.norm, drawn.cmap), ax=axes, label=unit, shrink=0.9, pad=0.02)
+    pad = 0.1 if hasattr(axes, "zaxis") else 0.02  # a third axis has its name there
+    bar = figure.colorbar(ScalarMappable(drawn.norm, drawn.cmap), ax=axes, label=unit, shrink=0.9, pad=pad)
     if names:
         bar.set_ticks(range(len(names)), labels=names)
         bar.ax.tick_params(length=0)

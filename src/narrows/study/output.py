@@ -27,15 +27,17 @@ HISTORY, STEPS, SNAPSHOTS = "history.csv", "steps.csv", "snapshots.npz"
 def keep(run: Run, trained: Trained, folder: Path) -> None:
     """Write `model.safetensors` and, of a trained model, `history.csv`, `steps.csv` and `snapshots.npz`.
 
-    What an earlier run has left there under these names is replaced or removed; the model, which says whose files
-    these are, comes last.
+    What an earlier run has left there under these names is replaced, or removed where this one has nothing; the
+    model, which says whose files these are, comes last.
     """
-    for name in (HISTORY, STEPS, SNAPSHOTS):
-        (folder / name).unlink(missing_ok=True)
     for name, first, table in ((HISTORY, "epoch", trained.history), (STEPS, "step", trained.batches)):
         if table:
             write(folder / name, as_csv(first, table))
-    if trained.snapshots:
+        else:
+            (folder / name).unlink(missing_ok=True)
+    if not trained.snapshots:
+        (folder / SNAPSHOTS).unlink(missing_ok=True)
+    else:
         arrays = {f"{epoch}/{row}": x for epoch, found in trained.snapshots.items() for row, x in found.items()}
         with atomic(folder / SNAPSHOTS) as aside, open(aside, "wb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
@@ -50,8 +52,8 @@ def again(run: Run, model: ImageModel, shown: Shown, folder: Path) -> Trained | 
         same = (
             header["options"] == store.options_of(model)
             and all(header["versions"][name] == now[name] for name in SAME)
-            and all(about.get(name, value) == value for name, value in _settings(run, shown).items())
-        )  # what an older file does not tell is taken to be the same
+            and all(about.get(name) == value for name, value in _settings(run, shown).items())
+        )
         if not (same and about["whole"]):
             return None
         trained = Trained(run.name, store.load(folder), shown, about["seconds"], about["warnings"])

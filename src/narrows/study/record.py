@@ -54,17 +54,33 @@ class Record:
     figures: list[Figure] = field(default_factory=list)
 
     def save(self, folder: Path) -> None:
-        """Write the record to a folder; figures first, so that what `run.json` lists is there."""
+        """Write the record to a folder; figures first, so that what `run.json` lists is there.
+
+        Figures of the record that it replaces, and that it has not, are removed last.
+        """
+        before = _named(folder)
         for figure in self.figures:
             with atomic(folder / "figures" / f"{figure.name}.npz") as aside, open(aside, "wb") as file:
                 np.savez_compressed(file, **dict(figure.arrays))  # type: ignore[arg-type]
         write(folder / FILE, json.dumps({"format": FORMAT, **self._plain()}, indent=1, ensure_ascii=False))
+        for name in before - {figure.name for figure in self.figures}:
+            for kind in ("npz", "png"):
+                (folder / "figures" / f"{name}.{kind}").unlink(missing_ok=True)
 
     def _plain(self) -> dict[str, Any]:
         plain = asdict(self)
         for figure in plain["figures"]:
             del figure["arrays"]
         return plain
+
+
+def _named(folder: Path) -> set[str]:
+    """The figures of the record in a folder; none where there is no whole one."""
+    try:
+        plain = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return {figure["name"] for figure in plain["figures"] if Path(figure["name"]).name == figure["name"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
 
 
 def read(folder: Path) -> Record:

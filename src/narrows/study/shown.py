@@ -11,7 +11,7 @@ that were trained on [0, 1]; `noise` is on the scale of x̃.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -76,11 +76,6 @@ class Trained:
     def shape(self) -> tuple[int, ...]:
         """Of one image."""
         return self.model.layout_.came
-
-    @cached_property
-    def codes(self) -> np.ndarray:
-        """Of all test images, `(N, size)`."""
-        return self.model.transform(self.of("test")[0])
 
     def pick(self, choice: Any, most: int = 10) -> tuple[np.ndarray, list[str]]:
         """The chosen images as floats on [0, 1], and a name for each, such as "test 9705"."""

@@ -112,7 +112,8 @@ def legible(runs: Sequence[Trained], scales: list[float], count: int = 1000) -> 
 
 
 @lru_cache(maxsize=2)
-def _reader(shown: Shown) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
+def reader(shown: Shown) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
+    """A function from images to the classes that they show, and the share of test images that it gets right."""
     from sklearn.neighbors import KNeighborsClassifier
 
     chosen = np.sort(np.random.default_rng(0).permutation(len(shown.train))[:READ])
@@ -124,11 +125,6 @@ def _reader(shown: Shown) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
         return nearest.predict(components.transform(images))
 
     return read, float((read(shown.test.images) == shown.test.labels).mean())
-
-
-def reader(shown: Shown) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
-    """A function from images to the classes that they show, and the share of test images that it gets right."""
-    return _reader(shown)
 
 
 def _decodes(run: Trained) -> bool:

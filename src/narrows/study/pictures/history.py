@@ -10,7 +10,7 @@ from narrows.study.pictures.each import each
 from narrows.study.record import Figure
 from narrows.study.shown import Trained
 
-NATS, PER_PIXEL = "nats an image", "per pixel"
+NATS = "nats an image"
 
 
 @each
