@@ -15,6 +15,7 @@ A table `(N, D)` without an image shape is treated as D values in one row, `(N, 
 
 import warnings
 from collections import Counter
+from copy import copy
 from dataclasses import dataclass, replace
 from math import ceil, prod
 from operator import index as whole
@@ -60,8 +61,8 @@ class Layout:
 
     def read(self, raw: Tensor) -> Tensor:
         """Values as they came, `(N, *came)`, as float32 `(N, C, H, W)` in units of the peak."""
-        x = raw.reshape(len(raw), *self.image).permute(0, 3, 1, 2).float()
-        return x if self.peak == 1 else x / self.peak
+        x = raw.reshape(len(raw), *self.image).permute(0, 3, 1, 2).float()  # in memory: channels last
+        return x if self.peak == 1 else x * (1 / self.peak)
 
     def give(self, unit: Tensor, exact: bool = False) -> np.ndarray:
         """Images `(N, C, H, W)` in units of the peak, back in the form, range and type that they came in.
@@ -125,7 +126,7 @@ class Scale:
         return {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}.get(self.name)
 
     def work(self, unit: Tensor) -> Tensor:
-        return unit if self.name == "unit" else (unit - self.offset) * self.gain
+        return unit if self.name == "unit" else (unit - self.offset).mul_(self.gain)
 
     def unit(self, working: Tensor) -> Tensor:
         return working if self.name == "unit" else working / self.gain + self.offset
@@ -160,19 +161,34 @@ class Pixels:
     >>> pixels = Pixels(X, layout, scale)
     >>> pixels.batch(torch.tensor([3, 1, 4])).shape
     torch.Size([3, 1, 28, 28])
+
+    On the CPU the memory is the array's own: a memory map stays on the disk, and is read where it is looked at.
     """
 
     def __init__(self, array: np.ndarray, layout: Layout, scale: Scale, device: torch.device | str = "cpu"):
         device = torch.device(device)
         self.layout, self.scale = layout, scale.to(device)
-        self.raw = as_tensor(array).to(device)
+        self.raw, self.rows = as_tensor(array).to(device), None
+
+    def part(self, rows: Tensor) -> "Pixels":
+        """Some of the images, in the same memory."""
+        found = copy(self)
+        found.rows = rows.to(self.raw.device)
+        return found
 
     def __len__(self) -> int:
-        return len(self.raw)
+        return len(self.raw if self.rows is None else self.rows)
 
     def batch(self, index: Tensor | slice) -> Tensor:
         """The images at `index` as float32 `(n, C, H, W)` on the working scale."""
-        raw = self.raw[index] if isinstance(index, slice) else self.raw.index_select(0, index)
+        if self.rows is not None:
+            index = self.rows[index]
+        if isinstance(index, slice):
+            raw = self.raw[index]
+        else:  # torch selects no rows of uint16
+            wide = self.raw.dtype == torch.uint16
+            raw = self.raw.view(torch.int16) if wide else self.raw
+            raw = raw.index_select(0, index).view(self.raw.dtype)
         return self.scale.work(self.layout.read(raw))
 
     @property
@@ -187,8 +203,6 @@ class Pixels:
 
 def as_tensor(array: np.ndarray) -> Tensor:
     """A tensor that shares the array's memory where it can."""
-    if array.dtype == np.uint16:
-        array = array.astype(np.int32)  # torch selects no rows of uint16
     if any(stride < 0 for stride in array.strides) or not array.dtype.isnative:
         array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
     with warnings.catch_warnings():

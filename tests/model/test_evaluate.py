@@ -8,7 +8,7 @@ import narrows as nw
 from narrows import measure
 from narrows.errors import BuildError, ImageError
 from narrows.model import evaluate as module
-from narrows.model.evaluate import compare, evaluate, views
+from narrows.model.evaluate import compare, evaluate, look
 
 CONSTANT = "ignore:the model predicts a constant"  # as it does where hardly anything was learnt
 
@@ -84,7 +84,7 @@ def test_noisy_is_the_mark_that_denoised_beats(denoiser, digits):
 
 def test_the_views_are_what_their_names_say(denoiser, vae, digits):
     x = torch.from_numpy(digits[:, None] / 255).float() * 2 - 1
-    found = views(denoiser, x)
+    found = look(denoiser, x).views
     assert found.keys() == {"", "noisy", "denoised"}
     assert found["noisy"].min() >= -1
     assert found["noisy"].max() <= 1
@@ -94,7 +94,7 @@ def test_the_views_are_what_their_names_say(denoiser, vae, digits):
     with torch.no_grad():
         torch.testing.assert_close(found["denoised"], denoiser.network_.reconstruct(found["noisy"]))
         torch.testing.assert_close(found[""], denoiser.network_.reconstruct(x))
-    assert views(vae, x).keys() == {"", "sampled"}
+    assert look(vae, x).views.keys() == {"", "sampled"}
 
 
 def test_a_sampled_code_costs_quality(vae, digits):

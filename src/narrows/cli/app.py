@@ -3,7 +3,7 @@
 from cyclopts import App
 
 from narrows import __version__
-from narrows.cli import learn, lists, studies, use
+from narrows.cli import bench, learn, lists, studies, use
 
 app = App(
     "narrows",
@@ -20,3 +20,4 @@ VERBS = (
 )  # fmt: skip
 for place, verb in enumerate(VERBS):  # help lists them in this order
     app.command(verb, sort_key=place)
+app.command(bench.app)

@@ -51,7 +51,7 @@ TIMEOUT = 20  # seconds without an answer, after which the next mirror is tried
 log = logging.getLogger(__name__)
 
 
-def obtain(collection: str, file: str) -> bytes:
+def obtain(collection: str, file: str) -> bytearray:
     """The decoded bytes of a file of a named set, checked.
 
     Raises `DataError` for a file that is wrong, cut short, or neither on this machine nor to be downloaded.
@@ -69,7 +69,7 @@ def find_file(collection: str, file: str) -> Path | None:
     return None
 
 
-def checked(path: Path, collection: str, file: str) -> bytes:
+def checked(path: Path, collection: str, file: str) -> bytearray:
     """The decoded bytes at `path`, if they are those of the file that is meant. Raises `DataError`."""
     try:
         blob = unpack(path)

@@ -22,6 +22,7 @@ from narrows.errors import DataError
 
 TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 GZIP = b"\x1f\x8b"
+PIECE = 2**20
 
 
 def read_idx(path: Path, split: str = "all") -> ImageSet:
@@ -36,18 +37,22 @@ def read_idx(path: Path, split: str = "all") -> ImageSet:
     return ImageSet(images, labels, source=f"the IDX file {path}")
 
 
-def unpack(path: Path) -> bytes:
+def unpack(path: Path) -> bytearray:
     """The bytes of a file, un-gzipped if they are gzipped. Raises `DataError`."""
+    blob = bytearray()
     try:
-        blob = path.read_bytes()
-        return gzip.decompress(blob) if blob.startswith(GZIP) else blob
+        with open(path, "rb") as file:
+            stream = gzip.GzipFile(fileobj=file) if file.peek(2).startswith(GZIP) else file
+            while piece := stream.read(PIECE):  # bit by bit, so that the whole is held once
+                blob += piece
+        return blob
     except EOFError as error:
         raise DataError(f"{path} is cut short: its gzip stream has no end; replace it with a whole copy") from error
     except (OSError, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error}); replace it with a whole copy") from error
 
 
-def decode(blob: bytes, path: Path) -> np.ndarray:
+def decode(blob: bytes | bytearray, path: Path) -> np.ndarray:
     """The array in the bytes of an IDX file, in this machine's byte order. Raises `DataError`, naming `path`."""
     if len(blob) < 4 or blob[:2] != b"\0\0" or blob[2] not in TYPES:
         raise DataError(f"{path} is no IDX file: it begins with {blob[:4].hex(' ') or 'nothing'}; check the file")
@@ -61,7 +66,8 @@ def decode(blob: bytes, path: Path) -> np.ndarray:
             f"and it holds {len(blob)}; replace it with a whole copy"
         )
     values = np.frombuffer(blob, dtype, offset=start).reshape(shape)
-    return values.astype(dtype.newbyteorder("="))  # a copy, so that users may write to it
+    values = values.astype(dtype.newbyteorder("="), copy=False)
+    return values if values.flags.writeable else values.copy()
 
 
 def labels_beside(path: Path) -> Path | None:

@@ -9,9 +9,13 @@ over all the windows that fit in it, and over its colours. 1 means equal; values
 
 The sums over all windows of a plane X are two products with banded matrices of ones, B_rows X B_columns: at
 28 x 28 faster than any loop over windows, though its cost grows as H W (H + W), a second or more at 4000 x
-2000 pixels. With S the sum over a window of n = w² pixels, σ_xy = (S_xy - S_x S_y / n) / (n - 1). Summing
-ones, not weights of 1/n, keeps flat regions exact: the differences would otherwise lose to rounding what C₂
-is there to protect.
+2000 pixels. With S the sum over a window of n = w² pixels, σ_xy = (S_xy - S_x S_y / n) / (n - 1), so that
+
+    SSIM = (2 S_x S_y + n² C₁)(2 n S_xy - 2 S_x S_y + n (n - 1) C₂)
+         / ((S_x² + S_y² + n² C₁)(n S_xx+yy - S_x² - S_y² + n (n - 1) C₂))
+
+Summing ones, not weights of 1/n, keeps flat regions exact: the differences would otherwise lose to rounding what
+C₂ is there to protect.
 
 Everything is scikit-image's default (uniform 7 x 7 window, sample covariance).
 
@@ -41,20 +45,22 @@ def ssim(a: Images, b: Images, data_range: float | None = None, window: int = 7)
     r = peak(a, b, data_range)
     if not (isinstance(window, int) and window >= 3 and window % 2 == 1):
         raise ImageError(f"ssim: got window={window!r}, expected an odd number of pixels, 3 or more")
-    return per_image(lambda a, b: _ssim(a / r, b / r, window), a, b, check=lambda a, _: _fits(a, window))
+    return per_image(lambda a, b: _ssim(_unit(a, r), _unit(b, r), window), a, b, check=lambda a, _: _fits(a, window))
 
 
 def _ssim(x: Tensor, y: Tensor, window: int) -> Tensor:
-    n, C1, C2 = window**2, K1**2, K2**2  # in units of the range, R = 1
+    n = window**2
+    C1, C2 = K1**2 * n**2, K2**2 * n * (n - 1)  # in units of the range, R = 1, and of the sums below
     total = _window_sums(x, window)
     Sx, Sy = total(x), total(y)
-    Vx = (total(x * x) - Sx * Sx / n) / (n - 1)
-    Vy = (total(y * y) - Sy * Sy / n) / (n - 1)
-    Vxy = (total(x * y) - Sx * Sy / n) / (n - 1)
-    mx, my = Sx / n, Sy / n
-    alike = (2 * mx * my + C1) * (2 * Vxy + C2)
-    most = (mx**2 + my**2 + C1) * (Vx + Vy + C2)
-    return (alike / most).mean((-3, -2, -1))
+    product, squares = 2 * Sx * Sy, (Sx * Sx).addcmul_(Sy, Sy)
+    alike = (product + C1).mul_((total(x * y) * (2 * n)).sub_(product).add_(C2))
+    most = (squares + C1).mul_((total((x * x).addcmul_(y, y)) * n).sub_(squares).add_(C2))
+    return alike.div_(most).mean((-3, -2, -1))
+
+
+def _unit(x: Tensor, r: float) -> Tensor:
+    return x if r == 1 else x / r
 
 
 def _window_sums(like: Tensor, window: int):

@@ -23,20 +23,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows import images, machine
+from narrows import machine
 from narrows.choose import choose
 from narrows.errors import BuildError, Faults, NarrowsWarning, expect
-from narrows.images import Layout, Pixels
+from narrows.images import Pixels
 from narrows.machine import ImageDraw
 from narrows.measure import dead_units
 from narrows.model.base import ImageModel, whole
 from narrows.model.log import Logger, told
 from narrows.model.network import build, numbers
+from narrows.model.split import split
 from narrows.model.train import Training, vet_training
 from narrows.parts.corruption import Gaussian as GaussianNoise
 from narrows.parts.posterior import Posterior
 
-Part = tuple[np.ndarray, Layout]
 DEAD = 0.95  # of its units: then a code is called dead
 
 
@@ -136,29 +136,18 @@ class Autoencoder(ImageModel):
                 whole(name, getattr(self, name))
         vet_training(faults, self.optimiser, self.schedule, self.objective, self.training)
         with faults.catch():
-            train, held = self._split(array, seed)
-        with faults.catch():
             self._compose(seed)
+        with faults.catch():
+            pixels = Pixels(array, self.layout_, self.scale_, self.device_)
+            train, held = split(pixels, self.validation, seed, self.image_shape)
+            self.validation_index_ = held.rows.numpy(force=True) if held and held.rows is not None else None
         faults.stop(BuildError)
-        pixels = [Pixels(*part, self.scale_, self.device_) if part else None for part in (train, held)]
         return choose(
             "training", {"training": Training}, {"kind": "training", **(self.training or {})},
-            network=self.network_, pixels=pixels[0], validation=pixels[1], epochs=self.epochs,
+            network=self.network_, pixels=train, validation=held, epochs=self.epochs,
             batch_size=self.batch_size, optimiser=self.optimiser, schedule=self.schedule,
             objective=self.objective, seed=seed,
         )  # fmt: skip
-
-    def _split(self, array: np.ndarray, seed: int) -> tuple[Part, Part | None]:
-        """Training and validation images: none held, a share of them at random, or images of their own."""
-        if self.validation is None:
-            return (array, self.layout_), None
-        if not isinstance(self.validation, (int, float, np.number)):
-            held, layout = images.look(self.validation, self.image_shape)
-            images.check(held, layout, ranged=self.scale != "standard", expected=self.layout_)
-            return (array, self.layout_), (held, layout)
-        self.validation_index_ = held_back(len(array), float(self.validation), seed)
-        train, held = np.delete(array, self.validation_index_, axis=0), array[self.validation_index_]
-        return (train, self.layout_), (held, self.layout_)
 
     def _learn(self, training: Training) -> None:
         """Take over what the training has come to."""
@@ -246,9 +235,9 @@ class Autoencoder(ImageModel):
     def _likely(self, x: Tensor, draw: ImageDraw | None) -> tuple[Tensor, Posterior, Tensor]:
         """-log p(x|z) with its constant, `(n,)`, q(z|x), and z `(n, size)`: sampled, or the mean without `draw`."""
         network, likelihood = self.network_, self.network_.likelihood
-        code, side = network.encode(x, draw)
+        code, out = network.through(x, draw)
         assert code.posterior is not None  # asked of variational models only
-        nll = likelihood.nll(network.decode(code.z, side), x).flatten(1).sum(1)
+        nll = likelihood.nll(out, x).flatten(1).sum(1)
         return nll + likelihood.constant * x[0].numel(), code.posterior, code.z.flatten(1)
 
     # -- what only this model can do --------------------------------------------------------------------------
@@ -265,7 +254,11 @@ class Autoencoder(ImageModel):
         cure = "train with corruption={'kind': 'gaussian', 'sigma': 0.3, 'clip': False}"
         expect(fits, "score_field", self.corruption, wanted, cure)
         variance = noise.sigma**2  # type: ignore[union-attr]
-        return layout.give(self._each(array, layout, lambda x: (self._reconstruct(x) - x) / variance), exact=True)
+
+        def field(x: Tensor) -> Tensor:
+            return (self._reconstruct(x) - x) / variance
+
+        return self._each(array, layout, field, lambda score: layout.give(score, exact=True))
 
     def project(self, X: Any, steps: int = 5, rate: float = 1.0) -> np.ndarray:
         """The walk of images towards the data: x ← x + rate · (f(x) - x), `steps` times.
@@ -276,24 +269,22 @@ class Autoencoder(ImageModel):
         whole("steps", steps)
         expect(0 < rate <= 1, "rate", rate, "a number in (0, 1]")
         array, layout = self._accept(X)
-        walk = [self._each(array, layout, lambda x: x)]
-        for _ in range(steps):
-            parts = walk[-1].split(Pixels(array, layout, self.scale_).step)
-            walk.append(torch.cat([x.lerp(self._quietly(self._reconstruct, x).cpu(), rate) for x in parts]))
-        return np.stack([layout.give(self.scale_.unit(x), exact=True) for x in walk])
+
+        def walk(x: Tensor) -> Tensor:
+            found = [x]
+            for _ in range(steps):
+                found.append(found[-1].lerp(self._reconstruct(found[-1]), rate))
+            return torch.stack(found, dim=1)
+
+        def give(walks: Tensor) -> np.ndarray:
+            return np.stack([layout.give(self.scale_.unit(x), exact=True) for x in walks.unbind(1)], axis=1)
+
+        return self._each(array, layout, walk, give).swapaxes(0, 1)
 
     @property
     def n_parameters_(self) -> int:
         """Parameters of the network."""
         return numbers(self.network_)
-
-
-def held_back(total: int, share: float, seed: int) -> np.ndarray:
-    """Which of `total` images are held back for validation, `(n,)` in order."""
-    count = round(total * share)
-    good = 0 < share < 1 and 0 < count < total
-    expect(good, "validation", share, "None, images, or a share that leaves images on both sides")
-    return np.sort(torch.randperm(total, generator=machine.generator(seed, "split"))[:count].numpy())
 
 
 SPECS = ("corruption", "body", "bottleneck", "up", "likelihood", "prior", "penalties")

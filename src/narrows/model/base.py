@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import validate_data
 from torch import Tensor
 
 from narrows import images
@@ -28,18 +27,18 @@ from narrows.errors import BuildError, Faults, ImageError, NarrowsError, Trainin
 from narrows.images import Layout, Pixels, Scale
 from narrows.machine import generator
 from narrows.model.log import Logger
+from narrows.model.tables import checked, is_table
 from narrows.parts.prior import Prior
 
 SURVEY = 10_000  # training images that are looked at once more after training
 CODES = 1000  # codes decoded in one go
 
+Function = Callable[[Tensor], Tensor]
+Give = Callable[[Tensor], np.ndarray]
+
 
 class NotFitted(NarrowsError, NotFittedError):
     """A model that must be fitted first."""
-
-
-class NotNumbers(ImageError, TypeError):
-    """An input that holds something else than numbers."""
 
 
 class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -100,9 +99,12 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     # -- what follows -----------------------------------------------------------------------------------------
 
-    def transform(self, X: Any) -> np.ndarray:
-        """Codes of images, `(N, size)` float32; of a variational model, the mean of q(z|x)."""
-        return self._over(X, self._encode).numpy()
+    def transform(self, X: Any, *, out: np.ndarray | None = None) -> np.ndarray:
+        """Codes of images, `(N, size)` float32; of a variational model, the mean of q(z|x).
+
+        out: an array to write them into, such as a memory map, where they are more than the memory holds.
+        """
+        return self._each(*self._accept(X), self._encode, out=out)
 
     def inverse_transform(self, Z: Any) -> np.ndarray:
         """Images of codes `(N, size)`, in the form of the images that the model was fitted on."""
@@ -117,17 +119,21 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         parts = [self.scale_.unit(self._quietly(self._decode, z).cpu()) for z in torch.from_numpy(Z).split(CODES)]
         return self.layout_.give(torch.cat(parts))
 
-    def reconstruct(self, X: Any, *, exact: bool = False) -> np.ndarray:
+    def reconstruct(self, X: Any, *, exact: bool = False, out: np.ndarray | None = None) -> np.ndarray:
         """Images, through the code and back, in the form that they came in. Any finite floats are taken.
 
-        exact: floats on [0, 1] as the model puts them out, neither clipped nor rounded.
+        exact: floats on [0, 1] as the model puts them out, neither clipped nor rounded. out: as in `transform`.
         """
         array, layout = self._accept(X)
-        return layout.give(self.scale_.unit(self._each(array, layout, self._reconstruct)), exact)
 
-    def denoise(self, X: Any, *, exact: bool = False) -> np.ndarray:
+        def give(working: Tensor) -> np.ndarray:
+            return layout.give(self.scale_.unit(working), exact)
+
+        return self._each(array, layout, self._reconstruct, give, out)
+
+    def denoise(self, X: Any, *, exact: bool = False, out: np.ndarray | None = None) -> np.ndarray:
         """The model's estimate of the clean images behind noisy ones: `reconstruct`, by its name for this use."""
-        return self.reconstruct(X, exact=exact)
+        return self.reconstruct(X, exact=exact, out=out)
 
     def score_samples(self, X: Any, samples: int = 1, random_state: int = 0) -> np.ndarray:
         """How probable each image is, `(N,)` float32; higher is better.
@@ -138,7 +144,7 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         whole("samples", samples)
         whole("random_state", random_state, least=0)
-        return self._over(X, lambda x: self._score(x, samples, random_state)).numpy()
+        return self._each(*self._accept(X), lambda x: self._score(x, samples, random_state))
 
     def score(self, X: Any, y: Any = None) -> float:
         """The mean of `score_samples`."""
@@ -149,7 +155,7 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
         The squared error summed over the image; for variational models the negative bound at the mean code.
         """
-        return self._over(X, self._oddness).numpy()
+        return self._each(*self._accept(X), self._oddness)
 
     def sample(self, count: int = 16, random_state: int = 0) -> np.ndarray:
         """New images, from codes drawn from the prior or from the density fitted to the training codes."""
@@ -212,13 +218,8 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     def _look(self, X: Any, reset: bool) -> tuple[np.ndarray, Layout]:
         """An array and its layout; tables go through scikit-learn's own checks of names, sparseness and types."""
-        if _is_table(X):
-            try:
-                X = validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite=False)
-            except TypeError as error:
-                raise NotNumbers(str(error)) from error
-            except ValueError as error:
-                raise ImageError(str(error)) from error
+        if is_table(X):
+            X = checked(self, X, reset)
             flat_images = None if reset or self.layout_.is_table else self.layout_.image
             return images.look(X, self.image_shape if reset else flat_images)
         return images.look(X, self.image_shape if reset else None)
@@ -234,14 +235,18 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "code_size_")
 
-    def _over(self, X: Any, function: Callable[[Tensor], Tensor]) -> Tensor:
-        """`function` of the images on the working scale, a batch at a time, on the CPU."""
-        return self._each(*self._accept(X), function)
-
-    def _each(self, array: np.ndarray, layout: Layout, function: Callable[[Tensor], Tensor]) -> Tensor:
+    def _each(
+        self, array: np.ndarray, layout: Layout, function: Function, give: Give = Tensor.numpy, out: Any = None
+    ) -> np.ndarray:
+        """`function` of the images on the working scale, a batch at a time, given as arrays in one array, `out`."""
         pixels = Pixels(array, layout, self.scale_)
-        parts = [self._quietly(function, pixels.batch(rows)).cpu() for rows in pixels.batches()]
-        return torch.cat(parts)
+        for rows in pixels.batches():
+            part = give(self._quietly(function, pixels.batch(rows)).cpu())
+            shape = (len(pixels), *part.shape[1:])
+            out = np.empty(shape, part.dtype) if out is None else out
+            expect(out.shape == shape, "out", out.shape, f"an array of shape {shape}")
+            out[rows] = part
+        return out
 
     def _quietly(self, function: Callable[..., Tensor], *arguments: Any) -> Tensor:
         """A call that keeps no gradients, on the model's device."""
@@ -281,13 +286,3 @@ def whole(what: str, value: Any, least: int = 1) -> None:
     """Refuse what is no whole number ≥ `least`."""
     fine = isinstance(value, (int, np.integer)) and value >= least
     expect(fine, what, value, f"a whole number ≥ {least}")
-
-
-def _is_table(X: Any) -> bool:
-    """Whether scikit-learn's own checks apply: a data frame, a sparse matrix, or an array of 2 dimensions or less."""
-    if hasattr(X, "columns") or hasattr(X, "toarray"):
-        return True
-    try:
-        return np.asarray(X).ndim < 3
-    except ValueError:  # images of different shapes
-        return False

@@ -14,6 +14,7 @@ rounded. Random numbers belong to the image and the seed, so figures repeat.
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -44,7 +45,7 @@ def evaluate(model: ImageModel, X: Any, *, seed: int = 0, measure_scale: str = "
     image, with the likelihood's constant), of variational models; bce (nats an image), of Bernoulli ones; code_rms
     (root mean square of the code's units); active_units (of an image, on average), dead_units; code_size, side_bits
     and parameters. A variational unit is dead where the variance of its mean over the images is below 0.01 (Y. Burda
-    et al., 2016). Tables have of these mse, on the working scale, and what is said of their code.
+    et al., 2016). Tables have of their views mse alone, on the working scale.
     """
     expect(measure_scale in ("unit", "symmetric"), "measure_scale", measure_scale, "'unit' or 'symmetric'")
     array, layout = model._accept(X)
@@ -53,9 +54,10 @@ def evaluate(model: ImageModel, X: Any, *, seed: int = 0, measure_scale: str = "
     codes = []
     for rows in pixels.batches():
         x = pixels.batch(rows)
-        for name, values in _measures(model, x, seed, measure_scale).items():
+        seen = look(model, x, seed)
+        codes.append(seen.codes)
+        for name, values in (_measures(model, x, seen.views, measure_scale) | seen.terms).items():
             totals[name] += float(values.double().sum())
-        codes.append(model._quietly(model._encode, x).cpu())
     means = {name: total / len(pixels) for name, total in totals.items()}
     return means | _of_codes(model, torch.cat(codes)) | sizes(model)
 
@@ -84,29 +86,53 @@ def compare(models: Iterable[ImageModel | str], X: Any, X_test: Any, seed: int =
     return rows
 
 
-def corrupt(model: Autoencoder, x: Tensor, seed: int = 0) -> Tensor:
-    """Images on the working scale, corrupted as in the model's training, by numbers that belong to each."""
-    noisy, _ = model.network_.corruption(x, ImageDraw(x, seed, "evaluate"))
-    return noisy
+@dataclass
+class Seen:
+    """What a model makes of a batch of images: the module's views by name, terms of the likelihood `(n,)`, codes."""
+
+    views: dict[str, Tensor]
+    terms: dict[str, Tensor]
+    codes: Tensor
 
 
-def views(model: ImageModel, x: Tensor, seed: int = 0) -> dict[str, Tensor]:
-    """What the model makes of images on the working scale, by the names of the module's views."""
-    found = {"": model._quietly(model._reconstruct, x)}
-    if isinstance(model, Autoencoder):
-        if not isinstance(model.network_.corruption, Clean):
-            found["noisy"] = corrupt(model, x, seed)
-            found["denoised"] = model._quietly(model._reconstruct, found["noisy"])
-        if model.network_.bottleneck.variational:
-            found["sampled"] = model._quietly(model.network_.reconstruct, x, ImageDraw(x, seed, "evaluate"))
-    return {name: image.cpu() for name, image in found.items()}
+def look(model: ImageModel, x: Tensor, seed: int = 0) -> Seen:
+    """What the model makes of images on the working scale; on the CPU."""
+    with torch.no_grad():
+        x = x.to(getattr(model, "device_", "cpu"))
+        seen = _look(model, x, seed) if isinstance(model, Autoencoder) else _plainly(model, x)
+    views, terms = ({name: found.cpu() for name, found in group.items()} for group in (seen.views, seen.terms))
+    return Seen(views, terms, seen.codes.cpu())
+
+
+def _plainly(model: ImageModel, x: Tensor) -> Seen:
+    codes = model._encode(x)
+    return Seen({"": model._decode(codes)}, {}, codes)
+
+
+def _look(model: Autoencoder, x: Tensor, seed: int) -> Seen:
+    """One way down and up for each view; the terms are of the same codes as the views."""
+    network, likelihood = model.network_, model.network_.likelihood
+    code, out = network.through(x)
+    views, terms = {"": likelihood.mean(out)}, {}
+    if isinstance(likelihood, Bernoulli):
+        terms["bce"] = likelihood.nll(out, x).sum((1, 2, 3))
+    if not isinstance(network.corruption, Clean):
+        views["noisy"], _ = network.corruption(x, ImageDraw(x, seed, "evaluate"))
+        views["denoised"] = network.reconstruct(views["noisy"])
+    if code.posterior is not None:
+        sampled, out = network.through(x, ImageDraw(x, seed, 0))
+        views["sampled"] = likelihood.mean(out)
+        terms["nll"] = likelihood.nll(out, x).sum((1, 2, 3)) + likelihood.constant * x[0].numel()
+        terms["kl"] = network.prior.kl(code.posterior, sampled.z.flatten(1))
+        terms["elbo"] = -terms["nll"] - terms["kl"]
+    return Seen(views, terms, (code.posterior.mean if code.posterior else code.z).flatten(1))
 
 
 def rows(model: ImageModel, X: Any, seed: int = 0) -> dict[str, np.ndarray]:
     """Images beside what the model makes of them: name -> `(k, H, W)` or `(k, H, W, C)`, in [0, 1], to be shown."""
     array, layout = model._accept(X)
     x = Pixels(array, layout, model.scale_).batch(slice(0, len(array)))
-    found = {"original": x, **{ROWS[name]: image for name, image in views(model, x, seed).items()}}
+    found = {"original": x, **{ROWS[name]: image for name, image in look(model, x, seed).views.items()}}
     if "denoised" in found:
         del found["reconstruction"]
     unit = {name: model.scale_.unit(image).clamp(0, 1) for name, image in found.items()}
@@ -118,19 +144,20 @@ def shown_as(images: np.ndarray) -> np.ndarray:
     return images[..., 0] if images.ndim == 4 and images.shape[-1] < 3 else images
 
 
-def _measures(model: ImageModel, x: Tensor, seed: int, measure_scale: str) -> dict[str, Tensor]:
+def _measures(model: ImageModel, x: Tensor, views: dict[str, Tensor], measure_scale: str) -> dict[str, Tensor]:
     if model.layout_.is_table:
-        return {"mse": (model._quietly(model._reconstruct, x).cpu() - x).square().flatten(1).mean(1)}
+        return {"mse": (views[""] - x).square().flatten(1).mean(1)}
 
     def shown(working: Tensor) -> Tensor:
         unit = model.scale_.unit(working)
         return unit * 2 - 1 if measure_scale == "symmetric" else unit
 
+    clean = shown(x)
     found = {"signal_power": model.scale_.unit(x).square().flatten(1).mean(1)}
-    for view, image in views(model, x, seed).items():
-        for name, values in compared(shown(x), shown(image), 2.0 if measure_scale == "symmetric" else 1.0).items():
+    for view, image in views.items():
+        for name, values in compared(clean, shown(image), 2.0 if measure_scale == "symmetric" else 1.0).items():
             found[f"{view}_{name}".strip("_")] = values
-    return found | _of_likelihood(model, x, seed)
+    return found
 
 
 def compared(clean: Tensor, image: Tensor, data_range: float) -> dict[str, Tensor]:
@@ -143,25 +170,6 @@ def compared(clean: Tensor, image: Tensor, data_range: float) -> dict[str, Tenso
     if min(clean.shape[-2:]) >= WINDOW:
         found["ssim"] = measure.ssim(clean, image, data_range, window=WINDOW)
     return found
-
-
-def _of_likelihood(model: ImageModel, x: Tensor, seed: int) -> dict[str, Tensor]:
-    """The bound and its terms, of variational models; the cross-entropy, of Bernoulli ones."""
-    if not isinstance(model, Autoencoder):
-        return {}
-    found = {}
-    if model.network_.bottleneck.variational:
-        found["nll"], found["kl"] = model._quietly(lambda x: _terms(model, x, seed), x).cpu()
-        found["elbo"] = -found["nll"] - found["kl"]
-    if isinstance(model.network_.likelihood, Bernoulli):
-        found["bce"] = measure.bce(x, model._quietly(model._reconstruct, x).cpu())
-    return found
-
-
-def _terms(model: Autoencoder, x: Tensor, seed: int) -> Tensor:
-    """-log p(x|z) at a sampled code, and KL(q(z|x) ‖ p(z)), in closed form where the prior has one: `(2, n)`."""
-    nll, posterior, z = model._likely(x, ImageDraw(x, seed, 0))
-    return torch.stack([nll, model.network_.prior.kl(posterior, z)])
 
 
 def _of_codes(model: ImageModel, codes: Tensor) -> dict[str, float]:

@@ -83,7 +83,12 @@ class Network(nn.Module):
 
     def decode(self, z: Tensor, side: Sequence[Tensor] = (), draw: Draw | None = None) -> Tensor:
         """Codes `(N, size)` or `(N, *shape)` to the likelihood's parameters, `(N, outputs · C, H, W)`."""
-        return self.up(z.reshape(-1, *self.bottleneck.shape), list(side), draw)
+        return self.up(z.reshape(-1, *self.bottleneck.shape), list(side), draw).float()  # also under autocast
+
+    def through(self, x: Tensor, draw: Draw | None = None) -> tuple[Code, Tensor]:
+        """Images to their code, sampled where `draw` is given, and to what the way up puts out for it."""
+        code, side = self.encode(x, draw)
+        return code, self.decode(code.z, side)
 
     def forward(self, x: Tensor, draw: Draw) -> Pass:
         """One pass with all its randomness: corruption, sampled codes and, in training, dropout."""
@@ -95,8 +100,7 @@ class Network(nn.Module):
 
     def reconstruct(self, x: Tensor, draw: Draw | None = None) -> Tensor:
         """E[x | code(x)] on the working scale; the code is sampled where `draw` is given."""
-        code, side = self.encode(x, draw)
-        return self.likelihood.mean(self.decode(code.z, side))
+        return self.likelihood.mean(self.through(x, draw)[1])
 
 
 def build(specs: Mapping[str, Any], image: tuple[int, int, int], scale: Scale, seed: int) -> Network:

@@ -20,20 +20,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from narrows import measure
 from narrows.choose import choose, vet
 from narrows.errors import Faults, TrainingError, expect, unknown
 from narrows.images import Pixels
 from narrows.machine import Draw, flushing, generator, share
+from narrows.model.compiled import Compiled
 from narrows.model.network import Network, device_of
 from narrows.model.objective import OBJECTIVES, Terms
 from narrows.model.optimise import OPTIMISERS, SCHEDULES
 from narrows.model.progress import Advance, progress
+from narrows.model.validate import validated, vet_measures
 
 FLUSH, TINY = 50, 1e-30  # steps between flushes, in which 0.9^50 keeps what is above TINY above 1e-38
-SSIM = 7  # pixels across its window
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16}
-MEASURES = {"mse": measure.mse, "psnr": measure.psnr, "ssim": measure.ssim, "snr": measure.snr}
 
 
 class Training:
@@ -56,6 +55,7 @@ class Training:
         clip: float | None = None,
         ema: float | None = None,
         precision: str = "fp32",
+        compile: bool = False,
         measures: Sequence[str] = (),
         measure_scale: str = "unit",
     ):  # fmt: skip
@@ -64,13 +64,7 @@ class Training:
         expect(clip is None or clip > 0, "clip", clip, "a number > 0, or None")
         expect(ema is None or 0 < ema < 1, "ema", ema, "a decay in (0, 1), or None")
         expect(precision in PRECISIONS, "precision", precision, f"one of {', '.join(PRECISIONS)}")
-        expect(measure_scale in ("unit", "symmetric"), "measure_scale", measure_scale, "'unit' or 'symmetric'")
-        expect(not measures or validation is not None, "measures", measures, "() without validation images")
-        expect(not isinstance(measures, str), "measures", measures, "a list of names")
-        small = "ssim" in measures and min(pixels.layout.image[:2]) < SSIM
-        expect(not small, "measures", measures, f"no ssim for images smaller than its window, {SSIM} x {SSIM}")
-        for name in set(measures) - set(MEASURES):
-            raise unknown("measure", name, MEASURES)
+        vet_measures(measures, measure_scale, pixels, validation)
         self.network, self.pixels, self.validation = network, pixels, validation
         self.epochs, self.batch_size, self.seed = epochs, batch_size, seed
         self.patience, self.keep, self.clip, self.ema = patience, keep, clip, ema
@@ -81,6 +75,7 @@ class Training:
         self.factor = choose("schedule", SCHEDULES, schedule)
         self.average = copy.deepcopy(network) if ema else network
         self.device = device_of(network)
+        self.sums = Compiled(self._sums, batch_size, self.device) if compile else self._sums
         self.norms = [layer for layer in network.modules() if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d))]
         self.epoch, self.stopped, self.stopped_by_nan = 0, False, False
         self.history: dict[str, list[float]] = defaultdict(list)
@@ -113,9 +108,10 @@ class Training:
             advance(f"epoch {self.epoch + 1}" + self._words(sums[-1], sizes[-1], list(terms)))
         self._record(torch.stack(sums).cpu(), torch.tensor(sizes), list(terms))  # type: ignore[possibly-unbound]
         self.epoch += 1
+        seconds = time.perf_counter() - start
         if self.validation is not None:
             self._validate(self.validation)
-        self.history["seconds"].append(time.perf_counter() - start)
+        self.history["seconds"].append(seconds)
         self._select()
 
     def step(self, step: int, index: Tensor) -> Terms:
@@ -131,9 +127,7 @@ class Training:
         draw = Draw(self.seed, self.epoch, step, rows=rows, total=len(index), progress=progress)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate * self.factor(progress / self.epochs)
-        with self._autocast():
-            terms, _ = self.objective(self.network, x, draw)
-        sums = {name: term.sum() for name, term in terms.items()}
+        sums = self.sums(self.network, x, draw)
         loss = torch.stack(list(sums.values())).sum() / len(index)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -180,9 +174,12 @@ class Training:
         for name, value in copy.deepcopy(numbers).items():
             setattr(self, name, defaultdict(list, value) if isinstance(value, dict) else value)
 
-    def _autocast(self):
+    def _sums(self, network: Network, x: Tensor, draw: Draw) -> Terms:
+        """The terms of the objective, each summed over the batch."""
         dtype = PRECISIONS[self.precision]
-        return torch.autocast(self.device.type, dtype) if dtype else nullcontext()
+        with torch.autocast(self.device.type, dtype) if dtype else nullcontext():
+            terms, _ = self.objective(network, x, draw)
+        return {name: term.sum() for name, term in terms.items()}
 
     def _weights(self) -> dict[str, Tensor]:
         return {k: v.detach().clone() for k, v in self.average.state_dict().items()}
@@ -240,28 +237,15 @@ class Training:
             self.history[name].append(float(column.double().sum() / sizes.sum()))
             self.steps[name] += (column / sizes).tolist()
 
-    @torch.no_grad()
     def _validate(self, pixels: Pixels) -> None:
         """The objective, and the measures asked for, on images that are not trained on."""
-        self.average.eval()
-        totals: dict[str, float] = defaultdict(float)
-        for rows in pixels.batches():
-            x = pixels.batch(rows)
-            terms, done = self.objective(self.average, x, Draw(self.seed, rows.start, "validation"))
-            found = {"loss": torch.stack(list(terms.values())).sum(0), **terms}
-            a, b = (self._measured(image) for image in (x, self.average.likelihood.mean(done.out)))
-            span = 2.0 if self.measure_scale == "symmetric" else 1.0
-            found |= {name: MEASURES[name](a, b, **_span(name, span)) for name in self.measures}
-            for name, values in found.items():
-                totals[f"val_{name}"] += float(values.double().sum())
-        for name, total in totals.items():
-            self.history[name].append(total / len(pixels))
-        if not isfinite(totals["val_loss"]):
-            self._stop(f"the validation loss became {totals['val_loss']} after epoch {self.epoch}")
-
-    def _measured(self, working: Tensor) -> Tensor:
-        unit = self.pixels.scale.unit(working)
-        return unit * 2 - 1 if self.measure_scale == "symmetric" else unit
+        start = time.perf_counter()
+        found = validated(self.average, self.objective, pixels, self.seed, self.measures, self.measure_scale)
+        for name, mean in found.items():
+            self.history[f"val_{name}"].append(mean)
+        self.history["val_seconds"].append(time.perf_counter() - start)
+        if not isfinite(found["loss"]):
+            self._stop(f"the validation loss became {found['loss']} after epoch {self.epoch}")
 
     def _select(self) -> None:
         """Keep the weights of the best epoch, and stop when patience has run out."""
@@ -293,7 +277,3 @@ def vet_training(faults: Faults, optimiser: Any, schedule: Any, objective: Any, 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix + "."): v for k, v in tensors.items() if k.startswith(prefix + ".")}
-
-
-def _span(name: str, span: float) -> dict[str, float]:
-    return {"data_range": span} if name in ("psnr", "ssim") else {}

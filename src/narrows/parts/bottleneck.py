@@ -53,7 +53,7 @@ class Bottleneck(nn.Module):
 
     def linear(self, h: Tensor) -> Tensor:
         """a = W h + b, `(N, heads · size)`; h as it is where `size` is None."""
-        return self.project(h.flatten(1))
+        return self.project(h.flatten(1)).float()  # also under autocast: its costs need the digits
 
     def warm(self, weight: float, warmup: float, draw: Draw | None) -> float:
         """The weight of a cost at this moment of training; its final value outside of training."""

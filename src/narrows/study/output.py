@@ -15,8 +15,8 @@ import numpy as np
 from narrows.errors import DataError
 from narrows.files import atomic, write
 from narrows.model import store
-from narrows.model.autoencoder import held_back
 from narrows.model.base import ImageModel
+from narrows.model.split import held_back
 from narrows.study.form import Run
 from narrows.study.shown import Shown, Trained
 

@@ -63,7 +63,7 @@ def _transposed(measured: Mapping[str, dict[str, float]]) -> Table:
     """A row for each measure, a column for each run."""
     names = dict.fromkeys(name for found in measured.values() for name in found)
     names = sorted(
-        (name for name in names if name != "training seconds"),
+        (name for name in names if not name.endswith(" seconds")),
         key=lambda name: LAST.index(name) if name in LAST else -1,
     )
     return Table({"measure": name, **{run: found.get(name) for run, found in measured.items()}} for name in names)

@@ -1,0 +1,82 @@
+"""pythae's way: its own models, costs and trainer around the same encoders and decoders.
+
+It has plain and variational autoencoders, none that is given noise, and measures nothing but the loss; so it is timed
+where a lab needs no more.
+
+Reference: C. Chadebec, L. Vincent, S. Allassonnière, "Pythae: unifying generative autoencoders in Python", NeurIPS
+2022, https://github.com/clementchadebec/benchmark_VAE.
+"""
+
+import logging
+import tempfile
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from narrows.bench.cases import Case, crossed
+from narrows.bench.floor import seconds
+from narrows.errors import BuildError, extra
+
+
+class Pythae:
+    """`BaseTrainer` with its settings as they come; `train` is its `train_step`, an epoch."""
+
+    def __init__(self, case: Case, train: np.ndarray, test: np.ndarray, device: torch.device):
+        if case.noise:
+            raise BuildError("pythae has no autoencoder that is given noise")
+        extra("pythae", "bench")
+        from pythae.data.datasets import BaseDataset
+        from pythae.trainers import BaseTrainer, BaseTrainerConfig
+
+        logging.disable(logging.INFO)
+        self.device = device
+        x = torch.from_numpy(train).float()[:, None] / 255
+        x = x.flatten(1) if case.flat else x
+        self.folder = tempfile.TemporaryDirectory()
+        settings = BaseTrainerConfig(
+            output_dir=self.folder.name, num_epochs=1, learning_rate=1e-3, no_cuda=device.type == "cpu",
+            per_device_train_batch_size=case.batch,
+        )  # fmt: skip
+        images = BaseDataset(x, torch.zeros(len(x)))
+        self.trainer = BaseTrainer(model=_model(case), train_dataset=images, training_config=settings)
+        self.trainer.prepare_training()
+
+    def round(self) -> tuple[float, float]:
+        """One epoch: seconds of its training."""
+        return seconds(lambda: self.trainer.train_step(1), self.device), 0.0
+
+
+def _model(case: Case):
+    """pythae's model around the case's encoder and decoder."""
+    from pythae.models import AE, VAE, AEConfig, VAEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+
+    net = case.net()
+
+    class Encoder(BaseEncoder):
+        def __init__(self):
+            super().__init__()
+            self.layers = net.encoder
+
+        def forward(self, x: Tensor):
+            found = self.layers(x)
+            if not net.variational:
+                return ModelOutput(embedding=found)
+            mean, logvar = found.chunk(2, dim=1)
+            return ModelOutput(embedding=mean, log_covariance=logvar)
+
+    class Decoder(BaseDecoder):
+        def __init__(self):
+            super().__init__()
+            self.layers = net.decoder
+
+        def forward(self, z: Tensor):
+            return ModelOutput(reconstruction=self.layers(z))
+
+    shape = (784,) if case.flat else (1, 28, 28)
+    if not net.variational:
+        return AE(AEConfig(input_dim=shape, latent_dim=1), Encoder(), Decoder())
+    loss = "bce" if case.cost is crossed else "mse"
+    return VAE(VAEConfig(input_dim=shape, latent_dim=1, reconstruction_loss=loss), Encoder(), Decoder())

@@ -1,0 +1,78 @@
+"""A compiled step: the objective of a batch and its slope, each one program that torch.compile makes for this network.
+
+What is compiled must be free of generators, so the random numbers of a step are drawn before it: a rehearsal, with a
+copy of the network, tells what will be asked for, in which order; `Given` hands it out. They are the same numbers as
+without, and the same mathematics, rounded elsewhere. A last batch of another size is not compiled.
+
+Compiling takes seconds (see docs/speed.md). On a GPU the programs are captured as CUDA graphs, so that a small
+network does not wait for the host.
+
+Reference: J. Ansel et al., "PyTorch 2", ASPLOS 2024, https://doi.org/10.1145/3620665.3640366.
+"""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from narrows.errors import BuildError
+from narrows.machine import Draw
+from narrows.model.network import Network
+
+Sums = Callable[[Network, Tensor, Draw], dict[str, Tensor]]
+Order = tuple[Callable[..., Tensor], str, Tensor]
+
+
+class Compiled:
+    """A function (network, x, draw) -> tensors by name, that is compiled for batches of `size` images."""
+
+    def __init__(self, function: Sums, size: int, device: torch.device):
+        self.function, self.size, self.graphs = function, size, device.type == "cuda"
+        self.orders: list[Order] | None = None
+        self.program = torch.compile(self._given, dynamic=False, mode="reduce-overhead" if self.graphs else None)
+
+    def __call__(self, network: Network, x: Tensor, draw: Draw) -> dict[str, Tensor]:
+        if len(x) != self.size:
+            return self.function(network, x, draw)
+        if self.orders is None:
+            self.orders = self._rehearse(network, x, draw)
+        numbers = [draw._rows(*order) for order in self.orders]
+        try:
+            return self.program(network, x, numbers, torch.tensor(draw.progress))
+        except torch._dynamo.exc.BackendCompilerFailed as error:  # no compiler, as a rule
+            raise BuildError(f"compile: this machine cannot ({error}); leave it out") from error
+
+    def _given(self, network: Network, x: Tensor, numbers: list[Tensor], progress: Tensor) -> dict[str, Tensor]:
+        return self.function(network, x, Given(numbers, progress))
+
+    def _rehearse(self, network: Network, x: Tensor, draw: Draw) -> list[Order]:
+        """What a step asks for, in its order."""
+        noted = Noted(*draw.key, rows=draw.rows, total=draw.total, progress=draw.progress)
+        with torch.no_grad():
+            self.function(deepcopy(network), x, noted)
+        return noted.orders
+
+
+class Noted(Draw):
+    """Random numbers, with a note of what was asked for."""
+
+    def __init__(self, *key: object, **options: Any):
+        super().__init__(*key, **options)
+        self.orders: list[Order] = []
+
+    def _rows(self, make: Callable[..., Tensor], purpose: str, like: Tensor) -> Tensor:
+        self.orders.append((make, purpose, torch.empty((), device=like.device).expand(like.shape)))
+        return super()._rows(make, purpose, like)
+
+
+class Given(Draw):
+    """Numbers drawn beforehand, in the order in which they are asked for."""
+
+    def __init__(self, numbers: list[Tensor], progress: float):
+        self.numbers, self.progress, self.turn = numbers, progress, 0
+
+    def _rows(self, make: Callable[..., Tensor], purpose: str, like: Tensor) -> Tensor:
+        self.turn += 1
+        return self.numbers[self.turn - 1]

@@ -1,0 +1,37 @@
+"""Training and validation images: two parts of one memory, or two sets."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from narrows import images
+from narrows.errors import expect
+from narrows.images import Pixels
+from narrows.machine import generator
+
+
+def split(
+    whole: Pixels, validation: Any, seed: int, image_shape: tuple[int, ...] | None
+) -> tuple[Pixels, Pixels | None]:
+    """Images to train on, and to validate with: none, a share of them at random, or images of their own.
+
+    Raises `BuildError` for a share that leaves no images, `ImageError` for images that do not fit the others.
+    """
+    if validation is None:
+        return whole, None
+    if not isinstance(validation, (int, float, np.number)):
+        held, layout = images.look(validation, image_shape)
+        images.check(held, layout, ranged=whole.scale.name != "standard", expected=whole.layout)
+        return whole, Pixels(held, layout, whole.scale, whole.raw.device)
+    held = torch.from_numpy(held_back(len(whole), float(validation), seed))
+    kept = torch.ones(len(whole), dtype=torch.bool).index_fill_(0, held, False)
+    return whole.part(kept.nonzero().flatten()), whole.part(held)
+
+
+def held_back(total: int, share: float, seed: int) -> np.ndarray:
+    """Which of `total` images are held back for validation, `(n,)` in order."""
+    count = round(total * share)
+    good = 0 < share < 1 and 0 < count < total
+    expect(good, "validation", share, "None, images, or a share that leaves images on both sides")
+    return np.sort(torch.randperm(total, generator=generator(seed, "split"))[:count].numpy())

@@ -1,0 +1,61 @@
+"""Validation: the training's own objective, and measures, on images that are not trained on.
+
+Nothing is dropped out, costs have their final weights, and the random numbers are the same after every epoch, so that
+epochs can be compared.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from narrows import measure
+from narrows.errors import expect, unknown
+from narrows.images import Pixels, Scale
+from narrows.machine import Draw
+from narrows.model.network import Network
+from narrows.model.objective import Objective
+
+SSIM = 7  # pixels across its window
+MEASURES = {"mse": measure.mse, "psnr": measure.psnr, "ssim": measure.ssim, "snr": measure.snr}
+SPANS = {"unit": 1.0, "symmetric": 2.0}  # black to white
+
+
+@torch.no_grad()
+def validated(
+    network: Network, objective: Objective, pixels: Pixels, seed: int, measures: Sequence[str], measure_scale: str
+) -> dict[str, float]:
+    """Means over the images of the loss, its terms, and the measures asked for, on "unit" or "symmetric" pixels."""
+    network.eval()
+    totals: dict[str, Tensor | float] = defaultdict(float)
+    for rows in pixels.batches():
+        x = pixels.batch(rows)
+        terms, done = objective(network, x, Draw(seed, rows.start, "validation"))
+        found = {"loss": torch.stack(list(terms.values())).sum(0), **terms}
+        if measures:
+            a, b = (_measured(image, pixels.scale, measure_scale) for image in (x, network.likelihood.mean(done.out)))
+            found |= {name: MEASURES[name](a, b, **_span(name, SPANS[measure_scale])) for name in measures}
+        for name, values in found.items():
+            totals[name] += values.double().sum()  # read at the end, so that an accelerator is not waited for
+    return {name: float(total) / len(pixels) for name, total in totals.items()}
+
+
+def vet_measures(measures: Sequence[str], measure_scale: str, pixels: Pixels, validation: Pixels | None) -> None:
+    """Refuse measures that do not exist, or cannot be taken. Raises `BuildError`, `UnknownName`."""
+    expect(measure_scale in SPANS, "measure_scale", measure_scale, "'unit' or 'symmetric'")
+    expect(not measures or validation is not None, "measures", measures, "() without validation images")
+    expect(not isinstance(measures, str), "measures", measures, "a list of names")
+    small = "ssim" in measures and min(pixels.layout.image[:2]) < SSIM
+    expect(not small, "measures", measures, f"no ssim for images smaller than its window, {SSIM} x {SSIM}")
+    for name in set(measures) - set(MEASURES):
+        raise unknown("measure", name, MEASURES)
+
+
+def _measured(working: Tensor, scale: Scale, measure_scale: str) -> Tensor:
+    unit = scale.unit(working)
+    return unit * 2 - 1 if measure_scale == "symmetric" else unit
+
+
+def _span(name: str, span: float) -> dict[str, float]:
+    return {"data_range": span} if name in ("psnr", "ssim") else {}
