@@ -26,7 +26,7 @@ Order = tuple[Callable[..., Tensor], str, Tensor]
 
 
 class Compiled:
-    """A function (network, x, draw) -> tensors by name, that is compiled for batches of `size` images."""
+    """A function (network, x, draw) -> tensors by name, compiled for batches of `size` images, over all ranks."""
 
     def __init__(self, function: Sums, size: int, device: torch.device):
         self.function, self.size, self.graphs = function, size, device.type == "cuda"
@@ -34,7 +34,7 @@ class Compiled:
         self.program = torch.compile(self._given, dynamic=False, mode="reduce-overhead" if self.graphs else None)
 
     def __call__(self, network: Network, x: Tensor, draw: Draw) -> dict[str, Tensor]:
-        if len(x) != self.size:
+        if draw.total != self.size:
             return self.function(network, x, draw)
         if self.orders is None:
             self.orders = self._rehearse(network, x, draw)

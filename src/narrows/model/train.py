@@ -43,8 +43,9 @@ class Training:
     patience: stop after so many epochs without a lower validation loss (training loss without validation).
     keep: "best" ends with the weights of the lowest validation loss, "last" with the last ones.
     clip: largest norm of the whole gradient. ema: decay of an average of the weights, which is then what is
-    validated and kept. precision: "fp32" or "bf16" (autocast). measures: of the validation images after each epoch,
-    of mse, psnr, ssim, snr; measure_scale: "unit" or "symmetric", the scale on which they are taken.
+    validated and kept. precision: "fp32" or "bf16" (autocast). compile: see `narrows.model.compiled`. measures: of
+    the validation images after each epoch, of mse, psnr, ssim, snr; measure_scale: "unit" or "symmetric", the scale
+    on which they are taken.
     """
 
     def __init__(
@@ -64,6 +65,8 @@ class Training:
         expect(clip is None or clip > 0, "clip", clip, "a number > 0, or None")
         expect(ema is None or 0 < ema < 1, "ema", ema, "a decay in (0, 1), or None")
         expect(precision in PRECISIONS, "precision", precision, f"one of {', '.join(PRECISIONS)}")
+        cure = "leave it out: a penalty on the slope of the code needs slopes of slopes"
+        expect(not (compile and network.needs_slope), "compile", compile, "False", cure)
         vet_measures(measures, measure_scale, pixels, validation)
         self.network, self.pixels, self.validation = network, pixels, validation
         self.epochs, self.batch_size, self.seed = epochs, batch_size, seed

@@ -1,0 +1,68 @@
+"""A compiled training is the same training: the same random numbers and, up to rounding, the same losses."""
+
+import copy
+import shutil
+
+import pytest
+import torch
+
+import narrows as nw
+from narrows.errors import BuildError
+from narrows.model import compiled as module
+
+pytestmark = pytest.mark.filterwarnings("ignore:the model predicts a constant")  # hardly anything is learnt
+PARTS = {
+    "noisy": {"corruption": "gaussian", "body": {"kind": "mlp", "widths": [16], "dropout": 0.3, "batch_norm": True}},
+    "variational": {"bottleneck": {"kind": "variational", "size": 4, "warmup": 2}, "likelihood": "bernoulli"},
+    "conv": {"body": {"kind": "conv", "channels": [4, 8]}, "corruption": {"kind": "masking", "only_hidden": True}},
+    "topk": {"bottleneck": {"kind": "topk", "size": 16, "k": 3}, "up": "tied"},
+}
+
+
+def losses(digits, compile, **changes):
+    options = {"body": {"kind": "mlp", "widths": [16]}, "epochs": 3, "batch_size": 32, **changes}
+    model = nw.Autoencoder(**options, training={"compile": compile}).fit(digits)
+    return model.steps_["loss"]
+
+
+@pytest.fixture
+def traced(monkeypatch):
+    """torch.compile without the compiler: it traces, and runs what it traced."""
+    real = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda f, **options: real(f, backend="eager", dynamic=False))
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_the_numbers_drawn_beforehand_are_those_drawn_on_the_way(name, digits, traced):
+    assert losses(digits, True, **PARTS[name]) == pytest.approx(losses(digits, False, **PARTS[name]), rel=1e-4)
+
+
+def test_a_step_is_traced_once_though_its_epoch_counts_on(digits, traced):
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        losses(digits, True, **PARTS["variational"])
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="there is no C++ compiler")
+def test_compiled_programs_come_to_the_same_losses(digits):
+    changes = PARTS["noisy"]
+    assert losses(digits, True, **changes) == pytest.approx(losses(digits, False, **changes), rel=1e-3)
+
+
+def test_the_rehearsal_leaves_no_trace(digits):
+    model = nw.Autoencoder(**PARTS["noisy"], epochs=1)
+    training = model._prepare(digits)
+    before = copy.deepcopy(training.network.state_dict())
+    step = module.Compiled(training._sums, 32, torch.device("cpu"))
+    draw = module.Draw(1, 2, 3, total=32)
+    orders = step._rehearse(training.network, training.pixels.batch(slice(0, 32)), draw)
+    assert [purpose for _, purpose, _ in orders] == ["noise", "dropout", "dropout"]
+    assert not draw.streams
+    for name, value in training.network.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_a_penalty_on_slopes_is_not_compiled(digits):
+    model = nw.Autoencoder(penalties=["contractive"], training={"compile": True})
+    with pytest.raises(BuildError, match="slopes of slopes"):
+        model.fit(digits)
