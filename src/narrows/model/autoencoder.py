@@ -123,6 +123,7 @@ class Autoencoder(ImageModel):
                 codes = self._survey(training.pixels, self.network_.prior)
             self._warn(training.pixels, codes)
 
+    @machine.flushing()
     def _prepare(self, X: Any) -> Training:
         """Check everything, build the network, and set up its training."""
         faults = Faults(f"{type(self).__name__} cannot be fitted")

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from narrows.errors import BuildError, Faults, expect
 from narrows.images import Pixels
+from narrows.machine import flushing
 from narrows.model.base import ImageModel
 from narrows.model.log import Logger, told
 from narrows.parts.prior import Gaussian
@@ -57,6 +58,7 @@ class PCA(ImageModel):
             report({"explained_variance_ratio": self._fit(X)}, 1)
         return self
 
+    @flushing()
     def _fit(self, X: Any) -> float:
         """Find the components; returns the share of the variance that they explain."""
         from sklearn.decomposition import PCA as Components

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from narrows.choose import choose, vet
 from narrows.errors import Faults, TrainingError, expect, unknown
 from narrows.images import Pixels
-from narrows.machine import Draw, flushing, generator, share
+from narrows.machine import Draw, flushing, generator, keep_memory, share
 from narrows.model.compiled import Compiled
 from narrows.model.network import Network, device_of
 from narrows.model.objective import OBJECTIVES, Terms
@@ -68,6 +68,7 @@ class Training:
         cure = "leave it out: a penalty on the slope of the code needs slopes of slopes"
         expect(not (compile and network.needs_slope), "compile", compile, "False", cure)
         vet_measures(measures, measure_scale, pixels, validation)
+        keep_memory()
         self.network, self.pixels, self.validation = network, pixels, validation
         self.epochs, self.batch_size, self.seed = epochs, batch_size, seed
         self.patience, self.keep, self.clip, self.ema = patience, keep, clip, ema
