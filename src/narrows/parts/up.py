@@ -31,6 +31,7 @@ from narrows.machine import Draw
 from narrows.parts.body import Body, Conv, Mlp, Side, positive
 from narrows.parts.bottleneck import Bottleneck
 from narrows.parts.layers import Chain
+from narrows.parts.transposed import Transposed
 
 Size = tuple[int, int]
 
@@ -160,7 +161,7 @@ class Deconv(ConvUp):
         spare = [2 * (n - 1) + kernel - m for n, m in zip(low, high)]
         padding = [-(-s // 2) for s in spare]
         out = [2 * p - s for p, s in zip(padding, spare)]
-        return nn.ConvTranspose2d(a, b, kernel, 2, (padding[0], padding[1]), (out[0], out[1]))
+        return Transposed(a, b, kernel, 2, (padding[0], padding[1]), (out[0], out[1]))
 
 
 class Unpool(ConvUp):
@@ -193,7 +194,7 @@ class DeconvUnpool(Unpool):
 
     def convolution(self, a: int, b: int, kernel: int | None, low: Size, high: Size) -> nn.Module:
         expect(kernel is not None and kernel % 2 == 1, "kernels", kernel, "odd numbers")
-        return nn.ConvTranspose2d(a, b, kernel or 1, padding=(kernel or 1) // 2)
+        return Transposed(a, b, kernel or 1, padding=(kernel or 1) // 2)
 
 
 class Resize(ConvUp):
