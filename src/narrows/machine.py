@@ -60,8 +60,8 @@ def flushing() -> Iterator[None]:
 def keep_memory() -> None:
     """Have the C library keep up to 512 MB that was freed, for the next step, in place of giving it back each time.
 
-    What was given back comes again as pages that the system must clear: without this a step of lab F takes 1.4 times
-    as long, one of lab E6 1.35 times. For glibc; elsewhere nothing is done.
+    What was given back comes again as pages that the system must clear: then a step of lab F takes 1.4 times as long,
+    one of lab E6 1.35 times. For glibc; elsewhere nothing is done.
     """
     with suppress(OSError, AttributeError):
         tune = ctypes.CDLL(None).mallopt

@@ -1,5 +1,7 @@
 """The ways do the same work: same costs, same slopes, same losses; and the floor is counted by hand."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -89,7 +91,7 @@ def test_the_evaluation_measures_the_images_held_back(sets):
 @pytest.mark.parametrize("lab", LINEAR)
 def test_the_floor_counts_two_operations_for_each_weight_and_image(lab):
     down, up = LINEAR[lab], LINEAR[lab][::-1] if lab != "E1" else [30, 128, 256, 784]
-    weights = sum(a * b for widths in (down, up) for a, b in zip(widths, widths[1:]))
+    weights = sum(a * b for widths in (down, up) for a, b in pairwise(widths))
     assert forward(CASES[lab]) == 2 * weights
 
 

@@ -7,7 +7,11 @@ from cyclopts import App, Parameter
 from narrows.cli.options import Force, Json
 from narrows.cli.say import give, tell
 
-app = App("bench", help="Measure Narrows itself: bench speed.", help_format="plaintext", sort_key=100)
+HELP = """Measure Narrows itself: its speed.
+
+Example: narrows bench speed A --rounds 3
+"""
+app = App("bench", help=HELP, help_format="plaintext", sort_key=100)
 
 
 @app.command

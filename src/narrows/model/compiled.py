@@ -1,4 +1,4 @@
-"""A compiled step: the objective of a batch and its slope, each one program that torch.compile makes for this network.
+"""A compiled step: the objective of a batch and its slope, each one program that torch.compile makes for the network.
 
 What is compiled must be free of generators, so the random numbers of a step are drawn before it: a rehearsal, with a
 copy of the network, tells what will be asked for, in which order; `Given` hands it out. They are the same numbers as
@@ -36,12 +36,14 @@ class Compiled:
     def __call__(self, network: Network, x: Tensor, draw: Draw) -> dict[str, Tensor]:
         if draw.total != self.size:
             return self.function(network, x, draw)
+        from torch._dynamo.exc import BackendCompilerFailed  # here, because it is slow to import
+
         if self.orders is None:
             self.orders = self._rehearse(network, x, draw)
         numbers = [draw._rows(*order) for order in self.orders]
         try:
             return self.program(network, x, numbers, torch.tensor(draw.progress))
-        except torch._dynamo.exc.BackendCompilerFailed as error:  # no compiler, as a rule
+        except BackendCompilerFailed as error:  # no compiler, as a rule
             raise BuildError(f"compile: this machine cannot ({error}); leave it out") from error
 
     def _given(self, network: Network, x: Tensor, numbers: list[Tensor], progress: Tensor) -> dict[str, Tensor]:
@@ -70,7 +72,7 @@ class Noted(Draw):
 class Given(Draw):
     """Numbers drawn beforehand, in the order in which they are asked for."""
 
-    def __init__(self, numbers: list[Tensor], progress: float):
+    def __init__(self, numbers: list[Tensor], progress: Any):
         self.numbers, self.progress, self.turn = numbers, progress, 0
 
     def _rows(self, make: Callable[..., Tensor], purpose: str, like: Tensor) -> Tensor:

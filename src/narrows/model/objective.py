@@ -27,7 +27,7 @@ def elbo(network: Network, x: Tensor, draw: Draw) -> tuple[Terms, Pass]:
         nll = network.likelihood.nll(done.out, x)
         if done.hidden is not None and network.corruption.only_hidden:
             nll = nll * done.hidden
-        terms = {"nll": nll.flatten(1).sum(1), **done.code.terms}
+        terms = {"nll": nll.sum((1, 2, 3)), **done.code.terms}
         for penalty in network.penalties:
             terms[penalty.name] = penalty(done.code, done.corrupted, draw)
     return terms, done

@@ -1,14 +1,17 @@
 """A bar for long work: shown where errors go to a terminal, silent elsewhere."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Advance = Callable[[str], None]
+Words = Callable[[], str]
+Advance = Callable[[Words], None]
+OFTEN = 0.1  # seconds between two words
 
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Advance]:
-    """A bar of `total` steps; the block is given a function that advances it by one and says a few words."""
+    """A bar of `total` steps; the block is given a function that advances it by one, and says words now and then."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -19,4 +22,15 @@ def progress(what: str, total: int) -> Iterator[Advance]:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, TextColumn("{task.fields[words]}"), console=console, transient=True) as bar:
         task = bar.add_task(what, total=total, words="")
-        yield lambda words: bar.update(task, advance=1, words=words)
+        said = -OFTEN
+
+        def advance(words: Words) -> None:
+            nonlocal said
+            now = time.monotonic()
+            if now - said < OFTEN:
+                bar.advance(task)
+            else:
+                said = now
+                bar.update(task, advance=1, words=words())
+
+        yield advance

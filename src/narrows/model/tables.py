@@ -29,7 +29,7 @@ def checked(model: BaseEstimator, X: Any, reset: bool) -> np.ndarray:
     reset: whether the model learns the names and number of columns from it, or compares them.
     """
     try:
-        return validate_data(model, X, reset=reset, dtype="numeric", ensure_all_finite=False)
+        return np.asarray(validate_data(model, X, reset=reset, dtype="numeric", ensure_all_finite=False))
     except TypeError as error:
         raise NotNumbers(str(error)) from error
     except ValueError as error:
