@@ -58,8 +58,8 @@ class Dropout(nn.Module):
     def forward(self, h: Tensor, draw: Draw | None) -> Tensor:
         if not self.training or draw is None or self.rate == 0:
             return h
-        kept = draw.uniform("dropout", h) >= self.rate
-        return h * kept / (1 - self.rate)
+        kept = draw.chance("dropout", h, 1 - self.rate)
+        return h * torch.empty_like(h).copy_(kept).mul_(1 / (1 - self.rate))  # with h's own order in memory
 
     def extra_repr(self) -> str:
         return f"rate={self.rate}"
