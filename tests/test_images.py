@@ -110,6 +110,35 @@ def test_memory_is_shared_where_it_can_be():
     assert Pixels(*look(X), FIXED["unit"]).raw.data_ptr() == X.ctypes.data
 
 
+def test_a_part_has_some_of_the_images_in_the_same_memory():
+    X = some("uint8", 9, 5, 7)
+    whole = Pixels(*look(X), FIXED["symmetric"])
+    part = whole.part(torch.tensor([7, 2, 5, 0]))
+    assert (len(whole), len(part)) == (9, 4)
+    assert part.raw.data_ptr() == X.ctypes.data
+    assert torch.equal(part.batch(slice(1, 3)), whole.batch(torch.tensor([2, 5])))
+    assert torch.equal(part.batch(torch.tensor([3, 0])), whole.batch(torch.tensor([0, 7])))
+    assert [len(part.batch(rows)) for rows in part.batches()] == [4]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_every_level_lies_in_the_range_and_comes_back(dtype):
+    levels = np.arange(PEAKS[dtype] + 1, dtype=dtype)[:, None, None]
+    array, layout = look(levels)
+    unit = Pixels(array, layout, FIXED["unit"]).batch(slice(None))
+    assert (unit.min().item(), unit.max().item()) == (0.0, 1.0)
+    np.testing.assert_allclose(unit.numpy().ravel(), levels.ravel() / PEAKS[dtype], rtol=2e-7)
+    np.testing.assert_array_equal(layout.give(unit), levels)
+
+
+def test_a_memory_map_stays_on_the_disk(tmp_path):
+    np.save(tmp_path / "x.npy", some("uint16", 50, 4, 4))
+    stored = np.load(tmp_path / "x.npy", mmap_mode="r")
+    pixels = Pixels(*look(stored), FIXED["unit"])
+    assert pixels.raw.data_ptr() == stored.ctypes.data
+    assert torch.equal(pixels.batch(torch.tensor([3, 1])), pixels.batch(slice(None))[[3, 1]])
+
+
 @pytest.mark.parametrize(("values", "step"), [(12, 3), (15, 3), (3, 1), (10**6, 1000)])
 def test_batches_cover_the_set_in_order_and_are_smaller_for_large_images(monkeypatch, values, step):
     monkeypatch.setattr(images, "VALUES", values)

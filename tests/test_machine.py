@@ -10,9 +10,21 @@ import torch
 
 from narrows import machine
 from narrows.errors import NarrowsError, UnknownName
-from narrows.machine import Draw, ImageDraw, device, fingerprints, generator, initialising, key, share
+from narrows.machine import device, fingerprints, generator, initialising, key, share
 
-KINDS = ["normal", "uniform"]
+KINDS = ["normal", "uniform", "half"]
+
+
+class Draw(machine.Draw):
+    """With a kind more, by the name of the others: true for about half of the values."""
+
+    def half(self, purpose, like):
+        return self.chance(purpose, like, 0.5)
+
+
+class ImageDraw(machine.ImageDraw):
+    def half(self, purpose, like):
+        return self.chance(purpose, like, 0.5)
 
 
 def some(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -47,6 +59,16 @@ def test_generators_of_one_key_agree_and_of_others_do_not():
     first, again, other = (torch.rand(5, generator=generator(*k)) for k in [(1, "a"), (1, "a"), (2, "a")])
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_a_chance_is_met_to_a_part_in_65536():
+    x = torch.empty(1, 3, 500, 501)  # of which 4 do not divide the number
+    for chance in (0.1, 0.5, 0.8, 1.0):
+        found = machine.Draw(0).chance("dropout", x, chance)
+        assert found.shape == x.shape
+        assert found.double().mean().item() == pytest.approx(
+            chance, abs=4 * (chance * (1 - chance) / x.numel()) ** 0.5
+        )
 
 
 # -- draws --------------------------------------------------------------------------------------------------------

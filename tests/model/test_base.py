@@ -290,3 +290,13 @@ def test_a_side_channel_refuses_what_follows_from_the_code_alone(pooled, digits)
         with pytest.raises(BuildError, match=reason):
             use()
     assert pooled.reconstruct(digits).shape == digits.shape
+
+
+@pytest.mark.parametrize("verb", ["transform", "reconstruct", "denoise"])
+def test_results_are_written_where_they_are_wanted(ae, digits, verb, tmp_path):
+    wanted = getattr(ae, verb)(digits)
+    out = np.lib.format.open_memmap(tmp_path / "out.npy", "w+", wanted.dtype, wanted.shape)
+    assert getattr(ae, verb)(digits, out=out) is out
+    np.testing.assert_array_equal(out, wanted)
+    with pytest.raises(BuildError, match=r"out: got \(3, 3\), expected an array of shape"):
+        getattr(ae, verb)(digits, out=np.empty((3, 3)))

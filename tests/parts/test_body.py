@@ -10,6 +10,7 @@ from narrows.choose import choose
 from narrows.errors import BuildError, UnknownName
 from narrows.machine import initialising
 from narrows.parts.body import BODIES
+from narrows.parts.layers import ACTIVATIONS
 
 IMAGES = [(1, 28, 28), (3, 7, 7), (2, 5, 9), (4, 13, 8), (1, 33, 17)]
 SPECS = [
@@ -102,3 +103,13 @@ def test_wrong_options_are_refused(spec, words):
 def test_unknown_names_are_refused(spec, words):
     with pytest.raises(UnknownName, match=words):
         chosen(spec)
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky-relu", "tanh", "softplus"])
+def test_a_pooled_stage_may_activate_before_or_after_its_maximum(activation):
+    torch.manual_seed(0)
+    body = BODIES["conv"]((2, 8, 8), channels=[5], stages="pooled", activation=activation)
+    x = torch.randn(3, 2, 8, 8)
+    convolved = body.layers[0](x)
+    first = F.max_pool2d(ACTIVATIONS[activation](convolved), 2)
+    torch.testing.assert_close(body.encode(x)[0], first)

@@ -71,8 +71,9 @@ def sample(
 def _through(verb: str, run: str, images: str, output: str, force: bool) -> None:
     """Images in, the same images out, with their names, forms and types."""
     from narrows.data import SETS, read
-    from narrows.data.write import write_images
+    from narrows.data.write import mapped, write_images
     from narrows.files import may_write
+    from narrows.images import PEAKS
     from narrows.model.store import load
 
     path = may_write(output, force)
@@ -82,4 +83,9 @@ def _through(verb: str, run: str, images: str, output: str, force: bool) -> None
     found = read(images, "test" if images in SETS else "all")
     for name, reason in found.skipped:
         tell(f"skipped {name}: {reason}")
-    print(write_images(getattr(model, verb)(found.images), path, found.names, force))
+    if path.suffix == ".npy" and found.images.dtype.name in PEAKS:  # a batch at a time, from file to file
+        with mapped(path, found.images, force) as out:
+            getattr(model, verb)(found.images, out=out)
+    else:
+        write_images(getattr(model, verb)(found.images), path, found.names, force)
+    print(path)

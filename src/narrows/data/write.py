@@ -5,7 +5,8 @@ x.png, .jpg, ...   one image; of several, a sheet of them side by side
 x                  a folder, an image a file, under the names that they came with
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,18 @@ def write_images(images: np.ndarray, path: Path, names: Sequence[str] | None = N
         for image, name in zip(images, names or map(NAME.format, range(len(images))), strict=True):
             _write_one(image, path / name)
     return path
+
+
+@contextmanager
+def mapped(path: Path, like: np.ndarray, force: bool = False) -> Iterator[np.ndarray]:
+    """An `.npy` file to be filled, of the shape and type of `like`: a memory map, for more than the memory holds.
+
+    It takes its name when the block ends well. Raises `OutputError` as `write_images`.
+    """
+    with atomic(may_write(path, force)) as aside:
+        array = np.lib.format.open_memmap(aside, mode="w+", dtype=like.dtype, shape=like.shape)
+        yield array
+        array.flush()
 
 
 def _write_one(image: np.ndarray, path: Path) -> None:
