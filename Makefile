@@ -17,8 +17,8 @@ check: .venv/ready           ## style, types, layers
 	$(BIN)/pyright
 	$(BIN)/python -m pytest tests/test_layers.py tests/test_face.py
 
-bench: .venv/ready           ## how fast training and evaluation are
-	$(BIN)/python benchmarks/speed.py
+bench: .venv/ready           ## how fast training is, beside other ways and the floor below them all (20 minutes)
+	$(BIN)/narrows bench speed
 
 plot:                        ## build the plot bundle of live figures again (node 20)
 	cd plot && npm ci --ignore-scripts && npm run build

@@ -234,3 +234,26 @@ def test_a_device_that_is_not_there_is_refused_with_what_is(monkeypatch, name):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(NarrowsError, match=f"'{name}' is not on this machine; here: cpu; 'auto' takes what there is"):
         device(name)
+
+
+@pytest.mark.parametrize(("precision", "asked"), [("fp32", ("highest", False)), ("tf32", ("high", True))])
+def test_products_on_a_gpu_are_as_asked_and_the_process_is_left_as_it_was(precision, asked):
+    def now():
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+
+    before = now()
+    with machine.products(precision, torch.device("cuda")):
+        assert now() == asked
+    with pytest.raises(KeyError), machine.products(precision, torch.device("cuda")):
+        raise KeyError
+    with machine.products(precision, torch.device("cpu")):
+        assert now() == before
+    assert now() == before
+
+
+def test_memory_is_kept_without_an_error_where_there_is_no_glibc(monkeypatch):
+    def none(name):
+        raise OSError
+
+    monkeypatch.setattr(machine.ctypes, "CDLL", none)
+    machine.keep_memory.__wrapped__()

@@ -58,6 +58,22 @@ def flushing() -> Iterator[None]:
         torch.set_flush_denormal(before)
 
 
+@contextmanager
+def products(precision: str, device: torch.device) -> Iterator[None]:
+    """Whether a GPU may round the factors of products to 10 bits ("tf32", else not), whatever this process allows."""
+    if device.type != "cuda":
+        yield
+        return
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
+
+
 @cache
 def keep_memory() -> None:
     """Have the C library keep up to 512 MB that was freed, for the next step, in place of giving it back each time.

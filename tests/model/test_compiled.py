@@ -66,3 +66,11 @@ def test_a_penalty_on_slopes_is_not_compiled(digits):
     model = nw.Autoencoder(penalties=["contractive"], training={"compile": True})
     with pytest.raises(BuildError, match="slopes of slopes"):
         model.fit(digits)
+
+
+@pytest.mark.parametrize(("epochs", "compiled"), [(4, False), (5, True)])
+def test_auto_compiles_where_the_steps_repay_it(epochs, compiled, digits, monkeypatch):
+    monkeypatch.setitem(module.REPAYS, "cpu", 35)  # of 7 steps an epoch
+    training = nw.Autoencoder(epochs=epochs, batch_size=32, training={"compile": "auto"})._prepare(digits)
+    assert isinstance(training.sums, module.Compiled) == compiled
+    assert not module.repays(10**9, torch.device("mps"))

@@ -193,6 +193,8 @@ def test_a_diverging_term_is_named(digits):
         ("clip", -1, "clip: got -1, expected a number > 0"),
         ("ema", 1.0, r"ema: got 1.0, expected a decay in \(0, 1\)"),
         ("precision", "fp16", "precision: got 'fp16', expected one of fp32, bf16"),
+        ("precision", "tf32", "precision: got 'tf32', expected one of fp32, bf16"),
+        ("compile", "always", "compile: got 'always', expected True, False or 'auto'"),
         ("measure_scale", "standard", "measure_scale: got 'standard'"),
         ("measures", ["pnsr"], "no measure called 'pnsr'; did you mean 'psnr'"),
         ("patience", "3", "wrong type"),

@@ -4,14 +4,15 @@ What is compiled must be free of generators, so the random numbers of a step are
 copy of the network, tells what will be asked for, in which order; `Given` hands it out. They are the same numbers as
 without, and the same mathematics, rounded elsewhere. A last batch of another size is not compiled.
 
-Compiling takes seconds (see docs/speed.md). On a GPU the programs are captured as CUDA graphs, so that a small
-network does not wait for the host.
+Compiling takes seconds and saves a fraction of a millisecond a step, so that it repays late (`REPAYS`). On a GPU the
+programs are captured as CUDA graphs, so that a small network does not wait for the host.
 
 Reference: J. Ansel et al., "PyTorch 2", ASPLOS 2024, https://doi.org/10.1145/3620665.3640366.
 """
 
 from collections.abc import Callable
 from copy import deepcopy
+from math import inf
 from typing import Any
 
 import torch
@@ -21,8 +22,14 @@ from narrows.errors import BuildError
 from narrows.machine import Draw
 from narrows.model.network import Network
 
+REPAYS = {"cpu": 30_000, "cuda": 2_000}  # steps; measured on a CPU, an estimate for a GPU
 Sums = Callable[[Network, Tensor, Draw], dict[str, Tensor]]
 Order = tuple[Callable[..., Tensor], str, Tensor]
+
+
+def repays(steps: int, device: torch.device) -> bool:
+    """Whether so many steps win back the seconds that compiling takes."""
+    return steps >= REPAYS.get(device.type, inf)
 
 
 class Compiled:

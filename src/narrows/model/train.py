@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from narrows.choose import choose, vet
 from narrows.errors import Faults, TrainingError, expect, unknown
 from narrows.images import Pixels
-from narrows.machine import Draw, flushing, generator, keep_memory, share
-from narrows.model.compiled import Compiled
+from narrows.machine import Draw, flushing, generator, keep_memory, products, share
+from narrows.model.compiled import Compiled, repays
 from narrows.model.network import Network, device_of
 from narrows.model.objective import OBJECTIVES, Terms
 from narrows.model.optimise import OPTIMISERS, SCHEDULES
@@ -34,7 +34,7 @@ from narrows.model.validate import validated, vet_measures
 
 CHECK = 50  # steps between looks at the loss, which take 0.04 ms
 FLUSH, TINY = 50, 1e-30  # steps between flushes, in which 0.9^50 keeps what is above TINY above 1e-38
-PRECISIONS = {"fp32": None, "bf16": torch.bfloat16}
+PRECISIONS = {"fp32": None, "tf32": None, "bf16": torch.bfloat16}
 
 
 class Training:
@@ -45,9 +45,9 @@ class Training:
     patience: stop after so many epochs without a lower validation loss (training loss without validation).
     keep: "best" ends with the weights of the lowest validation loss, "last" with the last ones.
     clip: largest norm of the whole gradient. ema: decay of an average of the weights, which is then what is
-    validated and kept. precision: "fp32" or "bf16" (autocast). compile: see `narrows.model.compiled`. measures: of
-    the validation images after each epoch, of mse, psnr, ssim, snr; measure_scale: "unit" or "symmetric", the scale
-    on which they are taken.
+    validated and kept. precision: "fp32", "tf32" (on a GPU of NVIDIA's) or "bf16" (autocast). compile: True, False,
+    or "auto" where it repays, see `narrows.model.compiled`. measures: of the validation images after each epoch, of
+    mse, psnr, ssim, snr; measure_scale: "unit" or "symmetric", the scale on which they are taken.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Training:
         clip: float | None = None,
         ema: float | None = None,
         precision: str = "fp32",
-        compile: bool = False,
+        compile: bool | str = False,
         measures: Sequence[str] = (),
         measure_scale: str = "unit",
     ):  # fmt: skip
@@ -66,7 +66,10 @@ class Training:
         expect(patience is None or patience >= 1, "patience", patience, "a whole number of epochs ≥ 1, or None")
         expect(clip is None or clip > 0, "clip", clip, "a number > 0, or None")
         expect(ema is None or 0 < ema < 1, "ema", ema, "a decay in (0, 1), or None")
-        expect(precision in PRECISIONS, "precision", precision, f"one of {', '.join(PRECISIONS)}")
+        self.device = device_of(network)
+        known = [name for name in PRECISIONS if name != "tf32" or self.device.type == "cuda"]
+        expect(precision in known, "precision", precision, f"one of {', '.join(known)}")
+        expect(compile in (True, False, "auto"), "compile", compile, "True, False or 'auto'")
         cure = "leave it out: a penalty on the slope of the code needs slopes of slopes"
         expect(not (compile and network.needs_slope), "compile", compile, "False", cure)
         vet_measures(measures, measure_scale, pixels, validation)
@@ -81,8 +84,8 @@ class Training:
         self.rate = self.optimiser.param_groups[0]["lr"]
         self.factor = choose("schedule", SCHEDULES, schedule)
         self.average = copy.deepcopy(network) if ema else network
-        self.device = device_of(network)
-        self.sums = Compiled(self._sums, batch_size, self.device) if compile else self._sums
+        wanted = compile is True or (compile == "auto" and repays(epochs * self.steps_an_epoch, self.device))
+        self.sums = Compiled(self._sums, batch_size, self.device) if wanted else self._sums
         self.norms = [layer for layer in network.modules() if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d))]
         self.epoch, self.stopped, self.stopped_by_nan = 0, False, False
         self.history: dict[str, list[float]] = defaultdict(list)
@@ -103,6 +106,16 @@ class Training:
     @flushing()
     def run_epoch(self, advance: Advance = lambda words: None) -> None:
         """One pass over the training images, then the validation images."""
+        with products(self.precision, self.device):
+            seconds = self._learn(advance)
+            self.epoch += 1
+            if self.validation is not None:
+                self._validate(self.validation)
+        self.history["seconds"].append(seconds)
+        self._select()
+
+    def _learn(self, advance: Advance) -> float:
+        """One pass over the training images; returns its seconds."""
         start = time.perf_counter()
         order = torch.randperm(len(self.pixels), generator=generator(self.seed, self.epoch, "order"))
         names, sums, sizes = [], torch.empty(0), []
@@ -116,12 +129,7 @@ class Training:
             self._check(sums[: step + 1], names)
             advance(partial(self._words, names, sums[step], len(index)))
         self._record(sums.cpu(), torch.tensor(sizes), names)
-        self.epoch += 1
-        seconds = time.perf_counter() - start
-        if self.validation is not None:
-            self._validate(self.validation)
-        self.history["seconds"].append(seconds)
-        self._select()
+        return time.perf_counter() - start
 
     def step(self, step: int, index: Tensor) -> Terms:
         """One step down the gradient of the batch `index`, of which this rank computes its share.
