@@ -4,6 +4,7 @@ import sklearn.decomposition
 
 import narrows as nw
 from narrows.errors import BuildError
+from narrows.model import pca as module
 
 
 def test_it_equals_scikit_learns(digits):
@@ -17,6 +18,22 @@ def test_it_equals_scikit_learns(digits):
     np.testing.assert_allclose(found.transform(digits) * signs.T, reference.transform(flat), atol=1e-4)
     put_out = reference.inverse_transform(reference.transform(flat)).reshape(-1, 8, 8)
     np.testing.assert_allclose(found.reconstruct(digits, exact=True), put_out, atol=1e-5)
+
+
+def test_both_ways_to_the_components_lead_there(digits, monkeypatch):
+    narrow = nw.PCA(8).fit(digits)
+    monkeypatch.setattr(module, "WIDE", 10)
+    wide = nw.PCA(8).fit(digits)
+    signs = np.sign((narrow.components_ * wide.components_).sum(1, keepdims=True))
+    np.testing.assert_allclose(narrow.components_ * signs, wide.components_, atol=1e-4)
+    np.testing.assert_allclose(narrow.explained_variance_, wide.explained_variance_, rtol=1e-4)
+    assert narrow.threshold_ == pytest.approx(wide.threshold_, rel=1e-4)
+
+
+def test_of_one_image_there_is_nothing_to_explain(digits):
+    found = nw.PCA(1).fit(digits[:1])
+    np.testing.assert_array_equal(found.reconstruct(digits[:1]), digits[:1])
+    assert found.explained_variance_.tolist() == [0.0]
 
 
 def test_a_trained_linear_autoencoder_reaches_its_error():

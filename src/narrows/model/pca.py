@@ -5,7 +5,8 @@ z = Vᵀ(x - μ), x̂ = V z + μ, where the columns of V are the k leading eigen
 Σ = E[(x - μ)(x - μ)ᵀ]. A trained linear autoencoder reaches the same error, not the same axes (P. Baldi, K. Hornik,
 "Neural networks and principal component analysis", 1989, https://doi.org/10.1016/0893-6080(89)90014-2).
 
-The eigenvectors come from scikit-learn; the face is that of every model here.
+Σ is summed a batch at a time, so that the set is never held as floats; its eigenvectors are LAPACK's. Where an image
+has more values than there are images, or than 4096, scikit-learn's decomposition of the whole set takes over.
 """
 
 from typing import Any, Self
@@ -20,6 +21,9 @@ from narrows.machine import flushing
 from narrows.model.base import ImageModel
 from narrows.model.log import Logger, told
 from narrows.parts.prior import Gaussian
+
+WIDE = 4096  # values in an image, beyond which their covariance is too large to be worth it
+Found = tuple[np.ndarray, np.ndarray, np.ndarray, float]
 
 
 class PCA(ImageModel):
@@ -61,8 +65,6 @@ class PCA(ImageModel):
     @flushing()
     def _fit(self, X: Any) -> float:
         """Find the components; returns the share of the variance that they explain."""
-        from sklearn.decomposition import PCA as Components
-
         faults = Faults("PCA cannot be fitted")
         array = self._begin(X, self.scale, faults)
         most = min(len(array), self.n_features_in_)
@@ -72,14 +74,12 @@ class PCA(ImageModel):
             expect(fits, "n_components", count, f"a whole number in 1..{most} (images, values in an image)")
         faults.stop(BuildError)
         pixels = Pixels(array, self.layout_, self.scale_)
-        flat = np.concatenate([pixels.batch(rows).flatten(1).numpy() for rows in pixels.batches()])
-        found = Components(count, random_state=self.seed_ % 2**32).fit(flat)
-        self.mean_, self.components_ = np.asarray(found.mean_), np.asarray(found.components_)
-        self.explained_variance_ = np.nan_to_num(found.explained_variance_)
+        found = (_by_covariance if self.n_features_in_ <= min(WIDE, len(array)) else _by_sklearn)(pixels, int(count))
+        self.mean_, self.components_, self.explained_variance_, whole = found
         self.code_size_ = int(count)
         self.prior_ = Gaussian(self.code_size_)
         self._survey(pixels, self.prior_)
-        return float(np.nan_to_num(found.explained_variance_ratio_).sum())
+        return float(self.explained_variance_.sum() / whole) if whole else 0.0
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         arrays = {"mean_": self.mean_, "components_": self.components_}
@@ -116,3 +116,28 @@ class PCA(ImageModel):
 
     def _sample_codes(self, count: int, seed: int) -> Tensor:
         return self.prior_.sample(count, seed)
+
+
+def _by_covariance(pixels: Pixels, count: int) -> Found:
+    """Mean, components, their variances, and the variance in all, from the covariance."""
+    mean = sum(pixels.batch(rows).flatten(1).double().sum(0) for rows in pixels.batches()) / len(pixels)
+    assert isinstance(mean, Tensor)
+    covariance = torch.zeros(len(mean), len(mean), dtype=torch.float64)
+    for rows in pixels.batches():
+        x = pixels.batch(rows).flatten(1) - mean.float()
+        covariance += (x.T @ x).double()
+    covariance /= max(1, len(pixels) - 1)
+    values, vectors = torch.linalg.eigh(covariance)
+    values, axes = values.flip(0).clamp(min=0), vectors.T.flip(0)[:count]
+    axes = axes * axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()  # the largest entry of each is positive
+    return mean.float().numpy(), axes.float().numpy(), values[:count].float().numpy(), float(values.sum())
+
+
+def _by_sklearn(pixels: Pixels, count: int) -> Found:
+    """The same, from the images themselves."""
+    from sklearn.decomposition import PCA as Components
+
+    flat = np.concatenate([pixels.batch(rows).flatten(1).numpy() for rows in pixels.batches()])
+    found = Components(count, svd_solver="full").fit(flat)
+    variances, whole = found.explained_variance_, flat.var(0, ddof=1).sum() if len(flat) > 1 else 0.0
+    return np.asarray(found.mean_), np.asarray(found.components_), np.nan_to_num(variances), float(whole)
