@@ -53,6 +53,13 @@ def test_a_study_is_run_with_the_changes_asked_for(narrows, tmp_path, study_text
     assert all("principal components" in title for title in titles)
 
 
+def test_codes_are_laid_out_quickly_where_that_is_asked_for(narrows, tmp_path, study_text, record):
+    (tmp_path / "mine.toml").write_text(study_text)
+    where = (tmp_path / "mine.toml", "-o", tmp_path / "out", "--epochs", "1")
+    assert narrows("study", *where, "--quick-tsne").code == 0
+    assert all("by their nearest" in figure["title"] for figure in record(tmp_path / "out")["figures"])
+
+
 def test_a_study_goes_into_a_folder_of_its_name(narrows, tmp_path, monkeypatch, photos, study_text):
     monkeypatch.chdir(tmp_path)
     text = study_text[: study_text.index("[[numbers]]")].replace('"digits"', '"no such set"')

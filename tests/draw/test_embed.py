@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-from narrows.draw import tsne
+from narrows.draw import embed, quick_tsne, tsne
 from narrows.errors import NarrowsError
 
 
@@ -55,3 +55,20 @@ def test_perplexity_is_cut_to_what_few_codes_allow(codes):
 def test_refusals(codes, call):
     with pytest.raises(NarrowsError, match=r"expected|finite"):
         call(codes)
+
+
+def test_quickly_some_are_laid_out_and_the_others_stand_beside_the_nearest(monkeypatch):
+    monkeypatch.setattr(embed, "LANDMARKS", 60)
+    random = np.random.default_rng(0)
+    centres = random.normal(0, 20, (3, 8))
+    of = random.integers(0, 3, 200)
+    codes = centres[of] + random.normal(size=(200, 8))
+    places = quick_tsne(codes)
+    assert places.shape == (200, 2)
+    assert places.dtype == np.float32
+    laid, index = tsne(codes, limit=60)
+    np.testing.assert_array_equal(places[index], laid)
+    middles = np.array([places[index][of[index] == k].mean(0) for k in range(3)])
+    nearest = ((places[:, None] - middles) ** 2).sum(-1).argmin(1)
+    assert (nearest == of).mean() > 0.98
+    np.testing.assert_array_equal(quick_tsne(codes), places)

@@ -10,8 +10,11 @@ from narrows.cli.running import free, record_of, run
 from narrows.cli.say import give, give_facts, tell
 
 NO_CHANGES, PLAINLY = Changes(), How()
-Fast = Annotated[
+NoTsne = Annotated[
     bool, Parameter(name="--no-tsne", negative="", help="Show codes by principal components, not by t-SNE.")
+]
+Quick = Annotated[
+    bool, Parameter(name="--quick-tsne", negative="", help="Of many codes lay out some by t-SNE, others beside them.")
 ]
 
 
@@ -29,7 +32,8 @@ def lab(
     *,
     output: Output = "",
     data: Data | None = None,
-    no_tsne: Fast = False,
+    no_tsne: NoTsne = False,
+    quick_tsne: Quick = False,
     changes: Changes = NO_CHANGES,
     how: How = PLAINLY,
 ) -> None:
@@ -44,9 +48,10 @@ def lab(
     """
     name = name.lower()
     if name == "all":
-        _all_labs(output or "narrows-labs", data, changes, how, no_tsne)
+        _all_labs(output or "narrows-labs", data, changes, how, _instead(no_tsne, quick_tsne))
     else:
-        _run_file(_lab_file(name), output or f"narrows-lab-{name}", data, changes, how, no_tsne)
+        file, place = _lab_file(name), output or f"narrows-lab-{name}"
+        _run_file(file, place, data, changes, how, _instead(no_tsne, quick_tsne))
 
 
 def study(
@@ -55,7 +60,8 @@ def study(
     *,
     output: Output = "",
     data: Data | None = None,
-    no_tsne: Fast = False,
+    no_tsne: NoTsne = False,
+    quick_tsne: Quick = False,
     changes: Changes = NO_CHANGES,
     how: How = PLAINLY,
 ) -> None:
@@ -68,7 +74,8 @@ def study(
     file
         A study file in TOML.
     """
-    _run_file(Path(file), output or f"narrows-{Path(file).stem}", data, changes, how, no_tsne)
+    place = output or f"narrows-{Path(file).stem}"
+    _run_file(Path(file), place, data, changes, how, _instead(no_tsne, quick_tsne))
 
 
 def report(folder: str, /) -> None:
@@ -92,22 +99,27 @@ def _lab_file(name: str) -> Path:
     return lab_file(name)
 
 
-def _run_file(file: Path, output: str, data: Any, changes: Changes, how: How, no_tsne: bool = False) -> None:
-    run(_study(file, no_tsne), output, data, changes, how)
+def _instead(no_tsne: bool, quick_tsne: bool) -> str:
+    """The method in the place of t-SNE."""
+    return "components" if no_tsne else "quick-tsne" if quick_tsne else "tsne"
 
 
-def _study(file: Path, no_tsne: bool) -> Any:
-    """The study in a file, if so wished without what is slow."""
+def _run_file(file: Path, output: str, data: Any, changes: Changes, how: How, tsne: str = "tsne") -> None:
+    run(_study(file, tsne), output, data, changes, how)
+
+
+def _study(file: Path, tsne: str) -> Any:
+    """The study in a file, with another method in the place of t-SNE if so wished."""
     from narrows.study.form import read_study
 
     found = read_study(file)
-    for drawing in found.figures if no_tsne else []:
+    for drawing in found.figures:
         if drawing.options.get("method") == "tsne":
-            drawing.options["method"] = "components"
+            drawing.options["method"] = tsne
     return found
 
 
-def _all_labs(output: str, data: Any, changes: Changes, how: How, no_tsne: bool) -> None:
+def _all_labs(output: str, data: Any, changes: Changes, how: How, tsne: str) -> None:
     """Every lab into a folder of its own, and a page over all of them, which grows as they end."""
     from narrows.errors import Faults, NarrowsError
     from narrows.study.index import draw
@@ -117,7 +129,7 @@ def _all_labs(output: str, data: Any, changes: Changes, how: How, no_tsne: bool)
     for name in lab_names():
         tell(f"\nlab {name.upper()}")
         with faults.catch():
-            record = record_of(_study(_lab_file(name), no_tsne), folder / name, data, changes, how)
+            record = record_of(_study(_lab_file(name), tsne), folder / name, data, changes, how)
             tables[name.upper()] = {table["title"]: table["rows"] for table in record.tables}
         if any(folder.glob("*/run.json")):
             draw(folder)

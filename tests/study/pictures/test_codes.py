@@ -93,7 +93,7 @@ def test_colours_go_with_their_points_as_bytes(sets, picture):
     ("options", "said"),
     [
         ({"on": "validaton"}, "validaton"),
-        ({"method": "umap"}, "method: got 'umap', expected 'components' or 'tsne' or 'units'"),
+        ({"method": "umap"}, "method: got 'umap', expected 'components' or 'tsne' or 'quick-tsne' or 'units'"),
         ({"dimensions": 4}, "dimensions: got 4, expected 2 or 3"),
     ],
 )

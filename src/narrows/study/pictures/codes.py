@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from narrows import measure
-from narrows.draw import tsne
+from narrows.draw import quick_tsne, tsne
 from narrows.errors import expect
 from narrows.images import PEAKS
 from narrows.model.evaluate import shown_as
@@ -16,7 +16,7 @@ from narrows.study.record import Figure
 from narrows.study.shown import Trained, classes_of
 
 PLAIN = 5_000  # codes shown at most
-METHODS = ("components", "tsne", "units")
+METHODS = ("components", "tsne", "quick-tsne", "units")
 
 
 @each
@@ -25,7 +25,8 @@ def codes(
 ) -> Iterator[Figure]:
     """Codes in the plane or in space, coloured by class, each with its image.
 
-    method: "components" (the principal ones), "tsne" (needs four codes at least), or "units" (those that vary most).
+    method: "components" (the principal ones), "tsne" or "quick-tsne" (four codes at least), or "units" (those that
+    vary most).
     Codes of just so many units are shown as they are, unless t-SNE is asked for.
     """
     expect(method in METHODS, "method", method, " or ".join(map(repr, METHODS)))
@@ -35,8 +36,8 @@ def codes(
     found = run.model.transform(images[chosen])
     if found.shape[1] < dimensions:
         return
-    method = "components" if method == "tsne" and len(found) < 4 else method
-    method = "units" if found.shape[1] == dimensions and method != "tsne" else method
+    method = "components" if "tsne" in method and len(found) < 4 else method
+    method = "units" if found.shape[1] == dimensions and "tsne" not in method else method
     points, axes, words = PLACES[method](found, dimensions)
     arrays = {"x": points.astype(np.float32)}
     if labels is not None:
@@ -105,6 +106,12 @@ def _by_tsne(found: np.ndarray, dimensions: int) -> tuple[np.ndarray, list[str],
     return points, [], f"t-SNE of {len(points):,} codes: neighbours mean something, distances and axes do not"
 
 
+def _by_quick_tsne(found: np.ndarray, dimensions: int) -> tuple[np.ndarray, list[str], str]:
+    points = quick_tsne(found, dimensions)
+    words = f"t-SNE of up to 1,500 of {len(points):,} codes, the others by their nearest: distances mean nothing"
+    return points, [], words
+
+
 def _by_components(found: np.ndarray, dimensions: int) -> tuple[np.ndarray, list[str], str]:
     """Places along the principal components, each with its share of the variance."""
     centred = found - found.mean(0)
@@ -114,7 +121,7 @@ def _by_components(found: np.ndarray, dimensions: int) -> tuple[np.ndarray, list
     return centred @ vectors[:, : -dimensions - 1 : -1], axes, "the codes along their principal components"
 
 
-PLACES = {"units": _by_units, "tsne": _by_tsne, "components": _by_components}
+PLACES = {"units": _by_units, "tsne": _by_tsne, "quick-tsne": _by_quick_tsne, "components": _by_components}
 
 
 def _as_bytes(images: np.ndarray) -> np.ndarray:
