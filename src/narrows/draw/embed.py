@@ -65,8 +65,8 @@ def tsne(
 def quick_tsne(codes: Any, dimensions: int = 2, seed: int = 0, jobs: int = 2) -> np.ndarray:
     """The places of all codes `(N, size)` in seconds, float32 `(N, dimensions)`: by t-SNE of 1,500 of them.
 
-    These are drawn at random. Each of the others stands at the median place of the five among them that are nearest to it: clusters are as
-    full as they are, what is fine inside them is lost. Arguments and errors as in `tsne`.
+    These are drawn at random. Each of the others stands at the median place of the five among them that are nearest
+    to it: clusters are as full as they are, what is fine inside them is lost. Arguments and errors as in `tsne`.
     """
     from sklearn.neighbors import NearestNeighbors
 
