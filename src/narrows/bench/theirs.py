@@ -8,6 +8,7 @@ Reference: C. Chadebec, L. Vincent, S. Allassonnière, "Pythae: unifying generat
 """
 
 import logging
+import os
 import tempfile
 
 import numpy as np
@@ -25,6 +26,7 @@ class Pythae:
     def __init__(self, case: Case, train: np.ndarray, test: np.ndarray, device: torch.device):
         if case.noise:
             raise BuildError("pythae has no autoencoder that is given noise")
+        os.environ["TQDM_DISABLE"] = "1"  # no bar among the answers
         extra("pythae", "bench")
         from pythae.data.datasets import BaseDataset
         from pythae.trainers import BaseTrainer, BaseTrainerConfig
