@@ -27,21 +27,18 @@ class Pythae:
         if case.noise:
             raise BuildError("pythae has no autoencoder that is given noise")
         os.environ["TQDM_DISABLE"] = "1"  # no bar among the answers
-        extra("pythae", "bench")
-        from pythae.data.datasets import BaseDataset
-        from pythae.trainers import BaseTrainer, BaseTrainerConfig
-
+        datasets, trainers = (extra(f"pythae.{name}", "bench") for name in ("data.datasets", "trainers"))
         logging.disable(logging.INFO)
         self.device = device
         x = torch.from_numpy(train).float()[:, None] / 255
         x = x.flatten(1) if case.flat else x
         self.folder = tempfile.TemporaryDirectory()
-        settings = BaseTrainerConfig(
+        settings = trainers.BaseTrainerConfig(
             output_dir=self.folder.name, num_epochs=1, learning_rate=1e-3, no_cuda=device.type == "cpu",
             per_device_train_batch_size=case.batch,
         )  # fmt: skip
-        images = BaseDataset(x, torch.zeros(len(x)))
-        self.trainer = BaseTrainer(model=_model(case), train_dataset=images, training_config=settings)
+        images = datasets.BaseDataset(x, torch.zeros(len(x)))
+        self.trainer = trainers.BaseTrainer(model=_model(case), train_dataset=images, training_config=settings)
         self.trainer.prepare_training()
 
     def round(self) -> tuple[float, float]:
@@ -51,13 +48,11 @@ class Pythae:
 
 def _model(case: Case):
     """pythae's model around the case's encoder and decoder."""
-    from pythae.models import AE, VAE, AEConfig, VAEConfig
-    from pythae.models.base.base_utils import ModelOutput
-    from pythae.models.nn import BaseDecoder, BaseEncoder
-
+    models, parts = extra("pythae.models", "bench"), extra("pythae.models.nn", "bench")
+    output = extra("pythae.models.base.base_utils", "bench").ModelOutput
     net = case.net()
 
-    class Encoder(BaseEncoder):
+    class Encoder(parts.BaseEncoder):
         def __init__(self):
             super().__init__()
             self.layers = net.encoder
@@ -65,20 +60,20 @@ def _model(case: Case):
         def forward(self, x: Tensor):
             found = self.layers(x)
             if not net.variational:
-                return ModelOutput(embedding=found)
+                return output(embedding=found)
             mean, logvar = found.chunk(2, dim=1)
-            return ModelOutput(embedding=mean, log_covariance=logvar)
+            return output(embedding=mean, log_covariance=logvar)
 
-    class Decoder(BaseDecoder):
+    class Decoder(parts.BaseDecoder):
         def __init__(self):
             super().__init__()
             self.layers = net.decoder
 
         def forward(self, z: Tensor):
-            return ModelOutput(reconstruction=self.layers(z))
+            return output(reconstruction=self.layers(z))
 
     shape = (784,) if case.flat else (1, 28, 28)
     if not net.variational:
-        return AE(AEConfig(input_dim=shape, latent_dim=1), Encoder(), Decoder())
+        return models.AE(models.AEConfig(input_dim=shape, latent_dim=1), Encoder(), Decoder())
     loss = "bce" if case.cost is crossed else "mse"
-    return VAE(VAEConfig(input_dim=shape, latent_dim=1, reconstruction_loss=loss), Encoder(), Decoder())
+    return models.VAE(models.VAEConfig(input_dim=shape, latent_dim=1, reconstruction_loss=loss), Encoder(), Decoder())
