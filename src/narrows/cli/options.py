@@ -57,6 +57,27 @@ class Changes:
 
 @Parameter(name="*")
 @dataclass
+class Tsne:
+    """What takes the place of t-SNE, in figures that ask for it.
+
+    Parameters
+    ----------
+    no_tsne
+        Show codes by principal components, not by t-SNE.
+    quick_tsne
+        Of many codes lay out some by t-SNE, others beside them.
+    """
+
+    no_tsne: Annotated[bool, Parameter(negative="")] = False
+    quick_tsne: Annotated[bool, Parameter(negative="")] = False
+
+    @property
+    def method(self) -> str:
+        return "components" if self.no_tsne else "quick-tsne" if self.quick_tsne else "tsne"
+
+
+@Parameter(name="*")
+@dataclass
 class How:
     """How models are trained and what becomes of it.
 

@@ -1,21 +1,13 @@
 """Verbs that run studies: demo, lab, study, report."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import Parameter
-
-from narrows.cli.options import Changes, Data, Force, How, Json, Output
+from narrows.cli.options import Changes, Data, Force, How, Json, Output, Tsne
 from narrows.cli.running import free, record_of, run
 from narrows.cli.say import give, give_facts, tell
 
-NO_CHANGES, PLAINLY = Changes(), How()
-NoTsne = Annotated[
-    bool, Parameter(name="--no-tsne", negative="", help="Show codes by principal components, not by t-SNE.")
-]
-Quick = Annotated[
-    bool, Parameter(name="--quick-tsne", negative="", help="Of many codes lay out some by t-SNE, others beside them.")
-]
+NO_CHANGES, PLAINLY, AS_ASKED = Changes(), How(), Tsne()
 
 
 def demo(output: Output = "narrows-demo", *, force: Force = False, json: Json = False) -> None:
@@ -32,8 +24,7 @@ def lab(
     *,
     output: Output = "",
     data: Data | None = None,
-    no_tsne: NoTsne = False,
-    quick_tsne: Quick = False,
+    tsne: Tsne = AS_ASKED,
     changes: Changes = NO_CHANGES,
     how: How = PLAINLY,
 ) -> None:
@@ -48,10 +39,10 @@ def lab(
     """
     name = name.lower()
     if name == "all":
-        _all_labs(output or "narrows-labs", data, changes, how, _instead(no_tsne, quick_tsne))
+        _all_labs(output or "narrows-labs", data, changes, how, tsne)
     else:
         file, place = _lab_file(name), output or f"narrows-lab-{name}"
-        _run_file(file, place, data, changes, how, _instead(no_tsne, quick_tsne))
+        _run_file(file, place, data, changes, how, tsne)
 
 
 def study(
@@ -60,8 +51,7 @@ def study(
     *,
     output: Output = "",
     data: Data | None = None,
-    no_tsne: NoTsne = False,
-    quick_tsne: Quick = False,
+    tsne: Tsne = AS_ASKED,
     changes: Changes = NO_CHANGES,
     how: How = PLAINLY,
 ) -> None:
@@ -75,7 +65,7 @@ def study(
         A study file in TOML.
     """
     place = output or f"narrows-{Path(file).stem}"
-    _run_file(Path(file), place, data, changes, how, _instead(no_tsne, quick_tsne))
+    _run_file(Path(file), place, data, changes, how, tsne)
 
 
 def report(folder: str, /) -> None:
@@ -99,27 +89,22 @@ def _lab_file(name: str) -> Path:
     return lab_file(name)
 
 
-def _instead(no_tsne: bool, quick_tsne: bool) -> str:
-    """The method in the place of t-SNE."""
-    return "components" if no_tsne else "quick-tsne" if quick_tsne else "tsne"
-
-
-def _run_file(file: Path, output: str, data: Any, changes: Changes, how: How, tsne: str = "tsne") -> None:
+def _run_file(file: Path, output: str, data: Any, changes: Changes, how: How, tsne: Tsne = AS_ASKED) -> None:
     run(_study(file, tsne), output, data, changes, how)
 
 
-def _study(file: Path, tsne: str) -> Any:
+def _study(file: Path, tsne: Tsne) -> Any:
     """The study in a file, with another method in the place of t-SNE if so wished."""
     from narrows.study.form import read_study
 
     found = read_study(file)
     for drawing in found.figures:
         if drawing.options.get("method") == "tsne":
-            drawing.options["method"] = tsne
+            drawing.options["method"] = tsne.method
     return found
 
 
-def _all_labs(output: str, data: Any, changes: Changes, how: How, tsne: str) -> None:
+def _all_labs(output: str, data: Any, changes: Changes, how: How, tsne: Tsne) -> None:
     """Every lab into a folder of its own, and a page over all of them, which grows as they end."""
     from narrows.errors import Faults, NarrowsError
     from narrows.study.index import draw

@@ -30,12 +30,12 @@ from narrows.measure import Table
 from narrows.model.autoencoder import Autoencoder
 from narrows.model.base import ImageModel
 from narrows.model.recipes import recipe
+from narrows.model.validate import SPANS, SSIM, shown
 from narrows.parts.corruption import Clean
 from narrows.parts.likelihood import Bernoulli
 
 ROWS = {"": "reconstruction", "noisy": "noisy", "denoised": "denoised", "sampled": "by a sampled code"}
 COLLAPSED = 0.01  # variance over images of a unit's mean, below which a variational unit says nothing of them
-WINDOW = 7  # of SSIM: images that are smaller have none
 
 
 def evaluate(model: ImageModel, X: Any, *, seed: int = 0, measure_scale: str = "unit") -> dict[str, float]:
@@ -47,7 +47,7 @@ def evaluate(model: ImageModel, X: Any, *, seed: int = 0, measure_scale: str = "
     and parameters. A variational unit is dead where the variance of its mean over the images is below 0.01 (Y. Burda
     et al., 2016). Tables have of their views mse alone, on the working scale.
     """
-    expect(measure_scale in ("unit", "symmetric"), "measure_scale", measure_scale, "'unit' or 'symmetric'")
+    expect(measure_scale in SPANS, "measure_scale", measure_scale, "'unit' or 'symmetric'")
     array, layout = model._accept(X)
     pixels = Pixels(array, layout, model.scale_)
     totals: dict[str, float] = defaultdict(float)
@@ -148,14 +148,10 @@ def _measures(model: ImageModel, x: Tensor, views: dict[str, Tensor], measure_sc
     if model.layout_.is_table:
         return {"mse": (views[""] - x).square().flatten(1).mean(1)}
 
-    def shown(working: Tensor) -> Tensor:
-        unit = model.scale_.unit(working)
-        return unit * 2 - 1 if measure_scale == "symmetric" else unit
-
-    clean = shown(x)
+    clean, span = shown(x, model.scale_, measure_scale), SPANS[measure_scale]
     found = {"signal_power": model.scale_.unit(x).square().flatten(1).mean(1)}
     for view, image in views.items():
-        for name, values in compared(clean, shown(image), 2.0 if measure_scale == "symmetric" else 1.0).items():
+        for name, values in compared(clean, shown(image, model.scale_, measure_scale), span).items():
             found[f"{view}_{name}".strip("_")] = values
     return found
 
@@ -167,8 +163,8 @@ def compared(clean: Tensor, image: Tensor, data_range: float) -> dict[str, Tenso
         "psnr": measure.psnr(clean, image, data_range),
         "snr": measure.snr(clean, image),
     }
-    if min(clean.shape[-2:]) >= WINDOW:
-        found["ssim"] = measure.ssim(clean, image, data_range, window=WINDOW)
+    if min(clean.shape[-2:]) >= SSIM:
+        found["ssim"] = measure.ssim(clean, image, data_range, window=SSIM)
     return found
 
 

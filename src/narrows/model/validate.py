@@ -34,7 +34,7 @@ def validated(
         terms, done = objective(network, x, Draw(seed, rows.start, "validation"))
         found = {"loss": torch.stack(list(terms.values())).sum(0), **terms}
         if measures:
-            a, b = (_measured(image, pixels.scale, measure_scale) for image in (x, network.likelihood.mean(done.out)))
+            a, b = (shown(image, pixels.scale, measure_scale) for image in (x, network.likelihood.mean(done.out)))
             found |= {name: MEASURES[name](a, b, **_span(name, SPANS[measure_scale])) for name in measures}
         for name, values in found.items():
             totals[name] += values.double().sum()  # read at the end, so that an accelerator is not waited for
@@ -52,7 +52,8 @@ def vet_measures(measures: Sequence[str], measure_scale: str, pixels: Pixels, va
         raise unknown("measure", name, MEASURES)
 
 
-def _measured(working: Tensor, scale: Scale, measure_scale: str) -> Tensor:
+def shown(working: Tensor, scale: Scale, measure_scale: str) -> Tensor:
+    """Images on the working scale as they are measured: on [0, 1], or on [-1, 1]."""
     unit = scale.unit(working)
     return unit * 2 - 1 if measure_scale == "symmetric" else unit
 
