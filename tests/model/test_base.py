@@ -298,5 +298,6 @@ def test_results_are_written_where_they_are_wanted(ae, digits, verb, tmp_path):
     out = np.lib.format.open_memmap(tmp_path / "out.npy", "w+", wanted.dtype, wanted.shape)
     assert getattr(ae, verb)(digits, out=out) is out
     np.testing.assert_array_equal(out, wanted)
-    with pytest.raises(BuildError, match=r"out: got \(3, 3\), expected an array of shape"):
-        getattr(ae, verb)(digits, out=np.empty((3, 3)))
+    for wrong in (np.empty((3, 3), wanted.dtype), np.empty(wanted.shape, "int32")):
+        with pytest.raises(BuildError, match=r"out: got '.* of shape .*', expected .* of shape"):
+            getattr(ae, verb)(digits, out=wrong)

@@ -244,7 +244,10 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             part = give(self._quietly(function, pixels.batch(rows)).cpu())
             shape = (len(pixels), *part.shape[1:])
             out = np.empty(shape, part.dtype) if out is None else out
-            expect(out.shape == shape, "out", out.shape, f"an array of shape {shape}")
+            got, wanted = (
+                f"{dtype} of shape {size}" for dtype, size in ((out.dtype, out.shape), (part.dtype, shape))
+            )
+            expect(got == wanted, "out", got, wanted)
             out[rows] = part
         return out
 
