@@ -244,9 +244,8 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             part = give(self._quietly(function, pixels.batch(rows)).cpu())
             shape = (len(pixels), *part.shape[1:])
             out = np.empty(shape, part.dtype) if out is None else out
-            got, wanted = (
-                f"{dtype} of shape {size}" for dtype, size in ((out.dtype, out.shape), (part.dtype, shape))
-            )
+            forms = ((out.dtype, out.shape), (part.dtype, shape))
+            got, wanted = (f"{dtype} of shape {size}" for dtype, size in forms)
             expect(got == wanted, "out", got, wanted)
             out[rows] = part
         return out
