@@ -6,7 +6,8 @@ import torch
 
 from narrows import images
 from narrows.errors import ImageError, UnknownName
-from narrows.images import FIXED, PEAKS, SCALES, Layout, Pixels, choose_scale, look, tile
+from narrows.images import FIXED, PEAKS, SCALES, Layout, choose_scale, look, tile
+from narrows.pixels import VALUES, Pixels
 
 FORMS = [(12,), (5, 9), (1, 1), (4, 3, 1), (4, 3, 2), (5, 7, 3), (2, 2, 4)]
 
@@ -139,13 +140,17 @@ def test_a_memory_map_stays_on_the_disk(tmp_path):
     assert torch.equal(pixels.batch(torch.tensor([3, 1])), pixels.batch(slice(None))[[3, 1]])
 
 
-@pytest.mark.parametrize(("values", "step"), [(12, 3), (15, 3), (3, 1), (10**6, 1000)])
-def test_batches_cover_the_set_in_order_and_are_smaller_for_large_images(monkeypatch, values, step):
-    monkeypatch.setattr(images, "VALUES", values)
+@pytest.mark.parametrize(
+    ("values", "widest", "step"), [(12, 0, 3), (15, 3, 3), (3, 0, 1), (10**6, 0, 1000), (12, 6, 2), (12, 99, 1)]
+)
+def test_batches_cover_the_set_in_order_and_are_smaller_for_large_images_and_wide_layers(
+    monkeypatch, values, widest, step
+):
+    monkeypatch.setitem(VALUES, "cpu", values)
     pixels = Pixels(*look(some("uint8", 2, 2, 2)), FIXED["unit"])
     pixels.raw = torch.zeros(7, 2, 2)
-    assert pixels.step == step
-    rows = pixels.batches()
+    assert pixels.step(widest) == step
+    rows = pixels.batches(widest)
     assert [i for r in rows for i in range(7)[r]] == list(range(7))
     assert all(r.stop - r.start == step for r in rows[:-1])
 

@@ -13,9 +13,7 @@ in. Inside, a batch is a float32 tensor `(N, C, H, W)` on the *working scale* of
 A table `(N, D)` without an image shape is treated as D values in one row, `(N, 1, 1, D)`.
 """
 
-import warnings
 from collections import Counter
-from copy import copy
 from dataclasses import dataclass, replace
 from math import ceil, prod
 from operator import index as whole
@@ -29,7 +27,6 @@ from narrows.errors import Faults, ImageError, unknown
 
 PEAKS = {"uint8": 255, "uint16": 65535, "bool": 1, "float16": 1, "float32": 1, "float64": 1}
 CHECK = 4096  # images checked in one go
-VALUES = 8_000_000  # values of a batch that is only looked at
 
 
 @dataclass(frozen=True)
@@ -153,61 +150,6 @@ def choose_scale(name: str, array: np.ndarray, layout: Layout) -> Scale:
         gain = 1 / np.where(std > 1e-9 * (1 + abs(mean)), std, 1.0)  # a constant feature stays constant
         return Scale(name, *(layout.read(torch.from_numpy(v[None]))[0] * layout.peak for v in (mean, gain)))
     return FIXED[name]
-
-
-class Pixels:
-    """A set of images held once, as it came; batches of it leave on the working scale.
-
-    >>> pixels = Pixels(X, layout, scale)
-    >>> pixels.batch(torch.tensor([3, 1, 4])).shape
-    torch.Size([3, 1, 28, 28])
-
-    On the CPU the memory is the array's own: a memory map stays on the disk, and is read where it is looked at.
-    """
-
-    def __init__(self, array: np.ndarray, layout: Layout, scale: Scale, device: torch.device | str = "cpu"):
-        device = torch.device(device)
-        self.layout, self.scale = layout, scale.to(device)
-        self.raw, self.rows = as_tensor(array).to(device), None
-
-    def part(self, rows: Tensor) -> "Pixels":
-        """Some of the images, in the same memory."""
-        found = copy(self)
-        found.rows = rows.to(self.raw.device)
-        return found
-
-    def __len__(self) -> int:
-        return len(self.raw if self.rows is None else self.rows)
-
-    def batch(self, index: Tensor | slice) -> Tensor:
-        """The images at `index` as float32 `(n, C, H, W)` on the working scale."""
-        if self.rows is not None:
-            index = self.rows[index]
-        if isinstance(index, slice):
-            raw = self.raw[index]
-        else:  # torch selects no rows of uint16
-            wide = self.raw.dtype == torch.uint16
-            raw = self.raw.view(torch.int16) if wide else self.raw
-            raw = raw.index_select(0, index).view(self.raw.dtype)
-        return self.scale.work(self.layout.read(raw))
-
-    @property
-    def step(self) -> int:
-        """How many images to look at in one go where nothing is learnt: 1000 small ones, fewer of large ones."""
-        return max(1, min(1000, VALUES // prod(self.layout.image)))
-
-    def batches(self) -> list[slice]:
-        """The whole set in order, in slices of `step`."""
-        return [slice(start, min(start + self.step, len(self))) for start in range(0, len(self), self.step)]
-
-
-def as_tensor(array: np.ndarray) -> Tensor:
-    """A tensor that shares the array's memory where it can."""
-    if any(stride < 0 for stride in array.strides) or not array.dtype.isnative:
-        array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*not writable.*")  # nothing here writes to it
-        return torch.from_numpy(array)
 
 
 def tile(images: np.ndarray, columns: int | None = None, gap: int = 1, fill: float | None = None) -> np.ndarray:

@@ -42,6 +42,17 @@ def device(name: str = "auto") -> torch.device:
         raise unknown("device", name, DEVICES) from error
 
 
+def settle() -> None:
+    """Call the functions of MKL's vector library once, on one thread, which this module does when it is imported.
+
+    The library finds out at its first call which code fits the processor. Where two threads make that call together,
+    one of them may compute it with code of a fifth of the digits: one run in ten then ended with other weights.
+    """
+    one = torch.ones(1)
+    for function in (torch.tanh, torch.exp, torch.log, torch.erf, torch.expm1, torch.log1p, torch.sin, torch.cos):
+        function(one)
+
+
 @contextmanager
 def flushing() -> Iterator[None]:
     """Numbers below 1e-38 count as 0 in here: a processor takes a hundred times longer over them, to no end.
@@ -190,3 +201,6 @@ def share(total: int) -> slice:
     """The rows of a batch of `total` images that this rank computes."""
     place, world = rank()
     return slice(total * place // world, total * (place + 1) // world)
+
+
+settle()

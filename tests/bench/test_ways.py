@@ -12,8 +12,8 @@ from narrows.bench.floor import Floor, forward, peak
 from narrows.bench.ours import Narrows
 from narrows.bench.rivals import Notebook, Plain
 from narrows.errors import BuildError
-from narrows.images import Pixels
 from narrows.machine import Draw
+from narrows.pixels import Pixels
 
 CPU = torch.device("cpu")
 LINEAR = {"A": [784, 256, 128, 64], "E1": [784, 512, 256, 128, 30], "E2-64": [784, 64]}

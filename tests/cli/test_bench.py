@@ -1,9 +1,10 @@
-"""The verb that measures Narrows itself."""
+"""The verbs that measure Narrows itself."""
 
 import json
 
 import pytest
 
+from narrows.bench import profile as where
 from narrows.bench import speed as module
 
 ROW = {"lab": "C", "way": "narrows", "ready": True, "torch": 300.0, "training": [2.0], "evaluation": [0.0],
@@ -56,3 +57,27 @@ def test_what_cannot_be_timed_is_refused(narrows, asked, words, said):
     assert found.code in (1, 2)
     assert said in found.err
     assert not asked
+
+
+@pytest.fixture
+def profiled(monkeypatch):
+    """What `bench profile` asks for; nothing is timed."""
+    asked = []
+    rows = {"step": [{"lab": "C", "step, ms": 3.5, "products, ms": 1.25}], "evaluation": [{"lab": "C", "images": 9}]}
+    monkeypatch.setattr(where, "profiled", lambda *arguments: asked.append(arguments) or rows)
+    return asked
+
+
+def test_a_profile_is_told_as_two_tables(narrows, profiled, tmp_path):
+    found = narrows("bench", "profile", "C", "--images", "99", "-o", tmp_path / "p.md")
+    assert profiled[0][:2] == (("C",), 99)
+    assert "3.50" in found.out
+    assert "images" in found.out
+    assert (tmp_path / "p.md").read_text().count("| lab |") == 2
+    assert json.loads(narrows("bench", "profile", "--json").out)["step"][0]["products, ms"] == 1.25
+
+
+def test_a_profile_of_an_unknown_lab_is_refused(narrows, profiled):
+    found = narrows("bench", "profile", "c")
+    assert "did you mean 'C'" in found.err
+    assert not profiled

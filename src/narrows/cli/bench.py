@@ -1,13 +1,14 @@
-"""The verb that measures Narrows itself: bench speed."""
+"""The verbs that measure Narrows itself: bench speed, bench profile."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from narrows.cli.options import Force, Json
-from narrows.cli.say import give, tell
+from narrows.cli.say import give, give_facts, tell
 
-HELP = """Measure Narrows itself: its speed.
+HELP = """Measure Narrows itself: its speed, and where the time goes.
 
 Example: narrows bench speed A --rounds 3
 """
@@ -48,12 +49,11 @@ def speed(
     from narrows.bench.cases import CASES
     from narrows.bench.speed import SAID, markdown, table
     from narrows.bench.speed import speed as timed
-    from narrows.errors import expect, unknown
+    from narrows.errors import expect
     from narrows.files import may_write, write
 
-    for kind, asked, known in (("timed lab", labs, CASES), ("way", ways or (), SAID)):
-        for name in set(asked) - set(known):
-            raise unknown(kind, name, known)
+    _known("timed lab", labs, CASES)
+    _known("way", ways or (), SAID)
     expect(rounds >= 1, "rounds", rounds, "a whole number ≥ 1")
     expect(images is None or images >= 20, "images", images, "20 at least")
     path = may_write(output, force) if output else None
@@ -62,3 +62,52 @@ def speed(
     give(found if json else table(found), json)
     if path:
         write(path, markdown(table(found)) + "\n")
+
+
+@app.command
+def profile(
+    *labs: str,
+    images: int | None = None,
+    output: Annotated[str, Parameter(name=["--output", "-o"])] = "",
+    json: Json = False,
+    force: Force = False,
+) -> None:
+    """Tell where the time of a training step of the labs goes, and of an evaluation, on the CPU.
+
+    Example: narrows bench profile A C
+
+    Parameters
+    ----------
+    labs
+        A, C, D, E1, E2-64, E6-deconv, F; by default all.
+    images
+        So many of each set only.
+    output
+        A file for the tables as markdown.
+    """
+    from narrows.bench.cases import CASES
+    from narrows.bench.profile import profiled, rounded
+    from narrows.bench.speed import markdown
+    from narrows.errors import expect
+    from narrows.files import may_write, write
+
+    _known("timed lab", labs, CASES)
+    expect(images is None or images >= 20, "images", images, "20 at least")
+    path = may_write(output, force) if output else None
+    found = profiled(labs or tuple(CASES), images, tell)
+    tables = [rounded(rows) for rows in found.values()]
+    if json:
+        give_facts(found, as_json=True)
+    else:
+        for table in tables:
+            give(table)
+    if path:
+        write(path, "\n\n".join(map(markdown, tables)) + "\n")
+
+
+def _known(kind: str, asked: Collection[str], known: Collection[str]) -> None:
+    from narrows.errors import unknown
+
+    for name in asked:
+        if name not in known:
+            raise unknown(kind, name, known)

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from narrows.errors import ImageError
-from narrows.images import PEAKS, as_tensor
+from narrows.images import PEAKS
+from narrows.pixels import as_tensor
 
 PIECE = (
     2**17

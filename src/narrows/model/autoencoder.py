@@ -26,7 +26,6 @@ from torch import Tensor
 from narrows import machine
 from narrows.choose import choose
 from narrows.errors import BuildError, Faults, NarrowsWarning, expect
-from narrows.images import Pixels
 from narrows.machine import ImageDraw
 from narrows.measure import dead_units
 from narrows.model.base import ImageModel, whole
@@ -36,6 +35,7 @@ from narrows.model.split import split
 from narrows.model.train import Training, vet_training
 from narrows.parts.corruption import Gaussian as GaussianNoise
 from narrows.parts.posterior import Posterior
+from narrows.pixels import Pixels
 
 DEAD = 0.95  # of its units: then a code is called dead
 
@@ -167,7 +167,7 @@ class Autoencoder(ImageModel):
                 NarrowsWarning,
                 stacklevel=4,
             )
-        elif len(pixels) > 1 and self._is_constant(pixels.batch(slice(0, pixels.step))):
+        elif len(pixels) > 1 and self._is_constant(pixels.batch(slice(0, max(2, pixels.step(self._widest))))):
             warnings.warn(
                 "the model predicts a constant: its output does not depend on the image; train longer, "
                 "lower the rate, β or the weight of a penalty, or use batch_norm=True; where the output is a sigmoid "
@@ -191,6 +191,10 @@ class Autoencoder(ImageModel):
         specs = {kind: getattr(self, kind) for kind in SPECS}
         self.network_ = build(specs, self.layout_.chw, self.scale_, seed).to(self.device_)
         self.side_bits_ = self.network_.body.side_bits
+
+    @property
+    def _widest(self) -> int:
+        return self.network_.body.widest
 
     def _is_constant(self, x: Tensor) -> bool:
         """Whether reconstructions vary by less than a thousandth of what the images do (as variances)."""

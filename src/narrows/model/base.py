@@ -14,6 +14,7 @@ scale, a batch at a time, and codes `(n, size)`.
 """
 
 from collections.abc import Callable
+from math import prod
 from typing import Any, Self
 
 import numpy as np
@@ -24,14 +25,14 @@ from torch import Tensor
 
 from narrows import images
 from narrows.errors import BuildError, Faults, ImageError, NarrowsError, TrainingError, expect
-from narrows.images import Layout, Pixels, Scale
+from narrows.images import Layout, Scale
 from narrows.machine import generator
 from narrows.model.log import Logger
 from narrows.model.tables import checked, is_table
 from narrows.parts.prior import Prior
+from narrows.pixels import Pixels, in_one_go
 
 SURVEY = 10_000  # training images that are looked at once more after training
-CODES = 1000  # codes decoded in one go
 
 Function = Callable[[Tensor], Tensor]
 Give = Callable[[Tensor], np.ndarray]
@@ -116,7 +117,8 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         size = (self.code_size_,)
         expect(Z.ndim == 2 and Z.shape[1:] == size, "codes", Z.shape, f"an array (N, {self.code_size_})")
         expect(bool(np.isfinite(Z).all()), "codes", "NaN or infinity", "finite numbers")
-        parts = [self.scale_.unit(self._quietly(self._decode, z).cpu()) for z in torch.from_numpy(Z).split(CODES)]
+        few = in_one_go(max(self._widest, prod(self.layout_.image)), getattr(self, "device_", "cpu"))
+        parts = [self.scale_.unit(self._quietly(self._decode, z).cpu()) for z in torch.from_numpy(Z).split(few)]
         return self.layout_.give(torch.cat(parts))
 
     def reconstruct(self, X: Any, *, exact: bool = False, out: np.ndarray | None = None) -> np.ndarray:
@@ -191,7 +193,7 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         order = torch.randperm(len(pixels), generator=generator(self.seed_, "survey"))[:SURVEY]
         codes, odd = [], []
-        for index in order.sort().values.to(pixels.raw.device).split(pixels.step):
+        for index in order.sort().values.to(pixels.raw.device).split(pixels.step(self._widest)):
             x = pixels.batch(index)
             codes.append(self._quietly(self._surveyed, x))
             odd.append(self._quietly(self._oddness, x).cpu())
@@ -240,7 +242,7 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     ) -> np.ndarray:
         """`function` of the images on the working scale, a batch at a time, given as arrays in one array, `out`."""
         pixels = Pixels(array, layout, self.scale_)
-        for rows in pixels.batches():
+        for rows in pixels.batches(self._widest):
             part = give(self._quietly(function, pixels.batch(rows)).cpu())
             shape = (len(pixels), *part.shape[1:])
             out = np.empty(shape, part.dtype) if out is None else out
@@ -249,6 +251,11 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             expect(got == wanted, "out", got, wanted)
             out[rows] = part
         return out
+
+    @property
+    def _widest(self) -> int:
+        """Values of an image in the widest layer that it goes through."""
+        return 0
 
     def _quietly(self, function: Callable[..., Tensor], *arguments: Any) -> Tensor:
         """A call that keeps no gradients, on the model's device."""

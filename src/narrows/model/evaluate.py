@@ -24,7 +24,6 @@ from torch import Tensor
 
 from narrows import measure
 from narrows.errors import expect
-from narrows.images import Pixels
 from narrows.machine import ImageDraw
 from narrows.measure import Table
 from narrows.model.autoencoder import Autoencoder
@@ -33,6 +32,7 @@ from narrows.model.recipes import recipe
 from narrows.model.validate import SPANS, SSIM, shown
 from narrows.parts.corruption import Clean
 from narrows.parts.likelihood import Bernoulli
+from narrows.pixels import Pixels
 
 ROWS = {"": "reconstruction", "noisy": "noisy", "denoised": "denoised", "sampled": "by a sampled code"}
 COLLAPSED = 0.01  # variance over images of a unit's mean, below which a variational unit says nothing of them
@@ -52,7 +52,7 @@ def evaluate(model: ImageModel, X: Any, *, seed: int = 0, measure_scale: str = "
     pixels = Pixels(array, layout, model.scale_)
     totals: dict[str, float] = defaultdict(float)
     codes = []
-    for rows in pixels.batches():
+    for rows in pixels.batches(model._widest):
         x = pixels.batch(rows)
         seen = look(model, x, seed)
         codes.append(seen.codes)

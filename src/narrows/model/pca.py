@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from narrows.errors import BuildError, Faults, expect
-from narrows.images import Pixels
 from narrows.machine import flushing
 from narrows.model.base import ImageModel
 from narrows.model.log import Logger, told
 from narrows.parts.prior import Gaussian
+from narrows.pixels import Pixels
 
 WIDE = 4096  # values in an image, beyond which their covariance is too large to be worth it
 Found = tuple[np.ndarray, np.ndarray, np.ndarray, float]

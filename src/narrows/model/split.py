@@ -7,8 +7,8 @@ import torch
 
 from narrows import images
 from narrows.errors import expect
-from narrows.images import Pixels
 from narrows.machine import generator
+from narrows.pixels import Pixels
 
 
 def split(

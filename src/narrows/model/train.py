@@ -23,7 +23,6 @@ from torch import Tensor, nn
 
 from narrows.choose import choose, vet
 from narrows.errors import Faults, TrainingError, expect, unknown
-from narrows.images import Pixels
 from narrows.machine import Draw, flushing, generator, keep_memory, products, share
 from narrows.model.compiled import Compiled, repays
 from narrows.model.network import Network, device_of
@@ -31,6 +30,7 @@ from narrows.model.objective import OBJECTIVES, Terms
 from narrows.model.optimise import OPTIMISERS, SCHEDULES
 from narrows.model.progress import Advance, progress
 from narrows.model.validate import validated, vet_measures
+from narrows.pixels import Pixels
 
 CHECK = 50  # steps between looks at the loss, which take 0.04 ms
 FLUSH, TINY = 50, 1e-30  # steps between flushes, in which 0.9^50 keeps what is above TINY above 1e-38

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from narrows import measure
 from narrows.errors import expect, unknown
-from narrows.images import Pixels, Scale
+from narrows.images import Scale
 from narrows.machine import Draw
 from narrows.model.network import Network
 from narrows.model.objective import Objective
+from narrows.pixels import Pixels
 
 SSIM = 7  # pixels across its window
 MEASURES = {"mse": measure.mse, "psnr": measure.psnr, "ssim": measure.ssim, "snr": measure.snr}
@@ -29,7 +30,7 @@ def validated(
     """Means over the images of the loss, its terms, and the measures asked for, on "unit" or "symmetric" pixels."""
     network.eval()
     totals: dict[str, Tensor | float] = defaultdict(float)
-    for rows in pixels.batches():
+    for rows in pixels.batches(network.body.widest):
         x = pixels.batch(rows)
         terms, done = objective(network, x, Draw(seed, rows.start, "validation"))
         found = {"loss": torch.stack(list(terms.values())).sum(0), **terms}

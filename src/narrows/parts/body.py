@@ -50,6 +50,11 @@ class Body(nn.Module):
         """Bits of the side channel, for one image."""
         return 0
 
+    @property
+    def widest(self) -> int:
+        """Values of one image in the widest layer."""
+        return prod(self.image)
+
     def finish(self, channels: int, flat: bool) -> list[nn.Module]:
         """What follows a layer's weights, on the way down and in its mirror."""
         return finish(channels, self.activation, self.batch_norm, self.dropout, flat)
@@ -82,6 +87,10 @@ class Mlp(Body):
         self.shape = (self.widths[-1],)
         steps = zip(self.widths, self.widths[1:])
         self.layers = Chain([layer for a, b in steps for layer in (nn.Linear(a, b), *self.finish(b, flat=True))])
+
+    @property
+    def widest(self) -> int:
+        return max(self.widths)
 
     @property
     def linears(self) -> list[nn.Linear]:
@@ -144,6 +153,11 @@ class Conv(Body):
         if not self.keeps_switches:
             return 0
         return sum(2 * c * h * w for c, (h, w) in zip(self.channels[1:], self.sizes[1:]))
+
+    @property
+    def widest(self) -> int:
+        sizes = self.sizes if self.pooled else self.sizes[1:]  # where the convolution puts out
+        return max(c * h * w for c, (h, w) in zip(self.channels[1:], sizes))
 
     def encode(self, x: Tensor, draw: Draw | None = None) -> tuple[Tensor, Side]:
         h, side = x, []
