@@ -22,6 +22,20 @@ def test_active_and_dead(codes):
     assert measure.active_units(np.array([[0, 0.4, 2]]), threshold=0.5).tolist() == [1]
 
 
+def test_units_of_codes_that_come_in_batches_are_those_of_all_of_them(codes):
+    codes[:, 0] *= np.linspace(0, 9, 500)  # batches differ
+    units = measure.Units()
+    for part in np.split(codes, [3, 4, 250]):
+        units.add(part)
+    assert units.count == 500
+    np.testing.assert_allclose(units.mean, codes.mean(0, dtype=np.float64))
+    np.testing.assert_allclose(units.variance, codes.var(0, dtype=np.float64), atol=1e-9)
+    assert units.rms == pytest.approx(np.sqrt(np.square(codes, dtype=np.float64).mean()))
+    assert units.active == pytest.approx(measure.active_units(codes).mean())
+    assert units.dead.tolist() == measure.dead_units(codes).tolist()
+    assert units.constant.tolist() == measure.constant_units(codes).tolist()
+
+
 def test_correlation_agrees_with_numpy_and_has_no_nan(codes):
     rho = measure.correlation(codes)
     live = [0, 3, 4]

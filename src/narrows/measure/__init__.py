@@ -1,6 +1,7 @@
 """Measures: what needs no model. Image against image, statistics of codes, probes, a table for them."""
 
 from narrows.measure.codes import (
+    Units,
     active_units,
     collapsed_units,
     constant_units,
@@ -17,6 +18,7 @@ from narrows.measure.table import Table
 
 __all__ = [
     "Table",
+    "Units",
     "active_units",
     "auroc",
     "bce",

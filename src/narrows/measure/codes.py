@@ -14,13 +14,54 @@ Reference for collapsed units: J. Lucas et al., "Understanding posterior collaps
 variable models", ICLR 2019 workshop, https://openreview.net/forum?id=r1xaVLUYuE.
 """
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from narrows.errors import NarrowsError
 
 THRESHOLD = 1e-6
+
+
+class Units:
+    """What is known of each unit from codes that come a batch at a time, so that they need not stay in memory.
+
+    >>> units = Units().add(codes).add(others)
+    >>> units.mean, units.variance, units.dead, units.constant     # (size,) each
+    >>> units.rms, units.active                                    # one number each
+
+    threshold: an active value is larger; a constant unit's standard deviation is smaller, see `constant_units`.
+    """
+
+    def __init__(self, threshold: float = THRESHOLD):
+        self.threshold, self.count, self.active = threshold, 0, 0.0
+        self.mean = self.variance = self.largest = np.zeros(1)
+
+    def add(self, codes: Any) -> Self:
+        """Count these in. Means and variances are joined as T. Chan, G. Golub, R. LeVeque (1979) do."""
+        z = _table(codes)
+        size = np.abs(z)
+        mean, variance = z.mean(axis=0, dtype=np.float64), z.var(axis=0, dtype=np.float64)
+        self.count, part = self.count + len(z), len(z) / (self.count + len(z))
+        step = mean - self.mean
+        self.variance = (1 - part) * self.variance + part * variance + part * (1 - part) * step**2
+        self.mean = self.mean + part * step
+        self.largest = np.maximum(self.largest, size.max(axis=0))
+        self.active += part * (float((size > self.threshold).sum(axis=1).mean()) - self.active)
+        return self
+
+    @property
+    def rms(self) -> float:
+        """The root mean square of all values."""
+        return float(np.sqrt((self.variance + self.mean**2).mean()))
+
+    @property
+    def dead(self) -> np.ndarray:
+        return self.largest <= self.threshold
+
+    @property
+    def constant(self) -> np.ndarray:
+        return np.sqrt(self.variance) <= self.threshold * np.maximum(1, np.abs(self.mean))
 
 
 def active_units(codes: Any, threshold: float = THRESHOLD) -> np.ndarray:
@@ -30,14 +71,12 @@ def active_units(codes: Any, threshold: float = THRESHOLD) -> np.ndarray:
 
 def dead_units(codes: Any, threshold: float = THRESHOLD) -> np.ndarray:
     """Which units are active for no image of the set: `(size,)` booleans."""
-    return np.abs(_table(codes)).max(axis=0) <= threshold
+    return Units(threshold).add(codes).dead
 
 
 def constant_units(codes: Any, threshold: float = THRESHOLD) -> np.ndarray:
     """Which units say nothing, standard deviation <= threshold · max(1, |mean|): `(size,)` booleans."""
-    z = _table(codes)
-    mean, deviation = z.mean(axis=0, dtype=np.float64), z.std(axis=0, dtype=np.float64)
-    return deviation <= threshold * np.maximum(1, np.abs(mean))
+    return Units(threshold).add(codes).constant
 
 
 def correlation(codes: Any) -> np.ndarray:

@@ -51,15 +51,15 @@ def evaluate(model: ImageModel, X: Any, *, seed: int = 0, measure_scale: str = "
     array, layout = model._accept(X)
     pixels = Pixels(array, layout, model.scale_)
     totals: dict[str, float] = defaultdict(float)
-    codes = []
+    units = measure.Units()
     for rows in pixels.batches(model._widest):
         x = pixels.batch(rows)
         seen = look(model, x, seed)
-        codes.append(seen.codes)
+        units.add(seen.codes)
         for name, values in (_measures(model, x, seen.views, measure_scale) | seen.terms).items():
             totals[name] += float(values.double().sum())
     means = {name: total / len(pixels) for name, total in totals.items()}
-    return means | _of_codes(model, torch.cat(codes)) | sizes(model)
+    return means | _of_codes(model, units) | sizes(model)
 
 
 def sizes(model: ImageModel) -> dict[str, float]:
@@ -168,15 +168,14 @@ def compared(clean: Tensor, image: Tensor, data_range: float) -> dict[str, Tenso
     return found
 
 
-def _of_codes(model: ImageModel, codes: Tensor) -> dict[str, float]:
+def _of_codes(model: ImageModel, units: measure.Units) -> dict[str, float]:
     """How large units are; active ones of an image; dead ones: never above 0 or, where 0 means nothing, unmoved."""
-    size = {"code_rms": float(codes.double().square().mean().sqrt())}
-    if not isinstance(model, Autoencoder) or len(codes) < 2:
+    size = {"code_rms": units.rms}
+    if not isinstance(model, Autoencoder) or units.count < 2:
         return size
     bottleneck = model.network_.bottleneck
     if bottleneck.variational:
-        return {**size, "dead_units": int((codes.var(0) < COLLAPSED).sum())}
+        return {**size, "dead_units": int((units.variance < COLLAPSED).sum())}
     if bottleneck.rectified:
-        active, dead = measure.active_units(codes), measure.dead_units(codes)
-        return {**size, "active_units": float(np.mean(active)), "dead_units": int(dead.sum())}
-    return {**size, "dead_units": int(measure.constant_units(codes).sum())}
+        return {**size, "active_units": units.active, "dead_units": int(units.dead.sum())}
+    return {**size, "dead_units": int(units.constant.sum())}

@@ -25,6 +25,7 @@ from narrows.model.base import ImageModel
 
 PARTS = ("test", "train", "validation")
 CHOICE = {"on": "test", "start": 0, "count": None, "index": None}  # what a choice may say, and its defaults
+LARGE, HELD = 2**30, 10_000  # bytes of a file that stays where it lies; images of it held back for the test, at most
 FED = {"times": 1.0, "noise": 0.0, "clip": False, "seed": 0}  # what a network may be fed, and its defaults
 
 
@@ -112,7 +113,11 @@ def errors(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def read_shown(data: Any) -> Shown:
-    """Training and test images; a set that has no test part is split, a tenth to the test."""
+    """Training and test images; a set that has no test part is split, a tenth to the test.
+
+    The tenth is drawn at random; of a file above 1 GB it is the end, at most 10,000 images, so that both parts stay
+    on the disk: sort no such file by class.
+    """
     try:
         test = read(data, "test")
     except DataError:
@@ -121,14 +126,17 @@ def read_shown(data: Any) -> Shown:
         return Shown(read(data, "train"), test)
     if len(whole) < 2:
         raise DataError(f"{whole.source} holds one image; two at least are needed, to train and to test")
-    order = np.random.default_rng(0).permutation(len(whole))
     held = max(1, len(whole) // 10)
+    if isinstance(whole.images, np.memmap) and whole.images.nbytes > LARGE:
+        kept = len(whole) - min(held, HELD)
+        return Shown(_part(whole, slice(kept)), _part(whole, slice(kept, None)))
+    order = np.random.default_rng(0).permutation(len(whole))
     return Shown(*(_part(whole, np.sort(index)) for index in (order[held:], order[:held])))
 
 
-def _part(whole: ImageSet, index: np.ndarray) -> ImageSet:
+def _part(whole: ImageSet, index: Any) -> ImageSet:
     labels = None if whole.labels is None else whole.labels[index]
-    names = None if whole.names is None else tuple(whole.names[i] for i in index)
+    names = None if whole.names is None else tuple(np.array(whole.names, dtype=object)[index])
     return ImageSet(whole.images[index], labels, names, whole.classes, whole.source, whole.skipped)
 
 
