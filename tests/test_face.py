@@ -15,6 +15,7 @@ FACE = [
     "PCA",
     "compare",
     "evaluate",
+    "export",
     "interpolate",
     "load",
     "load_data",
@@ -22,6 +23,7 @@ FACE = [
     "perturb",
     "recipe",
     "recipes",
+    "register",
     "save",
 ]
 HEAVY = {"torch", "numpy", "sklearn", "PIL", "matplotlib", "safetensors", "rich", "cyclopts", "msgspec", "pooch"}

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from narrows import images
 from narrows.errors import ImageError, UnknownName
@@ -104,6 +106,88 @@ def test_arrays_of_any_make(dtype, how):
 def test_a_tensor_is_taken_whether_or_not_it_carries_a_gradient():
     x = torch.rand(3, 4, 4, requires_grad=True, generator=torch.Generator().manual_seed(0))
     np.testing.assert_array_equal(there_and_back(x), x.detach().numpy())
+
+
+class Items(Dataset):
+    """A data set of torch: what `make` gives for a number."""
+
+    def __init__(self, count, make):
+        self.count, self.make = count, make
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, k):
+        return self.make(k)
+
+
+@pytest.mark.parametrize("form", [(5, 9), (5, 9, 2), (5, 9, 3), (5, 9, 4)], ids=str)
+def test_pictures_are_their_pixels(form):
+    X = some("uint8", 6, *form)
+    np.testing.assert_array_equal(look([Image.fromarray(x) for x in X])[0], X)
+
+
+def test_pictures_of_other_kinds_become_grey_or_colour_and_stand_upright():
+    colour = Image.fromarray(some("uint8", 8, 6, 3))
+    turned = colour.copy()
+    turned.getexif()[0x0112] = 3  # upside down
+    for picture, expected in (
+        (colour.convert("P"), colour.convert("P").convert("RGB")),
+        (colour.convert("CMYK"), colour.convert("CMYK").convert("RGB")),
+        (colour.convert("1"), colour.convert("1").convert("L")),
+        (turned, colour.rotate(180)),
+        (Image.fromarray(some("uint16", 8, 6)), Image.fromarray(some("uint16", 8, 6))),
+    ):
+        np.testing.assert_array_equal(look([picture])[0], np.asarray(expected)[None])
+    see_through = colour.convert("P")
+    see_through.info["transparency"] = 0
+    assert look([see_through])[0].shape == (1, 8, 6, 4)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_tensors_with_their_channels_first_are_turned(channels):
+    X = some("float32", 6, 5, 7, channels)
+    first = torch.from_numpy(X).permute(0, 3, 1, 2)
+    for given in (first, list(first), Items(6, lambda k: first[k]), Items(6, lambda k: (first[k], 3))):
+        np.testing.assert_array_equal(look(given)[0], X)
+    np.testing.assert_array_equal(look(torch.from_numpy(X))[0], X)  # and others stay as they are
+
+
+def test_a_tensor_that_can_be_read_both_ways_is_refused():
+    with pytest.raises(ImageError, match=r"shape \(6, 3, 4, 4\) may have its channels first or last; pass an array"):
+        look(torch.zeros(6, 3, 4, 4))
+    assert look(np.zeros((6, 3, 4, 4)))[1].image == (3, 4, 4)
+
+
+def test_a_data_set_of_any_items_is_an_array():
+    X = some("uint8", 6, 5, 9)
+    for make in (lambda k: X[k], lambda k: [Image.fromarray(X[k]), "a"], lambda k: torch.from_numpy(X[k])):
+        np.testing.assert_array_equal(look(Items(6, make))[0], X)
+    np.testing.assert_array_equal(look(TensorDataset(torch.from_numpy(X), torch.arange(6)))[0], X)
+
+
+class Endless(IterableDataset):
+    """A data set without a length."""
+
+    def __iter__(self):
+        yield np.zeros((2, 2))
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (Image.new("L", (5, 5)), r"got one object of type Image, .*; pass the images \[x\] of one image x"),
+        (DataLoader(Items(3, np.zeros)), "got one object of type DataLoader, .*; pass its .dataset"),
+        (Endless(), r"this data set \(Endless\) has no length, or no images; expected 1"),
+        (Items(0, np.zeros), r"this data set \(Items\) has no length, or no images"),
+        (Items(3, lambda k: np.zeros((k + 1, 2))), r"the first is .*\(1, 2\)\), number 1 is .*\(2, 2\)\)"),
+        (Items(3, lambda k: {"image": 1}), "of type object"),
+        ([Image.new("L", (5, 5)), Image.new("RGB", (5, 5))], r"2 different shapes: 5x5 \(1\), 5x5x3 \(1\)"),
+    ],
+)  # fmt: skip
+def test_pictures_and_data_sets_that_make_no_batch_are_refused(given, told):
+    with pytest.raises(ImageError, match=told):
+        look(given)
 
 
 def test_memory_is_shared_where_it_can_be():

@@ -1,8 +1,9 @@
 """Writing files so that nothing is lost: whole or not at all, and never over something else unasked."""
 
+import csv
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,6 +41,15 @@ def write(path: str | os.PathLike[str], content: str | bytes) -> Path:
     """Write text (UTF-8) or bytes to `path`, atomically."""
     with atomic(path) as aside:
         aside.write_bytes(content.encode() if isinstance(content, str) else content)
+    return Path(path)
+
+
+def write_csv(path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
+    """Write a table as CSV to `path`, atomically, a row at a time."""
+    with atomic(path) as aside, open(aside, "w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(columns)
+        lines.writerows(rows)
     return Path(path)
 
 

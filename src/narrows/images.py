@@ -1,7 +1,14 @@
 """What a batch of images is, and the one place that converts.
 
 Images come in as `(N, D)`, `(N, H, W)` or `(N, H, W, C)` with C of 1 to 4, and go back in the form that they came
-in. Inside, a batch is a float32 tensor `(N, C, H, W)` on the *working scale* of the model:
+in. Besides arrays there are four forms, which become such arrays first:
+
+    pictures    a list of Pillow's, upright; palettes, CMYK and the like become RGB or RGBA, bits become grey
+    tensors     of torch: `(N, C, H, W)` becomes `(N, H, W, C)` where C is 1 to 4 and W is more
+    lists       of arrays, tensors or pictures of one shape
+    data sets   of torch, with a length: each item, or the first entry of a tuple; all of them are held in memory
+
+Inside, a batch is a float32 tensor `(N, C, H, W)` on the *working scale* of the model:
 
     unit = raw / peak                    peak: 255 for uint8, 65535 for uint16, 1 for floats and booleans
     working = (unit - offset) * gain
@@ -21,12 +28,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image, ImageOps
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from narrows.errors import Faults, ImageError, unknown
 
 PEAKS = {"uint8": 255, "uint16": 65535, "bool": 1, "float16": 1, "float32": 1, "float64": 1}
 CHECK = 4096  # images checked in one go
+KEPT = ("L", "LA", "RGB", "RGBA", "I;16", "F")  # modes of pictures whose pixels are taken as they are
 
 
 @dataclass(frozen=True)
@@ -58,15 +68,19 @@ class Layout:
 
     def read(self, raw: Tensor) -> Tensor:
         """Values as they came, `(N, *came)`, as float32 `(N, C, H, W)` in units of the peak."""
-        x = raw.reshape(len(raw), *self.image).permute(0, 3, 1, 2).float()  # in memory: channels last
+        x = raw.reshape(raw.shape[0], *self.image).permute(0, 3, 1, 2).float()  # in memory: channels last
         return x if self.peak == 1 else x * (1 / self.peak)
+
+    def back(self, images: Tensor) -> Tensor:
+        """Images `(N, C, H, W)` in the form that they came in, `(N, *came)`."""
+        return images.permute(0, 2, 3, 1).reshape(images.shape[0], *self.came)
 
     def give(self, unit: Tensor, exact: bool = False) -> np.ndarray:
         """Images `(N, C, H, W)` in units of the peak, back in the form, range and type that they came in.
 
         exact: hand back floats as they are, neither clipped nor rounded.
         """
-        values = unit.detach().cpu().permute(0, 2, 3, 1).reshape(len(unit), *self.came).numpy()
+        values = self.back(unit.detach().cpu()).numpy()
         if exact:
             return values
         if not self.is_table or self.peak > 1:
@@ -166,24 +180,74 @@ def tile(images: np.ndarray, columns: int | None = None, gap: int = 1, fill: flo
     return sheet
 
 
+def is_no_array(X: Any) -> bool:
+    """Whether X is of a form that numpy would misread: pictures of Pillow's, or what torch trains on."""
+    some = X[0] if isinstance(X, (list, tuple)) and len(X) else X
+    return isinstance(some, (Image.Image, Dataset, DataLoader))
+
+
 def _as_array(X: Any) -> np.ndarray:
-    if isinstance(X, (list, tuple)) and len(X) and hasattr(X[0], "__array__"):
-        X = [np.asarray(x) for x in X]
+    if isinstance(X, (Image.Image, DataLoader)):
+        cure = "the images [x] of one image x" if isinstance(X, Image.Image) else "its .dataset"
+        raise ImageError(f"got one object of type {type(X).__name__}, expected several images; pass {cure}")
+    if isinstance(X, Dataset):
+        return _collected(X)
+    if isinstance(X, (list, tuple)) and len(X) and (hasattr(X[0], "__array__") or is_no_array(X)):
+        X = [_one(x) for x in X]
         shapes = Counter(x.shape for x in X)
         if len(shapes) > 1:
             found = ", ".join("x".join(map(str, s)) + f" ({n})" for s, n in shapes.most_common(5))
             raise ImageError(
                 f"the images are of {len(shapes)} different shapes: {found}; bring them to one size first"
             )
-    if isinstance(X, Tensor):
-        X = X.detach().cpu()
     try:
-        array = np.asarray(X)
+        array = np.asarray(_channels_last(X, 4) if isinstance(X, Tensor) else X)
     except ValueError as error:
         raise ImageError(f"the images make no array, their shapes differ: {error}") from error
     if array.dtype.kind == "O":
         raise ImageError("the images make no array of numbers: their shapes differ, or they hold other objects")
     return array
+
+
+def _one(x: Any) -> np.ndarray:
+    """One image of a list or of a data set."""
+    if isinstance(x, Image.Image):
+        picture = ImageOps.exif_transpose(x)
+        colour = "RGBA" if picture.has_transparency_data else "RGB"
+        return np.asarray(
+            picture if picture.mode in KEPT else picture.convert("L" if picture.mode == "1" else colour)
+        )
+    return np.asarray(_channels_last(x, 3) if isinstance(x, Tensor) else x)
+
+
+def _channels_last(x: Tensor, dims: int) -> Tensor:
+    """A tensor of so many dimensions with its channels at the end; they stood first where only that can be."""
+    x = x.detach().cpu()
+    if x.dim() != dims or not 1 <= x.shape[-3] <= 4:
+        return x
+    if x.shape[-1] <= 4:
+        cure = "pass an array with the channels last, X.permute(0, 2, 3, 1).numpy() where they are first"
+        raise ImageError(f"a tensor of shape {tuple(x.shape)} may have its channels first or last; {cure}")
+    return x.movedim(-3, -1)
+
+
+def _collected(items: Any) -> np.ndarray:
+    """The images of a data set of torch, in one array."""
+    if not hasattr(items, "__len__") or not len(items):
+        raise ImageError(f"this data set ({type(items).__name__}) has no length, or no images; expected 1 at least")
+    out = np.empty(0)
+    for k in range(len(items)):
+        item = items[k]
+        one = _one(item[0] if isinstance(item, (tuple, list)) else item)
+        if k == 0:
+            out = np.empty((len(items), *one.shape), one.dtype)
+        got, first = (one.dtype.name, one.shape), (out.dtype.name, out.shape[1:])
+        if got != first:
+            raise ImageError(
+                f"the images of a data set must be of one form: the first is {first}, number {k} is {got}"
+            )
+        out[k] = one
+    return out
 
 
 def _layout(array: np.ndarray, image_shape: tuple[int, ...] | None) -> Layout:

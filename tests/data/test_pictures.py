@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from narrows.data.pictures import FITS, common_mode, fitter, open_picture, plain, stack
+from narrows.data.pictures import FITS, common_mode, fitter, open_picture, plain
+from narrows.data.rows import Rows
 from narrows.errors import DataError, UnknownName
+
+
+def stack(pictures):
+    """The pictures as one array."""
+    rows = Rows(len(pictures))
+    for picture in pictures:
+        rows.add(picture)
+    return rows.whole("here")
 
 
 @pytest.mark.parametrize(

@@ -131,16 +131,16 @@ def test_what_cannot_be_written_is_refused_in_words_and_leaves_nothing(tmp_path,
 
 def test_a_map_takes_its_name_when_it_is_whole(tmp_path):
     images = some((4, 6, 5))
-    with mapped(tmp_path / "x.npy", images) as out:
+    with mapped(tmp_path / "x.npy", images.shape, images.dtype) as out:
         assert not (tmp_path / "x.npy").exists()
         for k in range(4):
             out[k] = images[k]
     np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), images)
-    with pytest.raises(OutputError, match="force"), mapped(tmp_path / "x.npy", images):
+    with pytest.raises(OutputError, match="force"), mapped(tmp_path / "x.npy", images.shape, images.dtype):
         pass
 
 
 def test_a_map_that_is_not_filled_leaves_nothing(tmp_path):
-    with pytest.raises(KeyError), mapped(tmp_path / "x.npy", some((4, 6, 5))):
+    with pytest.raises(KeyError), mapped(tmp_path / "x.npy", (4, 6, 5), np.dtype(np.uint8)):
         raise KeyError
     assert not list(tmp_path.iterdir())

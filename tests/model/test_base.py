@@ -148,7 +148,7 @@ def test_a_score_is_minus_the_squared_error_of_the_image_on_0_to_1(request, digi
     m = clone(request.getfixturevalue(name)).set_params(scale=scale).fit(digits)
     error = ((m.reconstruct(digits, exact=True) - digits / 255) ** 2).sum((1, 2))
     np.testing.assert_allclose(m.score_samples(digits), -error, rtol=1e-3)
-    np.testing.assert_allclose(m.anomaly_score(digits), error, rtol=1e-3)
+    np.testing.assert_allclose(m.anomaly_score(digits, "error"), error, rtol=1e-3)
     assert m.score(digits) == pytest.approx(-error.mean(), rel=1e-3)
 
 

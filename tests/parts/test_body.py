@@ -20,6 +20,7 @@ SPECS = [
     {"kind": "conv", "stages": "pooled", "channels": [4, 6]},
     {"kind": "conv", "stages": "pooled", "channels": [4], "kernel": 1, "dropout": 0.2, "batch_norm": True},
     {"kind": "conv", "channels": [4, 6, 5, 7], "kernel": 5, "activation": "gelu"},
+    {"kind": "unet", "channels": [4, 5], "dropout": 0.2, "batch_norm": True},
 ]
 
 
@@ -56,7 +57,7 @@ def test_the_sizes_of_the_labs():
 def test_kept_switches_say_where_each_maximum_was(some):
     body = chosen({"kind": "conv", "stages": "pooled", "channels": [8, 16, 16]}).eval()
     plain, _ = body.encode(some(3, 1, 28, 28))
-    body.keeps_switches = True
+    body.keeps_side = True
     h, side = body.encode(some(3, 1, 28, 28))
     assert torch.equal(h, plain)
     assert [s.shape[1:] for s in side] == [(8, 14, 14), (16, 7, 7), (16, 3, 3)]
@@ -84,6 +85,7 @@ def test_the_linears_are_those_of_the_widths_top_down():
         ({"kind": "conv", "channels": [4, -1]}, "channels: got"),
         ({"kind": "conv", "kernel": 4}, "kernel: got 4, expected an odd number"),
         ({"kind": "conv", "kernel": -1}, "kernel: got -1"),
+        ({"kind": "unet", "channels": []}, "channels: got .*, 1 at least"),
         ({"kind": "conv", "stages": "pooled", "channels": [2] * 5}, "stages: got 5, .*; at most 4 pooled stages fit"),
     ],
 )

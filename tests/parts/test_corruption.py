@@ -1,15 +1,21 @@
 """Laws of corruption: strength, rate, range, and a mask that tells the truth."""
 
+from io import BytesIO
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+from scipy import stats
 
 from narrows.choose import choose
-from narrows.errors import BuildError
-from narrows.machine import Draw
-from narrows.parts.corruption import CORRUPTIONS, Gaussian, Masking, SaltAndPepper
+from narrows.errors import BuildError, NarrowsError
+from narrows.machine import Draw, ImageDraw
+from narrows.parts.corruption import CORRUPTIONS, Gaussian, Jpeg, Masking, Poisson, SaltAndPepper
 
 SETS = [(name, span) for name in CORRUPTIONS for span in [(0.0, 1.0), (-1.0, 1.0), None]]
-SETS.remove(("salt-and-pepper", None))
+RANGED = ["salt-and-pepper", "poisson", "jpeg", "mixed"]
+SETS = [(name, span) for name, span in SETS if span or name not in RANGED]
 sets = pytest.mark.parametrize(("name", "span"), SETS)
 
 
@@ -96,6 +102,128 @@ def test_salt_and_pepper_are_even_and_replace_their_share(some, rate, span):
     assert abs(white.float().mean() - rate / 2) < 0.01
 
 
+@pytest.mark.parametrize("part", [Masking, SaltAndPepper])
+def test_a_range_of_rates_is_drawn_evenly_one_for_each_image(part):
+    _, hidden = part((0.0, 1.0), rate=(0.2, 0.6))(torch.full((2000, 1, 30, 30), 0.5), Draw(0))
+    quartiles = hidden.float().flatten(1).mean(1).quantile(torch.tensor([0.25, 0.5, 0.75]))
+    torch.testing.assert_close(quartiles, torch.tensor([0.3, 0.4, 0.5]), atol=0.015, rtol=0)
+
+
+# -- poisson ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", [0.05, 0.5, 1.0])
+@pytest.mark.parametrize("peak", [1, 30, 1000])
+def test_photons_are_counted_as_poisson_has_it(peak, level):
+    x = torch.full((40, 1, 50, 50), level)
+    counts = Poisson((0.0, 1.0), peak)(x, Draw(0))[0].double() * peak
+    torch.testing.assert_close(counts, counts.round(), atol=1e-3, rtol=0)
+    seen = np.bincount(counts.round().long().flatten().numpy())
+    expected = stats.poisson(peak * level).pmf(np.arange(len(seen))) * counts.numel()
+    often = expected > 20
+    assert stats.chisquare(seen[often], expected[often] * seen[often].sum() / expected[often].sum()).pvalue > 1e-4
+    assert seen[~often].sum() < 20 + 3 * expected[~often].sum()
+
+
+def test_photon_noise_is_the_same_on_both_scales(some):
+    x = some(20, 3, 9, 7)
+    unit, symmetric = Poisson((0.0, 1.0), 10)(x, Draw(0))[0], Poisson((-1.0, 1.0), 10)(2 * x - 1, Draw(0))[0]
+    assert (((symmetric + 1) / 2 - unit).abs() > 1e-5).float().mean() < 0.01  # rates that round otherwise
+
+
+def test_a_range_of_peaks_is_drawn_one_for_each_image():
+    noisy = Poisson((0.0, 1.0), (10, 40))(torch.ones(2000, 1, 30, 30), Draw(0))[0]
+    quartiles = (1 / noisy.flatten(1).var(1)).quantile(torch.tensor([0.25, 0.5, 0.75]))
+    torch.testing.assert_close(quartiles, torch.tensor([17.5, 25.0, 32.5]), atol=1.5, rtol=0)
+
+
+def test_clipped_photon_noise_stays_in_the_range_and_values_below_it_are_black(some):
+    x = some(20, 1, 9, 9) * 2 - 0.5
+    noisy, _ = Poisson((0.0, 1.0), 5, clip=True)(x, Draw(0))
+    assert noisy.min() == 0
+    assert noisy.max() == 1
+    assert (noisy[x <= 0] == 0).all()
+
+
+# -- jpeg ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def smooth() -> torch.Tensor:
+    """Six smooth pictures, `(6, 3, 33, 18)`, in [0, 1]."""
+    small = torch.rand(6, 3, 5, 4, generator=torch.Generator().manual_seed(0))
+    return torch.nn.functional.interpolate(small, (33, 18), mode="bilinear")
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_jpeg_is_what_pillow_writes_and_alpha_is_kept(smooth, channels):
+    x = torch.cat([smooth, smooth[:, :1]], dim=1)[:, :channels]
+    noisy, _ = Jpeg((0.0, 1.0), quality=20)(x, Draw(0))
+    colours = 3 if channels >= 3 else 1
+    for image, found in zip(x, noisy):
+        raw = (image[:colours].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+        file = BytesIO()
+        Image.fromarray(raw.squeeze()).save(file, "JPEG", quality=20)
+        expected = np.asarray(Image.open(file)).reshape(raw.shape) / 255
+        np.testing.assert_allclose(found[:colours].permute(1, 2, 0), expected, atol=1e-6)
+    assert torch.equal(noisy[:, colours:], x[:, colours:])
+
+
+def test_a_higher_quality_is_nearer_and_both_scales_see_the_same(smooth):
+    errors = [(Jpeg((0.0, 1.0), q)(smooth, Draw(0))[0] - smooth).square().mean() for q in (5, 30, 95)]
+    assert errors[0] > errors[1] > errors[2]
+    unit, symmetric = Jpeg((0.0, 1.0))(smooth, Draw(0))[0], Jpeg((-1.0, 1.0))(2 * smooth - 1, Draw(0))[0]
+    torch.testing.assert_close((symmetric + 1) / 2, unit, atol=1e-5, rtol=0)
+
+
+# -- mixed --------------------------------------------------------------------------------------------------------
+
+
+def test_a_mixture_takes_each_of_its_corruptions_as_often_and_each_image_gets_one(some):
+    x = some(900, 1, 6, 6)
+    of = ["none", {"kind": "masking", "rate": 0.999999}, {"kind": "gaussian", "sigma": 5.0, "clip": True}]
+    noisy, hidden = corrupt("mixed", (0.0, 1.0), x, of=of)
+    assert hidden is None
+    clean, masked = ((noisy == target).flatten(1).all(1) for target in (x, torch.zeros_like(x)))
+    assert not (clean & masked).any()
+    for share in (clean.float().mean(), masked.float().mean()):
+        assert abs(share - 1 / 3) < 0.06
+    extreme = ((noisy == 0) | (noisy == 1))[~clean & ~masked].float().mean()
+    assert extreme > 0.8
+
+
+def test_a_mixture_of_one_is_that_one(some):
+    x = some(20, 3, 9, 7)
+    only = {"kind": "salt-and-pepper", "rate": (0.1, 0.5)}
+    noisy, _ = corrupt("mixed", (0.0, 1.0), x, Draw(3), of=[only])
+    assert torch.equal(noisy, corrupt("salt-and-pepper", (0.0, 1.0), x, Draw(3), rate=(0.1, 0.5))[0])
+
+
+def test_a_mixture_tells_the_faults_of_all_its_corruptions():
+    with pytest.raises(NarrowsError) as caught:
+        corrupt("mixed", (0.0, 1.0), torch.zeros(1, 1, 3, 3), of=["nosie", {"kind": "gaussian", "sigma": -1}])
+    assert "no corruption called 'nosie'" in str(caught.value)
+    assert "sigma: got -1" in str(caught.value)
+
+
+# -- all of them --------------------------------------------------------------------------------------------------
+
+
+@sets
+def test_scoring_noise_belongs_to_the_image_whatever_stands_beside_it(some, name, span):
+    x = some(6, 3, 9, 7)
+    whole, _ = corrupt(name, span, x, ImageDraw(x, 1, "evaluate"))
+    for part in (slice(2, 5), slice(4, 5)):
+        assert torch.equal(whole[part], corrupt(name, span, x[part], ImageDraw(x[part], 1, "evaluate"))[0])
+
+
+@sets
+def test_the_order_in_memory_changes_nothing(some, name, span):
+    x = some(6, 3, 9, 7)
+    last = x.contiguous(memory_format=torch.channels_last)
+    assert torch.equal(corrupt(name, span, x)[0], corrupt(name, span, last)[0])
+
+
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
@@ -110,6 +238,17 @@ def test_salt_and_pepper_are_even_and_replace_their_share(some, rate, span):
         ("masking", {"rate": 0}, "rate: got 0, expected a share"),
         ("masking", {"rate": 1}, "rate: got 1"),
         ("salt-and-pepper", {"rate": 1.5}, "rate: got 1.5"),
+        ("salt-and-pepper", {"rate": [0.5, 1.5]}, "rate: got"),
+        ("masking", {"rate": [0, 0]}, "rate: got"),
+        ("poisson", {"peak": 0}, "peak: got 0, expected a number > 0, or"),
+        ("poisson", {"peak": [0, 10]}, "peak: got .*, both > 0"),
+        ("jpeg", {"quality": 0}, "quality: got 0, expected a whole number in 1..95, or"),
+        ("jpeg", {"quality": 96}, "quality: got 96"),
+        ("jpeg", {"quality": 0.5}, "quality: got 0.5, expected whole numbers"),
+        ("jpeg", {"quality": [0, 50]}, "quality: got .*, expected whole numbers"),
+        ("mixed", {"of": []}, "of: got .*, expected a list of corruptions"),
+        ("mixed", {"of": "gaussian"}, "of: got 'gaussian', expected a list of corruptions"),
+        ("mixed", {"of": [{"kind": "masking", "only_hidden": True}]}, "only_hidden: got True, expected False"),
     ],
 )
 def test_wrong_strengths_are_refused(name, options, words):

@@ -25,6 +25,7 @@ BODY_SPECS = {
     "mlp with all": {"kind": "mlp", "widths": [20, 12], "dropout": 0.2, "batch_norm": True},
     "pooled": {"kind": "conv", "stages": "pooled", "channels": [4, 6]},
     "conv with all": {"kind": "conv", "channels": [4, 6], "kernel": 5, "dropout": 0.2, "batch_norm": True},
+    "unet with all": {"kind": "unet", "channels": [4, 6], "dropout": 0.2, "batch_norm": True},
     "pooled with all": {"kind": "conv", "stages": "pooled", "channels": [5], "dropout": 0.2, "batch_norm": True},
 }
 SMALL = {"topk": {"k": 3}}  # options for codes of 6 units, where the defaults do not fit
@@ -47,6 +48,7 @@ def test_the_pairs_that_fit():
     assert {up for body, up in PAIRS if body == "mlp"} >= {"linear", "tied"}
     assert {up for body, up in PAIRS if body == "conv"} >= {"linear", "deconv", "resize"}
     assert {up for body, up in PAIRS if body == "pooled"} >= {"linear", "deconv", "resize", "unpool", "deconv+unpool"}
+    assert {up for body, up in PAIRS if body == "unet"} == {"linear", "unet"}
     assert {("mlp", "deconv"), ("mlp", "unpool"), ("conv", "tied"), ("conv", "unpool")} <= set(MISFITS)
 
 

@@ -166,10 +166,41 @@ def test_the_unpooling_of_the_labs(some, make):
 
 
 @pytest.mark.parametrize("up", [name for name in UPS if UPS[name].side])
-def test_a_code_without_its_switches_is_refused_with_a_cure(some, make, up):
-    network = make((1, 28, 28), body=POOLED, up=up)
-    with pytest.raises(BuildError, match=r"side: got None, expected the switches of the way down; .* up='resize'"):
-        network.decode(some(2, 6))
+def test_a_code_without_its_side_channel_is_refused_with_a_cure_that_works(some, make, up):
+    body, cure = ("unet", "linear") if "skips" in UPS[up].needs else (POOLED, "resize")
+    with pytest.raises(BuildError, match=rf"side: got None, expected the s.* of the way down; .* up='{cure}'"):
+        make((1, 28, 28), body=body, up=up).decode(some(2, 6))
+    assert make((1, 28, 28), body=body, up=cure).decode(some(2, 6)).shape == (2, 1, 28, 28)
+
+
+# -- unet ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("image", [(1, 28, 28), (3, 9, 7), (4, 1, 5), (2, 33, 18)], ids=str)
+@pytest.mark.parametrize("channels", [[4], [3, 5], [2, 3, 4, 5]], ids=str)
+def test_the_skips_of_a_unet_are_its_stages_and_the_side_bits_are_theirs(some, make, image, channels):
+    network = make(image, body={"kind": "unet", "channels": channels}, bottleneck=WHOLE)
+    h, side = network.body.encode(some(2, *image))
+    assert [s.shape[1] for s in side] == [image[0], *channels[:-1]]
+    assert network.body.side_bits == 32 * sum(s[0].numel() for s in side)
+    assert network.code_size == h[0].numel()
+    assert network.body.widest >= max(s[0].numel() for s in (h, *side[1:]))
+
+
+def test_a_unet_that_puts_out_nothing_gives_the_image_itself(some, make):
+    network = make((3, 9, 7), body="unet", bottleneck=WHOLE)
+    network.up.last.weight.data.zero_()
+    network.up.last.bias.data.zero_()
+    x = some(4, 3, 9, 7) * 3 - 1
+    assert torch.equal(network.reconstruct(x), x)
+
+
+def test_a_skip_by_passes_the_code(some, make):
+    network = make((1, 28, 28), body="unet").eval()
+    network.bottleneck.project.weight.data.zero_()
+    x = some(2, 1, 28, 28)
+    left = network.reconstruct(x) - x
+    assert not torch.allclose(left[0], left[1]), "without skips, all images of one code would get the same"
 
 
 # -- refusals -----------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from cyclopts import App
 
 from narrows import __version__
-from narrows.cli import bench, learn, lists, studies, use
+from narrows.cli import bench, learn, lists, model, numbers, packs, studies, use
 
 app = App(
     "narrows",
@@ -16,7 +16,9 @@ app = App(
 )
 VERBS = (
     studies.demo, studies.lab, studies.study, learn.train, learn.compare, learn.evaluate, studies.report,
-    use.reconstruct, use.denoise, use.sample, lists.labs, lists.recipes, lists.parts,
+    use.reconstruct, use.denoise, use.sample, use.interpolate, numbers.encode,
+    use.decode, numbers.score, packs.pack, packs.verify,
+    model.info, model.export, lists.labs, lists.recipes, lists.parts,
 )  # fmt: skip
 for place, verb in enumerate(VERBS):  # help lists them in this order
     app.command(verb, sort_key=place)

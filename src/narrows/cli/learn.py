@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from narrows.cli.options import Changes, Data, How, Json, Output
+from narrows.cli.files import Skipped, array, skipping
+from narrows.cli.options import Changes, Data, Force, How, Json, Output, Reading
 from narrows.cli.running import run
-from narrows.cli.say import give, tell
+from narrows.cli.say import give
 
-NO_CHANGES, PLAINLY = Changes(), How()
+NO_CHANGES, PLAINLY, AS_THEY_ARE = Changes(), How(), Reading()
 
 
 def train(
@@ -16,6 +17,7 @@ def train(
     *,
     data: Data,
     output: Output,
+    reading: Reading = AS_THEY_ARE,
     changes: Changes = NO_CHANGES,
     how: How = PLAINLY,
 ) -> None:
@@ -31,7 +33,7 @@ def train(
     from narrows.study.form import Run, Study
 
     _known([recipe])
-    whole = Study(f"{recipe} on {data}", [Run(recipe, recipe)], _path(data))
+    whole = Study(f"{recipe} on {data}", [Run(recipe, recipe)], reading.of(_path(data)))
     run(whole, output, None, changes, how)
 
 
@@ -39,6 +41,7 @@ def compare(
     *recipes: str,
     data: Data,
     output: Output,
+    reading: Reading = AS_THEY_ARE,
     changes: Changes = NO_CHANGES,
     how: How = PLAINLY,
 ) -> None:
@@ -58,10 +61,21 @@ def compare(
         raise BuildError(f"compare needs two recipes at least, got {len(recipes)}; `narrows recipes` lists them")
     _known(recipes)
     runs = [Run(name if recipes.count(name) == 1 else f"{name}-{k + 1}", name) for k, name in enumerate(recipes)]
-    run(Study(f"{', '.join(recipes)} on {data}", runs, _path(data)), output, None, changes, how)
+    run(Study(f"{', '.join(recipes)} on {data}", runs, reading.of(_path(data))), output, None, changes, how)
 
 
-def evaluate(run: str, /, *, data: Data, split: str = "", seed: int = 0, json: Json = False) -> None:
+def evaluate(
+    run: str,
+    /,
+    *,
+    data: Data,
+    split: str = "",
+    seed: int = 0,
+    reading: Reading = AS_THEY_ARE,
+    skipped: Skipped = "",
+    json: Json = False,
+    force: Force = False,
+) -> None:
     """Measure a trained model on images: errors, PSNR, SSIM, bounds, and its code.
 
     Example: narrows evaluate my-run --data mnist
@@ -75,15 +89,13 @@ def evaluate(run: str, /, *, data: Data, split: str = "", seed: int = 0, json: J
     seed
         Of noise and sampled codes.
     """
-    from narrows.data import SETS, read
     from narrows.model.evaluate import evaluate as measured
     from narrows.model.store import load
     from narrows.study.page import measure_name
 
     model = load(run)
-    images = read(data, split or ("test" if data in SETS else "all"))
-    for name, reason in images.skipped:
-        tell(f"skipped {name}: {reason}")
+    with skipping(skipped, force) as skip:
+        images = array(data, reading, skip, split)
     found = measured(model, images.images, seed=seed)
     if json:
         give([found], as_json=True)

@@ -57,6 +57,42 @@ class Changes:
 
 @Parameter(name="*")
 @dataclass
+class Reading:
+    """How image files are read.
+
+    Parameters
+    ----------
+    size
+        Height and width (or one number for both) to bring every picture to.
+    fit
+        How: crop (scale, and cut the centre out), pad (scale, and fill up with black) or stretch.
+    grey
+        Make colour pictures grey.
+    strict
+        Stop at the first file that cannot be read; by default it is skipped and told.
+    """
+
+    size: Annotated[list[int] | None, Parameter(consume_multiple=True, negative="")] = None
+    fit: str = "crop"
+    grey: Annotated[bool, Parameter(negative="")] = False
+    strict: Annotated[bool, Parameter(negative="")] = False
+
+    def as_options(self) -> dict[str, Any]:
+        """What was asked for, by the names that readers know."""
+        found: dict[str, Any] = {name: True for name in ("grey", "strict") if getattr(self, name)}
+        if self.fit != "crop":
+            found["fit"] = self.fit
+        if self.size is not None:
+            found["size"] = self.size[0] if len(self.size) == 1 else list(self.size)
+        return found
+
+    def of(self, data: str) -> Any:
+        """The data as a reader takes it: a name or a path, with these options if there are any."""
+        return {"kind": data, **self.as_options()} if self.as_options() else data
+
+
+@Parameter(name="*")
+@dataclass
 class Tsne:
     """What takes the place of t-SNE, in figures that ask for it.
 

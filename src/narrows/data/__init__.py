@@ -8,6 +8,10 @@ fetch       the files of named sets: found, or downloaded, and always checked
 formats     the table of file formats; to add one: a function and an entry
 idx         IDX files                arrays      .npy and .npz
 folder      folders of images        pictures    one image file -> pixels
+stream      the pictures of a folder one after another, each in its own size
+decode, rows, scratch   many pictures -> one array, in memory or on the disk
+pack, shards            a folder -> a pack       packed, index, tars     a pack -> images
+codes, write            what comes out: codes, arrays, pictures
 """
 
 from narrows.data.formats import FORMATS

@@ -14,6 +14,7 @@ from narrows.data.arrays import read_npy, read_npz
 from narrows.data.folder import read_folder, read_image
 from narrows.data.idx import read_idx
 from narrows.data.imageset import ImageSet
+from narrows.data.packed import read_pack
 from narrows.data.pictures import ENDINGS
 from narrows.errors import DataError
 
@@ -22,6 +23,8 @@ FORMATS: dict[str, Callable[..., ImageSet]] = {
     FOLDER: read_folder,
     "*.npy": read_npy,
     "*.npz": read_npz,
+    "*.tar": read_pack,
+    "*.index": read_pack,
     **{f"*{ending}": read_image for ending in ENDINGS},
     "*idx[1-9]-*": read_idx,
     "*.idx": read_idx,

@@ -15,10 +15,10 @@ Where alpha is dropped, the picture is laid over white: what lies under transpar
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from narrows.errors import DataError, unknown
 
@@ -69,31 +69,30 @@ def fitter(size: Any, fit: str) -> Callable[[Image.Image], Image.Image]:
     return lambda picture: picture if picture.size == wanted else FITS[fit](picture, wanted)
 
 
-def open_picture(path: Path) -> Image.Image:
-    """The picture in a file, upright, in mode L, LA, RGB or RGBA. Raises what Pillow raises."""
+def open_picture(path: Path | IO[bytes], grey: bool = False) -> Image.Image:
+    """The picture in a file, upright, in mode L, LA, RGB or RGBA; grey: L or LA. Raises what Pillow raises."""
     with Image.open(path, formats=KINDS) as file:
         file.load()
-        return plain(ImageOps.exif_transpose(file))
+        return plain(ImageOps.exif_transpose(file), grey)
 
 
-def plain(picture: Image.Image) -> Image.Image:
-    """A picture of any mode in mode L, LA, RGB or RGBA."""
+def reason_of(error: Exception) -> str:
+    """Why a file could not be read, in a few words."""
+    if isinstance(error, UnidentifiedImageError):
+        return "it is no image of a known kind, or is damaged"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"it is too large, and may be meant to fill the memory ({error})"
+    return str(error).strip() or type(error).__name__
+
+
+def plain(picture: Image.Image, grey: bool = False) -> Image.Image:
+    """A picture of any mode in mode L, LA, RGB or RGBA; grey: in L or LA."""
     if picture.mode == "F":
         raise ValueError("its pixels are floats, whose range is not known")
     if picture.mode.startswith("I"):
         return _from_16_bits(picture)
-    mode = "L" if picture.mode in GREY else "RGB"
+    mode = "L" if grey or picture.mode in GREY else "RGB"
     return picture.convert(mode + "A" if picture.has_transparency_data else mode)
-
-
-def stack(pictures: Sequence[Image.Image]) -> np.ndarray:
-    """Pictures of one size as uint8 `(N, H, W)` or `(N, H, W, C)`, in one mode (see the module)."""
-    mode = common_mode({picture.mode for picture in pictures})
-    shape = (pictures[0].height, pictures[0].width) + ((len(mode),) if len(mode) > 1 else ())
-    out = np.empty((len(pictures), *shape), np.uint8)
-    for row, picture in zip(out, pictures):
-        row[...] = np.asarray(_to(picture, mode))
-    return out
 
 
 def common_mode(modes: set[str]) -> str:
@@ -103,7 +102,8 @@ def common_mode(modes: set[str]) -> str:
     return "L" if modes <= {"L", "LA"} else "RGB"
 
 
-def _to(picture: Image.Image, mode: str) -> Image.Image:
+def in_mode(picture: Image.Image, mode: str) -> Image.Image:
+    """A picture of mode L, LA, RGB or RGBA in one of them; transparency that gets lost is laid over white."""
     if picture.mode.endswith("A") and mode != "RGBA":
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture.convert("RGBA"))

@@ -8,15 +8,18 @@ x                  a folder, an image a file, under the names that they came wit
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from narrows.data.stream import Picture, written
 from narrows.errors import OutputError
 from narrows.files import atomic, may_write
 from narrows.images import tile
 
 NAME = "{:05d}.png"
+KEEPING = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}  # as much of a picture as goes in
 
 
 def write_images(images: np.ndarray, path: Path, names: Sequence[str] | None = None, force: bool = False) -> Path:
@@ -36,28 +39,48 @@ def write_images(images: np.ndarray, path: Path, names: Sequence[str] | None = N
         raise OutputError(f"{path}: images are not written as {suffix}; use .png, .npy, .npz, or a folder's name")
     else:
         for image, name in zip(images, names or map(NAME.format, range(len(images))), strict=True):
-            _write_one(image, path / name)
+            _write_one(image, below(path, name))
     return path
 
 
 @contextmanager
-def mapped(path: Path, like: np.ndarray, force: bool = False) -> Iterator[np.ndarray]:
-    """An `.npy` file to be filled, of the shape and type of `like`: a memory map, for more than the memory holds.
+def mapped(path: Path, shape: tuple[int, ...], dtype: np.dtype, force: bool = False) -> Iterator[np.ndarray]:
+    """An `.npy` file to be filled: a memory map, for more than the memory holds.
 
     It takes its name when the block ends well. Raises `OutputError` as `write_images`.
     """
     with atomic(may_write(path, force)) as aside:
-        array = np.lib.format.open_memmap(aside, mode="w+", dtype=like.dtype, shape=like.shape)
+        array = np.lib.format.open_memmap(aside, mode="w+", dtype=dtype, shape=shape)
         yield array
         array.flush()
 
 
+def below(folder: Path, name: str) -> Path:
+    """A file's place in a folder. Raises `OutputError` for a name that leads out of it."""
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        raise OutputError(f"{name!r} leads out of the folder {folder}; nothing was written there")
+    return folder / name
+
+
+def write_like(picture: Picture, made: np.ndarray, path: Path) -> None:
+    """Write pixels made from a picture's, in its mode and with its colour profile, in the format of the name.
+
+    JPEG at a quality of 95, WebP without loss. Raises `OutputError`.
+    """
+    profile = {} if picture.profile is None else {"icc_profile": picture.profile}
+    _save(written(picture, made), path, **profile)
+
+
 def _write_one(image: np.ndarray, path: Path) -> None:
     pixels = image if image.dtype == np.uint8 else np.rint(np.clip(image / _peak(image), 0, 1) * 255).astype(np.uint8)
-    pixels = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels
+    _save(Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels), path)
+
+
+def _save(image: Image.Image, path: Path, **options: Any) -> None:
+    kind = Image.registered_extensions().get(path.suffix.lower(), "")
     with atomic(path) as aside:
         try:
-            Image.fromarray(pixels).save(aside)
+            image.save(aside, **KEEPING.get(kind, {}), **options)
         except (OSError, ValueError) as error:
             raise OutputError(f"{path} cannot be written: {error}; .png takes any image") from error
 

@@ -12,7 +12,7 @@ from narrows.measure.codes import (
 )
 from narrows.measure.pixels import bce, mse, psnr, snr
 from narrows.measure.probe import probe
-from narrows.measure.scores import auroc
+from narrows.measure.scores import auroc, average_precision, best_f1
 from narrows.measure.structure import ssim
 from narrows.measure.table import Table
 
@@ -21,7 +21,9 @@ __all__ = [
     "Units",
     "active_units",
     "auroc",
+    "average_precision",
     "bce",
+    "best_f1",
     "collapsed_units",
     "constant_units",
     "correlation",

@@ -15,7 +15,8 @@ The score, for a model trained on unclipped Gaussian noise of one strength σ (T
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from math import log
 from typing import Any, Self
 
@@ -24,23 +25,23 @@ import torch
 from torch import Tensor
 
 from narrows import machine
-from narrows.choose import choose
 from narrows.errors import BuildError, Faults, NarrowsWarning, expect
 from narrows.machine import ImageDraw
 from narrows.measure import dead_units
-from narrows.model.base import ImageModel, whole
+from narrows.model.base import whole
 from narrows.model.log import Logger, told
-from narrows.model.network import build, numbers
+from narrows.model.network import Network, build, numbers, rebuilt
+from narrows.model.odd import Seen
+from narrows.model.onward import GoesOn
 from narrows.model.split import split
 from narrows.model.train import Training, vet_training
 from narrows.parts.corruption import Gaussian as GaussianNoise
-from narrows.parts.posterior import Posterior
 from narrows.pixels import Pixels
 
 DEAD = 0.95  # of its units: then a code is called dead
 
 
-class Autoencoder(ImageModel):
+class Autoencoder(GoesOn):
     """An autoencoder of images `(N, D)`, `(N, H, W)` or `(N, H, W, C)`.
 
     body, bottleneck, up, likelihood, prior, corruption, penalties (a list): the parts. "auto" for `up` mirrors the
@@ -137,18 +138,13 @@ class Autoencoder(ImageModel):
                 whole(name, getattr(self, name))
         vet_training(faults, self.optimiser, self.schedule, self.objective, self.training)
         with faults.catch():
-            self._compose(seed)
+            self._compose(partial(build, seed=seed))
         with faults.catch():
             pixels = Pixels(array, self.layout_, self.scale_, self.device_)
             train, held = split(pixels, self.validation, seed, self.image_shape)
             self.validation_index_ = held.rows.numpy(force=True) if held and held.rows is not None else None
         faults.stop(BuildError)
-        return choose(
-            "training", {"training": Training}, {"kind": "training", **(self.training or {})},
-            network=self.network_, pixels=train, validation=held, epochs=self.epochs,
-            batch_size=self.batch_size, optimiser=self.optimiser, schedule=self.schedule,
-            objective=self.objective, seed=seed,
-        )  # fmt: skip
+        return self._trainer(train, held)
 
     def _learn(self, training: Training) -> None:
         """Take over what the training has come to."""
@@ -181,15 +177,13 @@ class Autoencoder(ImageModel):
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
         self.device_ = machine.device("auto" if self.device == "auto" else "cpu")
-        self._compose(self.seed_)
-        self.network_.load_state_dict(tensors)
-        self.network_.eval()
+        self._compose(partial(rebuilt, tensors=tensors))
         self.code_size_ = self.network_.code_size
 
-    def _compose(self, seed: int) -> None:
+    def _compose(self, make: Callable[..., Network]) -> None:
         """Build the network for the layout and scale at hand."""
         specs = {kind: getattr(self, kind) for kind in SPECS}
-        self.network_ = build(specs, self.layout_.chw, self.scale_, seed).to(self.device_)
+        self.network_ = make(specs, self.layout_.chw, self.scale_).to(self.device_)
         self.side_bits_ = self.network_.body.side_bits
 
     @property
@@ -204,14 +198,21 @@ class Autoencoder(ImageModel):
     # -- what the base asks for -------------------------------------------------------------------------------
 
     def _encode(self, x: Tensor) -> Tensor:
-        code, _ = self.network_.encode(x)
-        return (code.posterior.mean if code.posterior else code.z).flatten(1)
+        return self.network_.encode(x)[0].mean
 
-    def _surveyed(self, x: Tensor) -> Tensor:
+    def _see(self, x: Tensor) -> Seen:
+        network = self.network_
+        code, out = network.through(x)
+        errors, bound = self._squared(x, network.likelihood.mean(out)), None
+        if code.posterior is not None:
+            bound = self._nll(x, out) + network.prior.kl(code.posterior, code.z.flatten(1))
+        return Seen(errors, code.mean, bound, getattr(self, "cloud_", None))
+
+    def _surveyed(self, x: Tensor, seen: Seen) -> Tensor:
         """Sampled codes where a density is fitted beside q(z|x): fitted to the means it would be too narrow for z."""
-        if self.network_.prior.fitted and self.network_.bottleneck.variational:
+        if self.network_.prior.fitted and self._variational:
             return self.network_.encode(x, ImageDraw(x, self.seed_, "survey"))[0].z.flatten(1)
-        return self._encode(x)
+        return seen.codes
 
     def _decode(self, z: Tensor) -> Tensor:
         return self.network_.likelihood.mean(self.network_.decode(z))
@@ -222,28 +223,25 @@ class Autoencoder(ImageModel):
     def _sample_codes(self, count: int, seed: int) -> Tensor:
         return self.network_.prior.sample(count, seed)
 
+    @property
+    def _variational(self) -> bool:
+        return self.network_.bottleneck.variational
+
     def _score(self, x: Tensor, samples: int, seed: int) -> Tensor:
-        if not self.network_.bottleneck.variational:
-            return -self._error(x)
+        if not self._variational:
+            return super()._score(x, samples, seed)
         bounds = []
         for s in range(samples):
-            nll, posterior, z = self._likely(x, ImageDraw(x, seed, s))
-            bounds.append(-nll - posterior.log_prob(z) + self.network_.prior.log_prob(z))
+            code, out = self.network_.through(x, ImageDraw(x, seed, s))
+            assert code.posterior is not None
+            z = code.z.flatten(1)
+            bounds.append(self.network_.prior.log_prob(z) - self._nll(x, out) - code.posterior.log_prob(z))
         return torch.logsumexp(torch.stack(bounds), dim=0) - log(samples)
 
-    def _oddness(self, x: Tensor) -> Tensor:
-        if not self.network_.bottleneck.variational:
-            return self._error(x)
-        nll, posterior, z = self._likely(x, None)
-        return nll + self.network_.prior.kl(posterior, z)
-
-    def _likely(self, x: Tensor, draw: ImageDraw | None) -> tuple[Tensor, Posterior, Tensor]:
-        """-log p(x|z) with its constant, `(n,)`, q(z|x), and z `(n, size)`: sampled, or the mean without `draw`."""
-        network, likelihood = self.network_, self.network_.likelihood
-        code, out = network.through(x, draw)
-        assert code.posterior is not None  # asked of variational models only
-        nll = likelihood.nll(out, x).flatten(1).sum(1)
-        return nll + likelihood.constant * x[0].numel(), code.posterior, code.z.flatten(1)
+    def _nll(self, x: Tensor, out: Tensor) -> Tensor:
+        """-log p(x|z) with its constant, `(n,)`."""
+        likelihood = self.network_.likelihood
+        return likelihood.nll(out, x).flatten(1).sum(1) + likelihood.constant * x[0].numel()
 
     # -- what only this model can do --------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ here follows from these:
     inverse_transform   codes → images                    _decode
     reconstruct         images → images                   _reconstruct (which may use more than the code)
     score_samples       images → how probable they are    _score
+    anomaly_score       images → how odd they are         _see, see `narrows.model.odd`
     sample              nothing → images                  _sample_codes, _decode
 
 Images come and go in the user's form; the methods with an underscore see tensors `(n, C, H, W)` on the working
@@ -15,7 +16,7 @@ scale, a batch at a time, and codes `(n, size)`.
 
 from collections.abc import Callable
 from math import prod
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
@@ -28,12 +29,15 @@ from narrows.errors import BuildError, Faults, ImageError, NarrowsError, Trainin
 from narrows.images import Layout, Scale
 from narrows.machine import generator
 from narrows.model.log import Logger
+from narrows.model.odd import FindsOdd, Seen, error
 from narrows.model.tables import checked, is_table
 from narrows.parts.prior import Prior
 from narrows.pixels import Pixels, in_one_go
 
 SURVEY = 10_000  # training images that are looked at once more after training
+CODES = 20_000_000  # numbers in their codes, where those are large, unless that left fewer than 200 images
 
+T = TypeVar("T")
 Function = Callable[[Tensor], Tensor]
 Give = Callable[[Tensor], np.ndarray]
 
@@ -42,12 +46,12 @@ class NotFitted(NarrowsError, NotFittedError):
     """A model that must be fitted first."""
 
 
-class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class ImageModel(FindsOdd, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """The contract of a model. Fitted, it has these and those of its own:
 
     layout_: the form of the images it was fitted on. scale_: the working scale. seed_: what `random_state` came to.
     code_size_: numbers in a code. n_features_in_: values in an image. image_shape_: `(H, W)` or `(H, W, C)`; `(D,)`
-    for a table. threshold_: the 0.99 quantile of the training images' anomaly scores.
+    for a table. threshold_, thresholds_: of anomaly scores, see `FindsOdd`.
     """
 
     image_shape: tuple[int, ...] | None
@@ -56,7 +60,6 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     scale_: Scale
     code_size_: int
     seed_: int
-    threshold_: float
     side_bits_ = 0
 
     # -- what a model defines ---------------------------------------------------------------------------------
@@ -78,9 +81,14 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _sample_codes(self, count: int, seed: int) -> Tensor:
         raise NotImplementedError
 
-    def _surveyed(self, x: Tensor) -> Tensor:
+    def _see(self, x: Tensor) -> Seen:
+        """What there is to say of how odd images are."""
+        codes = self._encode(x)
+        return Seen(self._squared(x, self._decode(codes)), codes, cloud=getattr(self, "cloud_", None))
+
+    def _surveyed(self, x: Tensor, seen: Seen) -> Tensor:
         """The codes that a density is fitted to."""
-        return self._encode(x)
+        return seen.codes
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """What was learnt, for a model file: tensors, and facts that JSON can hold."""
@@ -92,11 +100,7 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     def _score(self, x: Tensor, samples: int, seed: int) -> Tensor:
         """Higher is more probable, one an image."""
-        return -self._error(x)
-
-    def _oddness(self, x: Tensor) -> Tensor:
-        """Higher is odder, one an image, deterministic."""
-        return self._error(x)
+        return -error(self._see(x))
 
     # -- what follows -----------------------------------------------------------------------------------------
 
@@ -152,13 +156,6 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """The mean of `score_samples`."""
         return float(self.score_samples(X).mean(dtype=np.float64))
 
-    def anomaly_score(self, X: Any) -> np.ndarray:
-        """How odd each image is, `(N,)` float32; higher is odder, and the same at every call.
-
-        The squared error summed over the image; for variational models the negative bound at the mean code.
-        """
-        return self._each(*self._accept(X), self._oddness)
-
     def sample(self, count: int = 16, random_state: int = 0) -> np.ndarray:
         """New images, from codes drawn from the prior or from the density fitted to the training codes."""
         self._by_code_alone("sample")
@@ -170,7 +167,8 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     def _begin(self, X: Any, scale: str, faults: Faults) -> np.ndarray:
         """Look at the images to be fitted on; learn their layout and scale. Faults are added to `faults`."""
-        vars(self).pop("code_size_", None)  # until the fit has come to something, it is not fitted
+        for name in ("code_size_", "threshold_", "thresholds_", "cloud_"):
+            vars(self).pop(name, None)  # until the fit has come to something, it is not fitted
         self.seed_ = self._draw_seed()
         array, self.layout_ = self._look(X, reset=True)
         self.n_features_in_ = int(np.prod(self.layout_.came))
@@ -187,20 +185,23 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return self.code_size_
 
     def _survey(self, pixels: Pixels, prior: Prior) -> Tensor:
-        """Look once more at some training images: fit the density of their codes and set the threshold.
+        """Look once more at some training images: fit the density of their codes and set the thresholds.
 
         Returns their codes, `(n, size)`.
         """
-        order = torch.randperm(len(pixels), generator=generator(self.seed_, "survey"))[:SURVEY]
-        codes, odd = [], []
+        order = torch.randperm(len(pixels), generator=generator(self.seed_, "survey"))
+        order = order[: min(SURVEY, max(200, CODES // prior.size))]
+        codes, marks = [], []
         for index in order.sort().values.to(pixels.raw.device).split(pixels.step(self._widest)):
             x = pixels.batch(index)
-            codes.append(self._quietly(self._surveyed, x))
-            odd.append(self._quietly(self._oddness, x).cpu())
+            seen = self._quietly(self._see, x)
+            codes.append(self._quietly(self._surveyed, x, seen))
+            marks.append(self._marks(seen))
         if not bool(torch.isfinite(torch.cat(codes)).all()):
             raise TrainingError("the training diverged in its last steps: its codes are no numbers; try a lower rate")
-        prior.fit(torch.cat(codes), self.seed_)
-        self.threshold_ = float(np.quantile(torch.cat(odd).numpy(), 0.99))
+        if not self.side_bits_:  # else no image follows from a code alone
+            prior.fit(torch.cat(codes), self.seed_)
+        self._settle(marks)
         return torch.cat(codes)
 
     def _draw_seed(self) -> int:
@@ -257,18 +258,18 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Values of an image in the widest layer that it goes through."""
         return 0
 
-    def _quietly(self, function: Callable[..., Tensor], *arguments: Any) -> Tensor:
+    def _quietly(self, function: Callable[..., T], *arguments: Any) -> T:
         """A call that keeps no gradients, on the model's device."""
         with torch.no_grad():
             device = getattr(self, "device_", torch.device("cpu"))
             return function(*(a.to(device) if isinstance(a, Tensor) else a for a in arguments))
 
-    def _error(self, x: Tensor) -> Tensor:
-        """The squared error summed over the image: on [0, 1], and for tables on the working scale."""
-        error = self._reconstruct(x) - x
+    def _squared(self, x: Tensor, made: Tensor) -> Tensor:
+        """Squared errors, `(n, C, H, W)`: on [0, 1], and for tables on the working scale."""
+        error = made - x
         if not self.layout_.is_table:
             error = error / self.scale_.to(error.device).gain
-        return error.flatten(1).square().sum(1)
+        return error.square()
 
     def _by_code_alone(self, verb: str) -> None:
         """Refuse what a side channel makes impossible."""
@@ -277,7 +278,8 @@ class ImageModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if self.side_bits_:
             raise BuildError(
                 f"{verb} needs images that follow from the code alone: got a model whose way up also uses "
-                f"{self.side_bits_} bits of pooling switches an image; use up='resize' or 'deconv' instead"
+                f"{self.side_bits_} bits of switches or skips an image; use up='resize' or 'deconv' instead, "
+                "with body='conv'"
             )
 
     def __sklearn_tags__(self):

@@ -6,8 +6,9 @@ The build checks every name and option first and tells all faults at once; then 
 which they depend on each other, and refuses pairs that cannot work together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -19,11 +20,13 @@ from narrows.errors import BuildError, Faults, expect
 from narrows.images import Scale
 from narrows.machine import Draw, initialising
 from narrows.measure import Table
+from narrows.model.contents import matched
 from narrows.parts import TABLES
 from narrows.parts.body import Body
 from narrows.parts.bottleneck import Bottleneck
 from narrows.parts.corruption import Corruption
 from narrows.parts.likelihood import Likelihood
+from narrows.parts.own import as_body, as_up, own_paths, refuse_objects
 from narrows.parts.penalty import Penalty
 from narrows.parts.posterior import Code
 from narrows.parts.prior import Prior
@@ -33,11 +36,16 @@ CONTEXT = {
     "corruption": ("range",),
     "body": ("image",),
     "bottleneck": ("features",),
-    "up": ("body", "bottleneck", "channels"),
+    "up": ("body", "bottleneck", "channels", "image", "size"),
     "likelihood": ("scale",),
     "prior": ("size",),
     "penalty": (),
 }
+
+GIVERS = {
+    "switches": "{'kind': 'conv', 'stages': 'pooled'}",
+    "skips": "'unet'",
+}  # bodies that give what others do not
 
 
 @dataclass
@@ -112,14 +120,14 @@ def build(specs: Mapping[str, Any], image: tuple[int, int, int], scale: Scale, s
     vet_specs(specs)
     faults, made, penalties = Faults("the model cannot be built"), {}, []
 
-    def make(kind: str, spec: Any, **context: Any) -> None:
+    def make(kind: str, spec: Any, fit: Callable[[Any], Any] = lambda part: part, **context: Any) -> None:
         with faults.catch():
-            made[kind] = choose(kind, TABLES[kind], spec, **context)
+            made[kind] = fit(choose(kind, TABLES[kind], spec, **context))
 
     with initialising(seed):
         make("corruption", specs["corruption"], range=scale.range)
         make("likelihood", specs["likelihood"], scale=scale)
-        make("body", specs["body"], image=image)
+        make("body", specs["body"], partial(as_body, image=image), image=image)
         for spec in specs["penalties"]:
             with faults.catch():
                 penalties.append(choose("penalty", TABLES["penalty"], spec))
@@ -127,18 +135,37 @@ def build(specs: Mapping[str, Any], image: tuple[int, int, int], scale: Scale, s
             make("bottleneck", specs["bottleneck"], features=made["body"].shape)
         faults.stop(BuildError)
         body, bottleneck, likelihood = made["body"], made["bottleneck"], made["likelihood"]
-        prior = bottleneck.default_prior if specs["prior"] == "auto" else specs["prior"]
-        make("prior", prior, size=prod(bottleneck.shape))
+        prior, size = bottleneck.default_prior if specs["prior"] == "auto" else specs["prior"], prod(bottleneck.shape)
+        make("prior", prior, size=size)
         up = body.default_up if specs["up"] == "auto" else specs["up"]
         with faults.catch():
             _fits(up, body)
-            make("up", up, body=body, bottleneck=bottleneck, channels=image[0] * likelihood.outputs)
+            out = (image[0] * likelihood.outputs, *image[1:])
+            fit = partial(as_up, shape=bottleneck.shape, wanted=out)
+            make("up", up, fit, body=body, bottleneck=bottleneck, channels=out[0], image=image, size=size)
         with faults.catch():
             _sampled(bottleneck, made.get("prior"))
     _named_once(faults, [penalty.name for penalty in penalties])
     faults.stop(BuildError)
-    body.keeps_switches = made["up"].side
+    body.keeps_side = made["up"].side
     return Network(**made, penalties=penalties)
+
+
+def rebuilt(
+    specs: Mapping[str, Any], image: tuple[int, int, int], scale: Scale, tensors: Mapping[str, Tensor]
+) -> Network:
+    """The network that `specs` describe, with the tensors of a model file in it. Raises `DataError` too.
+
+    It is built without memory first, so that a file cannot ask for more than it holds. Parts of the caller's own,
+    who has registered them, are built at once: they may not bear it.
+    """
+    if not own_paths(specs):
+        with torch.device("meta"):
+            matched(build(specs, image, scale, seed=0).state_dict(), tensors)
+    network = build(specs, image, scale, seed=0)
+    matched(network.state_dict(), tensors)
+    network.load_state_dict(tensors)
+    return network.eval()
 
 
 def numbers(network: nn.Module) -> int:
@@ -154,6 +181,7 @@ def vet_specs(specs: Mapping[str, Any]) -> None:
     chosen = [(kind, specs[kind]) for kind in kinds if specs[kind] != "auto"]
     for kind, spec in chosen + [("penalty", spec) for spec in specs["penalties"]]:
         with faults.catch():
+            refuse_objects(kind, spec)
             vet(kind, TABLES[kind], spec, CONTEXT[kind])
     faults.stop(BuildError)
 
@@ -163,10 +191,9 @@ def _fits(spec: Any, body: Body) -> None:
     make, _ = vet("up", TABLES["up"], spec, CONTEXT["up"])
     lacking = sorted(getattr(make, "needs", frozenset()) - body.gives)
     if lacking:
-        fitting = [n for n, up in TABLES["up"].items() if up.needs <= body.gives]
+        fitting = [n for n, up in TABLES["up"].items() if getattr(up, "needs", frozenset()) <= body.gives]
         cure = f"use up={' or '.join(map(repr, fitting))}"
-        if "stages" in body.gives:
-            cure += ", or body={'kind': 'conv', 'stages': 'pooled'}"
+        cure += "".join(f", or body={giver}" for word, giver in GIVERS.items() if word in lacking)
         given = ", ".join(sorted(body.gives))
         raise BuildError(f"up {name_of(spec)!r} needs {' and '.join(lacking)}: got a body that gives {given}; {cure}")
 

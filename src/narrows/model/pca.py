@@ -18,6 +18,7 @@ from torch import Tensor
 from narrows.errors import BuildError, Faults, expect
 from narrows.machine import flushing
 from narrows.model.base import ImageModel
+from narrows.model.contents import matched
 from narrows.model.log import Logger, told
 from narrows.parts.prior import Gaussian
 from narrows.pixels import Pixels
@@ -89,16 +90,20 @@ class PCA(ImageModel):
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
         size, width = len(tensors["components_"]), self.n_features_in_
-        shapes = {"mean_": (width,), "components_": (size, width), "explained_variance_": (size,)}
-        for name, shape in shapes.items():
-            expect(tensors[name].shape == shape, name, tuple(tensors[name].shape), f"the shape {shape}")
+        with torch.device("meta"):  # shapes, without memory
+            empty = {"mean_": torch.empty(width), "components_": torch.empty(size, width)}
+            empty |= {"explained_variance_": torch.empty(size)}
+            density = {f"prior.{name}": tensor for name, tensor in Gaussian(size).state_dict().items()}
+        matched(empty | density, tensors)
+        for name in empty:
             setattr(self, name, tensors[name].numpy())
         self.code_size_ = size
         self.prior_ = Gaussian(size)
-        self.prior_.load_state_dict({k.removeprefix("prior."): v for k, v in tensors.items() if k not in shapes})
+        self.prior_.load_state_dict({name.removeprefix("prior."): tensors[name] for name in density})
 
     def _center(self) -> Tensor:
-        return torch.as_tensor(self.mean_ if self.add_mean else np.zeros_like(self.mean_), dtype=torch.float32)
+        mean = torch.as_tensor(self.mean_, dtype=torch.float32)
+        return mean if self.add_mean else torch.zeros_like(mean)
 
     def _axes(self) -> Tensor:
         return torch.as_tensor(self.components_, dtype=torch.float32)

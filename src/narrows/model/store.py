@@ -1,33 +1,36 @@
 """Model files: one `.safetensors`, weights and a header of JSON, which no code is run to read.
 
-    metadata["narrows"] = {"format": 1, "estimator", "options", "layout", "scale", "facts", "versions", "about"}
+    save    a fitted model  →  header and tensors  →  bytes, aside, renamed
+    load    bytes  →  header and tensors, checked (`narrows.model.contents`)  →  a fitted model, the same
 
-options: the constructor's. layout, scale: of the images it was fitted on. facts: threshold, history and such. about:
-what the writer adds (recipe, data, command). Tensors are the network's, by name, and those of a fitted scale.
+Tensors are the network's, by name, and those of a fitted scale.
 """
 
 import json
 import os
 import platform
-from math import prod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
+from msgspec import structs
 
 import narrows
 from narrows.choose import choose
-from narrows.errors import DataError, OutputError, expect
+from narrows.errors import DataError, OutputError
 from narrows.files import write
 from narrows.images import FIXED, Layout, Scale
 from narrows.model.base import ImageModel, NotFitted
+from narrows.model.contents import FORMAT, Header, Tensors, matched, packed, parsed, read, whole
 from narrows.model.recipes import ESTIMATORS
+from narrows.parts import TABLES
+from narrows.parts.own import own_paths, vet_paths
 
-FORMAT = 1
-FACTS = ("threshold_", "n_features_in_", "seed_")  # what every fitted model knows
+SCALE = ("scale.offset", "scale.gain")
+CLOUD = ("cloud.mean", "cloud.white")
+FACTS = ("threshold_", "thresholds_", "n_features_in_", "seed_")  # what every fitted model knows
 
 
 def save(model: ImageModel, path: str | os.PathLike[str], about: dict[str, Any] | None = None) -> Path:
@@ -38,27 +41,25 @@ def save(model: ImageModel, path: str | os.PathLike[str], about: dict[str, Any] 
     if estimator is None:
         known = " or ".join(kind.__name__ for kind in ESTIMATORS.values())
         raise OutputError(f"a {type(model).__name__} cannot be saved: a model file holds an {known}")
-    scale = model.scale_
     tensors, facts = model._state()
-    if scale.name == "standard":
-        tensors |= {"scale.offset": torch.as_tensor(scale.offset), "scale.gain": torch.as_tensor(scale.gain)}
+    if model.scale_.name == "standard":
+        tensors |= {name: torch.as_tensor(getattr(model.scale_, name[6:])) for name in SCALE}
+    if hasattr(model, "cloud_"):
+        tensors |= {name: getattr(model.cloud_, name[6:]) for name in CLOUD}
+    options = options_of(model)
     header = {
         "format": FORMAT,
         "estimator": estimator,
-        "options": options_of(model),
+        "options": options,
         "layout": {"came": model.layout_.came, "image": model.layout_.image, "dtype": model.layout_.dtype},
-        "scale": scale.name,
-        "facts": {
-            "threshold_": getattr(model, "threshold_", None),
-            "n_features_in_": model.n_features_in_,
-            "seed_": model.seed_,
-            **facts,
-        },
+        "scale": model.scale_.name,
+        "facts": _json({name: getattr(model, name) for name in FACTS} | facts),
+        "numbers": {"parameters": model.n_parameters_, "code": model.code_size_, "side_bits": model.side_bits_},
+        "own": own_paths({kind: spec for kind, spec in options.items() if kind in TABLES or kind == "penalties"}),
         "versions": versions(),
         "about": about or {},
     }
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    return write(path, serialise(whole, metadata={"narrows": json.dumps(header)}))
+    return write(path, packed(header, tensors))
 
 
 def load(path: str | os.PathLike[str]) -> ImageModel:
@@ -72,40 +73,30 @@ def load(path: str | os.PathLike[str]) -> ImageModel:
             )
         path = path / "model.safetensors"
     header, tensors = read(path)
-    try:
-        model = choose("model", ESTIMATORS, {"kind": header["estimator"], **header["options"]})
-        layout = header["layout"]
-        model.layout_ = Layout(tuple(layout["came"]), tuple(layout["image"]), layout["dtype"])
-        expect(prod(layout["came"]) == prod(layout["image"]), "layout", layout, "one number of values")
-        model.image_shape_ = tuple(model.image_shape or model.layout_.came)
-        model.scale_ = _scale(header["scale"], tensors)
-        for name, value in header["facts"].items():
+    with whole(path):
+        return _made(parsed(header), tensors)
+
+
+def _made(header: Header, tensors: Tensors) -> ImageModel:
+    """The model that a file describes."""
+    vet_paths(header.own)
+    model = choose("model", ESTIMATORS, {"kind": header.estimator, **header.options})
+    form = header.layout
+    model.layout_ = Layout(form.came, form.image, form.dtype)
+    model.image_shape_ = tuple(model.image_shape or form.came)
+    model.scale_ = _scale(header.scale, model.layout_, tensors)
+    for name, value in structs.asdict(header.facts).items():
+        if value is not None:
             setattr(model, name, value)
-        model._restore(tensors)
-        model.about_ = header["about"]
-    except KeyError as error:
-        raise DataError(f"{path} is no whole model of Narrows: it lacks {error}") from error
-    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is no whole model of Narrows: {error}") from error
+    cloud = _taken(CLOUD, tensors)
+    model._restore(tensors)
+    if cloud:
+        size = model.code_size_
+        white = torch.empty([size] * cloud.get(CLOUD[1], torch.empty(0)).dim(), device="meta")
+        matched(dict(zip(CLOUD, (torch.empty(size, device="meta"), white))), cloud)
+    model._recall(*(cloud.get(name) for name in CLOUD))
+    model.about_ = header.about
     return model
-
-
-def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """The header and the tensors of a model file."""
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"there is no model file {path}; a run folder holds one, named model.safetensors")
-    try:
-        with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {}).get("narrows", "null"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as a model file: {error}") from error
-    if not isinstance(header, dict):
-        raise DataError(f"{path} is a .safetensors file, but not one of Narrows: its header is missing")
-    if header.get("format") != FORMAT:
-        raise DataError(f"{path} has the format {header.get('format')}; this Narrows reads {FORMAT}")
-    return header, tensors
 
 
 def options_of(model: ImageModel) -> dict[str, Any]:
@@ -116,7 +107,7 @@ def options_of(model: ImageModel) -> dict[str, Any]:
     if not isinstance(options["random_state"], (int, np.integer)):
         options["random_state"] = None
     try:
-        return json.loads(json.dumps(options, default=_plain))
+        return _json(options)
     except TypeError as error:
         raise OutputError(f"this model cannot be written: {error}") from error
 
@@ -131,13 +122,30 @@ def versions() -> dict[str, str]:
     }
 
 
+def _json(value: Any) -> Any:
+    """As JSON can hold it, and gives it back."""
+    return json.loads(json.dumps(value, default=_plain))
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, (np.integer, np.floating)):
         return value.item()
-    raise TypeError(f"a part given as {value!r} has no name; enter its class in the part's table first")
+    for table in TABLES.values():
+        for name, make in table.items():
+            if make is value:
+                return name
+    raise TypeError(f"a part given as {value!r} has no name; call narrows.register(kind, ...) with its class first")
 
 
-def _scale(name: str, tensors: dict[str, torch.Tensor]) -> Scale:
-    if name == "standard":
-        return Scale(name, tensors.pop("scale.offset"), tensors.pop("scale.gain"))
-    return FIXED[name]
+def _scale(name: str, layout: Layout, tensors: Tensors) -> Scale:
+    """The working scale; where it was fitted, its tensors are taken out of `tensors`."""
+    if name != "standard":
+        return FIXED[name]
+    found = _taken(SCALE, tensors)
+    matched(dict.fromkeys(SCALE, torch.empty(layout.chw, device="meta")), found)
+    return Scale(name, found[SCALE[0]], found[SCALE[1]])
+
+
+def _taken(names: Iterable[str], tensors: Tensors) -> Tensors:
+    """Those of that name that are there, taken out of `tensors`."""
+    return {name: tensors.pop(name) for name in names if name in tensors}

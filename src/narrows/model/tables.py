@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from narrows.errors import ImageError
+from narrows.images import is_no_array
 
 
 class NotNumbers(ImageError, TypeError):
@@ -17,6 +18,8 @@ def is_table(X: Any) -> bool:
     """Whether scikit-learn's own checks apply: a data frame, a sparse matrix, or an array of 2 dimensions or less."""
     if hasattr(X, "columns") or hasattr(X, "toarray"):
         return True
+    if is_no_array(X):
+        return False
     try:
         return np.asarray(X).ndim < 3
     except ValueError:  # images of different shapes

@@ -4,6 +4,8 @@
     conv   stages that halve height and width, each a convolution and an activation:
            pooled    convolution (same size), 2 x 2 maximum, activation;  n → ⌊n/2⌋
            strided   convolution with stride 2, activation;               n → ⌈n/2⌉
+    unet   stages of two convolutions, each with an activation; the first at the image's own size, every other begins
+           with stride 2
 
 A rising activation and the maximum may change places; in this order there is a quarter to activate (a step of lab
 E6 takes 0.9 of the time).
@@ -12,10 +14,15 @@ The step from features to the code belongs to the bottleneck; the way back up to
 body. Any image size will do, odd ones too: the sizes on the way down are kept and met again on the way up.
 
 *Side channel.* A 2 x 2 maximum forgets where it was: 2 bits a pooled value. Where the way up asks for these
-switches they travel beside the code, as `side`, and `side_bits` says how many bits they are.
+switches they travel beside the code, as `side`, and `side_bits` says how many bits they are. The side channel of a
+U-Net is far wider: the image itself, and what each stage but the last puts out, 32 bits a value (its *skips*). Such a
+model is a denoiser, and no compressor.
 
-A body says what it `gives`: "widths" (a chain of linear layers), "stages" (feature maps and their sizes) and
-"switches" (of its poolings). Each way up says what it needs.
+A body says what it `gives`: "widths" (a chain of linear layers), "stages" (feature maps and their sizes), "switches"
+(of its poolings) and "skips". Each way up says what it needs.
+
+Reference: O. Ronneberger et al., "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015,
+https://arxiv.org/abs/1505.04597.
 """
 
 from collections.abc import Sequence
@@ -36,7 +43,7 @@ class Body(nn.Module):
 
     gives: frozenset[str] = frozenset()
     default_up = "linear"
-    keeps_switches = False
+    keeps_side = False
 
     def __init__(self, image: tuple[int, int, int], activation: str, dropout: float, batch_norm: bool):
         super().__init__()
@@ -150,7 +157,7 @@ class Conv(Body):
     @property
     def side_bits(self) -> int:
         """Bits of the switches, for one image: log2(4) = 2 for each pooled value. 0 where they are not kept."""
-        if not self.keeps_switches:
+        if not self.keeps_side:
             return 0
         return sum(2 * c * h * w for c, (h, w) in zip(self.channels[1:], self.sizes[1:]))
 
@@ -163,13 +170,65 @@ class Conv(Body):
         h, side = x, []
         for stage, after in zip(self.layers, self.after):
             h = stage(h)
-            if self.keeps_switches:
+            if self.keeps_side:
                 h, switches = F.max_pool2d(h, 2, return_indices=True)
                 side.append(switches)
             elif self.pooled:
                 h = F.max_pool2d(h, 2)
             h = after(h, draw)
         return h, side
+
+
+class Unet(Body):
+    """Stages of two convolutions of 3 x 3; what each but the last puts out may by-pass the code.
+
+    channels: of the stages, top down; the first has the image's size, each other half that of the one before.
+    activation, dropout (rate after each convolution), batch_norm (before each activation): as in `Mlp`.
+    """
+
+    gives = frozenset({"skips"})
+    default_up = "unet"
+
+    def __init__(
+        self,
+        image: tuple[int, int, int],
+        channels: Sequence[int] = (16, 32, 64),
+        activation: str = "relu",
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+    ):
+        super().__init__(image, activation, dropout, batch_norm)
+        positive("channels", channels, least=1)
+        self.channels = list(channels)
+        halves = [2**k for k in range(len(channels))]
+        self.sizes = [(-(-image[1] // half), -(-image[2] // half)) for half in halves]
+        self.shape = (channels[-1], *self.sizes[-1])
+        self.layers = nn.ModuleList()
+        for k, (a, b) in enumerate(zip([image[0], *channels], channels)):
+            first = self.convolution(a, b, stride=1 if k == 0 else 2)
+            self.layers.append(Chain([*first, *self.convolution(b, b)]))
+
+    def convolution(self, a: int, b: int, stride: int = 1) -> list[nn.Module]:
+        """A convolution from `a` channels to `b`, and what follows it; of the way up too."""
+        return [nn.Conv2d(a, b, 3, stride, padding=1), *self.finish(b, flat=False)]
+
+    @property
+    def side_bits(self) -> int:
+        """Bits of the image and the skips, for one image: 32 a value. 0 where they are not kept."""
+        if not self.keeps_side:
+            return 0
+        return 32 * (prod(self.image) + sum(c * h * w for c, (h, w) in zip(self.channels[:-1], self.sizes)))
+
+    @property
+    def widest(self) -> int:
+        return max(c * h * w for c, (h, w) in zip(self.channels, self.sizes))
+
+    def encode(self, x: Tensor, draw: Draw | None = None) -> tuple[Tensor, Side]:
+        h, side = x, []
+        for stage in self.layers:
+            side.append(h)
+            h = stage(h, draw)
+        return h, side if self.keeps_side else []
 
 
 def positive(what: str, numbers: Sequence[int], least: int = 0) -> None:
@@ -179,4 +238,4 @@ def positive(what: str, numbers: Sequence[int], least: int = 0) -> None:
     expect(fine, what, numbers, "a list of whole numbers ≥ 1" + (f", {least} at least" if least else ""))
 
 
-BODIES = {"mlp": Mlp, "conv": Conv}
+BODIES = {"mlp": Mlp, "conv": Conv, "unet": Unet}

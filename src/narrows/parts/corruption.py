@@ -4,21 +4,29 @@
     gaussian          x̃ = x + σ ε, ε ~ N(0, 1); with clip, kept inside the working range
     masking           x̃ = x where m = 0, the lowest value where m = 1; m ~ Bernoulli(rate) for each pixel
     salt-and-pepper   a pixel is lost with probability `rate`; a lost one is black or white, evenly
+    poisson           photons are counted: x̃ = n / peak, n ~ Poisson(peak · x), for x on [0, 1]
+    jpeg              x̃ = x written as JPEG at a quality, and read back
+    mixed             each image by one of several of these, chosen at random
 
 A network trained to give x back from x̃ estimates the posterior mean E[x | x̃]; for unclipped Gaussian noise this is
 x̃ + σ² ∇ log p(x̃) (Tweedie's formula), see `Autoencoder.score_field`.
 
-Strengths are on the working scale. Reference: P. Vincent et al., "Extracting and composing robust features with
-denoising autoencoders", ICML 2008, https://doi.org/10.1145/1390156.1390294.
+Strengths are on the working scale; each is a number, or a range of which every image draws its own. Reference:
+P. Vincent et al., "Extracting and composing robust features with denoising autoencoders", ICML 2008,
+https://doi.org/10.1145/1390156.1390294.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
-from narrows.errors import expect
+from narrows.choose import choose
+from narrows.errors import BuildError, Faults, expect
 from narrows.machine import Draw
-
-Range = tuple[float, float] | None
+from narrows.parts.noise import Range, Strength, ranged, streams, through_jpeg
 
 
 class Corruption:
@@ -49,61 +57,128 @@ class Gaussian(Corruption):
     """
 
     def __init__(self, range: Range, sigma: float | tuple[float, float] = 0.3, clip: bool = False):
-        pair = sigma if isinstance(sigma, (list, tuple)) else (sigma, sigma)
-        fine = len(pair) == 2 and 0 <= pair[0] <= pair[1] and pair[1] > 0
-        expect(fine, "sigma", sigma, "a number > 0, or (low, high)")
-        self.low, self.high = pair
+        self.strength = Strength("sigma", sigma, "a number > 0")
         expect(not clip or range is not None, "clip", clip, "False on a scale that has no range")
         self.range = range if clip else None
 
     @property
     def sigma(self) -> float | None:
         """The one strength; None where it is drawn for each image."""
-        return self.low if self.low == self.high else None
+        return self.strength.one
 
     def __call__(self, x: Tensor, draw: Draw) -> tuple[Tensor, Tensor | None]:
-        noise = draw.normal("noise", x)
-        if self.low == self.high:
-            noisy = torch.add(x, noise, alpha=self.low)
-        else:
-            strength = draw.uniform("strength", x[:, :1, :1, :1])
-            noisy = x + noise * (self.low + (self.high - self.low) * strength)
+        noise, sigma = draw.normal("noise", x), self.strength(x, draw)
+        noisy = x + noise * sigma if isinstance(sigma, Tensor) else torch.add(x, noise, alpha=sigma)
         return (noisy if self.range is None else noisy.clamp_(*self.range)), None
 
 
 class Masking(Corruption):
     """Pixels hidden at random, in all channels together.
 
-    rate: share of the pixels hidden, in (0, 1). only_hidden: the loss counts these pixels alone.
+    rate: share of the pixels hidden, in (0, 1); or a pair (low, high), drawn evenly for each image. only_hidden: the
+    loss counts these pixels alone.
     """
 
-    def __init__(self, range: Range, rate: float = 0.5, only_hidden: bool = False):
-        expect(0 < rate < 1, "rate", rate, "a share in (0, 1)")
-        self.rate, self.only_hidden = rate, only_hidden
+    def __init__(self, range: Range, rate: float | tuple[float, float] = 0.5, only_hidden: bool = False):
+        self.rate, self.only_hidden = Strength("rate", rate, "a share in (0, 1)", below=1), only_hidden
         self.value = range[0] if range else 0.0
 
     def __call__(self, x: Tensor, draw: Draw) -> tuple[Tensor, Tensor | None]:
-        hidden = draw.uniform("mask", x[:, :1]) < self.rate
+        hidden = draw.uniform("mask", x[:, :1]) < self.rate(x, draw)
         return x.masked_fill(hidden, self.value), hidden
 
 
 class SaltAndPepper(Corruption):
     """Pixels replaced by black or white, in all channels together.
 
-    rate: share of the pixels replaced, in (0, 1). only_hidden: the loss counts these pixels alone.
+    rate: share of the pixels replaced, in (0, 1); or a pair (low, high), drawn evenly for each image. only_hidden:
+    the loss counts these pixels alone.
     """
 
-    def __init__(self, range: Range, rate: float = 0.1, only_hidden: bool = False):
-        expect(0 < rate < 1, "rate", rate, "a share in (0, 1)")
-        expect(range is not None, "salt-and-pepper", "a scale without a range", "scale 'unit' or 'symmetric'")
-        self.rate, self.only_hidden = rate, only_hidden
-        self.black, self.white = range or (0.0, 1.0)
+    def __init__(self, range: Range, rate: float | tuple[float, float] = 0.1, only_hidden: bool = False):
+        self.rate, self.only_hidden = Strength("rate", rate, "a share in (0, 1)", below=1), only_hidden
+        self.black, self.white = ranged("salt-and-pepper", range)
 
     def __call__(self, x: Tensor, draw: Draw) -> tuple[Tensor, Tensor | None]:
-        chance = draw.uniform("mask", x[:, :1])
-        hidden = chance < self.rate
+        chance, rate = draw.uniform("mask", x[:, :1]), self.rate(x, draw)
+        hidden = chance < rate
         noisy = x.masked_fill(hidden, self.white)
-        return noisy.masked_fill_(chance < self.rate / 2, self.black), hidden
+        return noisy.masked_fill_(chance < rate / 2, self.black), hidden
 
 
-CORRUPTIONS = {"none": Clean, "gaussian": Gaussian, "masking": Masking, "salt-and-pepper": SaltAndPepper}
+class Poisson(Corruption):
+    """Photon noise: what is dark is counted worst. The deviation of a pixel x on [0, 1] is √(x / peak).
+
+    peak: photons of a white pixel, > 0; or a pair (low, high), drawn evenly for each image.
+    clip: keep the noisy image inside the working range.
+    """
+
+    def __init__(self, range: Range, peak: float | tuple[float, float] = 30.0, clip: bool = False):
+        self.peak, self.clip = Strength("peak", peak, "a number > 0"), clip
+        expect(self.peak.low > 0, "peak", peak, "a number > 0, or (low, high), both > 0")
+        self.range = ranged("poisson", range)
+
+    def __call__(self, x: Tensor, draw: Draw) -> tuple[Tensor, Tensor | None]:
+        (black, white), peak = self.range, self.peak(x, draw)
+        rates = (peak * (x - black) / (white - black)).clamp_(min=0).contiguous()
+        counts = [torch.poisson(rate, stream) for rate, stream in zip(rates, streams("photons", x, draw))]
+        noisy = black + (white - black) * torch.stack(counts) / peak
+        return (noisy.clamp_(*self.range) if self.clip else noisy), None
+
+
+class Jpeg(Corruption):
+    """JPEG artefacts: an image written at a quality, and read back. Of 2 or 4 channels the last, alpha, is kept.
+
+    quality: a whole number in 1..95; or a pair (low, high), drawn evenly for each image.
+    """
+
+    def __init__(self, range: Range, quality: int | tuple[int, int] = (10, 60)):
+        self.quality = Strength("quality", quality, "a whole number in 1..95", below=96)
+        ends = (self.quality.low, self.quality.high)
+        whole = all(isinstance(end, int) and end >= 1 for end in ends)
+        expect(whole, "quality", quality, "whole numbers in 1..95")
+        self.range = ranged("jpeg", range)
+
+    def __call__(self, x: Tensor, draw: Draw) -> tuple[Tensor, Tensor | None]:
+        (black, white), colours = self.range, 3 if x.shape[1] >= 3 else 1
+        qualities = torch.as_tensor(self.quality(x, draw)).round().int().flatten().expand(len(x)).tolist()
+        unit = (x[:, :colours] - black).div_(white - black).clamp_(0, 1)
+        raw = (unit * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        read = np.stack([through_jpeg(image, quality) for image, quality in zip(raw, qualities)])
+        seen = torch.from_numpy(read).permute(0, 3, 1, 2).to(x) / 255 * (white - black) + black
+        return torch.cat([seen, x[:, colours:]], dim=1), None
+
+
+class Mixed(Corruption):
+    """Each image by one of several corruptions, all as likely as each other.
+
+    of: a list of corruptions, each a name or a dict of its kind and options.
+    """
+
+    def __init__(self, range: Range, of: Sequence[Any] = ("gaussian", "poisson", "salt-and-pepper", "jpeg")):
+        expect(isinstance(of, (list, tuple)) and len(of) > 0, "of", of, "a list of corruptions")
+        self.parts, faults = [], Faults("its corruptions")
+        for spec in of:
+            with faults.catch():
+                part = choose("corruption", CORRUPTIONS, spec, range=range)
+                expect(not part.only_hidden, "only_hidden", True, "False in a mixture, which has no mask")
+                self.parts.append(part)
+        faults.stop(BuildError)
+
+    def __call__(self, x: Tensor, draw: Draw) -> tuple[Tensor, Tensor | None]:
+        chosen = draw.uniform("which", x[:, :1, :1, :1]) * len(self.parts)
+        noisy = x
+        for k, part in enumerate(self.parts):  # each of all images, so that ranks draw the rows of the whole
+            noisy = torch.where((chosen >= k) & (chosen < k + 1), part(x, draw)[0], noisy)
+        return noisy, None
+
+
+CORRUPTIONS = {
+    "none": Clean,
+    "gaussian": Gaussian,
+    "masking": Masking,
+    "salt-and-pepper": SaltAndPepper,
+    "poisson": Poisson,
+    "jpeg": Jpeg,
+    "mixed": Mixed,
+}

@@ -44,3 +44,8 @@ class Code:
     terms: dict[str, Tensor] = field(default_factory=dict)
     posterior: Posterior | None = None
     symbols: Tensor | None = None
+
+    @property
+    def mean(self) -> Tensor:
+        """The code without chance, `(N, size)`: of a variational one the mean of q(z|x)."""
+        return (self.posterior.mean if self.posterior else self.z).flatten(1)

@@ -77,10 +77,11 @@ class Mixture(Prior):
         super().__init__(size)
         expect(isinstance(components, int) and components >= 1, "components", components, "a whole number ≥ 1")
         full = size <= FULL
-        unit = torch.eye(size) if full else torch.ones(size)
+        factors = torch.zeros(components, *[size] * (1 + full))
+        (factors.diagonal(dim1=1, dim2=2) if full else factors).fill_(1)
         self.register_buffer("weights", torch.full((components,), 1 / components))
         self.register_buffer("means", torch.zeros(components, size))
-        self.register_buffer("factors", unit.expand(components, *unit.shape).clone())
+        self.register_buffer("factors", factors)
 
     def log_prob(self, z: Tensor) -> Tensor:
         rest = z[:, None] - self.means  # (N, K, size)

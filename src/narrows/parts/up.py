@@ -6,20 +6,24 @@
     unpool          each value put back where its maximum was (the switches), then a convolution
     deconv+unpool   the same, with a transposed convolution of stride 1
     resize          the feature map made larger (nearest or bilinear), then a convolution
+    unet            hₖ = two convolutions of (grow(hₖ₊₁) + skipₖ), and at last x̃ + a convolution of h₀
 
 The ways up of a convolutional body meet again, exactly, the sizes that its way down went through. A transposed
 convolution with kernel k takes n to 2(n - 1) + k - 2p + o; padding p and output padding o in {0, 1} are solved for
 each axis so that this is the size wanted. What follows each layer but the last (activation, dropout, batch
 normalisation) is as in the body; the last non-linearity belongs to the likelihood.
 
-Each says with `needs` what its body must give. Switches by-pass the code: see `Body.side_bits`.
+Each says with `needs` what its body must give. Switches and skips by-pass the code: see `Body.side_bits`. The last
+way up adds to the image that went in, so that what is learnt is the noise.
 
 References: M. Zeiler, R. Fergus, "Visualizing and understanding convolutional networks", ECCV 2014,
 https://arxiv.org/abs/1311.2901 (unpooling); A. Odena et al., "Deconvolution and checkerboard artifacts", Distill
-2016, https://distill.pub/2016/deconv-checkerboard/ (resize against deconv).
+2016, https://distill.pub/2016/deconv-checkerboard/ (resize against deconv); K. Zhang et al., "Beyond a Gaussian
+denoiser", IEEE TIP 2017, https://arxiv.org/abs/1608.03981 (the noise is learnt, not the image).
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 
 import torch
@@ -28,7 +32,7 @@ from torch.nn import functional as F
 
 from narrows.errors import expect, unknown
 from narrows.machine import Draw
-from narrows.parts.body import Body, Conv, Mlp, Side, positive
+from narrows.parts.body import Body, Conv, Mlp, Side, Unet, positive
 from narrows.parts.bottleneck import Bottleneck
 from narrows.parts.layers import Chain
 from narrows.parts.transposed import Transposed
@@ -92,6 +96,19 @@ class Tied(Up):
         return h.view(-1, *self.shape)
 
 
+class Unproject(Chain):
+    """From a code that is a vector back to a feature map; nothing where the code is a feature map."""
+
+    def __init__(self, body: Body, bottleneck: Bottleneck):
+        features, size = prod(body.shape), prod(bottleneck.shape)
+        direct = bottleneck.shape == body.shape
+        super().__init__([] if direct else [nn.Linear(size, features), *body.finish(features, flat=True)])
+        self.shape = body.shape
+
+    def forward(self, h: Tensor, draw: Draw | None = None) -> Tensor:
+        return super().forward(h.flatten(1), draw).view(-1, *self.shape) if len(self) else h
+
+
 class ConvUp(Up):
     """Stages that double height and width: grow, then convolve. What differs between the kinds is below.
 
@@ -116,20 +133,12 @@ class ConvUp(Up):
         positive("channels_up", hidden)
         sizes = list(kernels) if isinstance(kernels, Sequence) else [kernels] * stages
         expect(len(sizes) == stages, "kernels", kernels, f"one number, or {stages}")
-        self.features, self.sizes = body.shape, body.sizes[-2::-1]
-        self.unproject = self._unproject(body, bottleneck)
+        self.sizes = body.sizes[-2::-1]
+        self.unproject = Unproject(body, bottleneck)
         widths = [body.shape[0], *hidden, channels]
         steps = zip(widths, widths[1:], sizes, body.sizes[::-1], self.sizes)
         self.layers = nn.ModuleList(self.convolution(*step) for step in steps)
         self.after = nn.ModuleList(Chain(body.finish(width, flat=False)) for width in hidden)
-
-    @staticmethod
-    def _unproject(body: Conv, bottleneck: Bottleneck) -> Chain:
-        """From a code that is a vector back to a feature map; nothing where the code is a feature map."""
-        if bottleneck.shape == body.shape:
-            return Chain()
-        features = prod(body.shape)
-        return Chain([nn.Linear(prod(bottleneck.shape), features), *body.finish(features, flat=True)])
 
     def convolution(self, a: int, b: int, kernel: int | None, low: Size, high: Size) -> nn.Module:
         """The layer from `a` channels at size `low` to `b` channels at size `high`; by default it keeps the size."""
@@ -144,7 +153,7 @@ class ConvUp(Up):
         return h
 
     def forward(self, z: Tensor, side: Side, draw: Draw | None = None) -> Tensor:
-        h = self.unproject(z.flatten(1), draw).view(-1, *self.features) if len(self.unproject) else z
+        h = self.unproject(z, draw)
         switches = side[::-1] or [None] * len(self.layers)
         for k, layer in enumerate(self.layers):
             h = layer(self.grow(h, self.sizes[k], switches[k]))
@@ -218,6 +227,31 @@ class Resize(ConvUp):
         return F.interpolate(h, size, mode=self.mode)
 
 
+class Skips(Up):
+    """A U-Net's way up: each map made larger, added to the skip of its size, and convolved twice; then the image."""
+
+    needs = frozenset({"skips"})
+    side = True
+
+    def __init__(self, body: Unet, bottleneck: Bottleneck, channels: int):
+        super().__init__()
+        expect(channels == body.image[0], "outputs per value", channels // body.image[0], "1")
+        self.unproject = Unproject(body, bottleneck)
+        steps = list(pairwise(body.channels[::-1]))
+        self.grow = nn.ModuleList(Transposed(a, b, 2, stride=2) for a, b in steps)
+        self.layers = nn.ModuleList(Chain([*body.convolution(b, b), *body.convolution(b, b)]) for _, b in steps)
+        self.last = nn.Conv2d(body.channels[0], channels, 3, padding=1)
+
+    def forward(self, z: Tensor, side: Side, draw: Draw | None = None) -> Tensor:
+        cure = "reconstruct images, or use up='linear' to decode codes alone"
+        expect(len(side) > 0, "side", None, "the skips of the way down", cure)
+        image, *skips = side
+        h = self.unproject(z, draw)
+        for grow, layer, skip in zip(self.grow, self.layers, skips[::-1]):
+            h = layer(grow(h)[..., : skip.shape[-2], : skip.shape[-1]] + skip, draw)
+        return image + self.last(h)
+
+
 UPS = {
     "linear": Linear,
     "tied": Tied,
@@ -225,4 +259,5 @@ UPS = {
     "unpool": Unpool,
     "deconv+unpool": DeconvUnpool,
     "resize": Resize,
+    "unet": Skips,
 }

@@ -10,7 +10,7 @@ that were trained on [0, 1]; `noise` is on the scale of x̃.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -115,8 +115,9 @@ def errors(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def read_shown(data: Any) -> Shown:
     """Training and test images; a set that has no test part is split, a tenth to the test.
 
-    The tenth is drawn at random; of a file above 1 GB it is the end, at most 10,000 images, so that both parts stay
-    on the disk: sort no such file by class.
+    The tenth is drawn at random. Of a set above 1 GB that lies on the disk at most 10,000 images are held back,
+    so that both parts stay there; of a file of yours, which is left as it is, they are the end: sort no such file by
+    class.
     """
     try:
         test = read(data, "test")
@@ -127,11 +128,24 @@ def read_shown(data: Any) -> Shown:
     if len(whole) < 2:
         raise DataError(f"{whole.source} holds one image; two at least are needed, to train and to test")
     held = max(1, len(whole) // 10)
+    order = np.random.default_rng(0).permutation(len(whole))
     if isinstance(whole.images, np.memmap) and whole.images.nbytes > LARGE:
         kept = len(whole) - min(held, HELD)
+        whole = _at_the_end(whole, order[kept:]) if whole.images.flags.writeable else whole
         return Shown(_part(whole, slice(kept)), _part(whole, slice(kept, None)))
-    order = np.random.default_rng(0).permutation(len(whole))
     return Shown(*(_part(whole, np.sort(index)) for index in (order[held:], order[:held])))
+
+
+def _at_the_end(whole: ImageSet, index: np.ndarray) -> ImageSet:
+    """The set with these images moved to its end, where they change places with others."""
+    end = np.arange(len(whole) - len(index), len(whole))
+    front, back = np.setdiff1d(index, end), np.setdiff1d(end, index)
+    whole.images[front], whole.images[back] = whole.images[back], whole.images[front]
+    order = np.arange(len(whole))
+    order[front], order[back] = back, front
+    labels = None if whole.labels is None else whole.labels[order]
+    names = None if whole.names is None else tuple(np.array(whole.names, dtype=object)[order])
+    return replace(whole, labels=labels, names=names)
 
 
 def _part(whole: ImageSet, index: Any) -> ImageSet:

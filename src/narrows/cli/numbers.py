@@ -1,0 +1,163 @@
+"""Verbs that turn images into numbers: encode, score."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from narrows.cli.files import Skipped, are_pictures, array, pictures, skipping
+from narrows.cli.options import Force, Json, Output, Reading
+from narrows.cli.say import give, tell
+
+AS_THEY_ARE = Reading()
+
+
+def encode(
+    run: str,
+    images: str,
+    /,
+    *,
+    output: Output,
+    reading: Reading = AS_THEY_ARE,
+    skipped: Skipped = "",
+    force: Force = False,
+) -> None:
+    """Turn images into their codes: .npz (codes, file names, labels), .npy or .parquet.
+
+    Example: narrows encode my-run photos/ -o codes.npz
+
+    Parameters
+    ----------
+    run
+        A run folder, or a model file.
+    images
+        An image, a folder, an IDX, .npy or .npz file, or a named set (its test part).
+    """
+    import numpy as np
+
+    from narrows.data.codes import write_codes
+    from narrows.data.write import mapped
+    from narrows.files import may_write
+    from narrows.model.store import load
+
+    path = may_write(output, force)
+    model = load(run)
+    with skipping(skipped, force) as skip:
+        found = array(images, reading, skip)
+        if path.suffix == ".npy":  # a batch at a time, from file to file
+            with mapped(path, (len(found), model.code_size_), np.dtype(np.float32), force) as out:
+                model.transform(found.images, out=out)
+        else:
+            labels = found.labels
+            write_codes(model.transform(found.images), path, found.names, labels, force)
+    print(path)
+
+
+def score(
+    run: str,
+    images: str,
+    /,
+    *,
+    output: Output,
+    kind: str | None = None,
+    normal: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
+    maps: str = "",
+    reading: Reading = AS_THEY_ARE,
+    skipped: Skipped = "",
+    json: Json = False,
+    force: Force = False,
+) -> None:
+    """Score how odd each image is: a CSV of file, score, and whether it is above the training images' threshold.
+
+    Of a picture larger than the model's own images the oddest tile counts.
+
+    Example: narrows score my-run photos/ -o scores.csv --normal good
+
+    Parameters
+    ----------
+    run
+        A run folder, or a model file.
+    images
+        An image, a folder, an IDX, .npy or .npz file, a pack, or a named set (its test part).
+    kind
+        patch, error, bound or code; by default patch, the error of the worst patch.
+    normal
+        The classes (names of sub-folders) that are normal: tells how well the score finds the others.
+    maps
+        A folder for a picture of the error of each image, white where it is 1 (of image files only).
+    """
+    from narrows.errors import expect
+    from narrows.files import may_write, write_csv
+    from narrows.model.store import load
+
+    path = may_write(output, force)
+    model = load(run)
+    folder = may_write(maps, force) if maps else None
+    expect(not maps or are_pictures(images), "--maps", images, "an image file, or a folder of them")
+    with skipping(skipped, force) as skip:
+        names, classes, scores = _scores(model, images, reading, skip, kind)
+    flagged, threshold = scores > _threshold(model, kind), _threshold(model, kind)
+    columns = {"file": names, **({"class": classes} if classes else {}), "score": scores.tolist()}
+    write_csv(path, (*columns, "flagged"), zip(*columns.values(), flagged.astype(int).tolist()))
+    tell(f"{flagged.sum():,} of {len(scores):,} images score above {threshold:.6g}")
+    if folder:
+        _maps(model, images, reading, folder)
+    if normal:
+        _separation(scores, classes, normal, json)
+    (tell if json else print)(str(path))
+
+
+def _scores(model: Any, images: str, reading: Reading, skip: Any, kind: str | None) -> tuple[Any, list[str], Any]:
+    """Names, classes if there are any, and scores."""
+    import numpy as np
+
+    from narrows.model.through import scored
+    from narrows.model.tiles import fits, oddest
+
+    if are_pictures(images):
+        each = scored(model, pictures(images, reading, skip, "scoring"), skip, kind)
+        found = [(picture.name, value) for picture, value in each]
+        names = [name for name, _ in found]
+        classes = [name.split("/")[0] for name in names] if all("/" in name for name in names) else []
+        return names, classes, np.array([value for _, value in found], dtype=np.float32)
+    found = array(images, reading, skip)
+    own = found.images.ndim == 2 or fits(model, found.images.shape[1:])
+    scores = model.anomaly_score(found.images, kind) if own else oddest(model, found.images, kind)
+    labels = [] if found.labels is None else found.labels.tolist()
+    classes = [found.classes[k] for k in labels] if found.classes else list(map(str, labels))
+    return found.names or range(len(found)), classes, scores
+
+
+def _threshold(model: Any, kind: str | None) -> float:
+    """The threshold of a kind of score, of the usual one for None."""
+    from narrows.errors import expect
+
+    found = model.threshold_ if kind is None else model.thresholds_.get(kind)
+    expect(
+        found is not None, "score", "a model without a threshold", "one that was fitted to its end", "fit it again"
+    )
+    return found
+
+
+def _maps(model: Any, images: str, reading: Reading, folder: Path) -> None:
+    """A picture of the error of each picture, as PNG under its name."""
+    from narrows.data.write import write_images
+    from narrows.model.through import mapped
+
+    for picture, found in mapped(model, pictures(images, reading, lambda *_: None, "mapping"), lambda *_: None):
+        write_images(found[None], folder / f"{picture.name}.png", force=True)
+
+
+def _separation(scores: Any, classes: list[str], normal: list[str], json: bool) -> None:
+    """Print how well the scores tell the other classes from the normal ones."""
+    from narrows.errors import expect, unknown
+    from narrows.measure import auroc, average_precision, best_f1
+
+    expect(bool(classes), "--normal", normal, "images whose classes are known: sub-folders, or a named set")
+    for name in normal:
+        if name not in classes:
+            raise unknown("class", name, sorted(set(classes)))
+    odd = [name not in normal for name in classes]
+    f1, threshold = best_f1(scores, odd)
+    found = {"AUROC": auroc(scores, odd), "average precision": average_precision(scores, odd)}
+    give([{**found, "best F1": f1, "at a threshold of": threshold}], as_json=json)

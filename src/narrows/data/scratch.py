@@ -1,0 +1,50 @@
+"""Room for an array: in memory, or, where it is large, on the disk.
+
+A large array lies in a temporary file, mapped into memory: the system keeps in memory what is in use and writes the
+rest to the disk, so that a set of 100 GB needs a few hundred MB. The file has no name: it goes when the array goes,
+and when the process ends in whatever way. `TMPDIR` says on which disk it lies.
+"""
+
+import os
+import shutil
+import tempfile
+from errno import ENOSPC
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from narrows.errors import OutputError
+
+LARGE = 512 << 20  # bytes; what is larger lies on the disk
+
+
+def scratch(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array to be filled, its values not yet set: a plain one up to `LARGE` bytes, else a map of a temporary file.
+
+    Raises `OutputError` where the disk has no room for it.
+    """
+    size = prod(shape) * np.dtype(dtype).itemsize
+    if size <= LARGE:
+        return np.empty(shape, dtype)
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    try:
+        if size > free:  # asked first, so that the disk is not full for others while this fails
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
+        with tempfile.TemporaryFile(dir=folder) as file:
+            _reserve(file.fileno(), size)
+            return np.memmap(file, dtype, "r+", shape=shape)
+    except OSError as error:
+        raise OutputError(
+            f"{folder} has no room for {size / 1e9:.1f} GB of images ({error.strerror or error}; "
+            f"{free / 1e9:.1f} GB are free); make room, or let TMPDIR name a folder on a larger disk"
+        ) from error
+
+
+def _reserve(file: int, size: int) -> None:
+    """Give the file its size, and its place on the disk now: a map of a full disk would end the process later."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    else:
+        os.truncate(file, size)

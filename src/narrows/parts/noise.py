@@ -1,0 +1,62 @@
+"""What several corruptions are made of: strengths, one random stream an image, a picture through JPEG.
+
+*Strengths.* A strength is one number, or a pair (low, high) of which each image draws its own, evenly. A network that
+is trained on such a range is blind: it need not be told how strong the noise of an image is.
+
+*Streams.* Some draws are more than a number put into a formula: how many photons arrive is found by rejection, which
+takes as many random numbers as it happens to need. So each image gets a generator of its own, whose seed is one of
+the step's numbers. Ranks and later runs then draw the same, and exactly from the distribution.
+"""
+
+from io import BytesIO
+from math import inf
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from narrows.errors import expect
+from narrows.machine import Draw
+
+Range = tuple[float, float] | None
+
+
+class Strength:
+    """A number, or a pair (low, high) of which each image draws its own; in (0, below), the low end may be 0."""
+
+    def __init__(self, what: str, value: float | tuple[float, float], wanted: str, below: float = inf):
+        pair = value if isinstance(value, (list, tuple)) else (value, value)
+        fine = len(pair) == 2 and 0 <= pair[0] <= pair[1] and 0 < pair[1] < below
+        expect(fine, what, value, f"{wanted}, or (low, high)")
+        self.low, self.high = pair
+
+    @property
+    def one(self) -> float | None:
+        """The one strength; None where it is drawn for each image."""
+        return self.low if self.low == self.high else None
+
+    def __call__(self, x: Tensor, draw: Draw) -> float | Tensor:
+        """The strength of all images `(N, C, H, W)`, or that of each, `(N, 1, 1, 1)`."""
+        if self.low == self.high:
+            return self.low
+        return self.low + (self.high - self.low) * draw.uniform("strength", x[:, :1, :1, :1])
+
+
+def ranged(name: str, range: Range) -> tuple[float, float]:
+    """Lowest and highest value of the working scale. Raises `BuildError` where it has none."""
+    expect(range is not None, name, "a scale without a range", "scale 'unit' or 'symmetric'")
+    return range or (0.0, 1.0)
+
+
+def streams(purpose: str, x: Tensor, draw: Draw) -> list[torch.Generator]:
+    """A generator for each image `(N, C, H, W)`, seeded by one of 2²⁴ numbers that belong to the draw."""
+    seeds = (draw.uniform(purpose, x[:, 0, 0, 0]) * 2**24).long().tolist()
+    return [torch.Generator(x.device).manual_seed(seed) for seed in seeds]
+
+
+def through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    """A picture `(H, W, 1)` or `(H, W, 3)` uint8, written as JPEG and read back. quality: 1 to 95."""
+    file = BytesIO()
+    Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file)).reshape(image.shape)
