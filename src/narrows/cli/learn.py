@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from narrows.cli.files import Skipped, array, skipping
 from narrows.cli.options import Changes, Data, Force, How, Json, Output, Reading
@@ -71,6 +74,7 @@ def evaluate(
     data: Data,
     split: str = "",
     seed: int = 0,
+    baselines: Annotated[bool, Parameter(negative="")] = False,
     reading: Reading = AS_THEY_ARE,
     skipped: Skipped = "",
     json: Json = False,
@@ -88,6 +92,8 @@ def evaluate(
         train, test or all; by default test for named sets, all for paths.
     seed
         Of noise and sampled codes.
+    baselines
+        Measure classical denoisers instead, beside the model, on the same noisy images (1,000 at most).
     """
     from narrows.model.evaluate import evaluate as measured
     from narrows.model.store import load
@@ -96,6 +102,11 @@ def evaluate(
     model = load(run)
     with skipping(skipped, force) as skip:
         images = array(data, reading, skip, split)
+    if baselines:
+        from narrows.model.classical import beside
+
+        give(beside(model, images.images, seed=seed), as_json=json)
+        return
     found = measured(model, images.images, seed=seed)
     if json:
         give([found], as_json=True)

@@ -21,7 +21,7 @@ https://doi.org/10.1109/TIP.2007.901238. The programs are scikit-image's, SciPy'
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 
 from narrows import measure
-from narrows.choose import choose
+from narrows.choose import choose, find
 from narrows.errors import MissingExtra, expect, extra
 from narrows.machine import ImageDraw, generator
 from narrows.measure import Table
@@ -106,9 +106,7 @@ def bm3d(image: np.ndarray, sigma: float) -> np.ndarray:
     colour = image.ndim == 3 and image.shape[2] == 3
     height, width = image.shape[:2]
     spare = [(0, max(0, 16 - height)), (0, max(0, 16 - width)), (0, 0)][: image.ndim]
-    wide = np.pad(
-        image, spare, mode="symmetric"
-    )  # the program breaks down over images smaller than two of its blocks
+    wide = np.pad(image, spare, mode="symmetric")  # smaller than two of its blocks, the program breaks down
     with np.errstate(invalid="ignore", divide="ignore"):  # it divides by the range of each colour
         found = package.bm3d_rgb(wide, sigma) if colour else package.bm3d(wide, sigma)
     return (found if np.isfinite(found).all() else package.bm3d(wide, sigma))[:height, :width]
@@ -123,24 +121,34 @@ BASELINES: dict[str, Denoiser] = {
 }
 
 
-def beside(model: ImageModel, X: Any, *, seed: int = 0, noise: Any = None, most: int = 1000) -> Table:
+def beside(
+    model: ImageModel,
+    X: Any,
+    *,
+    seed: int = 0,
+    noise: Any = None,
+    most: int = 1000,
+    baselines: Iterable[str] = tuple(BASELINES),
+) -> Table:
     """A fitted denoiser and the baselines on the same noisy images: a row each of psnr (dB), ssim, seconds in all.
 
     X: clean images; of more than `most`, so many are drawn at random. noise: a corruption; by default the model's
-    own, and then the noisy images are those of `evaluate`. A baseline whose package is not installed has a `note` in
-    place of numbers. Raises `BuildError` for a model that was trained on clean images where no noise is named.
+    own, and then the noisy images are those of `evaluate`. baselines: their names. One whose package is not installed
+    has a `note` in place of numbers. Raises `BuildError` for a model that was trained on clean images where no noise
+    is named, `UnknownName`.
     """
     whole("most", most)
+    chosen = {name: find("baseline", BASELINES, name)[0] for name in baselines}
     array, layout = model._accept(X)
     expect(not layout.is_table, "baselines", "a table", "images, whose pixels have neighbours")
     order = torch.randperm(len(array), generator=generator(seed, "baselines"))[:most]
     pixels = Pixels(array, layout, model.scale_).part(order.sort().values)
-    missing = {name: note for name, denoiser in BASELINES.items() if (note := lacks(denoiser))}
+    missing = {name: note for name, denoiser in chosen.items() if (note := lacks(denoiser))}
     denoisers: dict[str, Denoiser] = {
         "noisy": _as_it_is,
         "this model": lambda noisy, _: model.denoise(noisy, exact=True),
     }
-    denoisers |= {name: denoiser for name, denoiser in BASELINES.items() if name not in missing}
+    denoisers |= {name: denoiser for name, denoiser in chosen.items() if name not in missing}
     found: dict[str, list[dict[str, np.ndarray]]] = defaultdict(list)
     batches = pixels.batches(model._widest)
     with progress("denoising", len(batches) * len(denoisers)) as advance:
