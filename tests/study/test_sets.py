@@ -37,6 +37,9 @@ def test_files_that_cannot_be_read_are_told(pictures, tmp_path):
     record = run_study(study, tmp_path / "out", say=said.append)
     assert [words for words in said if words.startswith("skipped broken.png: ")]
     assert record.facts["files skipped"] == 1
+    (row,) = record.tables[-1]["rows"]
+    assert (record.tables[-1]["title"], row["file"]) == ("Files skipped", "broken.png")
+    assert row["reason"] in (tmp_path / "out" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(("recipe", "told"), [("ae-mlp", True), ("pca", False)])

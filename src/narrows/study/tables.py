@@ -16,6 +16,8 @@ BYTES = (
     "pixel takes one, a float32 four. With 8 bits each unit is one of 256 values, from its least to its largest. "
     f"Errors are over the first {LOOKED:,} test images, after rounding to pixels."
 )
+SHOWN = 1000  # skipped files that the page names
+SKIPPED = f"Files that could not be read, and why; the first {SHOWN:,}."
 TERMS = {"nll", "kl", "l1", "contractive"}
 LAST = ("active_units", "dead_units", "code_size", "side_bits", "parameters")  # rows of a table of measures
 
@@ -29,8 +31,17 @@ def tables(
         "Last epoch": (EPOCH, _transposed(_last(done))),
         "Measures": (_measured(done, scale), _transposed(measured)),
         "Bytes": (BYTES, sizes(done)),
+        "Files skipped": (SKIPPED, _skipped(done)),
     }
     return [{"title": title, "caption": caption, "rows": rows} for title, (caption, rows) in found.items() if rows]
+
+
+def _skipped(done: dict[str, Trained]) -> list[dict[str, Any]]:
+    """A row for each file that could not be read, of whatever run."""
+    found = dict.fromkeys(
+        row for run in done.values() for part in (run.shown.train, run.shown.test) for row in part.skipped
+    )
+    return [{"file": name, "reason": reason} for name, reason in list(found)[:SHOWN]]
 
 
 def _measured(done: dict[str, Trained], measure_scale: str) -> str:
