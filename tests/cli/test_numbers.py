@@ -124,6 +124,16 @@ def test_a_named_set_is_scored_with_its_classes(narrows, trained, tmp_path):
 )
 def test_a_class_that_is_not_there_is_refused(refused, trained, folder, tmp_path, normal, said):
     assert said in refused(2, "score", trained["pca"], folder, "-o", tmp_path / "s.csv", "--normal", normal)
+    assert not (tmp_path / "s.csv").exists()
+
+
+def test_what_cannot_be_scored_is_told_and_leaves_nothing(refused, trained, folder, tmp_path):
+    asked = ["score", trained["pca"], folder, "-o", tmp_path / "s.csv"]
+    assert "did you mean 'patch'" in refused(2, *asked, "--kind", "pach")
+    assert "without a threshold" in refused(2, *asked, "--kind", "bound")
+    asked[2] = folder / "1" / "small.png"
+    assert "none of the images" in refused(1, *asked)
+    assert not (tmp_path / "s.csv").exists()
 
 
 def test_a_walk_from_one_image_to_another(narrows, trained, folder, tmp_path):

@@ -94,16 +94,17 @@ def score(
     model = load(run)
     folder = may_write(maps, force) if maps else None
     expect(not maps or are_pictures(images), "--maps", images, "an image file, or a folder of them")
+    threshold = _threshold(model, kind)
     with skipping(skipped, force) as skip:
         names, classes, scores = _scores(model, images, reading, skip, kind)
-    flagged, threshold = scores > _threshold(model, kind), _threshold(model, kind)
+    if normal:
+        _separation(scores, classes, normal, json)
+    flagged = scores > threshold
     columns = {"file": names, **({"class": classes} if classes else {}), "score": scores.tolist()}
     write_csv(path, (*columns, "flagged"), zip(*columns.values(), flagged.astype(int).tolist()))
     tell(f"{flagged.sum():,} of {len(scores):,} images score above {threshold:.6g}")
     if folder:
         _maps(model, images, reading, folder)
-    if normal:
-        _separation(scores, classes, normal, json)
     (tell if json else print)(str(path))
 
 
@@ -111,12 +112,15 @@ def _scores(model: Any, images: str, reading: Reading, skip: Any, kind: str | No
     """Names, classes if there are any, and scores."""
     import numpy as np
 
+    from narrows.errors import DataError
     from narrows.model.through import scored
     from narrows.model.tiles import fits, oddest
 
     if are_pictures(images):
         each = scored(model, pictures(images, reading, skip, "scoring"), skip, kind)
         found = [(picture.name, value) for picture, value in each]
+        if not found:
+            raise DataError(f"none of the images in {images} could be used; see above")
         names = [name for name, _ in found]
         classes = [name.split("/")[0] for name in names] if all("/" in name for name in names) else []
         return names, classes, np.array([value for _, value in found], dtype=np.float32)
@@ -130,8 +134,11 @@ def _scores(model: Any, images: str, reading: Reading, skip: Any, kind: str | No
 
 def _threshold(model: Any, kind: str | None) -> float:
     """The threshold of a kind of score, of the usual one for None."""
-    from narrows.errors import expect
+    from narrows.errors import expect, unknown
+    from narrows.model.odd import ODDNESS
 
+    if kind is not None and kind not in ODDNESS:
+        raise unknown("anomaly score", kind, ODDNESS)
     found = model.threshold_ if kind is None else model.thresholds_.get(kind)
     expect(
         found is not None, "score", "a model without a threshold", "one that was fitted to its end", "fit it again"

@@ -153,7 +153,7 @@ def _through(verb: str, run: str, images: str, output: str, reading: Reading, sk
     model = load(run)
     if verb == "denoise" and getattr(model, "corruption", "none") == "none":
         tell("note: this model was not trained on noise; what it gives is its reconstruction")
-    one_by_one = are_pictures(images) and (not path.suffix or Path(images).is_file())
+    one_by_one = are_pictures(images) and (not path.suffix or Path(images).expanduser().is_file())
     with skipping(skipped, force) as skip:
         if one_by_one and path.suffix not in (".npy", ".npz"):
             _pictures(verb, model, images, path, reading, skip)

@@ -45,19 +45,6 @@ def mapped(model: ImageModel, pictures: Iterable[Picture], skip: Skip) -> Iterat
     return _each(model, pictures, shown, shown, skip)
 
 
-def encoded(model: ImageModel, pictures: Iterable[Picture], skip: Skip) -> Iterator[tuple[Picture, Any]]:
-    """Each picture and its code. Larger ones have none: they are skipped."""
-
-    def refuse(images: np.ndarray) -> np.ndarray:
-        wanted = " x ".join(map(str, model.layout_.image))
-        raise ImageError(
-            f"it is {' x '.join(map(str, images.shape[1:]))}, and codes are of images of {wanted}; "
-            "--size brings it to that size, --grey to one channel"
-        )
-
-    return _each(model, pictures, model.transform, refuse, skip)
-
-
 def _each(
     model: ImageModel, pictures: Iterable[Picture], own: Work, other: Work, skip: Skip
 ) -> Iterator[tuple[Picture, Any]]:
