@@ -40,6 +40,10 @@ class TrainingError(NarrowsError):
     """A training that had to stop: a loss that is not a number."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """A training that was asked to stop, and has kept its state; the message says how to go on."""
+
+
 class MissingExtra(NarrowsError):
     """An optional package that is not installed."""
 

@@ -1,13 +1,17 @@
 """Writing files so that nothing is lost: whole or not at all, and never over something else unasked."""
 
 import csv
+import errno
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from narrows.errors import OutputError
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
 @contextmanager
@@ -29,12 +33,56 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     aside = Path(name)
     try:
         yield aside
-        with open(aside, "rb+") as file:
-            os.fsync(file.fileno())
+        _sync(aside)
         aside.chmod(0o666 & ~_umask())
         aside.replace(path)
+        _sync(path.parent)  # the new name, too
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        kept = "what it held is still whole" if path.exists() else "nothing was left of it"
+        raise OutputError(f"{path} cannot be written: {error.strerror}; {kept}") from error
     finally:
         aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: str | os.PathLike[str]) -> Iterator[None]:
+    """The block has `path` for itself, among all processes that ask; the lock ends with the process at the latest.
+
+    Raises `OutputError` where another has it.
+    """
+    path = Path(path)
+    lock = path.parent / f".{path.name}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _taken(lock):
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+    except BlockingIOError as error:
+        raise OutputError(f"{path} is being written by another process; wait for it, or choose another") from error
+    except OSError as error:
+        if error.filename != str(lock):
+            raise
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _taken(lock: Path) -> IO[str]:
+    """The lock's file, open and locked. Raises `BlockingIOError`."""
+    import fcntl  # not on every system
+
+    while True:
+        file = open(lock, "w")  # noqa: SIM115 (whoever asked closes it)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            raise
+        if lock.exists() and os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+            return file
+        file.close()  # who had it before has removed it meanwhile
 
 
 def write(path: str | os.PathLike[str], content: str | bytes) -> Path:
@@ -68,6 +116,15 @@ def may_write(path: str | os.PathLike[str], force: bool = False) -> Path:
     if not os.access(folder, os.W_OK):
         raise OutputError(f"{path} cannot be written: the folder {folder} is read-only")
     return path
+
+
+def _sync(path: Path) -> None:
+    """Have the disk hold what was written."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:

@@ -2,6 +2,7 @@
 
 import warnings
 from copy import copy
+from hashlib import sha256
 from math import prod
 
 import numpy as np
@@ -12,6 +13,7 @@ from narrows.images import Layout, Scale
 
 VALUES = {"cpu": 3_200_000}  # values of a layer, of a batch that is only looked at: they stay in reach of the cache
 MANY = 50_000_000  # on an accelerator
+SOME = 1000  # images that stand for the set in its fingerprint
 
 
 def in_one_go(values: int, device: torch.device | str = "cpu") -> int:
@@ -50,13 +52,20 @@ class Pixels:
         """The images at `index` as float32 `(n, C, H, W)` on the working scale."""
         if self.rows is not None:
             index = self.rows[index]
-        if isinstance(index, slice):
-            raw = self.raw[index]
-        else:  # torch selects no rows of uint16
-            wide = self.raw.dtype == torch.uint16
-            raw = self.raw.view(torch.int16) if wide else self.raw
-            raw = raw.index_select(0, index).view(self.raw.dtype)
+        raw = self.raw[index] if isinstance(index, slice) else self._at(index)
         return self.scale.work(self.layout.read(raw))
+
+    def fingerprint(self) -> str:
+        """16 hex digits that name the set: its form, and 1,000 of its images at most, spread over it."""
+        some = torch.linspace(0, len(self) - 1, min(len(self), SOME)).long()
+        rows = some if self.rows is None else self.rows.cpu()[some]
+        raw = (
+            self.raw.view(torch.int16) if self.raw.dtype == torch.uint16 else self.raw
+        )  # of which torch selects none
+        found = raw.index_select(0, rows.to(raw.device)).cpu().contiguous()
+        digest = sha256(f"{self.layout} {len(self)} {self.raw.dtype}".encode())
+        digest.update(found.view(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()[:16]
 
     def step(self, widest: int = 0) -> int:
         """How many images to look at in one go where nothing is learnt: 1000 small ones, fewer of large ones.
@@ -64,6 +73,12 @@ class Pixels:
         widest: values of an image in the widest layer that it goes through, if they are more than its own.
         """
         return in_one_go(max(widest, prod(self.layout.image)), self.raw.device)
+
+    def _at(self, index: Tensor) -> Tensor:
+        """The rows of the memory at `index`, as they came."""
+        wide = self.raw.dtype == torch.uint16  # of which torch selects no rows
+        raw = self.raw.view(torch.int16) if wide else self.raw
+        return raw.index_select(0, index).view(self.raw.dtype)
 
     def batches(self, widest: int = 0) -> list[slice]:
         """The whole set in order, in slices of `step`."""

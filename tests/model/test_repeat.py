@@ -11,6 +11,7 @@ from safetensors.torch import save as serialise
 
 import narrows as nw
 from narrows.model import train
+from narrows.model.state import restore, state
 from small_models import BETA, CONSTANT, NOISY, SMALL, STILL, model, same, timeless, weights
 
 # -- randomness -----------------------------------------------------------------------------------------------
@@ -97,14 +98,14 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(digits, options, done)
     broken = model(**options, epochs=4)._prepare(digits)
     for _ in range(done):
         broken.run_epoch()
-    tensors, numbers = broken.state()
+    tensors, numbers = state(broken)
     broken.run_epoch()  # what was told is a copy
     tensors, numbers = read(serialise(tensors)), json.loads(json.dumps(numbers))
     resumed = model(**options, epochs=4)._prepare(digits)
-    resumed.restore(tensors, numbers)
+    restore(resumed, tensors, numbers)
     for _ in resumed:
         pass
-    (a, whole_numbers), (b, numbers) = whole.state(), resumed.state()
+    (a, whole_numbers), (b, numbers) = state(whole), state(resumed)
     assert same(a, b)
     for found in (whole_numbers, numbers):
         found["history"] = timeless(found["history"])

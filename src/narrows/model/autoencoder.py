@@ -4,18 +4,15 @@
 
 Each part is a name, or a dict of its kind and options (`narrows parts` prints them). What is fitted is a `Network`;
 how it is fitted is `Training`; this file joins them to the face that every model has (`ImageModel`), and adds what
-only a trained network knows: a bound on the likelihood, and the score field of a denoiser.
+only a trained network knows: a bound on the likelihood.
 
 The bound, with S codes z_s ~ q(z|x):  log p(x) ≥ E log 1/S Σ_s p(x|z_s) p(z_s) / q(z_s|x). For S = 1 this is the
 ELBO, for larger S it is tighter, and where q(z|x) is the true posterior it is log p(x) itself, for every sample (Y.
 Burda et al., "Importance weighted autoencoders", ICLR 2016, https://arxiv.org/abs/1509.00519).
-
-The score, for a model trained on unclipped Gaussian noise of one strength σ (Tweedie's formula, LABS A):
-∇ log p(x̃) = (E[x | x̃] - x̃) / σ², of which a trained f(x̃) is an approximation.
 """
 
-import warnings
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from math import log
 from typing import Any, Self
@@ -25,23 +22,22 @@ import torch
 from torch import Tensor
 
 from narrows import machine
-from narrows.errors import BuildError, Faults, NarrowsWarning, expect
+from narrows.errors import BuildError, Faults
 from narrows.machine import ImageDraw
-from narrows.measure import dead_units
 from narrows.model.base import whole
-from narrows.model.log import Logger, told
+from narrows.model.collapse import Collapses
+from narrows.model.log import Logger, plain, told
 from narrows.model.network import Network, build, numbers, rebuilt
 from narrows.model.odd import Seen
 from narrows.model.onward import GoesOn
+from narrows.model.saving import Saving
 from narrows.model.split import split
 from narrows.model.train import Training, vet_training
-from narrows.parts.corruption import Gaussian as GaussianNoise
+from narrows.model.walk import Walks
 from narrows.pixels import Pixels
 
-DEAD = 0.95  # of its units: then a code is called dead
 
-
-class Autoencoder(GoesOn):
+class Autoencoder(Walks, Collapses, GoesOn):
     """An autoencoder of images `(N, D)`, `(N, H, W)` or `(N, H, W, C)`.
 
     body, bottleneck, up, likelihood, prior, corruption, penalties (a list): the parts. "auto" for `up` mirrors the
@@ -98,31 +94,36 @@ class Autoencoder(GoesOn):
 
     # -- fitting ----------------------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None, *, logger: Logger | None = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, logger: Logger | None = None, saving: Saving | None = None) -> Self:
         """Train on images; `y` is not used. Raises `NarrowsError` naming every fault before anything is trained.
 
         logger: is told the options, and after each epoch its entry of history_; one of Lightning's, or any with the
-        same four names, see `narrows.model.log`.
+        same four names, see `narrows.model.log`. saving: where the state is kept, and whether to go on from it.
         """
-        for _ in self.fit_epochs(X, logger=logger):
+        for _ in self.fit_epochs(X, logger=logger, saving=saving):
             pass
         return self
 
-    def fit_epochs(self, X: Any, y: Any = None, *, logger: Logger | None = None) -> Iterator[Self]:
+    def fit_epochs(
+        self, X: Any, y: Any = None, *, logger: Logger | None = None, saving: Saving | None = None
+    ) -> Iterator[Self]:
         """`fit` as an iterator: after each epoch it yields the model, usable as it then is."""
-        with told(logger, self.get_params(deep=False)) as report:
+        options = self.get_params(deep=False)
+        with told(logger, options) as report:
             training = self._prepare(X)
-            try:
-                for _ in training:
+            with saving.of(training, plain(options)) if saving else nullcontext(lambda: None) as save:
+                try:
+                    for _ in training:
+                        self._learn(training)
+                        self.network_.eval()
+                        report({name: values[-1] for name, values in self.history_.items()}, self.epochs_)
+                        yield self
+                        save()  # now, so that what the caller has made of this epoch is there before
+                finally:  # also where a loss was no number, a logger failed, or the caller has seen enough
                     self._learn(training)
                     self.network_.eval()
-                    report({name: values[-1] for name, values in self.history_.items()}, self.epochs_)
-                    yield self
-            finally:  # also where a loss was no number, a logger failed, or the caller has seen enough
-                self._learn(training)
-                self.network_.eval()
-                codes = self._survey(training.pixels, self.network_.prior)
-            self._warn(training.pixels, codes)
+                    codes = self._survey(training.pixels, self.network_.prior)
+                self._say_if_collapsed(training.pixels, codes)
 
     @machine.flushing()
     def _prepare(self, X: Any) -> Training:
@@ -153,25 +154,6 @@ class Autoencoder(GoesOn):
         self.epochs_ = training.epoch
         self.code_size_ = self.network_.code_size
 
-    def _warn(self, pixels: Pixels, codes: Tensor) -> None:
-        """Say so where the code has died, or the output has come to be a constant."""
-        dead = dead_units(codes).sum() if self.network_.bottleneck.rectified else 0
-        if dead > DEAD * self.code_size_:
-            warnings.warn(
-                f"the code is dead: {dead} of its {self.code_size_} units are active for no image; "
-                "lower the weight of its penalty, or the rate",
-                NarrowsWarning,
-                stacklevel=4,
-            )
-        elif len(pixels) > 1 and self._is_constant(pixels.batch(slice(0, max(2, pixels.step(self._widest))))):
-            warnings.warn(
-                "the model predicts a constant: its output does not depend on the image; train longer, "
-                "lower the rate, β or the weight of a penalty, or use batch_norm=True; where the output is a sigmoid "
-                "under squared error, likelihood='bernoulli' starts sooner",
-                NarrowsWarning,
-                stacklevel=4,
-            )
-
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return self.network_.state_dict(), {"history_": self.history_, "epochs_": self.epochs_}
 
@@ -189,11 +171,6 @@ class Autoencoder(GoesOn):
     @property
     def _widest(self) -> int:
         return self.network_.body.widest
-
-    def _is_constant(self, x: Tensor) -> bool:
-        """Whether reconstructions vary by less than a thousandth of what the images do (as variances)."""
-        put_out = self._quietly(self._reconstruct, x).cpu()
-        return bool(put_out.var(0).sum() < 1e-3 * x.cpu().var(0).sum())
 
     # -- what the base asks for -------------------------------------------------------------------------------
 
@@ -242,47 +219,6 @@ class Autoencoder(GoesOn):
         """-log p(x|z) with its constant, `(n,)`."""
         likelihood = self.network_.likelihood
         return likelihood.nll(out, x).flatten(1).sum(1) + likelihood.constant * x[0].numel()
-
-    # -- what only this model can do --------------------------------------------------------------------------
-
-    def score_field(self, X: Any) -> np.ndarray:
-        """∇ log p(x̃) ≈ (f(x̃) - x̃) / σ² for noisy images, float32, in their shape, per unit of the working scale.
-
-        For models trained on unclipped Gaussian noise of one strength; others are refused.
-        """
-        array, layout = self._accept(X)
-        noise = self.network_.corruption
-        fits = isinstance(noise, GaussianNoise) and noise.range is None and noise.sigma is not None
-        wanted = "a model trained on unclipped Gaussian noise of one sigma"
-        cure = "train with corruption={'kind': 'gaussian', 'sigma': 0.3, 'clip': False}"
-        expect(fits, "score_field", self.corruption, wanted, cure)
-        variance = noise.sigma**2  # type: ignore[union-attr]
-
-        def field(x: Tensor) -> Tensor:
-            return (self._reconstruct(x) - x) / variance
-
-        return self._each(array, layout, field, lambda score: layout.give(score, exact=True))
-
-    def project(self, X: Any, steps: int = 5, rate: float = 1.0) -> np.ndarray:
-        """The walk of images towards the data: x ← x + rate · (f(x) - x), `steps` times.
-
-        Returns `(steps + 1, N, ...)` floats on [0, 1], unclipped; the first are the images as they came. Each step
-        of a denoiser is one up the score, of size rate · σ².
-        """
-        whole("steps", steps)
-        expect(0 < rate <= 1, "rate", rate, "a number in (0, 1]")
-        array, layout = self._accept(X)
-
-        def walk(x: Tensor) -> Tensor:
-            found = [x]
-            for _ in range(steps):
-                found.append(found[-1].lerp(self._reconstruct(found[-1]), rate))
-            return torch.stack(found, dim=1)
-
-        def give(walks: Tensor) -> np.ndarray:
-            return np.stack([layout.give(self.scale_.unit(x), exact=True) for x in walks.unbind(1)], axis=1)
-
-        return self._each(array, layout, walk, give).swapaxes(0, 1)
 
     @property
     def n_parameters_(self) -> int:

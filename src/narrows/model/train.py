@@ -12,7 +12,7 @@ the global batch, and each rank computes its rows of it: a `Training` that is sa
 import copy
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from math import ceil, inf, isfinite
@@ -29,10 +29,10 @@ from narrows.model.network import Network, device_of
 from narrows.model.objective import OBJECTIVES, Terms
 from narrows.model.optimise import OPTIMISERS, SCHEDULES
 from narrows.model.progress import Advance, progress
+from narrows.model.trouble import no_number
 from narrows.model.validate import validated, vet_measures
 from narrows.pixels import Pixels
 
-CHECK = 50  # steps between looks at the loss, which take 0.04 ms
 FLUSH, TINY = 50, 1e-30  # steps between flushes, in which 0.9^50 keeps what is above TINY above 1e-38
 PRECISIONS = {"fp32": None, "tf32": None, "bf16": torch.bfloat16}
 
@@ -85,12 +85,15 @@ class Training:
         self.factor = choose("schedule", SCHEDULES, schedule)
         self.average = copy.deepcopy(network) if ema else network
         wanted = compile is True or (compile == "auto" and repays(epochs * self.steps_an_epoch, self.device))
-        self.sums = Compiled(self._sums, batch_size, self.device) if wanted else self._sums
+        self.objectives = Compiled(self._sums, batch_size, self.device) if wanted else self._sums
         self.norms = [layer for layer in network.modules() if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d))]
-        self.epoch, self.stopped, self.stopped_by_nan = 0, False, False
+        self.epoch, self.done, self.spent, self.stopped, self.stopped_by_nan = 0, 0, 0.0, False, False
+        self.names: list[str] = []
+        self.sums = torch.empty(0, device=self.device)
         self.history: dict[str, list[float]] = defaultdict(list)
         self.steps: dict[str, list[float]] = defaultdict(list)
-        self.lowest, self.waited, self.best = inf, 0, self._weights()
+        self.between: Callable[[], None] = lambda: None
+        self.lowest, self.waited, self.best = inf, 0, self.weights()
 
     def __iter__(self) -> Iterator["Training"]:
         with progress("training", self.epochs * self.steps_an_epoch) as advance:
@@ -115,21 +118,28 @@ class Training:
         self._select()
 
     def _learn(self, advance: Advance) -> float:
-        """One pass over the training images; returns its seconds."""
-        start = time.perf_counter()
+        """What is left of a pass over the training images; returns the seconds of the whole pass."""
+        before, start = self.spent, time.perf_counter()
         order = torch.randperm(len(self.pixels), generator=generator(self.seed, self.epoch, "order"))
-        names, sums, sizes = [], torch.empty(0), []
+        batches = order.to(self.device).split(self.batch_size)
         self.network.train()
-        for step, index in enumerate(order.to(self.device).split(self.batch_size)):
-            terms = self.step(step, index)
-            if not names:  # one place for all of them: small tensors that are kept would split the freed memory
-                names, sums = list(terms), torch.empty(self.steps_an_epoch, len(terms), device=self.device)
-            torch.stack(list(terms.values()), out=sums[step])
-            sizes.append(len(index))
-            self._check(sums[: step + 1], names)
-            advance(partial(self._words, names, sums[step], len(index)))
-        self._record(sums.cpu(), torch.tensor(sizes), names)
-        return time.perf_counter() - start
+        for index in batches[self.done :]:
+            self._note(self.step(self.done, index))
+            advance(partial(self._words, len(index)))
+            self.done += 1
+            self._stop(no_number(self.sums, self.names, self.done, self.epoch + 1))
+            self.spent = before + time.perf_counter() - start
+            self.between()
+        self._record(torch.tensor([len(index) for index in batches]))
+        seconds, self.done, self.spent = self.spent, 0, 0.0
+        return seconds
+
+    def _note(self, terms: Terms) -> None:
+        """Keep the terms of a step: in one place for all, as small tensors that are kept split freed memory."""
+        if self.done == 0:
+            self.names, shape = list(terms), (self.steps_an_epoch, len(terms))
+            self.sums = torch.empty(shape, device=self.device)
+        torch.stack(list(terms.values()), out=self.sums[self.done])
 
     def step(self, step: int, index: Tensor) -> Terms:
         """One step down the gradient of the batch `index`, of which this rank computes its share.
@@ -144,7 +154,7 @@ class Training:
         draw = Draw(self.seed, self.epoch, step, rows=rows, total=len(index), progress=progress)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate * self.factor(progress / self.epochs)
-        sums = self.sums(self.network, x, draw)
+        sums = self.objectives(self.network, x, draw)
         for parameter in self.parameters:
             parameter.grad = None  # as zero_grad does, which tells the profiler too: 0.05 ms a step
         (sum(sums.values()) / len(index)).backward()  # type: ignore[union-attr]
@@ -160,36 +170,8 @@ class Training:
     def finish(self) -> None:
         """Leave the network with the weights to keep, ready for use."""
         best = self.keep == "best" and self.validation is not None
-        self.network.load_state_dict(self.best if best or self.stopped_by_nan else self._weights())
+        self.network.load_state_dict(self.best if best or self.stopped_by_nan else self.weights())
         self.network.eval()
-
-    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """All that changes: tensors by name, and numbers that JSON can hold."""
-        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        tensors |= {f"best.{k}": v for k, v in self.best.items()}
-        if self.ema:
-            tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
-        for number, slots in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{number}.{k}": torch.as_tensor(v) for k, v in slots.items()}
-        names = ("epoch", "stopped", "lowest", "waited", "history", "steps")
-        return {k: v.detach().clone() for k, v in tensors.items()}, copy.deepcopy(
-            {name: getattr(self, name) for name in names}
-        )
-
-    def restore(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
-        """Go back to a state that `state` gave, of a run with the same settings."""
-        groups = {name: _under(tensors, name) for name in ("network", "best", "average", "optimiser")}
-        self.network.load_state_dict(groups["network"])
-        self.best = {k: v.clone() for k, v in groups["best"].items()}
-        if self.ema:
-            self.average.load_state_dict(groups["average"])
-        slots: dict[int, dict[str, Tensor]] = defaultdict(dict)
-        for name, value in groups["optimiser"].items():
-            number, slot = name.split(".", 1)
-            slots[int(number)][slot] = value.clone()
-        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": dict(slots)})
-        for name, value in copy.deepcopy(numbers).items():
-            setattr(self, name, defaultdict(list, value) if isinstance(value, dict) else value)
 
     def _sums(self, network: Network, x: Tensor, draw: Draw) -> Terms:
         """The terms of the objective, each summed over the batch."""
@@ -198,7 +180,7 @@ class Training:
             terms, _ = self.objective(network, x, draw)
         return {name: term.sum() for name, term in terms.items()}
 
-    def _weights(self) -> dict[str, Tensor]:
+    def weights(self) -> dict[str, Tensor]:
         return {k: v.detach().clone() for k, v in self.average.state_dict().items()}
 
     @torch.no_grad()
@@ -218,22 +200,10 @@ class Training:
             for slow, fast in zip(self.average.buffers(), self.network.buffers()):
                 slow.copy_(fast)
 
-    def _check(self, sums: Tensor, names: list[str]) -> None:
-        """Stop where a term is no number: looked for every 50 steps; on an accelerator, which would wait, once."""
-        done, every = len(sums), CHECK if self.device.type == "cpu" else self.steps_an_epoch
-        if done % every and done < self.steps_an_epoch:
+    def _stop(self, why: str | None) -> None:
+        """Where there is a reason to, put the last good weights back and say why."""
+        if why is None:
             return
-        start = (done - 1) // every * every
-        bad = (~torch.isfinite(sums[start:])).nonzero()
-        if len(bad):
-            step, term = bad[0].tolist()
-            self._stop(
-                f"the loss became {sums[start + step, term].item()} in epoch {self.epoch + 1}, "
-                f"batch {start + step + 1}, in the term '{names[term]}'"
-            )
-
-    def _stop(self, why: str) -> None:
-        """Put the last good weights back, and say why."""
         self.stopped = self.stopped_by_nan = True
         self.finish()
         good = len(self.history["seconds"])  # epochs that ended well
@@ -243,13 +213,15 @@ class Training:
             f"Try a lower rate (now {self.rate:g}), or training={{'clip': 1.0}}"
         )
 
-    def _words(self, names: list[str], sums: Tensor, size: int) -> str:
+    def _words(self, size: int) -> str:
         read = self.device.type == "cpu"  # to read them would wait for an accelerator
-        means = [f"{name} {value / size:.4g}" for name, value in zip(names, sums.tolist())] if read else []
+        values = self.sums[self.done - 1].tolist() if read else []
+        means = [f"{name} {value / size:.4g}" for name, value in zip(self.names, values)]
         return "  ".join([f"epoch {self.epoch + 1}", *means])
 
-    def _record(self, sums: Tensor, sizes: Tensor, names: list[str]) -> None:
-        for name, column in zip(["loss", *names], [sums.sum(1), *sums.unbind(1)]):
+    def _record(self, sizes: Tensor) -> None:
+        sums = self.sums.cpu()
+        for name, column in zip(["loss", *self.names], [sums.sum(1), *sums.unbind(1)]):
             self.history[name].append(float(column.double().sum() / sizes.sum()))
             self.steps[name] += (column / sizes).tolist()
 
@@ -268,7 +240,7 @@ class Training:
         loss = self.history["val_loss" if self.validation is not None else "loss"][-1]
         better = loss < self.lowest
         if better or self.validation is None:
-            weights = self._weights()
+            weights = self.weights()
             if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
                 self._stop(f"the weights became infinite in epoch {self.epoch}")
             self.best = weights
@@ -289,7 +261,3 @@ def vet_training(faults: Faults, optimiser: Any, schedule: Any, objective: Any, 
     with faults.catch():
         if objective not in OBJECTIVES:
             raise unknown("objective", objective, OBJECTIVES)
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix + "."): v for k, v in tensors.items() if k.startswith(prefix + ".")}
