@@ -154,7 +154,8 @@ def test_grey_has_one_range_and_is_clipped():
     drawn = figure("grid", {"weak": weak, "strong": strong, "bytes": np.full((2, 4, 4), 51, np.uint8)})
     images = drawn.axes[0].images
     assert {image.get_clim() for image in images} == {(0, 1)}
-    np.testing.assert_allclose([image.get_array().max() for image in images], [0.1, 0.1, 1, 1, 0.2, 0.2])
+    shades = [np.unique(image.get_array()) for image in images]  # 1 is the white between two images
+    assert [list(row) for row in shades] == [pytest.approx([0.1, 1]), [1], pytest.approx([0.2, 1])]
 
 
 def test_rows_are_named_and_captions_do_not_overlap(examples):
@@ -175,7 +176,7 @@ def test_images_of_any_size_and_colour():
         "large": random.random((5, 300, 200)),
     }
     axes = figure("grid", rows).axes[0]
-    assert len(axes.images) == 15
+    assert len(axes.images) == 7  # a row that is enlarged is one picture
     for image in axes.images:
         left, right, bottom, top = image.get_extent()
         height, width = image.get_array().shape[:2]

@@ -7,12 +7,15 @@ import os
 import sys
 from collections.abc import Sequence
 
+from narrows.cli.later import put_off
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     # threads that wait for each other by spinning for long are slower than one, where a core is shared; not to spin
     # at all is slower still, where none is
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    put_off("scipy.stats")
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 

@@ -100,11 +100,14 @@ def legend_columns(names: Collection[str]) -> int:
 
 def as_png(figure: "Figure") -> bytes:
     """The figure as PNG at 144 dots an inch; the same figure gives the same bytes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     file = io.BytesIO()
     with look():
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # laid out once: the layout would move a little at every drawing
-        figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
+        if layout := figure.get_layout_engine():
+            layout.execute(figure)
+            figure.set_layout_engine("none")  # laid out once: the layout would move a little at every drawing
+        FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})  # savefig would draw it once more
     return file.getvalue()
 
 
