@@ -1,12 +1,15 @@
 """Laws of writing files: whole or not at all, and never over something else unasked."""
 
+import errno
+import multiprocessing
 import os
 import stat
+import time
 
 import pytest
 
 from narrows.errors import OutputError
-from narrows.files import atomic, may_write, write
+from narrows.files import LOCK, MARK, atomic, locked, may_write, write
 
 
 @pytest.mark.parametrize("content", ["naïve\n", b"\x00\r\n\xff", "", b""])
@@ -100,7 +103,95 @@ def test_a_read_only_folder_is_refused(tmp_path, monkeypatch, force, name):
         may_write(tmp_path / name, force)
 
 
+def test_a_read_only_folder_is_refused_where_it_is_to_be_written_into(tmp_path, monkeypatch):
+    write(tmp_path / "run" / "x.txt", "old")
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(tmp_path / "run"))
+    with pytest.raises(OutputError, match=r"run cannot be written: the folder .*run is read-only"):
+        may_write(tmp_path / "run", force=True)
+
+
+def test_what_else_would_do_is_told(tmp_path):
+    write(tmp_path / "x", "old")
+    with pytest.raises(OutputError, match="choose another name, go on with --resume, or replace it with --force"):
+        may_write(tmp_path / "x", cure="go on with --resume")
+
+
 def test_a_file_where_a_folder_is_needed_is_refused(tmp_path):
     write(tmp_path / "x", "a file")
     with pytest.raises(OutputError, match="x is a file, not a folder"):
         may_write(tmp_path / "x" / "y" / "z.txt")
+
+
+# -- no room --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO"])
+@pytest.mark.parametrize("old", ["old", None])
+def test_a_disk_that_takes_no_more_is_told_and_what_was_there_stands(tmp_path, name, old):
+    path, code = tmp_path / "x.txt", getattr(errno, name)
+    if old is not None:
+        write(path, old)
+
+    def fail():
+        with atomic(path) as aside:
+            aside.write_text("half")
+            raise OSError(code, os.strerror(code))
+
+    kept = "what it held is still whole" if old else "nothing was left of it"
+    with pytest.raises(OutputError, match=rf"x\.txt cannot be written: {os.strerror(code)}; {kept}$"):
+        fail()
+    assert [p.name for p in tmp_path.iterdir()] == ([] if old is None else ["x.txt"])
+
+
+# -- locks ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_lock_is_one_process_s_and_leaves_nothing(tmp_path, folder):
+    path = tmp_path / "new" / "x"
+    for _ in range(2):
+        with locked(path, folder):
+            assert len(list((tmp_path / "new").rglob(f"{MARK}*"))) == 1
+            with pytest.raises(OutputError, match=r"x is being written by another process; wait for it"):
+                locked(path, folder).__enter__()
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_lock_dies_with_its_process(tmp_path, folder):
+    path = tmp_path / "x"
+
+    def hold():
+        with locked(path, folder):
+            write(tmp_path / "held", "")
+            time.sleep(60)
+
+    process = multiprocessing.get_context("fork").Process(target=hold)
+    process.start()
+    for _ in range(6000):
+        if (tmp_path / "held").exists():
+            break
+        time.sleep(0.01)
+    with pytest.raises(OutputError, match="by another process"):
+        locked(path, folder).__enter__()
+    process.kill()
+    process.join()
+    with locked(path, folder):
+        pass
+    assert not list(tmp_path.rglob(f"{MARK}*"))
+
+
+def test_who_has_a_folder_removes_what_was_never_finished_in_it(tmp_path):
+    names = ("x.txt", ".hidden", f"{MARK}x-1.txt", f"below/{MARK}y-2.npz", "below/y.npz")
+    theirs = (f"other/{MARK}{LOCK}", f"other/{MARK}z-3.txt")
+    for name in (*names, *theirs):
+        write(tmp_path / name, "")
+    with locked(tmp_path, folder=True):
+        pass
+    left = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
+    assert left == {"x.txt", ".hidden", "below/y.npz", *theirs}
+
+
+def test_what_a_killed_process_has_left_half_written_takes_no_name(tmp_path):
+    write(tmp_path / "run" / f"{MARK}last-1.safetensors", "")
+    assert may_write(tmp_path / "run") == tmp_path / "run"

@@ -12,7 +12,7 @@ HOUSE = Path(narrows.__file__).parent
 FLOORS = [
     {"errors"},
     {"images", "choose", "files", "machine"},
-    {"pixels"},
+    {"pixels", "ranks"},
     {"parts", "data", "measure", "draw"},
     {"model"},
     {"codec"},

@@ -5,7 +5,7 @@ plain sentences, written with the user's own words in it. Where several things a
 collects them, so that nobody mends one only to meet the next.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
@@ -37,7 +37,14 @@ class OutputError(NarrowsError):
 
 
 class TrainingError(NarrowsError):
-    """A training that had to stop: a loss that is not a number."""
+    """A training that had to stop: a loss that is not a number.
+
+    images: places in X of the images in question, those first that are most to blame.
+    """
+
+    def __init__(self, words: str, images: Sequence[int] = ()):
+        super().__init__(words)
+        self.images = tuple(images)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -50,6 +57,12 @@ class MissingExtra(NarrowsError):
 
 class NarrowsWarning(UserWarning):
     """Something a user should know of: a dead code, a constant output."""
+
+
+def several(things: Sequence[object], most: int = 8) -> str:
+    """Things in a row, `most` of them, and how many more there are."""
+    more = f" and {len(things) - most:,} more" if len(things) > most else ""
+    return ", ".join(map(str, things[:most])) + more
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -1,17 +1,21 @@
-"""Writing files so that nothing is lost: whole or not at all, and never over something else unasked."""
+"""Writing files so that nothing is lost: whole or not at all, and never over something else unasked.
+
+Half-written files and locks have names that begin with `.narrows-`; no one else's do.
+"""
 
 import csv
 import errno
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from narrows.errors import OutputError
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+MARK, LOCK = ".narrows-", "lock"  # how names of ours begin, and how those of locks end
 
 
 @contextmanager
@@ -26,7 +30,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise OutputError(f"{path} is a folder; a file's name is needed")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{MARK}{path.stem}-", suffix=path.suffix)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
     os.close(handle)
@@ -47,26 +51,43 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(path: str | os.PathLike[str]) -> Iterator[None]:
+def locked(path: str | os.PathLike[str], folder: bool = False) -> Iterator[None]:
     """The block has `path` for itself, among all processes that ask; the lock ends with the process at the latest.
 
+    folder: it is a folder, with all that is in it; what a killed process has left half written there is removed.
     Raises `OutputError` where another has it.
     """
     path = Path(path)
-    lock = path.parent / f".{path.name}.lock"
+    lock = path / f"{MARK}{LOCK}" if folder else path.parent / f"{MARK}{path.name}.{LOCK}"
+    made = [place for place in (lock.parent, *lock.parent.parents) if not place.exists()]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _taken(lock):
-            try:
-                yield
-            finally:
-                lock.unlink(missing_ok=True)
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = _taken(lock)
     except BlockingIOError as error:
         raise OutputError(f"{path} is being written by another process; wait for it, or choose another") from error
     except OSError as error:
-        if error.filename != str(lock):
-            raise
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+    with file:
+        try:
+            if folder:
+                _sweep(path)
+            yield
+        finally:
+            with suppress(OSError):  # on a disk that no longer writes, or of a folder with something in it
+                lock.unlink()
+                for place in made:
+                    place.rmdir()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove files that were never finished, but from folders in it that have a lock of their own."""
+    for place, below, names in os.walk(folder):
+        if f"{MARK}{LOCK}" in names and Path(place) != folder:
+            below.clear()
+            continue
+        for name in names:
+            if name.startswith(MARK) and not name.endswith(LOCK):
+                Path(place, name).unlink(missing_ok=True)
 
 
 def _taken(lock: Path) -> IO[str]:
@@ -101,16 +122,18 @@ def write_csv(path: str | os.PathLike[str], columns: Sequence[str], rows: Iterab
     return Path(path)
 
 
-def may_write(path: str | os.PathLike[str], force: bool = False) -> Path:
+def may_write(path: str | os.PathLike[str], force: bool = False, cure: str = "") -> Path:
     """`path`, if it is free (or an empty folder) or `force` allows to replace it.
 
-    Raises `OutputError` otherwise. Nothing is removed here: what is written later replaces file by file.
+    cure: in words, what would do, beside another name. Raises `OutputError` otherwise. Nothing is removed here: what
+    is written later replaces file by file.
     """
     path = Path(path)
-    taken = any(path.iterdir()) if path.is_dir() else path.exists()
+    taken = any(not p.name.startswith(MARK) for p in path.iterdir()) if path.is_dir() else path.exists()
     if taken and not force:
-        raise OutputError(f"{path} exists already; choose another name, or replace it with --force (force=True)")
-    folder = next(p for p in path.parents if p.exists())
+        ways = ", ".join(["choose another name", *filter(None, [cure])])
+        raise OutputError(f"{path} exists already; {ways}, or replace it with --force (force=True)")
+    folder = path if path.is_dir() else next(p for p in path.parents if p.exists())
     if not folder.is_dir():
         raise OutputError(f"{path} cannot be written: {folder} is a file, not a folder")
     if not os.access(folder, os.W_OK):

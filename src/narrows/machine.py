@@ -124,6 +124,7 @@ class Draw:
     key: what they belong to, such as (seed, epoch, step).
     rows, total: this rank's rows of a global batch of `total` images; by default the batch is the whole.
     progress: how many epochs the training has seen, for costs that warm up; infinite outside of training.
+    noisy: these images with noise that was not drawn here but came with them (`narrows.model.pairs`).
     """
 
     def __init__(
@@ -132,8 +133,9 @@ class Draw:
         rows: slice = slice(None),
         total: int | None = None,
         progress: float = float("inf"),
+        noisy: Tensor | None = None,
     ):
-        self.key, self.rows, self.total, self.progress = key, rows, total, progress
+        self.key, self.rows, self.total, self.progress, self.noisy = key, rows, total, progress, noisy
         self.streams: dict[tuple[str, torch.device], torch.Generator] = {}
 
     def normal(self, purpose: str, like: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """A set of images in memory, or on the disk, from which batches leave on the working scale (`narrows.images`)."""
 
 import warnings
+from collections.abc import Iterator
 from copy import copy
 from hashlib import sha256
 from math import prod
@@ -32,17 +33,32 @@ class Pixels:
     torch.Size([3, 1, 28, 28])
 
     On the CPU the memory is the array's own: a memory map stays on the disk, and is read where it is looked at.
+
+    weights: of the images, `(N,)`, not all 0; they are kept with a mean of 1 over the set. None: all count alike.
+    noisy: the same images in the same order as the network is to see them, where there are such pairs.
     """
 
-    def __init__(self, array: np.ndarray, layout: Layout, scale: Scale, device: torch.device | str = "cpu"):
+    def __init__(
+        self,
+        array: np.ndarray,
+        layout: Layout,
+        scale: Scale,
+        device: torch.device | str = "cpu",
+        weights: np.ndarray | None = None,
+        noisy: "Pixels | None" = None,
+    ):
         device = torch.device(device)
         self.layout, self.scale = layout, scale.to(device)
         self.raw, self.rows = as_tensor(array).to(device), None
+        self.weights = None if weights is None else with_mean_1(torch.from_numpy(weights)).to(device)
+        self.noisy = noisy
 
     def part(self, rows: Tensor) -> "Pixels":
-        """Some of the images, in the same memory."""
-        found = copy(self)
-        found.rows = rows.to(self.raw.device)
+        """Some of the images of a whole set, in the same memory; their weights get a mean of 1 over them."""
+        found, rows = copy(self), rows.to(self.raw.device)
+        found.rows = rows
+        found.weights = None if self.weights is None else with_mean_1(self.weights[rows])
+        found.noisy = None if self.noisy is None else self.noisy.part(rows)
         return found
 
     def __len__(self) -> int:
@@ -55,8 +71,16 @@ class Pixels:
         raw = self.raw[index] if isinstance(index, slice) else self._at(index)
         return self.scale.work(self.layout.read(raw))
 
+    def weights_at(self, index: Tensor | slice) -> Tensor | None:
+        """The weights of the images at `index`, `(n,)`, if there are any."""
+        return None if self.weights is None else self.weights[index]
+
+    def noisy_at(self, index: Tensor | slice) -> Tensor | None:
+        """The noisy images that belong to those at `index`, as `batch` gives them, if there are any."""
+        return None if self.noisy is None else self.noisy.batch(index)
+
     def fingerprint(self) -> str:
-        """16 hex digits that name the set: its form, and 1,000 of its images at most, spread over it."""
+        """16 hex digits that name the set: its form, 1,000 of its images at most, spread over it, and all weights."""
         some = torch.linspace(0, len(self) - 1, min(len(self), SOME)).long()
         rows = some if self.rows is None else self.rows.cpu()[some]
         raw = (
@@ -65,6 +89,10 @@ class Pixels:
         found = raw.index_select(0, rows.to(raw.device)).cpu().contiguous()
         digest = sha256(f"{self.layout} {len(self)} {self.raw.dtype}".encode())
         digest.update(found.view(-1).view(torch.uint8).numpy().data)
+        if self.weights is not None:
+            digest.update(self.weights.numpy(force=True).data)
+        if self.noisy is not None:
+            digest.update(self.noisy.fingerprint().encode())
         return digest.hexdigest()[:16]
 
     def step(self, widest: int = 0) -> int:
@@ -84,6 +112,29 @@ class Pixels:
         """The whole set in order, in slices of `step`."""
         step = self.step(widest)
         return [slice(start, min(start + step, len(self))) for start in range(0, len(self), step)]
+
+    def looks(self, widest: int = 0, even: int = 0) -> Iterator[tuple[slice, Tensor]]:
+        """The whole set in order: rows, and their images as `batch` gives them.
+
+        even: not 0 where the last bit counts. What a machine computes of one image depends there on how many stand
+        beside it; so there are as many in every batch, `even` at most, the last one filled up with its last image.
+        """
+        step = min(even or len(self), self.step(widest))
+        for start in range(0, len(self), step):
+            rows = slice(start, min(start + step, len(self)))
+            filled = torch.arange(start, start + step, device=self.raw.device).clamp_(max=len(self) - 1)
+            yield rows, self.batch(filled if even else rows)
+
+
+def with_mean_1(weights: Tensor) -> Tensor:
+    """Weights `(N,)` as float32, scaled to a mean of 1; NaN where all are 0."""
+    exact = weights.cpu().double()
+    return (exact / exact.mean()).float().to(weights.device)
+
+
+def weighed(values: Tensor, weights: Tensor | None) -> Tensor:
+    """Values of images, `(n, ...)`, times the images' weights `(n,)`; without weights as they are."""
+    return values if weights is None else values * weights.view(-1, *[1] * (values.dim() - 1))
 
 
 def as_tensor(array: np.ndarray) -> Tensor:

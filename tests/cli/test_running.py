@@ -4,7 +4,9 @@ import sys
 
 import pytest
 
+from narrows.files import locked
 from narrows.model import store
+from narrows.model.contents import LAST
 from narrows.model.log import LOGGERS
 
 # -- what is there already ------------------------------------------------------------------------------------
@@ -34,6 +36,54 @@ def test_what_is_there_is_taken_up_again_if_nothing_has_changed(narrows, tmp_pat
     changed = narrows(*train, "bottleneck.size=3", "--reuse")
     assert "ae-mlp: training Autoencoder" in changed.err
     assert store.load(tmp_path / "run").code_size_ == 3
+
+
+# -- going on -------------------------------------------------------------------------------------------------
+
+
+def test_a_run_goes_on_and_a_folder_that_is_taken_says_that_it_could(narrows, refused, tmp_path, quick):
+    train = ("train", "ae-mlp", "--data", "digits", "-o", tmp_path / "run", *quick[2:], "--epochs")
+    first = narrows(*train, "1", "--resume")
+    assert f"there is no state {tmp_path / 'run' / LAST} to go on from" in first.err
+    assert "choose another name, go on with --resume, or replace it with --force" in refused(1, *train, "1")
+    assert "ae-mlp: already trained" in narrows(*train, "1", "--resume").err
+    more = narrows(*train, "3", "--resume")
+    assert "ae-mlp: going on from epoch 2 of 3, batch 1" in more.err
+    assert store.load(tmp_path / "run").epochs_ == 3
+    fewer = refused(2, *train, "2", "--resume")
+    assert "is the state of another training: epochs was 3, now 2" in fewer
+    assert "body.widths was '[16]', now '[8]'" in refused(2, *train, "3", "--resume", "--set", "body.widths=[8]")
+
+
+def test_what_cannot_be_asked_for_together_is_refused_before_anything_is_read(refused, tmp_path, study_text):
+    for order in orders(tmp_path, study_text):
+        assert refused(2, *order, "--resume", "--force") == (
+            "narrows: --resume goes on and --force starts over: ask for one of them\n"
+        )
+        assert "--save-every: got 0.0, expected minutes, above 0" in refused(2, *order, "--save-every", "0")
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_all(refused, tmp_path, study_text, monkeypatch):
+    (tmp_path / "out").mkdir()
+    for order in orders(tmp_path, study_text):
+        with monkeypatch.context() as patch:
+            patch.setattr("os.access", lambda path, mode: False)
+            assert "is read-only" in refused(1, *order)
+        with locked(tmp_path / "out", folder=True):
+            assert "is being written by another process" in refused(1, *order)
+
+
+def test_the_page_is_not_drawn_again_while_another_process_writes_there(refused, trained):
+    with locked(trained["pca"], folder=True):
+        assert "is being written by another process" in refused(1, "report", trained["pca"])
+
+
+def test_a_state_says_what_it_is(narrows, refused, trained):
+    path = trained["denoiser"] / LAST
+    told = narrows("info", path, "--json").json()
+    assert told["what"].startswith("state of a training, which `narrows train ... --resume` goes on from")
+    assert (told["epochs done"], told["recipe"], told["bottleneck.size"]) == (1, "denoising-mlp", 4)
+    assert "it is the state of a training" in refused(1, "evaluate", path, "--data", "digits")
 
 
 # -- trackers -------------------------------------------------------------------------------------------------

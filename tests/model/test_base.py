@@ -28,18 +28,28 @@ def model(request):
 # -- scikit-learn ---------------------------------------------------------------------------------------------
 
 
+DRAWN = "its batches and its first weights are drawn by place, so that images twice are other batches"
+ROUNDED = "codes are float32 and agree to 1e-5, where the check asks for 1e-7; see test_weights.py"
+WEIGHTS = "check_sample_weight_equivalence_on_dense_data"
+
+
 @pytest.mark.parametrize(
-    "model",
-    [nw.Autoencoder(epochs=2), nw.Autoencoder(bottleneck="variational", epochs=2), nw.PCA()],
+    ("model", "why"),
+    [
+        (nw.Autoencoder(epochs=2), DRAWN),
+        (nw.Autoencoder(bottleneck="variational", epochs=2), DRAWN),
+        (nw.PCA(), ROUNDED),
+    ],
     ids=["plain", "variational", "pca"],
 )
-def test_scikit_learns_own_checks_pass(model):
+def test_scikit_learns_own_checks_pass(model, why):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        results = check_estimator(model, on_fail=None)
+        results = check_estimator(model, expected_failed_checks={WEIGHTS: why}, on_fail=None)
     assert len(results) > 40
     others = {r["check_name"]: r["status"] for r in results if r["status"] != "passed"}
-    assert set(others.items()) <= {("check_array_api_input", "skipped")}
+    optional = {"check_array_api_input": "skipped", "check_sample_weights_pandas_series": "skipped"}
+    assert others.items() <= {**optional, WEIGHTS: "xfail"}.items()
 
 
 def test_clone_params_and_repr(model):

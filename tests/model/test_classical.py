@@ -161,7 +161,7 @@ def test_what_is_not_installed_is_told_in_its_row(denoiser, digits, monkeypatch)
         (
             {},
             BuildError,
-            "baselines: got 'a model that was trained on clean images', expected a denoiser; name a noise",
+            "baselines: got 'a model that was trained on clean images', expected a denoiser that makes noise",
         ),
         ({"noise": "gausian"}, UnknownName, "no corruption called 'gausian'; did you mean 'gaussian'"),
         ({"noise": NOISE, "baselines": ["mean"]}, UnknownName, "no baseline called 'mean'; did you mean 'median'"),

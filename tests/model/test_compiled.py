@@ -3,6 +3,7 @@
 import copy
 import shutil
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,9 +20,9 @@ PARTS = {
 }
 
 
-def losses(digits, compile, **changes):
+def losses(digits, compile, given=None, **changes):
     options = {"body": {"kind": "mlp", "widths": [16]}, "epochs": 3, "batch_size": 32, **changes}
-    model = nw.Autoencoder(**options, training={"compile": compile}).fit(digits)
+    model = nw.Autoencoder(**options, training={"compile": compile}).fit(digits, **(given or {}))
     return model.steps_["loss"]
 
 
@@ -36,6 +37,14 @@ def traced(monkeypatch):
 @pytest.mark.parametrize("name", PARTS)
 def test_the_numbers_drawn_beforehand_are_those_drawn_on_the_way(name, digits, traced):
     assert losses(digits, True, **PARTS[name]) == pytest.approx(losses(digits, False, **PARTS[name]), rel=1e-4)
+
+
+def test_weights_and_pairs_go_into_the_program(digits, traced):
+    given = {"sample_weight": np.random.default_rng(0).uniform(0, 2, len(digits)), "noisy": 255 - digits}
+    slow, fast = (losses(digits, compile, given, corruption="pairs") for compile in (False, True))
+    assert fast == pytest.approx(slow, rel=1e-4)
+    for other in ({"sample_weight": None}, {"noisy": digits}):
+        assert losses(digits, True, {**given, **other}, corruption="pairs") != pytest.approx(slow, rel=1e-3)
 
 
 def test_a_step_is_traced_once_though_its_epoch_counts_on(digits, traced):

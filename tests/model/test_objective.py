@@ -5,7 +5,7 @@ import narrows as nw
 from narrows.images import FIXED
 from narrows.machine import Draw
 from narrows.model.network import build
-from narrows.model.objective import elbo
+from narrows.model.objective import elbo, root
 
 SPECS = {
     "corruption": "none", "body": {"kind": "mlp", "widths": [16]}, "bottleneck": "plain", "up": "auto",
@@ -89,6 +89,24 @@ def test_a_slope_is_taken_even_where_no_gradients_are_kept(x):
     assert not x.requires_grad
     slope = torch.autograd.functional.jacobian(lambda one: network.encode(one)[0].z[0], x[:1])
     torch.testing.assert_close(0.1 * slope.square().sum(), quiet["contractive"][0])
+
+
+def test_the_root_is_the_length_of_the_error_and_leaves_other_costs_alone(x):
+    (terms, _), network = terms_of(x, bottleneck={"kind": "sparse", "size": 5}, corruption="gaussian")
+    found, done = root(network, x, Draw(0, 0, 0))
+    error = network.likelihood.mean(done.out) - x
+    torch.testing.assert_close(found["nll"], error.flatten(1).norm(dim=1), rtol=1e-4, atol=1e-4)
+    assert torch.equal(found["l1"], terms["l1"])
+    assert found.keys() == terms.keys()
+
+
+@pytest.mark.parametrize(("light", "sigma", "length"), [(1, 1.0, 1.0), (1, 0.05, 1.0), (0, None, 0.0)])
+def test_the_slope_of_the_root_is_of_one_length_and_0_where_nothing_is_wrong(x, light, sigma, length):
+    specs = {"body": {"kind": "unet", "bias": False}, "bottleneck": {"kind": "plain", "size": None}}
+    _, network = terms_of(x, **specs, corruption={"kind": "gaussian", "sigma": sigma} if sigma else "none")
+    found, done = root(network, x * light, Draw(0, 0, 0))  # without biases, black stays black
+    (slope,) = torch.autograd.grad(found["nll"].sum(), done.out)
+    torch.testing.assert_close(slope.flatten(1).norm(dim=1), torch.full((20,), length), rtol=1e-2, atol=1e-6)
 
 
 def test_an_unknown_objective_is_refused(digits):

@@ -35,6 +35,15 @@ def test_a_bar_on_a_terminal(monkeypatch):
     assert "epoch 3" in terminal.getvalue()
 
 
+def test_a_bar_goes_on_from_where_it_was(monkeypatch):
+    a_terminal(monkeypatch)
+    begun = []
+    monkeypatch.setattr("rich.progress.Progress.add_task", lambda self, what, **how: begun.append(how))
+    with progress("training", 3, 2):
+        pass
+    assert (begun[0]["total"], begun[0]["completed"]) == (3, 2)
+
+
 def test_words_are_asked_for_now_and_then(monkeypatch):
     a_terminal(monkeypatch)
     asked = []

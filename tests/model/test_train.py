@@ -181,7 +181,7 @@ def test_a_last_step_that_diverges_is_told_too(digits, optimiser, validation):
 @pytest.mark.filterwarnings(CONSTANT)
 def test_a_diverging_term_is_named(digits):
     bottleneck = {"kind": "sparse", "weight": 1e38}
-    with pytest.raises(TrainingError, match=r"became inf in epoch 1, batch 1, in the term 'l1'; .*the start"):
+    with pytest.raises(TrainingError, match=r"became inf in epoch 1, batch 1, in the term 'l1', .*the start"):
         model(bottleneck=bottleneck).fit(digits)
 
 

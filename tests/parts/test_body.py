@@ -21,6 +21,7 @@ SPECS = [
     {"kind": "conv", "stages": "pooled", "channels": [4], "kernel": 1, "dropout": 0.2, "batch_norm": True},
     {"kind": "conv", "channels": [4, 6, 5, 7], "kernel": 5, "activation": "gelu"},
     {"kind": "unet", "channels": [4, 5], "dropout": 0.2, "batch_norm": True},
+    {"kind": "unet", "channels": [4, 5], "bias": False},
 ]
 
 
@@ -86,6 +87,7 @@ def test_the_linears_are_those_of_the_widths_top_down():
         ({"kind": "conv", "kernel": 4}, "kernel: got 4, expected an odd number"),
         ({"kind": "conv", "kernel": -1}, "kernel: got -1"),
         ({"kind": "unet", "channels": []}, "channels: got .*, 1 at least"),
+        ({"kind": "unet", "bias": 1}, "bias: got 1, expected True or False"),
         ({"kind": "conv", "stages": "pooled", "channels": [2] * 5}, "stages: got 5, .*; at most 4 pooled stages fit"),
     ],
 )

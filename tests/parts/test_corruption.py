@@ -13,7 +13,8 @@ from narrows.errors import BuildError, NarrowsError
 from narrows.machine import Draw, ImageDraw
 from narrows.parts.corruption import CORRUPTIONS, Gaussian, Jpeg, Masking, Poisson, SaltAndPepper
 
-SETS = [(name, span) for name in CORRUPTIONS for span in [(0.0, 1.0), (-1.0, 1.0), None]]
+MADE = [name for name, make in CORRUPTIONS.items() if not make.paired]  # noise that is drawn
+SETS = [(name, span) for name in MADE for span in [(0.0, 1.0), (-1.0, 1.0), None]]
 RANGED = ["salt-and-pepper", "poisson", "jpeg", "mixed"]
 SETS = [(name, span) for name, span in SETS if span or name not in RANGED]
 sets = pytest.mark.parametrize(("name", "span"), SETS)
@@ -206,6 +207,18 @@ def test_a_mixture_tells_the_faults_of_all_its_corruptions():
     assert "sigma: got -1" in str(caught.value)
 
 
+# -- noise of the user's own --------------------------------------------------------------------------------------
+
+
+def test_pairs_are_the_noisy_images_that_came_with_the_draw(some):
+    x, noisy = some(6, 3, 9, 7), some(6, 3, 9, 7) + 1
+    found, hidden = corrupt("pairs", (0.0, 1.0), x, Draw(0, noisy=noisy))
+    assert found is noisy
+    assert hidden is None
+    with pytest.raises(BuildError, match="pairs: got 'clean images alone', expected noisy ones beside them"):
+        corrupt("pairs", (0.0, 1.0), x, ImageDraw(x, 0))
+
+
 # -- all of them --------------------------------------------------------------------------------------------------
 
 
@@ -249,6 +262,7 @@ def test_the_order_in_memory_changes_nothing(some, name, span):
         ("mixed", {"of": []}, "of: got .*, expected a list of corruptions"),
         ("mixed", {"of": "gaussian"}, "of: got 'gaussian', expected a list of corruptions"),
         ("mixed", {"of": [{"kind": "masking", "only_hidden": True}]}, "only_hidden: got True, expected False"),
+        ("mixed", {"of": ["gaussian", "pairs"]}, "of: got 'pairs', expected corruptions that make noise"),
     ],
 )
 def test_wrong_strengths_are_refused(name, options, words):

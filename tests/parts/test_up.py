@@ -195,6 +195,13 @@ def test_a_unet_that_puts_out_nothing_gives_the_image_itself(some, make):
     assert torch.equal(network.reconstruct(x), x)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_unet_without_biases_is_homogeneous(some, make, bias):
+    network = make((3, 9, 7), body={"kind": "unet", "bias": bias}, bottleneck=WHOLE).eval()
+    x = some(4, 3, 9, 7)
+    assert torch.allclose(network.reconstruct(3 * x), 3 * network.reconstruct(x), atol=1e-4) != bias
+
+
 def test_a_skip_by_passes_the_code(some, make):
     network = make((1, 28, 28), body="unet").eval()
     network.bottleneck.project.weight.data.zero_()

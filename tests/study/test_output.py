@@ -13,9 +13,9 @@ from narrows.errors import NarrowsWarning
 from narrows.model import store
 from narrows.study.form import Run
 from narrows.study.output import again, as_csv, keep
-from narrows.study.run import _done
 from narrows.study.shown import Shown, Trained, read_shown
-from small_models import same
+from narrows.study.train import obtained
+from small_models import same, timeless
 
 FAST = {"epochs": 2, "batch_size": 32, "optimiser": {"rate": 3e-3}}
 TINY = {**FAST, "body": {"widths": [16]}, "bottleneck": {"size": 3}}
@@ -44,7 +44,7 @@ def kept(digits, tmp_path_factory) -> dict[str, SimpleNamespace]:
     found = {}
     for name, run in RUNS.items():
         folder = tmp_path_factory.mktemp(name)
-        trained = _done(run, model_of(run), digits, folder, None, False, lambda words: None)
+        trained = obtained(run, model_of(run), digits, folder)
         found[name] = SimpleNamespace(run=run, trained=trained, folder=folder)
     return found
 
@@ -77,9 +77,11 @@ def test_histories_equal_those_of_the_model(several, name):
     model = store.load(folder)
     epochs, steps = columns(folder / "history.csv"), columns(folder / "steps.csv")
     assert epochs.pop("epoch") == [1, 2]
-    assert list(epochs) == list(model.history_)
-    for entry, values in epochs.items():
-        assert values == pytest.approx(model.history_[entry], rel=1e-8)
+    times = json.loads((folder / "times.json").read_text())["history"]
+    assert all(seconds > 0 for column in times.values() for seconds in column)
+    assert set(epochs) == {*model.history_, *times} > set(model.history_) == set(timeless(epochs))
+    for entry, values in {**model.history_, **times}.items():
+        assert epochs[entry] == pytest.approx(values, rel=1e-8)
     assert steps["step"] == list(range(1, len(steps["loss"]) + 1))
     half = len(steps["loss"]) // 2
     sizes = np.full(half, 32.0)
@@ -88,7 +90,7 @@ def test_histories_equal_those_of_the_model(several, name):
 
 
 def test_a_model_without_history_leaves_none(several, files):
-    assert files(several.folder / "runs" / "pca") == {"model.safetensors"}
+    assert files(several.folder / "runs" / "pca") == {"model.safetensors", "times.json"}
 
 
 def test_the_model_file_says_where_it_comes_from(several):
@@ -101,7 +103,7 @@ def test_the_model_file_says_where_it_comes_from(several):
 def test_what_another_run_left_there_goes(kept, tmp_path, files):
     copied(kept["held"].folder, tmp_path)
     keep(kept["pca"].run, kept["pca"].trained, tmp_path)
-    assert files(tmp_path) == {"model.safetensors"}
+    assert files(tmp_path) == {"model.safetensors", "times.json"}
 
 
 # -- taken up again -------------------------------------------------------------------------------------------
@@ -139,16 +141,16 @@ def test_warnings_are_taken_over_too(digits, tmp_path):
     dead = {"bottleneck": {"kind": "sparse", "size": 8, "weight": 1e4}, "epochs": 3, "optimiser": {"rate": 0.03}}
     run = Run("dead", "ae-mlp", {**TINY, **dead})
     with pytest.warns(NarrowsWarning, match="the code is dead"):
-        _done(run, model_of(run), digits, tmp_path, None, False, lambda words: None)
+        obtained(run, model_of(run), digits, tmp_path)
     (told,) = again(run, model_of(run), digits, tmp_path).warnings
     assert told.startswith("the code is dead")
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_what_is_taken_up_is_not_trained(kept, digits, monkeypatch, name):
-    monkeypatch.setattr("narrows.study.run._train", None)
+    monkeypatch.setattr("narrows.study.train._kept", None)
     said, one = [], kept[name]
-    found = _done(one.run, model_of(one.run), digits, one.folder, None, True, said.append)
+    found = obtained(one.run, model_of(one.run), digits, one.folder, reuse=True, say=said.append)
     assert said == [f"{name}: already trained"]
     assert found.whole
 
@@ -212,6 +214,8 @@ SPOILT = {
     "no file": lambda folder: (folder / "model.safetensors").unlink(),
     "a broken file": lambda folder: (folder / "model.safetensors").write_bytes(b"none"),
     "another's file": spoil_header,
+    "no times": lambda folder: (folder / "times.json").unlink(),
+    "broken times": lambda folder: (folder / "times.json").write_text("[]"),
     "broken steps": lambda folder: (folder / "steps.csv").write_text("step,loss\n1,x\n"),
     "broken snapshots": lambda folder: (folder / "snapshots.npz").write_bytes(b"none"),
 }

@@ -17,6 +17,7 @@ from narrows.study.record import read
 from narrows.study.run import run_study
 from narrows.study.shown import read_shown
 
+RUNS = ("denoiser", "plane", "pca")
 ONE_FIGURE = [Drawing("curves", "Loss", options={"of": ["loss"]})]
 
 
@@ -30,8 +31,9 @@ def tested():
 
 
 def test_several_runs_have_a_folder_each(several, files):
-    models = {f"runs/{name}/model.safetensors" for name in ("denoiser", "plane", "pca")}
-    tables = {f"runs/{name}/{table}.csv" for name in ("denoiser", "plane") for table in ("history", "steps")}
+    models = {f"runs/{name}/{file}" for name in RUNS for file in ("model.safetensors", "times.json")}
+    trained = ("history.csv", "steps.csv", "last.safetensors")
+    tables = {f"runs/{name}/{table}" for name in ("denoiser", "plane") for table in trained}
     figures = {f"figures/{f.name}.{ending}" for f in several.record.figures for ending in ("npz", "png")}
     more = {"run.json", "report.html", "runs/denoiser/snapshots.npz"}
     assert files(several.folder) == {*more, *models, *tables, *figures}

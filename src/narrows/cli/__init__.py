@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use. Errors are one plain sentence; `--deb
 """
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -15,7 +16,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # threads that wait for each other by spinning for long are slower than one, where a core is shared; not to spin
     # at all is slower still, where none is
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # what torch says of ranks is for those who build it
     put_off("scipy.stats")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what is being written is whole or gone
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -24,8 +27,8 @@ def run(arguments: list[str]) -> int:
     from cyclopts import CycloptsError
 
     from narrows.cli.app import app
-    from narrows.cli.say import complain, plain_warnings
-    from narrows.errors import BuildError, NarrowsError, UnknownName
+    from narrows.cli.say import code_of, complain, plain_warnings
+    from narrows.errors import NarrowsError
 
     debug = "--debug" in arguments
     try:
@@ -34,8 +37,8 @@ def run(arguments: list[str]) -> int:
     except CycloptsError as error:
         complain(f"{error}\nSee: narrows --help, or narrows VERB --help")
         return 2
-    except KeyboardInterrupt:
-        complain("interrupted")
+    except KeyboardInterrupt as error:
+        complain(str(error) or "interrupted")
         return 1
     except BrokenPipeError:
         return 1
@@ -44,5 +47,5 @@ def run(arguments: list[str]) -> int:
             raise
         known = isinstance(error, NarrowsError)
         complain(str(error) if known else f"{type(error).__name__}: {error} (--debug shows where)")
-        return 2 if isinstance(error, (UnknownName, BuildError)) else 1
+        return code_of(error)
     return 0

@@ -3,7 +3,7 @@
 from cyclopts import App
 
 from narrows import __version__
-from narrows.cli import bench, learn, lists, model, numbers, packs, studies, use
+from narrows.cli import bench, learn, lists, merging, model, numbers, packs, studies, use
 
 app = App(
     "narrows",
@@ -17,7 +17,7 @@ app = App(
 VERBS = (
     studies.demo, studies.lab, studies.study, learn.train, learn.compare, learn.evaluate, studies.report,
     use.reconstruct, use.denoise, use.sample, use.interpolate, numbers.encode,
-    use.decode, numbers.score, packs.pack, packs.verify,
+    use.decode, numbers.score, merging.merge, packs.pack, packs.verify,
     model.info, model.export, lists.labs, lists.recipes, lists.parts,
 )  # fmt: skip
 for place, verb in enumerate(VERBS):  # help lists them in this order

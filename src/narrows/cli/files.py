@@ -1,6 +1,6 @@
 """Where images for a verb come from, and how files that cannot be read are told of."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,40 +23,56 @@ def are_pictures(images: str) -> bool:
     return images not in SETS and (path.is_dir() or (path.suffix.lower() in ENDINGS and path.is_file()))
 
 
-def pictures(images: str, reading: Reading, skip: Skip, doing: str) -> Iterator[Any]:
-    """Pictures one after another, with a bar."""
+def pictures(
+    images: str, reading: Reading, skip: Skip, doing: str, files: Sequence[Path] | None = None
+) -> Iterator[Any]:
+    """Pictures one after another, with a bar. files: some of the folder's alone."""
     from narrows.data.folder import image_files
     from narrows.data.stream import stream
     from narrows.model.progress import progress
 
     path = Path(images).expanduser()
-    with progress(doing, len(image_files(path))) as advance:
-        for picture in stream(path, **reading.as_options(), skip=skip):
+    with progress(doing, len(image_files(path) if files is None else files)) as advance:
+        for picture in stream(path, **reading.as_options(), skip=skip, files=files):
             yield picture
             advance(lambda name=picture.name: name)
 
 
-def array(images: str, reading: Reading, skip: Skip, split: str = "") -> Any:
-    """Images as one set; by default the test part of named sets."""
+def array(images: str, reading: Reading, skip: Skip, split: str = "", **wanted: Any) -> Any:
+    """Images as one set; by default the test part of named sets. wanted: as of `data.read`."""
     from narrows.data import SETS, read
 
-    found = read(reading.of(images), split or ("test" if images in SETS else "all"))
+    found = read(reading.of(images), split or ("test" if images in SETS else "all"), **wanted)
     for name, reason in found.skipped:
         skip(name, reason)
     return found
 
 
-@contextmanager
-def skipping(output: str, force: bool) -> Iterator[Skip]:
-    """A function that tells of a file that was skipped, and why; they are listed in `output`, if it has a name."""
-    from narrows.files import may_write, write_csv
+class Skips:
+    """Tells of a file that was skipped, and why, and keeps it in mind."""
 
-    path, rows = may_write(output, force) if output else None, []
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str]] = []
 
-    def skip(name: str, reason: str) -> None:
+    def __call__(self, name: str, reason: str) -> None:
         tell(f"skipped {name}: {reason}")
-        rows.append((name, reason))
+        self.rows.append((name, reason))
 
+
+@contextmanager
+def skipping(output: str, force: bool) -> Iterator[Skips]:
+    """What tells of skipped files; they are listed in `output`, if it has a name."""
+    from narrows.files import may_write
+
+    path, skip = may_write(output, force) if output else None, Skips()
     yield skip
     if path:
-        write_csv(path, ("file", "reason"), rows)
+        list_skipped(path, skip.rows)
+
+
+def list_skipped(path: Path, rows: Iterable[tuple[str, str]]) -> None:
+    """Write (name, reason) of skipped files, in the order of their names, whenever they were told of."""
+    from narrows.files import write_csv
+
+    in_order = sorted(rows, key=lambda row: row[0].split("/"))
+    write_csv(path, ("file", "reason"), in_order)

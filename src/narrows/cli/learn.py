@@ -20,6 +20,7 @@ def train(
     *,
     data: Data,
     output: Output,
+    noisy: str = "",
     reading: Reading = AS_THEY_ARE,
     changes: Changes = NO_CHANGES,
     how: How = PLAINLY,
@@ -32,12 +33,16 @@ def train(
     ----------
     recipe
         A recipe's name; `narrows recipes` lists them.
+    noisy
+        The same images with noise of your own, to learn to denoise from: a folder with the same names, or a file.
     """
     from narrows.study.form import Run, Study
 
     _known([recipe])
-    whole = Study(f"{recipe} on {data}", [Run(recipe, recipe)], reading.of(_path(data)))
-    run(whole, output, None, changes, how)
+    images, paired = reading.of(_path(data)), {"corruption": "pairs"} if noisy else {}
+    if noisy:
+        images = {**(images if isinstance(images, dict) else {"kind": images}), "noisy": _path(noisy)}
+    run(Study(f"{recipe} on {data}", [Run(recipe, recipe, paired)], images), output, None, changes, how)
 
 
 def compare(

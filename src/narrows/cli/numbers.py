@@ -1,15 +1,18 @@
 """Verbs that turn images into numbers: encode, score."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from narrows.cli.files import Skipped, are_pictures, array, pictures, skipping
+from narrows.cli.files import Skipped
+from narrows.cli.job import Job, Shard
 from narrows.cli.options import Force, Json, Output, Reading
 from narrows.cli.say import give, tell
 
 AS_THEY_ARE = Reading()
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of pictures, by a model's channels
 
 
 def encode(
@@ -19,6 +22,7 @@ def encode(
     *,
     output: Output,
     reading: Reading = AS_THEY_ARE,
+    shard: Shard = "",
     skipped: Skipped = "",
     force: Force = False,
 ) -> None:
@@ -37,20 +41,20 @@ def encode(
 
     from narrows.data.codes import write_codes
     from narrows.data.write import mapped
-    from narrows.files import may_write
-    from narrows.model.store import load
+    from narrows.model.through import evenly
 
-    path = may_write(output, force)
-    model = load(run)
-    with skipping(skipped, force) as skip:
-        found = array(images, reading, skip)
-        if path.suffix == ".npy":  # a batch at a time, from file to file
+    job = Job("encode", run, images, reading, shard, force)
+    path, model = job.free(output), evenly(job.model())
+    with job.skipping(skipped) as skip:
+        found = job.array(skip, mode=MODES.get(model.layout_.image[2], ""))
+        if path.suffix == ".npy" and len(found):  # a batch at a time, from file to file
             with mapped(path, (len(found), model.code_size_), np.dtype(np.float32), force) as out:
                 model.transform(found.images, out=out)
         else:
-            labels = found.labels
-            write_codes(model.transform(found.images), path, found.names, labels, force)
-    print(path)
+            none = np.empty((0, model.code_size_), np.float32)
+            codes = model.transform(found.images) if len(found) else none
+            write_codes(codes, path, found.names, found.labels, force)
+    print(job.done(path, len(found)))
 
 
 def score(
@@ -63,6 +67,7 @@ def score(
     normal: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
     maps: str = "",
     reading: Reading = AS_THEY_ARE,
+    shard: Shard = "",
     skipped: Skipped = "",
     json: Json = False,
     force: Force = False,
@@ -87,16 +92,16 @@ def score(
         A folder for a picture of the error of each image, white where it is 1 (of image files only).
     """
     from narrows.errors import expect
-    from narrows.files import may_write, write_csv
-    from narrows.model.store import load
+    from narrows.files import write_csv
 
-    path = may_write(output, force)
-    model = load(run)
-    folder = may_write(maps, force) if maps else None
-    expect(not maps or are_pictures(images), "--maps", images, "an image file, or a folder of them")
+    job = Job("score", run, images, reading, shard, force, **({"kind": kind} if kind else {}))
+    expect(not (normal and shard), "--normal", shard, "all images, not a share of them", "score without --shard")
+    path, folder = job.free(output), job.free(maps) if maps else None
+    expect(not maps or job.one_by_one, "--maps", images, "an image file, or a folder of them")
+    model = job.model()
     threshold = _threshold(model, kind)
-    with skipping(skipped, force) as skip:
-        names, classes, scores = _scores(model, images, reading, skip, kind)
+    with job.skipping(skipped) as skip:
+        names, classes, scores = _scores(model, job, skip, kind)
     if normal:
         _separation(scores, classes, normal, json)
     flagged = scores > threshold
@@ -104,32 +109,33 @@ def score(
     write_csv(path, (*columns, "flagged"), zip(*columns.values(), flagged.astype(int).tolist()))
     tell(f"{flagged.sum():,} of {len(scores):,} images score above {threshold:.6g}")
     if folder:
-        _maps(model, images, reading, folder)
-    (tell if json else print)(str(path))
+        job.done(folder, _maps(model, job, folder))
+    (tell if json else print)(str(job.done(path, len(scores))))
 
 
-def _scores(model: Any, images: str, reading: Reading, skip: Any, kind: str | None) -> tuple[Any, list[str], Any]:
+def _scores(model: Any, job: Job, skip: Any, kind: str | None) -> tuple[Any, list[str], Any]:
     """Names, classes if there are any, and scores."""
     import numpy as np
 
     from narrows.errors import DataError
-    from narrows.model.through import scored
+    from narrows.model.through import evenly, scored
     from narrows.model.tiles import fits, oddest
 
-    if are_pictures(images):
-        each = scored(model, pictures(images, reading, skip, "scoring"), skip, kind)
+    if job.one_by_one:
+        each = scored(model, job.pictures(skip, "scoring"), skip, kind)
         found = [(picture.name, value) for picture, value in each]
-        if not found:
-            raise DataError(f"none of the images in {images} could be used; see above")
+        if not found and not job.share:
+            raise DataError(f"none of the images in {job.images} could be used; see above")
         names = [name for name, _ in found]
         classes = [name.split("/")[0] for name in names] if all("/" in name for name in names) else []
         return names, classes, np.array([value for _, value in found], dtype=np.float32)
-    found = array(images, reading, skip)
+    found = job.array(skip)
     own = found.images.ndim == 2 or fits(model, found.images.shape[1:])
-    scores = model.anomaly_score(found.images, kind) if own else oddest(model, found.images, kind)
+    score = evenly(model).anomaly_score if own else partial(oddest, model)
+    scores = score(found.images, kind) if len(found) else np.empty(0, np.float32)
     labels = [] if found.labels is None else found.labels.tolist()
     classes = [found.classes[k] for k in labels] if found.classes else list(map(str, labels))
-    return found.names or range(len(found)), classes, scores
+    return found.names or range(job.first, job.first + len(found)), classes, scores
 
 
 def _threshold(model: Any, kind: str | None) -> float:
@@ -146,13 +152,16 @@ def _threshold(model: Any, kind: str | None) -> float:
     return found
 
 
-def _maps(model: Any, images: str, reading: Reading, folder: Path) -> None:
-    """A picture of the error of each picture, as PNG under its name."""
+def _maps(model: Any, job: Job, folder: Path) -> int:
+    """A picture of the error of each picture, as PNG under its name; how many there are."""
     from narrows.data.write import write_images
     from narrows.model.through import mapped
 
-    for picture, found in mapped(model, pictures(images, reading, lambda *_: None, "mapping"), lambda *_: None):
+    count, quiet = 0, lambda *_: None
+    for picture, found in mapped(model, job.pictures(quiet, "mapping"), quiet):
         write_images(found[None], folder / f"{picture.name}.png", force=True)
+        count += 1
+    return count
 
 
 def _separation(scores: Any, classes: list[str], normal: list[str], json: bool) -> None:

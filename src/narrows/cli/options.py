@@ -123,15 +123,24 @@ class How:
         Also log to a tracker: tensorboard, wandb or mlflow.
     reuse
         Take over what the folder holds already, where nothing that made it has changed.
+    resume
+        The same, and go on with a training that was broken off, as if it had not been; --epochs may ask for more.
+    save_every
+        Minutes between two states of a training, to go on from; one is written after each epoch too.
     force
         Replace what is there.
+    devices
+        How many processes of this machine to spread each training over: one a GPU, or so many on its CPU.
     json
         Print numbers as JSON.
     """
 
     log: str | None = None
     reuse: Annotated[bool, Parameter(negative="")] = False
+    resume: Annotated[bool, Parameter(negative="")] = False
+    save_every: float = 10.0
     force: Annotated[bool, Parameter(negative="")] = False
+    devices: int = 1
     json: Annotated[bool, Parameter(negative="")] = False
 
 

@@ -1,12 +1,13 @@
-"""Verbs on packs: pack, verify."""
+"""Verbs on packs, and one on runs too: pack, verify."""
 
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from narrows.cli.options import Force, Json, Output
-from narrows.cli.say import give_facts, tell
+from narrows.cli.say import give, give_facts, tell
 
 Flag = Annotated[bool, Parameter(negative="")]
 
@@ -54,16 +55,41 @@ def pack(
     give_facts({**found, "skipped": len(found["skipped"]), "path": str(found["path"])}, json)
 
 
-def verify(path: str, /, *, json: Json = False) -> None:
-    """Read a pack through and check every image in it.
+def verify(what: str, /, *, data: str | None = None, json: Json = False) -> None:
+    """Measure a run again and compare with what it reported; or read a pack through and check every image in it.
 
-    Example: narrows verify set.tar
+    Example: narrows verify my-run
 
     Parameters
     ----------
-    path
-        The tar of a pack, its index where it has several tars, or any tar of images.
+    what
+        A run folder, or the folder of a study, a lab, or all labs. Or the tar of a pack, its index where it has
+        several tars, or any tar of images.
+    data
+        Where the run's images now are; by default where they were.
     """
+    path = Path(what).expanduser()
+    path = path.parent if path.name == "model.safetensors" else path
+    if path.is_dir():
+        return _verify_run(path, data, json)
     from narrows.data.packed import verify as check
+    from narrows.errors import expect
 
-    give_facts(check(path), json)
+    expect(data is None, "--data", data, "a run's folder to verify", f"{what} is not a folder")
+    return give_facts(check(what), json)
+
+
+def _verify_run(folder: Path, data: str | None, json: bool) -> None:
+    from narrows.errors import DataError
+    from narrows.study.verify import SAME
+    from narrows.study.verify import verify as check
+
+    rows, faults = check(folder, data, tell)
+    if json:
+        give_facts({"measures": rows, "faults": faults.found}, as_json=True)
+    elif rows:
+        give(rows)
+    faults.stop(DataError)
+    same = sum(row["verdict"] == SAME for row in rows)
+    bits = "all of them" if same == len(rows) else f"{same} of them"
+    tell(f"{len(rows)} measures agree with what was reported, {bits} to the last bit")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from narrows.errors import NarrowsWarning
+from narrows.errors import BuildError, NarrowsWarning, UnknownName
 
 
 def tell(words: str) -> None:
@@ -17,6 +17,11 @@ def tell(words: str) -> None:
 
 def complain(words: str) -> None:
     tell(f"narrows: {words}")
+
+
+def code_of(error: BaseException) -> int:
+    """The exit code: 2 where the command was wrong, else 1."""
+    return 2 if isinstance(error, (UnknownName, BuildError)) else 1
 
 
 @contextmanager

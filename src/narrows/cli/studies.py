@@ -1,9 +1,11 @@
 """Verbs that run studies: demo, lab, study, report."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from narrows.cli.options import Changes, Data, Force, How, Json, Output, Tsne
+from narrows.cli.ranks import is_first, together
 from narrows.cli.running import free, record_of, run
 from narrows.cli.say import give, give_facts, tell
 
@@ -39,7 +41,8 @@ def lab(
     """
     name = name.lower()
     if name == "all":
-        _all_labs(output or "narrows-labs", data, changes, how, tsne)
+        with together(how.devices):
+            _all_labs(output or "narrows-labs", data, changes, how, tsne)
     else:
         file, place = _lab_file(name), output or f"narrows-lab-{name}"
         _run_file(file, place, data, changes, how, tsne)
@@ -78,9 +81,12 @@ def report(folder: str, /) -> None:
     folder
         A run folder, or the folder of a lab, of all labs, or of a study.
     """
+    from narrows.files import locked
     from narrows.study.index import redraw
 
-    print(redraw(Path(folder)))
+    place = Path(folder)
+    with locked(place, folder=True) if place.is_dir() else nullcontext():
+        print(redraw(place))
 
 
 def _lab_file(name: str) -> Path:
@@ -107,17 +113,19 @@ def _study(file: Path, tsne: Tsne) -> Any:
 def _all_labs(output: str, data: Any, changes: Changes, how: How, tsne: Tsne) -> None:
     """Every lab into a folder of its own, and a page over all of them, which grows as they end."""
     from narrows.errors import Faults, NarrowsError
+    from narrows.files import locked
     from narrows.study.index import draw
     from narrows.study.labs import lab_names
 
     folder, tables, faults = free(output, how), {}, Faults("all labs are run, but")
-    for name in lab_names():
-        tell(f"\nlab {name.upper()}")
-        with faults.catch():
-            record = record_of(_study(_lab_file(name), tsne), folder / name, data, changes, how)
-            tables[name.upper()] = {table["title"]: table["rows"] for table in record.tables}
-        if any(folder.glob("*/run.json")):
-            draw(folder)
+    with locked(folder, folder=True):
+        for name in lab_names():
+            tell(f"\nlab {name.upper()}")
+            with faults.catch():
+                record = record_of(_study(_lab_file(name), tsne), folder / name, data, changes, how)
+                tables[name.upper()] = {table["title"]: table["rows"] for table in record.tables}
+            if is_first() and any(folder.glob("*/run.json")):
+                draw(folder)
     if how.json:
         give_facts(tables, as_json=True)
     for name, found in {} if how.json else tables.items():

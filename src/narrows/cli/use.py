@@ -1,11 +1,13 @@
 """Verbs that use a trained model to make images: reconstruct, denoise, sample, decode, interpolate."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from narrows.cli.files import Skipped, are_pictures, array, pictures, skipping
+from narrows.cli.files import Skipped
+from narrows.cli.job import Job, Shard
 from narrows.cli.options import Force, Output, Reading
 from narrows.cli.say import tell
 
@@ -19,6 +21,7 @@ def reconstruct(
     *,
     output: Output,
     reading: Reading = AS_THEY_ARE,
+    shard: Shard = "",
     skipped: Skipped = "",
     force: Force = False,
 ) -> None:
@@ -33,7 +36,7 @@ def reconstruct(
     images
         An image, a folder, an IDX, .npy or .npz file, or a named set (its test part).
     """
-    _through("reconstruct", run, images, output, reading, skipped, force)
+    _through(Job("reconstruct", run, images, reading, shard, force), output, skipped)
 
 
 def denoise(
@@ -43,6 +46,7 @@ def denoise(
     *,
     output: Output,
     reading: Reading = AS_THEY_ARE,
+    shard: Shard = "",
     skipped: Skipped = "",
     force: Force = False,
 ) -> None:
@@ -59,7 +63,7 @@ def denoise(
     images
         An image, a folder, an IDX, .npy or .npz file, or a named set (its test part).
     """
-    _through("denoise", run, images, output, reading, skipped, force)
+    _through(Job("denoise", run, images, reading, shard, force), output, skipped)
 
 
 def sample(
@@ -144,52 +148,51 @@ def interpolate(
     print(write_images(tile(found, columns=steps)[None] if sheet else found, path, force=force))
 
 
-def _through(verb: str, run: str, images: str, output: str, reading: Reading, skipped: str, force: bool) -> None:
+def _through(job: Job, output: str, skipped: str) -> None:
     """Images in, the same images out, with their names, forms and types."""
-    from narrows.files import may_write
-    from narrows.model.store import load
-
-    path = may_write(output, force)
-    model = load(run)
-    if verb == "denoise" and getattr(model, "corruption", "none") == "none":
+    path, model = job.free(output), job.model()
+    if job.verb == "denoise" and getattr(model, "corruption", "none") == "none":
         tell("note: this model was not trained on noise; what it gives is its reconstruction")
-    one_by_one = are_pictures(images) and (not path.suffix or Path(images).expanduser().is_file())
-    with skipping(skipped, force) as skip:
-        if one_by_one and path.suffix not in (".npy", ".npz"):
-            _pictures(verb, model, images, path, reading, skip)
-        else:
-            _array(verb, model, array(images, reading, skip), path, force)
-    print(path)
+    one_by_one = job.one_by_one and (not path.suffix or Path(job.images).expanduser().is_file())
+    through = _pictures if one_by_one and path.suffix not in (".npy", ".npz") else _array
+    with job.skipping(skipped) as skip:
+        count = through(model, job, path, skip)
+    print(job.done(path, count))
 
 
-def _pictures(verb: str, model: Any, images: str, path: Path, reading: Reading, skip: Any) -> None:
-    """Picture after picture, each in its own size."""
+def _pictures(model: Any, job: Job, path: Path, skip: Any) -> int:
+    """Picture after picture, each in its own size; how many there were."""
     from narrows.data.write import write_like
     from narrows.errors import DataError
     from narrows.model.through import made
 
     count = 0
     for count, (picture, pixels) in enumerate(  # noqa: B007 (told after the loop)
-        made(model, verb, pictures(images, reading, skip, verb), skip), start=1
+        made(model, job.verb, job.pictures(skip, job.verb), skip), start=1
     ):
         write_like(picture, pixels, path if path.suffix else path / picture.name)
-    if not count:
-        raise DataError(f"none of the images in {images} could be used; see above")
+    if not count and not job.share:
+        raise DataError(f"none of the images in {job.images} could be used; see above")
+    return count
 
 
-def _array(verb: str, model: Any, found: Any, path: Path, force: bool) -> None:
-    """One array in, one array or a folder of images out."""
+def _array(model: Any, job: Job, path: Path, skip: Any) -> int:
+    """One array in, one array or a folder of images out; how many images there were."""
     from narrows.data.write import mapped, write_images
     from narrows.images import PEAKS
+    from narrows.model.through import evenly
     from narrows.model.tiles import fits, over
 
-    larger = found.images.ndim > 2 and not fits(model, found.images.shape[1:])
-    if larger:
+    found = job.array(skip)
+    images, through = found.images, getattr(evenly(model), job.verb)
+    larger = images.ndim > 2 and not fits(model, images.shape[1:])
+    if larger and len(found):
         own = " x ".join(map(str, model.layout_.image[:2]))
         tell(f"note: these images are larger than the model's {own}: they go through in tiles")
-        write_images(over(model, found.images, verb), path, found.names, force)
-    elif path.suffix == ".npy" and found.images.dtype.name in PEAKS:  # a batch at a time, from file to file
-        with mapped(path, found.images.shape, found.images.dtype, force) as out:
-            getattr(model, verb)(found.images, out=out)
-    else:
-        write_images(getattr(model, verb)(found.images), path, found.names, force)
+        through = partial(over, model, verb=job.verb)
+    elif path.suffix == ".npy" and images.dtype.name in PEAKS and len(found):  # a batch at a time, from file to file
+        with mapped(path, images.shape, images.dtype, job.force) as out:
+            through(images, out=out)
+        return len(found)
+    write_images(through(images) if len(found) else images, path, found.names, job.force, job.first)
+    return len(found)

@@ -9,9 +9,12 @@ formats     the table of file formats; to add one: a function and an entry
 idx         IDX files                arrays      .npy and .npz
 folder      folders of images        pictures    one image file -> pixels
 stream      the pictures of a folder one after another, each in its own size
+pairs       clean images beside noisy ones, matched by name or by place
 decode, rows, scratch   many pictures -> one array, in memory or on the disk
 pack, shards            a folder -> a pack       packed, index, tars     a pack -> images
 codes, write            what comes out: codes, arrays, pictures
+share, mark             a share of the inputs, and the mark of what it has written
+merge, joined           what all shares have written -> what one run writes
 """
 
 from narrows.data.formats import FORMATS

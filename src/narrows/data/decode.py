@@ -39,11 +39,14 @@ def decode(
     name: Callable[[One], str],
     threads: bool,
     strict: bool,
+    least: int = 1,
+    mode: str = "",
 ) -> tuple[list[One], np.ndarray, tuple[tuple[str, str], ...]]:
     """The items whose picture could be opened, their pixels as one array, and (name, reason) for the others.
 
     threads: open several at a time, which pays where files are large. strict: raise at the first that cannot be
-    opened. Raises `DataError` where none can be, and for pictures of several sizes; where: what held them.
+    opened. least: how many must be readable. mode: as of `Rows`. Raises `DataError` where fewer are, and for pictures
+    of several sizes; where: what held them.
     """
 
     def attempt(item: One) -> Image.Image | str:
@@ -52,7 +55,7 @@ def decode(
         except Exception as error:  # a decoder that is fed broken bytes may raise anything
             return reason_of(error)
 
-    kept, rows, skipped = [], Rows(len(items)), []
+    kept, rows, skipped = [], Rows(len(items), mode), []
     for item, result in zip(items, each(attempt, items, threads)):
         if isinstance(result, Image.Image):
             kept.append(item)
@@ -61,7 +64,7 @@ def decode(
         if strict:
             raise DataError(f"{where}: {name(item)} cannot be read: {result}; replace or remove it")
         skipped.append((name(item), result))
-    if not kept:
+    if len(kept) < least:
         first, reason = skipped[0]
         raise DataError(f"none of the {len(items)} images in {where} can be read; the first, {first}: {reason}")
     return kept, rows.whole(where), tuple(skipped)

@@ -22,6 +22,7 @@ import numpy as np
 from narrows.data.decode import decode
 from narrows.data.imageset import ImageSet, one_split
 from narrows.data.pictures import ENDINGS, fitter, open_picture
+from narrows.data.share import Share
 from narrows.errors import DataError
 
 SPLITS = ("train", "test")
@@ -29,7 +30,14 @@ LARGE = 1 << 14  # bytes; below, two threads read half as many images a second a
 
 
 def read_folder(
-    path: Path, split: str = "all", size: Any = None, fit: str = "crop", grey: bool = False, strict: bool = False
+    path: Path,
+    split: str = "all",
+    size: Any = None,
+    fit: str = "crop",
+    grey: bool = False,
+    strict: bool = False,
+    share: Share | None = None,
+    mode: str = "",
 ) -> ImageSet:
     """The images of a folder, uint8 `(N, H, W)` if all are grey, else `(N, H, W, 3)`, or 4 with alpha.
 
@@ -38,6 +46,7 @@ def read_folder(
         made up), "pad" (scale the longer side, fill up with zeros) or "stretch".
     grey: make all of them grey.
     strict: raise at the first file that cannot be read, instead of noting it in `skipped`.
+    share, mode: as of `load.read`.
     Raises `DataError`: no images, mixed sizes, no such split.
     """
     roots = _roots(path)
@@ -46,7 +55,9 @@ def read_folder(
     if not chosen:
         raise _no_images(f"{path} holds no images (split {split!r})")
     classes = _classes(roots, found)
-    kept, images, skipped = _open_all(path, chosen, size, fit, grey, strict)
+    span = share.of_files(name_of(file, path) for file in chosen) if share else None
+    chosen = chosen[span.rows] if span else chosen
+    kept, images, skipped = _open_all(path, chosen, size, fit, grey, strict, least=0 if span else 1, mode=mode)
     return ImageSet(
         images=images,
         labels=_labels(kept, classes, roots) if classes else None,
@@ -54,6 +65,7 @@ def read_folder(
         classes=classes,
         source=f"the folder {path}",
         skipped=skipped,
+        span=span,
     )
 
 
@@ -121,11 +133,12 @@ def _labels(files: Sequence[Path], classes: tuple[str, ...], roots: dict[str, Pa
 
 
 def _open_all(
-    root: Path, files: Sequence[Path], size: Any, fit: str, grey: bool, strict: bool
+    root: Path, files: Sequence[Path], size: Any, fit: str, grey: bool, strict: bool, **wanted: Any
 ) -> tuple[list[Path], np.ndarray, tuple[tuple[str, str], ...]]:
-    """The files that could be read, their pixels, and (name, reason) for the others."""
+    """The files that could be read, their pixels, and (name, reason) for the others; wanted: as of `decode`."""
     to_size = fitter(size, fit)
-    large = files[0].exists() and files[0].stat().st_size >= LARGE
+    large = bool(files) and files[0].exists() and files[0].stat().st_size >= LARGE
     return decode(
-        root, files, lambda file: to_size(open_picture(file, grey)), lambda file: name_of(file, root), large, strict
-    )
+        root, files, lambda file: to_size(open_picture(file, grey)), lambda file: name_of(file, root), large, strict,
+        **wanted,
+    )  # fmt: skip

@@ -16,6 +16,7 @@ from narrows.data.idx import read_idx
 from narrows.data.imageset import ImageSet
 from narrows.data.packed import read_pack
 from narrows.data.pictures import ENDINGS
+from narrows.data.share import Share
 from narrows.errors import DataError
 
 FOLDER = "folder"
@@ -30,16 +31,22 @@ FORMATS: dict[str, Callable[..., ImageSet]] = {
     "*.idx": read_idx,
     "*.idx.gz": read_idx,
 }
+MANY = (read_folder, read_pack)  # readers of many files, that read a share of them alone
 
 
-def read_path(path: Path, split: str, options: dict[str, Any]) -> ImageSet:
-    """The images of a file or a folder that exists.
+def read_path(
+    path: Path, split: str, options: dict[str, Any], share: Share | None = None, mode: str = ""
+) -> ImageSet:
+    """The images of a file or a folder that exists; `share`, `mode`: as of `load.read`.
 
     Raises `DataError` for a format that is not known, `BuildError` for an option that the format does not have.
     """
     kind = FOLDER if path.is_dir() else _pattern(path)
-    reader, options = vet("format", FORMATS, {"kind": kind, **options}, context=("path", "split"))
-    return reader(path, split, **options)
+    reader, options = vet("format", FORMATS, {"kind": kind, **options}, context=("path", "split", "share", "mode"))
+    if reader in MANY:
+        return reader(path, split, share=share, mode=mode, **options)
+    found = reader(path, split, **options)
+    return share.of_set(found) if share else found
 
 
 def _pattern(path: Path) -> str:

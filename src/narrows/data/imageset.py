@@ -21,6 +21,20 @@ from narrows.errors import DataError
 STEP = 4096  # images hashed in one go, so that a memory map is never loaded whole
 
 
+@dataclass(frozen=True)
+class Span:
+    """Rows `first` up to `stop` of a whole of `total` inputs; `inputs` are 16 hex digits that name these."""
+
+    first: int
+    stop: int
+    total: int
+    inputs: str
+
+    @property
+    def rows(self) -> slice:
+        return slice(self.first, self.stop)
+
+
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """Images and what is known about them.
@@ -31,6 +45,8 @@ class ImageSet:
     classes: the name of each class; None where they have none.
     source: where the images came from, in words.
     skipped: (file name, reason) for each file that could not be read.
+    span: which rows of the whole these are, where a share of it was asked for (`share`); then there may be none.
+    noisy: the same images as they were spoilt, of the same shape, where they are pairs (`pairs`).
     """
 
     images: np.ndarray
@@ -39,14 +55,24 @@ class ImageSet:
     classes: tuple[str, ...] | None = None
     source: str = ""
     skipped: tuple[tuple[str, str], ...] = ()
+    span: Span | None = None
+    noisy: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def pair(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """The images, and the noisy ones where they are pairs."""
+        return self.images, self.noisy
+
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits that name these pixels (see the module). Computed when first asked for."""
-        return fingerprint(self.images)
+        """16 hex digits that name these pixels (see the module), of both of a pair. Computed when first asked for."""
+        own = fingerprint(self.images)
+        if self.noisy is None:
+            return own
+        return hashlib.sha256(f"{own} {fingerprint(self.noisy)}".encode()).hexdigest()[:16]
 
 
 def fingerprint(images: np.ndarray) -> str:

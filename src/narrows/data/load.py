@@ -19,6 +19,7 @@ from narrows.choose import choose
 from narrows.data.formats import read_path
 from narrows.data.imageset import ImageSet, join
 from narrows.data.named import SETS
+from narrows.data.share import Share
 from narrows.errors import DataError, did_you_mean, unknown
 
 SPLITS = ("train", "test", "all")
@@ -40,12 +41,14 @@ def load_data(data: Data, split: str = "train", **options: Any) -> tuple[np.ndar
     return found.images, found.labels
 
 
-def read(data: Data, split: str = "train", **options: Any) -> ImageSet:
+def read(data: Data, split: str = "train", *, share: Share | None = None, mode: str = "", **options: Any) -> ImageSet:
     """Images with all that is known about them.
 
     data: a name of `SETS`, a path, or a dict with either as "kind" and options beside it.
     split: "train" (default), "test" or "all". A file, or a folder without `train/` and `test/`, is one set:
         "train" and "all" give all of it, "test" is refused.
+    share: a share of the images alone; other files of a folder or a pack are not read. It may come out empty.
+    mode: of image files: L, RGB or RGBA, where all that go with it are to be brought to it, as a model needs them.
     options: those of the set (see `named`) or of the format (folders: `size`, `fit`, `strict`); they go
         before those in the dict.
 
@@ -56,11 +59,12 @@ def read(data: Data, split: str = "train", **options: Any) -> ImageSet:
         raise unknown("split", split, SPLITS)
     kind, options = _spec(data, options)
     if callable(kind) or kind in SETS:
-        return _named({"kind": kind, **options}, split)
+        found = _named({"kind": kind, **options}, split)
+        return share.of_set(found) if share else found
     path = Path(kind).expanduser()
     if not path.exists():
         raise _nothing(str(kind), path)
-    return read_path(path, split, options)
+    return read_path(path, split, options, share, mode)
 
 
 def _spec(data: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

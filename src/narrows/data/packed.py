@@ -19,6 +19,7 @@ from narrows.data.folder import LARGE
 from narrows.data.imageset import ImageSet, one_split
 from narrows.data.index import Index, read_index
 from narrows.data.pictures import fitter, open_picture, reason_of
+from narrows.data.share import Share
 from narrows.data.tars import read_headers
 from narrows.errors import DataError, Faults
 
@@ -84,7 +85,14 @@ class Pack:
 
 
 def read_pack(
-    path: Path, split: str = "all", size: Any = None, fit: str = "crop", grey: bool = False, strict: bool = False
+    path: Path,
+    split: str = "all",
+    size: Any = None,
+    fit: str = "crop",
+    grey: bool = False,
+    strict: bool = False,
+    share: Share | None = None,
+    mode: str = "",
 ) -> ImageSet:
     """The images of a pack, or of any tar of images: exactly those of the folder that it was made from.
 
@@ -93,9 +101,12 @@ def read_pack(
     pack, to_size = Pack(path), fitter(size, fit)
     index, chosen = pack.index, _chosen(pack, split)
     large = index.entries["size"].mean() >= LARGE
+    span = share.of_files(map(index.name, chosen)) if share else None
+    chosen = chosen[span.rows] if span else chosen
     kept, images, skipped = decode(
-        path, chosen, lambda k: to_size(open_picture(BytesIO(pack.data(k)), grey)), index.name, large, strict
-    )
+        path, chosen, lambda k: to_size(open_picture(BytesIO(pack.data(k)), grey)), index.name, large, strict,
+        least=0 if span else 1, mode=mode,
+    )  # fmt: skip
     return ImageSet(
         images=images,
         labels=index.entries["label"][kept].astype(np.int64) if index.labelled else None,
@@ -103,6 +114,7 @@ def read_pack(
         classes=index.classes,
         source=f"the pack {path}",
         skipped=skipped,
+        span=span,
     )
 
 

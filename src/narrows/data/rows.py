@@ -18,11 +18,11 @@ TOLD = 5  # sizes
 
 
 class Rows:
-    """An array of at most so many pictures."""
+    """An array of at most so many pictures. mode: one that they are to be brought to, if they go with it."""
 
-    def __init__(self, most: int):
+    def __init__(self, most: int, mode: str = ""):
         self.most, self.count = most, 0
-        self.modes: set[str] = set()
+        self.modes = {mode} if mode else set[str]()
         self.sizes: Counter[tuple[int, int]] = Counter()
         self.mode = ""
         self.array = np.empty(0, np.uint8)

@@ -7,7 +7,7 @@ need not be: here each picture keeps its own, and only one is in memory.
     mode     the file's own, in Pillow's words, to be written back in: "L", "RGB", "CMYK", "I;16", ...
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,15 +40,17 @@ def stream(
     grey: bool = False,
     strict: bool = False,
     skip: Callable[[str, str], None] = lambda name, reason: None,
+    files: Sequence[Path] | None = None,
 ) -> Iterator[Picture]:
     """The pictures of a folder, in the order of their names, or the one of a file.
 
     size, fit, grey: as of `folder.read_folder`. skip: is told the name of each file that cannot be read, and why;
-    with `strict` the first one raises. Raises `DataError`, also where none can be read.
+    with `strict` the first one raises. files: some of the folder's alone; of these it may be that none can be read.
+    Raises `DataError`, also where none can be read of all.
     """
-    to_size, files = fitter(size, fit), image_files(path)
+    to_size, wanted = fitter(size, fit), image_files(path) if files is None else files
     root, read = (path if path.is_dir() else path.parent), 0
-    for file in files:
+    for file in wanted:
         try:
             found = _open(file, name_of(file, root), grey, None if size is None else to_size)
         except Exception as error:  # a decoder that is fed broken bytes may raise anything
@@ -58,8 +60,8 @@ def stream(
             continue
         read += 1
         yield found
-    if not read:
-        raise DataError(f"none of the {len(files)} images in {root} can be read")
+    if not read and files is None:
+        raise DataError(f"none of the {len(wanted)} images in {root} can be read")
 
 
 def written(picture: Picture, made: np.ndarray) -> Image.Image:

@@ -22,10 +22,13 @@ NAME = "{:05d}.png"
 KEEPING = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}  # as much of a picture as goes in
 
 
-def write_images(images: np.ndarray, path: Path, names: Sequence[str] | None = None, force: bool = False) -> Path:
+def write_images(
+    images: np.ndarray, path: Path, names: Sequence[str] | None = None, force: bool = False, first: int = 0
+) -> Path:
     """Write images `(N, H, W)` or `(N, H, W, C)`, uint8 or floats in [0, 1], to `path` (see the module).
 
-    names: of the files in a folder. Raises `OutputError` where something is there already, unless `force`.
+    names: of the files in a folder; else they are counted from `first`. Raises `OutputError` where something is there
+    already, unless `force`.
     """
     path = may_write(path, force)
     suffix = path.suffix.lower()
@@ -38,7 +41,7 @@ def write_images(images: np.ndarray, path: Path, names: Sequence[str] | None = N
     elif suffix:
         raise OutputError(f"{path}: images are not written as {suffix}; use .png, .npy, .npz, or a folder's name")
     else:
-        for image, name in zip(images, names or map(NAME.format, range(len(images))), strict=True):
+        for image, name in zip(images, names or map(NAME.format, range(first, first + len(images))), strict=True):
             _write_one(image, below(path, name))
     return path
 

@@ -12,7 +12,7 @@ Burda et al., "Importance weighted autoencoders", ICLR 2016, https://arxiv.org/a
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from math import log
 from typing import Any, Self
@@ -30,6 +30,7 @@ from narrows.model.log import Logger, plain, told
 from narrows.model.network import Network, build, numbers, rebuilt
 from narrows.model.odd import Seen
 from narrows.model.onward import GoesOn
+from narrows.model.pairs import vet_pairs, wants_pairs, with_noisy
 from narrows.model.saving import Saving
 from narrows.model.split import split
 from narrows.model.train import Training, vet_training
@@ -42,9 +43,9 @@ class Autoencoder(Walks, Collapses, GoesOn):
 
     body, bottleneck, up, likelihood, prior, corruption, penalties (a list): the parts. "auto" for `up` mirrors the
     body; for `prior` it is N(0, I) for variational codes and a Gaussian fitted to the codes for others.
-    objective: "elbo". scale: the working scale, "auto", "unit", "symmetric" or "standard". image_shape: `(H, W)` or
-    `(H, W, C)`, for tables that hold images. epochs, batch_size, optimiser, schedule: of the training. validation:
-    None, a share of the images in (0, 1), or images of its own. device: "auto", "cpu", "cuda" or "mps".
+    objective: "elbo" or "root". scale: the working scale, "auto", "unit", "symmetric" or "standard". image_shape:
+    `(H, W)` or `(H, W, C)`, for tables that hold images. epochs, batch_size, optimiser, schedule: of the training.
+    validation: None, a share of the images in (0, 1), or images of its own. device: "auto", "cpu", "cuda" or "mps".
     random_state: fixes everything. training: a dict of further options, see `Training`.
 
     Fitted: network_, history_ (a dict of lists, an entry an epoch: loss and its terms, val_..., seconds), steps_
@@ -94,42 +95,65 @@ class Autoencoder(Walks, Collapses, GoesOn):
 
     # -- fitting ----------------------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None, *, logger: Logger | None = None, saving: Saving | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        sample_weight: Any = None,
+        noisy: Any = None,
+        logger: Logger | None = None,
+        saving: Saving | None = None,
+    ) -> Self:
         """Train on images; `y` is not used. Raises `NarrowsError` naming every fault before anything is trained.
+
+        sample_weight: how much each image counts, `(N,)`, ≥ 0, see `narrows.model.weights`. noisy: under corruption
+        "pairs" the same images with the user's own noise, see `narrows.model.pairs`.
 
         logger: is told the options, and after each epoch its entry of history_; one of Lightning's, or any with the
         same four names, see `narrows.model.log`. saving: where the state is kept, and whether to go on from it.
         """
-        for _ in self.fit_epochs(X, logger=logger, saving=saving):
+        for _ in self.fit_epochs(X, sample_weight=sample_weight, noisy=noisy, logger=logger, saving=saving):
             pass
         return self
 
     def fit_epochs(
-        self, X: Any, y: Any = None, *, logger: Logger | None = None, saving: Saving | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        sample_weight: Any = None,
+        noisy: Any = None,
+        logger: Logger | None = None,
+        saving: Saving | None = None,
     ) -> Iterator[Self]:
         """`fit` as an iterator: after each epoch it yields the model, usable as it then is."""
         options = self.get_params(deep=False)
         with told(logger, options) as report:
-            training = self._prepare(X)
+            training = self._prepare(X, sample_weight, noisy)
             with saving.of(training, plain(options)) if saving else nullcontext(lambda: None) as save:
+                self._say_again(training)
                 try:
                     for _ in training:
                         self._learn(training)
                         self.network_.eval()
+                        self._notice(training)
                         report({name: values[-1] for name, values in self.history_.items()}, self.epochs_)
                         yield self
                         save()  # now, so that what the caller has made of this epoch is there before
                 finally:  # also where a loss was no number, a logger failed, or the caller has seen enough
                     self._learn(training)
                     self.network_.eval()
-                    codes = self._survey(training.pixels, self.network_.prior)
-                self._say_if_collapsed(training.pixels, codes)
+                    failed = training.stopped_by_nan
+                    with suppress(Exception) if failed else nullcontext():  # the first trouble is told, not the next
+                        self._survey(training.pixels, self.network_.prior, failed)
+                self._say_if_collapsed(training)
 
     @machine.flushing()
-    def _prepare(self, X: Any) -> Training:
+    def _prepare(self, X: Any, sample_weight: Any = None, noisy: Any = None) -> Training:
         """Check everything, build the network, and set up its training."""
         faults = Faults(f"{type(self).__name__} cannot be fitted")
-        array = self._begin(X, self.scale, faults)
+        array, weights = self._begin(X, self.scale, faults, sample_weight)
         seed = self.seed_
         self.device_ = torch.device("cpu")
         with faults.catch():
@@ -141,7 +165,10 @@ class Autoencoder(Walks, Collapses, GoesOn):
         with faults.catch():
             self._compose(partial(build, seed=seed))
         with faults.catch():
-            pixels = Pixels(array, self.layout_, self.scale_, self.device_)
+            vet_pairs(self, noisy)
+        with faults.catch():
+            pixels = Pixels(array, self.layout_, self.scale_, self.device_, weights)
+            pixels = with_noisy(pixels, noisy if wants_pairs(self) else None)
             train, held = split(pixels, self.validation, seed, self.image_shape)
             self.validation_index_ = held.rows.numpy(force=True) if held and held.rows is not None else None
         faults.stop(BuildError)

@@ -25,17 +25,12 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor
 
 from narrows import images
-from narrows.errors import BuildError, Faults, ImageError, NarrowsError, TrainingError, expect
+from narrows.errors import BuildError, ImageError, NarrowsError, expect
 from narrows.images import Layout, Scale
-from narrows.machine import generator
 from narrows.model.log import Logger
 from narrows.model.odd import FindsOdd, Seen, error
 from narrows.model.tables import checked, is_table
-from narrows.parts.prior import Prior
 from narrows.pixels import Pixels, in_one_go
-
-SURVEY = 10_000  # training images that are looked at once more after training
-CODES = 20_000_000  # numbers in their codes, where those are large, unless that left fewer than 200 images
 
 T = TypeVar("T")
 Function = Callable[[Tensor], Tensor]
@@ -61,6 +56,7 @@ class ImageModel(FindsOdd, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     code_size_: int
     seed_: int
     side_bits_ = 0
+    even = 0  # images in every batch that is looked at, where the last bit counts: see `Pixels.looks`
 
     # -- what a model defines ---------------------------------------------------------------------------------
 
@@ -163,61 +159,11 @@ class ImageModel(FindsOdd, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         whole("random_state", random_state, least=0)
         return self.inverse_transform(self._quietly(self._sample_codes, count, random_state).cpu().numpy())
 
-    # -- fitting ----------------------------------------------------------------------------------------------
-
-    def _begin(self, X: Any, scale: str, faults: Faults) -> np.ndarray:
-        """Look at the images to be fitted on; learn their layout and scale. Faults are added to `faults`."""
-        for name in ("code_size_", "threshold_", "thresholds_", "cloud_"):
-            vars(self).pop(name, None)  # until the fit has come to something, it is not fitted
-        self.seed_ = self._draw_seed()
-        array, self.layout_ = self._look(X, reset=True)
-        self.n_features_in_ = int(np.prod(self.layout_.came))
-        self.image_shape_ = tuple(self.image_shape) if self.image_shape is not None else self.layout_.came
-        with faults.catch():
-            images.check(array, self.layout_, ranged=scale != "standard")
-        self.scale_ = images.FIXED["unit"]  # stands in where the name is wrong, so that other faults are found too
-        with faults.catch():
-            self.scale_ = images.choose_scale(scale, array, self.layout_)
-        return array
+    # -- help -------------------------------------------------------------------------------------------------
 
     @property
     def _n_features_out(self) -> int:
         return self.code_size_
-
-    def _survey(self, pixels: Pixels, prior: Prior) -> Tensor:
-        """Look once more at some training images: fit the density of their codes and set the thresholds.
-
-        Returns their codes, `(n, size)`.
-        """
-        order = torch.randperm(len(pixels), generator=generator(self.seed_, "survey"))
-        order = order[: min(SURVEY, max(200, CODES // prior.size))]
-        codes, marks = [], []
-        for index in order.sort().values.to(pixels.raw.device).split(pixels.step(self._widest)):
-            x = pixels.batch(index)
-            seen = self._quietly(self._see, x)
-            codes.append(self._quietly(self._surveyed, x, seen))
-            marks.append(self._marks(seen))
-        if not bool(torch.isfinite(torch.cat(codes)).all()):
-            raise TrainingError("the training diverged in its last steps: its codes are no numbers; try a lower rate")
-        if not self.side_bits_:  # else no image follows from a code alone
-            prior.fit(torch.cat(codes), self.seed_)
-        self._settle(marks)
-        return torch.cat(codes)
-
-    def _draw_seed(self) -> int:
-        """`random_state` as a number: itself, or drawn from the generator it is, or from the system for None."""
-        from sklearn.utils import check_random_state
-
-        if isinstance(self.random_state, (int, np.integer)):
-            return int(self.random_state)
-        if self.random_state is None:  # where scikit-learn moves numpy's global generator
-            return int(np.random.default_rng().integers(2**31))
-        try:
-            return int(check_random_state(self.random_state).randint(2**31))
-        except ValueError as error:
-            raise BuildError(f"random_state: {error}") from error
-
-    # -- help -------------------------------------------------------------------------------------------------
 
     def _look(self, X: Any, reset: bool) -> tuple[np.ndarray, Layout]:
         """An array and its layout; tables go through scikit-learn's own checks of names, sparseness and types."""
@@ -243,8 +189,8 @@ class ImageModel(FindsOdd, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     ) -> np.ndarray:
         """`function` of the images on the working scale, a batch at a time, given as arrays in one array, `out`."""
         pixels = Pixels(array, layout, self.scale_)
-        for rows in pixels.batches(self._widest):
-            part = give(self._quietly(function, pixels.batch(rows)).cpu())
+        for rows, x in pixels.looks(self._widest, self.even):
+            part = give(self._quietly(function, x).cpu()[: rows.stop - rows.start])
             shape = (len(pixels), *part.shape[1:])
             out = np.empty(shape, part.dtype) if out is None else out
             forms = ((out.dtype, out.shape), (part.dtype, shape))

@@ -37,6 +37,7 @@ from narrows.measure import Table
 from narrows.model.autoencoder import Autoencoder
 from narrows.model.base import ImageModel, whole
 from narrows.model.evaluate import look
+from narrows.model.pairs import wants_pairs, with_noisy
 from narrows.model.progress import progress
 from narrows.model.validate import SSIM
 from narrows.parts.corruption import CORRUPTIONS
@@ -127,22 +128,24 @@ def beside(
     *,
     seed: int = 0,
     noise: Any = None,
+    noisy: Any = None,
     most: int = 1000,
     baselines: Iterable[str] = tuple(BASELINES),
 ) -> Table:
     """A fitted denoiser and the baselines on the same noisy images: a row each of psnr (dB), ssim, seconds in all.
 
     X: clean images; of more than `most`, so many are drawn at random. noise: a corruption; by default the model's
-    own, and then the noisy images are those of `evaluate`. baselines: their names. One whose package is not installed
-    has a `note` in place of numbers. Raises `BuildError` for a model that was trained on clean images where no noise
-    is named, `UnknownName`.
+    own, and then the noisy images are those of `evaluate`. noisy: in its place X with noise of your own.
+
+    baselines: their names. One whose package is not installed has a `note` in place of numbers. Raises `BuildError`
+    for a model that makes no noise where none is named or given, `UnknownName`.
     """
     whole("most", most)
     chosen = {name: find("baseline", BASELINES, name)[0] for name in baselines}
     array, layout = model._accept(X)
     expect(not layout.is_table, "baselines", "a table", "images, whose pixels have neighbours")
     order = torch.randperm(len(array), generator=generator(seed, "baselines"))[:most]
-    pixels = Pixels(array, layout, model.scale_).part(order.sort().values)
+    pixels = with_noisy(Pixels(array, layout, model.scale_), noisy).part(order.sort().values)
     missing = {name: note for name, denoiser in chosen.items() if (note := lacks(denoiser))}
     denoisers: dict[str, Denoiser] = {
         "noisy": _as_it_is,
@@ -154,9 +157,10 @@ def beside(
     with progress("denoising", len(batches) * len(denoisers)) as advance:
         for rows in batches:
             x = pixels.batch(rows)
-            clean, noisy = (as_arrays(model.scale_.unit(images)) for images in (x, noisy_of(model, x, seed, noise)))
+            spoilt = noisy_of(model, x, seed, noise) if pixels.noisy is None else pixels.noisy.batch(rows)
+            pair = [as_arrays(model.scale_.unit(images)) for images in (x, spoilt)]
             for name, denoiser in denoisers.items():
-                found[name].append(_measured(denoiser, clean, noisy))
+                found[name].append(_measured(denoiser, *pair))
                 advance(lambda name=name: name)
     table = Table({"denoiser": name, **_together(parts)} for name, parts in found.items())
     table.extend({"denoiser": name, "note": note} for name, note in missing.items())
@@ -169,8 +173,9 @@ def noisy_of(model: ImageModel, x: Tensor, seed: int, noise: Any = None) -> Tens
         part = choose("corruption", CORRUPTIONS, noise, range=model.scale_.range)
         return part(x, ImageDraw(x, seed, "evaluate"))[0]
     views = look(model, x, seed).views if isinstance(model, Autoencoder) else {}
-    cure = "name a noise, such as {'kind': 'gaussian', 'sigma': 0.3}"
-    expect("noisy" in views, "baselines", "a model that was trained on clean images", "a denoiser", cure)
+    cure = "name a noise, such as {'kind': 'gaussian', 'sigma': 0.3}, or give noisy images"
+    trained = f"a model that was trained on {'pairs' if wants_pairs(model) else 'clean images'}"
+    expect("noisy" in views, "baselines", trained, "a denoiser that makes noise", cure)
     return views["noisy"]
 
 

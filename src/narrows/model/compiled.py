@@ -23,7 +23,7 @@ from narrows.machine import Draw
 from narrows.model.network import Network
 
 REPAYS = {"cpu": 30_000, "cuda": 2_000}  # steps; measured on a CPU, an estimate for a GPU
-Sums = Callable[[Network, Tensor, Draw], dict[str, Tensor]]
+Sums = Callable[[Network, Tensor, Draw, Tensor | None], dict[str, Tensor]]
 Order = tuple[Callable[..., Tensor], str, Tensor]
 
 
@@ -33,34 +33,36 @@ def repays(steps: int, device: torch.device) -> bool:
 
 
 class Compiled:
-    """A function (network, x, draw) -> tensors by name, compiled for batches of `size` images, over all ranks."""
+    """A function (network, x, draw, weights) -> tensors by name, compiled for batches of `size` over all ranks."""
 
     def __init__(self, function: Sums, size: int, device: torch.device):
         self.function, self.size, self.graphs = function, size, device.type == "cuda"
         self.orders: list[Order] | None = None
         self.program = torch.compile(self._given, dynamic=False, mode="reduce-overhead" if self.graphs else None)
 
-    def __call__(self, network: Network, x: Tensor, draw: Draw) -> dict[str, Tensor]:
+    def __call__(self, network: Network, x: Tensor, draw: Draw, weights: Tensor | None = None) -> dict[str, Tensor]:
         if draw.total != self.size:
-            return self.function(network, x, draw)
+            return self.function(network, x, draw, weights)
         from torch._dynamo.exc import BackendCompilerFailed  # here, because it is slow to import
 
         if self.orders is None:
             self.orders = self._rehearse(network, x, draw)
         numbers = [draw._rows(*order) for order in self.orders]
         try:
-            return self.program(network, x, numbers, torch.tensor(draw.progress))
+            return self.program(network, x, numbers, torch.tensor(draw.progress), draw.noisy, weights)
         except BackendCompilerFailed as error:  # no compiler, as a rule
             raise BuildError(f"compile: this machine cannot ({error}); leave it out") from error
 
-    def _given(self, network: Network, x: Tensor, numbers: list[Tensor], progress: Tensor) -> dict[str, Tensor]:
-        return self.function(network, x, Given(numbers, progress))
+    def _given(
+        self, network: Network, x: Tensor, numbers: list[Tensor], progress: Tensor, noisy: Any, weights: Any
+    ) -> dict[str, Tensor]:
+        return self.function(network, x, Given(numbers, progress, noisy), weights)
 
     def _rehearse(self, network: Network, x: Tensor, draw: Draw) -> list[Order]:
         """What a step asks for, in its order."""
-        noted = Noted(*draw.key, rows=draw.rows, total=draw.total, progress=draw.progress)
+        noted = Noted(*draw.key, rows=draw.rows, total=draw.total, progress=draw.progress, noisy=draw.noisy)
         with torch.no_grad():
-            self.function(deepcopy(network), x, noted)
+            self.function(deepcopy(network), x, noted, None)
         return noted.orders
 
 
@@ -79,8 +81,8 @@ class Noted(Draw):
 class Given(Draw):
     """Numbers drawn beforehand, in the order in which they are asked for."""
 
-    def __init__(self, numbers: list[Tensor], progress: Any):
-        self.numbers, self.progress, self.turn = numbers, progress, 0
+    def __init__(self, numbers: list[Tensor], progress: Any, noisy: Tensor | None):
+        self.numbers, self.progress, self.noisy, self.turn = numbers, progress, noisy, 0
 
     def _rows(self, make: Callable[..., Tensor], purpose: str, like: Tensor) -> Tensor:
         self.turn += 1

@@ -30,6 +30,9 @@ from narrows.images import PEAKS
 
 FORMAT = 2
 FORMATS = (1, FORMAT)  # that are read; 1 had no checksum
+STATE_WORDS = "state of a training, which `narrows train ... --resume` goes on from; the model is model.safetensors"
+STATE = "training"  # in the header of a state (`narrows.model.saving`), which is read here too
+LAST = "last.safetensors"  # its name beside the model
 LONG = 100_000  # characters of JSON: no model has so many options
 FEW = 5  # faults of one sort that are told
 WRONG = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)  # what nonsense leads to
@@ -83,14 +86,26 @@ def packed(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bytes:
     """A model file's bytes."""
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(header)
-    return serialise(whole, metadata={"narrows": text, "sha256": checksum(text, whole)})
+    return _settled(serialise(whole, metadata={"narrows": text, "sha256": checksum(text, whole)}))
+
+
+def _settled(content: bytes) -> bytes:
+    """The same file with its metadata in the order of their names: the library writes them in one of chance."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    words = json.loads(content[8:end])
+    words["__metadata__"] = dict(sorted(words["__metadata__"].items()))
+    text = json.dumps(words, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Tensors]:
     """The header and the tensors of a model file, once it is known to be whole. Raises `DataError`."""
     path = Path(path)
     if not path.is_file():
-        raise DataError(f"there is no model file {path}; a run folder holds one, named model.safetensors")
+        broken = f"; {path.parent / LAST} is of a training that was broken off: `narrows train ... --resume` goes on"
+        cure = broken if (path.parent / LAST).is_file() else "; a run folder holds one, named model.safetensors"
+        raise DataError(f"there is no model file {path}{cure}")
     try:
         content = path.read_bytes()  # not mapped: a mapped file that is cut short ends the process
         tensors = deserialise(content)
@@ -109,7 +124,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Tensors]:
 
 
 def parsed(header: Mapping[str, Any]) -> Header:
-    """The header with each entry of its type. Raises `DataError`."""
+    """The header of a model with each entry of its type. Raises `DataError`."""
+    if STATE in header:
+        raise DataError(f"it is the {STATE_WORDS}")
     try:
         found = convert(header, Header)
     except ValidationError as error:
@@ -159,7 +176,7 @@ def about_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     header, tensors = read(path)
     size = {"file": str(path), "bytes": Path(path).stat().st_size}
     with whole(path):
-        return size | _told(parsed(header), tensors)
+        return size | (_of_state(header[STATE]) if STATE in header else _told(parsed(header), tensors))
 
 
 @contextmanager
@@ -171,6 +188,13 @@ def whole(path: str | os.PathLike[str]) -> Iterator[None]:
         raise DataError(f"{path} is no whole model of Narrows: it lacks {error}") from error
     except WRONG as error:
         raise DataError(f"{path} is no whole model of Narrows: {error}") from error
+
+
+def _of_state(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What a state says of itself: how far the training has come, and its settings."""
+    done = {"epochs done": found["numbers"]["epoch"], "batches of the next": found["numbers"]["done"]}
+    settings = {name: value for name, value in found["settings"].items() if value not in (None, "", "()", "[]", [])}
+    return {"what": STATE_WORDS, **done, **settings}
 
 
 def _told(found: Header, tensors: Tensors) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 Up to three views of the same images are measured, each against the clean image, one value an image, then averaged:
 
     ""           the reconstruction of the clean image, through the mean code
-    "denoised"   where the model was trained on corrupted images: of an image corrupted in the same way ("noisy"
-                 says how far that image was from the clean one, the mark to beat)
+    "denoised"   of the noisy images that are given beside the clean ones, of a model of any kind; else, where the
+                 model was trained on corrupted images, of an image corrupted in the same way ("noisy" says how far
+                 that image was from the clean one, the mark to beat)
     "sampled"    where codes are sampled: through a sampled code
 
 Measures are on [0, 1] (or on [-1, 1] with a range of 2, if asked), of the model's output before it is clipped or
@@ -28,9 +29,10 @@ from narrows.machine import ImageDraw
 from narrows.measure import Table
 from narrows.model.autoencoder import Autoencoder
 from narrows.model.base import ImageModel
+from narrows.model.pairs import with_noisy
 from narrows.model.recipes import recipe
 from narrows.model.validate import SPANS, SSIM, shown
-from narrows.parts.corruption import Clean
+from narrows.parts.corruption import Clean, Corruption
 from narrows.parts.likelihood import Bernoulli
 from narrows.pixels import Pixels
 
@@ -38,8 +40,13 @@ ROWS = {"": "reconstruction", "noisy": "noisy", "denoised": "denoised", "sampled
 COLLAPSED = 0.01  # variance over images of a unit's mean, below which a variational unit says nothing of them
 
 
-def evaluate(model: ImageModel, X: Any, *, seed: int = 0, measure_scale: str = "unit") -> dict[str, float]:
+def evaluate(
+    model: ImageModel, X: Any, noisy: Any = None, *, seed: int = 0, measure_scale: str = "unit"
+) -> dict[str, float]:
     """Measures of a fitted model over images, by name; see the module for the views.
+
+    noisy: the same images with noise of your own, in the same order. A model trained on such pairs makes no noise
+    itself: without them its reconstructions of clean images are measured, and nothing is said of denoising.
 
     signal_power (the mean of x², x on [0, 1]); mse (per pixel), psnr and snr (dB), ssim; elbo, nll and kl (nats an
     image, with the likelihood's constant), of variational models; bce (nats an image), of Bernoulli ones; code_rms
@@ -49,12 +56,12 @@ def evaluate(model: ImageModel, X: Any, *, seed: int = 0, measure_scale: str = "
     """
     expect(measure_scale in SPANS, "measure_scale", measure_scale, "'unit' or 'symmetric'")
     array, layout = model._accept(X)
-    pixels = Pixels(array, layout, model.scale_)
+    pixels = with_noisy(Pixels(array, layout, model.scale_), noisy)
     totals: dict[str, float] = defaultdict(float)
     units = measure.Units()
     for rows in pixels.batches(model._widest):
         x = pixels.batch(rows)
-        seen = look(model, x, seed)
+        seen = look(model, x, seed, pixels.noisy_at(rows))
         units.add(seen.codes)
         for name, values in (_measures(model, x, seen.views, measure_scale) | seen.terms).items():
             totals[name] += float(values.double().sum())
@@ -95,30 +102,29 @@ class Seen:
     codes: Tensor
 
 
-def look(model: ImageModel, x: Tensor, seed: int = 0) -> Seen:
-    """What the model makes of images on the working scale; on the CPU."""
+def look(model: ImageModel, x: Tensor, seed: int = 0, noisy: Tensor | None = None) -> Seen:
+    """What the model makes of images on the working scale, and of noisy ones if there are any; on the CPU."""
     with torch.no_grad():
-        x = x.to(getattr(model, "device_", "cpu"))
-        seen = _look(model, x, seed) if isinstance(model, Autoencoder) else _plainly(model, x)
+        device = getattr(model, "device_", torch.device("cpu"))
+        x, noisy = x.to(device), None if noisy is None else noisy.to(device)
+        seen = _look(model, x, seed, noisy) if isinstance(model, Autoencoder) else _plainly(model, x, noisy)
     views, terms = ({name: found.cpu() for name, found in group.items()} for group in (seen.views, seen.terms))
     return Seen(views, terms, seen.codes.cpu())
 
 
-def _plainly(model: ImageModel, x: Tensor) -> Seen:
+def _plainly(model: ImageModel, x: Tensor, noisy: Tensor | None) -> Seen:
     codes = model._encode(x)
-    return Seen({"": model._decode(codes)}, {}, codes)
+    return Seen({"": model._decode(codes), **_cleaned(model, noisy)}, {}, codes)
 
 
-def _look(model: Autoencoder, x: Tensor, seed: int) -> Seen:
+def _look(model: Autoencoder, x: Tensor, seed: int, noisy: Tensor | None) -> Seen:
     """One way down and up for each view; the terms are of the same codes as the views."""
     network, likelihood = model.network_, model.network_.likelihood
     code, out = network.through(x)
     views, terms = {"": likelihood.mean(out)}, {}
     if isinstance(likelihood, Bernoulli):
         terms["bce"] = likelihood.nll(out, x).sum((1, 2, 3))
-    if not isinstance(network.corruption, Clean):
-        views["noisy"], _ = network.corruption(x, ImageDraw(x, seed, "evaluate"))
-        views["denoised"] = network.reconstruct(views["noisy"])
+    views |= _cleaned(model, _spoilt(network.corruption, x, seed) if noisy is None else noisy)
     if code.posterior is not None:
         sampled, out = network.through(x, ImageDraw(x, seed, 0))
         views["sampled"] = likelihood.mean(out)
@@ -128,11 +134,26 @@ def _look(model: Autoencoder, x: Tensor, seed: int) -> Seen:
     return Seen(views, terms, (code.posterior.mean if code.posterior else code.z).flatten(1))
 
 
-def rows(model: ImageModel, X: Any, seed: int = 0) -> dict[str, np.ndarray]:
-    """Images beside what the model makes of them: name -> `(k, H, W)` or `(k, H, W, C)`, in [0, 1], to be shown."""
+def _spoilt(corruption: Corruption, x: Tensor, seed: int) -> Tensor | None:
+    """Images with the noise that a model was trained on; None where it was trained on none, or on pairs."""
+    makes_none = isinstance(corruption, Clean) or getattr(corruption, "paired", False)
+    return None if makes_none else corruption(x, ImageDraw(x, seed, "evaluate"))[0]
+
+
+def _cleaned(model: ImageModel, noisy: Tensor | None) -> dict[str, Tensor]:
+    return {} if noisy is None else {"noisy": noisy, "denoised": model._reconstruct(noisy)}
+
+
+def rows(model: ImageModel, X: Any, seed: int = 0, noisy: Any = None) -> dict[str, np.ndarray]:
+    """Images beside what the model makes of them: name -> `(k, H, W)` or `(k, H, W, C)`, in [0, 1], to be shown.
+
+    noisy: the same images with noise of your own, see `evaluate`.
+    """
     array, layout = model._accept(X)
-    x = Pixels(array, layout, model.scale_).batch(slice(0, len(array)))
-    found = {"original": x, **{ROWS[name]: image for name, image in look(model, x, seed).views.items()}}
+    pixels, every = with_noisy(Pixels(array, layout, model.scale_), noisy), slice(0, len(array))
+    x = pixels.batch(every)
+    seen = look(model, x, seed, pixels.noisy_at(every))
+    found = {"original": x, **{ROWS[name]: image for name, image in seen.views.items()}}
     if "denoised" in found:
         del found["reconstruction"]
     unit = {name: model.scale_.unit(image).clamp(0, 1) for name, image in found.items()}

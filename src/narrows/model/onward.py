@@ -6,6 +6,7 @@
 The optimiser keeps what it knows between calls, and history_ and epochs_ go on. The first call builds the network
 and fixes what `fit` fixes: the layout of the images, the working scale (so begin with images that are like the
 others), and the validation images, where a share of them is asked for. `epochs` is the length of the schedule alone.
+Sample weights have a mean of 1 over the images of each call: a call counts as many images as it brings.
 After `fit` or `load` it goes on from those weights, with a new optimiser.
 """
 
@@ -17,13 +18,15 @@ import torch
 from narrows import images
 from narrows.choose import choose
 from narrows.machine import flushing
-from narrows.model.base import ImageModel
+from narrows.model.learns import Learns
 from narrows.model.network import Network
+from narrows.model.pairs import vet_pairs, with_noisy
 from narrows.model.train import Training
+from narrows.model.weights import weights_of
 from narrows.pixels import Pixels
 
 
-class GoesOn(ImageModel):
+class GoesOn(Learns):
     """What an estimator needs to be trained in parts; it has these from its own `fit`."""
 
     network_: Network
@@ -33,7 +36,7 @@ class GoesOn(ImageModel):
     training: dict[str, Any] | None
     _training: Training | None = None
 
-    def _prepare(self, X: Any) -> Training:
+    def _prepare(self, X: Any, sample_weight: Any = None, noisy: Any = None) -> Training:
         """Build the network for these images, and set up its training."""
         raise NotImplementedError
 
@@ -41,12 +44,12 @@ class GoesOn(ImageModel):
         """Take over what the training has come to."""
         raise NotImplementedError
 
-    def partial_fit(self, X: Any, y: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any = None, *, sample_weight: Any = None, noisy: Any = None) -> Self:
         """Train for one epoch on these images; `y` is not used. The first call builds the network.
 
-        Densities of codes and thresholds are those of the images of the last call.
+        sample_weight, noisy: as of `fit`. Densities of codes and thresholds are those of the images of the last call.
         """
-        self._training = training = self._onward(X)
+        self._training = training = self._onward(X, sample_weight, noisy)
         training.run_epoch()
         self._learn(training)
         self.network_.eval()
@@ -54,13 +57,16 @@ class GoesOn(ImageModel):
         return self
 
     @flushing()
-    def _onward(self, X: Any) -> Training:
+    def _onward(self, X: Any, sample_weight: Any, noisy: Any) -> Training:
         """The training to go on with, on these images."""
         if not self.__sklearn_is_fitted__():
-            return self._prepare(X)
+            return self._prepare(X, sample_weight, noisy)
         array, layout = self._accept(X)
         images.check(array, layout, ranged=self.scale_.name != "standard")
-        pixels, training = Pixels(array, layout, self.scale_, self.device_), self._training
+        vet_pairs(self, noisy)
+        weights = weights_of(sample_weight, len(array))
+        pixels = with_noisy(Pixels(array, layout, self.scale_, self.device_, weights), noisy)
+        training = self._training
         if training is None or training.network is not self.network_:
             training = self._trainer(pixels, None)
             training.epoch = self.epochs_

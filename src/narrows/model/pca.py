@@ -6,7 +6,11 @@ z = Vᵀ(x - μ), x̂ = V z + μ, where the columns of V are the k leading eigen
 "Neural networks and principal component analysis", 1989, https://doi.org/10.1016/0893-6080(89)90014-2).
 
 Σ is summed a batch at a time, so that the set is never held as floats; its eigenvectors are LAPACK's. Where an image
-has more values than there are images, or than 4096, scikit-learn's decomposition of the whole set takes over.
+has more values than there are images, or than 4096, the singular vectors of the whole set X - μ are found instead.
+
+With sample weights, μ = Σ wᵢ xᵢ / W and Σ = Σ wᵢ (xᵢ - μ)(xᵢ - μ)ᵀ / (W - 1), W = Σ wᵢ. Weights that are all whole
+numbers are counts, and give what repeated images give; others are scaled first, to a mean of 1 over the images whose
+weight is above 0, so that W is the number of these.
 """
 
 from typing import Any, Self
@@ -17,17 +21,18 @@ from torch import Tensor
 
 from narrows.errors import BuildError, Faults, expect
 from narrows.machine import flushing
-from narrows.model.base import ImageModel
 from narrows.model.contents import matched
+from narrows.model.learns import Learns
 from narrows.model.log import Logger, told
+from narrows.model.weights import counted
 from narrows.parts.prior import Gaussian
-from narrows.pixels import Pixels
+from narrows.pixels import Pixels, weighed
 
 WIDE = 4096  # values in an image, beyond which their covariance is too large to be worth it
 Found = tuple[np.ndarray, np.ndarray, np.ndarray, float]
 
 
-class PCA(ImageModel):
+class PCA(Learns):
     """Principal components of images.
 
     n_components: numbers in the code, 1 to min(N, D); None for all of them.
@@ -54,29 +59,33 @@ class PCA(ImageModel):
         self.image_shape = image_shape
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None, *, logger: Logger | None = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, sample_weight: Any = None, logger: Logger | None = None) -> Self:
         """Find the components of images; `y` is not used.
 
-        logger: is told the options, and the share of the variance that the components explain (as of epoch 1).
+        sample_weight: how much each image counts, `(N,)`, ≥ 0, see the module. logger: is told the options, and the
+        share of the variance that the components explain (as of epoch 1).
         """
         with told(logger, self.get_params(deep=False)) as report:
-            report({"explained_variance_ratio": self._fit(X)}, 1)
+            report({"explained_variance_ratio": self._fit(X, sample_weight)}, 1)
         return self
 
     @flushing()
-    def _fit(self, X: Any) -> float:
+    def _fit(self, X: Any, sample_weight: Any) -> float:
         """Find the components; returns the share of the variance that they explain."""
         faults = Faults("PCA cannot be fitted")
-        array = self._begin(X, self.scale, faults)
-        most = min(len(array), self.n_features_in_)
+        array, weights = self._begin(X, self.scale, faults, sample_weight)
+        there = len(array) if weights is None else np.count_nonzero(weights)
+        most = min(there, self.n_features_in_)
         count = most if self.n_components is None else self.n_components
         with faults.catch():
             fits = isinstance(count, (int, np.integer)) and 1 <= count <= most
             expect(fits, "n_components", count, f"a whole number in 1..{most} (images, values in an image)")
         faults.stop(BuildError)
-        pixels = Pixels(array, self.layout_, self.scale_)
-        found = (_by_covariance if self.n_features_in_ <= min(WIDE, len(array)) else _by_sklearn)(pixels, int(count))
-        self.mean_, self.components_, self.explained_variance_, whole = found
+        pixels = Pixels(array, self.layout_, self.scale_, weights=weights)
+        way = _by_covariance if self.n_features_in_ <= min(WIDE, there) else _by_singular_vectors
+        found = way(pixels, int(count), counted(weights, len(array)))
+        self.mean_, components, self.explained_variance_, whole = found
+        self.components_ = np.ascontiguousarray(components)  # as they are read again: order decides the last bits
         self.code_size_ = int(count)
         self.prior_ = Gaussian(self.code_size_)
         self._survey(pixels, self.prior_)
@@ -123,26 +132,40 @@ class PCA(ImageModel):
         return self.prior_.sample(count, seed)
 
 
-def _by_covariance(pixels: Pixels, count: int) -> Found:
-    """Mean, components, their variances, and the variance in all, from the covariance."""
-    mean = sum(pixels.batch(rows).flatten(1).double().sum(0) for rows in pixels.batches()) / len(pixels)
-    assert isinstance(mean, Tensor)
+def _by_covariance(pixels: Pixels, count: int, total: float) -> Found:
+    """Mean, components, their variances, and the variance in all, from the covariance. total: W."""
+    mean = _mean(pixels)
     covariance = torch.zeros(len(mean), len(mean), dtype=torch.float64)
     for rows in pixels.batches():
-        x = pixels.batch(rows).flatten(1) - mean.float()
-        covariance += (x.T @ x).double()
-    covariance /= max(1, len(pixels) - 1)
-    values, vectors = torch.linalg.eigh(covariance)
-    values, axes = values.flip(0).clamp(min=0), vectors.T.flip(0)[:count]
-    axes = axes * axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()  # the largest entry of each is positive
-    return mean.float().numpy(), axes.float().numpy(), values[:count].float().numpy(), float(values.sum())
+        x = pixels.batch(rows).flatten(1) - mean
+        covariance += (x.T @ weighed(x, pixels.weights_at(rows))).double()
+    values, vectors = torch.linalg.eigh(covariance / _freedom(pixels, total))
+    values = values.flip(0).clamp(min=0)
+    return mean.numpy(), _turned(vectors.T.flip(0)[:count]), values[:count].float().numpy(), float(values.sum())
 
 
-def _by_sklearn(pixels: Pixels, count: int) -> Found:
-    """The same, from the images themselves."""
-    from sklearn.decomposition import PCA as Components
+def _by_singular_vectors(pixels: Pixels, count: int, total: float) -> Found:
+    """The same, from the images themselves: Σ is AᵀA of the images A, each times the root of its weight."""
+    mean = _mean(pixels)
+    roots = None if pixels.weights is None else pixels.weights.sqrt()
+    flat = torch.cat([pixels.batch(rows).flatten(1) - mean for rows in pixels.batches()])
+    _, values, axes = torch.linalg.svd(weighed(flat, roots), full_matrices=False)
+    values = values.double().square() / _freedom(pixels, total)
+    return mean.numpy(), _turned(axes[:count]), values[:count].float().numpy(), float(values.sum())
 
-    flat = np.concatenate([pixels.batch(rows).flatten(1).numpy() for rows in pixels.batches()])
-    found = Components(count, svd_solver="full").fit(flat)
-    variances, whole = found.explained_variance_, flat.var(0, ddof=1).sum() if len(flat) > 1 else 0.0
-    return np.asarray(found.mean_), np.asarray(found.components_), np.nan_to_num(variances), float(whole)
+
+def _mean(pixels: Pixels) -> Tensor:
+    sums = [
+        weighed(pixels.batch(rows).flatten(1), pixels.weights_at(rows)).double().sum(0) for rows in pixels.batches()
+    ]
+    return (torch.stack(sums).sum(0) / len(pixels)).float()
+
+
+def _freedom(pixels: Pixels, total: float) -> float:
+    """What sums over images are divided by, whose weights have a mean of 1: N (W - 1) / W."""
+    return max(1, total - 1) * (len(pixels) / total)
+
+
+def _turned(axes: Tensor) -> np.ndarray:
+    """Components whose largest entry is positive."""
+    return (axes * axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()).float().numpy()

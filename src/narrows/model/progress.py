@@ -10,8 +10,8 @@ OFTEN = 0.1  # seconds between two words
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Advance]:
-    """A bar of `total` steps; the block is given a function that advances it by one, and says words now and then."""
+def progress(what: str, total: int, done: int = 0) -> Iterator[Advance]:
+    """A bar of `total` steps, of which `done` are; the block is given a function that advances it by one, and says words now and then."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -21,7 +21,7 @@ def progress(what: str, total: int) -> Iterator[Advance]:
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, TextColumn("{task.fields[words]}"), console=console, transient=True) as bar:
-        task = bar.add_task(what, total=total, words="")
+        task = bar.add_task(what, total=total, completed=done, words="")
         said = -OFTEN
 
         def advance(words: Words) -> None:

@@ -99,9 +99,9 @@ RECIPES: dict[str, Recipe] = {
         "body": FEATURES, "bottleneck": part("plain", size=None), "corruption": noise([0.05, 0.3], clip=True),
         "epochs": 15}),
     "denoiser-unet": Recipe("U-Net denoiser for Gaussian noise up to 0.5: the strong one, no narrow code", OURS, {
-        "body": part("unet", channels=[16, 32, 64]), "bottleneck": part("plain", size=None),
-        "corruption": noise([0.0, 0.5], clip=True), "optimiser": part("adam", rate=3e-3), "schedule": "cosine",
-        "epochs": 15, "batch_size": 64}),
+        "body": part("unet", channels=[16, 32, 64], bias=False), "bottleneck": part("plain", size=None),
+        "corruption": noise([0.0, 0.5], clip=True), "objective": "root", "optimiser": part("adam", rate=2e-3),
+        "schedule": "cosine", "epochs": 15, "batch_size": 16}),
     "vae-mlp": Recipe("variational autoencoder, code 20: lab C's", "lab C", LAB_C),
     "vae-conv": Recipe("convolutional variational autoencoder, code 32", OURS, {
         "body": FEATURES, "bottleneck": part("variational", size=32), "likelihood": "bernoulli", "epochs": 15}),

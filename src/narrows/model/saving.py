@@ -2,10 +2,13 @@
 
     Autoencoder(epochs=100).fit(X, saving=Saving("last.safetensors", minutes=10, resume=True))
 
-The state (`narrows.model.state`) is written after each epoch and every so many minutes, aside, synced and renamed, so
-that a run that is killed at any moment leaves a whole one. SIGINT and SIGTERM are waited for until the step is done;
-then the state is written too, and the training ends with `Interrupted`. A file is that of one training at a time,
-which holds a lock that dies with its process.
+The state (`narrows.model.state`) is written as the training starts, after each epoch and every so many minutes:
+aside, synced and renamed, so that a run that is killed at any moment leaves a whole one. SIGINT and SIGTERM are
+waited for until the step is done; then the state is written too, and the training ends with `Interrupted`. A file is
+that of one training at a time, which holds a lock that dies with its process.
+
+Over ranks the first one writes and reads the file, for all: a state belongs to the whole, whatever their number, and
+any number goes on from it. What one of them is asked by a signal, all do, within `OFTEN` steps.
 
 What a state belongs to is written beside it: the options, the images, the version. A training goes on from it where
 all these are the same; only `epochs` may have grown.
@@ -16,18 +19,23 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import narrows
-from narrows.errors import BuildError, DataError, Interrupted, expect
+from narrows.errors import BuildError, DataError, Interrupted, OutputError, expect
 from narrows.files import locked, write
-from narrows.model.contents import FORMAT, packed, read, whole
+from narrows.machine import rank
+from narrows.model.contents import FORMAT, STATE, packed, read, whole
 from narrows.model.state import restore, state
 from narrows.model.train import Training
+from narrows.ranks import first, highest, meet, of_first
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+WALL = ("seconds", "val_seconds")
+OFTEN = 10  # steps after which ranks ask each other, which takes a sum over all of them
+AGAIN = "the same command with --resume (resume=True) goes on from there"
 Save = Callable[[], None]
 
 
@@ -37,6 +45,8 @@ class Saving:
     path: of the file, `last.safetensors` in a run folder. minutes: between two states within an epoch; None writes
     them after epochs alone. resume: go on from what the file holds; where it holds no whole state, start over and
     `say` so. about: what else the state belongs to, plain values by name, such as a fingerprint of the files.
+
+    Filled in: seconds, what the training had taken when it went on.
     """
 
     def __init__(
@@ -48,48 +58,72 @@ class Saving:
         say: Callable[[str], None] = lambda words: None,
     ):
         expect(minutes is None or minutes > 0, "minutes", minutes, "a number > 0, or None")
-        self.path, self.minutes, self.resume, self.about, self.say = (
-            Path(path),
-            minutes,
-            resume,
-            dict(about or {}),
-            say,
-        )
+        self.path, self.minutes, self.resume = Path(path), minutes, resume
+        self.about, self.say = dict(about or {}), say
         self.asked: signal.Signals | None = None
-        self.when = time.monotonic()
+        self.when, self.seconds = 0.0, 0.0
 
     @contextmanager
     def of(self, training: Training, options: Mapping[str, Any]) -> Iterator[Save]:
         """The block is a training, with a function that writes its state; it goes on from the file if so asked.
 
-        options: flat and plain, `epochs` among them. Raises `BuildError` where the state is another training's.
+        options: flat and plain, `epochs` among them. Raises `BuildError` where the state is another training's,
+        `OutputError` where none can be written, and `Interrupted`.
         """
         fixed = "a whole number: a training without it draws other numbers each time"
         expect(options["random_state"] is not None, "random_state", None, fixed)
         settings = {**options, **self.about, "images": training.pixels.fingerprint(), "narrows": narrows.__version__}
-        with locked(self.path), self._listening():
+        with locked(self.path) if first() else nullcontext(), self._listening():
             if self.resume:
                 self._go_on(training, settings)
 
             def save() -> None:
-                tensors, numbers = state(training)
-                write(self.path, packed({"format": FORMAT, "settings": settings, "numbers": numbers}, tensors))
-                self.when = time.monotonic()
+                self._agreed()
+                self._write(training, settings)
+                if self.asked:  # with the weights of the last whole epoch, or the best
+                    training.network.load_state_dict(training.best)
+                    self._end(training)
 
+            save()  # now, so that a disk that takes none is known of before anything is trained
             training.between = lambda: self._between(training, save)
             yield save
+            self._agreed()
+            if self.asked:
+                self._end(training)
 
     def _between(self, training: Training, save: Save) -> None:
-        """After each step: save where it is time, and end where that was asked for."""
-        late = self.minutes is not None and time.monotonic() - self.when > 60 * self.minutes
-        if late or self.asked:
+        """After each step: save where it is time, or where it is to end."""
+        if (rank()[1] == 1 or training.done % OFTEN == 0) and self._agreed():
             save()
-        if self.asked:
-            raise Interrupted(
-                f"stopped by {self.asked.name} in epoch {training.epoch + 1}, after batch {training.done} of "
-                f"{training.steps_an_epoch}; the state is in {self.path}: the same command with --resume "
-                "(resume=True) goes on from there"
-            )
+
+    def _agreed(self) -> bool:
+        """Whether to save: what one rank has to do, all do."""
+        late = self.minutes is not None and time.monotonic() - self.when > 60 * self.minutes
+        if rank()[1] > 1:
+            asked, late = highest(self.asked or 0, late)
+            self.asked = signal.Signals(int(asked)) if asked else None
+        return bool(late or self.asked)
+
+    def _write(self, training: Training, settings: Mapping[str, Any]) -> None:
+        tensors, numbers = state(training)
+        self.when = time.monotonic()
+        if not first():
+            meet()  # however long the first one writes
+            return
+        header = {"format": FORMAT, STATE: {"settings": settings, "numbers": numbers}}
+        try:
+            write(self.path, packed(header, tensors))
+        except OutputError as error:
+            cure = f"; once there is room, {AGAIN}" if self.path.exists() else ""
+            raise OutputError(f"{error}{cure}") from error
+        meet()
+
+    def _end(self, training: Training) -> None:
+        """End as a signal has asked for."""
+        assert self.asked
+        done, of, step = training.epoch, training.epochs, f"batch {training.done} of {training.steps_an_epoch}"
+        where = f"in epoch {done + 1} of {of}, after {step}" if training.done else f"after {done} of {of} epochs"
+        raise Interrupted(f"stopped by {self.asked.name} {where}; the state is in {self.path}: {AGAIN}")
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
@@ -110,32 +144,51 @@ class Saving:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _go_on(self, training: Training, settings: dict[str, Any]) -> None:
+    def _go_on(self, training: Training, settings: Mapping[str, Any]) -> None:
         """Restore the training from the file, or say why it starts over."""
-        if not self.path.exists():
-            self.say(f"there is no state {self.path}: the training starts over")
+        if (found := of_first(self._read)) is None:
             return
-        try:
-            header, tensors = read(self.path)
-            with whole(self.path):
-                saved, numbers = header["settings"], header["numbers"]
-        except DataError as error:
-            self.say(f"{error}: the training starts over")
-            return
+        saved, numbers, tensors = found
         self._same(saved, settings)
         with whole(self.path):
             restore(training, tensors, numbers)
-        self.say(f"going on from epoch {training.epoch + 1}, batch {training.done + 1}")
+        self.seconds = training.spent + sum(sum(v) for k, v in training.history.items() if k in WALL)
+        self.say(_where(training, saved, settings))
+
+    def _read(self) -> tuple[Any, ...] | None:
+        """What the file holds: settings, numbers, tensors; None, and a word, where there is no whole one."""
+        if not self.path.exists():
+            self.say(f"there is no state {self.path} to go on from: the training starts at the start")
+            return None
+        try:
+            header, tensors = read(self.path)
+            with whole(self.path):
+                return header[STATE]["settings"], header[STATE]["numbers"], tensors
+        except DataError as error:
+            self.say(f"{error}: the training starts over")
+            return None
 
     def _same(self, saved: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
         """Refuse a state of other settings; more epochs are allowed."""
-        names = [name for name in (*saved, *(set(settings) - set(saved))) if name != "epochs"]
-        told = [(n, saved.get(n, "nothing"), settings.get(n, "nothing")) for n in names]
+        names = [name for name in dict.fromkeys([*saved, *settings]) if name != "epochs"]
+        told = [(n, saved.get(n), settings.get(n)) for n in names]
         changed = [f"{n} was {a!r}, now {b!r}" for n, a, b in told if a != b]
         if settings["epochs"] < saved["epochs"]:
             changed.append(f"epochs was {saved['epochs']}, now {settings['epochs']}")
         if changed:
             raise BuildError(
                 f"{self.path} is the state of another training: {'; '.join(changed)}. Only more epochs may be asked "
-                "for: use the settings that it had, or start over without --resume (resume=False)"
+                "for: use the settings that it had, or start over with --force, not --resume (resume=False)"
             )
+
+
+def _where(training: Training, saved: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """In words, where a training goes on."""
+    epochs, ended = training.epochs, training.epoch >= training.epochs or training.stopped
+    if ended:
+        return f"its {training.epoch} epochs are done already"
+    words = f"going on from epoch {training.epoch + 1} of {epochs}, batch {training.done + 1}"
+    if saved["epochs"] == epochs or settings["schedule"] == "constant":
+        return words
+    before = f"the schedule was that of {saved['epochs']} epochs so far, and is that of {epochs} from here"
+    return f"{words}; {before}: with {epochs} from the start the rates had been others"

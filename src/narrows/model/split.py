@@ -8,6 +8,7 @@ import torch
 from narrows import images
 from narrows.errors import expect
 from narrows.machine import generator
+from narrows.model.pairs import with_noisy
 from narrows.pixels import Pixels
 
 
@@ -16,17 +17,30 @@ def split(
 ) -> tuple[Pixels, Pixels | None]:
     """Images to train on, and to validate with: none, a share of them at random, or images of their own.
 
-    Raises `BuildError` for a share that leaves no images, `ImageError` for images that do not fit the others.
+    Raises `BuildError` for a share that leaves no images, `ImageError` for images that do not fit the others. Where
+    there are pairs, images of their own are (clean, noisy); a share takes weights and pairs along.
     """
     if validation is None:
         return whole, None
     if not isinstance(validation, (int, float, np.number)):
-        held, layout = images.look(validation, image_shape)
+        clean, noisy = _pair(validation) if whole.noisy else (validation, None)
+        held, layout = images.look(clean, image_shape)
         images.check(held, layout, ranged=whole.scale.name != "standard", expected=whole.layout)
-        return whole, Pixels(held, layout, whole.scale, whole.raw.device)
+        return whole, with_noisy(Pixels(held, layout, whole.scale, whole.raw.device), noisy)
     held = torch.from_numpy(held_back(len(whole), float(validation), seed))
     kept = torch.ones(len(whole), dtype=torch.bool).index_fill_(0, held, False)
-    return whole.part(kept.nonzero().flatten()), whole.part(held)
+    parts = whole.part(kept.nonzero().flatten()), whole.part(held)
+    for part, doing in zip(parts, ("train on", "validate with")):
+        heavy = part.weights is None or not part.weights.isnan().any()
+        expect(heavy, "sample_weight", f"only zeros for the images to {doing}", "one above 0 at least")
+    return parts
+
+
+def _pair(validation: Any) -> tuple[Any, Any]:
+    """Clean and noisy images to validate with."""
+    two = isinstance(validation, (list, tuple)) and len(validation) == 2
+    expect(two, "validation", f"a {type(validation).__name__}", "None, a share, or (clean, noisy) under 'pairs'")
+    return validation[0], validation[1]
 
 
 def held_back(total: int, share: float, seed: int) -> np.ndarray:

@@ -3,7 +3,8 @@
     save    a fitted model  →  header and tensors  →  bytes, aside, renamed
     load    bytes  →  header and tensors, checked (`narrows.model.contents`)  →  a fitted model, the same
 
-Tensors are the network's, by name, and those of a fitted scale.
+Tensors are the network's, by name, and those of a fitted scale. No wall time is in the file: the same model gives the
+same bytes.
 """
 
 import json
@@ -53,7 +54,7 @@ def save(model: ImageModel, path: str | os.PathLike[str], about: dict[str, Any] 
         "options": options,
         "layout": {"came": model.layout_.came, "image": model.layout_.image, "dtype": model.layout_.dtype},
         "scale": model.scale_.name,
-        "facts": _json({name: getattr(model, name) for name in FACTS} | facts),
+        "facts": _json({name: getattr(model, name) for name in FACTS} | _timeless(facts)),
         "numbers": {"parameters": model.n_parameters_, "code": model.code_size_, "side_bits": model.side_bits_},
         "own": own_paths({kind: spec for kind, spec in options.items() if kind in TABLES or kind == "penalties"}),
         "versions": versions(),
@@ -120,6 +121,12 @@ def versions() -> dict[str, str]:
         "torch": torch.__version__,
         "numpy": np.__version__,
     }
+
+
+def _timeless(facts: dict[str, Any]) -> dict[str, Any]:
+    """What a model knows of its training, less how long it took."""
+    kept = {name: column for name, column in facts.get("history_", {}).items() if "seconds" not in name}
+    return {**facts, **({"history_": kept} if "history_" in facts else {})}
 
 
 def _json(value: Any) -> Any:

@@ -2,9 +2,13 @@
 
 Pictures as large as the model's own images go some hundred at a time; larger ones in tiles (`tiles`); smaller ones
 are skipped, with the reason. Only some pictures are in memory.
+
+What a machine computes of one image depends in its last bit on how many stand beside it in a batch. Here that must
+not be, so that a folder in parts gives what the whole gives: see `evenly`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from itertools import groupby
 from typing import Any
 
@@ -16,23 +20,32 @@ from narrows.model.base import ImageModel
 from narrows.model.tiles import error_map, fits, oddest, over
 
 SOME = 256  # pictures in one go
+EVEN = 64  # images in a batch
 Skip = Callable[[str, str], None]
 Work = Callable[[np.ndarray], np.ndarray]
 
 
+def evenly(model: ImageModel) -> ImageModel:
+    """The same model; it looks at as many images in every batch, the last one filled up.
+
+    This is for images of its own size. The tiles of a picture are as many whatever stands beside it.
+    """
+    found = copy(model)
+    found.even = EVEN
+    return found
+
+
 def made(model: ImageModel, verb: str, pictures: Iterable[Picture], skip: Skip) -> Iterator[tuple[Picture, Any]]:
     """Each picture, and its pixels as `model.reconstruct` or `model.denoise` (`verb`) gives them back."""
-    return _each(model, pictures, getattr(model, verb), lambda images: over(model, images, verb), skip)
+    return _each(model, pictures, getattr(evenly(model), verb), lambda images: over(model, images, verb), skip)
 
 
 def scored(
     model: ImageModel, pictures: Iterable[Picture], skip: Skip, kind: str | None = None
 ) -> Iterator[tuple[Picture, Any]]:
     """Each picture and its anomaly score, of a kind; of a larger one, that of its oddest tile."""
-    return _each(
-        model, pictures, lambda images: model.anomaly_score(images, kind), lambda images: oddest(model, images, kind),
-        skip,
-    )  # fmt: skip
+    own = evenly(model).anomaly_score
+    return _each(model, pictures, lambda images: own(images, kind), lambda images: oddest(model, images, kind), skip)
 
 
 def mapped(model: ImageModel, pictures: Iterable[Picture], skip: Skip) -> Iterator[tuple[Picture, Any]]:

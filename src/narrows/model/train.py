@@ -23,15 +23,17 @@ from torch import Tensor, nn
 
 from narrows.choose import choose, vet
 from narrows.errors import Faults, TrainingError, expect, unknown
-from narrows.machine import Draw, flushing, generator, keep_memory, products, share
+from narrows.machine import Draw, flushing, generator, keep_memory, products, rank, share
+from narrows.model import trouble
 from narrows.model.compiled import Compiled, repays
 from narrows.model.network import Network, device_of
 from narrows.model.objective import OBJECTIVES, Terms
 from narrows.model.optimise import OPTIMISERS, SCHEDULES
 from narrows.model.progress import Advance, progress
-from narrows.model.trouble import no_number
+from narrows.model.spread import local, spread
 from narrows.model.validate import validated, vet_measures
-from narrows.pixels import Pixels
+from narrows.pixels import Pixels, weighed
+from narrows.ranks import added
 
 FLUSH, TINY = 50, 1e-30  # steps between flushes, in which 0.9^50 keeps what is above TINY above 1e-38
 PRECISIONS = {"fp32": None, "tf32": None, "bf16": torch.bfloat16}
@@ -47,7 +49,8 @@ class Training:
     clip: largest norm of the whole gradient. ema: decay of an average of the weights, which is then what is
     validated and kept. precision: "fp32", "tf32" (on a GPU of NVIDIA's) or "bf16" (autocast). compile: True, False,
     or "auto" where it repays, see `narrows.model.compiled`. measures: of the validation images after each epoch, of
-    mse, psnr, ssim, snr; measure_scale: "unit" or "symmetric", the scale on which they are taken.
+    mse, psnr, ssim, snr; measure_scale: "unit" or "symmetric", the scale on which they are taken. shard: spread the
+    weights over the ranks, where one device has no room for them, see `narrows.model.spread`.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Training:
         compile: bool | str = False,
         measures: Sequence[str] = (),
         measure_scale: str = "unit",
+        shard: bool = False,
     ):  # fmt: skip
         expect(keep in ("best", "last"), "keep", keep, "'best' or 'last'")
         expect(patience is None or patience >= 1, "patience", patience, "a whole number of epochs ≥ 1, or None")
@@ -79,15 +83,19 @@ class Training:
         self.patience, self.keep, self.clip, self.ema = patience, keep, clip, ema
         self.precision, self.measures, self.measure_scale = precision, measures, measure_scale
         self.objective = OBJECTIVES[objective]
-        self.parameters = list(network.parameters())
+        self.average = copy.deepcopy(network) if ema else network
+        wanted = compile is True or (compile == "auto" and repays(epochs * self.steps_an_epoch, self.device))
+        objectives = Compiled(self._sums, batch_size, self.device) if wanted else self._sums
+        self.spread = spread(network, self.average, objectives, batch_size, shard)
+        trained = self.spread.network
+        self.parameters = list(trained.parameters())
+        self.norms = [layer for layer in trained.modules() if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d))]
         self.optimiser = choose("optimiser", OPTIMISERS, optimiser, parameters=self.parameters)
         self.rate = self.optimiser.param_groups[0]["lr"]
         self.factor = choose("schedule", SCHEDULES, schedule)
-        self.average = copy.deepcopy(network) if ema else network
-        wanted = compile is True or (compile == "auto" and repays(epochs * self.steps_an_epoch, self.device))
-        self.objectives = Compiled(self._sums, batch_size, self.device) if wanted else self._sums
-        self.norms = [layer for layer in network.modules() if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d))]
         self.epoch, self.done, self.spent, self.stopped, self.stopped_by_nan = 0, 0, 0.0, False, False
+        self.watched = self.device.type == "cpu" and rank() == (0, 1)  # elsewhere a look at a loss is a wait
+        self.sign, self.told = "", dict[str, str]()  # of collapse, see `narrows.model.collapse`
         self.names: list[str] = []
         self.sums = torch.empty(0, device=self.device)
         self.history: dict[str, list[float]] = defaultdict(list)
@@ -96,7 +104,8 @@ class Training:
         self.lowest, self.waited, self.best = inf, 0, self.weights()
 
     def __iter__(self) -> Iterator["Training"]:
-        with progress("training", self.epochs * self.steps_an_epoch) as advance:
+        steps = self.steps_an_epoch
+        with progress("training", self.epochs * steps, self.epoch * steps + self.done) as advance:
             while self.epoch < self.epochs and not self.stopped:
                 self.run_epoch(advance)
                 yield self
@@ -120,46 +129,61 @@ class Training:
     def _learn(self, advance: Advance) -> float:
         """What is left of a pass over the training images; returns the seconds of the whole pass."""
         before, start = self.spent, time.perf_counter()
-        order = torch.randperm(len(self.pixels), generator=generator(self.seed, self.epoch, "order"))
-        batches = order.to(self.device).split(self.batch_size)
-        self.network.train()
+        batches = self.batches(self.epoch)
+        self.spread.part()
+        self.spread.network.train()
         for index in batches[self.done :]:
             self._note(self.step(self.done, index))
             advance(partial(self._words, len(index)))
             self.done += 1
-            self._stop(no_number(self.sums, self.names, self.done, self.epoch + 1))
+            if not self.watched:
+                self._stop(trouble.seen_late(self))
             self.spent = before + time.perf_counter() - start
             self.between()
+        self.spread.collect()
         self._record(torch.tensor([len(index) for index in batches]))
         seconds, self.done, self.spent = self.spent, 0, 0.0
         return seconds
+
+    def batches(self, epoch: int) -> Sequence[Tensor]:
+        """The places of the images of each step of an epoch."""
+        order = torch.randperm(len(self.pixels), generator=generator(self.seed, epoch, "order"))
+        return order.to(self.device).split(self.batch_size)
 
     def _note(self, terms: Terms) -> None:
         """Keep the terms of a step: in one place for all, as small tensors that are kept split freed memory."""
         if self.done == 0:
             self.names, shape = list(terms), (self.steps_an_epoch, len(terms))
             self.sums = torch.empty(shape, device=self.device)
-        torch.stack(list(terms.values()), out=self.sums[self.done])
+        self.sums[self.done] = added(torch.stack(list(terms.values())))
 
     def step(self, step: int, index: Tensor) -> Terms:
         """One step down the gradient of the batch `index`, of which this rank computes its share.
 
-        Returns the sum over the rank's images of each term.
+        Returns the sum over the rank's images of each term, by their weights.
         """
         rows = share(len(index))
-        x = self.pixels.batch(index[rows])
+        mine = index[rows]
+        x = self.pixels.batch(mine)
         for norm in self.norms:
-            norm.train(len(x) > 1)  # one image has no variance: its running figures serve
+            norm.train(len(index) > 1)  # one image has no variance: its running figures serve
         progress = self.epoch + step / self.steps_an_epoch
-        draw = Draw(self.seed, self.epoch, step, rows=rows, total=len(index), progress=progress)
+        noisy = self.pixels.noisy_at(mine)
+        draw = Draw(self.seed, self.epoch, step, rows=rows, total=len(index), progress=progress, noisy=noisy)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate * self.factor(progress / self.epochs)
-        sums = self.objectives(self.network, x, draw)
+        sums = self.spread.step(x, draw, self.pixels.weights_at(mine))
+        loss: Any = sum(sums.values()) / (len(index) / rank()[1])  # of which gradients are averaged over ranks
+        if self.watched and not isfinite(loss.item()):  # before the gradient of the step before is gone
+            self._stop(trouble.of_loss(self, step, index, draw, sums))
         for parameter in self.parameters:
             parameter.grad = None  # as zero_grad does, which tells the profiler too: 0.05 ms a step
-        (sum(sums.values()) / len(index)).backward()  # type: ignore[union-attr]
+        loss.backward()
         if self.clip:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
+            size = nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
+            if self.watched and not isfinite(size.item()):
+                self._stop(trouble.of_gradient(self, step, index, size.item()))
+            nn.utils.clip_grads_with_norm_(self.parameters, self.clip, size)
         self.optimiser.step()
         if step % FLUSH == 0:
             self._flush()
@@ -171,14 +195,14 @@ class Training:
         """Leave the network with the weights to keep, ready for use."""
         best = self.keep == "best" and self.validation is not None
         self.network.load_state_dict(self.best if best or self.stopped_by_nan else self.weights())
-        self.network.eval()
+        self.network.to(self.device).eval()
 
-    def _sums(self, network: Network, x: Tensor, draw: Draw) -> Terms:
-        """The terms of the objective, each summed over the batch."""
+    def _sums(self, network: Network, x: Tensor, draw: Draw, weights: Tensor | None) -> Terms:
+        """The terms of the objective, each summed over the batch, by the images' weights."""
         dtype = PRECISIONS[self.precision]
         with torch.autocast(self.device.type, dtype) if dtype else nullcontext():
             terms, _ = self.objective(network, x, draw)
-        return {name: term.sum() for name, term in terms.items()}
+        return {name: weighed(term, weights).sum() for name, term in terms.items()}
 
     def weights(self) -> dict[str, Tensor]:
         return {k: v.detach().clone() for k, v in self.average.state_dict().items()}
@@ -190,28 +214,28 @@ class Training:
         for slots in self.optimiser.state.values():
             for average in slots.values():
                 if isinstance(average, Tensor) and average.dim():
-                    average.masked_fill_(average.abs() < TINY, 0.0)
+                    here = local(average)
+                    here.masked_fill_(here.abs() < TINY, 0.0)
 
     def _follow(self, decay: float) -> None:
         """average ← decay · average + (1 - decay) · weights; buffers are copied."""
         with torch.no_grad():
-            for slow, fast in zip(self.average.parameters(), self.network.parameters()):
-                slow.lerp_(fast, 1 - decay)
-            for slow, fast in zip(self.average.buffers(), self.network.buffers()):
+            for slow, fast in zip(self.spread.average.parameters(), self.parameters):
+                local(slow).lerp_(local(fast), 1 - decay)
+            for slow, fast in zip(self.spread.average.buffers(), self.spread.network.buffers()):
                 slow.copy_(fast)
 
-    def _stop(self, why: str | None) -> None:
-        """Where there is a reason to, put the last good weights back and say why."""
-        if why is None:
+    def _stop(self, found: trouble.Case | None) -> None:
+        """Where something is no number, put the last good weights back and say why, and what to try."""
+        if found is None:
             return
         self.stopped = self.stopped_by_nan = True
         self.finish()
-        good = len(self.history["seconds"])  # epochs that ended well
-        kept = "the start" if not good else f"epoch {good}" if self.validation is None else "the best epoch so far"
-        raise TrainingError(
-            f"{why}; the weights of {kept} are kept. "
-            f"Try a lower rate (now {self.rate:g}), or training={{'clip': 1.0}}"
-        )
+        for column in self.history.values():
+            del column[self.epoch :]  # the epochs that ended well are kept
+        good = "the start" if not self.epoch else f"epoch {self.epoch}"
+        kept = "the best epoch so far" if self.epoch and self.validation is not None else good
+        raise TrainingError(f"{found.said}; the weights of {kept} are kept. {found.cure}", found.images)
 
     def _words(self, size: int) -> str:
         read = self.device.type == "cpu"  # to read them would wait for an accelerator
@@ -233,7 +257,9 @@ class Training:
             self.history[f"val_{name}"].append(mean)
         self.history["val_seconds"].append(time.perf_counter() - start)
         if not isfinite(found["loss"]):
-            self._stop(f"the validation loss became {found['loss']} after epoch {self.epoch}")
+            self.epoch -= 1
+            what = f"the validation loss became {found['loss']} after epoch {self.epoch + 1}"
+            self._stop(trouble.of_validation(self, what))
 
     def _select(self) -> None:
         """Keep the weights of the best epoch, and stop when patience has run out."""
@@ -242,7 +268,8 @@ class Training:
         if better or self.validation is None:
             weights = self.weights()
             if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
-                self._stop(f"the weights became infinite in epoch {self.epoch}")
+                self.epoch -= 1
+                self._stop(trouble.of_weights(self, f"epoch {self.epoch + 1} ended wrong"))
             self.best = weights
         self.lowest, self.waited = (loss, 0) if better else (self.lowest, self.waited + 1)
         self.stopped = self.patience is not None and self.waited >= self.patience

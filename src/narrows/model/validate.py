@@ -13,10 +13,11 @@ from torch import Tensor
 from narrows import measure
 from narrows.errors import expect, unknown
 from narrows.images import Scale
-from narrows.machine import Draw
+from narrows.machine import Draw, rank
 from narrows.model.network import Network
 from narrows.model.objective import Objective
-from narrows.pixels import Pixels
+from narrows.pixels import Pixels, weighed
+from narrows.ranks import of_all
 
 SSIM = 7  # pixels across its window
 MEASURES = {"mse": measure.mse, "psnr": measure.psnr, "ssim": measure.ssim, "snr": measure.snr}
@@ -27,19 +28,25 @@ SPANS = {"unit": 1.0, "symmetric": 2.0}  # black to white
 def validated(
     network: Network, objective: Objective, pixels: Pixels, seed: int, measures: Sequence[str], measure_scale: str
 ) -> dict[str, float]:
-    """Means over the images of the loss, its terms, and the measures asked for, on "unit" or "symmetric" pixels."""
+    """Means over the images, by their weights, of the loss, its terms, and the measures asked for.
+
+    measure_scale: of the measures, "unit" or "symmetric".
+    """
     network.eval()
     totals: dict[str, Tensor | float] = defaultdict(float)
-    for rows in pixels.batches(network.body.widest):
+    place, world = rank()
+    for rows in pixels.batches(network.body.widest)[place::world]:  # whole batches, each as one process computes it
         x = pixels.batch(rows)
-        terms, done = objective(network, x, Draw(seed, rows.start, "validation"))
+        terms, done = objective(network, x, Draw(seed, rows.start, "validation", noisy=pixels.noisy_at(rows)))
         found = {"loss": torch.stack(list(terms.values())).sum(0), **terms}
         if measures:
             a, b = (shown(image, pixels.scale, measure_scale) for image in (x, network.likelihood.mean(done.out)))
             found |= {name: MEASURES[name](a, b, **_span(name, SPANS[measure_scale])) for name in measures}
         for name, values in found.items():
+            values = weighed(values, pixels.weights_at(rows))
             totals[name] += values.double().sum()  # read at the end, so that an accelerator is not waited for
-    return {name: float(total) / len(pixels) for name, total in totals.items()}
+    every = of_all({name: float(total) for name, total in totals.items()})
+    return {name: sum(found.get(name, 0.0) for found in every) / len(pixels) for name in every[0]}
 
 
 def vet_measures(measures: Sequence[str], measure_scale: str, pixels: Pixels, validation: Pixels | None) -> None:

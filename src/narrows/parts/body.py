@@ -21,8 +21,9 @@ model is a denoiser, and no compressor.
 A body says what it `gives`: "widths" (a chain of linear layers), "stages" (feature maps and their sizes), "switches"
 (of its poolings) and "skips". Each way up says what it needs.
 
-Reference: O. Ronneberger et al., "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015,
-https://arxiv.org/abs/1505.04597.
+References: O. Ronneberger et al., "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015,
+https://arxiv.org/abs/1505.04597; S. Mohan et al., "Robust and interpretable blind image denoising via bias-free
+convolutional neural networks", ICLR 2020, https://arxiv.org/abs/1906.05478 (no bias).
 """
 
 from collections.abc import Sequence
@@ -184,6 +185,8 @@ class Unet(Body):
 
     channels: of the stages, top down; the first has the image's size, each other half that of the one before.
     activation, dropout (rate after each convolution), batch_norm (before each activation): as in `Mlp`.
+    bias: of the convolutions, on both ways. Without one a network of relus is homogeneous, f(a x̃) = a f(x̃) for
+    a > 0: it has no number of its own to compare the noise with, and what it learns at one strength serves at others.
     """
 
     gives = frozenset({"skips"})
@@ -196,10 +199,12 @@ class Unet(Body):
         activation: str = "relu",
         dropout: float = 0.0,
         batch_norm: bool = False,
+        bias: bool = True,
     ):
         super().__init__(image, activation, dropout, batch_norm)
         positive("channels", channels, least=1)
-        self.channels = list(channels)
+        expect(isinstance(bias, bool), "bias", bias, "True or False")
+        self.channels, self.bias = list(channels), bias
         halves = [2**k for k in range(len(channels))]
         self.sizes = [(-(-image[1] // half), -(-image[2] // half)) for half in halves]
         self.shape = (channels[-1], *self.sizes[-1])
@@ -210,7 +215,7 @@ class Unet(Body):
 
     def convolution(self, a: int, b: int, stride: int = 1) -> list[nn.Module]:
         """A convolution from `a` channels to `b`, and what follows it; of the way up too."""
-        return [nn.Conv2d(a, b, 3, stride, padding=1), *self.finish(b, flat=False)]
+        return [nn.Conv2d(a, b, 3, stride, padding=1, bias=self.bias), *self.finish(b, flat=False)]
 
     @property
     def side_bits(self) -> int:

@@ -7,6 +7,7 @@
     poisson           photons are counted: x̃ = n / peak, n ~ Poisson(peak · x), for x on [0, 1]
     jpeg              x̃ = x written as JPEG at a quality, and read back
     mixed             each image by one of several of these, chosen at random
+    pairs             x̃ comes with x: the same image with noise of the user's own (`narrows.model.pairs`)
 
 A network trained to give x back from x̃ estimates the posterior mean E[x | x̃]; for unclipped Gaussian noise this is
 x̃ + σ² ∇ log p(x̃) (Tweedie's formula), see `Autoencoder.score_field`.
@@ -33,10 +34,11 @@ class Corruption:
     """The contract: images `(N, C, H, W)` and random numbers in, corrupted images and a mask out.
 
     The mask `(N, 1, H, W)` is True where a pixel was replaced; None where every pixel may have changed.
-    only_hidden: the loss counts the replaced pixels alone.
+    only_hidden: the loss counts the replaced pixels alone. paired: it makes no noise, but takes `draw.noisy`.
     """
 
     only_hidden = False
+    paired = False
 
     def __call__(self, x: Tensor, draw: Draw) -> tuple[Tensor, Tensor | None]:
         raise NotImplementedError
@@ -162,6 +164,7 @@ class Mixed(Corruption):
             with faults.catch():
                 part = choose("corruption", CORRUPTIONS, spec, range=range)
                 expect(not part.only_hidden, "only_hidden", True, "False in a mixture, which has no mask")
+                expect(not part.paired, "of", spec, "corruptions that make noise, in a mixture")
                 self.parts.append(part)
         faults.stop(BuildError)
 
@@ -173,6 +176,17 @@ class Mixed(Corruption):
         return noisy, None
 
 
+class Pairs(Corruption):
+    """Noise of the user's own: noisy images that come beside the clean ones, `fit(X, noisy=Y)`."""
+
+    paired = True
+
+    def __call__(self, x: Tensor, draw: Draw) -> tuple[Tensor, Tensor | None]:
+        expect(draw.noisy is not None, "pairs", "clean images alone", "noisy ones beside them", "give noisy=Y")
+        assert draw.noisy is not None
+        return draw.noisy, None
+
+
 CORRUPTIONS = {
     "none": Clean,
     "gaussian": Gaussian,
@@ -181,4 +195,5 @@ CORRUPTIONS = {
     "poisson": Poisson,
     "jpeg": Jpeg,
     "mixed": Mixed,
+    "pairs": Pairs,
 }

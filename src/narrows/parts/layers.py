@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from narrows.errors import expect, unknown
-from narrows.machine import Draw
+from narrows.machine import Draw, rank
+from narrows.ranks import added, summed
 
 
 def identity(h: Tensor) -> Tensor:
@@ -72,6 +73,46 @@ class Chain(nn.ModuleList):
         for layer in self:
             h = layer(h, draw) if isinstance(layer, Dropout) else layer(h)
         return h
+
+
+class _OverRanks(nn.modules.batchnorm._BatchNorm):
+    """Batch normalisation over the global batch: ŷ = (h - μ) / √(σ² + ε), y = γ ŷ + β, for each channel.
+
+    μ and σ² are those of all images of all ranks, and gradients flow through them to all. Outside of training, where
+    the running figures serve, it is torch's own.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training or rank()[1] == 1:
+            return super().forward(input)
+        h = input.float()
+        each, axes = (1, -1, *[1] * (h.dim() - 2)), (0, *range(2, h.dim()))
+        count = added(h.new_tensor(h.numel() // h.shape[1]))
+        mean = summed(h.sum(axes)) / count
+        variance = summed((h - mean.view(each)).square().sum(axes)) / count
+        if self.track_running_stats:
+            self._run(mean.detach(), variance.detach() * count / (count - 1))
+        y = (h - mean.view(each)) * (variance + self.eps).rsqrt().view(each)
+        return (y * self.weight.view(each) + self.bias.view(each) if self.affine else y).to(input.dtype)
+
+    @torch.no_grad()
+    def _run(self, mean: Tensor, variance: Tensor) -> None:
+        """Running figures, as torch's own: of the variance without bias."""
+        self.num_batches_tracked.add_(1)
+        pace = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean, pace)
+        self.running_var.lerp_(variance, pace)
+
+
+class BatchNorm1d(_OverRanks, nn.BatchNorm1d):
+    """Of features `(N, C)`."""
+
+
+class BatchNorm2d(_OverRanks, nn.BatchNorm2d):
+    """Of feature maps `(N, C, H, W)`."""
+
+
+OVER_RANKS: dict[type, type] = {nn.BatchNorm1d: BatchNorm1d, nn.BatchNorm2d: BatchNorm2d}  # what takes whose place
 
 
 def finish(channels: int, activation: str, batch_norm: bool, dropout: float, flat: bool) -> list[nn.Module]:

@@ -31,7 +31,7 @@ class Transposed(nn.ConvTranspose2d):
 
     def forward(self, h: Tensor) -> Tensor:  # type: ignore[override]
         """Maps `(N, a, H, W)` to `(N, b, H', W')`."""
-        if h.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+        if h.device.type != "cpu" or torch.is_autocast_enabled("cpu") or not len(h):
             return super().forward(h)
         return Adjoint.apply(h, self.weight, self.bias, self.stride, self.padding, self.output_padding)
 

@@ -238,9 +238,9 @@ class Skips(Up):
         expect(channels == body.image[0], "outputs per value", channels // body.image[0], "1")
         self.unproject = Unproject(body, bottleneck)
         steps = list(pairwise(body.channels[::-1]))
-        self.grow = nn.ModuleList(Transposed(a, b, 2, stride=2) for a, b in steps)
+        self.grow = nn.ModuleList(Transposed(a, b, 2, stride=2, bias=body.bias) for a, b in steps)
         self.layers = nn.ModuleList(Chain([*body.convolution(b, b), *body.convolution(b, b)]) for _, b in steps)
-        self.last = nn.Conv2d(body.channels[0], channels, 3, padding=1)
+        self.last = nn.Conv2d(body.channels[0], channels, 3, padding=1, bias=body.bias)
 
     def forward(self, z: Tensor, side: Side, draw: Draw | None = None) -> Tensor:
         cure = "reconstruct images, or use up='linear' to decode codes alone"

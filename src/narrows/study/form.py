@@ -1,7 +1,9 @@
 """The study file: what is run, what is measured, what is drawn, and what was published. TOML, read strictly.
 
     title = "A plane for a code"        question = "..."            text = ["a paragraph", ...]
-    data = "mnist"                      a named set, a path, or { kind = "coloured-mnist", colour = "image" }
+    data = "mnist"                      a named set, a path, or { kind = "coloured-mnist", colour = "image" };
+                                        pairs: { kind = "clean", noisy = "spoilt" }, of two folders or two files, for
+                                        runs with changes = { corruption = "pairs" }; others are measured on them too
 
     [[runs]]                            one trained model
     name = "vae"

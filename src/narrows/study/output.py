@@ -1,4 +1,7 @@
-"""What a run leaves behind: a model file, its history as CSV, its snapshots. And how it is taken up again.
+"""What a run leaves behind: a model file, its history as CSV, its snapshots, its times. And how it is taken up again.
+
+Of these files only `history.csv` (its columns `seconds` and `val_seconds`) and `times.json` hold wall times; with the
+same seed, images, versions, machine and number of threads the others are the same to the byte.
 
 A run is taken up again (`again`) where all that made it is the same: recipe's options, training images, snapshots
 asked for and the images that they show, versions of Narrows and torch. So figures and words of a study can be changed
@@ -7,25 +10,36 @@ without training again.
 
 import csv
 import io
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from narrows.data.arrays import BROKEN
 from narrows.errors import DataError
 from narrows.files import atomic, write
 from narrows.model import store
 from narrows.model.base import ImageModel
+from narrows.model.contents import LAST
 from narrows.model.split import held_back
 from narrows.study.form import Run
 from narrows.study.shown import Shown, Trained
 
+Snapshots = dict[int, dict[str, np.ndarray]]  # epoch -> rows of images
 SAME = ("narrows", "torch")
-HISTORY, STEPS, SNAPSHOTS = "history.csv", "steps.csv", "snapshots.npz"
+HISTORY, STEPS, SNAPSHOTS, TIMES, MODEL = (
+    "history.csv",
+    "steps.csv",
+    "snapshots.npz",
+    "times.json",
+    "model.safetensors",
+)
 
 
 def keep(run: Run, trained: Trained, folder: Path) -> None:
-    """Write `model.safetensors` and, of a trained model, `history.csv`, `steps.csv` and `snapshots.npz`.
+    """Write `model.safetensors`, `times.json` and, of a trained model, `history.csv`, `steps.csv`, `snapshots.npz`.
 
     What an earlier run has left there under these names is replaced, or removed where this one has nothing; the
     model, which says whose files these are, comes last.
@@ -35,19 +49,42 @@ def keep(run: Run, trained: Trained, folder: Path) -> None:
             write(folder / name, as_csv(first, table))
         else:
             (folder / name).unlink(missing_ok=True)
-    if not trained.snapshots:
+    if not trained.history:
+        (folder / LAST).unlink(missing_ok=True)  # another model's
+    keep_snapshots(trained.snapshots, folder)
+    write(folder / TIMES, json.dumps({"training": trained.seconds, "history": _times(trained.history)}))
+    store.save(trained.model, folder / MODEL, _about(run, trained))
+
+
+def keep_snapshots(snapshots: Snapshots, folder: Path) -> None:
+    """Write `snapshots.npz`, or remove it where there are none."""
+    if not snapshots:
         (folder / SNAPSHOTS).unlink(missing_ok=True)
-    else:
-        arrays = {f"{epoch}/{row}": x for epoch, found in trained.snapshots.items() for row, x in found.items()}
-        with atomic(folder / SNAPSHOTS) as aside, open(aside, "wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-    store.save(trained.model, folder / "model.safetensors", _about(run, trained))
+        return
+    arrays = {f"{epoch}/{row}": x for epoch, found in snapshots.items() for row, x in found.items()}
+    with atomic(folder / SNAPSHOTS) as aside, open(aside, "wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+def snapshots_in(folder: Path) -> Snapshots:
+    """The snapshots in a folder; none where they are missing or broken."""
+    try:
+        return _snapshots(folder / SNAPSHOTS)
+    except BROKEN:
+        return {}
+
+
+def made_of(run: Run, shown: Shown) -> dict[str, Any]:
+    """What makes a run, beside the options of its model, in words for who has changed it."""
+    found = _settings(run, shown)
+    seen = {"images seen on the way": found["seen"]} if "seen" in found else {}
+    return {"data": found["fingerprint"], **{k: found[k] for k in ("recipe", "watch", "snapshots")}, **seen}
 
 
 def again(run: Run, model: ImageModel, shown: Shown, folder: Path) -> Trained | None:
     """The run that `keep` wrote there, if it is this one."""
     try:
-        header, _ = store.read(folder / "model.safetensors")
+        header, _ = store.read(folder / MODEL)
         about, now = header["about"], store.versions()
         same = (
             header["options"] == store.options_of(model)
@@ -56,13 +93,15 @@ def again(run: Run, model: ImageModel, shown: Shown, folder: Path) -> Trained | 
         )
         if not (same and about["whole"]):
             return None
-        trained = Trained(run.name, store.load(folder), shown, about["seconds"], about["warnings"])
+        times = json.loads((folder / TIMES).read_text(encoding="utf-8"))
+        trained = Trained(run.name, store.load(folder), shown, times["training"], about["warnings"])
         trained.whole = trained.reused = True
+        getattr(trained.model, "history_", {}).update(times["history"])
         if isinstance(share := getattr(model, "validation", None), float):
             trained.model.validation_index_ = held_back(len(shown.train), share, trained.model.seed_)  # type: ignore[attr-defined]
         trained.batches = _columns(folder / STEPS)
         trained.snapshots = _snapshots(folder / SNAPSHOTS)
-    except (DataError, KeyError, OSError, ValueError):
+    except (DataError, KeyError, OSError, TypeError, ValueError):
         return None
     return trained
 
@@ -87,25 +126,29 @@ def _about(run: Run, trained: Trained) -> dict[str, Any]:
     return {
         **_settings(run, trained.shown),
         "data": trained.shown.train.source,
-        "seconds": trained.seconds,
         "warnings": trained.warnings,
         "whole": trained.whole,
     }
 
 
+def _times(history: Mapping[str, list[float]]) -> dict[str, list[float]]:
+    """The wall times of a history, which a model file does not hold."""
+    return {name: column for name, column in history.items() if "seconds" in name}
+
+
 def _columns(path: Path) -> dict[str, np.ndarray]:
-    """The columns of a CSV but the first, which numbers its rows."""
+    """The columns of a CSV but the first, which numbers its rows; exactly, since they came from float32."""
     if not path.is_file():
         return {}
     names = path.read_text(encoding="utf-8").partition("\n")[0].split(",")
-    columns = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2).T
+    columns = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2).T.astype(np.float32).astype(float)
     return dict(zip(names[1:], columns[1:]))
 
 
-def _snapshots(path: Path) -> dict[int, dict[str, np.ndarray]]:
+def _snapshots(path: Path) -> Snapshots:
     if not path.is_file():
         return {}
-    found: dict[int, dict[str, np.ndarray]] = {}
+    found: Snapshots = {}
     with np.load(path, allow_pickle=False) as stored:
         for name in stored.files:
             epoch, row = name.split("/", 1)

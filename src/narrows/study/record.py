@@ -1,6 +1,6 @@
 """The record of a study: all that its page shows, kept so that the page can be drawn again without training.
 
-run.json            words, numbers, tables, recipes, versions, and the list of figures
+run.json            words, numbers, tables, recipes, where all came from, and the list of figures
 figures/NAME.npz    the arrays of a figure
 figures/NAME.png    the figure drawn (by `page`)
 """
@@ -17,7 +17,8 @@ from narrows.data.arrays import BROKEN
 from narrows.errors import DataError
 from narrows.files import atomic, write
 
-FORMAT = 1
+FORMAT = 2
+FORMATS = (1, FORMAT)  # that are read; 1 had no origin
 FILE = "run.json"
 
 
@@ -42,7 +43,8 @@ class Record:
     """What a study came to.
 
     title, question, text: in words. facts: name -> value, shown as a list (data, seed, command, seconds, versions).
-    tables: each a dict of title, caption and rows. models: each a dict of name, recipe, options and sizes.
+    tables: each a dict of title, caption and rows. models: each a dict of name, recipe, options and sizes. origin:
+    the facts, and the measures of each run, as programs read them, see `narrows.study.origin`.
     """
 
     title: str
@@ -52,6 +54,7 @@ class Record:
     tables: list[dict[str, Any]] = field(default_factory=list)
     models: list[dict[str, Any]] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
+    origin: dict[str, Any] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write the record to a folder; figures first, so that what `run.json` lists is there.
@@ -83,17 +86,23 @@ def _named(folder: Path) -> set[str]:
         return set()
 
 
-def read(folder: Path) -> Record:
-    """The record in a folder. Raises `DataError` where there is none, or a part of it is missing."""
+def read(folder: Path, arrays: bool = True) -> Record:
+    """The record in a folder; without its arrays, if so wished.
+
+    Raises `DataError` where there is none, or a part of it is missing.
+    """
     path = folder / FILE
     if not path.is_file():
         raise DataError(f"there is no record of a run in {folder}: {FILE} is missing")
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
-        if plain.pop("format") != FORMAT:
-            raise DataError(f"{path} was written by another version of Narrows; this one reads format {FORMAT}")
-        plain["figures"] = [Figure(**figure, arrays=_arrays(folder, figure["name"])) for figure in plain["figures"]]
-        return Record(**plain)
+        if plain.pop("format") not in FORMATS:
+            known = " and ".join(map(str, FORMATS))
+            raise DataError(f"{path} was written by another version of Narrows; this one reads the formats {known}")
+        figures = [Figure(**figure) for figure in plain.pop("figures")]
+        for figure in figures if arrays else []:
+            figure.arrays = _arrays(folder, figure.name)
+        return Record(**plain, figures=figures)
     except (AttributeError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError, OSError) as error:
         raise DataError(f"{path} is no whole record of a run: {error}") from error
 

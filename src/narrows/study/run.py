@@ -4,35 +4,32 @@ All that trains goes through here: a lab, a study file, `train` (a study of one 
 """
 
 import json
-import shlex
-import sys
 import time
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from narrows.choose import merge
-from narrows.errors import BuildError, DataError, Faults, NarrowsWarning, unknown
+from narrows.errors import BuildError, DataError, Faults, unknown
+from narrows.files import locked
 from narrows.model import store
-from narrows.model.autoencoder import Autoencoder
 from narrows.model.base import ImageModel
-from narrows.model.evaluate import evaluate, rows
-from narrows.model.log import start as start_log
+from narrows.model.evaluate import evaluate
 from narrows.model.log import tracker
 from narrows.model.recipes import recipe
-from narrows.study import numbers, tables
+from narrows.ranks import first
+from narrows.study import numbers, origin, tables
+from narrows.study.along import along
 from narrows.study.form import Drawing, Run, Study, vet
-from narrows.study.output import again, keep
 from narrows.study.page import draw
 from narrows.study.pictures import PICTURES
 from narrows.study.record import Figure, Record
 from narrows.study.shown import Shown, Trained, read_shown
+from narrows.study.train import MINUTES, Say, obtained
 
-SNAPSHOT = 8  # images in a picture taken on the way
 FEW = 200  # steps, in which hardly anything is learnt
-Say = Callable[[str], None]
+Obtain = Callable[[Run, ImageModel, Shown, Path], Trained]
 STANDARD = [
     Drawing("curves", "Loss", "The loss and its terms.", options={"of": ["loss", "nll", "kl", "l1", "val_loss"]}),
     Drawing("reconstructions", "What it makes of images", "Test images; under each the PSNR to its original."),
@@ -52,37 +49,53 @@ def run_study(
     changes: dict[str, Any] | None = None,
     log: str | None = None,
     reuse: bool = False,
+    resume: bool = False,
+    minutes: float = MINUTES,
     say: Say = lambda words: None,
 ) -> Record:
     """Run a study into a folder: models, histories, figures and the page.
 
     data: replaces the study's set. changes: to every run (such as epochs, device, random_state). log: a tracker that
     is told of every epoch, see `model.log`. reuse: take over runs that the folder already holds, if nothing that made
-    them has changed.
+    them has changed. resume: the same, and go on with the one that was broken off. minutes: between two states of a
+    training within an epoch. The folder is this process's alone as long: `OutputError` where it is another's. Of
+    several ranks the first does all this; the others train along, and get an empty record.
     """
     faults = Faults(study.title)
     vet(study, faults)
     faults.stop(DataError)
     if log is not None:
         tracker(log)  # refuses one that is not there, before anything is read
-    start = time.perf_counter()
-    models = _models(study, changes or {})
-    read = _reader(data if data is not None else study.data, say)
+    obtain = partial(obtained, log=log, reuse=reuse, resume=resume, minutes=minutes, say=say)
+    common, models = study.data if data is None else data, _models(study, changes or {})
+    if not first():
+        along(models, _reader(common, say), folder, resume, minutes)
+        return Record(study.title, study.question)
+    with locked(folder, folder=True):
+        return _run(study, folder, common, models, obtain, say)
+
+
+def _run(
+    study: Study, folder: Path, common: Any, models: list[tuple[Run, ImageModel]], obtain: Obtain, say: Say
+) -> Record:
+    """Read the data, obtain the runs, and tell of them. common: the data of runs that have none of their own."""
+    start, read = time.perf_counter(), _reader(common, say)
     sets = {run.name: read(run.data) for run in study.runs}  # all, before the first is trained
-    record, done = Record(study.title, study.question, [*study.text]), {}
+    record, done = Record(study.title, study.question, [*study.text], origin=origin.started(study, common)), {}
     for run, model in models:
         place = folder if len(models) == 1 else folder / "runs" / run.name
-        done[run.name] = trained = _done(run, model, sets[run.name], place, log, reuse, say)
+        done[run.name] = trained = obtain(run, model, sets[run.name], place)
         _note(record, run, trained, say)
     faults = Faults(f"{study.title}: the page is drawn, but")
-    _tell(study, record, done, faults)
+    measured = _tell(study, record, done, faults)
+    record.origin["runs"] = origin.of_runs(study, done, measured, folder)
     for drawing in study.figures or STANDARD:
         say(f"figure: {drawing.title}")
         with faults.catch():  # what was trained is kept, and shown, whatever is wrong with the study's wishes
             record.figures += _figures(drawing, done)
     _tell_apart(record.figures)
     spared = sum(run.seconds for run in done.values() if run.reused)
-    record.facts = facts(done, time.perf_counter() - start + spared)
+    record.facts = origin.facts(record.origin, done, time.perf_counter() - start + spared)
     record.save(folder)
     with faults.catch():
         draw(record, folder)
@@ -129,58 +142,10 @@ def _reader(common: Any, say: Say) -> Callable[[Any], Shown]:
     return read
 
 
-def _done(run: Run, model: ImageModel, shown: Shown, place: Path, log: str | None, reuse: bool, say: Say) -> Trained:
-    """The run, taken over or trained."""
-    if run.watch:
-        model.set_params(validation=shown.test.images)
-    if reuse and (found := again(run, model, shown, place)):
-        say(f"{run.name}: already trained")
-        return found
-    say(f"{run.name}: training {type(model).__name__} on {len(shown.train):,} images")
-    return _train(run, model, shown, place, start_log(log, place, run.name) if log else None)
-
-
-def _train(run: Run, model: ImageModel, shown: Shown, place: Path, logger: Any) -> Trained:
-    """Fit the model, taking pictures on the way; what it has come to is kept, whatever happens."""
-    trained, start = Trained(run.name, model, shown), time.perf_counter()
-    try:
-        with _heard(trained):
-            if isinstance(model, Autoencoder):
-                for _ in model.fit_epochs(shown.train.images, logger=logger):
-                    _picture(run, trained)
-            else:
-                model.fit(shown.train.images, logger=logger)
-        trained.whole = True
-    finally:
-        trained.seconds = time.perf_counter() - start
-        trained.batches = getattr(model, "steps_", {})
-        if model.__sklearn_is_fitted__():
-            keep(run, trained, place)
-    return trained
-
-
-def _picture(run: Run, trained: Trained) -> None:
-    """A picture of the model as it now is, if the run asks for one after this epoch."""
-    epoch = len(trained.history["loss"])
-    if epoch in run.snapshots:
-        trained.snapshots[epoch] = rows(trained.model, trained.of("validation")[0][:SNAPSHOT], seed=epoch)
-
-
-@contextmanager
-def _heard(trained: Trained) -> Iterator[None]:
-    """Keep our own warnings for the page, and pass all of them on."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    trained.warnings = [str(w.message) for w in caught if issubclass(w.category, NarrowsWarning)]
-    for w in caught:
-        warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
-
-
-def _tell(study: Study, record: Record, done: dict[str, Trained], faults: Faults) -> None:
-    """The tables of the page: published numbers, last epochs, measures, bytes."""
+def _tell(study: Study, record: Record, done: dict[str, Trained], faults: Faults) -> dict[str, dict[str, float]]:
+    """The tables of the page: published numbers, last epochs, measures, bytes. Returns the measures of each run."""
     measured = {
-        name: evaluate(run.model, run.shown.test.images, measure_scale=study.measure_scale)
+        name: evaluate(run.model, *run.shown.test.pair, measure_scale=study.measure_scale)
         for name, run in done.items()
     }
     published = []
@@ -188,6 +153,7 @@ def _tell(study: Study, record: Record, done: dict[str, Trained], faults: Faults
         with faults.catch():
             published += numbers.rows(number, done[number.run], measured[number.run])
     record.tables = tables.tables(published, done, measured, study.measure_scale)
+    return measured
 
 
 def _figures(drawing: Drawing, done: dict[str, Trained]) -> list[Figure]:
@@ -223,25 +189,6 @@ def _described(run: Run, trained: Trained) -> dict[str, Any]:
         "side bits": model.side_bits_ or None,
         "training seconds": trained.seconds,
         "options": store.options_of(model),
-    }
-
-
-def facts(done: dict[str, Trained], seconds: float) -> dict[str, Any]:
-    """What a reader needs to run it again."""
-    seeds = {run.model.random_state for run in done.values() if isinstance(run.model.random_state, int)}
-    sets = {run.shown.train.fingerprint: run.shown for run in done.values()}
-    skipped = sum(len(shown.train.skipped) for shown in sets.values())
-    return {
-        "command": "narrows " + shlex.join(sys.argv[1:]) if sys.argv[0].endswith("narrows") else "in Python",
-        "data": "; ".join(
-            f"{s.train.source}: {len(s.train):,} images to train, {len(s.test):,} to test" for s in sets.values()
-        ),
-        "fingerprint of the training images": ", ".join(sets),
-        "seed": ", ".join(map(str, sorted(seeds))),
-        "versions": ", ".join(f"{name} {version}" for name, version in store.versions().items()),
-        "seconds": round(seconds, 1),
-        "seconds of training": round(sum(run.seconds for run in done.values()), 1),
-        **({"files skipped": skipped} if skipped else {}),
     }
 
 

@@ -18,10 +18,12 @@ import numpy as np
 import torch
 
 from narrows.data import ImageSet, read
+from narrows.data.pairs import read_pairs
 from narrows.errors import DataError, expect, unknown
 from narrows.images import PEAKS
 from narrows.machine import generator
 from narrows.model.base import ImageModel
+from narrows.model.pairs import wants_pairs
 
 PARTS = ("test", "train", "validation")
 CHOICE = {"on": "test", "start": 0, "count": None, "index": None}  # what a choice may say, and its defaults
@@ -35,6 +37,14 @@ class Shown:
 
     train: ImageSet
     test: ImageSet
+
+    def beside(self, model: ImageModel) -> dict[str, Any]:
+        """What a model is fitted with beside the training images: the noisy ones, where it asks for pairs."""
+        return {"noisy": self.train.noisy} if wants_pairs(model) else {}
+
+    def watched(self, model: ImageModel) -> Any:
+        """The test images as a model takes images to validate with."""
+        return self.test.pair if wants_pairs(model) else self.test.images
 
 
 @dataclass(eq=False)
@@ -80,15 +90,33 @@ class Trained:
 
     def pick(self, choice: Any, most: int = 10) -> tuple[np.ndarray, list[str]]:
         """The chosen images as floats on [0, 1], and a name for each, such as "test 9705"."""
-        images, names = [], []
+        chosen = self._chosen(choice, most)
+        images = [as_floats(self.of(on)[0][places]) for on, places in chosen]
+        return np.concatenate(images), [f"{on} {k}" for on, places in chosen for k in places]
+
+    def pick_noisy(self, choice: Any, most: int = 10) -> np.ndarray | None:
+        """The noisy images that belong to those that `pick` gives, where there are pairs."""
+        found = [(self._noisy(on), places) for on, places in self._chosen(choice, most)]
+        images = [as_floats(noisy[places]) for noisy, places in found if noisy is not None]
+        return np.concatenate(images) if len(images) == len(found) else None
+
+    def _chosen(self, choice: Any, most: int) -> list[tuple[str, list[int]]]:
+        """Parts of the data, and the places in them, that a choice names."""
+        chosen = []
         for one in choice if isinstance(choice, (list, tuple)) else [choice or {}]:
-            found, index = self.of(_vetted("images", one, CHOICE)["on"])[0], _index(one, most)
-            inside = [k for k in index if 0 <= k < len(found)]
+            on, index = _vetted("images", one, CHOICE)["on"], _index(one, most)
+            inside = [k for k in index if 0 <= k < len(self.of(on)[0])]
             fits = inside and (inside == index or one.get("index") is None)  # a count may end where the set does
-            expect(fits, "images", one, f"places from 0 to {len(found) - 1}")
-            images.append(as_floats(found[inside]))
-            names += [f"{one.get('on', 'test')} {k}" for k in inside]
-        return np.concatenate(images), names
+            expect(fits, "images", one, f"places from 0 to {len(self.of(on)[0]) - 1}")
+            chosen.append((on, inside))
+        return chosen
+
+    def _noisy(self, on: str) -> np.ndarray | None:
+        """The noisy images that belong to a part of the data."""
+        index = getattr(self.model, "validation_index_", None)
+        if on == "validation" and index is not None:
+            return None if self.shown.train.noisy is None else self.shown.train.noisy[index]
+        return self.shown.train.noisy if on == "train" else self.shown.test.noisy if on in PARTS else None
 
     def fed(self, images: np.ndarray, fed: Mapping[str, Any] | None = None) -> tuple[np.ndarray, np.ndarray]:
         """What the model is fed for floats on [0, 1], and what it makes of it, both as floats that 1 is white of."""
@@ -120,11 +148,11 @@ def read_shown(data: Any) -> Shown:
     class.
     """
     try:
-        test = read(data, "test")
+        test = read_pairs(data, "test")
     except DataError:
-        whole = read(data, "all")
+        whole = read_pairs(data, "all")
     else:
-        return Shown(read(data, "train"), test)
+        return Shown(read_pairs(data, "train"), test)
     if len(whole) < 2:
         raise DataError(f"{whole.source} holds one image; two at least are needed, to train and to test")
     held = max(1, len(whole) // 10)
@@ -140,7 +168,8 @@ def _at_the_end(whole: ImageSet, index: np.ndarray) -> ImageSet:
     """The set with these images moved to its end, where they change places with others."""
     end = np.arange(len(whole) - len(index), len(whole))
     front, back = np.setdiff1d(index, end), np.setdiff1d(end, index)
-    whole.images[front], whole.images[back] = whole.images[back], whole.images[front]
+    for images in [whole.images] if whole.noisy is None else [whole.images, whole.noisy]:
+        images[front], images[back] = images[back], images[front]
     order = np.arange(len(whole))
     order[front], order[back] = back, front
     labels = None if whole.labels is None else whole.labels[order]
@@ -151,7 +180,8 @@ def _at_the_end(whole: ImageSet, index: np.ndarray) -> ImageSet:
 def _part(whole: ImageSet, index: Any) -> ImageSet:
     labels = None if whole.labels is None else whole.labels[index]
     names = None if whole.names is None else tuple(np.array(whole.names, dtype=object)[index])
-    return ImageSet(whole.images[index], labels, names, whole.classes, whole.source, whole.skipped)
+    noisy = None if whole.noisy is None else whole.noisy[index]
+    return replace(whole, images=whole.images[index], labels=labels, names=names, noisy=noisy)
 
 
 @lru_cache(maxsize=4)

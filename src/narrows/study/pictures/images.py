@@ -25,7 +25,7 @@ def inputs(run: Trained, images: Any = None) -> Iterator[Figure]:
     """Images as they are, and as the model sees them in training."""
     if run.model.layout_.is_table:
         return
-    found = rows(run.model, run.pick(images)[0])
+    found = rows(run.model, run.pick(images)[0], noisy=run.pick_noisy(images))
     kept = {name: found[name] for name in ("original", "noisy") if name in found}
     yield Figure(run.name, "grid", "", {"columns": len(found["original"])}, kept)
 
@@ -35,7 +35,7 @@ def reconstructions(run: Trained, images: Any = None) -> Iterator[Figure]:
     """Originals beside what the model makes of them, with the PSNR of each."""
     if run.model.layout_.is_table:
         return
-    found = rows(run.model, run.pick(images)[0])
+    found = rows(run.model, run.pick(images)[0], noisy=run.pick_noisy(images))
     original = found["original"]
     captions = {name: CAPTIONS["psnr"](original, row) for name, row in found.items() if name != "original"}
     yield Figure(run.name, "grid", "", {"captions": captions, "columns": len(original)}, found)
