@@ -7,7 +7,6 @@ import socket
 import traceback
 from contextlib import closing
 
-from narrows import ranks
 
 FORK = multiprocessing.get_context("fork")  # a copy of this process, which has torch in its memory already
 
@@ -55,4 +54,3 @@ def _one(place, world, port, pipe, work, arguments) -> None:
     except BaseException:
         found = False, f"rank {place}: {traceback.format_exc()}"
     pipe.send_bytes(pickle.dumps(found))
-    ranks.speaks()  # the store is rank 0's: it stays until the others have their answer

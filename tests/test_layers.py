@@ -12,7 +12,8 @@ HOUSE = Path(narrows.__file__).parent
 FLOORS = [
     {"errors"},
     {"images", "choose", "files", "machine"},
-    {"pixels", "ranks"},
+    {"pixels", "joining"},
+    {"ranks"},
     {"parts", "data", "measure", "draw"},
     {"model"},
     {"codec"},

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import narrows as nw
-from narrows.data.pack import pack
+from narrows.data.packs.pack import pack
 from narrows.model import store
 from narrows.model.through import evenly
 from small_files import write_idx

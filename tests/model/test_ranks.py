@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import narrows as nw
-from narrows import ranks
+from narrows import joining, ranks
 from narrows.errors import BuildError, Interrupted, NarrowsError, TrainingError
 from narrows.machine import Draw, rank, share
 from narrows.model.objective import elbo
@@ -96,7 +96,7 @@ def joined(work):
     """The work as that of a rank."""
 
     def run(*arguments):
-        with ranks.joined():
+        with joining.joined():
             return work(*arguments)
 
     return run
@@ -287,7 +287,7 @@ def test_alone_they_give_back_what_they_got():
 
 
 def test_a_lost_rank_ends_the_others_with_a_reason(digits, monkeypatch):
-    monkeypatch.setattr(ranks, "ROLL", 0.5)
+    monkeypatch.setattr(joining, "ROLL", 0.5)
 
     def train():
         for _ in made(**SMALL, epochs=50).fit_epochs(digits):
@@ -307,7 +307,7 @@ def test_a_lost_rank_ends_the_others_with_a_reason(digits, monkeypatch):
 
 
 def test_a_rank_that_does_not_come_is_named(monkeypatch):
-    monkeypatch.setattr(ranks, "JOINING", 0.5)
+    monkeypatch.setattr(joining, "JOINING", 0.5)
 
     def work():
         with pytest.raises(NarrowsError) as error:
@@ -317,7 +317,7 @@ def test_a_rank_that_does_not_come_is_named(monkeypatch):
     first, second = together(3, work, alive=2)
     assert first.startswith("rank 0 of 3 has waited at 127.0.0.1:")
     assert "rank 2 did not come" in first
-    assert "rank 2 did not come; start as many processes as WORLD_SIZE says" in second
+    assert "another one, did not come; start as many processes as WORLD_SIZE says" in second
 
 
 def test_what_ranks_cannot_do_is_refused(digits):

@@ -24,7 +24,7 @@ class Job:
     """
 
     def __init__(self, verb: str, run: str, images: str, reading: Reading, shard: str, force: bool, **options: Any):
-        from narrows.data.share import share
+        from narrows.data.shares.share import share
 
         self.verb, self.run, self.images, self.reading, self.force = verb, run, images, reading, force
         self.share = share(shard) if shard else None
@@ -37,9 +37,9 @@ class Job:
 
     def free(self, output: str) -> Path:
         """Where to write, once that is known to be free."""
-        from narrows.data.mark import mark_path
-        from narrows.data.merge import can_join
-        from narrows.data.share import part_path
+        from narrows.data.shares.mark import mark_path
+        from narrows.data.shares.merge import can_join
+        from narrows.data.shares.share import part_path
         from narrows.files import may_write
 
         if self.share is None:
@@ -56,7 +56,7 @@ class Job:
     @contextmanager
     def skipping(self, output: str) -> Iterator[Skips]:
         """As `files.skipping`; a share lists its own. What an earlier run has marked as whole is so no more."""
-        from narrows.data.share import part_path
+        from narrows.data.shares.share import part_path
 
         for mark in self.marks:
             mark.unlink(missing_ok=True)
@@ -96,7 +96,7 @@ class Job:
 
     def done(self, path: Path, rows: int) -> Path:
         """What was written is whole; of a share, that is marked now."""
-        from narrows.data.mark import Mark, digest, write_mark
+        from narrows.data.shares.mark import Mark, digest, write_mark
 
         if one := self.share:
             if not path.suffix:

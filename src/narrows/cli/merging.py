@@ -30,7 +30,7 @@ def merge(
     remove
         Delete the parts once they are joined.
     """
-    from narrows.data.merge import merge as join
+    from narrows.data.shares.merge import merge as join
     from narrows.errors import expect
     from narrows.files import may_write
 

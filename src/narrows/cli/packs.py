@@ -38,7 +38,7 @@ def pack(
     strict
         Stop at the first image that cannot be read.
     """
-    from narrows.data.pack import pack as write_pack
+    from narrows.data.packs.pack import pack as write_pack
     from narrows.model.progress import progress
 
     with ExitStack() as stack:
@@ -72,7 +72,7 @@ def verify(what: str, /, *, data: str | None = None, json: Json = False) -> None
     path = path.parent if path.name == "model.safetensors" else path
     if path.is_dir():
         return _verify_run(path, data, json)
-    from narrows.data.packed import verify as check
+    from narrows.data.packs.packed import verify as check
     from narrows.errors import expect
 
     expect(data is None, "--data", data, "a run's folder to verify", f"{what} is not a folder")

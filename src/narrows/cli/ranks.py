@@ -27,7 +27,11 @@ def is_first() -> bool:
 
 def is_restarted() -> bool:
     """Whether torchrun has started the ranks again after one was lost: they go on from the last state."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return False
+    from narrows.joining import restarted
+
+    return restarted()
 
 
 @contextmanager
@@ -42,7 +46,7 @@ def together(devices: int = 1) -> Iterator[None]:
             raise SystemExit(launch(devices))
         yield
         return
-    from narrows.ranks import joined
+    from narrows.joining import joined
 
     try:
         with joined(), _muted():
@@ -91,7 +95,7 @@ def _muted() -> Iterator[None]:
 
 def _leave(error: BaseException) -> None:
     """Tell an error, unless it is told by another rank: then raise `SystemExit`. The first tells its own as ever."""
-    from narrows.ranks import speaks
+    from narrows.joining import speaks
 
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends the others as soon as one is gone
     place, world = int(os.environ["RANK"]), os.environ["WORLD_SIZE"]

@@ -11,10 +11,9 @@ folder      folders of images        pictures    one image file -> pixels
 stream      the pictures of a folder one after another, each in its own size
 pairs       clean images beside noisy ones, matched by name or by place
 decode, rows, scratch   many pictures -> one array, in memory or on the disk
-pack, shards            a folder -> a pack       packed, index, tars     a pack -> images
 codes, write            what comes out: codes, arrays, pictures
-share, mark             a share of the inputs, and the mark of what it has written
-merge, joined           what all shares have written -> what one run writes
+packs/      a folder -> a few tars with an index (pack, shards), and back to images (packed, index, tars)
+shares/     one work in parts: a share of the inputs (share), what it has written (mark), all together (merge, joined)
 """
 
 from narrows.data.formats import FORMATS

@@ -22,7 +22,7 @@ import numpy as np
 from narrows.data.decode import decode
 from narrows.data.imageset import ImageSet, one_split
 from narrows.data.pictures import ENDINGS, fitter, open_picture
-from narrows.data.share import Share
+from narrows.data.shares.share import Share
 from narrows.errors import DataError
 
 SPLITS = ("train", "test")

@@ -26,11 +26,12 @@ from typing import Any
 import narrows
 from narrows.errors import BuildError, DataError, Interrupted, OutputError, expect
 from narrows.files import locked, write
+from narrows.joining import meet
 from narrows.machine import rank
 from narrows.model.contents import FORMAT, STATE, packed, read, whole
 from narrows.model.state import restore, state
 from narrows.model.train import Training
-from narrows.ranks import first, highest, meet, of_first
+from narrows.ranks import first, highest, of_first
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WALL = ("seconds", "val_seconds")

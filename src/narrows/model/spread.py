@@ -25,12 +25,12 @@ import torch
 from torch import Tensor, nn
 
 from narrows.errors import expect
+from narrows.joining import meet
 from narrows.machine import rank
 from narrows.model.compiled import Compiled
 from narrows.model.network import Network, device_of
 from narrows.parts.layers import OVER_RANKS
 from narrows.parts.transposed import Transposed
-from narrows.ranks import meet
 
 LAYERS = (nn.Linear, nn.Conv2d, Transposed)  # that are brought together one at a time, the rest with the whole
 Sums = Callable[..., dict[str, Tensor]]

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from narrows.data.codes import write_codes
-from narrows.data.joined import JOINS
-from narrows.data.mark import Mark, mark_path, read_mark, write_mark
-from narrows.data.merge import merge
-from narrows.data.share import Share, part_path
+from narrows.data.shares.joined import JOINS
+from narrows.data.shares.mark import Mark, mark_path, read_mark, write_mark
+from narrows.data.shares.merge import merge
+from narrows.data.shares.share import Share, part_path
 from narrows.errors import DataError, OutputError
 from narrows.files import write_csv
 

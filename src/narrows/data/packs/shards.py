@@ -20,8 +20,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from narrows.data.index import ENTRY, Index, read_index
-from narrows.data.tars import BLOCK, class_of
+from narrows.data.packs.index import ENTRY, Index, read_index
+from narrows.data.packs.tars import BLOCK, class_of
 from narrows.errors import DataError, expect
 from narrows.files import atomic
 

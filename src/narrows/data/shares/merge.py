@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from narrows.data.arrays import BROKEN as BROKEN_ARRAYS
-from narrows.data.joined import JOINS
-from narrows.data.mark import AGAIN, ENDING, Mark, mark_path, read_mark
-from narrows.data.share import Share, part_path
+from narrows.data.shares.joined import JOINS
+from narrows.data.shares.mark import AGAIN, ENDING, Mark, mark_path, read_mark
+from narrows.data.shares.share import Share, part_path
 from narrows.errors import DataError, Faults, NarrowsError, OutputError
 from narrows.files import may_write
 

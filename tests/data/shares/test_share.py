@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from narrows.data import read
-from narrows.data.pack import pack
-from narrows.data.share import Share, part_path, share
+from narrows.data.packs.pack import pack
+from narrows.data.shares.share import Share, part_path, share
 from narrows.errors import BuildError, DataError
 from small_files import write_idx, write_picture
 

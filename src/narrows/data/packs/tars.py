@@ -20,7 +20,7 @@ import numpy as np
 
 from narrows.data.folder import SPLITS
 from narrows.data.imageset import check_labels
-from narrows.data.index import ENTRY, Index, blob_of
+from narrows.data.packs.index import ENTRY, Index, blob_of
 from narrows.data.pictures import ENDINGS
 from narrows.errors import DataError
 

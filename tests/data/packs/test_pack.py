@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from narrows.data import read
-from narrows.data.pack import bytes_of, pack
-from narrows.data.packed import Pack, verify
-from narrows.data.shards import header
+from narrows.data.packs.pack import bytes_of, pack
+from narrows.data.packs.packed import Pack, verify
+from narrows.data.packs.shards import header
 from narrows.errors import BuildError, DataError, OutputError
 from small_files import write_picture
 

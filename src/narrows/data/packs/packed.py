@@ -17,10 +17,10 @@ import numpy as np
 from narrows.data.decode import decode
 from narrows.data.folder import LARGE
 from narrows.data.imageset import ImageSet, one_split
-from narrows.data.index import Index, read_index
+from narrows.data.packs.index import Index, read_index
 from narrows.data.pictures import fitter, open_picture, reason_of
-from narrows.data.share import Share
-from narrows.data.tars import read_headers
+from narrows.data.shares.share import Share
+from narrows.data.packs.tars import read_headers
 from narrows.errors import DataError, Faults
 
 TOLD = 10  # damaged images that are named
