@@ -7,7 +7,6 @@ import socket
 import traceback
 from contextlib import closing
 
-
 FORK = multiprocessing.get_context("fork")  # a copy of this process, which has torch in its memory already
 
 

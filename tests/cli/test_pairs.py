@@ -58,3 +58,15 @@ def test_what_is_no_pair_is_refused_in_one_sentence(refused, files, quick, tmp_p
     assert "they are 360 and 359 images; expected as many" in told
     options = ("--set", "corruption=pairs", "-o", tmp_path / "run", *quick)
     assert "--noisy" in refused(2, "train", "ae-mlp", "--data", files[0], *options)
+
+
+def test_evaluate_measures_any_model_on_noise_of_your_own(narrows, files, tmp_path):
+    clean, noisy = map(np.load, files)
+    nw.save(nw.recipe("pca", n_components=8).fit(clean), tmp_path / "pca.safetensors")
+    place = ("evaluate", tmp_path / "pca.safetensors", "--data", files[0], "--noisy", files[1], "--json")
+    [measures] = json.loads(narrows(*place).out)
+    assert measures["noisy_psnr"] == pytest.approx(nw.measure.psnr(clean, noisy).mean(), rel=1e-5)
+    rows = {row["denoiser"]: row for row in json.loads(narrows(*place, "--baselines").out)}
+    assert rows["noisy"]["psnr"] == pytest.approx(measures["noisy_psnr"], rel=1e-5)
+    assert rows["this model"]["psnr"] == pytest.approx(measures["denoised_psnr"], rel=1e-5)
+    assert rows["median"]["psnr"] < rows["this model"]["psnr"]

@@ -95,13 +95,14 @@ def kill(*what):
 
 
 def content(folder: Path) -> dict:
-    """All that the files of a folder hold, but wall times."""
+    """All that the files of a folder hold, but wall times, and the work tree that it was run in."""
     found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     run = json.loads(found["run.json"])
     for table in (run["facts"], *run["models"]):
-        for name in [name for name in table if "seconds" in name]:
+        for name in [name for name in table if "seconds" in name or name == "git"]:
             del table[name]
-    page = re.sub(r"(seconds[a-z ]*</dt><dd>)[\d.]+", r"\1", found["report.html"].decode())
+    run["origin"].pop("git", None)
+    page = re.sub(r"((?:seconds[a-z ]*|git)</dt><dd>)[^<]+", r"\1", found["report.html"].decode())
     found |= {"run.json": run, "report.html": page}
     for name in [name for name in found if name.endswith("times.json")]:
         found[name] = None

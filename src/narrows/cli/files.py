@@ -38,11 +38,13 @@ def pictures(
             advance(lambda name=picture.name: name)
 
 
-def array(images: str, reading: Reading, skip: Skip, split: str = "", **wanted: Any) -> Any:
-    """Images as one set; by default the test part of named sets. wanted: as of `data.read`."""
+def array(images: str, reading: Reading, skip: Skip, split: str = "", noisy: str = "", **wanted: Any) -> Any:
+    """Images as one set; by default the test part of named sets. noisy: those beside them. wanted: as of `read`."""
     from narrows.data import SETS, read
+    from narrows.data.pairs import read_pairs
 
-    found = read(reading.of(images), split or ("test" if images in SETS else "all"), **wanted)
+    split = split or ("test" if images in SETS else "all")
+    found = read_pairs(reading.of(images, noisy), split) if noisy else read(reading.of(images), split, **wanted)
     for name, reason in found.skipped:
         skip(name, reason)
     return found

@@ -1,7 +1,7 @@
 """A module that is imported when something of it is first used.
 
-scikit-learn imports scipy.stats for one function, which nothing here calls: without it a verb starts 0.5 s sooner. Done
-for the command line alone, whose process is its own; a library leaves the modules of others as they are.
+scikit-learn imports scipy.stats for one function, which nothing here calls: without it a verb starts 0.5 s sooner.
+Done for the command line alone, whose process is its own; a library leaves the modules of others as they are.
 """
 
 import sys

@@ -1,13 +1,12 @@
 """Verbs that train and measure: train, compare, evaluate."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from narrows.cli.files import Skipped, array, skipping
-from narrows.cli.options import Changes, Data, Force, How, Json, Output, Reading
+from narrows.cli.options import Changes, Data, Force, How, Json, Noisy, Output, Reading
 from narrows.cli.running import run
 from narrows.cli.say import give
 
@@ -20,7 +19,7 @@ def train(
     *,
     data: Data,
     output: Output,
-    noisy: str = "",
+    noisy: Noisy = "",
     reading: Reading = AS_THEY_ARE,
     changes: Changes = NO_CHANGES,
     how: How = PLAINLY,
@@ -33,16 +32,13 @@ def train(
     ----------
     recipe
         A recipe's name; `narrows recipes` lists them.
-    noisy
-        The same images with noise of your own, to learn to denoise from: a folder with the same names, or a file.
     """
     from narrows.study.form import Run, Study
+    from narrows.study.origin import placed
 
     _known([recipe])
-    images, paired = reading.of(_path(data)), {"corruption": "pairs"} if noisy else {}
-    if noisy:
-        images = {**(images if isinstance(images, dict) else {"kind": images}), "noisy": _path(noisy)}
-    run(Study(f"{recipe} on {data}", [Run(recipe, recipe, paired)], images), output, None, changes, how)
+    own = Run(recipe, recipe, {"corruption": "pairs"} if noisy else {})
+    run(Study(f"{recipe} on {data}", [own], placed(reading.of(data, noisy))), output, None, changes, how)
 
 
 def compare(
@@ -64,12 +60,13 @@ def compare(
     """
     from narrows.errors import BuildError
     from narrows.study.form import Run, Study
+    from narrows.study.origin import placed
 
     if len(recipes) < 2:
         raise BuildError(f"compare needs two recipes at least, got {len(recipes)}; `narrows recipes` lists them")
     _known(recipes)
     runs = [Run(name if recipes.count(name) == 1 else f"{name}-{k + 1}", name) for k, name in enumerate(recipes)]
-    run(Study(f"{', '.join(recipes)} on {data}", runs, reading.of(_path(data))), output, None, changes, how)
+    run(Study(f"{', '.join(recipes)} on {data}", runs, placed(reading.of(data))), output, None, changes, how)
 
 
 def evaluate(
@@ -79,6 +76,7 @@ def evaluate(
     data: Data,
     split: str = "",
     seed: int = 0,
+    noisy: Noisy = "",
     baselines: Annotated[bool, Parameter(negative="")] = False,
     reading: Reading = AS_THEY_ARE,
     skipped: Skipped = "",
@@ -106,13 +104,13 @@ def evaluate(
 
     model = load(run)
     with skipping(skipped, force) as skip:
-        images = array(data, reading, skip, split)
+        images = array(data, reading, skip, split, noisy)
     if baselines:
         from narrows.model.classical import beside
 
-        give(beside(model, images.images, seed=seed), as_json=json)
+        give(beside(model, images.images, noisy=images.noisy, seed=seed), as_json=json)
         return
-    found = measured(model, images.images, seed=seed)
+    found = measured(model, *images.pair, seed=seed)
     if json:
         give([found], as_json=True)
     else:
@@ -126,11 +124,3 @@ def _known(names: Iterable[str]) -> None:
 
     for name in set(names) - set(RECIPES):
         raise unknown("recipe", name, RECIPES)
-
-
-def _path(data: str) -> str:
-    """A path as it is seen from anywhere; names of sets as they are."""
-    from narrows.data import SETS
-
-    path = Path(data).expanduser()
-    return str(path.resolve()) if data not in SETS and path.exists() else data

@@ -14,6 +14,9 @@ from narrows.errors import BuildError
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print numbers as JSON.")]
 Force = Annotated[bool, Parameter(negative="", help="Replace what is there.")]
 Output = Annotated[str, Parameter(name=["--output", "-o"], help="Where to write.")]
+Noisy = Annotated[
+    str, Parameter(help="The same images with noise of your own: a folder of the same names, or a file.")
+]
 Data = Annotated[str, Parameter(help="A named set (digits, mnist, fashion-mnist, coloured-mnist) or a path.")]
 
 
@@ -86,9 +89,10 @@ class Reading:
             found["size"] = self.size[0] if len(self.size) == 1 else list(self.size)
         return found
 
-    def of(self, data: str) -> Any:
+    def of(self, data: str, noisy: str = "") -> Any:
         """The data as a reader takes it: a name or a path, with these options if there are any."""
-        return {"kind": data, **self.as_options()} if self.as_options() else data
+        options = {**self.as_options(), **({"noisy": noisy} if noisy else {})}
+        return {"kind": data, **options} if options else data
 
 
 @Parameter(name="*")

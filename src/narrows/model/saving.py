@@ -61,7 +61,8 @@ class Saving:
         expect(minutes is None or minutes > 0, "minutes", minutes, "a number > 0, or None")
         self.path, self.minutes, self.resume = Path(path), minutes, resume
         self.about, self.say = dict(about or {}), say
-        self.asked: signal.Signals | None = None
+        self.asked: signal.Signals | None = None  # by a signal
+        self.ends: signal.Signals | None = None  # since some rank was asked
         self.when, self.seconds = 0.0, 0.0
 
     @contextmanager
@@ -79,9 +80,9 @@ class Saving:
                 self._go_on(training, settings)
 
             def save() -> None:
-                self._agreed()
                 self._write(training, settings)
-                if self.asked:  # with the weights of the last whole epoch, or the best
+                self._agreed()
+                if self.ends:  # with the weights of the last whole epoch, or the best
                     training.network.load_state_dict(training.best)
                     self._end(training)
 
@@ -89,7 +90,7 @@ class Saving:
             training.between = lambda: self._between(training, save)
             yield save
             self._agreed()
-            if self.asked:
+            if self.ends:
                 self._end(training)
 
     def _between(self, training: Training, save: Save) -> None:
@@ -100,10 +101,9 @@ class Saving:
     def _agreed(self) -> bool:
         """Whether to save: what one rank has to do, all do."""
         late = self.minutes is not None and time.monotonic() - self.when > 60 * self.minutes
-        if rank()[1] > 1:
-            asked, late = highest(self.asked or 0, late)
-            self.asked = signal.Signals(int(asked)) if asked else None
-        return bool(late or self.asked)
+        asked, late = highest(self.asked or 0, late) if rank()[1] > 1 else (self.asked, late)
+        self.ends = signal.Signals(int(asked)) if asked else None
+        return bool(late or self.ends)
 
     def _write(self, training: Training, settings: Mapping[str, Any]) -> None:
         tensors, numbers = state(training)
@@ -121,10 +121,10 @@ class Saving:
 
     def _end(self, training: Training) -> None:
         """End as a signal has asked for."""
-        assert self.asked
+        assert self.ends
         done, of, step = training.epoch, training.epochs, f"batch {training.done} of {training.steps_an_epoch}"
         where = f"in epoch {done + 1} of {of}, after {step}" if training.done else f"after {done} of {of} epochs"
-        raise Interrupted(f"stopped by {self.asked.name} {where}; the state is in {self.path}: {AGAIN}")
+        raise Interrupted(f"stopped by {self.ends.name} {where}; the state is in {self.path}: {AGAIN}")
 
     @contextmanager
     def _listening(self) -> Iterator[None]:

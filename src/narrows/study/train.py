@@ -108,7 +108,7 @@ def _kept(run: Run, trained: Trained, place: Path) -> Iterator[None]:
     except OutputError:
         worth = False
         raise
-    except Interrupted:
+    except (Interrupted, RuntimeError):  # the latter where another rank was lost
         worth = bool(trained.history.get("loss"))
         raise
     finally:

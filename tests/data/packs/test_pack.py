@@ -166,7 +166,7 @@ def test_unchecked_files_are_told_when_they_are_read(partly_broken, tmp_path):
 
 def test_large_files_are_read_in_threads_in_their_order(tmp_path, monkeypatch):
     root = photos(tmp_path / "photos", tuple(f"{k}.png" for k in range(30)))
-    for module in ("pack", "packed"):
+    for module in ("packs.pack", "packs.packed"):
         monkeypatch.setattr(f"narrows.data.{module}.LARGE", 100)
     done = []
     pack(root, tmp_path / "set.tar", told=lambda *counts: done.append(counts))
