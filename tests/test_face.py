@@ -13,6 +13,7 @@ FACE = [
     "NarrowsError",
     "NarrowsWarning",
     "PCA",
+    "Saving",
     "compare",
     "evaluate",
     "export",

@@ -11,6 +11,7 @@ from .model.latent import perturb as perturb
 from .model.pca import PCA as PCA
 from .model.recipes import recipe as recipe
 from .model.recipes import recipes as recipes
+from .model.saving import Saving as Saving
 from .model.store import load as load
 from .model.store import save as save
 from .parts.own import register as register

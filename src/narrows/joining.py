@@ -13,6 +13,7 @@ Reference: https://docs.pytorch.org/docs/stable/elastic/run.html.
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -72,13 +73,17 @@ def joined() -> Iterator[None]:
 def meet() -> None:
     """Wait until all ranks are here, however long it takes: to read images, to write a state.
 
-    A sum would lose its patience. Where one is lost torchrun ends the others.
+    A sum would lose its patience. Where one is lost torchrun asks the others to end; then patience is lost here, too.
     """
     if _store:
         place, world = rank()
         turn = _store[0].add(f"turns of {place}", 1)
         _store[0].set(f"{turn}/{place}", "")
-        _wait(lambda: _store[0].check([f"{turn}/{k}" for k in range(world)]))
+        with _asked_to_end() as asked:
+            limit = lambda: asked[0] + PATIENCE if asked else inf  # noqa: E731
+            all_here = _wait(lambda: _store[0].check([f"{turn}/{k}" for k in range(world)]), limit)
+        if not all_here:
+            raise dist.DistError("Timed out waiting for the other ranks")
 
 
 def speaks() -> bool:
@@ -117,7 +122,7 @@ def _open(store: Any, place: int, world: int) -> list[str]:
     name, others = uuid4().hex, range(1, world)
     _begin(store, name, store.add("narrows/rounds", 1))
     store.set("narrows/round", name)
-    _wait(lambda: _store[0].check([f"answer/{k}" for k in others]), JOINING)
+    _wait(lambda: _store[0].check([f"answer/{k}" for k in others]), _after(JOINING))
     missing = [f"rank {k}" for k in others if not _store[0].check([f"answer/{k}"])]
     if not missing:
         _store[0].set(
@@ -137,7 +142,7 @@ def _answer(store: Any, place: int, world: int) -> list[str]:
         _store[0].set(f"answer/{place}", mine)
         return _store[0].check(["list"]) and mine in _store[0].get("list").decode()
 
-    if not _wait(begun, JOINING):
+    if not _wait(begun, _after(JOINING)):
         return ["rank 0, or another one,"]
     _again[0] = _store[0].get("list").decode().startswith("1 ")
     return []
@@ -147,19 +152,44 @@ def _begin(store: Any, name: str, number: int = 1) -> None:
     _store[:], _again[:] = [dist.PrefixStore(f"narrows/{name}", store)], [number > 1]
 
 
-def _wait(there: Callable[[], bool], limit: float = inf) -> bool:
-    """Ask again and again whether something is there, so many seconds: unlike a store's own wait, signals end it."""
-    end = time.monotonic() + limit
-    while not (found := there()) and time.monotonic() < end:
+def _wait(there: Callable[[], bool], end: Callable[[], float]) -> bool:
+    """Ask again and again whether something is there, until a time that may change: signals end it, too."""
+    while not (found := there()) and time.monotonic() < end():
         time.sleep(0.02)
     return found
+
+
+def _after(seconds: float) -> Callable[[], float]:
+    """The time in so many seconds."""
+    end = time.monotonic() + seconds
+    return lambda: end
+
+
+@contextmanager
+def _asked_to_end() -> Iterator[list[float]]:
+    """When SIGTERM came during the block: a list of the times. It is passed on."""
+    before, times = signal.getsignal(signal.SIGTERM), []
+
+    def note(*what: Any) -> None:
+        times.append(time.monotonic())
+        if callable(before):
+            before(*what)
+
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield times
+        return
+    signal.signal(signal.SIGTERM, note)
+    try:
+        yield times
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _leave(place: int, world: int) -> None:
     """Leave the others; the first, whose process may hold the store, lets them leave before it."""
     with suppress(RuntimeError, IndexError):
         _store[0].set(f"left/{place}", "")
-        _wait(lambda: _store[0].check([f"left/{k}" for k in range(world)]), ROLL * (place == 0))
+        _wait(lambda: _store[0].check([f"left/{k}" for k in range(world)]), _after(ROLL * (place == 0)))
     if dist.is_initialized():
         with suppress(RuntimeError):
             dist.destroy_process_group()

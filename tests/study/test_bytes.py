@@ -35,6 +35,8 @@ def timeless_record(folder) -> dict:
         del plain["facts"][name]
     for model in plain["models"]:
         del model["training seconds"]
+    for told in (plain["origin"], plain["facts"]):
+        told.pop("git", None)  # of this work tree, in which somebody may be at work
     return plain
 
 

@@ -70,8 +70,7 @@ def _study(place: Path, within: str, only: str | None, images: Images, say: Say,
     """The rows of a study; what is wrong goes to `faults`."""
     record, rows, wrong = read(place, arrays=False), Table(), 0
     if not record.origin:
-        cure = "run it again with --reuse, which trains nothing that is there"
-        raise DataError(f"{place / FILE} is of an older Narrows and holds no measures to compare with; {cure}")
+        raise DataError(f"{place / FILE} is of an older Narrows and holds no measures to compare with; run it again")
     runs = {name: run for name, run in record.origin["runs"].items() if only in (None, name)}
     for path in _missing(place, record, runs.values()):
         faults.add(f"{path} is missing")
