@@ -1,4 +1,4 @@
-"""The verbs that measure Narrows itself: bench speed, bench profile."""
+"""The verbs that measure Narrows itself: bench speed, bench profile, bench scale."""
 
 from collections.abc import Collection
 from typing import Annotated
@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 from narrows.cli.options import Force, Json
 from narrows.cli.say import give, give_facts, tell
 
-HELP = """Measure Narrows itself: its speed, and where the time goes.
+HELP = """Measure Narrows itself: its speed, where the time goes, and how it grows.
 
 Example: narrows bench speed A --rounds 3
 """
@@ -103,6 +103,39 @@ def profile(
             give(table)
     if path:
         write(path, "\n\n".join(map(markdown, tables)) + "\n")
+
+
+@app.command
+def scale(
+    *along: str,
+    output: Annotated[str, Parameter(name=["--output", "-o"])] = "",
+    json: Json = False,
+    force: Force = False,
+) -> None:
+    """Tell how time and memory grow with images, pixels, parameters and processes, and the model that follows.
+
+    Example: narrows bench scale images processes
+
+    Parameters
+    ----------
+    along
+        images, side, width, processes; by default all.
+    output
+        A file for the table as markdown.
+    """
+    from narrows.bench.scale import ALONG, fitted, table
+    from narrows.bench.scale import scale as measured
+    from narrows.bench.speed import markdown
+    from narrows.files import may_write, write
+
+    _known("direction", along, ALONG)
+    path = may_write(output, force) if output else None
+    found = measured(along or tuple(ALONG), tell)
+    give(found if json else table(found), json)
+    if not json and len(found) > 3:
+        give_facts({f"{name}, s": f"{value:.3g}" for name, value in fitted(found).items()}, as_json=False)
+    if path:
+        write(path, markdown(table(found)) + "\n")
 
 
 def _known(kind: str, asked: Collection[str], known: Collection[str]) -> None:

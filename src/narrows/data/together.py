@@ -1,0 +1,67 @@
+"""Reading a set of files over the ranks of one machine: each decodes its share, and the pixels lie there once.
+
+Decoding is what takes the time, so rank i of the n on a machine decodes the i-th n-th of the files, or of a pack's
+images, whatever the number of its tars; no file is read twice on a machine, and none is left out. All write into one
+file that each has mapped into its memory: the system holds it once, and the disk takes what does not fit. It loses
+its name as soon as all have it, so that it is gone with the last of them.
+
+Arrays (`.npy` and the like) need none of this: they are mapped as they are, and each rank looks at its rows alone.
+"""
+
+import os
+import tempfile
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from narrows.data.imageset import ImageSet
+from narrows.data.load import Data, read
+from narrows.data.scratch import reserved
+from narrows.data.share import Share
+from narrows.joining import meet
+from narrows.machine import rank
+from narrows.ranks import of_all
+
+
+def read_together(data: Data, split: str = "train") -> ImageSet:
+    """What `read` gives, at every rank. Raises what it raises, and `OutputError` where the disk has no room."""
+    mine, here = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if rank()[1] == 1 or here == 1:
+        return read(data, split)
+    part = read(data, split, share=Share(mine + 1, here))
+    meet()  # however long it took
+    start = rank()[0] - mine
+    parts = of_all((part.images.shape, part.images.dtype, part.names, part.labels, part.skipped))[start : start + here]
+    forms = {(shape[1:], dtype) for shape, dtype, *_ in parts if shape[0]}
+    if part.names is None or len(forms) != 1:  # arrays; or files of several forms, which is told as ever
+        return read(data, split)
+    (form, dtype), first = forms.pop(), sum(shape[0] for shape, *_ in parts[:mine])
+    images = _shared((sum(shape[0] for shape, *_ in parts), *form), dtype, mine == 0, start)
+    images[first : first + len(part)] = part.images
+    images.flags.writeable = mine == 0
+    meet()
+    labels: list[Any] = [labels for shape, _, _, labels, _ in parts if shape[0]]
+    return ImageSet(
+        images=images,
+        labels=None if labels[0] is None else np.concatenate(labels),
+        names=sum((names for _, _, names, _, _ in parts), ()),
+        classes=part.classes,
+        source=part.source,
+        skipped=sum((skipped for *_, skipped in parts), ()),
+    )
+
+
+def _shared(shape: tuple[int, ...], dtype: Any, leads: bool, start: int) -> np.ndarray:
+    """An array that the ranks of this machine have in common. start: the first of them, who makes it."""
+    name = ""
+    if leads:
+        handle, name = tempfile.mkstemp(prefix="narrows-")
+        os.close(handle)
+        reserved(name, prod(shape) * np.dtype(dtype).itemsize)
+    name = of_all(name)[start]
+    images = np.memmap(name, dtype, "r+", shape=shape)
+    meet()
+    if leads:
+        os.unlink(name)
+    return images
