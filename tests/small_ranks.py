@@ -46,7 +46,8 @@ def _received(pipe, process):
 
 
 def _one(place, world, port, pipe, work, arguments) -> None:
-    here = {"RANK": place, "WORLD_SIZE": world, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    here = {"RANK": place, "WORLD_SIZE": world, "LOCAL_RANK": place, "LOCAL_WORLD_SIZE": world}
+    here |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     os.environ.update({name: str(value) for name, value in here.items()})
     try:
         found = True, work(*arguments)

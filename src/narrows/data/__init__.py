@@ -2,6 +2,7 @@
 
 imageset    what every reader gives: images, labels, names, classes, source, fingerprint
 load        `load_data` and `read`: a name, a spec or a path -> an `ImageSet`
+together    the same over the ranks of a machine, each of which decodes its share
 named       the table of named sets; to add one: a function and an entry
 coloured    grey images with strokes in a random colour
 fetch       the files of named sets: found, or downloaded, and always checked

@@ -8,6 +8,8 @@ and when the process ends in whatever way. `TMPDIR` says on which disk it lies.
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from errno import ENOSPC
 from math import prod
 from typing import Any
@@ -27,14 +29,20 @@ def scratch(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     size = prod(shape) * np.dtype(dtype).itemsize
     if size <= LARGE:
         return np.empty(shape, dtype)
+    with room(size), tempfile.TemporaryFile() as file:
+        reserve(file.fileno(), size)
+        return np.memmap(file, dtype, "r+", shape=shape)
+
+
+@contextmanager
+def room(size: int) -> Iterator[None]:
+    """The block makes a temporary file of so many bytes. Raises `OutputError` where the disk has no room for it."""
     folder = tempfile.gettempdir()
     free = shutil.disk_usage(folder).free
     try:
         if size > free:  # asked first, so that the disk is not full for others while this fails
             raise OSError(ENOSPC, os.strerror(ENOSPC))
-        with tempfile.TemporaryFile(dir=folder) as file:
-            _reserve(file.fileno(), size)
-            return np.memmap(file, dtype, "r+", shape=shape)
+        yield
     except OSError as error:
         raise OutputError(
             f"{folder} has no room for {size / 1e9:.1f} GB of images ({error.strerror or error}; "
@@ -42,7 +50,7 @@ def scratch(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         ) from error
 
 
-def _reserve(file: int, size: int) -> None:
+def reserve(file: int, size: int) -> None:
     """Give the file its size, and its place on the disk now: a map of a full disk would end the process later."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file, 0, size)

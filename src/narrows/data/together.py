@@ -17,31 +17,33 @@ import numpy as np
 
 from narrows.data.imageset import ImageSet
 from narrows.data.load import Data, read
-from narrows.data.scratch import reserved
-from narrows.data.share import Share
+from narrows.data.scratch import reserve, room
+from narrows.data.shares.share import Share
 from narrows.joining import meet
 from narrows.machine import rank
 from narrows.ranks import of_all
 
 
-def read_together(data: Data, split: str = "train") -> ImageSet:
+def read_together(data: Data, split: str = "train", mode: str = "") -> ImageSet:
     """What `read` gives, at every rank. Raises what it raises, and `OutputError` where the disk has no room."""
     mine, here = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if rank()[1] == 1 or here == 1:
-        return read(data, split)
-    part = read(data, split, share=Share(mine + 1, here))
+        return read(data, split, mode=mode)
+    part = read(data, split, share=Share(mine + 1, here), mode=mode)
     meet()  # however long it took
     start = rank()[0] - mine
-    parts = of_all((part.images.shape, part.images.dtype, part.names, part.labels, part.skipped))[start : start + here]
+    parts = of_all((part.images.shape, part.images.dtype, part.names, part.labels, part.skipped))[
+        start : start + here
+    ]
     forms = {(shape[1:], dtype) for shape, dtype, *_ in parts if shape[0]}
     if part.names is None or len(forms) != 1:  # arrays; or files of several forms, which is told as ever
-        return read(data, split)
+        return read(data, split, mode=mode)
     (form, dtype), first = forms.pop(), sum(shape[0] for shape, *_ in parts[:mine])
     images = _shared((sum(shape[0] for shape, *_ in parts), *form), dtype, mine == 0, start)
     images[first : first + len(part)] = part.images
     images.flags.writeable = mine == 0
     meet()
-    labels: list[Any] = [labels for shape, _, _, labels, _ in parts if shape[0]]
+    labels = [labels for shape, _, _, labels, _ in parts if shape[0]]
     return ImageSet(
         images=images,
         labels=None if labels[0] is None else np.concatenate(labels),
@@ -54,11 +56,11 @@ def read_together(data: Data, split: str = "train") -> ImageSet:
 
 def _shared(shape: tuple[int, ...], dtype: Any, leads: bool, start: int) -> np.ndarray:
     """An array that the ranks of this machine have in common. start: the first of them, who makes it."""
-    name = ""
+    name, size = "", prod(shape) * np.dtype(dtype).itemsize
     if leads:
-        handle, name = tempfile.mkstemp(prefix="narrows-")
-        os.close(handle)
-        reserved(name, prod(shape) * np.dtype(dtype).itemsize)
+        with room(size), tempfile.NamedTemporaryFile(prefix="narrows-", delete=False) as file:
+            name = file.name
+            reserve(file.fileno(), size)
     name = of_all(name)[start]
     images = np.memmap(name, dtype, "r+", shape=shape)
     meet()

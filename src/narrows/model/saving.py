@@ -74,7 +74,8 @@ class Saving:
         """
         fixed = "a whole number: a training without it draws other numbers each time"
         expect(options["random_state"] is not None, "random_state", None, fixed)
-        settings = {**options, **self.about, "images": training.pixels.fingerprint(), "narrows": narrows.__version__}
+        told = {**options, **self.about, "narrows": narrows.__version__}
+        settings = of_first(lambda: {**told, "images": training.pixels.fingerprint()})
         with locked(self.path) if first() else nullcontext(), self._listening():
             if self.resume:
                 self._go_on(training, settings)

@@ -14,7 +14,6 @@ from narrows.model.contents import LAST
 from narrows.model.saving import Saving
 from narrows.ranks import of_first
 from narrows.study.form import Run
-from narrows.study.output import made_of
 from narrows.study.shown import Shown
 
 
@@ -31,5 +30,5 @@ def along(
             continue
         kept: dict[str, Any] = {}
         if isinstance(model, Autoencoder) and (resume or model.random_state is not None):
-            kept["saving"] = Saving(folder / LAST, minutes, resume, made_of(run, shown))
+            kept["saving"] = Saving(folder / LAST, minutes, resume)
         model.fit(shown.train.images, **shown.beside(model), **kept)
