@@ -180,5 +180,8 @@ def _png(sheet: np.ndarray) -> bytes:
         image.putpalette([k * 255 // (GREYS - 1) for k in range(GREYS) for _ in "rgb"])
         image.save(file, "PNG", bits=4)
     else:
-        Image.fromarray(np.round(sheet * 255).astype(np.uint8)).quantize(COLOURS).save(file, "PNG")
+        image = Image.fromarray(np.round(sheet * 255).astype(np.uint8))
+        image.quantize(COLOURS, Image.Quantize.FASTOCTREE).save(
+            file, "PNG"
+        )  # nearer than the median cut, and quicker
     return file.getvalue()
