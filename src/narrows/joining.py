@@ -33,6 +33,8 @@ JOINING = 60.0  # seconds in which all must come: they begin together, but load 
 ROLL = 2.0  # seconds in which ranks that are there say so
 LOSS = ("gloo", "NCCL", "pair closure", "Connection closed", "Timed out waiting")  # in what torch says of it
 
+TCPStore, PrefixStore = (getattr(dist, name) for name in ("TCPStore", "PrefixStore"))  # public, by its manual
+
 _store: list[Any] = []  # of this round
 _again: list[bool] = [False]
 
@@ -79,9 +81,8 @@ def meet() -> None:
         place, world = rank()
         turn = _store[0].add(f"turns of {place}", 1)
         _store[0].set(f"{turn}/{place}", "")
-        with _asked_to_end() as asked:
-            limit = lambda: asked[0] + PATIENCE if asked else inf  # noqa: E731
-            all_here = _wait(lambda: _store[0].check([f"{turn}/{k}" for k in range(world)]), limit)
+        with _until_asked() as end:
+            all_here = _wait(lambda: _store[0].check([f"{turn}/{k}" for k in range(world)]), end)
         if not all_here:
             raise dist.DistError("Timed out waiting for the other ranks")
 
@@ -102,7 +103,7 @@ def _join(place: int, world: int) -> None:
     address, port = here.get("MASTER_ADDR", "127.0.0.1"), int(here.get("MASTER_PORT", "29500"))
     missing, why = ["rank 0"], None
     try:
-        store = dist.TCPStore(address, port, world, leads, timedelta(seconds=JOINING), wait_for_workers=False)
+        store = TCPStore(address, port, world, leads, timedelta(seconds=JOINING), wait_for_workers=False)
         missing = (_open if place == 0 else _answer)(store, place, world)
         if not missing:
             backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
@@ -149,7 +150,7 @@ def _answer(store: Any, place: int, world: int) -> list[str]:
 
 
 def _begin(store: Any, name: str, number: int = 1) -> None:
-    _store[:], _again[:] = [dist.PrefixStore(f"narrows/{name}", store)], [number > 1]
+    _store[:], _again[:] = [PrefixStore(f"narrows/{name}", store)], [number > 1]
 
 
 def _wait(there: Callable[[], bool], end: Callable[[], float]) -> bool:
@@ -166,9 +167,12 @@ def _after(seconds: float) -> Callable[[], float]:
 
 
 @contextmanager
-def _asked_to_end() -> Iterator[list[float]]:
-    """When SIGTERM came during the block: a list of the times. It is passed on."""
+def _until_asked() -> Iterator[Callable[[], float]]:
+    """The time until which to wait in the block: for ever, until SIGTERM comes, which is passed on; then not long."""
     before, times = signal.getsignal(signal.SIGTERM), []
+
+    def end() -> float:
+        return times[0] + PATIENCE if times else inf
 
     def note(*what: Any) -> None:
         times.append(time.monotonic())
@@ -176,11 +180,11 @@ def _asked_to_end() -> Iterator[list[float]]:
             before(*what)
 
     if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield times
+        yield end
         return
     signal.signal(signal.SIGTERM, note)
     try:
-        yield times
+        yield end
     finally:
         signal.signal(signal.SIGTERM, before)
 

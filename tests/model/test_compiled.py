@@ -81,5 +81,5 @@ def test_a_penalty_on_slopes_is_not_compiled(digits):
 def test_auto_compiles_where_the_steps_repay_it(epochs, compiled, digits, monkeypatch):
     monkeypatch.setitem(module.REPAYS, "cpu", 35)  # of 7 steps an epoch
     training = nw.Autoencoder(epochs=epochs, batch_size=32, training={"compile": "auto"})._prepare(digits)
-    assert isinstance(training.objectives, module.Compiled) == compiled
+    assert isinstance(training.spread.step.sums, module.Compiled) == compiled
     assert not module.repays(10**9, torch.device("mps"))

@@ -76,7 +76,8 @@ def go(tmp_path, small):
         for one in runs:
             if one.recipe != "pca":
                 one.changes = {**small, "epochs": 1, **one.changes}
-        how = {name: options.pop(name, None) for name in ("changes", "log", "reuse", "resume", "say") if name in options}
+        names = ("changes", "log", "reuse", "resume", "say")
+        how = {name: options.pop(name) for name in names if name in options}
         figures = [Drawing("curves", "Loss", options={"of": ["loss"]})]
         study = Study("t", list(runs), **{"figures": figures, "data": "digits", **options})
         return run_study(study, tmp_path / "out", **how)

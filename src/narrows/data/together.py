@@ -10,6 +10,7 @@ Arrays (`.npy` and the like) need none of this: they are mapped as they are, and
 
 import os
 import tempfile
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -19,6 +20,7 @@ from narrows.data.imageset import ImageSet
 from narrows.data.load import Data, read
 from narrows.data.scratch import reserve, room
 from narrows.data.shares.share import Share
+from narrows.errors import DataError
 from narrows.joining import meet
 from narrows.machine import rank
 from narrows.ranks import of_all
@@ -29,29 +31,37 @@ def read_together(data: Data, split: str = "train", mode: str = "") -> ImageSet:
     mine, here = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if rank()[1] == 1 or here == 1:
         return read(data, split, mode=mode)
-    part = read(data, split, share=Share(mine + 1, here), mode=mode)
+    part, start = _part(data, split, Share(mine + 1, here), mode), rank()[0] - mine
     meet()  # however long it took
-    start = rank()[0] - mine
-    parts = of_all((part.images.shape, part.images.dtype, part.names, part.labels, part.skipped))[
-        start : start + here
-    ]
+    parts = of_all((part.images.shape, part.images.dtype, part.names, part.labels, part.skipped))
+    parts = parts[start : start + here]  # of this machine
     forms = {(shape[1:], dtype) for shape, dtype, *_ in parts if shape[0]}
-    if part.names is None or len(forms) != 1:  # arrays; or files of several forms, which is told as ever
+    if len(forms) != 1 or any(
+        names is None for _, _, names, *_ in parts
+    ):  # arrays; or faults, which are told as ever
         return read(data, split, mode=mode)
     (form, dtype), first = forms.pop(), sum(shape[0] for shape, *_ in parts[:mine])
     images = _shared((sum(shape[0] for shape, *_ in parts), *form), dtype, mine == 0, start)
     images[first : first + len(part)] = part.images
     images.flags.writeable = mine == 0
     meet()
-    labels = [labels for shape, _, _, labels, _ in parts if shape[0]]
-    return ImageSet(
+    names, labels, skipped = zip(*[(names, labels, skipped) for _, _, names, labels, skipped in parts])
+    return replace(
+        part,
         images=images,
-        labels=None if labels[0] is None else np.concatenate(labels),
-        names=sum((names for _, _, names, _, _ in parts), ()),
-        classes=part.classes,
-        source=part.source,
-        skipped=sum((skipped for *_, skipped in parts), ()),
+        names=sum(names, ()),
+        labels=None if part.labels is None else np.concatenate(labels),
+        skipped=sum(skipped, ()),
+        span=None,
     )
+
+
+def _part(data: Data, split: str, share: Share, mode: str) -> ImageSet:
+    """A rank's share of the files; nothing, not even names, where it cannot be read."""
+    try:
+        return read(data, split, share=share, mode=mode)
+    except DataError:
+        return ImageSet(np.empty(0, np.uint8))
 
 
 def _shared(shape: tuple[int, ...], dtype: Any, leads: bool, start: int) -> np.ndarray:

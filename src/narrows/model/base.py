@@ -54,6 +54,7 @@ class ImageModel(FindsOdd, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     layout_: Layout
     scale_: Scale
     code_size_: int
+    n_features_in_: int
     seed_: int
     side_bits_ = 0
     even = 0  # images in every batch that is looked at, where the last bit counts: see `Pixels.looks`

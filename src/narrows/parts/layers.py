@@ -85,23 +85,18 @@ class _OverRanks(nn.modules.batchnorm._BatchNorm):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training or rank()[1] == 1:
             return super().forward(input)
-        h = input.float()
+        h = input if input.dtype == torch.float64 else input.float()
         each, axes = (1, -1, *[1] * (h.dim() - 2)), (0, *range(2, h.dim()))
         count = added(h.new_tensor(h.numel() // h.shape[1]))
         mean = summed(h.sum(axes)) / count
         variance = summed((h - mean.view(each)).square().sum(axes)) / count
-        if self.track_running_stats:
-            self._run(mean.detach(), variance.detach() * count / (count - 1))
+        if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
+            self.num_batches_tracked += 1
+            pace = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+            self.running_mean.lerp_(mean.detach(), pace)
+            self.running_var.lerp_(variance.detach() * count / (count - 1), pace)  # without bias, as torch's own
         y = (h - mean.view(each)) * (variance + self.eps).rsqrt().view(each)
         return (y * self.weight.view(each) + self.bias.view(each) if self.affine else y).to(input.dtype)
-
-    @torch.no_grad()
-    def _run(self, mean: Tensor, variance: Tensor) -> None:
-        """Running figures, as torch's own: of the variance without bias."""
-        self.num_batches_tracked.add_(1)
-        pace = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        self.running_mean.lerp_(mean, pace)
-        self.running_var.lerp_(variance, pace)
 
 
 class BatchNorm1d(_OverRanks, nn.BatchNorm1d):
