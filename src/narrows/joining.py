@@ -30,7 +30,7 @@ from narrows.machine import rank
 
 PATIENCE = float(os.environ.get("NARROWS_PATIENCE", "25"))  # seconds that a rank waits for another in a sum
 JOINING = 60.0  # seconds in which all must come: they begin together, but load what they need at their own pace
-ROLL = 2.0  # seconds in which ranks that are there say so
+BEAT, ROLL = 0.5, 3.0  # seconds between two signs of life, and in which one must come
 LOSS = ("gloo", "NCCL", "pair closure", "Connection closed", "Timed out waiting")  # in what torch says of it
 
 TCPStore, PrefixStore = (getattr(dist, name) for name in ("TCPStore", "PrefixStore"))  # public, by its manual
@@ -109,6 +109,7 @@ def _join(place: int, world: int) -> None:
             backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
             patience = timedelta(seconds=PATIENCE)
             dist.init_process_group(backend, store=_store[0], rank=place, world_size=world, timeout=patience)
+            threading.Thread(target=_beat, args=(_store[0], place), daemon=True).start()
     except RuntimeError as error:
         why = error
     if missing or why:
@@ -199,14 +200,27 @@ def _leave(place: int, world: int) -> None:
             dist.destroy_process_group()
 
 
+def _beat(store: Any, place: int) -> None:
+    """Give a sign of life now and then, also while this rank waits for others; ends with the store or the process."""
+    with suppress(RuntimeError):
+        while store in _store:
+            store.add(f"beats of {place}", 1)
+            time.sleep(BEAT)
+
+
+def _beats(world: int) -> list[int]:
+    return [_store[0].add(f"beats of {k}", 0) for k in range(world)]
+
+
 def _lost(place: int, world: int) -> str:
-    """Call the roll; returns in words who is missing."""
+    """Call the roll; returns in words who is missing: who has not left, and gives no sign of life."""
     missing = "one of the ranks"
     with suppress(RuntimeError):
-        _store[0].set(f"left/{place}", "")
+        before = _beats(world)
         time.sleep(ROLL)
-        gone = [k for k in range(world) if not _store[0].check([f"left/{k}"])]
-        missing = " and ".join(f"rank {k}" for k in gone) or missing
+        still = [k for k, (a, b) in enumerate(zip(before, _beats(world))) if a == b and k != place]
+        gone = [f"rank {k}" for k in still if not _store[0].check([f"left/{k}"])]
+        missing = " and ".join(gone) or missing
     return (
         f"{missing} of {world} was lost: its process has ended, or has not answered for {PATIENCE:g} s. The state of "
         "the training is that of the last epoch, or of the last minutes: the same command with --resume goes on from "
