@@ -11,9 +11,9 @@ from .model.latent import perturb as perturb
 from .model.pca import PCA as PCA
 from .model.recipes import recipe as recipe
 from .model.recipes import recipes as recipes
-from .model.saving import Saving as Saving
 from .model.store import load as load
 from .model.store import save as save
+from .model.training.saving import Saving as Saving
 from .parts.own import register as register
 
 __version__: str

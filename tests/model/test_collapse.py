@@ -11,7 +11,7 @@ from narrows.errors import NarrowsWarning
 from narrows.measure import collapsed_units, constant_units, dead_units
 from narrows.model import collapse
 from narrows.model.collapse import Glance, Spread, constant, dead, idle
-from narrows.model.state import restore, state
+from narrows.model.training.state import restore, state
 from narrows.pixels import Pixels
 from small_models import model
 

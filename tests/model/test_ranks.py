@@ -12,9 +12,9 @@ import narrows as nw
 from narrows import joining, ranks
 from narrows.errors import BuildError, Interrupted, NarrowsError, TrainingError
 from narrows.machine import Draw, rank, share
-from narrows.model.objective import elbo
-from narrows.model.saving import Saving
-from narrows.model.validate import validated
+from narrows.model.training.objective import elbo
+from narrows.model.training.saving import Saving
+from narrows.model.training.validate import validated
 from narrows.parts.layers import OVER_RANKS
 from narrows.pixels import Pixels
 from small_models import timeless, weights
@@ -251,7 +251,7 @@ def run(digits, path, options, resume=False, asked=None):
 
 @pytest.mark.parametrize(("before", "after", "shard"), [(4, 1, False), (4, 2, False), (1, 2, False), (2, 1, True)])
 def test_a_state_of_so_many_ranks_goes_on_with_any_number(digits, tmp_path, before, after, shard, monkeypatch):
-    monkeypatch.setattr("narrows.model.saving.OFTEN", 3)  # so that it ends within an epoch
+    monkeypatch.setattr("narrows.model.training.saving.OFTEN", 3)  # so that it ends within an epoch
     options = {**AVERAGED, "shard": shard}
     _, history, final = run(digits, tmp_path / "whole.safetensors", options)
     path = tmp_path / "last.safetensors"

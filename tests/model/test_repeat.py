@@ -10,8 +10,8 @@ from safetensors.torch import load as read
 from safetensors.torch import save as serialise
 
 import narrows as nw
-from narrows.model import train
-from narrows.model.state import restore, state
+from narrows.model.training import train
+from narrows.model.training.state import restore, state
 from small_models import BETA, CONSTANT, NOISY, SMALL, STILL, model, same, timeless, weights
 
 # -- randomness -----------------------------------------------------------------------------------------------

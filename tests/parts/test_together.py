@@ -8,7 +8,7 @@ from torch import nn
 from narrows.choose import choose, options_of
 from narrows.errors import BuildError, UnknownName
 from narrows.machine import Draw, initialising
-from narrows.model.objective import elbo
+from narrows.model.training.objective import elbo
 from narrows.parts import TABLES
 from narrows.parts.body import BODIES, Body
 from narrows.parts.bottleneck import BOTTLENECKS, Bottleneck

@@ -6,7 +6,7 @@ from PIL import Image
 
 import narrows as nw
 from narrows.choose import merge
-from narrows.model.pairs import wants_pairs
+from narrows.model.training.pairs import wants_pairs
 from narrows.study.form import Drawing, Run, Study
 from narrows.study.run import run_study
 from narrows.study.verify import verify

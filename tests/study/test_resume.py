@@ -19,9 +19,10 @@ from narrows import files
 from narrows.cli import run
 from narrows.errors import BuildError, NarrowsWarning
 from narrows.files import MARK
-from narrows.model import contents, saving, store
+from narrows.model import contents, store
 from narrows.model.contents import LAST
-from narrows.model.train import Training
+from narrows.model.training import saving
+from narrows.model.training.train import Training
 from narrows.study.form import Run
 from narrows.study.record import Record
 

@@ -11,7 +11,7 @@ from narrows.data import read as read_data
 from narrows.errors import BuildError, DataError, NarrowsWarning, TrainingError, UnknownName
 from narrows.model import store
 from narrows.model.evaluate import evaluate
-from narrows.model.train import Training
+from narrows.model.training.train import Training
 from narrows.study.form import Drawing, Number, Run, Study
 from narrows.study.record import read
 from narrows.study.run import run_study

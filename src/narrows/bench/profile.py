@@ -29,7 +29,7 @@ from narrows.machine import flushing
 from narrows.measure import Table
 from narrows.model.evaluate import evaluate, look
 from narrows.model.recipes import recipe
-from narrows.model.train import Training
+from narrows.model.training.train import Training
 from narrows.pixels import Pixels
 
 KINDS = {  # the first that is part of an operation's name

@@ -30,10 +30,10 @@ from narrows.model.log import Logger, plain, told
 from narrows.model.network import Network, build, numbers, rebuilt
 from narrows.model.odd import Seen
 from narrows.model.onward import GoesOn
-from narrows.model.pairs import vet_pairs, wants_pairs, with_noisy
-from narrows.model.saving import Saving
-from narrows.model.split import split
-from narrows.model.train import Training, vet_training
+from narrows.model.training.pairs import vet_pairs, wants_pairs, with_noisy
+from narrows.model.training.saving import Saving
+from narrows.model.training.split import split
+from narrows.model.training.train import Training, vet_training
 from narrows.model.walk import Walks
 from narrows.pixels import Pixels
 
@@ -107,8 +107,8 @@ class Autoencoder(Walks, Collapses, GoesOn):
     ) -> Self:
         """Train on images; `y` is not used. Raises `NarrowsError` naming every fault before anything is trained.
 
-        sample_weight: how much each image counts, `(N,)`, ≥ 0, see `narrows.model.weights`. noisy: under corruption
-        "pairs" the same images with the user's own noise, see `narrows.model.pairs`.
+        sample_weight: how much each image counts, `(N,)`, ≥ 0, see `narrows.model.training.weights`. noisy: under
+        corruption "pairs" the same images with the user's own noise, see `narrows.model.training.pairs`.
 
         logger: is told the options, and after each epoch its entry of history_; one of Lightning's, or any with the
         same four names, see `narrows.model.log`. saving: where the state is kept, and whether to go on from it.

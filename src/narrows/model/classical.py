@@ -37,9 +37,9 @@ from narrows.measure import Table
 from narrows.model.autoencoder import Autoencoder
 from narrows.model.base import ImageModel, whole
 from narrows.model.evaluate import look
-from narrows.model.pairs import wants_pairs, with_noisy
 from narrows.model.progress import progress
-from narrows.model.validate import SSIM
+from narrows.model.training.pairs import wants_pairs, with_noisy
+from narrows.model.training.validate import SSIM
 from narrows.parts.corruption import CORRUPTIONS
 from narrows.pixels import Pixels
 

@@ -31,7 +31,7 @@ from narrows.errors import NarrowsWarning
 from narrows.measure import Units, kl_per_unit
 from narrows.model.base import ImageModel
 from narrows.model.network import Network
-from narrows.model.train import Training
+from narrows.model.training.train import Training
 from narrows.pixels import Pixels
 
 DEAD, HALF = 0.95, 0.5  # of its units: then a code is called dead, or idle

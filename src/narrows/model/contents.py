@@ -31,7 +31,7 @@ from narrows.images import PEAKS
 FORMAT = 2
 FORMATS = (1, FORMAT)  # that are read; 1 had no checksum
 STATE_WORDS = "state of a training, which `narrows train ... --resume` goes on from; the model is model.safetensors"
-STATE = "training"  # in the header of a state (`narrows.model.saving`), which is read here too
+STATE = "training"  # in the header of a state (`narrows.model.training.saving`), which is read here too
 LAST = "last.safetensors"  # its name beside the model
 LONG = 100_000  # characters of JSON: no model has so many options
 FEW = 5  # faults of one sort that are told

@@ -29,9 +29,9 @@ from narrows.machine import ImageDraw
 from narrows.measure import Table
 from narrows.model.autoencoder import Autoencoder
 from narrows.model.base import ImageModel
-from narrows.model.pairs import with_noisy
 from narrows.model.recipes import recipe
-from narrows.model.validate import SPANS, SSIM, shown
+from narrows.model.training.pairs import with_noisy
+from narrows.model.training.validate import SPANS, SSIM, shown
 from narrows.parts.corruption import Clean, Corruption
 from narrows.parts.likelihood import Bernoulli
 from narrows.pixels import Pixels

@@ -14,7 +14,7 @@ from narrows import images
 from narrows.errors import BuildError, Faults, TrainingError
 from narrows.machine import generator
 from narrows.model.base import ImageModel
-from narrows.model.weights import standing_for, weights_of
+from narrows.model.training.weights import standing_for, weights_of
 from narrows.parts.prior import Prior
 from narrows.pixels import Pixels
 from narrows.ranks import of_first

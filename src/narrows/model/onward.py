@@ -20,9 +20,9 @@ from narrows.choose import choose
 from narrows.machine import flushing
 from narrows.model.learns import Learns
 from narrows.model.network import Network
-from narrows.model.pairs import vet_pairs, with_noisy
-from narrows.model.train import Training
-from narrows.model.weights import weights_of
+from narrows.model.training.pairs import vet_pairs, with_noisy
+from narrows.model.training.train import Training
+from narrows.model.training.weights import weights_of
 from narrows.pixels import Pixels
 
 

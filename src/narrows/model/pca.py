@@ -24,7 +24,7 @@ from narrows.machine import flushing
 from narrows.model.contents import matched
 from narrows.model.learns import Learns
 from narrows.model.log import Logger, told
-from narrows.model.weights import counted
+from narrows.model.training.weights import counted
 from narrows.parts.prior import Gaussian
 from narrows.pixels import Pixels, weighed
 

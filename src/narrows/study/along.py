@@ -11,7 +11,7 @@ from typing import Any
 from narrows.model.autoencoder import Autoencoder
 from narrows.model.base import ImageModel
 from narrows.model.contents import LAST
-from narrows.model.saving import Saving
+from narrows.model.training.saving import Saving
 from narrows.ranks import of_first
 from narrows.study.form import Run
 from narrows.study.shown import Shown

@@ -50,7 +50,7 @@ from narrows.errors import DataError, Faults, did_you_mean, unknown
 from narrows.model.autoencoder import SPECS, Autoencoder
 from narrows.model.network import vet_specs
 from narrows.model.recipes import RECIPES, recipe
-from narrows.model.train import vet_training
+from narrows.model.training.train import vet_training
 from narrows.study.parse import parse, read_toml
 from narrows.study.pictures import PICTURES
 

@@ -23,7 +23,7 @@ from narrows.files import atomic, write
 from narrows.model import store
 from narrows.model.base import ImageModel
 from narrows.model.contents import LAST
-from narrows.model.split import held_back
+from narrows.model.training.split import held_back
 from narrows.study.form import Run
 from narrows.study.shown import Shown, Trained
 

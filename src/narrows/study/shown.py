@@ -23,7 +23,7 @@ from narrows.errors import DataError, expect, unknown
 from narrows.images import PEAKS
 from narrows.machine import generator
 from narrows.model.base import ImageModel
-from narrows.model.pairs import wants_pairs
+from narrows.model.training.pairs import wants_pairs
 
 PARTS = ("test", "train", "validation")
 CHOICE = {"on": "test", "start": 0, "count": None, "index": None}  # what a choice may say, and its defaults

@@ -21,7 +21,7 @@ from narrows.model.base import ImageModel
 from narrows.model.contents import LAST
 from narrows.model.evaluate import rows
 from narrows.model.log import start as start_log
-from narrows.model.saving import Saving
+from narrows.model.training.saving import Saving
 from narrows.ranks import of_first
 from narrows.study.form import Run
 from narrows.study.output import again, keep, keep_snapshots, made_of, snapshots_in

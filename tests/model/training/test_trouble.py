@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from narrows.errors import TrainingError
-from narrows.model import trouble
-from narrows.model.split import held_back
-from narrows.model.trouble import Case, seen_late
+from narrows.model.training import trouble
+from narrows.model.training.split import held_back
+from narrows.model.training.trouble import Case, seen_late
 from narrows.parts import TABLES
 from narrows.parts.likelihood import Bernoulli
 from small_models import model, same, timeless, weights

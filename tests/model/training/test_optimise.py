@@ -7,7 +7,7 @@ import torch
 import narrows as nw
 from narrows.choose import choose
 from narrows.errors import BuildError, UnknownName
-from narrows.model.optimise import OPTIMISERS, SCHEDULES
+from narrows.model.training.optimise import OPTIMISERS, SCHEDULES
 
 RATE, DECAY, W, G = 0.1, 0.5, 2.0, 3.0
 

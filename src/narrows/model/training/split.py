@@ -8,7 +8,7 @@ import torch
 from narrows import images
 from narrows.errors import expect
 from narrows.machine import generator
-from narrows.model.pairs import with_noisy
+from narrows.model.training.pairs import with_noisy
 from narrows.pixels import Pixels
 
 

@@ -2,10 +2,10 @@
 
     Autoencoder(epochs=100).fit(X, saving=Saving("last.safetensors", minutes=10, resume=True))
 
-The state (`narrows.model.state`) is written as the training starts, after each epoch and every so many minutes:
-aside, synced and renamed, so that a run that is killed at any moment leaves a whole one. SIGINT and SIGTERM are
-waited for until the step is done; then the state is written too, and the training ends with `Interrupted`. A file is
-that of one training at a time, which holds a lock that dies with its process.
+The state (`narrows.model.training.state`) is written as the training starts, after each epoch and every so many
+minutes: aside, synced and renamed, so that a run that is killed at any moment leaves a whole one. SIGINT and SIGTERM
+are waited for until the step is done; then the state is written too, and the training ends with `Interrupted`. A file
+is that of one training at a time, which holds a lock that dies with its process.
 
 Over ranks the first one writes and reads the file, for all: a state belongs to the whole, whatever their number, and
 any number goes on from it. What one of them is asked by a signal, all do, within `OFTEN` steps.
@@ -29,8 +29,8 @@ from narrows.files import locked, write
 from narrows.joining import meet
 from narrows.machine import rank
 from narrows.model.contents import FORMAT, STATE, packed, read, whole
-from narrows.model.state import restore, state
-from narrows.model.train import Training
+from narrows.model.training.state import restore, state
+from narrows.model.training.train import Training
 from narrows.ranks import first, highest, of_first
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

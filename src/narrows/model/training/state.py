@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from narrows.model.spread import full, placed
-from narrows.model.train import Training
+from narrows.model.training.spread import full, placed
+from narrows.model.training.train import Training
 
 NUMBERS = ("epoch", "done", "spent", "stopped", "lowest", "waited", "history", "names", "sign", "told")
 Tensors = dict[str, Tensor]

@@ -11,9 +11,10 @@ import pytest
 import narrows as nw
 from narrows.errors import BuildError, DataError, Interrupted, OutputError
 from narrows.files import MARK
-from narrows.model import contents, saving
+from narrows.model import contents
 from narrows.model.contents import LAST, about_file
-from narrows.model.saving import Saving
+from narrows.model.training import saving
+from narrows.model.training.saving import Saving
 from small_models import NOISY, SMALL, model, same, timeless, weights
 
 HELD = {**NOISY, "validation": 0.2, "schedule": "cosine", "training": {"ema": 0.9, "clip": 1.0}}

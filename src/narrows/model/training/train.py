@@ -24,14 +24,14 @@ from torch import Tensor, nn
 from narrows.choose import choose, vet
 from narrows.errors import Faults, TrainingError, expect, unknown
 from narrows.machine import Draw, flushing, generator, keep_memory, products, rank, share
-from narrows.model import trouble
-from narrows.model.compiled import Compiled, repays
 from narrows.model.network import Network, device_of
-from narrows.model.objective import OBJECTIVES, Terms
-from narrows.model.optimise import OPTIMISERS, SCHEDULES
 from narrows.model.progress import Advance, progress
-from narrows.model.spread import local, spread
-from narrows.model.validate import validated, vet_measures
+from narrows.model.training import trouble
+from narrows.model.training.compiled import Compiled, repays
+from narrows.model.training.objective import OBJECTIVES, Terms
+from narrows.model.training.optimise import OPTIMISERS, SCHEDULES
+from narrows.model.training.spread import local, spread
+from narrows.model.training.validate import validated, vet_measures
 from narrows.pixels import Pixels, weighed
 from narrows.ranks import added
 
@@ -48,9 +48,9 @@ class Training:
     keep: "best" ends with the weights of the lowest validation loss, "last" with the last ones.
     clip: largest norm of the whole gradient. ema: decay of an average of the weights, which is then what is
     validated and kept. precision: "fp32", "tf32" (on a GPU of NVIDIA's) or "bf16" (autocast). compile: True, False,
-    or "auto" where it repays, see `narrows.model.compiled`. measures: of the validation images after each epoch, of
-    mse, psnr, ssim, snr; measure_scale: "unit" or "symmetric", the scale on which they are taken. shard: spread the
-    weights over the ranks, where one device has no room for them, see `narrows.model.spread`.
+    or "auto" where it repays, see `narrows.model.training.compiled`. measures: of the validation images after each
+    epoch, of mse, psnr, ssim, snr; measure_scale: "unit" or "symmetric", the scale on which they are taken. shard:
+    spread the weights over the ranks, where one device has no room for them, see `narrows.model.training.spread`.
     """
 
     def __init__(

@@ -7,8 +7,8 @@ import torch
 import narrows as nw
 from narrows.errors import BuildError, TrainingError, UnknownName
 from narrows.machine import Draw
-from narrows.model import train
-from narrows.model.objective import elbo
+from narrows.model.training import train
+from narrows.model.training.objective import elbo
 from small_models import BETA, CONSTANT, NOISY, SMALL, STILL, model, same, weights
 
 # -- what a loss is -------------------------------------------------------------------------------------------

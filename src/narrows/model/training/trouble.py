@@ -47,7 +47,7 @@ class Case:
     """
 
     said: str
-    training: Any  # a `narrows.model.train.Training`
+    training: Any  # a `narrows.model.training.train.Training`
     images: list[int] = field(default_factory=list)
     term: str = ""
     largest: float = 0.0

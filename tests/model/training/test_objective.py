@@ -5,7 +5,7 @@ import narrows as nw
 from narrows.images import FIXED
 from narrows.machine import Draw
 from narrows.model.network import build
-from narrows.model.objective import elbo, root
+from narrows.model.training.objective import elbo, root
 
 SPECS = {
     "corruption": "none", "body": {"kind": "mlp", "widths": [16]}, "bottleneck": "plain", "up": "auto",

@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from narrows.errors import expect
 from narrows.joining import meet
 from narrows.machine import rank
-from narrows.model.compiled import Compiled
 from narrows.model.network import Network, device_of
+from narrows.model.training.compiled import Compiled
 from narrows.parts.layers import OVER_RANKS
 from narrows.parts.transposed import Transposed
 

@@ -11,8 +11,8 @@ import narrows as nw
 from narrows.errors import BuildError
 from narrows.images import choose_scale, look
 from narrows.model import pca as pca_module
-from narrows.model.saving import Saving
-from narrows.model.weights import standing_for, weights_of
+from narrows.model.training.saving import Saving
+from narrows.model.training.weights import standing_for, weights_of
 from narrows.pixels import Pixels
 from small_models import BETA, CONSTANT, NOISY, model, timeless, weights
 

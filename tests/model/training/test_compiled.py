@@ -9,7 +9,7 @@ import torch
 
 import narrows as nw
 from narrows.errors import BuildError
-from narrows.model import compiled as module
+from narrows.model.training import compiled as module
 
 pytestmark = pytest.mark.filterwarnings("ignore:the model predicts a constant")  # hardly anything is learnt
 PARTS = {

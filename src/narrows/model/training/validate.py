@@ -15,7 +15,7 @@ from narrows.errors import expect, unknown
 from narrows.images import Scale
 from narrows.machine import Draw, rank
 from narrows.model.network import Network
-from narrows.model.objective import Objective
+from narrows.model.training.objective import Objective
 from narrows.pixels import Pixels, weighed
 from narrows.ranks import of_all
 
