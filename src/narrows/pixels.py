@@ -81,12 +81,9 @@ class Pixels:
 
     def fingerprint(self) -> str:
         """16 hex digits that name the set: its form, 1,000 of its images at most, spread over it, and all weights."""
-        some = torch.linspace(0, len(self) - 1, min(len(self), SOME)).long()
+        some = torch.linspace(0, len(self) - 1, min(len(self), SOME), dtype=torch.float64).long()
         rows = some if self.rows is None else self.rows.cpu()[some]
-        raw = (
-            self.raw.view(torch.int16) if self.raw.dtype == torch.uint16 else self.raw
-        )  # of which torch selects none
-        found = raw.index_select(0, rows.to(raw.device)).cpu().contiguous()
+        found = self._at(rows.to(self.raw.device)).cpu().contiguous()
         digest = sha256(f"{self.layout} {len(self)} {self.raw.dtype}".encode())
         digest.update(found.view(-1).view(torch.uint8).numpy().data)
         if self.weights is not None:
