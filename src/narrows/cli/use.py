@@ -129,8 +129,10 @@ def interpolate(
     ----------
     run
         A run folder, or a model file.
-    first, second
-        Two images of the size that the model was trained on.
+    first
+        An image of the size that the model was trained on.
+    second
+        Another one.
     steps
         How many images, both ends included.
     """
