@@ -50,7 +50,7 @@ def test_its_snippets_run(page, tmp_path, monkeypatch):
 
 @pages
 def test_its_studies_are_studies(page, tmp_path):
-    from narrows.study.form import read_study
+    from narrows.study.schema import read_study
 
     for snippet in fences(PAGES[page], "toml"):
         (tmp_path / "study.toml").write_text(snippet, encoding="utf-8")
@@ -60,8 +60,8 @@ def test_its_studies_are_studies(page, tmp_path):
 @pages
 @pytest.mark.filterwarnings("ignore::narrows.errors.NarrowsWarning")
 def test_its_studies_of_digits_run_and_draw_all_that_they_ask_for(page, tmp_path):
-    from narrows.study.form import read_study
     from narrows.study.run import run_study
+    from narrows.study.schema import read_study
 
     for number, snippet in enumerate(fences(PAGES[page], "toml")):
         if tomllib.loads(snippet).get("data") != "digits":
@@ -76,7 +76,7 @@ def test_its_studies_of_digits_run_and_draw_all_that_they_ask_for(page, tmp_path
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.toml")), ids=lambda path: path.name)
 def test_a_study_beside_the_pages_is_a_study(path):
-    from narrows.study.form import read_study
+    from narrows.study.schema import read_study
 
     read_study(path)
 
@@ -107,7 +107,7 @@ def slug(heading: str) -> str:
     ("heading", "form"), [("The study", "Study"), ("Runs", "Run"), ("Numbers", "Number"), ("Figures", "Drawing")]
 )
 def test_every_key_of_a_study_file_stands_in_a_table_with_its_default(heading, form):
-    from narrows.study import form as forms
+    from narrows.study import schema as forms
 
     fields = {field.name: field for field in msgspec.structs.fields(getattr(forms, form))}
     table = rows(f"### {heading}")
@@ -119,13 +119,13 @@ def test_every_key_of_a_study_file_stands_in_a_table_with_its_default(heading, f
 
 
 def test_every_source_of_a_number_stands_in_its_table():
-    from narrows.study.form import SOURCES
+    from narrows.study.schema import SOURCES
 
     assert set(rows("## Where a number comes from")) == set(SOURCES)
 
 
 def test_every_choice_of_images_stands_in_a_table_with_its_default():
-    from narrows.study.shown import CHOICE, FED
+    from narrows.study.trained import CHOICE, FED
 
     table, known = rows("## Which images, and what a model is fed"), {**CHOICE, **FED}
     assert set(table) == set(known)
@@ -135,7 +135,7 @@ def test_every_choice_of_images_stands_in_a_table_with_its_default():
 
 
 def test_every_kind_of_figure_stands_in_a_table_with_its_options_and_their_defaults():
-    from narrows.study.pictures import PICTURES
+    from narrows.study.figures import PICTURES
 
     table = rows("## Kinds of figures")
     assert set(table) == set(PICTURES)
@@ -152,7 +152,7 @@ def test_every_kind_of_figure_stands_in_a_table_with_its_options_and_their_defau
 
 def test_the_faults_that_the_page_shows_are_those_that_are_told(tmp_path, monkeypatch):
     from narrows.errors import DataError
-    from narrows.study.form import read_study
+    from narrows.study.schema import read_study
 
     monkeypatch.chdir(tmp_path)
     found = FAULTS.findall(STUDIES.read_text(encoding="utf-8"))
@@ -178,7 +178,7 @@ def options(make: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The options of a kind of figure with their defaults: its own, and those that go to the drawing of curves."""
     from narrows.choose import options_of
     from narrows.draw import FIGURES
-    from narrows.study.form import GIVEN, PASSED_ON
+    from narrows.study.schema import GIVEN, PASSED_ON
 
     own = options_of(make, GIVEN)
     passes = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(make).parameters.values())

@@ -11,9 +11,8 @@ import narrows
 HOUSE = Path(narrows.__file__).parent
 FLOORS = [
     {"errors"},
-    {"images", "choose", "files", "machine"},
-    {"pixels", "joining"},
-    {"ranks"},
+    {"layout", "choose", "files", "machine"},
+    {"image_batches", "distributed"},
     {"parts", "data", "measure", "draw"},
     {"model"},
     {"codec"},

@@ -2,18 +2,18 @@ from . import measure as measure
 from .data import load_data as load_data
 from .errors import NarrowsError as NarrowsError
 from .errors import NarrowsWarning as NarrowsWarning
-from .model.autoencoder import Autoencoder as Autoencoder
-from .model.evaluate import compare as compare
-from .model.evaluate import evaluate as evaluate
-from .model.export import export as export
-from .model.latent import interpolate as interpolate
-from .model.latent import perturb as perturb
-from .model.pca import PCA as PCA
+from .model.estimator.autoencoder import Autoencoder as Autoencoder
+from .model.estimator.pca import PCA as PCA
+from .model.files.onnx import export as export
+from .model.files.store import load as load
+from .model.files.store import save as save
 from .model.recipes import recipe as recipe
 from .model.recipes import recipes as recipes
-from .model.store import load as load
-from .model.store import save as save
-from .model.training.saving import Saving as Saving
-from .parts.own import register as register
+from .model.training.checkpoint import Saving as Saving
+from .model.use.evaluate import compare as compare
+from .model.use.evaluate import evaluate as evaluate
+from .model.use.latent import interpolate as interpolate
+from .model.use.latent import perturb as perturb
+from .parts.register import register as register
 
 __version__: str

@@ -9,11 +9,11 @@ import torch
 import narrows as nw
 from narrows.bench.cases import CASES
 from narrows.bench.floor import Floor, forward, peak
-from narrows.bench.ours import Narrows
-from narrows.bench.rivals import Notebook, Plain
+from narrows.bench.narrows_way import Narrows
+from narrows.bench.other_ways import Notebook, Plain
 from narrows.errors import BuildError
+from narrows.image_batches import Pixels
 from narrows.machine import Draw
-from narrows.pixels import Pixels
 
 CPU = torch.device("cpu")
 LINEAR = {"A": [784, 256, 128, 64], "E1": [784, 512, 256, 128, 30], "E2-64": [784, 64]}
@@ -107,7 +107,7 @@ def test_the_floor_of_an_epoch_is_three_ways_through_at_the_peak(sets, monkeypat
 @pytest.mark.parametrize("lab", ["C", "E6-deconv"])
 def test_pythae_runs_the_same_encoder_and_decoder(lab, sets):
     pytest.importorskip("pythae")
-    from narrows.bench.theirs import Pythae
+    from narrows.bench.pythae_way import Pythae
 
     way = Pythae(CASES[lab], *sets["mnist"], CPU)
     count = sum(p.numel() for p in CASES[lab].net().parameters())
@@ -117,7 +117,7 @@ def test_pythae_runs_the_same_encoder_and_decoder(lab, sets):
 
 
 def test_pythae_is_not_asked_for_what_it_has_not(sets):
-    from narrows.bench.theirs import Pythae
+    from narrows.bench.pythae_way import Pythae
 
     with pytest.raises(BuildError, match="given noise"):
         Pythae(CASES["A"], *sets["mnist"], CPU)

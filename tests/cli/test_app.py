@@ -125,7 +125,7 @@ def test_an_error_of_our_own_making_is_told_with_its_kind(narrows, monkeypatch):
     def broken(*_):
         raise RuntimeError("a wheel came off")
 
-    monkeypatch.setattr("narrows.study.form.read_study", broken)
+    monkeypatch.setattr("narrows.study.schema.read_study", broken)
     found = narrows("study", "x.toml")
     assert found.code == 1
     assert found.err == "narrows: RuntimeError: a wheel came off (--debug shows where)\n"
@@ -135,7 +135,7 @@ def test_an_interruption_is_told_in_a_word(narrows, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("narrows.study.form.read_study", interrupted)
+    monkeypatch.setattr("narrows.study.schema.read_study", interrupted)
     found = narrows("study", "x.toml")
     assert (found.code, found.err) == (1, "narrows: interrupted\n")
 
@@ -148,5 +148,5 @@ def test_warnings_are_told_each_time_without_the_line_they_come_from(narrows, mo
             warnings.warn("the code is dead", NarrowsWarning, stacklevel=1)
         raise DataError("stop")
 
-    monkeypatch.setattr("narrows.study.form.read_study", warned)
+    monkeypatch.setattr("narrows.study.schema.read_study", warned)
     assert narrows("study", "x.toml").err == "narrows: warning: the code is dead\n" * 2 + "narrows: stop\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from narrows.data.fetch import SUMS
-from narrows.model import store
+from narrows.model.files import store
 
 LAB = """
 title = "Lab {name}: tiny"
@@ -90,8 +90,8 @@ def test_report_draws_the_page_again(narrows, refused, trained):
 
 
 def test_the_demo_is_a_sound_study_of_the_embedded_digits():
-    from narrows.study.form import read_study
     from narrows.study.labs import lab_file
+    from narrows.study.schema import read_study
 
     assert read_study(lab_file("demo")).data == "digits"
 

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.quiver import Quiver
 
 from narrows.draw import as_png, figure
-from narrows.draw.look import LINES
+from narrows.draw.style import LINES
 from narrows.errors import BuildError
 
 

@@ -138,7 +138,7 @@ def test_smoothing_shows_the_raw_values_too():
 
 @pytest.mark.parametrize("window", [1, 2, 5, 50])
 def test_moving_average_is_the_mean_of_the_neighbours(window):
-    from narrows.draw.lines import moving_average
+    from narrows.draw.curves import moving_average
 
     y = np.random.default_rng(0).normal(size=20)
     half = window // 2

@@ -13,7 +13,7 @@ from PIL import Image
 
 from narrows.draw import FIGURES, LIVE, as_png, figure, live, scripts
 from narrows.draw.live import LIMIT
-from narrows.draw.look import CLASSES, LINES
+from narrows.draw.style import CLASSES, LINES
 from narrows.errors import BuildError, NarrowsError
 
 RANDOM = np.random.default_rng(0)

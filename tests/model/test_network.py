@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from narrows.errors import BuildError, UnknownName
-from narrows.images import FIXED
+from narrows.layout import FIXED
 from narrows.machine import Draw
 from narrows.model.network import build, numbers, parts
 from narrows.parts.up import Linear

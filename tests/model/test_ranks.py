@@ -9,14 +9,15 @@ import torch
 from torch import nn
 
 import narrows as nw
-from narrows import joining, ranks
+from narrows.distributed import collectives as ranks
+from narrows.distributed import rendezvous as joining
 from narrows.errors import BuildError, Interrupted, NarrowsError, TrainingError
+from narrows.image_batches import Pixels
 from narrows.machine import Draw, rank, share
-from narrows.model.training.objective import elbo
-from narrows.model.training.saving import Saving
+from narrows.model.training.checkpoint import Saving
 from narrows.model.training.validate import validated
 from narrows.parts.layers import OVER_RANKS
-from narrows.pixels import Pixels
+from narrows.parts.objective import elbo
 from small_models import timeless, weights
 from small_ranks import together
 
@@ -251,7 +252,7 @@ def run(digits, path, options, resume=False, asked=None):
 
 @pytest.mark.parametrize(("before", "after", "shard"), [(4, 1, False), (4, 2, False), (1, 2, False), (2, 1, True)])
 def test_a_state_of_so_many_ranks_goes_on_with_any_number(digits, tmp_path, before, after, shard, monkeypatch):
-    monkeypatch.setattr("narrows.model.training.saving.OFTEN", 3)  # so that it ends within an epoch
+    monkeypatch.setattr("narrows.model.training.checkpoint.OFTEN", 3)  # so that it ends within an epoch
     options = {**AVERAGED, "shard": shard}
     _, history, final = run(digits, tmp_path / "whole.safetensors", options)
     path = tmp_path / "last.safetensors"

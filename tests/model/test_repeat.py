@@ -10,7 +10,7 @@ from safetensors.torch import load as read
 from safetensors.torch import save as serialise
 
 import narrows as nw
-from narrows.model.training import train
+from narrows.model.training import training as train
 from narrows.model.training.state import restore, state
 from small_models import BETA, CONSTANT, NOISY, SMALL, STILL, model, same, timeless, weights
 

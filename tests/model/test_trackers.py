@@ -11,7 +11,7 @@ import pytest
 
 import narrows as nw
 from narrows.errors import MissingExtra, OutputError, UnknownName
-from narrows.model.log import LOGGERS, plain, start, tracker
+from narrows.model.trackers import LOGGERS, plain, start, tracker
 from small_models import CONSTANT, model, told
 
 pytestmark = pytest.mark.filterwarnings(CONSTANT)
@@ -46,11 +46,11 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
 
 
 def test_trackers_are_loaded_only_when_they_are_used():
-    code = "import sys, narrows.cli.app, narrows.model.log; print(*sys.modules)"
+    code = "import sys, narrows.cli.app, narrows.model.trackers; print(*sys.modules)"
     modules = set(
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     )
-    assert "narrows.model.log" in modules
+    assert "narrows.model.trackers" in modules
     assert not modules & {*LOGGERS, "torch"}
 
 

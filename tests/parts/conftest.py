@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from narrows.images import FIXED, Scale
+from narrows.layout import FIXED, Scale
 from narrows.model.network import Network, build
 
 SCALES = FIXED | {"standard": Scale("standard", 0.0, 1.0)}

@@ -6,7 +6,7 @@ from torch import distributions as d
 
 from narrows.choose import choose
 from narrows.errors import BuildError, UnknownName
-from narrows.images import FIXED, Scale
+from narrows.layout import FIXED, Scale
 from narrows.parts.likelihood import LIKELIHOODS, OUTPUTS
 
 # what torch says log p(x | out) is, for options and the mean m

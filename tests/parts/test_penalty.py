@@ -7,8 +7,8 @@ from narrows.choose import choose
 from narrows.errors import BuildError
 from narrows.machine import Draw, initialising
 from narrows.parts.bottleneck import Plain, Relu, Variational
+from narrows.parts.code import Code
 from narrows.parts.penalty import PENALTIES, Contractive
-from narrows.parts.posterior import Code
 from narrows.parts.prior import Normal
 
 

@@ -9,7 +9,7 @@ from torch import distributions as d
 from narrows.errors import BuildError
 from narrows.machine import Draw
 from narrows.parts import prior as priors
-from narrows.parts.posterior import Posterior
+from narrows.parts.code import Posterior
 from narrows.parts.prior import PRIORS, Mixture
 
 MIX = torch.tensor([[2.0, 0.0, -1.0], [0.5, 1.0, 0.0], [-1.0, 0.3, 0.4]])

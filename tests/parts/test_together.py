@@ -8,12 +8,12 @@ from torch import nn
 from narrows.choose import choose, options_of
 from narrows.errors import BuildError, UnknownName
 from narrows.machine import Draw, initialising
-from narrows.model.training.objective import elbo
 from narrows.parts import TABLES
 from narrows.parts.body import BODIES, Body
 from narrows.parts.bottleneck import BOTTLENECKS, Bottleneck
 from narrows.parts.corruption import CORRUPTIONS, Corruption
 from narrows.parts.likelihood import LIKELIHOODS, Likelihood
+from narrows.parts.objective import elbo
 from narrows.parts.penalty import PENALTIES, Penalty
 from narrows.parts.prior import Prior
 from narrows.parts.up import UPS, Up

@@ -9,11 +9,11 @@ from PIL import Image
 
 import narrows as nw
 from narrows.data import ImageSet
-from narrows.data.toy import spiral
-from narrows.model.evaluate import rows
-from narrows.study.form import Drawing, Number, Run, Study
+from narrows.data.spiral import spiral
+from narrows.model.use.evaluate import rows
 from narrows.study.run import run_study
-from narrows.study.shown import Shown, Trained
+from narrows.study.schema import Drawing, Number, Run, Study
+from narrows.study.trained import Shown, Trained
 
 SMALL = {"epochs": 2, "batch_size": 32, "body": {"widths": [32]}, "optimiser": {"kind": "adam", "rate": 3e-3}}
 SHARP = {"kind": "gaussian", "variance": 0.02, "output": "sigmoid"}  # a VAE that soon holds something in its code

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from narrows.draw.look import CLASSES
+from narrows.draw.style import CLASSES
 from narrows.study.index import draw as draw_index
 from narrows.study.page import draw
 from narrows.study.record import Record

@@ -6,8 +6,8 @@ from shutil import copytree
 
 import pytest
 
-from narrows.study.form import Study
 from narrows.study.run import run_study
+from narrows.study.schema import Study
 
 TIMES = ("history.csv", "times.json", "last.safetensors", "run.json", "report.html")  # files that hold wall times
 

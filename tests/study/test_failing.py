@@ -6,7 +6,7 @@ from PIL import Image
 from torch import nn
 
 from narrows.cli import run
-from narrows.model import store
+from narrows.model.files import store
 from narrows.parts import TABLES
 
 

@@ -6,9 +6,9 @@ import pytest
 import narrows as nw
 from narrows.errors import UnknownName
 from narrows.study import labs as module
-from narrows.study.form import read_study
 from narrows.study.labs import lab_file, lab_files, lab_names, labs
 from narrows.study.page import measure_name
+from narrows.study.schema import read_study
 
 NAMES = ["a", "b", "c", "d", "e1", "e2", "e3", "e4", "e5", "e6", "f"]
 AE_10 = [6.31, 21.93, 20.27, 13.90, 12.31, 25.93, 15.29, 13.92, 14.23, 18.63]

@@ -7,8 +7,8 @@ from PIL import Image
 import narrows as nw
 from narrows.choose import merge
 from narrows.model.training.pairs import wants_pairs
-from narrows.study.form import Drawing, Run, Study
 from narrows.study.run import run_study
+from narrows.study.schema import Drawing, Run, Study
 from narrows.study.verify import verify
 
 SMALL = {"epochs": 2, "batch_size": 32, "body": {"kind": "mlp", "widths": [16]}, "validation": 0.2}

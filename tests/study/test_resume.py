@@ -19,12 +19,13 @@ from narrows import files
 from narrows.cli import run
 from narrows.errors import BuildError, NarrowsWarning
 from narrows.files import MARK
-from narrows.model import contents, store
-from narrows.model.contents import LAST
-from narrows.model.training import saving
-from narrows.model.training.train import Training
-from narrows.study.form import Run
+from narrows.model import file_format as contents
+from narrows.model.file_format import LAST
+from narrows.model.files import store
+from narrows.model.training import checkpoint as saving
+from narrows.model.training.training import Training
 from narrows.study.record import Record
+from narrows.study.schema import Run
 
 KILLS = 20
 STUDY = """

@@ -6,11 +6,11 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from narrows.model import store
-from narrows.model.log import LOGGERS
-from narrows.study.form import Drawing, Run, Study
-from narrows.study.output import again
+from narrows.model.files import store
+from narrows.model.trackers import LOGGERS
 from narrows.study.run import run_study
+from narrows.study.run_folder import again
+from narrows.study.schema import Drawing, Run, Study
 
 
 def test_a_study_taken_up_again_is_the_study_itself(several, tmp_path, files):
@@ -61,7 +61,7 @@ def test_the_time_holds_that_of_trainings_taken_up(go, monkeypatch):
         return found
 
     go(Run("p", "pca", {"n_components": 2}))
-    monkeypatch.setattr("narrows.study.train.again", slow)
+    monkeypatch.setattr("narrows.study.obtain.again", slow)
     facts = go(Run("p", "pca", {"n_components": 2}), reuse=True).facts
     assert facts["seconds"] >= facts["seconds of training"] == 1e4
 

@@ -9,13 +9,13 @@ import pytest
 import narrows as nw
 from narrows.data import read as read_data
 from narrows.errors import BuildError, DataError, NarrowsWarning, TrainingError, UnknownName
-from narrows.model import store
-from narrows.model.evaluate import evaluate
-from narrows.model.training.train import Training
-from narrows.study.form import Drawing, Number, Run, Study
+from narrows.model.files import store
+from narrows.model.training.training import Training
+from narrows.model.use.evaluate import evaluate
 from narrows.study.record import read
 from narrows.study.run import run_study
-from narrows.study.shown import read_shown
+from narrows.study.schema import Drawing, Number, Run, Study
+from narrows.study.trained import read_shown
 
 RUNS = ("denoiser", "plane", "pca")
 ONE_FIGURE = [Drawing("curves", "Loss", options={"of": ["loss"]})]

@@ -3,8 +3,8 @@
 import pytest
 
 from narrows.errors import DataError
-from narrows.study.form import Drawing, Run, Study
 from narrows.study.run import run_study
+from narrows.study.schema import Drawing, Run, Study
 
 ONE_FIGURE = [Drawing("curves", "Loss", options={"of": ["loss"]})]
 

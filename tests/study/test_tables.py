@@ -2,7 +2,7 @@
 
 import pytest
 
-from narrows.study.sizes import sizes
+from narrows.study.byte_sizes import sizes
 from narrows.study.tables import LAST, tables
 
 MEASURED = {

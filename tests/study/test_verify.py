@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from narrows.errors import DataError
-from narrows.model import store
-from narrows.study.form import Drawing, Run, Study
+from narrows.model.files import store
 from narrows.study.record import read
 from narrows.study.run import run_study
+from narrows.study.schema import Drawing, Run, Study
 from narrows.study.verify import DIFFERS, NOT, SAME, WITHIN, verdict, verify
 
 ONE_FIGURE = [Drawing("reconstructions", "Images")]

@@ -3,7 +3,7 @@
 import pytest
 
 from narrows.errors import Faults
-from narrows.study.form import Drawing, Number, Run, Study, vet
+from narrows.study.schema import Drawing, Number, Run, Study, vet
 
 
 def one(**changes) -> Study:

@@ -25,12 +25,12 @@ from narrows.bench.cases import CASES, Case
 from narrows.bench.floor import forward, peak
 from narrows.data import load_data
 from narrows.errors import NarrowsWarning
+from narrows.image_batches import Pixels
 from narrows.machine import flushing
 from narrows.measure import Table
-from narrows.model.evaluate import evaluate, look
 from narrows.model.recipes import recipe
-from narrows.model.training.train import Training
-from narrows.pixels import Pixels
+from narrows.model.training.training import Training
+from narrows.model.use.evaluate import evaluate, look
 
 KINDS = {  # the first that is part of an operation's name
     "products": ("mm", "conv", "dot"),

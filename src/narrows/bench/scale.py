@@ -30,8 +30,8 @@ from typing import Any
 import numpy as np
 
 from narrows.bench.worker import STATUS
+from narrows.distributed.rendezvous import joined
 from narrows.errors import NarrowsError
-from narrows.joining import joined
 from narrows.machine import rank
 from narrows.measure import Table
 from narrows.model.recipes import recipe

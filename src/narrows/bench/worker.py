@@ -15,9 +15,9 @@ import torch
 
 from narrows.bench.cases import CASES
 from narrows.bench.floor import Floor
-from narrows.bench.ours import Fast, Narrows
-from narrows.bench.rivals import Notebook, Plain
-from narrows.bench.theirs import Pythae
+from narrows.bench.narrows_way import Fast, Narrows
+from narrows.bench.other_ways import Notebook, Plain
+from narrows.bench.pythae_way import Pythae
 from narrows.data import load_data
 from narrows.errors import NarrowsError
 

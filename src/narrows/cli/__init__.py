@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from narrows.cli.later import put_off
+from narrows.cli.lazy import put_off
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -27,7 +27,7 @@ def run(arguments: list[str]) -> int:
     from cyclopts import CycloptsError
 
     from narrows.cli.app import app
-    from narrows.cli.say import code_of, complain, plain_warnings
+    from narrows.cli.output import code_of, complain, plain_warnings
     from narrows.errors import NarrowsError
 
     debug = "--debug" in arguments

@@ -3,7 +3,12 @@
 from cyclopts import App
 
 from narrows import __version__
-from narrows.cli import bench, learn, lists, merging, model, numbers, packs, studies, use
+from narrows.cli import bench, lists, packs, studies
+from narrows.cli import images as use
+from narrows.cli import merge as merging
+from narrows.cli import model_files as model
+from narrows.cli import score as numbers
+from narrows.cli import train as learn
 
 app = App(
     "narrows",

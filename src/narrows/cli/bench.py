@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from narrows.cli.options import Force, Json
-from narrows.cli.say import give, give_facts, tell
+from narrows.cli.output import give, give_facts, tell
 
 HELP = """Measure Narrows itself: its speed, where the time goes, and how it grows.
 

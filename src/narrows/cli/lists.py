@@ -1,7 +1,7 @@
 """Verbs that list what there is: labs, recipes, parts."""
 
 from narrows.cli.options import Json
-from narrows.cli.say import give
+from narrows.cli.output import give
 
 
 def labs(*, json: Json = False) -> None:

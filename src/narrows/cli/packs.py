@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from narrows.cli.options import Force, Json, Output
-from narrows.cli.say import give, give_facts, tell
+from narrows.cli.output import give, give_facts, tell
 
 Flag = Annotated[bool, Parameter(negative="")]
 
@@ -39,7 +39,7 @@ def pack(
         Stop at the first image that cannot be read.
     """
     from narrows.data.packs.pack import pack as write_pack
-    from narrows.model.progress import progress
+    from narrows.model.progress_bar import progress
 
     with ExitStack() as stack:
         bars = []

@@ -4,10 +4,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from narrows.cli.launch import is_first, together
 from narrows.cli.options import Changes, Data, Force, How, Json, Output, Tsne
-from narrows.cli.ranks import is_first, together
-from narrows.cli.running import free, record_of, run
-from narrows.cli.say import give, give_facts, tell
+from narrows.cli.output import give, give_facts, tell
+from narrows.cli.run_study import free, record_of, run
 
 NO_CHANGES, PLAINLY, AS_ASKED = Changes(), How(), Tsne()
 
@@ -101,7 +101,7 @@ def _run_file(file: Path, output: str, data: Any, changes: Changes, how: How, ts
 
 def _study(file: Path, tsne: Tsne) -> Any:
     """The study in a file, with another method in the place of t-SNE if so wished."""
-    from narrows.study.form import read_study
+    from narrows.study.schema import read_study
 
     found = read_study(file)
     for drawing in found.figures:

@@ -18,7 +18,7 @@ shares/     one work in parts: a share of the inputs (share), what it has writte
 """
 
 from narrows.data.formats import FORMATS
-from narrows.data.imageset import ImageSet, fingerprint
+from narrows.data.image_set import ImageSet, fingerprint
 from narrows.data.load import load_data, read
 from narrows.data.named import SETS
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows.data.imageset import ImageSet, check_images, check_labels, join, one_split
+from narrows.data.image_set import ImageSet, check_images, check_labels, join, one_split
 from narrows.errors import DataError
 
 IMAGES = {

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from narrows.data.decode import decode
-from narrows.data.imageset import ImageSet, one_split
-from narrows.data.pictures import ENDINGS, fitter, open_picture
-from narrows.data.shares.share import Share
+from narrows.data.image_files import ENDINGS, fitter, open_picture
+from narrows.data.image_set import ImageSet, one_split
+from narrows.data.share import Share
 from narrows.errors import DataError
 
 SPLITS = ("train", "test")

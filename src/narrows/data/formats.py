@@ -13,10 +13,10 @@ from narrows.choose import vet
 from narrows.data.arrays import read_npy, read_npz
 from narrows.data.folder import read_folder, read_image
 from narrows.data.idx import read_idx
-from narrows.data.imageset import ImageSet
+from narrows.data.image_files import ENDINGS
+from narrows.data.image_set import ImageSet
 from narrows.data.packs.packed import read_pack
-from narrows.data.pictures import ENDINGS
-from narrows.data.shares.share import Share
+from narrows.data.share import Share
 from narrows.errors import DataError
 
 FOLDER = "folder"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from narrows.data.imageset import ImageSet, check_images, check_labels, one_split
+from narrows.data.image_set import ImageSet, check_images, check_labels, one_split
 from narrows.errors import DataError
 
 TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}

@@ -17,9 +17,9 @@ import numpy as np
 
 from narrows.choose import choose
 from narrows.data.formats import read_path
-from narrows.data.imageset import ImageSet, join
+from narrows.data.image_set import ImageSet, join
 from narrows.data.named import SETS
-from narrows.data.shares.share import Share
+from narrows.data.share import Share
 from narrows.errors import DataError, did_you_mean, unknown
 
 SPLITS = ("train", "test", "all")

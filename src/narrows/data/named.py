@@ -14,8 +14,8 @@ import numpy as np
 from narrows.data.coloured import colours, paint
 from narrows.data.fetch import obtain
 from narrows.data.idx import decode
-from narrows.data.imageset import ImageSet
-from narrows.data.toy import spiral
+from narrows.data.image_set import ImageSet
+from narrows.data.spiral import spiral
 
 STEMS = {"train": "train", "test": "t10k"}
 TEN = tuple("0123456789")

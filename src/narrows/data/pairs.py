@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from narrows.data.imageset import STEP, ImageSet
+from narrows.data.distributed_read import read_together as read
+from narrows.data.image_files import KINDS
+from narrows.data.image_set import STEP, ImageSet
 from narrows.data.load import Data
-from narrows.data.pictures import KINDS
 from narrows.data.scratch import scratch
-from narrows.data.together import read_together as read
 from narrows.errors import DataError, several
 
 TURNED, ORIENTATION = (5, 6, 7, 8), 0x0112  # values of a tag of EXIF that make the width the height

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from narrows.data.stream import Picture, written
+from narrows.data.picture_stream import Picture, written
 from narrows.errors import OutputError
 from narrows.files import atomic, may_write
-from narrows.images import tile
+from narrows.layout import tile
 
 NAME = "{:05d}.png"
 KEEPING = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}  # as much of a picture as goes in

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows.draw.look import DPI, WIDTH, blank
+from narrows.draw.style import DPI, WIDTH, blank
 from narrows.errors import expect
-from narrows.images import PEAKS
+from narrows.layout import PEAKS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

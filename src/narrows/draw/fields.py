@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows.draw.look import FAINT, LINES, SMALL, blank, styled
+from narrows.draw.style import FAINT, LINES, SMALL, blank, styled
 from narrows.errors import expect
 
 if TYPE_CHECKING:

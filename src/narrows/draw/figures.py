@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.choose import choose
-from narrows.draw.cells import bars, heatmap
+from narrows.draw.curves import curves
 from narrows.draw.fields import arrows
-from narrows.draw.lines import curves
-from narrows.draw.pixels import grid, tiles
-from narrows.draw.planes import scatter
+from narrows.draw.image_grid import grid, tiles
+from narrows.draw.matrices import bars, heatmap
+from narrows.draw.points import scatter
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -28,10 +28,10 @@ import numpy as np
 
 from narrows.choose import choose
 from narrows.draw.canvas import as_images, as_unit
-from narrows.draw.look import CLASSES, LINES, LOOK
-from narrows.draw.planes import classes_of, points_of, size_of
+from narrows.draw.points import classes_of, points_of, size_of
+from narrows.draw.style import CLASSES, LINES, LOOK
 from narrows.errors import expect
-from narrows.images import tile
+from narrows.layout import tile
 
 LIMIT = 5000  # points
 THUMB = 32  # pixels: larger images are made smaller by a whole number

@@ -1,6 +1,6 @@
 """Measures: what needs no model. Image against image, statistics of codes, probes, a table for them."""
 
-from narrows.measure.codes import (
+from narrows.measure.code_statistics import (
     Units,
     active_units,
     collapsed_units,
@@ -10,10 +10,10 @@ from narrows.measure.codes import (
     kl_per_unit,
     spread,
 )
-from narrows.measure.pixels import bce, mse, psnr, snr
+from narrows.measure.detection import auroc, average_precision, best_f1
+from narrows.measure.pixelwise import bce, mse, psnr, snr
 from narrows.measure.probe import probe
-from narrows.measure.scores import auroc, average_precision, best_f1
-from narrows.measure.structure import ssim
+from narrows.measure.similarity import ssim
 from narrows.measure.table import Table
 
 __all__ = [

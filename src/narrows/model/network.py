@@ -7,7 +7,6 @@ which they depend on each other, and refuses pairs that cannot work together.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from math import prod
 from typing import Any
@@ -17,19 +16,20 @@ from torch import Tensor, nn
 
 from narrows.choose import choose, name_of, options_of, vet
 from narrows.errors import BuildError, Faults, expect
-from narrows.images import Scale
+from narrows.layout import Scale
 from narrows.machine import Draw, initialising
 from narrows.measure import Table
-from narrows.model.contents import matched
+from narrows.model.file_format import matched
 from narrows.parts import TABLES
 from narrows.parts.body import Body
 from narrows.parts.bottleneck import Bottleneck
+from narrows.parts.code import Code
 from narrows.parts.corruption import Corruption
+from narrows.parts.forward_pass import ForwardPass
 from narrows.parts.likelihood import Likelihood
-from narrows.parts.own import as_body, as_up, own_paths, refuse_objects
 from narrows.parts.penalty import Penalty
-from narrows.parts.posterior import Code
 from narrows.parts.prior import Prior
+from narrows.parts.register import as_body, as_up, own_paths, refuse_objects
 from narrows.parts.up import Up
 
 CONTEXT = {
@@ -46,16 +46,6 @@ GIVERS = {
     "switches": "{'kind': 'conv', 'stages': 'pooled'}",
     "skips": "'unet'",
 }  # bodies that give what others do not
-
-
-@dataclass
-class Pass:
-    """What one pass through the network gives: the code, the way up's output, what went in, what was hidden."""
-
-    code: Code
-    out: Tensor
-    corrupted: Tensor
-    hidden: Tensor | None
 
 
 class Network(nn.Module):
@@ -98,13 +88,13 @@ class Network(nn.Module):
         code, side = self.encode(x, draw)
         return code, self.decode(code.z, side)
 
-    def forward(self, x: Tensor, draw: Draw) -> Pass:
+    def forward(self, x: Tensor, draw: Draw) -> ForwardPass:
         """One pass with all its randomness: corruption, sampled codes and, in training, dropout."""
         corrupted, hidden = self.corruption(x, draw)
         if self.needs_slope:
             corrupted = corrupted.detach().requires_grad_()
         code, side = self.encode(corrupted, draw)
-        return Pass(code, self.decode(code.z, side, draw), corrupted, hidden)
+        return ForwardPass(code, self.decode(code.z, side, draw), corrupted, hidden)
 
     def reconstruct(self, x: Tensor, draw: Draw | None = None) -> Tensor:
         """E[x | code(x)] on the working scale; the code is sampled where `draw` is given."""

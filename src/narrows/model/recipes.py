@@ -21,9 +21,9 @@ from typing import Any
 from narrows.choose import choose, merge, options_of
 from narrows.errors import unknown
 from narrows.measure import Table
-from narrows.model.autoencoder import Autoencoder
-from narrows.model.base import ImageModel
-from narrows.model.pca import PCA
+from narrows.model.estimator.autoencoder import Autoencoder
+from narrows.model.estimator.base import ImageModel
+from narrows.model.estimator.pca import PCA
 
 ESTIMATORS = {"autoencoder": Autoencoder, "pca": PCA}
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from narrows.errors import expect
 from narrows.machine import Draw
-from narrows.parts.posterior import Code, Posterior
+from narrows.parts.code import Code, Posterior
 from narrows.parts.prior import Prior
 
 

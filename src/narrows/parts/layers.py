@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from narrows.distributed.collectives import added, summed
 from narrows.errors import expect, unknown
 from narrows.machine import Draw, rank
-from narrows.ranks import added, summed
 
 
 def identity(h: Tensor) -> Tensor:

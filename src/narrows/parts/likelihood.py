@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from narrows.errors import expect, unknown
-from narrows.images import Scale
+from narrows.layout import Scale
 from narrows.parts.layers import ACTIVATIONS
 
 INF = float("inf")

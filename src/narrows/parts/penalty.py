@@ -14,7 +14,7 @@ from torch import Tensor
 
 from narrows.errors import expect
 from narrows.machine import Draw
-from narrows.parts.posterior import Code
+from narrows.parts.code import Code
 
 EXACT = 16  # up to this many units the norm is exact
 

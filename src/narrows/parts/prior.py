@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from narrows.errors import expect
 from narrows.machine import generator
-from narrows.parts.posterior import Posterior
+from narrows.parts.code import Posterior
 
 FULL = 256  # up to this many units a fitted covariance is full, beyond it is diagonal
 ENOUGH = 10_000  # codes that a density is fitted to, at most

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from narrows.errors import unknown
 from narrows.measure import Table
-from narrows.study.form import read_study
+from narrows.study.schema import read_study
 
 
 def lab_files() -> dict[str, Path]:

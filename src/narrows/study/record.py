@@ -44,7 +44,7 @@ class Record:
 
     title, question, text: in words. facts: name -> value, shown as a list (data, seed, command, seconds, versions).
     tables: each a dict of title, caption and rows. models: each a dict of name, recipe, options and sizes. origin:
-    the facts, and the measures of each run, as programs read them, see `narrows.study.origin`.
+    the facts, and the measures of each run, as programs read them, see `narrows.study.provenance`.
     """
 
     title: str

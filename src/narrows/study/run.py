@@ -11,22 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from narrows.choose import merge
+from narrows.distributed.collectives import first
 from narrows.errors import BuildError, DataError, Faults, unknown
 from narrows.files import locked
-from narrows.model import store
-from narrows.model.base import ImageModel
-from narrows.model.evaluate import evaluate
-from narrows.model.log import tracker
+from narrows.model.estimator.base import ImageModel
+from narrows.model.files import store
 from narrows.model.recipes import recipe
-from narrows.ranks import first
-from narrows.study import numbers, origin, tables
-from narrows.study.along import along
-from narrows.study.form import Drawing, Run, Study, vet
+from narrows.model.trackers import tracker
+from narrows.model.use.evaluate import evaluate
+from narrows.study import provenance as origin
+from narrows.study import published as numbers
+from narrows.study import tables
+from narrows.study.figures import PICTURES
+from narrows.study.obtain import MINUTES, Say, obtained
+from narrows.study.other_ranks import along
 from narrows.study.page import draw
-from narrows.study.pictures import PICTURES
 from narrows.study.record import Figure, Record
-from narrows.study.shown import Shown, Trained, read_shown
-from narrows.study.train import MINUTES, Say, obtained
+from narrows.study.schema import Drawing, Run, Study, vet
+from narrows.study.trained import Shown, Trained, read_shown
 
 FEW = 200  # steps, in which hardly anything is learnt
 Obtain = Callable[[Run, ImageModel, Shown, Path], Trained]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from narrows.measure import Table
-from narrows.study.shown import Trained
-from narrows.study.sizes import LOOKED, sizes
+from narrows.study.byte_sizes import LOOKED, sizes
+from narrows.study.trained import Trained
 
 EPOCH = (
     "Terms of the loss: sums over an image without the likelihood's constant (with the gaussian's default variance, "

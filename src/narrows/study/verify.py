@@ -19,13 +19,13 @@ from typing import Any
 
 from narrows.errors import DataError, Faults, NarrowsError
 from narrows.measure import Table
-from narrows.model import store
-from narrows.model.evaluate import evaluate
-from narrows.study.origin import machine
-from narrows.study.output import MODEL
+from narrows.model.files import store
+from narrows.model.use.evaluate import evaluate
 from narrows.study.page import PAGE
+from narrows.study.provenance import machine
 from narrows.study.record import FILE, Record, read
-from narrows.study.shown import Shown, read_shown
+from narrows.study.run_folder import MODEL
+from narrows.study.trained import Shown, read_shown
 
 Say = Callable[[str], None]
 Plain = Mapping[str, Any]

@@ -6,10 +6,10 @@ import torch
 
 import narrows as nw
 from narrows.errors import BuildError, ImageError, NarrowsError
-from narrows.model.classical import beside
-from narrows.model.evaluate import evaluate, rows
+from narrows.model.training.checkpoint import Saving
 from narrows.model.training.pairs import wants_pairs
-from narrows.model.training.saving import Saving
+from narrows.model.use.baselines import beside
+from narrows.model.use.evaluate import evaluate, rows
 from small_models import CONSTANT, STILL, model, timeless, weights
 
 pytestmark = pytest.mark.filterwarnings(CONSTANT)
@@ -109,7 +109,7 @@ def test_ranks_take_their_rows_of_both(digits, noisy, monkeypatch):
         for rank in range(3):
             again = model(**PAIRS, batch_size=50)._prepare(digits, np.arange(200), noisy)
             mine = slice(50 * rank // 3, 50 * (rank + 1) // 3)
-            monkeypatch.setattr("narrows.model.training.train.share", lambda total, mine=mine: mine)
+            monkeypatch.setattr("narrows.model.training.training.share", lambda total, mine=mine: mine)
             parts.append(again.step(0, index)[name])
         assert sum(parts) == pytest.approx(value.item(), rel=1e-5)
 

@@ -22,9 +22,9 @@ from typing import Any
 
 from narrows.data.decode import each
 from narrows.data.folder import LARGE, SPLITS
+from narrows.data.image_files import ENDINGS, open_picture, reason_of
 from narrows.data.packs.shards import Writer
 from narrows.data.packs.tars import class_of, classes_of
-from narrows.data.pictures import ENDINGS, open_picture, reason_of
 from narrows.errors import DataError, OutputError, expect
 from narrows.files import may_write
 

@@ -16,11 +16,11 @@ import numpy as np
 
 from narrows.data.decode import decode
 from narrows.data.folder import LARGE
-from narrows.data.imageset import ImageSet, one_split
+from narrows.data.image_files import fitter, open_picture, reason_of
+from narrows.data.image_set import ImageSet, one_split
 from narrows.data.packs.index import Index, read_index
 from narrows.data.packs.tars import read_headers
-from narrows.data.pictures import fitter, open_picture, reason_of
-from narrows.data.shares.share import Share
+from narrows.data.share import Share
 from narrows.errors import DataError, Faults
 
 TOLD = 10  # damaged images that are named

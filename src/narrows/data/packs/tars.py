@@ -19,9 +19,9 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from narrows.data.folder import SPLITS
-from narrows.data.imageset import check_labels
+from narrows.data.image_files import ENDINGS
+from narrows.data.image_set import check_labels
 from narrows.data.packs.index import ENTRY, Index, blob_of
-from narrows.data.pictures import ENDINGS
 from narrows.errors import DataError
 
 BLOCK = 512

@@ -11,11 +11,11 @@ from contextlib import suppress
 from copy import copy
 from typing import Any
 
-from narrows import images
+from narrows import layout as images
 from narrows.choose import find
 from narrows.errors import ImageError, NarrowsError, expect
+from narrows.image_batches import Pixels
 from narrows.parts.corruption import CORRUPTIONS
-from narrows.pixels import Pixels
 
 SOME, FAR = 100, 10  # images; pixels that are so large on average, where white is 1, are not noise but of 0..255
 

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from narrows import images
+from narrows import layout as images
 from narrows.errors import expect
+from narrows.image_batches import Pixels
 from narrows.machine import generator
 from narrows.model.training.pairs import with_noisy
-from narrows.pixels import Pixels
 
 
 def split(

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from narrows.model.training.spread import full, placed
-from narrows.model.training.train import Training
+from narrows.model.training.distributed import full, placed
+from narrows.model.training.training import Training
 
 NUMBERS = ("epoch", "done", "spent", "stopped", "lowest", "waited", "history", "names", "sign", "told")
 Tensors = dict[str, Tensor]

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from narrows import measure
+from narrows.distributed.collectives import of_all
 from narrows.errors import expect, unknown
-from narrows.images import Scale
+from narrows.image_batches import Pixels, weighed
+from narrows.layout import Scale
 from narrows.machine import Draw, rank
 from narrows.model.network import Network
-from narrows.model.training.objective import Objective
-from narrows.pixels import Pixels, weighed
-from narrows.ranks import of_all
+from narrows.parts.objective import Objective
 
 SSIM = 7  # pixels across its window
 MEASURES = {"mse": measure.mse, "psnr": measure.psnr, "ssim": measure.ssim, "snr": measure.snr}

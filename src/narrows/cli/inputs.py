@@ -1,0 +1,80 @@
+"""Where images for a verb come from, and how files that cannot be read are told of."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from narrows.cli.options import Reading
+from narrows.cli.output import tell
+
+Skipped = Annotated[str, Parameter(help="A file for the list of what could not be read: name, reason.")]
+Skip = Callable[[str, str], None]
+
+
+def are_pictures(images: str) -> bool:
+    """Whether this is an image file, or a folder of them."""
+    from narrows.data import SETS
+    from narrows.data.image_files import ENDINGS
+
+    path = Path(images).expanduser()
+    return images not in SETS and (path.is_dir() or (path.suffix.lower() in ENDINGS and path.is_file()))
+
+
+def pictures(
+    images: str, reading: Reading, skip: Skip, doing: str, files: Sequence[Path] | None = None
+) -> Iterator[Any]:
+    """Pictures one after another, with a bar. files: some of the folder's alone."""
+    from narrows.data.folder import image_files
+    from narrows.data.picture_stream import stream
+    from narrows.model.progress_bar import progress
+
+    path = Path(images).expanduser()
+    with progress(doing, len(image_files(path) if files is None else files)) as advance:
+        for picture in stream(path, **reading.as_options(), skip=skip, files=files):
+            yield picture
+            advance(lambda name=picture.name: name)
+
+
+def array(images: str, reading: Reading, skip: Skip, split: str = "", noisy: str = "", **wanted: Any) -> Any:
+    """Images as one set; by default the test part of named sets. noisy: those beside them. wanted: as of `read`."""
+    from narrows.data import SETS, read
+    from narrows.data.pairs import read_pairs
+
+    split = split or ("test" if images in SETS else "all")
+    found = read_pairs(reading.of(images, noisy), split) if noisy else read(reading.of(images), split, **wanted)
+    for name, reason in found.skipped:
+        skip(name, reason)
+    return found
+
+
+class Skips:
+    """Tells of a file that was skipped, and why, and keeps it in mind."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str]] = []
+
+    def __call__(self, name: str, reason: str) -> None:
+        tell(f"skipped {name}: {reason}")
+        self.rows.append((name, reason))
+
+
+@contextmanager
+def skipping(output: str, force: bool) -> Iterator[Skips]:
+    """What tells of skipped files; they are listed in `output`, if it has a name."""
+    from narrows.files import may_write
+
+    path, skip = may_write(output, force) if output else None, Skips()
+    yield skip
+    if path:
+        list_skipped(path, skip.rows)
+
+
+def list_skipped(path: Path, rows: Iterable[tuple[str, str]]) -> None:
+    """Write (name, reason) of skipped files, in the order of their names, whenever they were told of."""
+    from narrows.files import write_csv
+
+    in_order = sorted(rows, key=lambda row: row[0].split("/"))
+    write_csv(path, ("file", "reason"), in_order)

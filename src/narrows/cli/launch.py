@@ -1,0 +1,109 @@
+"""Ranks on the command line: taking part in what torchrun has started, and starting some on this machine.
+
+    torchrun --nproc-per-node 4 -m narrows train vae-mlp --data mnist -o run
+    narrows train vae-mlp --data mnist -o run --devices 4                       the same
+
+The first rank speaks and writes; the others are silent. An error is told once, by the first that has it.
+"""
+
+import os
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+
+from narrows.cli.output import code_of, complain
+from narrows.errors import TrainingError, expect
+
+GRACE = 3.0  # seconds in which the first rank may tell an error that others have too
+
+
+def is_first() -> bool:
+    """Whether this process is alone, or the first of the ranks."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def is_restarted() -> bool:
+    """Whether torchrun has started the ranks again after one was lost: they go on from the last state."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return False
+    from narrows.distributed.rendezvous import restarted
+
+    return restarted()
+
+
+@contextmanager
+def together(devices: int = 1) -> Iterator[None]:
+    """The block is one rank of several; or, where `devices` are asked for, it is run by so many new processes.
+
+    Raises `SystemExit` then, with their exit code, and at ranks whose error another one tells.
+    """
+    expect(devices >= 1, "--devices", devices, "a whole number ≥ 1")
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        if devices > 1:
+            raise SystemExit(launch(devices))
+        yield
+        return
+    from narrows.distributed.rendezvous import joined
+
+    try:
+        with joined(), _muted():
+            yield
+    except (Exception, KeyboardInterrupt) as error:
+        _leave(error)
+        raise
+
+
+def launch(devices: int) -> int:
+    """This command line as so many processes of this machine, under torch's own agent; returns its exit code."""
+    import logging
+
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // devices)))
+    logging.disable()  # what the agent says is told below, in plain words
+    config = LaunchConfig(
+        1, 1, devices, run_id=f"narrows-{os.getpid()}", rdzv_backend="c10d", rdzv_endpoint="localhost:0",
+        max_restarts=0,
+    )  # fmt: skip
+    try:
+        elastic_launch(config, sys.executable)("-m", "narrows", *sys.argv[1:])
+    except ChildFailedError as error:
+        place, failure = error.get_first_failure()
+        if failure.exitcode < 0:
+            complain(f"rank {place} of {devices} was ended by {signal.Signals(-failure.exitcode).name}")
+        return max(1, failure.exitcode)
+    except SignalException:
+        return 1
+    return 0
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """The block says nothing, unless this is the first rank."""
+    warnings.filterwarnings("ignore", "Grad strides do not match")  # which DDP finds a little slow, at 9 numbers
+    if is_first():
+        yield
+        return
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        yield
+
+
+def _leave(error: BaseException) -> None:
+    """Tell an error, unless it is told by another rank: then raise `SystemExit`. The first tells its own as ever."""
+    from narrows.distributed.rendezvous import speaks
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends the others as soon as one is gone
+    place, world = int(os.environ["RANK"]), os.environ["WORLD_SIZE"]
+    common = isinstance(error, (KeyboardInterrupt, TrainingError))  # which end all ranks together
+    if place and not common:
+        time.sleep(GRACE)
+    if (place and common) or not speaks():
+        raise SystemExit(code_of(error)) from error
+    if place:
+        complain(f"rank {place} of {world}: {error}")
+        raise SystemExit(code_of(error)) from error

@@ -1,0 +1,44 @@
+"""Verbs about a model's file: info, export."""
+
+from narrows.cli.options import Force, Json, Output
+from narrows.cli.output import give_facts
+
+
+def info(file: str, /, *, json: Json = False) -> None:
+    """What a model file holds: its parts, sizes, threshold, last losses and versions. Nothing is built or run.
+
+    Example: narrows info my-run
+
+    Parameters
+    ----------
+    file
+        A run folder, or a model file.
+    """
+    from pathlib import Path
+
+    from narrows.model.file_format import about_file
+
+    path = Path(file)
+    give_facts(about_file(path / "model.safetensors" if path.is_dir() else path), json)
+
+
+def export(run: str, /, *, output: Output, what: str = "whole", dtype: str = "", force: Force = False) -> None:
+    """Write a model as ONNX, for programs without Narrows; scaling and threshold are inside.
+
+    Example: narrows export my-run -o model.onnx
+
+    Parameters
+    ----------
+    run
+        A run folder, or a model file.
+    what
+        whole, encoder or decoder.
+    dtype
+        Type of the images that it is to take, such as uint8 or float32; by default that of the training images.
+    """
+    from narrows.files import may_write
+    from narrows.model.files.onnx import export as write_onnx
+    from narrows.model.files.store import load
+
+    path = may_write(output, force)
+    print(write_onnx(load(run), path, what, dtype=dtype or None))

@@ -1,0 +1,126 @@
+"""Verbs that train and measure: train, compare, evaluate."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from narrows.cli.inputs import Skipped, array, skipping
+from narrows.cli.options import Changes, Data, Force, How, Json, Noisy, Output, Reading
+from narrows.cli.output import give
+from narrows.cli.run_study import run
+
+NO_CHANGES, PLAINLY, AS_THEY_ARE = Changes(), How(), Reading()
+
+
+def train(
+    recipe: str,
+    /,
+    *,
+    data: Data,
+    output: Output,
+    noisy: Noisy = "",
+    reading: Reading = AS_THEY_ARE,
+    changes: Changes = NO_CHANGES,
+    how: How = PLAINLY,
+) -> None:
+    """Train a recipe on images: a run folder with the model, its history and a report.
+
+    Example: narrows train vae-mlp --data mnist -o my-run --epochs 5 --set bottleneck.size=10
+
+    Parameters
+    ----------
+    recipe
+        A recipe's name; `narrows recipes` lists them.
+    """
+    from narrows.study.provenance import placed
+    from narrows.study.schema import Run, Study
+
+    _known([recipe])
+    own = Run(recipe, recipe, {"corruption": "pairs"} if noisy else {})
+    run(Study(f"{recipe} on {data}", [own], placed(reading.of(data, noisy))), output, None, changes, how)
+
+
+def compare(
+    *recipes: str,
+    data: Data,
+    output: Output,
+    reading: Reading = AS_THEY_ARE,
+    changes: Changes = NO_CHANGES,
+    how: How = PLAINLY,
+) -> None:
+    """Train several recipes on the same images and measure them side by side.
+
+    Example: narrows compare pca ae-mlp sparse-mlp --data mnist -o compared --epochs 5
+
+    Parameters
+    ----------
+    recipes
+        Names of recipes, two at least.
+    """
+    from narrows.errors import BuildError
+    from narrows.study.provenance import placed
+    from narrows.study.schema import Run, Study
+
+    if len(recipes) < 2:
+        raise BuildError(f"compare needs two recipes at least, got {len(recipes)}; `narrows recipes` lists them")
+    _known(recipes)
+    runs = [Run(name if recipes.count(name) == 1 else f"{name}-{k + 1}", name) for k, name in enumerate(recipes)]
+    run(Study(f"{', '.join(recipes)} on {data}", runs, placed(reading.of(data))), output, None, changes, how)
+
+
+def evaluate(
+    run: str,
+    /,
+    *,
+    data: Data,
+    split: str = "",
+    seed: int = 0,
+    noisy: Noisy = "",
+    baselines: Annotated[bool, Parameter(negative="")] = False,
+    reading: Reading = AS_THEY_ARE,
+    skipped: Skipped = "",
+    json: Json = False,
+    force: Force = False,
+) -> None:
+    """Measure a trained model on images: errors, PSNR, SSIM, bounds, and its code.
+
+    Example: narrows evaluate my-run --data mnist
+
+    Parameters
+    ----------
+    run
+        A run folder, or a model file.
+    split
+        train, test or all; by default test for named sets, all for paths.
+    seed
+        Of noise and sampled codes.
+    baselines
+        Measure classical denoisers instead, beside the model, on the same noisy images (1,000 at most).
+    """
+    from narrows.model.files.store import load
+    from narrows.model.use.evaluate import evaluate as measured
+    from narrows.study.page import measure_name
+
+    model = load(run)
+    with skipping(skipped, force) as skip:
+        images = array(data, reading, skip, split, noisy)
+    if baselines:
+        from narrows.model.use.baselines import beside
+
+        give(beside(model, images.images, noisy=images.noisy, seed=seed), as_json=json)
+        return
+    found = measured(model, *images.pair, seed=seed)
+    if json:
+        give([found], as_json=True)
+    else:
+        give([{"measure": measure_name(name), "value": value} for name, value in found.items()])
+
+
+def _known(names: Iterable[str]) -> None:
+    """Refuse names that are no recipes."""
+    from narrows.errors import unknown
+    from narrows.model.recipes import RECIPES
+
+    for name in set(names) - set(RECIPES):
+        raise unknown("recipe", name, RECIPES)

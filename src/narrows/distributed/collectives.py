@@ -1,0 +1,100 @@
+"""Ranks: processes that train one model together, each on its rows of every batch.
+
+    torchrun --nproc-per-node 4 -m narrows train ...      rank r of w has the rows n·r // w up to n·(r + 1) // w of n
+
+All that training needs of a batch is a sum over its images: the gradient, the figures of a loss, the mean and the
+variance of a batch norm. A sum over the batch is the sum over ranks of the sums over their rows, so that w processes
+compute what one does, up to the order of the additions. A rank may have no rows (a last batch of 2 images among 4);
+it takes part in every sum all the same, since a sum waits for all.
+
+    added(t)       Σ over ranks, of figures
+    summed(t)      Σ over ranks, through which gradients flow
+    gathered(t)    the rows of all ranks in order, through which gradients flow: for costs of the batch as a whole
+    of_first(f)    what f gives at rank 0;  of_all(value)  every rank's
+
+Alone, a process is rank 0 of 1, and all of these give back what they were given. torch's own engine is what joins
+processes (https://docs.pytorch.org/docs/stable/distributed.html): gloo for a CPU, nccl for a GPU, one process each;
+how they come together is told in `narrows.distributed.rendezvous`.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+from narrows.distributed.rendezvous import meet
+from narrows.errors import NarrowsError
+from narrows.machine import rank, share
+
+T = TypeVar("T")
+
+
+def first() -> bool:
+    """Whether this is the rank that speaks and writes."""
+    return rank()[0] == 0
+
+
+def added(figures: Tensor) -> Tensor:
+    """The sum over ranks, without gradients."""
+    if rank()[1] > 1:
+        figures = figures.detach().clone()
+        dist.all_reduce(figures)
+    return figures
+
+
+def summed(values: Tensor) -> Tensor:
+    """The sum over ranks. Gradients flow through it, since each rank's loss is a part of the loss of all."""
+    return values if rank()[1] == 1 else _Sum.apply(values)
+
+
+class _Sum(torch.autograd.Function):
+    """s = Σ_r t_r. Each t_r adds to the losses of all ranks, L = Σ_q L_q: ∂L/∂t_r = Σ_q ∂L_q/∂s, a sum again."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        return added(values.contiguous())
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> Tensor:
+        return summed(slopes[0])
+
+
+def gathered(rows: Tensor, total: int) -> Tensor:
+    """A global batch `(total, ...)`, of which each rank gives its share in `rows`. Gradients flow through it."""
+    mine = share(total)
+    before, after = (rows.new_zeros((count, *rows.shape[1:])) for count in (mine.start, total - mine.stop))
+    return summed(torch.cat([before, rows, after]))
+
+
+def of_first(make: Callable[[], T]) -> T:
+    """What `make` gives at rank 0, at every rank; there its `NarrowsError` is raised, too."""
+    found: list[Any] = [None, None]
+    if first():
+        try:
+            found[0] = make()
+        except NarrowsError as error:
+            found[1] = error
+    if rank()[1] > 1:
+        meet()
+        dist.broadcast_object_list(found)
+    if found[1] is not None:
+        raise found[1]
+    return found[0]
+
+
+def of_all(value: T) -> list[T]:
+    """What each rank gives, in their order."""
+    found: list[Any] = [value] * rank()[1]
+    if len(found) > 1:
+        dist.all_gather_object(found, value)
+    return found
+
+
+def highest(*figures: float) -> list[float]:
+    """Of each figure the highest that any rank has."""
+    found = torch.tensor(figures, dtype=torch.float64)
+    if rank()[1] > 1:
+        dist.all_reduce(found, dist.ReduceOp.MAX)
+    return found.tolist()

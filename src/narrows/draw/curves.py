@@ -1,0 +1,141 @@
+"""Curves: losses and measures over epochs or iterations.
+
+A loss of single batches is noise around a trend: `smooth` shows both, the raw values faint and over them the
+moving average m_t = mean(y_s : |s - t| <= w/2), cut at the ends to the values that there are (nothing is
+padded).
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from narrows.draw.style import FAINT, LINES, blank, legend_columns, styled
+from narrows.errors import expect
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ACROSS = 3  # panels side by side
+DASHES = ((0, (5, 3)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
+References = Mapping[str, Any]  # label -> value, or panel -> {label -> value}
+
+
+@styled
+def curves(
+    arrays: Mapping[str, np.ndarray],
+    title: str = "",
+    xlabel: str = "epoch",
+    ylabel: str = "",
+    log: bool = False,
+    smooth: bool | int = False,
+    reference: References | None = None,
+    points: Sequence[str] = (),
+    panels: Mapping[str, Sequence[str]] | None = None,
+) -> "Figure":
+    """Lines over a common axis, in one panel or in several side by side.
+
+    arrays: name -> `(n,)`, one line each; "x" `(n,)`, where given, is the axis of all, else 1, 2, ... n.
+    log: a logarithmic y axis.
+    smooth: the window of the moving average, in values; True takes a fiftieth of the line.
+    reference: {label: value}, horizontal lines; with panels {panel: {label: value}}, else in all of them.
+        A label that begins with the name of a line takes its colour.
+    points: names drawn as marks without a line, such as published values (NaN where there are none).
+    panels: {"title (unit)": [names]}.
+    """
+    for name, value in (("reference", reference), ("panels", panels)):
+        expect(value is None or isinstance(value, Mapping), name, value, "a table of names")
+    x, lines = _lines(arrays)
+    panels = dict(panels or {ylabel: [*lines]})
+    named = {name for names in panels.values() for name in names} | set(points)
+    expect(named <= set(lines), "panels and points", sorted(named), f"names of the arrays {sorted(lines)}")
+    styles = {name: _style(k, name) for k, name in enumerate(lines)}
+    figure, spots = _spots(len(panels), title)
+    for axes, (panel, names) in zip(spots, panels.items()):
+        for name in names:
+            _draw_line(axes, _axis(x, lines[name], name), lines[name], styles[name], smooth, name in points)
+        _draw_references(axes, _of_panel(reference or {}, panel), styles)
+        axes.set(xlabel=xlabel, yscale="log" if log else "linear")
+        axes.xaxis.get_major_locator().set_params(integer=x is None, nbins=6)
+        axes.set(ylabel=ylabel) if len(panels) == 1 else axes.set_title(panel)
+    _legend(figure)
+    return figure
+
+
+def moving_average(y: np.ndarray, window: int) -> np.ndarray:
+    """m_t: the mean of the values at most window // 2 away from t; `(n,)` to `(n,)`."""
+    ones = np.ones(min(2 * (window // 2) + 1, 2 * len(y) - 1))
+    total, count = (np.convolve(values, ones, "full") for values in (y, np.ones_like(y)))
+    half = len(ones) // 2
+    return (total / count)[half : half + len(y)]
+
+
+def _lines(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
+    """The common axis, or None, and the lines by name."""
+    lines = {name: np.asarray(y, dtype=np.float64) for name, y in arrays.items()}
+    for name, y in lines.items():
+        expect(y.ndim == 1 and len(y) > 0, f"array {name!r}", y.shape, "(n,), one value a point")
+    x = lines.pop("x", None)
+    expect(bool(lines), "arrays", sorted(arrays), "at least one line besides 'x'")
+    return x, lines
+
+
+def _axis(x: np.ndarray | None, y: np.ndarray, name: str) -> np.ndarray:
+    if x is None:
+        return np.arange(1, len(y) + 1)
+    expect(len(x) == len(y), f"array {name!r}", f"{len(y)} values", f"{len(x)}, as many as 'x' has")
+    return x
+
+
+def _spots(count: int, title: str) -> tuple["Figure", np.ndarray]:
+    """A figure with room for `count` panels."""
+    across, down = min(ACROSS, count), ceil(count / ACROSS)
+    figure = blank((3.3 if across < 3 else 2.6) * down + 0.3, title)
+    spots = figure.subplots(down, across, squeeze=False).ravel()
+    for axes in spots[count:]:
+        axes.remove()
+    return figure, spots[:count]
+
+
+def _style(k: int, name: str) -> dict[str, Any]:
+    """The k-th line: a colour of its own, the same in all panels; dashed where the colours begin again."""
+    return {"color": LINES[k % len(LINES)], "linestyle": "-" if k < len(LINES) else "--", "label": name}
+
+
+def _draw_line(
+    axes: "Axes", x: np.ndarray, y: np.ndarray, style: dict[str, Any], smooth: bool | int, marks: bool
+) -> None:
+    if marks or len(y) == 1:
+        axes.plot(x, y, marker="D", markersize=5, markerfacecolor="white", **{**style, "linestyle": "none"})
+    elif smooth:
+        window = max(1, len(y) // 50) if smooth is True else int(smooth)
+        axes.plot(x, y, linewidth=0.5, alpha=0.3, color=style["color"])
+        axes.plot(x, moving_average(y, window), **style)
+    else:
+        axes.plot(x, y, marker="o" if len(y) <= 20 else "", markersize=3, **style)
+
+
+def _of_panel(reference: References, panel: str) -> dict[str, float]:
+    """The references of one panel: those under its name, and those under none."""
+    common = {label: value for label, value in reference.items() if not isinstance(value, Mapping)}
+    return {**common, **reference.get(panel, {})} if panel not in common else common
+
+
+def _draw_references(axes: "Axes", values: Mapping[str, float], styles: Mapping[str, Any]) -> None:
+    for (label, value), dashes in zip(values.items(), cycle(DASHES)):
+        line = max((name for name in styles if label.startswith(name)), key=len, default=None)
+        color = styles[line]["color"] if line else FAINT
+        axes.axhline(value, color=color, linestyle=dashes, linewidth=1.2, label=f"{label}: {value:.4g}", zorder=1)
+
+
+def _legend(figure: "Figure") -> None:
+    """One legend under all the panels, of what stands beside something else in its panel."""
+    entries = {}
+    for axes in figure.axes:
+        handles, labels = axes.get_legend_handles_labels()
+        entries.update(zip(labels, handles) if len(labels) > 1 else ())
+    if entries:
+        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=legend_columns(entries))

@@ -1,0 +1,186 @@
+"""Pictures of pixels, shown as they are.
+
+Every pixel is a square of one colour: nothing is interpolated or stretched. Grey runs from black at 0 to
+white at 1 whatever the images hold, so that a weak image looks weak; values outside are clipped for show.
+Numbers that are no pixels (filters, codes) get a colour bar, one scale for all that stand together.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from narrows.draw.canvas import LETTER, LINE, PAD, PAGE, as_images, as_unit, canvas, show, zoom
+from narrows.draw.style import SIGNED, SMALL, styled
+from narrows.errors import expect
+from narrows.layout import tile
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+GREY = {"cmap": "gray", "vmin": 0, "vmax": 1}
+SHEET = 1120  # dots: the widest that a grid is drawn, so that ten digits stand in a row three times enlarged
+LARGEST = 168  # dots: the widest that one image of a grid is drawn
+GAP = 6  # dots between images
+LETTERS = 14  # in a line of a row's name
+ACROSS, ALONE = 3, 640  # sheets in a row; dots: the widest that a sheet alone is drawn
+BAR = 130  # dots for a colour bar and its numbers
+
+
+@styled
+def grid(
+    arrays: Mapping[str, np.ndarray],
+    title: str = "",
+    captions: Mapping[str, Sequence[Any]] | None = None,
+    columns: int = 10,
+) -> "Figure":
+    """Rows of images, such as original / noisy / reconstruction, each with its name at the left.
+
+    arrays: name -> `(k, H, W)` or `(k, H, W, C)`, floats in [0, 1] or uint8, the same k in every row.
+    captions: name -> k texts, small under the images of that row.
+    columns: at most so many side by side; more are wrapped, evenly, into blocks of all the rows.
+    """
+    rows = {name: as_unit(as_images(name, images)) for name, images in arrays.items()}
+    count = _count(rows)
+    texts = _captions(captions or {}, rows, count)
+    labels = {name: fill(name, LETTERS, break_long_words=False) for name in rows}
+    margin = 2 * PAD + LETTER * max(len(line) for label in labels.values() for line in label.split("\n"))
+    columns, cell = _cells(rows, count, columns, SHEET - margin - PAD)
+    places, height = _plan(rows, texts, columns, cell)
+    figure, axes = canvas(max(margin + columns * (cell + GAP) + PAD, 400), height, title)
+    for name, start, top in places:
+        block = slice(start, start + columns)
+        _draw_row(axes, rows[name][block], texts.get(name, [])[block], (margin, top), cell)
+        bottom = top + _enlarged(rows[name], cell)
+        axes.text(margin - PAD, (top + bottom) / 2, labels[name], ha="right", va="center")
+    return figure
+
+
+@styled
+def tiles(
+    arrays: Mapping[str, np.ndarray],
+    title: str = "",
+    columns: int | Sequence[int] | None = None,
+    signed: bool = False,
+    limits: Sequence[float] | None = None,
+    unit: str = "",
+) -> "Figure":
+    """Sheets of images, side by side: samples, filters, codes.
+
+    arrays: name -> `(n, H, W)` or `(n, H, W, C)`; each is one sheet, with its name where there are several.
+    columns: images in a row of a sheet, one number or one for each; by default a sheet is about square.
+    signed: a scale from blue to red, symmetric about 0 and shared by all the sheets, with a colour bar.
+    limits: (lowest, highest) value of the scale, with a colour bar; by default black 0 and white 1, without.
+    unit: what the colour bar measures.
+    """
+    sheets = {name: as_images(name, images) for name, images in arrays.items()}
+    expect(bool(sheets), "arrays", [*sheets], "at least one array of images")
+    scale = _scale(sheets, signed, limits)
+    across = columns if isinstance(columns, Sequence) else [columns] * len(sheets)
+    expect(len(across) == len(sheets), "columns", columns, f"one number, or {len(sheets)}")
+    bare = scale is None
+    pictures = {name: _sheet(images, n, bare) for (name, images), n in zip(sheets.items(), across)}
+    return _side_by_side(pictures, title, scale, unit)
+
+
+def _cells(rows: Mapping[str, np.ndarray], count: int, columns: int, room: int) -> tuple[int, int]:
+    """How many images stand side by side, and how many dots each may have: a whole multiple of the first row's."""
+    expect(columns >= 1, "columns", columns, "1 or more")
+    width = next(iter(rows.values())).shape[2]
+    most = min(columns, max(4, room // (width + GAP)))  # large images: fewer, so that they stay visible
+    across = ceil(count / ceil(count / most))
+    each = min(LARGEST, room // across - GAP)
+    return across, int(width * zoom(width, each))
+
+
+def _enlarged(images: np.ndarray, cell: int) -> float:
+    """The height of a row of images, in dots."""
+    return images.shape[1] * zoom(images.shape[2], cell)
+
+
+def _plan(
+    rows: Mapping[str, np.ndarray], captions: Mapping[str, list[str]], columns: int, cell: int
+) -> tuple[list[tuple[str, int, float]], float]:
+    """Where each row stands (its name, its first image, its top), block after block, and the height of all."""
+    places, top = [], float(PAD)
+    for start in range(0, _count(rows), columns):
+        for name, images in rows.items():
+            places.append((name, start, top))
+            lines = max((text.count("\n") + 1 for text in captions.get(name, [])), default=0)
+            top += _enlarged(images, cell) + GAP + LINE * lines
+        top += 2 * GAP
+    return places, top - 2 * GAP + PAD
+
+
+def _draw_row(axes: "Axes", images: np.ndarray, captions: list[str], corner: tuple[float, float], cell: int) -> None:
+    left, top = corner
+    times = zoom(images.shape[2], cell)
+    bottom, inset = top + _enlarged(images, cell), (cell - times * images.shape[2]) // 2
+    if times >= 1:  # as one picture: matplotlib takes 3 ms over each
+        large = images.repeat(int(times), 1).repeat(int(times), 2)
+        show(axes, tile(large, len(large), gap=cell + GAP - large.shape[2]), left + inset, top, 1, **GREY)
+    else:
+        for column, image in enumerate(images):
+            show(axes, image, left + column * (cell + GAP) + inset, top, times, **GREY)
+    for column, text in enumerate(captions):
+        middle = left + column * (cell + GAP) + cell / 2
+        axes.text(middle, bottom + 3, text, ha="center", va="top", fontsize=SMALL)
+
+
+def _scale(sheets: Mapping[str, np.ndarray], signed: bool, limits: Sequence[float] | None) -> dict[str, Any] | None:
+    """The colours of numbers and their limits; None for pixels. "No value" is a grey apart."""
+    import matplotlib
+
+    if not signed and limits is None:
+        return None
+    for name, images in sheets.items():
+        expect(images.ndim == 3, f"array {name!r}", images.shape, "(n, H, W): a scale colours one plane of numbers")
+    reach = max(float(np.abs(images).max()) for images in sheets.values()) or 1.0
+    low, high = limits or (-reach, reach)
+    colours = matplotlib.colormaps[SIGNED if signed else "gray"].with_extremes(bad="#c4c4c4")
+    return {"cmap": colours, "vmin": low, "vmax": high}
+
+
+def _sheet(images: np.ndarray, columns: int | None, bare: bool) -> np.ndarray:
+    """The images tiled: with white between them where they are pixels, with no value (NaN) where they are numbers."""
+    return tile(as_unit(images), columns) if bare else tile(images.astype(np.float32), columns, fill=np.nan)
+
+
+def _side_by_side(
+    pictures: Mapping[str, np.ndarray], title: str, scale: dict[str, Any] | None, label: str
+) -> "Figure":
+    """Pictures beside one another, at most three in a row, names above, and one colour bar for all of them."""
+    across, bar = min(ACROSS, len(pictures)), BAR if scale else 0
+    room = (PAGE - bar - PAD) // across - PAD if across > 1 else ALONE
+    times = {name: zoom(picture.shape[1], room) for name, picture in pictures.items()}
+    wide = max(ceil(times[name] * picture.shape[1]) for name, picture in pictures.items()) + PAD
+    names = {name: fill(name, wide // LETTER) if across > 1 else "" for name in pictures}
+    above = LINE * max(1 + name.count("\n") for name in names.values()) + GAP if across > 1 else 0
+    high = max(ceil(times[name] * picture.shape[0]) for name, picture in pictures.items()) + PAD + above
+    height = PAD + high * ceil(len(pictures) / across)
+    figure, axes = canvas(PAD + wide * across + bar, height, title)
+    for k, (name, picture) in enumerate(pictures.items()):
+        left, top = PAD + wide * (k % across), PAD + high * (k // across) + above
+        show(axes, picture, left, top, times[name], **(scale or GREY))
+        axes.text(left + (wide - PAD) / 2, top - GAP, names[name], ha="center", va="bottom")
+    if scale:
+        place = (PAD + wide * across, PAD + above, 1.5 * PAD, min(height - 2 * PAD - above, ALONE))
+        figure.colorbar(axes.images[0], cax=axes.inset_axes(place, transform=axes.transData), label=label)
+    return figure
+
+
+def _count(rows: Mapping[str, np.ndarray]) -> int:
+    """How many images each row holds."""
+    counts = {name: len(images) for name, images in rows.items()}
+    expect(len(set(counts.values())) == 1, "arrays", counts, "rows of one and the same number of images")
+    return next(iter(counts.values()))
+
+
+def _captions(captions: Mapping[str, Sequence[Any]], rows: Mapping[str, Any], count: int) -> dict[str, list[str]]:
+    for name, texts in captions.items():
+        known = name in rows and len(texts) == count
+        expect(known, f"captions of {name!r}", texts, f"{count} texts, for one of the rows {', '.join(rows)}")
+    return {name: [str(text) for text in texts] for name, texts in captions.items()}

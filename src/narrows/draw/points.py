@@ -1,0 +1,142 @@
+"""Points in the plane (or in space): codes of two or three units, and embeddings of larger ones.
+
+Points are small and let one another through, so that dense places look dense. A class's name stands at the
+median of its points, unit by unit: unlike the mean it is not drawn away by a few that lie far out.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from narrows.draw.style import CLASSES, LINES, UNSIGNED, blank, styled
+from narrows.errors import expect
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LETTER = np.array([0.017, 0.036])  # a letter's width and height, as a share of the axes
+
+
+@styled
+def scatter(
+    arrays: Mapping[str, np.ndarray],
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+    zlabel: str = "",
+    classes: Sequence[str] | None = None,
+    unit: str = "class",
+    equal: bool = False,
+) -> "Figure":
+    """Points, coloured by class or by value.
+
+    arrays: "x" `(n, 2)` or `(n, 3)`; "labels" `(n,)`, optional. Whole numbers from 0 to 9, and texts of at most ten
+        kinds, are classes, with a bar of separate colours and, in the plane, a name at each; others are values.
+        "images", one a point, are for the live form (`draw.live`): here they are ignored.
+    classes: the names of classes 0, 1, ...
+    unit: what the labels are, beside the bar.
+    equal: one scale for both axes.
+    """
+    x, labels = points_of(arrays)
+    place, names = classes_of(labels, classes)
+    figure, axes = _axes(x, title, equal)
+    axes.set(xlabel=xlabel, ylabel=ylabel, **({"zlabel": zlabel} if x.shape[1] == 3 else {}))
+    colour = {"color": LINES[0]} if labels is None else _discrete(len(names)) if names else {"cmap": UNSIGNED}
+    drawn = axes.scatter(*x.T, c=place, s=size_of(len(x)), alpha=0.6, linewidths=0, rasterized=True, **colour)
+    if labels is not None:
+        _bar(figure, axes, drawn, names, unit)
+    if names and x.shape[1] == 2:  # in space, names would stand before and behind one another
+        _name_classes(axes, {names[k]: np.median(x[place == k], axis=0) for k in np.unique(place)})
+    return figure
+
+
+def _axes(x: np.ndarray, title: str, equal: bool) -> tuple["Figure", Any]:
+    """A figure for these points, as high as they are where the two scales are one."""
+    if x.shape[1] == 3:
+        figure = blank(5.2, title)
+        return figure, figure.add_subplot(projection="3d")
+    width, height = np.ptp(x, axis=0) + 1e-12
+    figure = blank(float(np.clip(height / width * 5 + 1.2, 2.5, 6.5)) if equal else 5.2, title)
+    return figure, figure.add_subplot(aspect="equal" if equal else "auto")
+
+
+def points_of(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
+    """The points, and their labels or None."""
+    expect("x" in arrays, "arrays", sorted(arrays), "'x' (n, 2) or (n, 3), and 'labels' (n,) if there are any")
+    x = np.asarray(arrays["x"], dtype=np.float64)
+    expect(x.ndim == 2 and x.shape[1] in (2, 3) and len(x) > 0, "array 'x'", x.shape, "(n, 2) or (n, 3)")
+    if "labels" not in arrays:
+        return x, None
+    labels = np.asarray(arrays["labels"])
+    expect(labels.shape == (len(x),), "array 'labels'", labels.shape, f"({len(x)},), one label a point")
+    return x, labels
+
+
+def classes_of(labels: np.ndarray | None, names: Sequence[str] | None) -> tuple[Any, list[str]]:
+    """Each point's class as a number, and the classes' names; values and no names where labels are no classes.
+
+    A whole number keeps its colour also where other classes are missing, so that figures can be compared.
+    """
+    if labels is None:
+        return None, []
+    kinds = np.unique(labels)
+    if labels.dtype.kind in "iub" and kinds[0] >= 0 and kinds[-1] < len(CLASSES):
+        names = [str(k) for k in range(int(kinds[-1]) + 1)] if names is None else list(map(str, names))
+        expect(len(names) > kinds[-1], "classes", names, f"a name for each class from 0 to {kinds[-1]}")
+        return labels.astype(int), names[: len(CLASSES)]
+    if labels.dtype.kind in "US" and len(kinds) <= len(CLASSES):
+        return np.searchsorted(kinds, labels), [str(kind) for kind in kinds]
+    expect(
+        labels.dtype.kind in "iubf", "array 'labels'", f"{len(kinds)} texts", f"at most {len(CLASSES)}, or numbers"
+    )
+    return labels.astype(np.float64), []
+
+
+def _discrete(count: int) -> dict[str, Any]:
+    """A scale of `count` separate colours, for the whole numbers from 0."""
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    return {"cmap": ListedColormap(CLASSES[:count]), "norm": BoundaryNorm(np.arange(count + 1) - 0.5, count)}
+
+
+def _bar(figure: "Figure", axes: Any, drawn: Any, names: list[str], unit: str) -> None:
+    """The scale beside the points, in full colour although the points are not."""
+    from matplotlib.cm import ScalarMappable
+
+    pad = 0.1 if hasattr(axes, "zaxis") else 0.02  # a third axis has its name there
+    bar = figure.colorbar(ScalarMappable(drawn.norm, drawn.cmap), ax=axes, label=unit, shrink=0.9, pad=pad)
+    if names:
+        bar.set_ticks(range(len(names)), labels=names)
+        bar.ax.tick_params(length=0)
+
+
+def _name_classes(axes: Any, centres: Mapping[str, np.ndarray]) -> None:
+    """Each class's name at its centre on a white halo, moved up or down where it would cover another."""
+    from matplotlib.patheffects import withStroke
+
+    halo = [withStroke(linewidth=3, foreground="white")]
+    size = np.array([np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())])
+    letter, line = size * LETTER
+    widths = np.array([letter * (len(name) + 0.5) for name in centres])
+    places = _apart(np.array([*centres.values()]), widths, line)
+    for name, (x, y) in zip(centres, places):
+        axes.text(x, y, name, ha="center", va="center", weight="bold", fontsize=10, path_effects=halo)
+
+
+def _apart(places: np.ndarray, widths: np.ndarray, height: float) -> np.ndarray:
+    """Places `(k, 2)` of texts, moved along y until no two of these widths and this height overlap."""
+    places, order = places.copy(), np.argsort(places[:, 1], kind="stable")
+    beside = np.abs(places[:, None, 0] - places[None, :, 0]) < (widths[:, None] + widths) / 2
+    for _ in range(100):
+        for n, low in enumerate(order):
+            for high in order[n + 1 :]:
+                lack = height - (places[high, 1] - places[low, 1])
+                if beside[low, high] and lack > 0:
+                    places[[low, high], 1] += -lack / 2, lack / 2
+    return places
+
+
+def size_of(count: int) -> float:
+    """The area of a point, in square points: smaller where there are many."""
+    return float(np.clip(30_000 / count, 3, 20))

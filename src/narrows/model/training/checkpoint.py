@@ -1,0 +1,196 @@
+"""Never lose a run: the state of a training in a file, from which it goes on as if nothing had happened.
+
+    Autoencoder(epochs=100).fit(X, saving=Saving("last.safetensors", minutes=10, resume=True))
+
+The state (`narrows.model.training.state`) is written as the training starts, after each epoch and every so many
+minutes: aside, synced and renamed, so that a run that is killed at any moment leaves a whole one. SIGINT and SIGTERM
+are waited for until the step is done; then the state is written too, and the training ends with `Interrupted`. A file
+is that of one training at a time, which holds a lock that dies with its process.
+
+Over ranks the first one writes and reads the file, for all: a state belongs to the whole, whatever their number, and
+any number goes on from it. What one of them is asked by a signal, all do, within `OFTEN` steps.
+
+What a state belongs to is written beside it: the options, the images, the version. A training goes on from it where
+all these are the same; only `epochs` may have grown.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import narrows
+from narrows.distributed.collectives import first, highest, of_first
+from narrows.distributed.rendezvous import meet
+from narrows.errors import BuildError, DataError, Interrupted, OutputError, expect
+from narrows.files import locked, write
+from narrows.machine import rank
+from narrows.model.file_format import FORMAT, STATE, packed, read, whole
+from narrows.model.training.state import restore, state
+from narrows.model.training.training import Training
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+WALL = ("seconds", "val_seconds")
+OFTEN = 10  # steps after which ranks ask each other, which takes a sum over all of them
+AGAIN = "the same command with --resume (resume=True) goes on from there"
+Save = Callable[[], None]
+
+
+class Saving:
+    """Where the state of a training is kept, and how often.
+
+    path: of the file, `last.safetensors` in a run folder. minutes: between two states within an epoch; None writes
+    them after epochs alone. resume: go on from what the file holds; where it holds no whole state, start over and
+    `say` so. about: what else the state belongs to, plain values by name, such as a fingerprint of the files.
+
+    Filled in: seconds, what the training had taken when it went on.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        minutes: float | None = None,
+        resume: bool = False,
+        about: Mapping[str, Any] | None = None,
+        say: Callable[[str], None] = lambda words: None,
+    ):
+        expect(minutes is None or minutes > 0, "minutes", minutes, "a number > 0, or None")
+        self.path, self.minutes, self.resume = Path(path), minutes, resume
+        self.about, self.say = dict(about or {}), say
+        self.asked: signal.Signals | None = None  # by a signal
+        self.ends: signal.Signals | None = None  # since some rank was asked
+        self.when, self.seconds = 0.0, 0.0
+
+    @contextmanager
+    def of(self, training: Training, options: Mapping[str, Any]) -> Iterator[Save]:
+        """The block is a training, with a function that writes its state; it goes on from the file if so asked.
+
+        options: flat and plain, `epochs` among them. Raises `BuildError` where the state is another training's,
+        `OutputError` where none can be written, and `Interrupted`.
+        """
+        fixed = "a whole number: a training without it draws other numbers each time"
+        expect(options["random_state"] is not None, "random_state", None, fixed)
+        told = {**options, **self.about, "narrows": narrows.__version__}
+        settings = of_first(lambda: {**told, "images": training.pixels.fingerprint()})
+        with locked(self.path) if first() else nullcontext(), self._listening():
+            if self.resume:
+                self._go_on(training, settings)
+
+            def save() -> None:
+                self._write(training, settings)
+                self._agreed()
+                if self.ends:  # with the weights of the last whole epoch, or the best
+                    training.network.load_state_dict(training.best)
+                    self._end(training)
+
+            save()  # now, so that a disk that takes none is known of before anything is trained
+            training.between = lambda: self._between(training, save)
+            yield save
+            self._agreed()
+            if self.ends:
+                self._end(training)
+
+    def _between(self, training: Training, save: Save) -> None:
+        """After each step: save where it is time, or where it is to end."""
+        if (rank()[1] == 1 or training.done % OFTEN == 0) and self._agreed():
+            save()
+
+    def _agreed(self) -> bool:
+        """Whether to save: what one rank has to do, all do."""
+        late = self.minutes is not None and time.monotonic() - self.when > 60 * self.minutes
+        asked, late = highest(self.asked or 0, late) if rank()[1] > 1 else (self.asked, late)
+        self.ends = signal.Signals(int(asked)) if asked else None
+        return bool(late or self.ends)
+
+    def _write(self, training: Training, settings: Mapping[str, Any]) -> None:
+        tensors, numbers = state(training)
+        self.when = time.monotonic()
+        if not first():
+            meet()  # however long the first one writes
+            return
+        header = {"format": FORMAT, STATE: {"settings": settings, "numbers": numbers}}
+        try:
+            write(self.path, packed(header, tensors))
+        except OutputError as error:
+            cure = f"; once there is room, {AGAIN}" if self.path.exists() else ""
+            raise OutputError(f"{error}{cure}") from error
+        meet()
+
+    def _end(self, training: Training) -> None:
+        """End as a signal has asked for."""
+        assert self.ends
+        done, of, step = training.epoch, training.epochs, f"batch {training.done} of {training.steps_an_epoch}"
+        where = f"in epoch {done + 1} of {of}, after {step}" if training.done else f"after {done} of {of} epochs"
+        raise Interrupted(f"stopped by {self.ends.name} {where}; the state is in {self.path}: {AGAIN}")
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Note signals that ask to end, in place of ending; a second one ends at once."""
+        if threading.current_thread() is not threading.main_thread():  # where Python lets nobody listen
+            yield
+            return
+
+        def note(number: int, frame: Any) -> None:
+            if self.asked:
+                raise KeyboardInterrupt
+            self.asked = signal.Signals(number)
+
+        before = {number: signal.signal(number, note) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _go_on(self, training: Training, settings: Mapping[str, Any]) -> None:
+        """Restore the training from the file, or say why it starts over."""
+        if (found := of_first(self._read)) is None:
+            return
+        saved, numbers, tensors = found
+        self._same(saved, settings)
+        with whole(self.path):
+            restore(training, tensors, numbers)
+        self.seconds = training.spent + sum(sum(v) for k, v in training.history.items() if k in WALL)
+        self.say(_where(training, saved, settings))
+
+    def _read(self) -> tuple[Any, ...] | None:
+        """What the file holds: settings, numbers, tensors; None, and a word, where there is no whole one."""
+        if not self.path.exists():
+            self.say(f"there is no state {self.path} to go on from: the training starts at the start")
+            return None
+        try:
+            header, tensors = read(self.path)
+            with whole(self.path):
+                return header[STATE]["settings"], header[STATE]["numbers"], tensors
+        except DataError as error:
+            self.say(f"{error}: the training starts over")
+            return None
+
+    def _same(self, saved: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+        """Refuse a state of other settings; more epochs are allowed."""
+        names = [name for name in dict.fromkeys([*saved, *settings]) if name != "epochs"]
+        told = [(n, saved.get(n), settings.get(n)) for n in names]
+        changed = [f"{n} was {a!r}, now {b!r}" for n, a, b in told if a != b]
+        if settings["epochs"] < saved["epochs"]:
+            changed.append(f"epochs was {saved['epochs']}, now {settings['epochs']}")
+        if changed:
+            raise BuildError(
+                f"{self.path} is the state of another training: {'; '.join(changed)}. Only more epochs may be asked "
+                "for: use the settings that it had, or start over with --force, not --resume (resume=False)"
+            )
+
+
+def _where(training: Training, saved: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """In words, where a training goes on."""
+    epochs, ended = training.epochs, training.epoch >= training.epochs or training.stopped
+    if ended:
+        return f"its {training.epoch} epochs are done already"
+    words = f"going on from epoch {training.epoch + 1} of {epochs}, batch {training.done + 1}"
+    if saved["epochs"] == epochs or settings["schedule"] == "constant":
+        return words
+    before = f"the schedule was that of {saved['epochs']} epochs so far, and is that of {epochs} from here"
+    return f"{words}; {before}: with {epochs} from the start the rates had been others"

@@ -1,0 +1,41 @@
+"""Pictures: from trained models to the arrays of figures.
+
+A picture is a function of the trained runs and of the figure's options; it yields figures, whose arrays are all that
+drawing needs, and nothing where it has nothing to show. To add a kind: one function, one entry in `PICTURES`.
+
+history    what training wrote down, over epochs and batches
+images     images and what models make of them
+codes      the space of codes
+decoded    images from codes: new ones, walks, noise
+weights    filters and kernels
+theory     the score field of a denoiser
+"""
+
+from narrows.study.figures import codes, decoded, history, images, theory, weights
+
+PICTURES = {
+    "curves": history.curves,
+    "steps": history.steps,
+    "compared": history.compared,
+    "inputs": images.inputs,
+    "reconstructions": images.reconstructions,
+    "beside": images.beside,
+    "strengths": images.strengths,
+    "snapshots": images.snapshots,
+    "errors": images.errors_of,
+    "tested": images.crossed,
+    "codes": codes.codes,
+    "code-images": codes.code_images,
+    "correlation": codes.correlation,
+    "spread": codes.spread,
+    "samples": decoded.samples,
+    "plane": decoded.plane,
+    "classes": decoded.classes,
+    "interpolation": decoded.interpolation,
+    "perturbed": decoded.perturbed,
+    "legible": decoded.legible,
+    "filters": weights.filters,
+    "kernels": weights.kernels,
+    "field": theory.field,
+    "walk": theory.walk,
+}

@@ -1,0 +1,24 @@
+"""A picture of one run, made a picture of several: each run's figures, under its name."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
+from typing import Any
+
+from narrows.study.record import Figure
+from narrows.study.trained import Trained
+
+Picture = Callable[..., Iterator[Figure]]
+
+
+def each(picture: Picture) -> Picture:
+    """`picture(run, **options)` for each of `runs`; titles begin with the run's name where there are several."""
+
+    @wraps(picture)
+    def pictures(runs: Sequence[Trained], **options: Any) -> Iterator[Figure]:
+        for run in runs:
+            for figure in picture(run, **options):
+                if len(runs) > 1:
+                    figure.title = ": ".join(part for part in (run.name, figure.title) if part)
+                yield figure
+
+    return pictures

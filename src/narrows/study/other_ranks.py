@@ -1,0 +1,34 @@
+"""What ranks other than the first do for a study: they train along, and keep nothing.
+
+They take part in every sum of a training, so they train what the first one trains, in the same order, and go on with
+what it goes on with. Files, figures, pictures on the way and words are the first one's.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from narrows.distributed.collectives import of_first
+from narrows.model.estimator.autoencoder import Autoencoder
+from narrows.model.estimator.base import ImageModel
+from narrows.model.file_format import LAST
+from narrows.model.training.checkpoint import Saving
+from narrows.study.schema import Run
+from narrows.study.trained import Shown
+
+
+def along(
+    models: list[tuple[Run, ImageModel]], read: Callable[[Any], Shown], folder: Path, resume: bool, minutes: float
+) -> None:
+    """Train along with the first rank, which asks `obtained` of each of these models."""
+    sets = {run.name: read(run.data) for run, _ in models}
+    for run, model in models:
+        shown = sets[run.name]
+        if run.watch:
+            model.set_params(validation=shown.watched(model))
+        if of_first(lambda: False):  # the first one has found it trained already
+            continue
+        kept: dict[str, Any] = {}
+        if isinstance(model, Autoencoder) and (resume or model.random_state is not None):
+            kept["saving"] = Saving(folder / LAST, minutes, resume)
+        model.fit(shown.train.images, **shown.beside(model), **kept)

@@ -1,0 +1,216 @@
+"""What a picture can look at: a trained model, the images of its data, and what the model makes of chosen ones.
+
+    of       "test", "train" or "validation" (what the model held back), or another set by its name, such as
+             "fashion-mnist" (its test images), or "noise" (uniform whole numbers 0 to 254, seed 0)
+    choice   { on = "test", start = 9705, count = 10 } or { on = "test", index = [9710] }; a list joins several
+
+What a model is fed may differ from the image x: x̃ = times · x + noise · ε, clipped or not. Its output is divided by
+`times` again. `times = 255` repeats a mistake of some published reports, which fed pixels of 0 to 255 to networks
+that were trained on [0, 1]; `noise` is on the scale of x̃.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from narrows.data import ImageSet, read
+from narrows.data.pairs import read_pairs
+from narrows.errors import DataError, expect, unknown
+from narrows.layout import PEAKS
+from narrows.machine import generator
+from narrows.model.estimator.base import ImageModel
+from narrows.model.training.pairs import wants_pairs
+
+PARTS = ("test", "train", "validation")
+CHOICE = {"on": "test", "start": 0, "count": None, "index": None}  # what a choice may say, and its defaults
+LARGE, HELD = 2**30, 10_000  # bytes of a file that stays where it lies; images of it held back for the test, at most
+FED = {"times": 1.0, "noise": 0.0, "clip": False, "seed": 0}  # what a network may be fed, and its defaults
+
+
+@dataclass(eq=False)
+class Shown:
+    """A set of images: to train on, and to test with."""
+
+    train: ImageSet
+    test: ImageSet
+
+    def beside(self, model: ImageModel) -> dict[str, Any]:
+        """What a model is fitted with beside the training images: the noisy ones, where it asks for pairs."""
+        return {"noisy": self.train.noisy} if wants_pairs(model) else {}
+
+    def watched(self, model: ImageModel) -> Any:
+        """The test images as a model takes images to validate with."""
+        return self.test.pair if wants_pairs(model) else self.test.images
+
+
+@dataclass(eq=False)
+class Trained:
+    """A trained model and its data.
+
+    seconds: of its training. warnings: heard on the way. snapshots: taken on the way (epoch -> rows of images).
+    batches: terms of the loss, an entry a step. whole: whether the training came to its end. reused: whether it
+    was found already trained.
+    """
+
+    name: str
+    model: ImageModel
+    shown: Shown
+    seconds: float = 0.0
+    warnings: list[str] = field(default_factory=list)
+    snapshots: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
+    batches: Mapping[str, Any] = field(default_factory=dict)
+    whole: bool = False
+    reused: bool = False
+
+    @property
+    def steps(self) -> int:
+        """Steps of its optimiser; 0 for a model that has none."""
+        return len(self.batches.get("loss", ()))
+
+    @property
+    def history(self) -> Mapping[str, list[float]]:
+        return getattr(self.model, "history_", {})
+
+    def of(self, on: str = "test") -> tuple[np.ndarray, np.ndarray | None]:
+        """Images and labels of a part of its data, or of another set."""
+        index, labels = getattr(self.model, "validation_index_", None), self.shown.train.labels
+        if on == "validation" and index is not None:
+            return self.shown.train.images[index], None if labels is None else labels[index]
+        found = self.shown.train if on == "train" else self.shown.test if on in PARTS else _other(on, self.shape)
+        return found.images, found.labels
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one image."""
+        return self.model.layout_.came
+
+    def pick(self, choice: Any, most: int = 10) -> tuple[np.ndarray, list[str]]:
+        """The chosen images as floats on [0, 1], and a name for each, such as "test 9705"."""
+        chosen = self._chosen(choice, most)
+        images = [as_floats(self.of(on)[0][places]) for on, places in chosen]
+        return np.concatenate(images), [f"{on} {k}" for on, places in chosen for k in places]
+
+    def pick_noisy(self, choice: Any, most: int = 10) -> np.ndarray | None:
+        """The noisy images that belong to those that `pick` gives, where there are pairs."""
+        found = [(self._noisy(on), places) for on, places in self._chosen(choice, most)]
+        images = [as_floats(noisy[places]) for noisy, places in found if noisy is not None]
+        return np.concatenate(images) if len(images) == len(found) else None
+
+    def _chosen(self, choice: Any, most: int) -> list[tuple[str, list[int]]]:
+        """Parts of the data, and the places in them, that a choice names."""
+        chosen = []
+        for one in choice if isinstance(choice, (list, tuple)) else [choice or {}]:
+            on, index = _vetted("images", one, CHOICE)["on"], _index(one, most)
+            inside = [k for k in index if 0 <= k < len(self.of(on)[0])]
+            fits = inside and (inside == index or one.get("index") is None)  # a count may end where the set does
+            expect(fits, "images", one, f"places from 0 to {len(self.of(on)[0]) - 1}")
+            chosen.append((on, inside))
+        return chosen
+
+    def _noisy(self, on: str) -> np.ndarray | None:
+        """The noisy images that belong to a part of the data."""
+        index = getattr(self.model, "validation_index_", None)
+        if on == "validation" and index is not None:
+            return None if self.shown.train.noisy is None else self.shown.train.noisy[index]
+        return self.shown.train.noisy if on == "train" else self.shown.test.noisy if on in PARTS else None
+
+    def fed(self, images: np.ndarray, fed: Mapping[str, Any] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """What the model is fed for floats on [0, 1], and what it makes of it, both as floats that 1 is white of."""
+        options = _vetted("fed", fed or {}, FED)
+        expect(options["times"] > 0, "times", options["times"], "a number above 0")
+        given = images * np.float32(options["times"])
+        if options["noise"]:
+            drawn = torch.randn(images.shape, generator=generator(options["seed"], "fed")).numpy()
+            given = given + np.float32(options["noise"]) * drawn
+        given = np.clip(given, 0, options["times"]) if options["clip"] else given
+        return given / np.float32(options["times"]), self.model.reconstruct(given, exact=True) / options["times"]
+
+
+def as_floats(images: np.ndarray) -> np.ndarray:
+    """Pixels as float32 on [0, 1]."""
+    return images.astype(np.float32) / PEAKS.get(images.dtype.name, 1)
+
+
+def errors(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """‖a - b‖² of each image: the squared error, summed over the image, `(N,)`."""
+    return np.square(a - b, dtype=np.float64).reshape(len(a), -1).sum(1)
+
+
+def read_shown(data: Any) -> Shown:
+    """Training and test images; a set that has no test part is split, a tenth to the test.
+
+    The tenth is drawn at random. Of a set above 1 GB that lies on the disk at most 10,000 images are held back,
+    so that both parts stay there; of a file of yours, which is left as it is, they are the end: sort no such file by
+    class.
+    """
+    try:
+        test = read_pairs(data, "test")
+    except DataError:
+        whole = read_pairs(data, "all")
+    else:
+        return Shown(read_pairs(data, "train"), test)
+    if len(whole) < 2:
+        raise DataError(f"{whole.source} holds one image; two at least are needed, to train and to test")
+    held = max(1, len(whole) // 10)
+    order = np.random.default_rng(0).permutation(len(whole))
+    if isinstance(whole.images, np.memmap) and whole.images.nbytes > LARGE:
+        kept = len(whole) - min(held, HELD)
+        whole = _at_the_end(whole, order[kept:]) if whole.images.flags.writeable else whole
+        return Shown(_part(whole, slice(kept)), _part(whole, slice(kept, None)))
+    return Shown(*(_part(whole, np.sort(index)) for index in (order[held:], order[:held])))
+
+
+def _at_the_end(whole: ImageSet, index: np.ndarray) -> ImageSet:
+    """The set with these images moved to its end, where they change places with others."""
+    end = np.arange(len(whole) - len(index), len(whole))
+    front, back = np.setdiff1d(index, end), np.setdiff1d(end, index)
+    for images in [whole.images] if whole.noisy is None else [whole.images, whole.noisy]:
+        images[front], images[back] = images[back], images[front]
+    order = np.arange(len(whole))
+    order[front], order[back] = back, front
+    labels = None if whole.labels is None else whole.labels[order]
+    names = None if whole.names is None else tuple(np.array(whole.names, dtype=object)[order])
+    return replace(whole, labels=labels, names=names)
+
+
+def _part(whole: ImageSet, index: Any) -> ImageSet:
+    labels = None if whole.labels is None else whole.labels[index]
+    names = None if whole.names is None else tuple(np.array(whole.names, dtype=object)[index])
+    noisy = None if whole.noisy is None else whole.noisy[index]
+    return replace(whole, images=whole.images[index], labels=labels, names=names, noisy=noisy)
+
+
+@lru_cache(maxsize=4)
+def _other(name: str, shape: tuple[int, ...]) -> ImageSet:
+    """Images that no model here was trained on."""
+    if name == "noise":
+        drawn = np.random.default_rng(0).integers(0, 255, (16, *shape), dtype=np.uint8)
+        return ImageSet(drawn, source="uniform noise")
+    found = read(name, "test")
+    fits = found.images.shape[1:] == shape
+    expect(fits, f"images of {name}", found.images.shape[1:], f"images of {shape}, as the model's")
+    return found
+
+
+def _index(choice: Mapping[str, Any], most: int) -> list[int]:
+    if choice.get("index") is not None:
+        return list(choice["index"])
+    start = choice.get("start", 0)
+    return list(range(start, start + (choice.get("count") or (1 if choice.get("on") == "noise" else most))))
+
+
+def _vetted(what: str, given: Any, known: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with their defaults, those that are not known refused."""
+    expect(isinstance(given, Mapping), what, given, f"a table of {', '.join(known)}")
+    for name in set(given) - set(known):
+        raise unknown(f"option of {what}", name, known)
+    return {**known, **given}
+
+
+def classes_of(labels: Iterable[Any], names: Any) -> list[str]:
+    """The names of classes 0, 1, ... as texts; the labels themselves where classes have no names."""
+    return [str(name) for name in names or range(int(max(labels)) + 1)]

@@ -1,0 +1,121 @@
+"""Verbs that train and measure: train, compare, evaluate."""
+
+import pytest
+
+import narrows as nw
+from narrows.model.files import store
+
+# -- train and compare ----------------------------------------------------------------------------------------
+
+
+def test_train_leaves_a_run_folder_that_loads(trained, record):
+    model = store.load(trained["denoiser"])
+    assert model.get_params()["bottleneck"] == {"kind": "plain", "size": 4}
+    assert model.get_params()["body"] == {"kind": "mlp", "widths": [16]}
+    assert (model.epochs_, model.get_params()["batch_size"]) == (1, 64)
+    names = {path.name for path in trained["denoiser"].iterdir()}
+    assert {"model.safetensors", "history.csv", "run.json", "report.html", "figures"} <= names
+    assert record(trained["denoiser"])["title"] == "denoising-mlp on digits"
+
+
+def test_train_prints_its_tables_and_tells_where_the_report_is(narrows, tmp_path):
+    found = narrows("train", "pca", "--data", "digits", "-o", tmp_path / "run", "--set", "n_components=1")
+    assert found.code == 0
+    assert "Measures" in found.out
+    assert "psnr" in found.out
+    assert found.err.splitlines()[-1] == f"The report: {tmp_path / 'run' / 'report.html'}"
+
+
+def test_train_with_json_prints_nothing_else(narrows, tmp_path):
+    found = narrows("train", "pca", "--data", "digits", "-o", tmp_path / "run", "--json", "--set", "n_components=1")
+    measures = {row["measure"]: row["pca"] for row in found.json()["Measures"]}
+    assert measures["code_size"] == 1
+    assert measures["mse"] == pytest.approx(store_mse(tmp_path / "run"), rel=1e-5)
+
+
+def store_mse(folder) -> float:
+    return nw.evaluate(store.load(folder), nw.load_data("digits", split="test")[0])["mse"]
+
+
+def test_all_training_images_are_used_unless_validation_asks_for_some(narrows, trained, quick, tmp_path, record):
+    assert "1,437 images to train, 360 to test" in record(trained["denoiser"])["facts"]["data"]
+    assert "val_loss" not in store.load(trained["denoiser"]).history_
+    held = (
+        "train",
+        "ae-mlp",
+        "--data",
+        "digits",
+        "-o",
+        tmp_path / "run",
+        "--validation",
+        "0.1",
+        "--seed",
+        "5",
+        *quick,
+    )
+    assert narrows(*held).code == 0
+    model = store.load(tmp_path / "run")
+    assert len(model.history_["val_loss"]) == 1
+    assert model.get_params()["random_state"] == 5
+
+
+def test_a_path_is_a_path_even_where_it_has_the_name_of_a_set(narrows, photos, tmp_path, monkeypatch, record):
+    monkeypatch.chdir(tmp_path)
+    found = narrows("train", "pca", "--data", "./digits", "-o", "run", "--set", "n_components=1")
+    assert found.code == 0
+    assert store.load("run").image_shape_ == (8, 9)
+    assert "skipped broken.png: " in found.err
+    assert str(photos) in record("run")["facts"]["data"]
+
+
+def test_compare_measures_recipes_side_by_side_even_one_twice(narrows, tmp_path, quick):
+    one = ("--set", "n_components=1", "--set", "bottleneck.size=1")  # a number has few figures
+    folder = tmp_path / "out"
+    found = narrows("compare", "pca", "ae-mlp", "pca", "--data", "digits", "-o", folder, "--json", *one, *quick)
+    rows = {row["measure"]: row for row in found.json()["Measures"]}
+    assert list(rows["psnr"]) == ["measure", "pca-1", "ae-mlp", "pca-3"]
+    for name in ("pca-1", "ae-mlp", "pca-3"):
+        assert rows["mse"][name] == pytest.approx(store_mse(folder / "runs" / name), rel=1e-5)
+    assert rows["mse"]["pca-1"] == rows["mse"]["pca-3"]
+
+
+# -- evaluate -------------------------------------------------------------------------------------------------
+
+
+def test_evaluate_gives_what_python_gives(narrows, trained):
+    X, _ = nw.load_data("digits", split="test")
+    for name in ("denoiser", "pca"):
+        (found,) = narrows("evaluate", trained[name], "--data", "digits", "--json").json()
+        assert found == pytest.approx(nw.evaluate(store.load(trained[name]), X))
+    assert narrows("evaluate", trained["pca"] / "model.safetensors", "--data", "digits").code == 0
+
+
+def test_evaluate_in_words_is_a_line_for_each_measure(narrows, trained):
+    found = narrows("evaluate", trained["denoiser"], "--data", "digits")
+    (measures,) = narrows("evaluate", trained["denoiser"], "--data", "digits", "--json").json()
+    assert found.out.splitlines()[0].split() == ["measure", "value"]
+    assert len(found.out.splitlines()) == 1 + len(measures)
+    assert f"{measures['denoised_psnr']:.4g}" in next(
+        line for line in found.out.splitlines() if line.startswith("PSNR after denoising, dB")
+    )
+
+
+def test_evaluate_takes_the_part_and_the_seed_asked_for(narrows, trained):
+    def mse(*options):
+        return narrows("evaluate", trained["denoiser"], "--data", "digits", "--json", *options).json()[0][
+            "denoised_mse"
+        ]
+
+    X, _ = nw.load_data("digits", split="train")
+    assert mse("--split", "train") == pytest.approx(nw.evaluate(store.load(trained["denoiser"]), X)["denoised_mse"])
+    assert mse() == mse("--split", "test") == mse("--seed", "0") != mse("--seed", "1")
+
+
+def test_evaluate_on_other_images_says_what_does_not_fit(refused, narrows, trained, photos):
+    assert (
+        "they are 8 x 9 pixels, the model was fitted on 8 x 8"
+        in narrows("evaluate", trained["pca"], "--data", photos).err
+    )
+    assert "no split called 'tst'; did you mean 'test'?" in refused(
+        2, "evaluate", trained["pca"], "--data", "digits", "--split", "tst"
+    )

@@ -1,0 +1,75 @@
+import sys
+
+import numpy as np
+import pytest
+
+from narrows.draw import quick_tsne, tsne
+from narrows.draw import tsne as embed
+from narrows.errors import NarrowsError
+
+
+@pytest.fixture(scope="module")
+def codes() -> np.ndarray:
+    """Three far clusters of 40 codes, `(120, 6)`."""
+    centres = np.repeat(np.eye(3, 6) * 20, 40, axis=0)
+    return centres + np.random.default_rng(0).normal(size=centres.shape)
+
+
+def neighbours_agree(places: np.ndarray) -> float:
+    """The share of points whose nearest neighbour is of their own cluster."""
+    distance = np.linalg.norm(places[:, None] - places[None], axis=2) + 1e9 * np.eye(len(places))
+    return float((distance.argmin(1) // 40 == np.arange(len(places)) // 40).mean())
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_neighbours_stay_neighbours_and_the_layout_repeats(codes, missing, monkeypatch):
+    if missing:
+        monkeypatch.setitem(sys.modules, "openTSNE", None)
+    places, index = tsne(codes)
+    assert (places.shape, places.dtype) == ((120, 2), np.float32)
+    assert index.tolist() == list(range(120))
+    assert neighbours_agree(places) > 0.95
+    np.testing.assert_array_equal(tsne(codes)[0], places)
+
+
+def test_a_subset_in_space(codes):
+    places, index = tsne(codes, dimensions=3, limit=20, seed=1)
+    assert places.shape == (20, 3)
+    assert (np.diff(index) > 0).all()
+    assert index.tolist() != tsne(codes, limit=20, seed=2)[1].tolist()
+
+
+def test_perplexity_is_cut_to_what_few_codes_allow(codes):
+    assert np.isfinite(tsne(codes[:4])[0]).all()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda z: tsne(z[:3]),
+        lambda z: tsne(z[0]),
+        lambda z: tsne(z[:0]),
+        lambda z: tsne(z * np.nan),
+        lambda z: tsne(z, dimensions=4),
+    ],
+)
+def test_refusals(codes, call):
+    with pytest.raises(NarrowsError, match=r"expected|finite"):
+        call(codes)
+
+
+def test_quickly_some_are_laid_out_and_the_others_stand_beside_the_nearest(monkeypatch):
+    monkeypatch.setattr(embed, "LANDMARKS", 60)
+    random = np.random.default_rng(0)
+    centres = random.normal(0, 20, (3, 8))
+    of = random.integers(0, 3, 200)
+    codes = centres[of] + random.normal(size=(200, 8))
+    places = quick_tsne(codes)
+    assert places.shape == (200, 2)
+    assert places.dtype == np.float32
+    laid, index = tsne(codes, limit=60)
+    np.testing.assert_array_equal(places[index], laid)
+    middles = np.array([places[index][of[index] == k].mean(0) for k in range(3)])
+    nearest = ((places[:, None] - middles) ** 2).sum(-1).argmin(1)
+    assert (nearest == of).mean() > 0.98
+    np.testing.assert_array_equal(quick_tsne(codes), places)

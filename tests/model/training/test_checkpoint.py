@@ -1,0 +1,339 @@
+"""The state of a training in a file: going on from it, what is refused, and what is said."""
+
+import errno
+import os
+import signal
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+import narrows as nw
+from narrows.errors import BuildError, DataError, Interrupted, OutputError
+from narrows.files import MARK
+from narrows.model import file_format as contents
+from narrows.model.file_format import LAST, about_file
+from narrows.model.training import checkpoint as saving
+from narrows.model.training.checkpoint import Saving
+from small_models import NOISY, SMALL, model, same, timeless, weights
+
+HELD = {**NOISY, "validation": 0.2, "schedule": "cosine", "training": {"ema": 0.9, "clip": 1.0}}
+
+
+class Killed(Exception):
+    """What stands for a kill: nothing of the training is done after it."""
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run" / LAST
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def going(path, said):
+    """A function: a `Saving` that goes on, and says what it does to `said`."""
+    return lambda **options: Saving(path, resume=True, say=said.append, **options)
+
+
+@pytest.fixture(scope="module")
+def whole(digits):
+    """Options -> a model that was trained without a break, each once."""
+    found = {}
+
+    def get(**options):
+        name = str(options)
+        if name not in found:
+            found[name] = model(**options).fit(digits)
+        return found[name]
+
+    return get
+
+
+def killed_at(monkeypatch, write: int, act=None) -> None:
+    """Have the state written so many times, and then the training killed."""
+    write_, writes = saving.write, iter(range(write))
+
+    def once(*what):
+        if next(writes, None) is None:
+            (act or kill)()
+        return write_(*what)
+
+    monkeypatch.setattr(saving, "write", once)
+
+
+def kill():
+    raise Killed
+
+
+def broken(digits, monkeypatch, saving_, write, **options):
+    with monkeypatch.context() as patch:
+        killed_at(patch, write)
+        with pytest.raises(Killed):
+            model(**options).fit(digits, saving=saving_)
+
+
+def assert_equal(found, unbroken):
+    assert same(weights(found), weights(unbroken))
+    assert timeless(found.history_) == timeless(unbroken.history_)
+    assert list(found.steps_) == list(unbroken.steps_)
+    for term, values in unbroken.steps_.items():
+        assert found.steps_[term].tolist() == values.tolist()
+    assert found.threshold_ == unbroken.threshold_
+
+
+# -- going on -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [{}, HELD], ids=["plain", "all"])
+@pytest.mark.parametrize("write", [1, 2, 5, 7, 14, 18])  # of 22 or, with validation, 19
+def test_a_training_that_was_broken_off_anywhere_ends_as_an_unbroken_one(
+    digits, path, going, whole, monkeypatch, options, write
+):
+    broken(digits, monkeypatch, Saving(path, minutes=1e-9), write, **options)
+    assert_equal(model(**options).fit(digits, saving=going()), whole(**options))
+
+
+def test_that_states_are_written_moves_no_number(digits, path, whole):
+    assert_equal(model(**HELD).fit(digits, saving=Saving(path, minutes=1e-9)), whole(**HELD))
+    assert [p.name for p in path.parent.iterdir()] == [LAST]
+
+
+def test_more_epochs_go_on_from_a_training_that_has_ended(digits, path, going, whole, said):
+    for epochs in (1, 2, 3):
+        found = model(epochs=epochs).fit(digits, saving=going())
+    assert_equal(found, whole())
+    assert said[1:] == ["going on from epoch 2 of 2, batch 1", "going on from epoch 3 of 3, batch 1"]
+    assert_equal(model().fit(digits, saving=going()), found)
+    assert said[-1] == "its 3 epochs are done already"
+
+
+def test_more_epochs_of_a_schedule_that_hangs_on_them_are_told(digits, path, going, said):
+    model(epochs=1, schedule="cosine").fit(digits, saving=Saving(path))
+    model(epochs=2, schedule="cosine").fit(digits, saving=going())
+    assert said == [
+        "going on from epoch 2 of 2, batch 1; the schedule was that of 1 epochs so far, and is that of 2 from here: "
+        "with 2 from the start the rates had been others"
+    ]
+
+
+def test_patience_that_has_run_out_has_run_out(digits, path, going, said):
+    impatient = {"training": {"patience": 1}, "optimiser": {"kind": "sgd", "rate": 1e-30}}
+    model(**impatient, epochs=5).fit(digits, saving=Saving(path))
+    found = model(**impatient, epochs=9).fit(digits, saving=going())
+    assert said == [f"its {found.epochs_} epochs are done already"]
+    assert found.epochs_ < 5
+
+
+def test_within_an_epoch_states_are_written_as_often_as_asked(digits, path, monkeypatch):
+    def writes(minutes):
+        with monkeypatch.context() as patch:
+            patch.setattr(saving, "write", lambda *what: count.append(what))
+            model(epochs=2).fit(digits, saving=Saving(path, minutes))
+        return len(count)
+
+    count = []
+    at_ends = writes(None)
+    assert at_ends == 1 + 2  # at the start, and after each epoch
+    count = []
+    assert writes(1e-9) == at_ends + len(model(epochs=2).fit(digits).steps_["loss"])
+
+
+def test_how_long_it_had_taken_is_known(digits, path, going):
+    model(**HELD, epochs=2).fit(digits, saving=Saving(path))
+    again = going()
+    found = model(**HELD, epochs=2).fit(digits, saving=again)
+    assert again.seconds == pytest.approx(sum(found.history_["seconds"]) + sum(found.history_["val_seconds"]))
+
+
+# -- no state, or another's -----------------------------------------------------------------------------------
+
+
+SPOILT = {
+    "cut short": lambda content: content[: len(content) // 2],
+    "empty": lambda content: b"",
+    "a byte changed": lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
+    "nonsense": lambda content: b"\xff" * 1000,
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_state_that_is_not_whole_is_told_and_the_training_starts_over(digits, path, going, said, whole, how):
+    model(epochs=1).fit(digits, saving=Saving(path))
+    path.write_bytes(SPOILT[how](path.read_bytes()))
+    assert_equal(model().fit(digits, saving=going()), whole())
+    (words,) = said
+    assert words.startswith(f"{path} ")
+    assert words.endswith(": the training starts over")
+
+
+def test_a_model_in_the_place_of_a_state_is_none(digits, path, going, said, whole):
+    nw.save(whole(), path)
+    assert_equal(model().fit(digits, saving=going()), whole())
+    assert said == [f"{path} is no whole model of Narrows: it lacks 'training': the training starts over"]
+
+
+def test_where_there_is_no_state_it_says_so(digits, path, going, said, whole):
+    assert_equal(model().fit(digits, saving=going()), whole())
+    assert said == [f"there is no state {path} to go on from: the training starts at the start"]
+
+
+def test_without_being_asked_it_starts_over_and_the_old_state_is_gone(digits, path, going, said, whole, monkeypatch):
+    model(bottleneck={"kind": "plain", "size": 2}).fit(digits, saving=Saving(path))
+    broken(digits, monkeypatch, Saving(path), 1)
+    assert_equal(model().fit(digits, saving=going()), whole())
+    assert said == ["going on from epoch 1 of 3, batch 1"]
+
+
+CHANGED = {
+    "bottleneck.size was 32, now 3": {"bottleneck": {"kind": "plain", "size": 3}},
+    "body.widths was '[16]', now '[8]'": {"body": {**SMALL, "widths": [8]}},
+    "epochs was 3, now 2": {"epochs": 2},
+    "random_state was 0, now 1": {"random_state": 1},
+    "training.ema was None, now 0.9": {"training": {"ema": 0.9}},
+    "batch_size was 32, now 16; epochs was 3, now 1": {"batch_size": 16, "epochs": 1},
+}
+
+
+@pytest.mark.parametrize("told", CHANGED)
+def test_other_settings_are_refused_in_the_words_of_set(digits, path, going, told):
+    options = {"bottleneck": {"kind": "plain", "size": 32}}
+    model(**options).fit(digits, saving=Saving(path))
+    before = path.read_bytes()
+    with pytest.raises(BuildError) as caught:
+        model(**{**options, **CHANGED[told]}).fit(digits, saving=going())
+    assert str(caught.value) == (
+        f"{path} is the state of another training: {told}. Only more epochs may be asked for: use the settings that "
+        "it had, or start over with --force, not --resume (resume=False)"
+    )
+    assert path.read_bytes() == before
+
+
+def test_other_images_and_what_else_it_belongs_to_are_refused(digits, path, going):
+    model(epochs=1).fit(digits, saving=Saving(path, about={"file": "a"}))
+    with pytest.raises(BuildError, match=r"images was '\w{16}', now '\w{16}'\."):
+        model(epochs=1).fit(digits[::-1], saving=going(about={"file": "a"}))
+    with pytest.raises(BuildError, match="file was 'a', now 'b'"):
+        model(epochs=1).fit(digits, saving=going(about={"file": "b"}))
+
+
+def test_another_version_is_another_training(digits, path, going, monkeypatch):
+    model(epochs=1).fit(digits, saving=Saving(path))
+    monkeypatch.setattr(nw, "__version__", "99")
+    with pytest.raises(BuildError, match=r"narrows was .*, now '99'"):
+        model(epochs=1).fit(digits, saving=going())
+
+
+def test_what_draws_anew_each_time_has_no_state(digits, path):
+    with pytest.raises(BuildError, match="random_state: got None, expected a whole number"):
+        model(random_state=None).fit(digits, saving=Saving(path))
+
+
+@pytest.mark.parametrize("minutes", [0, -1])
+def test_minutes_are_above_0(path, minutes):
+    with pytest.raises(BuildError, match=f"minutes: got {minutes}, expected a number > 0, or None"):
+        Saving(path, minutes)
+
+
+# -- stopped --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_after_the_step(digits, path, going, whole, monkeypatch, number):
+    handlers = [signal.getsignal(one) for one in saving.SIGNALS]
+    with monkeypatch.context() as patch:
+        killed_at(patch, 10, lambda: os.kill(os.getpid(), number))
+        stopped = model(**HELD)
+        with pytest.raises(Interrupted, match=rf"^stopped by {number.name} in epoch 2 of 3, after batch \d of \d; "):
+            stopped.fit(digits, saving=Saving(path, minutes=1e-9))
+    assert [signal.getsignal(one) for one in saving.SIGNALS] == handlers
+    assert stopped.epochs_ == 1
+    assert_equal(model(**HELD).fit(digits, saving=going()), whole(**HELD))
+
+
+def test_a_second_signal_ends_it_at_once(digits, path, monkeypatch):
+    def twice():
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    killed_at(monkeypatch, 1, twice)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        model().fit(digits, saving=Saving(path))
+    assert caught.type is KeyboardInterrupt
+    assert [p.name for p in path.parent.iterdir()] == [LAST]
+
+
+def test_in_another_thread_nobody_listens_and_all_else_is_the_same(digits, path, whole):
+    found = SimpleNamespace()
+    thread = threading.Thread(target=lambda: vars(found).update(m=model().fit(digits, saving=Saving(path))))
+    thread.start(), thread.join()
+    assert_equal(found.m, whole())
+
+
+def test_a_file_is_that_of_one_training_at_a_time(digits, path):
+    for _ in model().fit_epochs(digits, saving=Saving(path)):
+        with pytest.raises(OutputError, match="is being written by another process"):
+            model().fit(digits, saving=Saving(path))
+        break
+
+
+# -- no room --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("why", ["ENOSPC", "EDQUOT", "EFBIG", "EROFS"])
+@pytest.mark.parametrize("when", [0, 2])
+def test_where_nothing_can_be_written_it_stops_and_the_state_before_is_whole(
+    digits, path, going, whole, monkeypatch, why, when
+):
+    code, syncs = getattr(errno, why), []
+
+    def full(place):
+        syncs.append(place)
+        if len(syncs) > 2 * when:  # a file, and its folder
+            raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("narrows.files._sync", full)
+        with pytest.raises(OutputError) as caught:
+            model().fit(digits, saving=Saving(path))
+    kept = "what it held is still whole; once there is room, the same command with --resume (resume=True) goes on"
+    ending = f"{kept} from there" if when else "nothing was left of it"
+    assert str(caught.value) == f"{path} cannot be written: {os.strerror(code)}; {ending}"
+    assert not path.parent.exists() or not list(path.parent.glob(f"{MARK}*"))
+    assert_equal(model().fit(digits, saving=going()), whole())
+
+
+# -- what the file says ---------------------------------------------------------------------------------------
+
+
+def test_a_state_says_what_it_is(digits, path):
+    model(epochs=2).fit(digits, saving=Saving(path))
+    told = about_file(path)
+    assert told["what"].startswith("state of a training, which `narrows train ... --resume` goes on from")
+    assert (told["epochs done"], told["body.widths"]) == (2, "[16]")
+    with pytest.raises(DataError, match=r"it is the state of a training.* the model is model\.safetensors"):
+        nw.load(path)
+
+
+def test_a_folder_whose_training_was_broken_off_says_so(digits, path):
+    model(epochs=1).fit(digits, saving=Saving(path))
+    with pytest.raises(DataError, match=r"no model file .*last\.safetensors is of a training that was broken off"):
+        nw.load(path.parent)
+
+
+def test_the_file_is_plain_tensors_and_json(digits, path):
+    m = model(**HELD).fit(digits, saving=Saving(path))
+    header, tensors = contents.read(path)
+    kinds = {name.split(".")[0] for name in tensors}
+    assert kinds - {"best"} == {"network", "average", "optimiser", "steps", "sums"}
+    assert timeless(header["training"]["numbers"]["history"]) == timeless(m.history_)
+
+
+@pytest.mark.parametrize(("write", "apart"), [(1, False), (3, True), (9, False), (11, True)])
+def test_the_best_weights_are_written_beside_the_last_where_they_are_others(digits, path, monkeypatch, write, apart):
+    broken(digits, monkeypatch, Saving(path, minutes=1e-9), write)  # the last of 1 and 9 are those of whole epochs
+    assert any(name.startswith("best.") for name in contents.read(path)[1]) == apart

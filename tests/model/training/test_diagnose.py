@@ -1,0 +1,244 @@
+"""Numbers that go wrong: what is said, which images and parameters are named, what is kept, what is to be tried."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from narrows.errors import TrainingError
+from narrows.model.training import diagnose as trouble
+from narrows.model.training.diagnose import Case, seen_late
+from narrows.model.training.split import held_back
+from narrows.parts import TABLES
+from narrows.parts.likelihood import Bernoulli
+from small_models import model, same, timeless, weights
+
+
+class Divides(nn.Module):
+    """Divides by the sum of the image, which of a black one is 0."""
+
+    def __init__(self, image):
+        super().__init__()
+        self.linear = nn.Linear(64, 16)
+
+    def forward(self, x):
+        total = x.flatten(1).sum(1, keepdim=True)
+        return self.linear(x.flatten(1)) * (total / total)
+
+
+class Rooted(Divides):
+    """Takes a root, whose value for a black image is 0 and whose slope there is no number."""
+
+    def forward(self, x):
+        h = self.linear(x.flatten(1))
+        return h + (h * x.flatten(1).sum(1, keepdim=True)).square().sum(1, keepdim=True).sqrt()
+
+
+class Deviance(Bernoulli):
+    """What the cross-entropy lacks of its lowest value, as it is written: no number where a pixel is 0."""
+
+    def nll(self, out, x):
+        mean = torch.sigmoid(out)
+        return x * (x / mean).log() + (1 - x) * ((1 - x) / (1 - mean)).log()
+
+
+@pytest.fixture(autouse=True)
+def own(monkeypatch):
+    for kind, part in (("body", Divides), ("body", Rooted), ("likelihood", Deviance)):
+        monkeypatch.setitem(TABLES[kind], part.__name__, part)
+
+
+def with_black(digits, place):
+    found = digits.copy()
+    found[place] = 0
+    return found
+
+
+def failing(X, match, **options):
+    """The error of a fit, and the model, which is whole."""
+    m = model(**{"batch_size": 50, **options})
+    with pytest.raises(TrainingError, match=match) as caught:
+        m.fit(X)
+    assert all(torch.isfinite(value).all() for value in weights(m).values())
+    assert not m.network_.training
+    return caught.value, m
+
+
+# -- which images ---------------------------------------------------------------------------------------------
+
+HELD = held_back(200, 0.2, 0)
+TRAINED = np.setdiff1d(np.arange(200), HELD)
+
+
+@pytest.mark.parametrize(("validation", "place"), [(None, 33), (0.2, TRAINED[100])])
+def test_an_image_whose_loss_is_no_number_is_named_by_its_place_among_those_given(digits, validation, place):
+    said = rf"the loss became nan in epoch 1, batch \d, in the term 'nll', for 1 of its \d+ images \({place}\); "
+    X = with_black(digits, place)
+    error, m = failing(X, said + ".* divides by 0 there", body="Divides", up="linear", validation=validation)
+    assert error.images == (place,)
+    assert m.thresholds_["error"] > 0  # it has looked at the other images
+
+
+def test_an_image_that_is_held_back_is_named_by_its_place_too(digits):
+    said = rf"the validation loss became nan after epoch 1, for 1 of its 40 images \({HELD[7]}\)"
+    error, m = failing(with_black(digits, HELD[7]), said, body="Divides", up="linear", validation=0.2)
+    assert error.images == (HELD[7],)
+    assert m.epochs_ == 0
+
+
+def test_places_in_validation_images_of_their_own_are_not_taken_for_places_in_the_others(digits):
+    held = with_black(digits, 33)[20:50]
+    error, _ = failing(digits, r"for 1 of its 30 images \(13\)", body="Divides", up="linear", validation=held)
+    assert error.images == ()
+
+
+@pytest.mark.parametrize("count", [1, 8, 12])
+def test_eight_images_are_named_and_the_others_counted(digits, count):
+    X = with_black(digits, slice(0, count))
+    more = f" and {count - 8} more" if count > 8 else ""
+    said = rf"for {count} of its 200 images \((\d+, ){{{min(count, 8) - 1}}}\d+{more}\);"
+    error, _ = failing(X, said, body="Divides", up="linear", batch_size=200)
+    assert sorted(error.images) == list(range(count))
+
+
+def test_where_only_the_sum_is_infinite_the_images_come_by_their_loss(digits):
+    cost = {"kind": "sparse", "weight": 4e37}
+    said = "became inf in epoch 1, batch 1, in the term 'l1', of 200 images"
+    error, m = failing(digits, said, bottleneck=cost, batch_size=200)
+    sums = m.transform(digits[list(error.images)]).sum(1)
+    assert len(sums) == 200
+    assert (np.diff(sums) <= 1e-6).all()
+
+
+def test_values_far_beyond_the_scale_are_told_with_their_size(table):
+    X = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
+    X[17] = 1e30
+    said = r"1 of its 50 images \(17\), which hold values up to 1e\+30; .*scale='standard'"
+    error, _ = failing(X, said, scale="unit")
+    assert error.images == (17,)
+
+
+# -- which parameters -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("validation", [None, "own"])
+def test_a_gradient_that_is_no_number_is_found_after_the_last_step(digits, validation):
+    X, held = with_black(digits, 33), digits[:20] if validation else None
+    said = (
+        r"the weights body.module.linear.weight, body.module.linear.bias are no numbers any more, since their "
+        r"gradient was none in epoch 1, batch 1, of 200 images \(.* root of it"
+    )
+    error, _ = failing(X, said, body="Rooted", up="linear", batch_size=200, validation=held)
+    assert sorted(error.images) == list(range(200))
+
+
+def test_a_gradient_that_is_no_number_is_found_one_step_later(digits):
+    said = r"in the term 'nll'; the weights body.module.linear.weight, .* was none in epoch 1, batch 18, of 10"
+    error, _ = failing(with_black(digits, 33), said, body="Rooted", up="linear", batch_size=10, epochs=1)
+    assert 33 in error.images
+    assert len(error.images) == 10
+
+
+def test_a_gradient_that_is_clipped_is_found_at_once(digits):
+    said = (
+        r"the gradient of body.module.linear.weight, body.module.linear.bias became nan in epoch 1, batch 18, of 10"
+    )
+    options = {"training": {"clip": 1.0}, "batch_size": 10}
+    error, _ = failing(with_black(digits, 33), said, body="Rooted", up="linear", **options)
+    assert 33 in error.images
+
+
+def test_an_optimiser_that_remembers_what_is_no_number_is_told_from_a_gradient(digits):
+    training = model(batch_size=50)._prepare(digits)
+    training.run_epoch()
+    good, history = training.weights(), timeless(training.history)
+    next(iter(training.optimiser.state.values()))["exp_avg"].fill_(torch.nan)
+    said = r"epoch 2, batch 2, .* the weights body.layers.0.weight are no .*epoch 1 are kept. The optimiser remembers"
+    with pytest.raises(TrainingError, match=said):
+        training.run_epoch()
+    assert same(good, dict(training.network.state_dict()))
+    assert timeless(training.history) == history
+    assert training.epoch == 1
+
+
+# -- what is kept ---------------------------------------------------------------------------------------------
+
+
+def test_an_epoch_that_fails_at_its_end_leaves_no_trace_in_the_history(digits):
+    X = with_black(digits, 33)
+    m = model(body="Rooted", up="linear", batch_size=50, validation=digits[:20])
+    training = m._prepare(X[40:])
+    training.run_epoch()
+    history = timeless(training.history)
+    training.pixels = m._prepare(X).pixels
+    with pytest.raises(TrainingError, match="the best epoch so far are kept"):
+        training.run_epoch()
+    assert timeless(training.history) == history
+
+
+# -- what to try ----------------------------------------------------------------------------------------------
+
+
+def test_a_logarithm_of_zero_is_told(digits):
+    said = "the loss became nan in epoch 1, batch 1, in the term 'nll', for all its 50 images .* takes a logarithm"
+    failing(digits, said, likelihood="Deviance")
+
+
+@pytest.mark.parametrize(
+    ("facts", "options", "words"),
+    [
+        ({"losses": [30, 90, 400, 2e4]}, {}, "Try a lower rate (now 0.001), or training={'clip': 1.0}"),
+        ({"losses": [30] * 9 + [4e5]}, {}, "The loss was steady, then jumped in one batch: try training={'clip'"),
+        ({"losses": [30, 29], "size": 1e6}, {}, "Try a lower rate"),
+        ({"losses": [30, 29], "term": "kl"}, {}, "Try a lower weight of the cost 'kl'"),
+        ({"losses": [30, 29], "some": True}, {}, "A part divides by 0 there"),
+        ({"losses": [30, 29], "sloped": ["a"]}, {}, "A part divides by 0 there"),
+        ({"losses": [30, 29], "some": True}, {"precision": "bf16"}, "Try training={'precision': 'fp32'}"),
+        ({"losses": [30, 90], "some": True}, {"precision": "bf16"}, "Try a lower rate"),
+        ({"losses": [30, 90]}, {"clip": 0.5}, "Try a lower rate (now 0.001), or a smaller clip (now 0.5)"),
+        ({"losses": [30, 29]}, {}, "Try a lower rate"),
+        ({}, {}, "A part divides by 0 there"),
+        ({"largest": 1e4}, {}, "Try scale='standard', or divide"),
+        ({"largest": float("inf"), "some": True}, {}, "Try scale='standard', or divide"),
+    ],
+)  # fmt: skip
+def test_the_cure_fits_the_case(digits, facts, options, words):
+    case = Case("", model(training=options)._prepare(digits), **facts)
+    assert case.cure.startswith(words)
+
+
+def test_what_is_standardised_already_is_not_to_be_standardised(table):
+    case = Case("", model()._prepare(table), largest=1e4)
+    assert case.cure == "Leave these images out, or bound their values"
+
+
+# -- where a look is a wait -----------------------------------------------------------------------------------
+
+
+def test_ranks_tell_the_batch_and_its_images(digits):
+    training = model(optimiser={"kind": "adam", "rate": 1e30}, batch_size=50)._prepare(digits)
+    training.watched = False
+    said = "became nan in epoch 1, batch 2, in the term 'nll', of 50 images"
+    with pytest.raises(TrainingError, match=said) as caught:
+        training.run_epoch()
+    assert caught.value.images == tuple(training.batches(0)[1].tolist())
+
+
+def test_an_accelerator_is_looked_at_now_and_then_and_at_the_end(digits, monkeypatch):
+    monkeypatch.setattr(trouble, "LOOK", 3)
+    training = model(batch_size=40)._prepare(digits)
+    training.run_epoch()
+    batches = training.batches(0)
+    changed = {"epoch": 0, "device": SimpleNamespace(type="cuda"), "batches": lambda epoch: batches}
+    seen = SimpleNamespace(**{**vars(training), **changed})
+    seen.sums[1] = torch.nan
+    looks = []
+    for seen.done in range(1, 6):
+        looks.append(seen_late(seen))
+    assert [case is not None for case in looks] == [False, False, True, False, False]
+    seen.sums[4] = torch.inf
+    case = seen_late(seen)
+    assert case is not None
+    assert "became inf in epoch 1, batch 5, in the term 'nll'" in case.said

@@ -1,0 +1,24 @@
+"""What is made of an image does not depend on what stands beside it, to the last bit."""
+
+import numpy as np
+import pytest
+
+import narrows as nw
+from narrows.model.use.folders import EVEN, evenly
+from small_models import CONSTANT
+
+COUNTS = (1, 7, EVEN - 1, 100)
+
+
+@pytest.mark.filterwarnings(CONSTANT)
+@pytest.mark.parametrize("recipe", ["ae-mlp", "ae-conv"])
+def test_batches_that_are_even_give_the_same_bits(recipe):
+    X = (nw.load_data("digits", split="test")[0][:130] / 255).astype(np.float32)  # floats: nothing is rounded away
+    model = nw.recipe(recipe, epochs=1, batch_size=64).fit(X)
+    even = evenly(model)
+    assert (even.even, model.even) == (EVEN, 0)
+    for verb in ("transform", "anomaly_score", "reconstruct"):
+        whole = getattr(even, verb)(X)
+        np.testing.assert_allclose(whole, getattr(model, verb)(X), rtol=1e-4, atol=1e-5)
+        for count in COUNTS:
+            np.testing.assert_array_equal(getattr(even, verb)(X[3 : 3 + count]), whole[3 : 3 + count])

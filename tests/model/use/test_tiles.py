@@ -1,0 +1,113 @@
+"""Laws of tiles: what changes nothing leaves no seam, what fits is the model's own, and channels come back."""
+
+import numpy as np
+import pytest
+
+import narrows as nw
+from narrows.errors import ImageError
+from narrows.model.use.tiles import fits, oddest, over, tiled
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Principal components of the digits: 8 x 8, grey."""
+    return nw.PCA(12).fit(nw.load_data("digits")[0])
+
+
+@pytest.fixture(scope="module")
+def coloured():
+    return nw.PCA(6).fit(np.random.default_rng(1).random((40, 8, 8, 3), np.float32))
+
+
+def some(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (1, 1), (7, 3), (13, 29)])
+def test_where_nothing_is_changed_no_seam_shows(size):
+    picture = some(29, 31, 2).astype(np.float32)
+    np.testing.assert_allclose(tiled(lambda x: x, picture, size), picture, rtol=1e-5)
+
+
+def test_what_changes_by_a_constant_changes_so_everywhere():
+    picture = some(20, 33, 1).astype(np.float32)
+    np.testing.assert_allclose(tiled(lambda x: x * 2 + 3, picture, (8, 8)), picture * 2 + 3, rtol=1e-5)
+
+
+def test_no_tile_leaves_the_picture_and_none_is_made_up():
+    seen = []
+    picture = np.arange(20 * 11, dtype=np.float32).reshape(20, 11, 1)
+    tiled(lambda x: seen.append(x) or x, picture, (8, 8))
+    tiles = np.concatenate(seen)
+    assert tiles.shape[1:] == (8, 8, 1)
+    assert all(np.array_equal(t - t[0, 0], tiles[0] - tiles[0, 0, 0]) for t in tiles)  # all cut from the picture
+    assert (tiles.min(), tiles.max()) == (0, 20 * 11 - 1)
+
+
+def test_a_picture_of_the_models_size_is_the_models_own(model):
+    images = nw.load_data("digits", split="test")[0][:5]
+    np.testing.assert_array_equal(over(model, images, "reconstruct"), model.reconstruct(images))
+    np.testing.assert_allclose(oddest(model, images), model.anomaly_score(images), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_a_large_picture_keeps_its_form_and_is_the_same_wherever_it_lies(model, dtype):
+    whole = some(2, 40, 24)
+    images = (
+        whole * np.uint16(257) if dtype == "uint16" else (whole / 255).astype(dtype) if dtype[0] == "f" else whole
+    )
+    out = over(model, images, "denoise")
+    assert (out.shape, out.dtype) == (images.shape, images.dtype)
+    np.testing.assert_array_equal(out[1], over(model, images[1:], "denoise")[0])
+    peak = {"uint8": 255, "uint16": 65535, "float32": 1}[dtype]
+    np.testing.assert_allclose(out / peak, over(model, whole / 255, "denoise"), atol=1 / 255)
+
+
+def test_far_from_its_edges_a_tile_knows_nothing_of_the_rest(model):
+    a, b = some(64, 64), 255 - some(64, 64)
+    b[:40] = a[:40]
+    out = [over(model, x[None], "denoise")[0] for x in (a, b)]
+    np.testing.assert_array_equal(out[0][:32], out[1][:32])
+    assert not np.array_equal(out[0][40:], out[1][40:])
+
+
+def test_colours_go_through_a_model_of_grey_one_by_one_and_alpha_is_put_back(model):
+    picture = some(1, 20, 20, 4)
+    out = over(model, picture, "denoise")
+    for channel in range(3):
+        np.testing.assert_array_equal(out[..., channel], over(model, picture[..., channel], "denoise"))
+    np.testing.assert_array_equal(out[..., 3], picture[..., 3])
+
+
+def test_grey_goes_through_a_model_of_colour_and_comes_back_grey(coloured):
+    picture = some(1, 20, 20)
+    thrice = np.repeat(picture[..., None], 3, axis=-1)
+    out = over(coloured, picture, "reconstruct")
+    assert out.shape == picture.shape
+    np.testing.assert_allclose(out, over(coloured, thrice / 255, "reconstruct").mean(-1) * 255, atol=0.51)
+
+
+def test_the_score_of_a_large_picture_is_that_of_its_oddest_tile(model):
+    picture = np.zeros((1, 32, 32), np.uint8)
+    calm = oddest(model, picture)[0]
+    picture[0, 8:16, 16:24] = some(8, 8)
+    assert oddest(model, picture)[0] * 1.0001 >= model.anomaly_score(picture[:, 8:16, 16:24])[0] > calm
+
+
+@pytest.mark.parametrize(("shape", "said"), [
+    ((1, 7, 9), "the picture has 7 x 9 pixels, the model needs 8 x 8"),
+    ((1, 9), "expected (N, H, W)"),
+    ((1, 9, 9, 5), "5 channels, which a model of 3"),
+])  # fmt: skip
+def test_what_no_tile_fits_is_refused(coloured, shape, said):
+    with pytest.raises(ImageError) as caught:
+        over(coloured, np.zeros(shape, np.uint8), "denoise")
+    assert said in str(caught.value)
+
+
+def test_what_fits_needs_no_tiles(model, coloured):
+    assert fits(model, (8, 8))
+    assert fits(model, (8, 8, 1))
+    assert not fits(model, (8, 9))
+    assert fits(coloured, (8, 8, 3))
+    assert not fits(coloured, (8, 8))

@@ -1,0 +1,138 @@
+"""The space of codes: points are the codes, or places along axes that keep what they should keep."""
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA as Components
+
+from narrows.data import ImageSet
+from narrows.measure import spread
+from narrows.study.figures import PICTURES
+from narrows.study.figures.codes import PLACES
+from narrows.study.trained import Shown, Trained
+
+
+def distances(x: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(x[:, None] - x[None], axis=-1)
+
+
+# -- codes ----------------------------------------------------------------------------------------------------
+
+
+def test_a_code_of_two_is_shown_as_it_is(models, sets, picture):
+    (figure,) = picture("codes", "grey-2", on="train")
+    np.testing.assert_array_equal(figure.arrays["x"], models["grey-2"].model.transform(sets["grey"].train.images))
+    np.testing.assert_array_equal(figure.arrays["labels"], sets["grey"].train.labels)
+    np.testing.assert_array_equal(figure.arrays["images"], sets["grey"].train.images)
+    assert figure.options["classes"] == list("0123456789")
+    assert (figure.options["xlabel"], figure.options["ylabel"], figure.options["equal"]) == ("z₁", "z₂", True)
+
+
+def test_components_keep_all_distances_where_all_are_kept():
+    codes = np.random.default_rng(0).normal(size=(30, 3)) @ np.diag([1, 5, 2]) + [7, 0, -3]
+    points, axes, _ = PLACES["components"](codes, 3)
+    np.testing.assert_allclose(distances(points), distances(codes), atol=1e-9)
+    assert np.all(np.diff(points.var(0)) < 0)
+    assert sum(float(axis.split("(")[1].split()[0]) for axis in axes) == pytest.approx(100, abs=1.5)
+
+
+def test_a_larger_code_is_shown_along_its_two_principal_components(models, sets, picture):
+    (figure,) = picture("codes", "grey-3")
+    points = figure.arrays["x"]
+    components = Components(2).fit(models["grey-3"].model.transform(sets["grey"].test.images))
+    np.testing.assert_allclose(points.var(0, ddof=1), components.explained_variance_, rtol=1e-4)
+    share = 100 * components.explained_variance_ratio_
+    assert [figure.options[axis] for axis in ("xlabel", "ylabel")] == [
+        f"component {k + 1} ({share[k]:.0f} % of the variance)" for k in range(2)
+    ]
+    assert "equal" not in figure.options
+
+
+def test_units_are_those_that_vary_most(models, sets, picture):
+    (figure,) = picture("codes", "grey-relu", method="units", dimensions=3)
+    codes = models["grey-relu"].model.transform(sets["grey"].test.images)
+    chosen = sorted(np.argsort(codes.var(0))[-3:])
+    np.testing.assert_array_equal(figure.arrays["x"], codes[:, chosen])
+    assert [figure.options[axis] for axis in ("xlabel", "ylabel", "zlabel")] == [f"z{'₁₂₃₄₅₆₇₈₉'[k]}" for k in chosen]
+    assert "3 units that vary most" in figure.title
+
+
+def test_codes_in_space_need_three_units(picture):
+    assert picture("codes", "grey-3", dimensions=3)[0].title == "the codes themselves"
+    assert picture("codes", "grey-2", dimensions=3) == []
+    assert picture("codes", "grey-1") == []
+
+
+def test_tsne_shows_as_many_as_asked_for_with_their_labels_and_images(sets, picture):
+    (figure,) = picture("codes", "grey-2", method="tsne", limit=20)
+    assert figure.arrays["x"].shape == (20, 2)
+    assert "t-SNE of 20 codes" in figure.title
+    test = sets["grey"].test
+    places = [np.flatnonzero((test.images == image).all((1, 2)))[0] for image in figure.arrays["images"]]
+    assert len(set(places)) == 20
+    np.testing.assert_array_equal(figure.arrays["labels"], test.labels[places])
+
+
+def test_codes_too_few_for_tsne_are_shown_by_components(models, sets):
+    few = ImageSet(sets["grey"].test.images[:3])
+    (figure,) = PICTURES["codes"]([Trained("few", models["grey-3"].model, Shown(few, few))], method="tsne")
+    assert figure.arrays["x"].shape == (3, 2)
+    assert "principal components" in figure.title
+    assert "labels" not in figure.arrays
+    assert figure.options["classes"] is None
+
+
+def test_colours_go_with_their_points_as_bytes(sets, picture):
+    (figure,) = picture("codes", "colour-vae", method="components")
+    images = figure.arrays["images"]
+    assert (images.dtype, images.shape) == (np.uint8, (40, 8, 8, 3))
+    np.testing.assert_allclose(images / 255, sets["colour"].test.images, atol=0.51 / 255)
+    assert "images" not in picture("codes", "table-ae")[0].arrays
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"on": "validaton"}, "validaton"),
+        ({"method": "umap"}, "method: got 'umap', expected 'components' or 'tsne' or 'quick-tsne' or 'units'"),
+        ({"dimensions": 4}, "dimensions: got 4, expected 2 or 3"),
+    ],
+)
+def test_options_of_no_known_value_are_refused(picture, options, said):
+    with pytest.raises(ValueError, match=said):
+        picture("codes", "grey-3", **options)
+
+
+# -- what the units say ---------------------------------------------------------------------------------------
+
+
+def test_correlations_are_those_of_the_codes(models, sets, picture):
+    (figure,) = picture("correlation", "grey-3", on="validation")
+    held = sets["grey"].train.images[models["grey-3"].model.validation_index_]
+    codes = models["grey-3"].model.transform(held)
+    np.testing.assert_allclose(figure.arrays["correlation"], np.corrcoef(codes.T), atol=1e-5)
+    assert figure.options["limits"] == [-1, 1]
+
+
+def test_units_of_principal_components_do_not_correlate_where_they_were_found(picture):
+    (figure,) = picture("correlation", "grey-pca", on="train")
+    np.testing.assert_allclose(figure.arrays["correlation"], np.eye(4), atol=1e-4)
+
+
+def test_spread_is_measured_for_each_class_and_run(models, sets, picture):
+    (figure,) = picture("spread", "grey-3", "grey-pca")
+    for name, values in figure.arrays.items():
+        direct = spread(models[name].model.transform(sets["grey"].test.images), sets["grey"].test.labels)
+        np.testing.assert_allclose(values, list(direct.values()))
+    assert figure.options["names"] == [str(k) for k in sorted(set(sets["grey"].test.labels))]
+
+
+def test_codes_as_images_are_the_codes_by_their_largest_value(models, sets, picture):
+    (figure,) = picture("code-images", "grey-3", "grey-relu", "grey-pca", images={"start": 2, "count": 5})
+    assert list(figure.arrays) == ["original", "grey-relu, 3×3", "grey-pca, 2×2"]
+    for name, side in (("grey-relu", 3), ("grey-pca", 2)):
+        codes = np.abs(models[name].model.transform(sets["grey"].test.images[2:7]))
+        shown = figure.arrays[f"{name}, {side}×{side}"]
+        np.testing.assert_allclose(shown.reshape(5, -1) * codes.max(), codes, atol=1e-5)
+        assert shown.max() == pytest.approx(1)
+        told = [f"{count} active" for count in (codes > 1e-6).sum(1)]
+        assert figure.options["captions"][f"{name}, {side}×{side}"] == told

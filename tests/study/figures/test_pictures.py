@@ -1,0 +1,57 @@
+"""Each kind of figure, of each kind of model: drawn, or nothing where there is nothing to see."""
+
+import inspect
+
+import pytest
+
+from narrows import draw
+from narrows.choose import options_of
+from narrows.draw import FIGURES
+from narrows.study.figures import PICTURES
+
+TRAINED = {"curves", "steps", "compared"}  # what needs a training
+ANY = {"errors", "tested", "codes", "correlation"}
+SEEN = {"inputs", "reconstructions", "beside", "strengths"}  # what needs images
+LABELLED = {"spread"}
+DECODED = {"samples", "classes", "interpolation", "perturbed", "legible"}  # what needs images from codes alone
+IMAGES = ANY | SEEN | LABELLED | DECODED
+DRAWN = {
+    "grey-3": TRAINED | IMAGES | {"snapshots", "filters"},
+    "grey-1": (TRAINED | IMAGES | {"code-images", "filters"}) - {"correlation", "codes"},
+    "grey-2": TRAINED | IMAGES | {"plane", "filters"},
+    "grey-relu": TRAINED | IMAGES | {"code-images", "filters"},
+    "grey-pca": IMAGES | {"code-images", "filters"},
+    "grey-side": TRAINED | ANY | SEEN | LABELLED | {"kernels"},
+    "colour-vae": TRAINED | IMAGES,
+    "table-ae": TRAINED | ANY,
+    "table-pca": ANY,
+    "points": TRAINED | ANY | LABELLED,
+}
+DENOISERS = {"field", "walk"}  # these refuse other models, see test_theory.py
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_each_kind_is_drawn_where_it_can_be_and_nowhere_else(picture, name):
+    found = {kind: picture(kind, name) for kind in PICTURES if kind not in DENOISERS}
+    assert {kind for kind, figures in found.items() if figures} == DRAWN[name]
+    for figures in found.values():
+        assert len({figure.name for figure in figures}) == len(figures)
+        for figure in figures:
+            draw.figure(figure.kind, figure.arrays, title=figure.title, **figure.options)
+
+
+@pytest.mark.parametrize("kind", sorted(set(PICTURES) - DENOISERS))
+def test_each_kind_takes_several_models_and_draws_those_that_it_can(picture, kind):
+    names = ["grey-2", "grey-side", "grey-pca", "grey-relu"]
+    figures = picture(kind, *names)
+    assert bool(figures) == any(kind in DRAWN[name] for name in names)
+    assert len({figure.name for figure in figures}) == len(figures)
+    for figure in figures:
+        assert figure.kind in FIGURES
+        assert draw.as_png(draw.figure(figure.kind, figure.arrays, title=figure.title, **figure.options))
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_each_kind_says_what_it_shows_and_its_options_have_names(kind):
+    assert inspect.getdoc(PICTURES[kind])
+    assert {"run", "runs"} & set(options_of(PICTURES[kind]))
