@@ -6,7 +6,7 @@ import importlib
 import pytest
 
 from narrows import errors
-from narrows.choose import choose, find, merge, options_of, vet
+from narrows.choose import choose, default_options, find_part, merge_spec, validate_spec
 from narrows.errors import BuildError, ImageError, UnknownName
 
 choose_module = importlib.import_module("narrows.choose")
@@ -41,7 +41,7 @@ def test_options_reach_the_part_and_the_spec_stays_as_it_was(spec):
 
 
 def test_an_outer_option_wins_over_an_inner_one():
-    assert find("vessel", TABLE, {"kind": {"kind": "box", "size": 5}, "size": 6})[1] == {"size": 6}
+    assert find_part("vessel", TABLE, {"kind": {"kind": "box", "size": 5}, "size": 6})[1] == {"size": 6}
 
 
 @pytest.mark.parametrize("spec", ["bocks", {"kind": "bocks"}, None, 3, ["box"]])
@@ -60,7 +60,7 @@ def test_all_wrong_and_missing_options_are_told_at_once():
         def __init__(self, depth, width=1): ...
 
     with pytest.raises(BuildError) as caught:
-        vet("vessel", {"strict": Strict}, {"kind": "strict", "widht": 1, "x": 2})
+        validate_spec("vessel", {"strict": Strict}, {"kind": "strict", "widht": 1, "x": 2})
     told = str(caught.value)
     assert "vessel 'strict', for 3 reasons" in told
     assert "it has no option 'widht'; did you mean 'width'?" in told
@@ -84,8 +84,8 @@ def test_an_option_of_the_wrong_type_is_a_build_error():
 
 
 def test_options_are_listed_with_their_defaults_and_without_the_rest():
-    assert options_of(Box, {"image"}) == {"size": 3, "lid": False}
-    assert list(options_of(Bag)) == ["strap"]
+    assert default_options(Box, {"image"}) == {"size": 3, "lid": False}
+    assert list(default_options(Bag)) == ["strap"]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_options_are_listed_with_their_defaults_and_without_the_rest():
 )  # fmt: skip
 def test_merge(old, new, merged):
     before = repr(old), repr(new)
-    assert merge(old, new) == merged
+    assert merge_spec(old, new) == merged
     assert (repr(old), repr(new)) == before
 
 

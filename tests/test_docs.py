@@ -135,12 +135,12 @@ def test_every_choice_of_images_stands_in_a_table_with_its_default():
 
 
 def test_every_kind_of_figure_stands_in_a_table_with_its_options_and_their_defaults():
-    from narrows.study.figures import PICTURES
+    from narrows.study.figures import STUDY_FIGURES
 
     table = rows("## Kinds of figures")
-    assert set(table) == set(PICTURES)
+    assert set(table) == set(STUDY_FIGURES)
     for kind, cells in table.items():
-        said, (own, passed_on) = dict(OPTION.findall(cells[-1])), options(PICTURES[kind])
+        said, (own, passed_on) = dict(OPTION.findall(cells[-1])), options(STUDY_FIGURES[kind])
         assert set(said) == {**own, **passed_on}.keys(), kind
         for name, default in own.items():
             needed = default is inspect.Parameter.empty
@@ -176,13 +176,13 @@ def rows(heading: str) -> dict[str, list[str]]:
 
 def options(make: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The options of a kind of figure with their defaults: its own, and those that go to the drawing of curves."""
-    from narrows.choose import options_of
+    from narrows.choose import default_options
     from narrows.draw import FIGURES
     from narrows.study.schema import GIVEN, PASSED_ON
 
-    own = options_of(make, GIVEN)
+    own = default_options(make, GIVEN)
     passes = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(make).parameters.values())
-    drawing: Mapping[str, Any] = options_of(FIGURES[PASSED_ON], GIVEN) if passes else {}
+    drawing: Mapping[str, Any] = default_options(FIGURES[PASSED_ON], GIVEN) if passes else {}
     return own, {name: default for name, default in drawing.items() if name not in own}
 
 

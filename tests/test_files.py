@@ -9,17 +9,17 @@ import time
 import pytest
 
 from narrows.errors import OutputError
-from narrows.files import LOCK, MARK, atomic, locked, may_write, write
+from narrows.files import LOCK_SUFFIX, PREFIX, atomic, locked, refuse_overwrite, write_file
 
 
 @pytest.mark.parametrize("content", ["naïve\n", b"\x00\r\n\xff", "", b""])
 def test_what_is_written_is_read(tmp_path, content):
-    path = write(tmp_path / "new" / "folder" / "x.txt", content)
+    path = write_file(tmp_path / "new" / "folder" / "x.txt", content)
     assert path.read_bytes() == (content.encode() if isinstance(content, str) else content)
 
 
 def test_while_the_block_runs_the_old_content_stands_and_the_ending_is_kept(tmp_path):
-    path = write(tmp_path / "a.tar.gz", "old")
+    path = write_file(tmp_path / "a.tar.gz", "old")
     with atomic(path) as aside:
         aside.write_text("new")
         assert aside.suffix == path.suffix
@@ -49,13 +49,13 @@ def test_an_exception_in_the_block_leaves_what_was_there_and_nothing_else(tmp_pa
 def test_a_folder_is_not_written_over(tmp_path):
     (tmp_path / "x" / "inside").mkdir(parents=True)
     with pytest.raises(OutputError, match="x is a folder"):
-        write(tmp_path / "x", "a file where a folder is")
+        write_file(tmp_path / "x", "a file where a folder is")
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
 
 
 def test_no_temporary_file_is_left(tmp_path):
     for text in ("1", "2"):
-        write(tmp_path / "x.txt", text)
+        write_file(tmp_path / "x.txt", text)
     assert [p.name for p in tmp_path.iterdir()] == ["x.txt"]
 
 
@@ -63,7 +63,7 @@ def test_no_temporary_file_is_left(tmp_path):
 def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path, mask, mode):
     before = os.umask(mask)
     try:
-        path = write(tmp_path / "x.txt", "text")
+        path = write_file(tmp_path / "x.txt", "text")
     finally:
         found = os.umask(before)
     assert found == mask, "the mask itself is left alone"
@@ -71,27 +71,27 @@ def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path, mask, mode):
 
 
 def test_a_free_name_may_be_written_and_nothing_is_made(tmp_path):
-    assert may_write(str(tmp_path / "new" / "x")) == tmp_path / "new" / "x"
+    assert refuse_overwrite(str(tmp_path / "new" / "x")) == tmp_path / "new" / "x"
     assert not list(tmp_path.iterdir())
 
 
 def test_a_free_name_in_the_working_folder_may_be_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert str(may_write("x.txt")) == "x.txt"
+    assert str(refuse_overwrite("x.txt")) == "x.txt"
 
 
 def test_an_empty_folder_may_be_written(tmp_path):
-    assert may_write(tmp_path) == tmp_path
+    assert refuse_overwrite(tmp_path) == tmp_path
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_what_is_taken_is_refused_unless_forced_and_never_removed(tmp_path, kind):
     path = tmp_path / "x"
     inside = path / "y" if kind == "folder" else path
-    write(inside, "old")
+    write_file(inside, "old")
     with pytest.raises(OutputError, match=r"x exists already; choose another name, or replace it with --force"):
-        may_write(path)
-    assert may_write(path, force=True) == path
+        refuse_overwrite(path)
+    assert refuse_overwrite(path, force=True) == path
     assert inside.read_text() == "old"
 
 
@@ -100,26 +100,26 @@ def test_what_is_taken_is_refused_unless_forced_and_never_removed(tmp_path, kind
 def test_a_read_only_folder_is_refused(tmp_path, monkeypatch, force, name):
     monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(tmp_path))  # root may write anywhere
     with pytest.raises(OutputError, match=r"the folder .* is read-only"):
-        may_write(tmp_path / name, force)
+        refuse_overwrite(tmp_path / name, force)
 
 
 def test_a_read_only_folder_is_refused_where_it_is_to_be_written_into(tmp_path, monkeypatch):
-    write(tmp_path / "run" / "x.txt", "old")
+    write_file(tmp_path / "run" / "x.txt", "old")
     monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(tmp_path / "run"))
     with pytest.raises(OutputError, match=r"run cannot be written: the folder .*run is read-only"):
-        may_write(tmp_path / "run", force=True)
+        refuse_overwrite(tmp_path / "run", force=True)
 
 
 def test_what_else_would_do_is_told(tmp_path):
-    write(tmp_path / "x", "old")
+    write_file(tmp_path / "x", "old")
     with pytest.raises(OutputError, match="choose another name, go on with --resume, or replace it with --force"):
-        may_write(tmp_path / "x", cure="go on with --resume")
+        refuse_overwrite(tmp_path / "x", cure="go on with --resume")
 
 
 def test_a_file_where_a_folder_is_needed_is_refused(tmp_path):
-    write(tmp_path / "x", "a file")
+    write_file(tmp_path / "x", "a file")
     with pytest.raises(OutputError, match="x is a file, not a folder"):
-        may_write(tmp_path / "x" / "y" / "z.txt")
+        refuse_overwrite(tmp_path / "x" / "y" / "z.txt")
 
 
 # -- no room --------------------------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ def test_a_file_where_a_folder_is_needed_is_refused(tmp_path):
 def test_a_disk_that_takes_no_more_is_told_and_what_was_there_stands(tmp_path, name, old):
     path, code = tmp_path / "x.txt", getattr(errno, name)
     if old is not None:
-        write(path, old)
+        write_file(path, old)
 
     def fail():
         with atomic(path) as aside:
@@ -151,7 +151,7 @@ def test_a_lock_is_one_process_s_and_leaves_nothing(tmp_path, folder):
     path = tmp_path / "new" / "x"
     for _ in range(2):
         with locked(path, folder):
-            assert len(list((tmp_path / "new").rglob(f"{MARK}*"))) == 1
+            assert len(list((tmp_path / "new").rglob(f"{PREFIX}*"))) == 1
             with pytest.raises(OutputError, match=r"x is being written by another process; wait for it"):
                 locked(path, folder).__enter__()
         assert list(tmp_path.iterdir()) == []
@@ -163,7 +163,7 @@ def test_a_lock_dies_with_its_process(tmp_path, folder):
 
     def hold():
         with locked(path, folder):
-            write(tmp_path / "held", "")
+            write_file(tmp_path / "held", "")
             time.sleep(60)
 
     process = multiprocessing.get_context("fork").Process(target=hold)
@@ -178,14 +178,14 @@ def test_a_lock_dies_with_its_process(tmp_path, folder):
     process.join()
     with locked(path, folder):
         pass
-    assert not list(tmp_path.rglob(f"{MARK}*"))
+    assert not list(tmp_path.rglob(f"{PREFIX}*"))
 
 
 def test_who_has_a_folder_removes_what_was_never_finished_in_it(tmp_path):
-    names = ("x.txt", ".hidden", f"{MARK}x-1.txt", f"below/{MARK}y-2.npz", "below/y.npz")
-    theirs = (f"other/{MARK}{LOCK}", f"other/{MARK}z-3.txt")
+    names = ("x.txt", ".hidden", f"{PREFIX}x-1.txt", f"below/{PREFIX}y-2.npz", "below/y.npz")
+    theirs = (f"other/{PREFIX}{LOCK_SUFFIX}", f"other/{PREFIX}z-3.txt")
     for name in (*names, *theirs):
-        write(tmp_path / name, "")
+        write_file(tmp_path / name, "")
     with locked(tmp_path, folder=True):
         pass
     left = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
@@ -193,5 +193,5 @@ def test_who_has_a_folder_removes_what_was_never_finished_in_it(tmp_path):
 
 
 def test_what_a_killed_process_has_left_half_written_takes_no_name(tmp_path):
-    write(tmp_path / "run" / f"{MARK}last-1.safetensors", "")
-    assert may_write(tmp_path / "run") == tmp_path / "run"
+    write_file(tmp_path / "run" / f"{PREFIX}last-1.safetensors", "")
+    assert refuse_overwrite(tmp_path / "run") == tmp_path / "run"

@@ -3,12 +3,12 @@
 import numpy as np
 
 from narrows import layout as images
-from narrows.image_batches import Pixels
+from narrows.image_batches import ImageBatches
 
 
 def fingerprint(array: np.ndarray) -> str:
-    array, layout = images.look(array, None)
-    return Pixels(array, layout, images.FIXED["unit"]).fingerprint()
+    array, layout = images.as_images(array, None)
+    return ImageBatches(array, layout, images.FIXED_SCALES["unit"]).fingerprint()
 
 
 def test_the_fingerprint_names_values_form_and_number():

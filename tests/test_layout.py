@@ -8,8 +8,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from narrows import layout as images
 from narrows.errors import ImageError, UnknownName
-from narrows.image_batches import VALUES, Pixels
-from narrows.layout import FIXED, PEAKS, SCALES, Layout, choose_scale, look, tile
+from narrows.image_batches import VALUES, ImageBatches
+from narrows.layout import FIXED_SCALES, SCALES, WHITE_LEVELS, Layout, as_images, choose_scale, contact_sheet
 
 FORMS = [(12,), (5, 9), (1, 1), (4, 3, 1), (4, 3, 2), (5, 7, 3), (2, 2, 4)]
 
@@ -23,20 +23,20 @@ def some(dtype: str, *shape: int, seed: int = 0) -> np.ndarray:
 
 
 def there_and_back(X: np.ndarray, scale="unit", image_shape=None) -> np.ndarray:
-    array, layout = look(X, image_shape)
+    array, layout = as_images(X, image_shape)
     scale = choose_scale(scale, array, layout)
-    pixels = Pixels(array, layout, scale)
+    pixels = ImageBatches(array, layout, scale)
     return layout.give(scale.unit(pixels.batch(slice(None))))
 
 
 def refusal(X, ranged=True, **options) -> str:
     with pytest.raises(ImageError) as caught:
-        images.check(*look(X), ranged, **options)
+        images.validate_images(*as_images(X), ranged, **options)
     return str(caught.value)
 
 
-@pytest.mark.parametrize("scale", FIXED)
-@pytest.mark.parametrize("dtype", PEAKS)
+@pytest.mark.parametrize("scale", FIXED_SCALES)
+@pytest.mark.parametrize("dtype", WHITE_LEVELS)
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_every_form_and_type_comes_back_as_it_came(form, dtype, scale):
     X = some(dtype, 6, *form)
@@ -46,44 +46,44 @@ def test_every_form_and_type_comes_back_as_it_came(form, dtype, scale):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-@pytest.mark.parametrize("scale", FIXED)
+@pytest.mark.parametrize("scale", FIXED_SCALES)
 def test_every_whole_value_survives(dtype, scale):
-    X = np.arange(PEAKS[dtype] + 1, dtype=dtype).reshape(1, 16, -1)
+    X = np.arange(WHITE_LEVELS[dtype] + 1, dtype=dtype).reshape(1, 16, -1)
     np.testing.assert_array_equal(there_and_back(X, scale), X)
 
 
-@pytest.mark.parametrize("dtype", PEAKS)
+@pytest.mark.parametrize("dtype", WHITE_LEVELS)
 def test_a_batch_is_channels_first_float32_on_the_working_scale(dtype):
     X = some(dtype, 6, 5, 7, 3)
     for name, (low, high) in {"unit": (0, 1), "symmetric": (-1, 1)}.items():
-        batch = Pixels(*look(X), FIXED[name]).batch(torch.tensor([4, 1]))
+        batch = ImageBatches(*as_images(X), FIXED_SCALES[name]).batch(torch.tensor([4, 1]))
         assert batch.dtype == torch.float32
-        expected = X[[4, 1]].transpose(0, 3, 1, 2) / PEAKS[dtype] * (high - low) + low
+        expected = X[[4, 1]].transpose(0, 3, 1, 2) / WHITE_LEVELS[dtype] * (high - low) + low
         np.testing.assert_allclose(batch, expected, atol=1e-6)
-        assert FIXED[name].range == (low, high)
+        assert FIXED_SCALES[name].range == (low, high)
 
 
 def test_a_table_with_an_image_shape_is_read_as_images():
     X = some("uint8", 6, 60)
-    array, layout = look(X, (5, 4, 3))
-    batch = Pixels(array, layout, FIXED["unit"]).batch(slice(None))
+    array, layout = as_images(X, (5, 4, 3))
+    batch = ImageBatches(array, layout, FIXED_SCALES["unit"]).batch(slice(None))
     np.testing.assert_array_equal((batch * 255).round(), X.reshape(6, 5, 4, 3).transpose(0, 3, 1, 2))
     assert (layout.chw, layout.is_table) == ((3, 5, 4), False)
     np.testing.assert_array_equal(there_and_back(X, image_shape=(5, 4, 3)), X)
 
 
 def test_a_table_is_one_row_of_values():
-    array, layout = look(some("float64", 6, 60))
+    array, layout = as_images(some("float64", 6, 60))
     assert layout.is_table
-    assert Pixels(array, layout, FIXED["unit"]).batch(slice(2)).shape == (2, 1, 1, 60)
+    assert ImageBatches(array, layout, FIXED_SCALES["unit"]).batch(slice(2)).shape == (2, 1, 1, 60)
 
 
 def test_whole_numbers_in_a_table_are_read_as_floats():
-    array, layout = look(np.array([[1, -2], [300, 4]]))
+    array, layout = as_images(np.array([[1, -2], [300, 4]]))
     assert (array.dtype, layout.dtype) == (np.float64, "float64")
 
 
-@pytest.mark.parametrize("dtype", PEAKS)
+@pytest.mark.parametrize("dtype", WHITE_LEVELS)
 @pytest.mark.parametrize("how", ["read-only", "negative strides", "transposed", "big-endian", "list", "nested list"])
 def test_arrays_of_any_make(dtype, how):
     X = some(dtype, 6, 5, 7)
@@ -124,7 +124,7 @@ class Items(Dataset):
 @pytest.mark.parametrize("form", [(5, 9), (5, 9, 2), (5, 9, 3), (5, 9, 4)], ids=str)
 def test_pictures_are_their_pixels(form):
     X = some("uint8", 6, *form)
-    np.testing.assert_array_equal(look([Image.fromarray(x) for x in X])[0], X)
+    np.testing.assert_array_equal(as_images([Image.fromarray(x) for x in X])[0], X)
 
 
 def test_pictures_of_other_kinds_become_grey_or_colour_and_stand_upright():
@@ -138,10 +138,10 @@ def test_pictures_of_other_kinds_become_grey_or_colour_and_stand_upright():
         (turned, colour.rotate(180)),
         (Image.fromarray(some("uint16", 8, 6)), Image.fromarray(some("uint16", 8, 6))),
     ):
-        np.testing.assert_array_equal(look([picture])[0], np.asarray(expected)[None])
+        np.testing.assert_array_equal(as_images([picture])[0], np.asarray(expected)[None])
     see_through = colour.convert("P")
     see_through.info["transparency"] = 0
-    assert look([see_through])[0].shape == (1, 8, 6, 4)
+    assert as_images([see_through])[0].shape == (1, 8, 6, 4)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -149,21 +149,21 @@ def test_tensors_with_their_channels_first_are_turned(channels):
     X = some("float32", 6, 5, 7, channels)
     first = torch.from_numpy(X).permute(0, 3, 1, 2)
     for given in (first, list(first), Items(6, lambda k: first[k]), Items(6, lambda k: (first[k], 3))):
-        np.testing.assert_array_equal(look(given)[0], X)
-    np.testing.assert_array_equal(look(torch.from_numpy(X))[0], X)  # and others stay as they are
+        np.testing.assert_array_equal(as_images(given)[0], X)
+    np.testing.assert_array_equal(as_images(torch.from_numpy(X))[0], X)  # and others stay as they are
 
 
 def test_a_tensor_that_can_be_read_both_ways_is_refused():
     with pytest.raises(ImageError, match=r"shape \(6, 3, 4, 4\) may have its channels first or last; pass an array"):
-        look(torch.zeros(6, 3, 4, 4))
-    assert look(np.zeros((6, 3, 4, 4)))[1].image == (3, 4, 4)
+        as_images(torch.zeros(6, 3, 4, 4))
+    assert as_images(np.zeros((6, 3, 4, 4)))[1].image == (3, 4, 4)
 
 
 def test_a_data_set_of_any_items_is_an_array():
     X = some("uint8", 6, 5, 9)
     for make in (lambda k: X[k], lambda k: [Image.fromarray(X[k]), "a"], lambda k: torch.from_numpy(X[k])):
-        np.testing.assert_array_equal(look(Items(6, make))[0], X)
-    np.testing.assert_array_equal(look(TensorDataset(torch.from_numpy(X), torch.arange(6)))[0], X)
+        np.testing.assert_array_equal(as_images(Items(6, make))[0], X)
+    np.testing.assert_array_equal(as_images(TensorDataset(torch.from_numpy(X), torch.arange(6)))[0], X)
 
 
 class Endless(IterableDataset):
@@ -187,17 +187,17 @@ class Endless(IterableDataset):
 )  # fmt: skip
 def test_pictures_and_data_sets_that_make_no_batch_are_refused(given, told):
     with pytest.raises(ImageError, match=told):
-        look(given)
+        as_images(given)
 
 
 def test_memory_is_shared_where_it_can_be():
     X = some("uint8", 6, 5, 7)
-    assert Pixels(*look(X), FIXED["unit"]).raw.data_ptr() == X.ctypes.data
+    assert ImageBatches(*as_images(X), FIXED_SCALES["unit"]).raw.data_ptr() == X.ctypes.data
 
 
 def test_a_part_has_some_of_the_images_in_the_same_memory():
     X = some("uint8", 9, 5, 7)
-    whole = Pixels(*look(X), FIXED["symmetric"])
+    whole = ImageBatches(*as_images(X), FIXED_SCALES["symmetric"])
     part = whole.part(torch.tensor([7, 2, 5, 0]))
     assert (len(whole), len(part)) == (9, 4)
     assert part.raw.data_ptr() == X.ctypes.data
@@ -208,18 +208,18 @@ def test_a_part_has_some_of_the_images_in_the_same_memory():
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 def test_every_level_lies_in_the_range_and_comes_back(dtype):
-    levels = np.arange(PEAKS[dtype] + 1, dtype=dtype)[:, None, None]
-    array, layout = look(levels)
-    unit = Pixels(array, layout, FIXED["unit"]).batch(slice(None))
+    levels = np.arange(WHITE_LEVELS[dtype] + 1, dtype=dtype)[:, None, None]
+    array, layout = as_images(levels)
+    unit = ImageBatches(array, layout, FIXED_SCALES["unit"]).batch(slice(None))
     assert (unit.min().item(), unit.max().item()) == (0.0, 1.0)
-    np.testing.assert_allclose(unit.numpy().ravel(), levels.ravel() / PEAKS[dtype], rtol=2e-7)
+    np.testing.assert_allclose(unit.numpy().ravel(), levels.ravel() / WHITE_LEVELS[dtype], rtol=2e-7)
     np.testing.assert_array_equal(layout.give(unit), levels)
 
 
 def test_a_memory_map_stays_on_the_disk(tmp_path):
     np.save(tmp_path / "x.npy", some("uint16", 50, 4, 4))
     stored = np.load(tmp_path / "x.npy", mmap_mode="r")
-    pixels = Pixels(*look(stored), FIXED["unit"])
+    pixels = ImageBatches(*as_images(stored), FIXED_SCALES["unit"])
     assert pixels.raw.data_ptr() == stored.ctypes.data
     assert torch.equal(pixels.batch(torch.tensor([3, 1])), pixels.batch(slice(None))[[3, 1]])
 
@@ -231,7 +231,7 @@ def test_batches_cover_the_set_in_order_and_are_smaller_for_large_images_and_wid
     monkeypatch, values, widest, step
 ):
     monkeypatch.setitem(VALUES, "cpu", values)
-    pixels = Pixels(*look(some("uint8", 2, 2, 2)), FIXED["unit"])
+    pixels = ImageBatches(*as_images(some("uint8", 2, 2, 2)), FIXED_SCALES["unit"])
     pixels.raw = torch.zeros(7, 2, 2)
     assert pixels.step(widest) == step
     rows = pixels.batches(widest)
@@ -274,14 +274,14 @@ def test_a_table_of_floats_is_never_clipped_one_of_bytes_is():
     ],
 )
 def test_the_automatic_scale(X, shape, name):
-    assert choose_scale("auto", *look(X, shape)).name == name
+    assert choose_scale("auto", *as_images(X, shape)).name == name
 
 
 @pytest.mark.parametrize("X", [some("uint8", 50, 4, 3, 3), some("float64", 50, 6) * 40 - 7, some("uint16", 50, 6)])
 def test_standard_gives_each_feature_mean_0_and_deviation_1_and_comes_back(X):
-    array, layout = look(X)
+    array, layout = as_images(X)
     scale = choose_scale("standard", array, layout)
-    working = Pixels(array, layout, scale).batch(slice(None))
+    working = ImageBatches(array, layout, scale).batch(slice(None))
     np.testing.assert_allclose(working.mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(working.std(0, correction=0), 1, atol=1e-5)
     np.testing.assert_allclose(there_and_back(X, "standard"), X, atol=1e-5 * X.max())
@@ -292,9 +292,9 @@ def test_standard_gives_each_feature_mean_0_and_deviation_1_and_comes_back(X):
 def test_standard_leaves_a_constant_feature_constant(value):
     X = some("float64", 50, 3)
     X[:, 1] = value
-    scale = choose_scale("standard", *look(X))
+    scale = choose_scale("standard", *as_images(X))
     assert scale.gain.flatten()[1] == 1
-    working = Pixels(*look(X), scale).batch(slice(None))[:, 0, 0]
+    working = ImageBatches(*as_images(X), scale).batch(slice(None))[:, 0, 0]
     np.testing.assert_allclose(working[:, 1], 0, atol=1e-6 * (1 + abs(value)))
     np.testing.assert_allclose(working[:, [0, 2]].std(0, correction=0), 1, atol=1e-5)
     np.testing.assert_allclose(there_and_back(X, "standard"), X, atol=1e-6, rtol=1e-6)
@@ -302,7 +302,7 @@ def test_standard_leaves_a_constant_feature_constant(value):
 
 @pytest.mark.parametrize("name", SCALES[1:])
 def test_unit_undoes_work_and_a_scale_moves_to_a_device(name):
-    array, layout = look(some("float32", 30, 5, 4))
+    array, layout = as_images(some("float32", 30, 5, 4))
     scale = choose_scale(name, array, layout).to(torch.device("cpu"))
     unit = layout.read(torch.from_numpy(array))
     torch.testing.assert_close(scale.unit(scale.work(unit)), unit)
@@ -310,7 +310,7 @@ def test_unit_undoes_work_and_a_scale_moves_to_a_device(name):
 
 def test_an_unknown_scale_is_refused():
     with pytest.raises(UnknownName, match="no scale called 'units'; did you mean 'unit'"):
-        choose_scale("units", *look(some("uint8", 2, 2, 2)))
+        choose_scale("units", *as_images(some("uint8", 2, 2, 2)))
 
 
 @pytest.mark.parametrize(
@@ -335,18 +335,18 @@ def test_an_unknown_scale_is_refused():
 )
 def test_what_is_no_batch_of_images_is_refused(X, words):
     with pytest.raises(ImageError, match=words):
-        look(X)
+        as_images(X)
 
 
 @pytest.mark.parametrize("shape", [(5, 4), (60,), (60, 1, 1, 1), (-5, -12), (0, 60), 60, "ab", (5.5, 12), ()])
 def test_an_image_shape_that_does_not_fit_is_refused(shape):
     with pytest.raises(ImageError, match=r"does not fit images of shape \(60,\); expected .* 60 values"):
-        look(np.zeros((3, 60)), shape)
+        as_images(np.zeros((3, 60)), shape)
 
 
 def test_an_image_shape_with_too_many_channels_is_refused():
     with pytest.raises(ImageError, match="got 6 channels"):
-        look(np.zeros((3, 60)), (5, 2, 6))
+        as_images(np.zeros((3, 60)), (5, 2, 6))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -369,11 +369,11 @@ def test_images_out_of_range_are_refused_with_a_cure(low, high, cure):
     told = refusal(X)
     assert f"must lie in [0, 1], these run from {low:.4g} to {high:.4g}" in told
     assert cure in told
-    images.check(*look(X), ranged=False)
+    images.validate_images(*as_images(X), ranged=False)
 
 
 def test_a_table_of_floats_may_hold_any_finite_number():
-    images.check(*look(np.array([[-1e30, 7.0]])), ranged=True)
+    images.validate_images(*as_images(np.array([[-1e30, 7.0]])), ranged=True)
 
 
 def test_two_faults_are_both_named():
@@ -386,8 +386,8 @@ def test_two_faults_are_both_named():
 
 
 def test_images_of_another_make_than_the_model_s_are_refused_with_every_difference():
-    expected = look(some("uint8", 2, 28, 28))[1]
-    images.check(*look(some("float32", 2, 28, 28, 1)), ranged=True, expected=expected)
+    expected = as_images(some("uint8", 2, 28, 28))[1]
+    images.validate_images(*as_images(some("float32", 2, 28, 28, 1)), ranged=True, expected=expected)
     told = refusal(some("uint8", 2, 20, 24, 3), expected=expected)
     assert "they have 3 channels, the model was fitted on 1" in told
     assert "they are 20 x 24 pixels, the model was fitted on 28 x 28" in told
@@ -398,7 +398,7 @@ def test_images_of_another_make_than_the_model_s_are_refused_with_every_differen
 @pytest.mark.parametrize(("columns", "gap"), [(None, 1), (4, 0), (2, 3), (7, 1)])
 def test_a_tile_holds_every_image_at_its_place_and_the_fill_elsewhere(form, columns, gap):
     X = some("float32", 7, *form) / 2
-    sheet = tile(X, columns, gap, fill=1.0)
+    sheet = contact_sheet(X, columns, gap, fill=1.0)
     columns = columns or 3
     rows = -(-7 // columns)
     assert sheet.shape == (rows * (3 + gap) - gap, columns * (2 + gap) - gap, *form[2:])

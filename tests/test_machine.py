@@ -10,19 +10,19 @@ import torch
 
 from narrows import machine
 from narrows.errors import NarrowsError, UnknownName
-from narrows.machine import device, fingerprints, generator, initialising, key, share
+from narrows.machine import image_keys, key_of, keyed_generator, rank_slice, seeded_initialisation, select_device
 
 KINDS = ["normal", "uniform", "half"]
 
 
-class Draw(machine.Draw):
+class Draw(machine.KeyedRandom):
     """With a kind more, by the name of the others: true for about half of the values."""
 
     def half(self, purpose, like):
         return self.chance(purpose, like, 0.5)
 
 
-class ImageDraw(machine.ImageDraw):
+class ImageDraw(machine.PerImageRandom):
     def half(self, purpose, like):
         return self.chance(purpose, like, 0.5)
 
@@ -40,7 +40,17 @@ def state() -> tuple:
 
 
 def test_a_key_is_a_positive_number_that_belongs_to_all_its_parts_in_order():
-    keys = [key(), key(0), key(1), key(0, 1), key(1, 0), key("0"), key(0, "noise"), key(0, "code"), key(-1)]
+    keys = [
+        key_of(),
+        key_of(0),
+        key_of(1),
+        key_of(0, 1),
+        key_of(1, 0),
+        key_of("0"),
+        key_of(0, "noise"),
+        key_of(0, "code"),
+        key_of(-1),
+    ]
     assert len(set(keys)) == len(keys)
     assert all(0 <= k < 2**63 for k in keys)
 
@@ -48,15 +58,15 @@ def test_a_key_is_a_positive_number_that_belongs_to_all_its_parts_in_order():
 def test_a_key_is_the_same_in_another_process():
     code = "from narrows.machine import key; print(key(3, 'noise', 1.5))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert int(told) == key(3, "noise", 1.5)
+    assert int(told) == key_of(3, "noise", 1.5)
 
 
 def test_a_number_of_numpy_is_that_number():
-    assert key(np.int64(3), "a", np.float64(0.5)) == key(3, "a", 0.5)
+    assert key_of(np.int64(3), "a", np.float64(0.5)) == key_of(3, "a", 0.5)
 
 
 def test_generators_of_one_key_agree_and_of_others_do_not():
-    first, again, other = (torch.rand(5, generator=generator(*k)) for k in [(1, "a"), (1, "a"), (2, "a")])
+    first, again, other = (torch.rand(5, generator=keyed_generator(*k)) for k in [(1, "a"), (1, "a"), (2, "a")])
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -64,7 +74,7 @@ def test_generators_of_one_key_agree_and_of_others_do_not():
 def test_a_chance_is_met_to_a_part_in_65536():
     x = torch.empty(1, 3, 500, 501)  # of which 4 do not divide the number
     for chance in (0.1, 0.5, 0.8, 1.0):
-        found = machine.Draw(0).chance("dropout", x, chance)
+        found = machine.KeyedRandom(0).chance("dropout", x, chance)
         assert found.shape == x.shape
         assert found.double().mean().item() == pytest.approx(
             chance, abs=4 * (chance * (1 - chance) / x.numel()) ** 0.5
@@ -118,16 +128,16 @@ def test_the_rows_of_the_ranks_are_the_rows_of_the_whole(monkeypatch, kind, worl
     whole = getattr(Draw(0, 1, 2), kind)("noise", x)
     parts = []
     for place in range(world):
-        monkeypatch.setattr(machine, "rank", lambda place=place: (place, world))
-        rows = share(10)
+        monkeypatch.setattr(machine, "rank_and_size", lambda place=place: (place, world))
+        rows = rank_slice(10)
         parts.append(getattr(Draw(0, 1, 2, rows=rows, total=10), kind)("noise", x[rows]))
     assert torch.equal(torch.cat(parts), whole)
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
 def test_a_process_alone_is_the_whole():
-    assert machine.rank() == (0, 1)
-    assert share(10) == slice(0, 10)
+    assert machine.rank_and_size() == (0, 1)
+    assert rank_slice(10) == slice(0, 10)
 
 
 def test_outside_of_training_a_draw_is_infinitely_far_on():
@@ -156,13 +166,13 @@ def test_an_image_s_numbers_depend_on_the_key_and_the_purpose():
 @pytest.mark.parametrize("peak", [255, 1])
 def test_fingerprints_of_other_images_differ_and_last_bits_do_not_matter(peak):
     x = (some(500, 1, 6, 6) * peak).round() / peak
-    prints = fingerprints(x)
+    prints = image_keys(x)
     assert len(set(prints)) == 500
     assert all(0 <= p < 2**63 for p in prints)
     assert len({p % 2**32 for p in prints}) == 500, "torch seeds with the low 32 bits"
     assert len({p % 2**10 for p in prints}) > 300, "even the lowest bits tell images apart"
-    assert fingerprints(x + 2e-7) == prints
-    assert fingerprints(x.flip(3)) != prints
+    assert image_keys(x + 2e-7) == prints
+    assert image_keys(x.flip(3)) != prints
 
 
 # -- initialising -------------------------------------------------------------------------------------------------
@@ -170,7 +180,7 @@ def test_fingerprints_of_other_images_differ_and_last_bits_do_not_matter(peak):
 
 def test_weights_belong_to_the_seed():
     def weights(seed):
-        with initialising(seed):
+        with seeded_initialisation(seed):
             return torch.nn.Linear(3, 3).weight
 
     assert torch.equal(weights(0), weights(0))
@@ -180,12 +190,12 @@ def test_weights_belong_to_the_seed():
 def test_the_global_generators_are_never_read_or_moved():
     x = some(4, 1, 6, 6)
     before = state()
-    with initialising(5):
+    with seeded_initialisation(5):
         torch.nn.Linear(4, 4)
     for draw in (Draw(0), ImageDraw(x, 0)):
         first = draw.normal("a", x)
         draw.uniform("a", x)
-    generator(1), fingerprints(x)
+    keyed_generator(1), image_keys(x)
     assert state() == before
     torch.manual_seed(99)
     assert torch.equal(ImageDraw(x, 0).normal("a", x), first)
@@ -194,7 +204,7 @@ def test_the_global_generators_are_never_read_or_moved():
 
 def test_the_global_generator_is_put_back_after_an_exception():
     def fail():
-        with initialising(5):
+        with seeded_initialisation(5):
             torch.rand(3)
             raise KeyError
 
@@ -208,24 +218,24 @@ def test_the_global_generator_is_put_back_after_an_exception():
 
 
 def test_the_cpu_is_always_there():
-    assert device("cpu") == device(torch.device("cpu")) == torch.device("cpu")
+    assert select_device("cpu") == select_device(torch.device("cpu")) == torch.device("cpu")
 
 
 def test_auto_takes_what_there_is():
-    torch.zeros(1, device=device("auto"))
+    torch.zeros(1, device=select_device("auto"))
 
 
 @pytest.mark.parametrize("there", ["cuda", "mps", None])
 def test_auto_prefers_cuda_then_mps(monkeypatch, there):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: there == "cuda")
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: there in ("cuda", "mps"))
-    assert device().type == (there or "cpu")
+    assert select_device().type == (there or "cpu")
 
 
 @pytest.mark.parametrize("name", ["cdua", None, "cpu:x", ""])
 def test_an_unknown_device_is_refused(name):
     with pytest.raises(UnknownName, match=r"there is no device called .*; .*known: auto, cpu, cuda, mps"):
-        device(name)
+        select_device(name)
 
 
 @pytest.mark.parametrize("name", ["cuda", "cuda:1", "mps"])
@@ -233,7 +243,7 @@ def test_a_device_that_is_not_there_is_refused_with_what_is(monkeypatch, name):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(NarrowsError, match=f"'{name}' is not on this machine; here: cpu; 'auto' takes what there is"):
-        device(name)
+        select_device(name)
 
 
 @pytest.mark.parametrize(("precision", "asked"), [("fp32", ("highest", False)), ("tf32", ("high", True))])
@@ -242,11 +252,11 @@ def test_products_on_a_gpu_are_as_asked_and_the_process_is_left_as_it_was(precis
         return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
 
     before = now()
-    with machine.products(precision, torch.device("cuda")):
+    with machine.matmul_precision(precision, torch.device("cuda")):
         assert now() == asked
-    with pytest.raises(KeyError), machine.products(precision, torch.device("cuda")):
+    with pytest.raises(KeyError), machine.matmul_precision(precision, torch.device("cuda")):
         raise KeyError
-    with machine.products(precision, torch.device("cpu")):
+    with machine.matmul_precision(precision, torch.device("cpu")):
         assert now() == before
     assert now() == before
 
@@ -256,4 +266,4 @@ def test_memory_is_kept_without_an_error_where_there_is_no_glibc(monkeypatch):
         raise OSError
 
     monkeypatch.setattr(machine.ctypes, "CDLL", none)
-    machine.keep_memory.__wrapped__()
+    machine.keep_freed_memory.__wrapped__()

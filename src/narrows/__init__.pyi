@@ -9,7 +9,7 @@ from .model.files.store import load as load
 from .model.files.store import save as save
 from .model.recipes import recipe as recipe
 from .model.recipes import recipes as recipes
-from .model.training.checkpoint import Saving as Saving
+from .model.training.checkpoint import Checkpoint as Checkpoint
 from .model.use.evaluate import compare as compare
 from .model.use.evaluate import evaluate as evaluate
 from .model.use.latent import interpolate as interpolate

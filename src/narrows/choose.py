@@ -22,7 +22,7 @@ Spec = str | Mapping[str, Any] | Callable[..., Any]
 
 def choose(what: str, table: Mapping[str, Callable[..., Any]], spec: Any, /, **context: Any) -> Any:
     """Build the part that `spec` names, from `table`. `what` is its kind in words, for errors."""
-    make, options = vet(what, table, spec, context)
+    make, options = validate_spec(what, table, spec, context)
     given = {key: value for key, value in context.items() if key in inspect.signature(make).parameters}
     try:
         return make(**given, **options)
@@ -32,13 +32,13 @@ def choose(what: str, table: Mapping[str, Callable[..., Any]], spec: Any, /, **c
         raise BuildError(f"{what} {name_of(spec)!r}: an option has the wrong type ({error})") from error
 
 
-def vet(
+def validate_spec(
     what: str, table: Mapping[str, Callable[..., Any]], spec: Any, context: Iterable[str] = ()
 ) -> tuple[Callable[..., Any], dict[str, Any]]:
     """The class that `spec` names and the options it gives, once names are known to be right."""
-    make, options = find(what, table, spec)
+    make, options = find_part(what, table, spec)
     faults = Faults(f"{what} {name_of(spec)!r}")
-    known = options_of(make, context)
+    known = default_options(make, context)
     for option in options:
         if option not in known:
             faults.add(f"it has no option {option!r}; {did_you_mean(option, known)}")
@@ -49,7 +49,9 @@ def vet(
     return make, {name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()}
 
 
-def find(what: str, table: Mapping[str, Callable[..., Any]], spec: Any) -> tuple[Callable[..., Any], dict[str, Any]]:
+def find_part(
+    what: str, table: Mapping[str, Callable[..., Any]], spec: Any
+) -> tuple[Callable[..., Any], dict[str, Any]]:
     """The class that `spec` names, and the options it gives."""
     if isinstance(spec, Mapping):
         options = dict(spec)
@@ -58,7 +60,7 @@ def find(what: str, table: Mapping[str, Callable[..., Any]], spec: Any) -> tuple
                 f"{what}: got {dict(spec)!r}, expected a 'kind' in it; one of: {', '.join(sorted(table))}"
             )
         kind = options.pop("kind")
-        make, inner = find(what, table, kind)
+        make, inner = find_part(what, table, kind)
         return make, {**inner, **options}
     if callable(spec):
         return spec, {}
@@ -67,14 +69,14 @@ def find(what: str, table: Mapping[str, Callable[..., Any]], spec: Any) -> tuple
     return table[spec], {}
 
 
-def options_of(make: Callable[..., Any], context: Iterable[str] = ()) -> dict[str, Any]:
+def default_options(make: Callable[..., Any], context: Iterable[str] = ()) -> dict[str, Any]:
     """The options of a part and their defaults, without what the build gives it (`context`)."""
     context = set(context)
     parameters = inspect.signature(make).parameters.values()
     return {p.name: p.default for p in parameters if p.name not in context and p.kind is not p.VAR_KEYWORD}
 
 
-def merge(old: Any, new: Any) -> Any:
+def merge_spec(old: Any, new: Any) -> Any:
     """A changed spec: options are merged into a part of the same kind; another kind replaces it.
 
     >>> merge({"kind": "variational", "size": 20}, {"beta": 4.0})
@@ -88,7 +90,7 @@ def merge(old: Any, new: Any) -> Any:
     base = named if isinstance(old, str) else dict(old or {})
     if new.get("kind", base.get("kind")) != base.get("kind"):
         return dict(new)
-    return {**base, **{key: merge(base.get(key), value) for key, value in new.items()}}
+    return {**base, **{key: merge_spec(base.get(key), value) for key, value in new.items()}}
 
 
 def name_of(spec: Any) -> str:

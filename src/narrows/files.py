@@ -15,7 +15,7 @@ from typing import IO
 from narrows.errors import OutputError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
-MARK, LOCK = ".narrows-", "lock"  # how names of ours begin, and how those of locks end
+PREFIX, LOCK_SUFFIX = ".narrows-", "lock"  # how names of ours begin, and how those of locks end
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise OutputError(f"{path} is a folder; a file's name is needed")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{MARK}{path.stem}-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PREFIX}{path.stem}-", suffix=path.suffix)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
     os.close(handle)
@@ -58,7 +58,7 @@ def locked(path: str | os.PathLike[str], folder: bool = False) -> Iterator[None]
     Raises `OutputError` where another has it.
     """
     path = Path(path)
-    lock = path / f"{MARK}{LOCK}" if folder else path.parent / f"{MARK}{path.name}.{LOCK}"
+    lock = path / f"{PREFIX}{LOCK_SUFFIX}" if folder else path.parent / f"{PREFIX}{path.name}.{LOCK_SUFFIX}"
     made = [place for place in (lock.parent, *lock.parent.parents) if not place.exists()]
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
@@ -82,11 +82,11 @@ def locked(path: str | os.PathLike[str], folder: bool = False) -> Iterator[None]
 def _sweep(folder: Path) -> None:
     """Remove files that were never finished, but from folders in it that have a lock of their own."""
     for place, below, names in os.walk(folder):
-        if f"{MARK}{LOCK}" in names and Path(place) != folder:
+        if f"{PREFIX}{LOCK_SUFFIX}" in names and Path(place) != folder:
             below.clear()
             continue
         for name in names:
-            if name.startswith(MARK) and not name.endswith(LOCK):
+            if name.startswith(PREFIX) and not name.endswith(LOCK_SUFFIX):
                 Path(place, name).unlink(missing_ok=True)
 
 
@@ -106,7 +106,7 @@ def _taken(lock: Path) -> IO[str]:
         file.close()  # who had it before has removed it meanwhile
 
 
-def write(path: str | os.PathLike[str], content: str | bytes) -> Path:
+def write_file(path: str | os.PathLike[str], content: str | bytes) -> Path:
     """Write text (UTF-8) or bytes to `path`, atomically."""
     with atomic(path) as aside:
         aside.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -122,14 +122,14 @@ def write_csv(path: str | os.PathLike[str], columns: Sequence[str], rows: Iterab
     return Path(path)
 
 
-def may_write(path: str | os.PathLike[str], force: bool = False, cure: str = "") -> Path:
+def refuse_overwrite(path: str | os.PathLike[str], force: bool = False, cure: str = "") -> Path:
     """`path`, if it is free (or an empty folder) or `force` allows to replace it.
 
     cure: in words, what would do, beside another name. Raises `OutputError` otherwise. Nothing is removed here: what
     is written later replaces file by file.
     """
     path = Path(path)
-    taken = any(not p.name.startswith(MARK) for p in path.iterdir()) if path.is_dir() else path.exists()
+    taken = any(not p.name.startswith(PREFIX) for p in path.iterdir()) if path.is_dir() else path.exists()
     if taken and not force:
         ways = ", ".join(["choose another name", *filter(None, [cure])])
         raise OutputError(f"{path} exists already; {ways}, or replace it with --force (force=True)")

@@ -17,7 +17,7 @@ MANY = 50_000_000  # on an accelerator
 SOME = 1000  # images that stand for the set in its fingerprint
 
 
-def in_one_go(values: int, device: torch.device | str = "cpu") -> int:
+def inference_batch_size(values: int, device: torch.device | str = "cpu") -> int:
     """How many images to look at together where nothing is learnt, of so many values each in their widest layer.
 
     Lab F's networks take half as long over 127 in one go as over 1000.
@@ -25,7 +25,7 @@ def in_one_go(values: int, device: torch.device | str = "cpu") -> int:
     return max(1, min(1000, VALUES.get(torch.device(device).type, MANY) // values))
 
 
-class Pixels:
+class ImageBatches:
     """A set of images held once, as it came; batches of it leave on the working scale.
 
     >>> pixels = Pixels(X, layout, scale)
@@ -45,19 +45,19 @@ class Pixels:
         scale: Scale,
         device: torch.device | str = "cpu",
         weights: np.ndarray | None = None,
-        noisy: "Pixels | None" = None,
+        noisy: "ImageBatches | None" = None,
     ):
         device = torch.device(device)
         self.layout, self.scale = layout, scale.to(device)
-        self.raw, self.rows = as_tensor(array).to(device), None
-        self.weights = None if weights is None else with_mean_1(torch.from_numpy(weights)).to(device)
+        self.raw, self.rows = shared_tensor(array).to(device), None
+        self.weights = None if weights is None else normalise_weights(torch.from_numpy(weights)).to(device)
         self.noisy = noisy
 
-    def part(self, rows: Tensor) -> "Pixels":
+    def part(self, rows: Tensor) -> "ImageBatches":
         """Some of the images of a whole set, in the same memory; their weights get a mean of 1 over them."""
         found, rows = copy(self), rows.to(self.raw.device)
         found.rows = rows
-        found.weights = None if self.weights is None else with_mean_1(self.weights[rows])
+        found.weights = None if self.weights is None else normalise_weights(self.weights[rows])
         found.noisy = None if self.noisy is None else self.noisy.part(rows)
         return found
 
@@ -97,7 +97,7 @@ class Pixels:
 
         widest: values of an image in the widest layer that it goes through, if they are more than its own.
         """
-        return in_one_go(max(widest, prod(self.layout.image)), self.raw.device)
+        return inference_batch_size(max(widest, prod(self.layout.image)), self.raw.device)
 
     def _at(self, index: Tensor) -> Tensor:
         """The rows of the memory at `index`, as they came."""
@@ -123,18 +123,18 @@ class Pixels:
             yield rows, self.batch(filled if even else rows)
 
 
-def with_mean_1(weights: Tensor) -> Tensor:
+def normalise_weights(weights: Tensor) -> Tensor:
     """Weights `(N,)` as float32, scaled to a mean of 1; NaN where all are 0."""
     exact = weights.cpu().double()
     return (exact / exact.mean()).float().to(weights.device)
 
 
-def weighed(values: Tensor, weights: Tensor | None) -> Tensor:
+def weighted(values: Tensor, weights: Tensor | None) -> Tensor:
     """Values of images, `(n, ...)`, times the images' weights `(n,)`; without weights as they are."""
     return values if weights is None else values * weights.view(-1, *[1] * (values.dim() - 1))
 
 
-def as_tensor(array: np.ndarray) -> Tensor:
+def shared_tensor(array: np.ndarray) -> Tensor:
     """A tensor that shares the array's memory where it can."""
     if any(stride < 0 for stride in array.strides) or not array.dtype.isnative:
         array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))

@@ -34,7 +34,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from narrows.errors import Faults, ImageError, unknown
 
-PEAKS = {"uint8": 255, "uint16": 65535, "bool": 1, "float16": 1, "float32": 1, "float64": 1}
+WHITE_LEVELS = {"uint8": 255, "uint16": 65535, "bool": 1, "float16": 1, "float32": 1, "float64": 1}
 CHECK = 4096  # images checked in one go
 KEPT = ("L", "LA", "RGB", "RGBA", "I;16", "F")  # modes of pictures whose pixels are taken as they are
 
@@ -54,7 +54,7 @@ class Layout:
 
     @property
     def peak(self) -> int:
-        return PEAKS.get(self.dtype, 1)
+        return WHITE_LEVELS.get(self.dtype, 1)
 
     @property
     def chw(self) -> tuple[int, int, int]:
@@ -89,14 +89,14 @@ class Layout:
         return (np.rint(values * self.peak) if dtype.kind in "ub" else values).astype(dtype)
 
 
-def look(X: Any, image_shape: tuple[int, ...] | None = None) -> tuple[np.ndarray, Layout]:
+def as_images(X: Any, image_shape: tuple[int, ...] | None = None) -> tuple[np.ndarray, Layout]:
     """The images as an array, and their layout. Raises `ImageError` where they are no batch of images."""
     array = _as_array(X)
-    if array.dtype.name not in PEAKS and array.ndim == 2 and image_shape is None and array.dtype.kind in "iuf":
+    if array.dtype.name not in WHITE_LEVELS and array.ndim == 2 and image_shape is None and array.dtype.kind in "iuf":
         array = array.astype(np.float64)
-    if array.dtype.name not in PEAKS:
+    if array.dtype.name not in WHITE_LEVELS:
         raise ImageError(
-            f"the images are of type {array.dtype}; known: {', '.join(PEAKS)}; "
+            f"the images are of type {array.dtype}; known: {', '.join(WHITE_LEVELS)}; "
             "for values 0..255 use X.astype('uint8')"
         )
     if len(array.shape) not in (2, 3, 4):
@@ -109,7 +109,7 @@ def look(X: Any, image_shape: tuple[int, ...] | None = None) -> tuple[np.ndarray
     return array, _layout(array, image_shape)
 
 
-def check(array: np.ndarray, layout: Layout, ranged: bool, expected: Layout | None = None) -> None:
+def validate_images(array: np.ndarray, layout: Layout, ranged: bool, expected: Layout | None = None) -> None:
     """Refuse what no model can use; all faults at once.
 
     ranged: floats that are images must lie in [0, 1] (asked for where a model is fitted).
@@ -148,8 +148,8 @@ class Scale:
         return self
 
 
-FIXED = {"unit": Scale("unit", 0.0, 1.0), "symmetric": Scale("symmetric", 0.5, 2.0)}
-SCALES = ("auto", *FIXED, "standard")
+FIXED_SCALES = {"unit": Scale("unit", 0.0, 1.0), "symmetric": Scale("symmetric", 0.5, 2.0)}
+SCALES = ("auto", *FIXED_SCALES, "standard")
 
 
 def choose_scale(name: str, array: np.ndarray, layout: Layout) -> Scale:
@@ -163,16 +163,18 @@ def choose_scale(name: str, array: np.ndarray, layout: Layout) -> Scale:
         std = array.std(axis=0, dtype=np.float64) / layout.peak
         gain = 1 / np.where(std > 1e-9 * (1 + abs(mean)), std, 1.0)  # a constant feature stays constant
         return Scale(name, *(layout.read(torch.from_numpy(v[None]))[0] * layout.peak for v in (mean, gain)))
-    return FIXED[name]
+    return FIXED_SCALES[name]
 
 
-def tile(images: np.ndarray, columns: int | None = None, gap: int = 1, fill: float | None = None) -> np.ndarray:
+def contact_sheet(
+    images: np.ndarray, columns: int | None = None, gap: int = 1, fill: float | None = None
+) -> np.ndarray:
     """Images `(N, H, W)` or `(N, H, W, C)` in rows, as one image; `gap` pixels of `fill`, or white, between them."""
     count, height, width = images.shape[:3]
     columns = columns or max(1, ceil(count**0.5))
     rows = ceil(count / columns)
     size = (rows * (height + gap) - gap, columns * (width + gap) - gap, *images.shape[3:])
-    white = PEAKS.get(images.dtype.name, 1)
+    white = WHITE_LEVELS.get(images.dtype.name, 1)
     sheet = np.full(size, white if fill is None else fill, dtype=images.dtype)
     for k, image in enumerate(images):
         top, left = (k // columns) * (height + gap), (k % columns) * (width + gap)
@@ -180,7 +182,7 @@ def tile(images: np.ndarray, columns: int | None = None, gap: int = 1, fill: flo
     return sheet
 
 
-def is_no_array(X: Any) -> bool:
+def is_image_object(X: Any) -> bool:
     """Whether X is of a form that numpy would misread: pictures of Pillow's, or what torch trains on."""
     some = X[0] if isinstance(X, (list, tuple)) and len(X) else X
     return isinstance(some, (Image.Image, Dataset, DataLoader))
@@ -192,7 +194,7 @@ def _as_array(X: Any) -> np.ndarray:
         raise ImageError(f"got one object of type {type(X).__name__}, expected several images; pass {cure}")
     if isinstance(X, Dataset):
         return _collected(X)
-    if isinstance(X, (list, tuple)) and len(X) and (hasattr(X[0], "__array__") or is_no_array(X)):
+    if isinstance(X, (list, tuple)) and len(X) and (hasattr(X[0], "__array__") or is_image_object(X)):
         X = [_one(x) for x in X]
         shapes = Counter(x.shape for x in X)
         if len(shapes) > 1:

@@ -25,7 +25,7 @@ Make = Callable[..., Tensor]  # (shape, generator, device) -> random numbers
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
-def device(name: str = "auto") -> torch.device:
+def select_device(name: str = "auto") -> torch.device:
     """The device of that name; "auto" takes cuda, else mps, else cpu. Raises where it is not there."""
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
@@ -42,7 +42,7 @@ def device(name: str = "auto") -> torch.device:
         raise unknown("device", name, DEVICES) from error
 
 
-def settle() -> None:
+def initialise_vector_library() -> None:
     """Call the functions of MKL's vector library once, on one thread, which this module does when it is imported.
 
     The library finds out at its first call which code fits the processor. Where two threads make that call together,
@@ -54,7 +54,7 @@ def settle() -> None:
 
 
 @contextmanager
-def flushing() -> Iterator[None]:
+def flush_denormals() -> Iterator[None]:
     """Numbers below 1e-38 count as 0 in here: a processor takes a hundred times longer over them, to no end.
 
     Weights that decay without a gradient, and Adam's averages of them, come to such numbers: lab F's network, while
@@ -70,7 +70,7 @@ def flushing() -> Iterator[None]:
 
 
 @contextmanager
-def products(precision: str, device: torch.device) -> Iterator[None]:
+def matmul_precision(precision: str, device: torch.device) -> Iterator[None]:
     """Whether a GPU may round the factors of products to 10 bits ("tf32", else not), whatever this process allows."""
     if device.type != "cuda":
         yield
@@ -86,7 +86,7 @@ def products(precision: str, device: torch.device) -> Iterator[None]:
 
 
 @cache
-def keep_memory() -> None:
+def keep_freed_memory() -> None:
     """Have the C library keep up to 512 MB that was freed, for the next step, in place of giving it back each time.
 
     What was given back comes again as pages that the system must clear: then a step of lab F takes 1.4 times as long,
@@ -98,27 +98,27 @@ def keep_memory() -> None:
         tune(M_MMAP_THRESHOLD, 2**25)
 
 
-def key(*parts: object) -> int:
+def key_of(*parts: object) -> int:
     """A 63-bit number that belongs to `parts`: the same on every machine and in every process."""
     # numpy's 3 is the number 3
     plain = tuple(part.item() if isinstance(part, np.generic) else part for part in parts)
     return int.from_bytes(blake2b(repr(plain).encode(), digest_size=8).digest(), "little") >> 1
 
 
-def generator(*parts: object, on: torch.device | str = "cpu") -> torch.Generator:
+def keyed_generator(*parts: object, on: torch.device | str = "cpu") -> torch.Generator:
     """A generator of its own, seeded by `key(*parts)` (of which torch's CPU generator keeps 32 bits)."""
-    return torch.Generator(on).manual_seed(key(*parts))
+    return torch.Generator(on).manual_seed(key_of(*parts))
 
 
 @contextmanager
-def initialising(seed: int) -> Iterator[None]:
+def seeded_initialisation(seed: int) -> Iterator[None]:
     """torch's own initialisers under a seed of ours; the global generator is put back afterwards."""
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(key(seed, "initialise"))
+        torch.default_generator.manual_seed(key_of(seed, "initialise"))
         yield
 
 
-class Draw:
+class KeyedRandom:
     """The random numbers of one step.
 
     key: what they belong to, such as (seed, epoch, step).
@@ -153,22 +153,22 @@ class Draw:
     def _rows(self, make: Make, purpose: str, like: Tensor) -> Tensor:
         place = (purpose, like.device)
         if place not in self.streams:
-            self.streams[place] = generator(*self.key, purpose, on=like.device)
+            self.streams[place] = keyed_generator(*self.key, purpose, on=like.device)
         shape = (self.total or len(like), *like.shape[1:])
         return make(shape, generator=self.streams[place], device=like.device)[self.rows]
 
 
-class ImageDraw(Draw):
+class PerImageRandom(KeyedRandom):
     """Random numbers that belong to each image of a batch: keyed by (key, the image's pixels, purpose)."""
 
     def __init__(self, images: Tensor, *key: object):
         super().__init__(*key)
-        self.keys = fingerprints(images)
+        self.keys = image_keys(images)
         self.turns: Counter[str] = Counter()
 
     def _rows(self, make: Make, purpose: str, like: Tensor) -> Tensor:
         self.turns[purpose] += 1  # asked again, the numbers go on, as those of `Draw`
-        salt, stream = key(*self.key, purpose, self.turns[purpose]), torch.Generator()
+        salt, stream = key_of(*self.key, purpose, self.turns[purpose]), torch.Generator()
         rows = [
             make(like.shape[1:], generator=stream.manual_seed((salt ^ image) & 0xFFFFFFFFFFFF), device="cpu")
             for image in self.keys
@@ -184,25 +184,25 @@ def _short(shape: Sequence[int], generator: torch.Generator, device: torch.devic
     return words.view(torch.int16)[:count].view(shape)
 
 
-def fingerprints(images: Tensor) -> list[int]:
+def image_keys(images: Tensor) -> list[int]:
     """A 63-bit number for each image `(N, ...)`, of its values to 12 bits after the point."""
     values = (images.detach().reshape(len(images), -1).cpu() * 4096).round().to(torch.int64)
-    odd = torch.randint(2**62, (values.shape[1],), generator=generator("fingerprint")) * 2 + 1
+    odd = torch.randint(2**62, (values.shape[1],), generator=keyed_generator("fingerprint")) * 2 + 1
     mixed = (values * odd).sum(1)  # wraps modulo 2^64, which is what is wanted
     return ((mixed ^ (mixed >> 29)) & 0x7FFFFFFFFFFFFFFF).tolist()
 
 
-def rank() -> tuple[int, int]:
+def rank_and_size() -> tuple[int, int]:
     """This process's place among the processes that train together, and their number."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     return 0, 1
 
 
-def share(total: int) -> slice:
+def rank_slice(total: int) -> slice:
     """The rows of a batch of `total` images that this rank computes."""
-    place, world = rank()
+    place, world = rank_and_size()
     return slice(total * place // world, total * (place + 1) // world)
 
 
-settle()
+initialise_vector_library()

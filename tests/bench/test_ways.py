@@ -12,8 +12,8 @@ from narrows.bench.floor import Floor, forward, peak
 from narrows.bench.narrows_way import Narrows
 from narrows.bench.other_ways import Notebook, Plain
 from narrows.errors import BuildError
-from narrows.image_batches import Pixels
-from narrows.machine import Draw
+from narrows.image_batches import ImageBatches
+from narrows.machine import KeyedRandom
 
 CPU = torch.device("cpu")
 LINEAR = {"A": [784, 256, 128, 64], "E1": [784, 512, 256, 128, 30], "E2-64": [784, 64]}
@@ -38,8 +38,8 @@ def test_cost_and_slope_are_those_of_the_recipe(lab, sets):
         if net.variational and theirs is net.encoder[-2].bias:  # no spread: the two draw different numbers
             theirs.data[len(theirs) // 2 :] = -27
         ours.data.copy_(theirs.data)
-    x = Pixels(images, model.layout_, model.scale_).batch(slice(None))
-    terms, _ = training.objective(model.network_, x, Draw(0))
+    x = ImageBatches(images, model.layout_, model.scale_).batch(slice(None))
+    terms, _ = training.objective(model.network_, x, KeyedRandom(0))
     flat = x.flatten(1) if case.flat else x
     out, of_code = net(flat)
     costs = torch.stack(list(terms.values())).sum(), case.cost(out, flat) + of_code

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import narrows as nw
-from narrows.data import read
+from narrows.data import read_data
 from narrows.model.files import store
 
 VERBS = ("reconstruct", "denoise")
@@ -33,7 +33,7 @@ def test_a_folder_keeps_its_names_and_what_cannot_be_read_is_told(narrows, train
     found = narrows(verb, trained["denoiser"], folder, "-o", tmp_path / "out")
     assert (found.code, found.out.strip()) == (0, str(tmp_path / "out"))
     assert "skipped b/broken.png: " in found.err
-    came, went = read(folder, "all"), read(tmp_path / "out", "all")
+    came, went = read_data(folder, "all"), read_data(tmp_path / "out", "all")
     assert went.names == came.names
     np.testing.assert_array_equal(went.images, getattr(store.load(trained["denoiser"]), verb)(came.images))
 
@@ -83,7 +83,7 @@ def test_samples_are_those_of_the_model(narrows, trained, tmp_path):
     for out in ("x.npy", "x.png", "out"):
         assert narrows("sample", trained["pca"], "-n", "3", "--seed", "7", "-o", tmp_path / out).code == 0
     np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), wanted)
-    np.testing.assert_array_equal(read(tmp_path / "out", "all").images, wanted)
+    np.testing.assert_array_equal(read_data(tmp_path / "out", "all").images, wanted)
     assert Image.open(tmp_path / "x.png").size == (17, 17)
 
 

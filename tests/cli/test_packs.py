@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import narrows as nw
-from narrows.data import read
+from narrows.data import read_data
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_a_pack_is_read_as_the_folder(narrows, folder, tmp_path, options, name):
     found = narrows("pack", folder, "-o", tmp_path / "set.tar", *options, "--json")
     assert (found.code, found.json()["images"], found.json()["skipped"]) == (0, 6, 1)
     assert "skipped b/broken.png" in found.err
-    came, went = read(folder), read(tmp_path / name)
+    came, went = read_data(folder), read_data(tmp_path / name)
     np.testing.assert_array_equal(came.images, went.images)
     assert (came.names, came.classes) == (went.names, went.classes)
     assert narrows("verify", tmp_path / name, "--json").json()["images"] == 6

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from narrows.files import locked
-from narrows.model.file_format import LAST
+from narrows.model.file_format import CHECKPOINT_NAME
 from narrows.model.files import store
 from narrows.model.trackers import LOGGERS
 
@@ -44,7 +44,7 @@ def test_what_is_there_is_taken_up_again_if_nothing_has_changed(narrows, tmp_pat
 def test_a_run_goes_on_and_a_folder_that_is_taken_says_that_it_could(narrows, refused, tmp_path, quick):
     train = ("train", "ae-mlp", "--data", "digits", "-o", tmp_path / "run", *quick[2:], "--epochs")
     first = narrows(*train, "1", "--resume")
-    assert f"there is no state {tmp_path / 'run' / LAST} to go on from" in first.err
+    assert f"there is no state {tmp_path / 'run' / CHECKPOINT_NAME} to go on from" in first.err
     assert "choose another name, go on with --resume, or replace it with --force" in refused(1, *train, "1")
     assert "ae-mlp: already trained" in narrows(*train, "1", "--resume").err
     more = narrows(*train, "3", "--resume")
@@ -79,7 +79,7 @@ def test_the_page_is_not_drawn_again_while_another_process_writes_there(refused,
 
 
 def test_a_state_says_what_it_is(narrows, refused, trained):
-    path = trained["denoiser"] / LAST
+    path = trained["denoiser"] / CHECKPOINT_NAME
     told = narrows("info", path, "--json").json()
     assert told["what"].startswith("state of a training, which `narrows train ... --resume` goes on from")
     assert (told["epochs done"], told["recipe"], told["bottleneck.size"]) == (1, "denoising-mlp", 4)

@@ -9,7 +9,7 @@ from PIL import Image
 import narrows as nw
 from narrows.data.packs.pack import pack
 from narrows.model.files import store
-from narrows.model.use.folders import evenly
+from narrows.model.use.folders import with_fixed_batches
 from small_files import write_idx
 
 
@@ -154,7 +154,7 @@ def test_a_share_reads_no_file_of_another(narrows, trained, digits, tmp_path, mo
 
 @pytest.mark.parametrize("run", ["pca", "denoiser"])
 def test_what_is_made_of_an_image_does_not_depend_on_what_stands_beside_it(trained, digits, run):
-    model = evenly(store.load(trained[run]))
+    model = with_fixed_batches(store.load(trained[run]))
     for verb in (model.transform, model.anomaly_score, lambda x: model.reconstruct(x, exact=True)):
         together = verb(digits)
         for k in range(len(digits)):

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from narrows.data import read
+from narrows.data import read_data
 from narrows.errors import DataError
 
 
 def test_npy_is_a_memory_map(tmp_path, images):
     np.save(tmp_path / "a.npy", images)
-    found = read(tmp_path / "a.npy", "all")
+    found = read_data(tmp_path / "a.npy", "all")
     assert isinstance(found.images, np.memmap)
     assert np.array_equal(found.images, images)
     assert not found.images.flags.writeable
@@ -21,26 +21,26 @@ def test_npy_is_a_memory_map(tmp_path, images):
 def test_npz_is_searched_for_known_keys(tmp_path, images, key, label):
     label = {"x_train": "y_train", "train_images": "train_labels"}.get(key, label)
     np.savez_compressed(tmp_path / "a.npz", **{key: images, label: np.arange(5, dtype=np.uint8), "more": [1]})
-    found = read(tmp_path / "a.npz")
+    found = read_data(tmp_path / "a.npz")
     assert np.array_equal(found.images, images)
     assert (found.labels.dtype, found.labels.tolist()) == (np.int64, [0, 1, 2, 3, 4])
 
 
 def test_npz_without_names_or_labels(tmp_path, images):
     np.savez(tmp_path / "a.npz", images)
-    assert read(tmp_path / "a.npz").labels is None
+    assert read_data(tmp_path / "a.npz").labels is None
 
 
 def test_npz_with_splits(tmp_path, images):
     arrays = {"x_train": images, "y_train": np.arange(5), "x_test": images[:2], "y_test": np.array([[7], [8]])}
     np.savez(tmp_path / "a.npz", **arrays)
-    assert [len(read(tmp_path / "a.npz", split)) for split in ("train", "test", "all")] == [5, 2, 7]
-    assert read(tmp_path / "a.npz", "all").labels.tolist() == [0, 1, 2, 3, 4, 7, 8]
+    assert [len(read_data(tmp_path / "a.npz", split)) for split in ("train", "test", "all")] == [5, 2, 7]
+    assert read_data(tmp_path / "a.npz", "all").labels.tolist() == [0, 1, 2, 3, 4, 7, 8]
 
 
 def test_npz_words_are_classes(tmp_path, images):
     np.savez(tmp_path / "a.npz", x=images, y=np.array(list("babab")))
-    found = read(tmp_path / "a.npz")
+    found = read_data(tmp_path / "a.npz")
     assert (found.labels.tolist(), found.classes) == ([1, 0, 1, 0, 1], ("a", "b"))
 
 
@@ -49,13 +49,13 @@ def test_missing_keys_and_splits_are_told(tmp_path, images):
     with pytest.raises(
         DataError, match=r"a.npz holds no images under a known key: it has pictures; known: images, X"
     ):
-        read(tmp_path / "a.npz")
+        read_data(tmp_path / "a.npz")
     np.savez(tmp_path / "b.npz", x_train=images)
     with pytest.raises(DataError, match=r"b.npz has no test split: it has x_train; read it with split='all'"):
-        read(tmp_path / "b.npz", "test")
+        read_data(tmp_path / "b.npz", "test")
     np.savez(tmp_path / "c.npz", x=images)
     with pytest.raises(DataError, match=r"c.npz has no test split, it is one set"):
-        read(tmp_path / "c.npz", "test")
+        read_data(tmp_path / "c.npz", "test")
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.npz"])
@@ -65,7 +65,7 @@ def test_damage_is_told(tmp_path, images, name, change):
     np.save(path, images) if name == "a.npy" else np.savez(path, x=images)
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(DataError, match=f"{name} cannot be read as NumPy arrays .*; write it again with np.save"):
-        read(path)
+        read_data(path)
 
 
 def test_pickles_are_never_opened(tmp_path):
@@ -74,7 +74,7 @@ def test_pickles_are_never_opened(tmp_path):
     np.savez(tmp_path / "a.npz", x=evil, allow_pickle=True)
     for name in ("a.npy", "a.npz"):
         with pytest.raises(DataError, match="it holds pickled objects, or no array"):
-            read(tmp_path / name)
+            read_data(tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -91,15 +91,15 @@ def test_arrays_that_are_no_images(tmp_path, array, told):
     np.savez(tmp_path / "b.npz", x=array)
     for name in ("a.npy", "b.npz"):
         with pytest.raises(DataError, match=f"{name} holds.*{told}"):
-            read(tmp_path / name)
+            read_data(tmp_path / name)
 
 
 def test_one_kind_under_the_name_of_the_other(tmp_path, images):
     np.savez(tmp_path / "a.npz", x=images)
     (tmp_path / "a.npz").rename(tmp_path / "b.npy")
     with pytest.raises(DataError, match=r"b.npy holds several arrays, as an .npz does; rename it to b.npz"):
-        read(tmp_path / "b.npy")
+        read_data(tmp_path / "b.npy")
     np.save(tmp_path / "a.npy", images)
     (tmp_path / "a.npy").rename(tmp_path / "c.npz")
     with pytest.raises(DataError, match=r"c.npz holds one array, as an .npy does; rename it to c.npy"):
-        read(tmp_path / "c.npz")
+        read_data(tmp_path / "c.npz")

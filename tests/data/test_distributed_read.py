@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from narrows.data.distributed_read import read_together
-from narrows.data.load import read
+from narrows.data.distributed_read import read_distributed
+from narrows.data.load import read_data
 from narrows.data.packs.pack import pack
 from narrows.data.packs.packed import Pack
 from narrows.distributed import rendezvous as joining
 from narrows.errors import DataError
-from narrows.machine import rank
+from narrows.machine import rank_and_size
 from small_ranks import together
 
 COUNT, BROKEN = 101, 40  # pictures, which 3 and 4 ranks cannot share evenly, and one that is none
@@ -43,8 +43,8 @@ def packed(folder):
 
 
 def held(path):
-    with joining.joined():
-        found = read_together(str(path), "all")
+    with joining.process_group():
+        found = read_distributed(str(path), "all")
         return found.images.copy(), found.labels, found.names, found.classes, found.skipped, found.fingerprint
 
 
@@ -52,7 +52,7 @@ def held(path):
 @pytest.mark.parametrize("kind", ["folder", "packed"])
 def test_all_ranks_have_the_whole(kind, world, request):
     path = request.getfixturevalue(kind)
-    whole = read(str(path), "all")
+    whole = read_data(str(path), "all")
     assert len(whole) == COUNT - 1
     for images, labels, names, classes, skipped, fingerprint in together(world, held, path):
         assert np.array_equal(images, whole.images)
@@ -79,8 +79,8 @@ def test_arrays_are_mapped_by_each(tmp_path):
     np.save(tmp_path / "x.npy", X)
 
     def work():
-        with joining.joined():
-            found = read_together(str(tmp_path / "x.npy"), "all").images
+        with joining.process_group():
+            found = read_distributed(str(tmp_path / "x.npy"), "all").images
             return isinstance(found, np.memmap), found.copy()
 
     for mapped, images in together(2, work):
@@ -93,8 +93,8 @@ def test_what_cannot_be_read_is_told_as_ever(tmp_path):
         Image.new("L", size).save(tmp_path / f"{k}.png")
 
     def work():
-        with joining.joined(), pytest.raises(DataError, match="holds images of 2 sizes") as error:
-            read_together(str(tmp_path), "all")
+        with joining.process_group(), pytest.raises(DataError, match="holds images of 2 sizes") as error:
+            read_distributed(str(tmp_path), "all")
         return str(error.value)
 
     assert len(set(together(2, work))) == 1
@@ -105,8 +105,8 @@ def test_colour_after_grey_is_colour_for_all(tmp_path):
         Image.new("RGB" if k == 5 else "L", (4, 5)).save(tmp_path / f"{k}.png")
 
     def work():
-        with joining.joined():
-            return read_together(str(tmp_path), "all").images.shape
+        with joining.process_group():
+            return read_distributed(str(tmp_path), "all").images.shape
 
     assert together(3, work) == [(6, 5, 4, 3)] * 3
 
@@ -115,4 +115,4 @@ def test_nothing_is_left_behind(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     together(2, held, folder)
     assert list(tmp_path.iterdir()) == []
-    assert rank() == (0, 1)
+    assert rank_and_size() == (0, 1)

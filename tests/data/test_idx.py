@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from narrows.data import read
+from narrows.data import read_data
 from narrows.errors import BuildError, DataError
 from small_files import CODES, idx_bytes, write_idx
 
@@ -14,7 +14,7 @@ from small_files import CODES, idx_bytes, write_idx
 @pytest.mark.parametrize("name", ["a-idx3-ubyte", "a.idx", "a.idx.gz", "a.idx3-ubyte.gz"])
 def test_every_type_and_name_is_read_back(tmp_path, images, code, name):
     array = (images // 2).astype(code)
-    found = read(write_idx(tmp_path / name, array))
+    found = read_data(write_idx(tmp_path / name, array))
     assert found.images.dtype == np.dtype(code)
     assert np.array_equal(found.images, array)
     assert found.labels is None
@@ -23,30 +23,30 @@ def test_every_type_and_name_is_read_back(tmp_path, images, code, name):
 
 @pytest.mark.parametrize("shape", [(5, 12), (5, 4, 3), (5, 2, 2, 3)])
 def test_tables_grey_and_colour(tmp_path, images, shape):
-    assert read(write_idx(tmp_path / "a.idx", images.reshape(shape))).images.shape == shape
+    assert read_data(write_idx(tmp_path / "a.idx", images.reshape(shape))).images.shape == shape
 
 
 @pytest.mark.parametrize("ending", ["", ".gz"])
 def test_labels_are_found_beside_images(tmp_path, images, ending):
     write_idx(tmp_path / f"t-labels-idx1-ubyte{ending}", np.uint8([3, 1, 4, 1, 5]))
-    found = read(write_idx(tmp_path / "t-images-idx3-ubyte.gz", images))
+    found = read_data(write_idx(tmp_path / "t-images-idx3-ubyte.gz", images))
     assert (found.labels.dtype, found.labels.tolist()) == (np.int64, [3, 1, 4, 1, 5])
 
 
 def test_images_may_be_written_to(tmp_path, images):
-    read(write_idx(tmp_path / "a.idx", images)).images[0] = 0
+    read_data(write_idx(tmp_path / "a.idx", images)).images[0] = 0
 
 
 def test_a_gzipped_file_may_have_a_plain_name(tmp_path, images):
     (tmp_path / "a.idx").write_bytes(gzip.compress(idx_bytes(images)))
-    assert np.array_equal(read(tmp_path / "a.idx").images, images)
+    assert np.array_equal(read_data(tmp_path / "a.idx").images, images)
 
 
 def test_labels_of_another_length_are_refused(tmp_path, images):
     write_idx(tmp_path / "t-labels-idx1-ubyte", np.uint8([1, 2]))
     path = write_idx(tmp_path / "t-images-idx3-ubyte", images)
     with pytest.raises(DataError, match=r"t-labels-idx1-ubyte holds labels of shape \(2,\) for 5 images"):
-        read(path)
+        read_data(path)
 
 
 @pytest.mark.parametrize(
@@ -66,24 +66,24 @@ def test_labels_of_another_length_are_refused(tmp_path, images):
 def test_damage_is_told(tmp_path, images, name, change, told):
     (tmp_path / name).write_bytes(change(idx_bytes(images)))
     with pytest.raises(DataError, match=told) as caught:
-        read(tmp_path / name)
+        read_data(tmp_path / name)
     assert "\n" not in str(caught.value)
 
 
 def test_labels_alone_are_no_images(tmp_path):
     path = write_idx(tmp_path / "t-labels-idx1-ubyte", np.uint8([1, 2]))
     with pytest.raises(DataError, match="these are labels; give the path of the images"):
-        read(path)
+        read_data(path)
 
 
 def test_an_empty_set_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"shape \(0, 4, 3\); expected at least one image"):
-        read(write_idx(tmp_path / "a.idx", np.zeros((0, 4, 3), np.uint8)))
+        read_data(write_idx(tmp_path / "a.idx", np.zeros((0, 4, 3), np.uint8)))
 
 
 def test_one_file_has_no_test_split_and_no_options(tmp_path, images):
     path = write_idx(tmp_path / "a.idx", images)
     with pytest.raises(DataError, match="has no test split, it is one set; read it with split='all'"):
-        read(path, "test")
+        read_data(path, "test")
     with pytest.raises(BuildError, match="it has no option 'size'"):
-        read(path, size=(2, 2))
+        read_data(path, size=(2, 2))

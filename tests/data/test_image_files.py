@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from narrows.data.growing_array import Rows
+from narrows.data.growing_array import GrowingArray
 from narrows.data.image_files import FITS, common_mode, fitter, open_picture, plain
 from narrows.errors import DataError, UnknownName
 
 
 def stack(pictures):
     """The pictures as one array."""
-    rows = Rows(len(pictures))
+    rows = GrowingArray(len(pictures))
     for picture in pictures:
         rows.add(picture)
     return rows.whole("here")

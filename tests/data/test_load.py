@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from narrows import data
-from narrows.data import ImageSet, load_data, read
+from narrows.data import ImageSet, load_data, read_data
 from narrows.errors import DataError, UnknownName
 from small_files import write_picture
 
 
 def test_load_data_is_the_face_of_read():
     X, y = load_data("digits", split="test")
-    found = read("digits", "test")
+    found = read_data("digits", "test")
     assert np.array_equal(X, found.images)
     assert np.array_equal(y, found.labels)
     assert len(load_data("digits")[0]) == 1437
@@ -24,47 +24,47 @@ def test_load_data_is_the_face_of_read():
 def test_a_path_may_be_text_a_path_or_a_spec(tmp_path):
     write_picture(tmp_path / "a.png")
     specs = [str(tmp_path), tmp_path, {"kind": str(tmp_path)}, {"kind": tmp_path, "size": [6, 4]}]
-    assert {read(spec).fingerprint for spec in specs} == {read(tmp_path / "a.png").fingerprint}
+    assert {read_data(spec).fingerprint for spec in specs} == {read_data(tmp_path / "a.png").fingerprint}
 
 
 def test_options_given_go_before_those_of_the_spec(tmp_path):
     write_picture(tmp_path / "a.png")
-    assert read({"kind": tmp_path, "size": [3, 3]}, size=2).images.shape == (1, 2, 2)
+    assert read_data({"kind": tmp_path, "size": [3, 3]}, size=2).images.shape == (1, 2, 2)
 
 
 def test_a_name_wins_over_a_folder_and_a_dot_over_the_name(tmp_path, monkeypatch):
     write_picture(tmp_path / "digits/a.png")
     monkeypatch.chdir(tmp_path)
-    assert len(read("digits", "test")) == 360
-    assert len(read("./digits")) == len(read(Path("digits"))) == 1
+    assert len(read_data("digits", "test")) == 360
+    assert len(read_data("./digits")) == len(read_data(Path("digits"))) == 1
 
 
 def test_the_home_folder_is_known(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     write_picture(tmp_path / "a.png")
-    assert len(read("~/a.png")) == 1
+    assert len(read_data("~/a.png")) == 1
 
 
 def test_a_function_of_ones_own():
     def mine(split: str, count: int = 2) -> ImageSet:
         return ImageSet(np.full((count, 2, 2), split == "test"), source=split)
 
-    assert read(mine, "test").images.all()
-    assert len(read({"kind": mine, "count": 3}, "all")) == 6
-    assert read(mine, "all").source == "train; test"
+    assert read_data(mine, "test").images.all()
+    assert len(read_data({"kind": mine, "count": 3}, "all")) == 6
+    assert read_data(mine, "all").source == "train; test"
 
 
 @pytest.mark.parametrize("kind", ["mnits", "no/such/folder", "no.npy"])
 def test_what_is_nothing_is_told_with_the_names_that_are_known(kind, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises((DataError, UnknownName), match=f"no file or folder {kind}|no.*{kind}") as caught:
-        read(kind)
+        read_data(kind)
     assert "known: coloured-mnist, digits, fashion-mnist, mnist" in str(caught.value)
 
 
 def test_an_unknown_name_says_that_a_path_was_looked_for():
     with pytest.raises(UnknownName) as caught:
-        read("mnits")
+        read_data("mnits")
     assert str(caught.value) == (
         "there is no data set called 'mnits'; did you mean 'mnist'? "
         "known: coloured-mnist, digits, fashion-mnist, mnist, spiral; nor is there a file or folder mnits here"
@@ -74,18 +74,18 @@ def test_an_unknown_name_says_that_a_path_was_looked_for():
 def test_an_unknown_format_is_told(tmp_path):
     (tmp_path / "a.csv").write_text("1,2")
     with pytest.raises(DataError, match=r"a.csv is of no format that can be read; known: a folder, \*.npy, \*.npz"):
-        read(tmp_path / "a.csv")
+        read_data(tmp_path / "a.csv")
 
 
 def test_an_unknown_split_is_told():
     with pytest.raises(UnknownName, match=r"no split called 'tset'; did you mean 'test'\? known: all, test, train"):
-        read("digits", "tset")
+        read_data("digits", "tset")
 
 
 @pytest.mark.parametrize(("what", "got"), [(3, "a int"), ({"name": "x"}, "{'name': 'x'}"), (None, "a NoneType")])
 def test_what_is_no_name_is_told(what, got):
     with pytest.raises(DataError, match=f"data: got {got}, expected a path, the name of a set"):
-        read(what)
+        read_data(what)
 
 
 def test_the_public_face_is_there_and_light():

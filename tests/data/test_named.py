@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from narrows.data import SETS, load_data, read
+from narrows.data import NAMED_SETS, load_data, read_data
 from narrows.errors import BuildError, UnknownName
 
 PRINTS = {
@@ -15,7 +15,7 @@ PRINTS = {
 
 
 def test_digits_are_embedded_and_split_by_class():
-    train, test, both = (read("digits", split) for split in ("train", "test", "all"))
+    train, test, both = (read_data("digits", split) for split in ("train", "test", "all"))
     assert [len(s) for s in (train, test, both)] == [1437, 360, 1797]
     assert train.images.shape[1:] == (8, 8)
     assert (train.images.dtype, train.images.min(), train.images.max()) == (np.uint8, 0, 255)
@@ -27,14 +27,14 @@ def test_digits_are_embedded_and_split_by_class():
 
 
 def test_digits_keep_their_values():
-    found = read("digits", "all").images
+    found = read_data("digits", "all").images
     assert np.array_equal(np.unique(found), np.rint(np.arange(17) * 255 / 16).astype(np.uint8))
 
 
 @pytest.mark.parametrize(("name", "split"), PRINTS)
 def test_the_sets_of_60000(has, name, split):
     has(name)
-    found = read(name, split)
+    found = read_data(name, split)
     count = {"train": 60000, "test": 10000}[split]
     assert (found.images.shape, found.images.dtype) == ((count, 28, 28), np.uint8)
     assert (found.labels.shape, found.labels.dtype) == ((count,), np.int64)
@@ -56,7 +56,7 @@ def test_all_is_train_then_test(has):
 @pytest.mark.parametrize(("colour", "power"), [("class", 0.0566), ("image", 0.0526)])
 def test_coloured_mnist(has, colour, power):
     has("mnist")
-    found = read({"kind": "coloured-mnist", "colour": colour}, "test")
+    found = read_data({"kind": "coloured-mnist", "colour": colour}, "test")
     grey, _ = load_data("mnist", "test")
     assert (found.images.shape, found.images.dtype) == ((10000, 28, 28, 3), np.uint8)
     assert not found.images[grey == 0].any()
@@ -74,15 +74,15 @@ def test_coloured_mnist_in_the_classs_colour(has):
     assert not np.array_equal(X, X_other)
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", NAMED_SETS)
 def test_every_set_tells_its_options(name):
     with pytest.raises(BuildError, match=f"data set '{name}': it has no option 'colours'"):
-        read(name, colours="x")
+        read_data(name, colours="x")
 
 
 def test_wrong_options_name_the_set(has):
     has("mnist")
     with pytest.raises(UnknownName, match="data set 'coloured-mnist': there is no colour called 'clas'"):
-        read("coloured-mnist", colour="clas")
+        read_data("coloured-mnist", colour="clas")
     with pytest.raises(BuildError, match="data set 'coloured-mnist': an option has the wrong type"):
-        read("coloured-mnist", low="much")
+        read_data("coloured-mnist", low="much")

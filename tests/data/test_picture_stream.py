@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from narrows.data.picture_stream import stream, written
+from narrows.data.picture_stream import record_written, stream_pictures
 from narrows.data.write import below, write_like
 from narrows.errors import DataError, OutputError
 from small_files import write_picture
@@ -28,7 +28,7 @@ MODES = [
 @pytest.mark.parametrize(("name", "mode", "fill", "comes_back"), MODES)
 def test_a_picture_comes_back_in_its_own_mode(tmp_path, name, mode, fill, comes_back):
     write_picture(tmp_path / "in" / name, mode, fill=fill)
-    (picture,) = stream(tmp_path / "in")
+    (picture,) = stream_pictures(tmp_path / "in")
     write_like(picture, picture.pixels, tmp_path / "out" / name)
     with Image.open(tmp_path / "in" / name) as before, Image.open(tmp_path / "out" / name) as after:
         assert (after.mode, after.size, after.format) == (comes_back, before.size, before.format)
@@ -39,16 +39,16 @@ def test_a_picture_comes_back_in_its_own_mode(tmp_path, name, mode, fill, comes_
 def test_sixteen_bits_are_kept(tmp_path):
     deep = np.arange(24, dtype=np.uint16).reshape(4, 6) * 2000 + 7
     Image.fromarray(deep).save(tmp_path / "a.png")
-    (picture,) = stream(tmp_path)
+    (picture,) = stream_pictures(tmp_path)
     np.testing.assert_array_equal(picture.pixels, deep)
-    np.testing.assert_array_equal(np.asarray(written(picture, picture.pixels)), deep)
+    np.testing.assert_array_equal(np.asarray(record_written(picture, picture.pixels)), deep)
 
 
 def test_each_keeps_its_size_unless_another_is_asked_for(tmp_path):
     for k, size in enumerate([(6, 4), (9, 5), (3, 3)]):
         write_picture(tmp_path / f"{k}.png", "RGB", size=size, fill=(10, 20, 30))
-    assert [p.pixels.shape for p in stream(tmp_path)] == [(6, 4, 3), (9, 5, 3), (3, 3, 3)]
-    assert [p.pixels.shape for p in stream(tmp_path, size=(4, 8), grey=True)] == [(4, 8)] * 3
+    assert [p.pixels.shape for p in stream_pictures(tmp_path)] == [(6, 4, 3), (9, 5, 3), (3, 3, 3)]
+    assert [p.pixels.shape for p in stream_pictures(tmp_path, size=(4, 8), grey=True)] == [(4, 8)] * 3
 
 
 def test_the_colour_profile_goes_along(tmp_path):
@@ -56,7 +56,7 @@ def test_the_colour_profile_goes_along(tmp_path):
 
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     write_picture(tmp_path / "a.png", "RGB", fill=(1, 2, 3), icc_profile=profile)
-    (picture,) = stream(tmp_path)
+    (picture,) = stream_pictures(tmp_path)
     write_like(picture, picture.pixels, tmp_path / "b.png")
     with Image.open(tmp_path / "b.png") as after:
         assert after.info["icc_profile"] == profile
@@ -66,19 +66,19 @@ def test_what_cannot_be_read_is_told_and_passed_over(tmp_path):
     write_picture(tmp_path / "b.png")
     (tmp_path / "a.png").write_bytes(b"none")
     skipped = []
-    found = list(stream(tmp_path, skip=lambda name, reason: skipped.append((name, reason))))
+    found = list(stream_pictures(tmp_path, skip=lambda name, reason: skipped.append((name, reason))))
     assert [picture.name for picture in found] == ["b.png"]
     assert skipped == [("a.png", "it is no image of a known kind, or is damaged")]
     with pytest.raises(DataError, match=r"a\.png cannot be read"):
-        list(stream(tmp_path, strict=True))
+        list(stream_pictures(tmp_path, strict=True))
 
 
 def test_where_none_can_be_read_it_is_an_error(tmp_path):
     with pytest.raises(DataError, match="holds no images"):
-        list(stream(tmp_path))
+        list(stream_pictures(tmp_path))
     (tmp_path / "a.png").write_bytes(b"none")
     with pytest.raises(DataError, match="none of the 1 images"):
-        list(stream(tmp_path))
+        list(stream_pictures(tmp_path))
 
 
 def test_no_name_leads_out_of_the_folder(tmp_path):

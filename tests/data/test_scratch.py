@@ -5,7 +5,7 @@ import tempfile
 import numpy as np
 import pytest
 
-from narrows.data import read, scratch
+from narrows.data import read_data, scratch
 from narrows.errors import OutputError
 from small_files import write_picture
 
@@ -34,8 +34,8 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch):
 def test_a_set_on_the_disk_is_the_set_in_memory(tmp_path, monkeypatch):
     for k, mode in enumerate(("LA", "L", "L", "RGB")):  # the array changes its mode on the way
         write_picture(tmp_path / f"{k}.png", mode, fill=(k, 9, 9)[: len(mode)] if len(mode) > 1 else k)
-    plain = read(tmp_path).images
+    plain = read_data(tmp_path).images
     monkeypatch.setattr(scratch, "LARGE", 50)
-    mapped = read(tmp_path).images
+    mapped = read_data(tmp_path).images
     assert isinstance(mapped, np.memmap)
     assert np.array_equal(mapped, plain)

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from narrows.data import read
+from narrows.data import read_data
 from narrows.data.packs.pack import pack
-from narrows.data.share import Share, part_path, share
+from narrows.data.share import Share, part_path, take_share
 from narrows.errors import BuildError, DataError
 from small_files import write_idx, write_picture
 
@@ -22,12 +22,12 @@ def test_shares_are_neighbours_and_differ_by_one_at_most(total, of):
 
 
 def test_a_share_is_read_from_its_text(tmp_path):
-    assert share("2/4") == Share(2, 4)
+    assert take_share("2/4") == Share(2, 4)
     assert part_path(tmp_path / "a.b.npz", Share(2, 4)) == tmp_path / "a.b-2-of-4.npz"
     assert part_path(tmp_path / "out", Share(1, 12)) == tmp_path / "out-1-of-12"
     assert part_path(tmp_path / "out", None) == tmp_path / "out"
     with pytest.raises(BuildError, match="got '5/4', expected i/n"):
-        share("5/4")
+        take_share("5/4")
 
 
 @pytest.fixture(params=["folder", "pack", "npy", "idx", "set"])
@@ -52,8 +52,8 @@ def data(request, tmp_path, images):
 
 @pytest.mark.parametrize("of", [1, 2, 3, 9])
 def test_shares_of_a_set_are_the_set(data, of):
-    whole = read(data)
-    parts = [read(data, share=Share(place, of)) for place in range(1, of + 1)]
+    whole = read_data(data)
+    parts = [read_data(data, share=Share(place, of)) for place in range(1, of + 1)]
     full = [part for part in parts if len(part)]
     np.testing.assert_array_equal(np.concatenate([part.images for part in full]), whole.images)
     for field in ("names", "labels", "skipped"):
@@ -66,7 +66,7 @@ def test_shares_of_a_set_are_the_set(data, of):
 
 
 def inputs(path: Path) -> str:
-    span = read(path, share=Share(1, 2)).span
+    span = read_data(path, share=Share(1, 2)).span
     assert span
     return span.inputs
 
@@ -84,7 +84,7 @@ def test_other_inputs_have_another_name(tmp_path, images):
 
 def test_a_share_of_a_memory_map_is_a_view_of_it(tmp_path, images):
     np.save(tmp_path / "x.npy", images)
-    found = read(tmp_path / "x.npy", share=Share(2, 2)).images
+    found = read_data(tmp_path / "x.npy", share=Share(2, 2)).images
     base = found
     while isinstance(base.base, np.ndarray):
         base = base.base
@@ -95,13 +95,13 @@ def test_a_share_of_a_memory_map_is_a_view_of_it(tmp_path, images):
 def test_a_share_may_hold_nothing_that_can_be_read_but_the_whole_may_not(tmp_path):
     write_picture(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"none")
-    found = read(tmp_path, share=Share(2, 2))
+    found = read_data(tmp_path, share=Share(2, 2))
     assert (len(found), [name for name, _ in found.skipped]) == (0, ["b.png"])
     with pytest.raises(DataError, match="replace or remove it"):
-        read(tmp_path, share=Share(2, 2), strict=True)
+        read_data(tmp_path, share=Share(2, 2), strict=True)
     (tmp_path / "a.png").unlink()
     with pytest.raises(DataError, match="none of the 1 images"):
-        read(tmp_path)
+        read_data(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -114,4 +114,4 @@ def test_a_share_may_hold_nothing_that_can_be_read_but_the_whole_may_not(tmp_pat
 def test_pictures_are_brought_to_a_mode_that_goes_with_them(tmp_path, asked, modes, given):
     for k, mode in enumerate(modes):
         write_picture(tmp_path / f"{k}.png", mode, fill=0)
-    assert read(tmp_path, mode=asked).images.shape[3:] == given
+    assert read_data(tmp_path, mode=asked).images.shape[3:] == given

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from narrows.data import read
+from narrows.data import read_data
 from narrows.data.spiral import COUNTS, NOISE, spiral
 
 
@@ -58,7 +58,7 @@ def test_points_repeat_by_their_seed_and_no_part_has_those_of_another():
 
 
 def test_it_is_a_named_set_with_a_seed():
-    np.testing.assert_array_equal(read("spiral", "test").images, spiral("test").images)
-    found = read({"kind": "spiral", "seed": 3}, "all")
+    np.testing.assert_array_equal(read_data("spiral", "test").images, spiral("test").images)
+    found = read_data({"kind": "spiral", "seed": 3}, "all")
     both = np.concatenate([spiral("train", 3).images, spiral("test", 3).images])
     np.testing.assert_array_equal(found.images, both)

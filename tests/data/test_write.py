@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from narrows.data import read
-from narrows.data.write import mapped, write_images
+from narrows.data import read_data
+from narrows.data.write import memory_mapped, write_images
 from narrows.errors import OutputError
 
 RANDOM = np.random.default_rng(0)
@@ -32,7 +32,7 @@ def test_arrays_are_kept_as_they_are(tmp_path, shape, dtype, ending):
     assert found.dtype == images.dtype
     np.testing.assert_array_equal(found, images)
     if ending != ".NPY":
-        np.testing.assert_array_equal(read(path, "all").images, images)
+        np.testing.assert_array_equal(read_data(path, "all").images, images)
 
 
 @pytest.mark.parametrize("mode", SHAPES)
@@ -82,7 +82,7 @@ def test_values_become_bytes_clipped_and_rounded(tmp_path, values, dtype, writte
 def test_a_folder_holds_an_image_a_file_in_order(tmp_path, images):
     write_images(images, tmp_path / "out")
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [f"{k:05d}.png" for k in range(5)]
-    np.testing.assert_array_equal(read(tmp_path / "out", "all").images, images)
+    np.testing.assert_array_equal(read_data(tmp_path / "out", "all").images, images)
 
 
 def test_names_are_kept_and_their_folders_made(tmp_path, images):
@@ -131,16 +131,16 @@ def test_what_cannot_be_written_is_refused_in_words_and_leaves_nothing(tmp_path,
 
 def test_a_map_takes_its_name_when_it_is_whole(tmp_path):
     images = some((4, 6, 5))
-    with mapped(tmp_path / "x.npy", images.shape, images.dtype) as out:
+    with memory_mapped(tmp_path / "x.npy", images.shape, images.dtype) as out:
         assert not (tmp_path / "x.npy").exists()
         for k in range(4):
             out[k] = images[k]
     np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), images)
-    with pytest.raises(OutputError, match="force"), mapped(tmp_path / "x.npy", images.shape, images.dtype):
+    with pytest.raises(OutputError, match="force"), memory_mapped(tmp_path / "x.npy", images.shape, images.dtype):
         pass
 
 
 def test_a_map_that_is_not_filled_leaves_nothing(tmp_path):
-    with pytest.raises(KeyError), mapped(tmp_path / "x.npy", (4, 6, 5), np.dtype(np.uint8)):
+    with pytest.raises(KeyError), memory_mapped(tmp_path / "x.npy", (4, 6, 5), np.dtype(np.uint8)):
         raise KeyError
     assert not list(tmp_path.iterdir())

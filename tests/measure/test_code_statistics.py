@@ -24,7 +24,7 @@ def test_active_and_dead(codes):
 
 def test_units_of_codes_that_come_in_batches_are_those_of_all_of_them(codes):
     codes[:, 0] *= np.linspace(0, 9, 500)  # batches differ
-    units = measure.Units()
+    units = measure.CodeStatistics()
     for part in np.split(codes, [3, 4, 250]):
         units.add(part)
     assert units.count == 500

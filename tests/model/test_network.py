@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from narrows.errors import BuildError, UnknownName
-from narrows.layout import FIXED
-from narrows.machine import Draw
-from narrows.model.network import build, numbers, parts
+from narrows.layout import FIXED_SCALES
+from narrows.machine import KeyedRandom
+from narrows.model.network import build, count_parameters, parts_table
 from narrows.parts.up import Linear
 
 SPECS = {
@@ -15,7 +15,7 @@ CONV = {"kind": "conv", "channels": [4, 8]}
 
 
 def made(image=(1, 8, 8), scale="unit", **specs):
-    return build({**SPECS, **specs}, image, FIXED[scale], seed=0)
+    return build({**SPECS, **specs}, image, FIXED_SCALES[scale], seed=0)
 
 
 FITTING = [
@@ -31,7 +31,7 @@ FITTING = [
 def test_parts_that_fit_give_images_of_the_size_that_came(body, up, bottleneck, size):
     x = torch.rand(3, 3, 9, 7)
     network = made((3, 9, 7), body=body, up=up, bottleneck={"kind": bottleneck, "size": size})
-    done = network(x, Draw(0))
+    done = network(x, KeyedRandom(0))
     assert done.out.shape == x.shape
     assert done.code.z.flatten(1).shape == (3, network.code_size)
     done.out.sum().backward()
@@ -42,22 +42,24 @@ def test_the_way_up_mirrors_the_body_by_default():
     network = made(body={"kind": "mlp", "widths": [40, 20]}, bottleneck={"kind": "plain", "size": 5})
     shapes = [tuple(p.shape) for p in network.up.parameters() if p.dim() == 2]
     assert shapes == [(20, 5), (40, 20), (64, 40)]
-    assert numbers(network) == sum(a * b + b for a, b in [(64, 40), (40, 20), (20, 5), (5, 20), (20, 40), (40, 64)])
+    assert count_parameters(network) == sum(
+        a * b + b for a, b in [(64, 40), (40, 20), (20, 5), (5, 20), (20, 40), (40, 64)]
+    )
 
 
 def test_reconstruction_is_deterministic_and_sampled_only_where_a_draw_is_given():
     x = torch.rand(4, 1, 8, 8)
     network = made(bottleneck="variational", body={"kind": "mlp", "dropout": 0.5}).eval()
     assert torch.equal(network.reconstruct(x), network.reconstruct(x))
-    assert not torch.allclose(network.reconstruct(x), network.reconstruct(x, Draw(0)))
-    assert torch.equal(network.reconstruct(x, Draw(0)), network.reconstruct(x, Draw(0)))
+    assert not torch.allclose(network.reconstruct(x), network.reconstruct(x, KeyedRandom(0)))
+    assert torch.equal(network.reconstruct(x, KeyedRandom(0)), network.reconstruct(x, KeyedRandom(0)))
 
 
 def test_weights_belong_to_the_seed_and_not_to_the_global_state():
     torch.manual_seed(1)
     one = made().state_dict()
     torch.manual_seed(2)
-    two, other = made().state_dict(), build(SPECS, (1, 8, 8), FIXED["unit"], seed=1).state_dict()
+    two, other = made().state_dict(), build(SPECS, (1, 8, 8), FIXED_SCALES["unit"], seed=1).state_dict()
     assert all(torch.equal(one[name], two[name]) for name in one)
     assert not torch.equal(one["body.layers.0.weight"], other["body.layers.0.weight"])
 
@@ -116,6 +118,6 @@ def test_all_faults_are_told_at_once():
 
 
 def test_the_table_of_parts_names_every_part_and_its_options():
-    rows = {(row["kind"], row["part"]): row for row in parts()}
+    rows = {(row["kind"], row["part"]): row for row in parts_table()}
     assert "beta=1.0" in rows["bottleneck", "variational"]["options"]
     assert all(row["what"] for row in rows.values())

@@ -12,11 +12,11 @@ import narrows as nw
 from narrows.distributed import collectives as ranks
 from narrows.distributed import rendezvous as joining
 from narrows.errors import BuildError, Interrupted, NarrowsError, TrainingError
-from narrows.image_batches import Pixels
-from narrows.machine import Draw, rank, share
-from narrows.model.training.checkpoint import Saving
-from narrows.model.training.validate import validated
-from narrows.parts.layers import OVER_RANKS
+from narrows.image_batches import ImageBatches
+from narrows.machine import KeyedRandom, rank_and_size, rank_slice
+from narrows.model.training.checkpoint import Checkpoint
+from narrows.model.training.validate import validation_means
+from narrows.parts.layers import SYNCHRONISED_NORMS
 from narrows.parts.objective import elbo
 from small_models import timeless, weights
 from small_ranks import together
@@ -97,7 +97,7 @@ def joined(work):
     """The work as that of a rank."""
 
     def run(*arguments):
-        with joining.joined():
+        with joining.process_group():
             return work(*arguments)
 
     return run
@@ -108,9 +108,9 @@ def joined(work):
 
 def in_training(network, x, size):
     """Noisy images, codes and outputs of one batch, of all ranks."""
-    rows = share(size)
-    done = network(x[rows], Draw(7, rows=rows, total=size))
-    return [ranks.gathered(t, size).detach().numpy() for t in (done.corrupted, done.code.z, done.out)]
+    rows = rank_slice(size)
+    done = network(x[rows], KeyedRandom(7, rows=rows, total=size))
+    return [ranks.all_gather_rows(t, size).detach().numpy() for t in (done.corrupted, done.code.z, done.out)]
 
 
 @pytest.mark.parametrize("size", [40, 3])
@@ -130,11 +130,11 @@ def test_each_image_has_its_own_noise_code_and_dropout(digits, size):
 
 @pytest.mark.parametrize("world", [2, 4])
 def test_the_same_weights_have_the_same_measures(digits, world, vae, monkeypatch):
-    monkeypatch.setattr(Pixels, "step", lambda self, widest=0: 37)  # 6 batches, of which ranks get whole ones
-    pixels, names = Pixels(digits, vae.layout_, vae.scale_), ("mse", "psnr", "ssim", "snr")
+    monkeypatch.setattr(ImageBatches, "step", lambda self, widest=0: 37)  # 6 batches, of which ranks get whole ones
+    pixels, names = ImageBatches(digits, vae.layout_, vae.scale_), ("mse", "psnr", "ssim", "snr")
 
     def measured():
-        return validated(vae.network_, elbo, pixels, 0, names, "unit")
+        return validation_means(vae.network_, elbo, pixels, 0, names, "unit")
 
     one = measured()
     for found in together(world, joined(measured)):
@@ -186,8 +186,8 @@ def test_a_batch_norm_is_that_of_the_whole_batch(kind, total):
 
     def ours():
         torch.manual_seed(1)
-        found, running = over(OVER_RANKS[kind], share(total))
-        return [ranks.gathered(t, total) for t in found], running
+        found, running = over(SYNCHRONISED_NORMS[kind], rank_slice(total))
+        return [ranks.all_gather_rows(t, total) for t in found], running
 
     torch.manual_seed(1)
     one, running = over(kind, slice(None))
@@ -214,15 +214,15 @@ def test_a_cost_of_the_whole_batch_has_the_gradient_of_one_process(total):
 
     def slope(rows):
         mine = z[rows].clone().requires_grad_()
-        whole = ranks.gathered(mine, total)
+        whole = ranks.all_gather_rows(mine, total)
         cost = (
             torch.cdist(whole, whole).exp().sum().expand(len(mine))
         )  # the same for each image, as a penalty gives it
         (gradient,) = torch.autograd.grad(cost.sum() / total, mine)
-        return whole.detach(), ranks.gathered(gradient, total)
+        return whole.detach(), ranks.all_gather_rows(gradient, total)
 
     one = slope(slice(None))
-    for whole, gradient in together(4, joined(lambda: slope(share(total)))):
+    for whole, gradient in together(4, joined(lambda: slope(rank_slice(total)))):
         assert torch.equal(whole, one[0])
         assert torch.allclose(gradient, one[1], rtol=1e-5)
 
@@ -232,12 +232,12 @@ def test_a_cost_of_the_whole_batch_has_the_gradient_of_one_process(total):
 
 def run(digits, path, options, resume=False, asked=None):
     """A training with a state; `asked`: a step after which the last rank gets a signal."""
-    saving, model = Saving(path, resume=resume), made(**SMALL, schedule="cosine", training=options)
+    saving, model = Checkpoint(path, resume=resume), made(**SMALL, schedule="cosine", training=options)
     steps, between = [0], saving._between
 
     def counted(training, save):
         steps[0] += 1
-        if steps[0] == asked and rank()[0] == rank()[1] - 1:
+        if steps[0] == asked and rank_and_size()[0] == rank_and_size()[1] - 1:
             os.kill(os.getpid(), signal.SIGTERM)
         between(training, save)
 
@@ -270,28 +270,37 @@ def test_a_state_of_so_many_ranks_goes_on_with_any_number(digits, tmp_path, befo
 def test_what_ranks_tell_each_other():
     def said():
         with pytest.raises(BuildError, match="rank 0 has it"):
-            ranks.of_first(fail)
-        place = rank()[0]
-        return ranks.of_first(lambda: place), ranks.of_all(place), ranks.highest(place, -place), ranks.first()
+            ranks.broadcast_from_first(fail)
+        place = rank_and_size()[0]
+        return (
+            ranks.broadcast_from_first(lambda: place),
+            ranks.all_gather_objects(place),
+            ranks.all_reduce_max(place, -place),
+            ranks.is_first_rank(),
+        )
 
     def fail():
-        raise BuildError(f"rank {rank()[0]} has it")
+        raise BuildError(f"rank {rank_and_size()[0]} has it")
 
     assert together(3, joined(said)) == [(0, [0, 1, 2], [2.0, 0.0], place == 0) for place in range(3)]
 
 
 def test_alone_they_give_back_what_they_got():
     t = torch.tensor([1.0, 2.0])
-    assert ranks.summed(t) is t
-    assert ranks.added(t) is t
-    assert torch.equal(ranks.gathered(t, 2), t)
-    assert (ranks.of_first(lambda: 5), ranks.of_all(3), ranks.highest(1, 2)) == (5, [3], [1, 2])
+    assert ranks.all_reduce_with_gradient(t) is t
+    assert ranks.all_reduce(t) is t
+    assert torch.equal(ranks.all_gather_rows(t, 2), t)
+    assert (ranks.broadcast_from_first(lambda: 5), ranks.all_gather_objects(3), ranks.all_reduce_max(1, 2)) == (
+        5,
+        [3],
+        [1, 2],
+    )
 
 
 def test_a_lost_rank_ends_the_others_with_a_reason(digits):
     def train():
         for _ in made(**SMALL, epochs=50).fit_epochs(digits):
-            if rank()[0] == 1:
+            if rank_and_size()[0] == 1:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def work():
@@ -307,11 +316,11 @@ def test_a_lost_rank_ends_the_others_with_a_reason(digits):
 
 
 def test_a_rank_that_does_not_come_is_named(monkeypatch):
-    monkeypatch.setattr(joining, "JOINING", 0.5)
+    monkeypatch.setattr(joining, "RENDEZVOUS_TIMEOUT", 0.5)
 
     def work():
         with pytest.raises(NarrowsError) as error:
-            joined(rank)()
+            joined(rank_and_size)()
         return str(error.value)
 
     first, second = together(3, work, alive=2)

@@ -11,7 +11,7 @@ from safetensors.torch import save as serialise
 
 import narrows as nw
 from narrows.model.training import training as train
-from narrows.model.training.state import restore, state
+from narrows.model.training.state import restore, state_of
 from small_models import BETA, CONSTANT, NOISY, SMALL, STILL, model, same, timeless, weights
 
 # -- randomness -----------------------------------------------------------------------------------------------
@@ -98,14 +98,14 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(digits, options, done)
     broken = model(**options, epochs=4)._prepare(digits)
     for _ in range(done):
         broken.run_epoch()
-    tensors, numbers = state(broken)
+    tensors, numbers = state_of(broken)
     broken.run_epoch()  # what was told is a copy
     tensors, numbers = read(serialise(tensors)), json.loads(json.dumps(numbers))
     resumed = model(**options, epochs=4)._prepare(digits)
     restore(resumed, tensors, numbers)
     for _ in resumed:
         pass
-    (a, whole_numbers), (b, numbers) = state(whole), state(resumed)
+    (a, whole_numbers), (b, numbers) = state_of(whole), state_of(resumed)
     assert same(a, b)
     for found in (whole_numbers, numbers):
         found["history"] = timeless(found["history"])
@@ -119,7 +119,7 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(digits, options, done)
 @pytest.mark.parametrize("count", [32, 7])
 def test_the_gradients_of_two_ranks_add_up_to_the_whole_batch(digits, monkeypatch, count):
     def gradients(share):
-        monkeypatch.setattr(train, "share", share)
+        monkeypatch.setattr(train, "rank_slice", share)
         m = model(**NOISY, penalties=[{"kind": "contractive", "exact": False}])
         training = m._prepare(digits)
         m.network_.train()

@@ -8,11 +8,11 @@ import pytest
 from sklearn.base import clone
 
 import narrows as nw
-from narrows.choose import merge
+from narrows.choose import merge_spec
 from narrows.cli.options import assignment
 from narrows.errors import BuildError, ImageError, TrainingError, UnknownName
 from narrows.model.recipes import RECIPES
-from narrows.model.trackers import NAMES, plain
+from narrows.model.trackers import NAMES, flatten_options
 from small_models import CONSTANT, model, same, told, weights
 
 pytestmark = pytest.mark.filterwarnings(CONSTANT)
@@ -89,11 +89,11 @@ def test_a_logger_changes_nothing(digits):
 def test_options_are_told_as_set_takes_them(name):
     options = nw.recipe(name).get_params(deep=False)
     again: dict = {}
-    for option, value in plain(options).items():
+    for option, value in flatten_options(options).items():
         assert value is None or isinstance(value, (bool, int, float, str))
-        again = merge(again, assignment(f"{option}={value}"))
+        again = merge_spec(again, assignment(f"{option}={value}"))
     filled = {k: v for k, v in options.items() if v != {}}
-    assert plain(again) == plain(filled)
+    assert flatten_options(again) == flatten_options(filled)
     assert nw.Autoencoder(**again).get_params() if "epochs" in again else nw.PCA(**again).get_params()
 
 
@@ -102,7 +102,7 @@ def test_arrays_are_told_as_words(digits):
         pass
 
     random = np.random.RandomState(0)
-    found = plain(
+    found = flatten_options(
         {"validation": digits[:9], "body": Body, "random_state": random, "a": {"b": {"c": np.float64(0.5)}}}
     )
     assert found == {
@@ -111,8 +111,8 @@ def test_arrays_are_told_as_words(digits):
         "random_state": "RandomState",
         "a.b.c": 0.5,
     }
-    assert plain({"validation": list(digits[:9])}) == {"validation": "an array of 9 x 8 x 8"}
-    assert json.dumps(plain({"widths": [256, np.int64(3)], "on": np.True_, "odd": [[1], [2, 3]]}))
+    assert flatten_options({"validation": list(digits[:9])}) == {"validation": "an array of 9 x 8 x 8"}
+    assert json.dumps(flatten_options({"widths": [256, np.int64(3)], "on": np.True_, "odd": [[1], [2, 3]]}))
 
 
 # -- what goes wrong --------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 
 import narrows as nw
 from narrows.errors import MissingExtra, OutputError, UnknownName
-from narrows.model.trackers import LOGGERS, plain, start, tracker
+from narrows.model.trackers import LOGGERS, flatten_options, start_logger, tracker
 from small_models import CONSTANT, model, told
 
 pytestmark = pytest.mark.filterwarnings(CONSTANT)
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.filterwarnings(CONSTANT)
 
 def test_an_unknown_tracker_is_told_with_the_nearest(tmp_path):
     with pytest.raises(UnknownName, match=r"no tracker called 'tensorbord'; did you mean 'tensorboard'\?"):
-        start("tensorbord", tmp_path, "run")
+        start_logger("tensorbord", tmp_path, "run")
 
 
 @pytest.mark.parametrize("name", LOGGERS)
 def test_a_missing_package_is_told_in_a_line_with_its_extra(name, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingExtra) as caught:
-        start(name, tmp_path / "run", "run")
+        start_logger(name, tmp_path / "run", "run")
     assert str(caught.value) == f"this needs {name}, which is not installed: pip install 'narrows[{name}]'"
     assert not (tmp_path / "run").exists()
 
@@ -42,7 +42,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     pytest.importorskip("tensorboard")
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"tensorboard cannot log to .*file"):
-        start("tensorboard", tmp_path / "file", "run")
+        start_logger("tensorboard", tmp_path / "file", "run")
 
 
 def test_trackers_are_loaded_only_when_they_are_used():
@@ -76,18 +76,20 @@ def events(folder) -> tuple[dict, dict]:
 def test_event_files_hold_the_history_and_the_options(digits, tmp_path):
     pytest.importorskip("tensorboard")
     one, two = model(validation=0.2), model(epochs=1)
-    one.fit(digits, logger=start("tensorboard", tmp_path, "run"))
-    two.fit(digits, logger=start("tensorboard", tmp_path, "run"))
+    one.fit(digits, logger=start_logger("tensorboard", tmp_path, "run"))
+    two.fit(digits, logger=start_logger("tensorboard", tmp_path, "run"))
     for m, place in ((one, "1"), (two, "2")):
         epochs, options = events(tmp_path / "log" / place)
         assert epochs == approx(told(m.history_))
-        assert options == {name: value for name, value in plain(m.get_params()).items() if value is not None}
+        assert options == {
+            name: value for name, value in flatten_options(m.get_params()).items() if value is not None
+        }
 
 
 def test_event_files_are_whole_after_each_epoch_and_after_an_error(digits, tmp_path):
     pytest.importorskip("tensorboard")
     m = model(epochs=4)
-    epochs = m.fit_epochs(digits, logger=start("tensorboard", tmp_path, "run"))
+    epochs = m.fit_epochs(digits, logger=start_logger("tensorboard", tmp_path, "run"))
     for _ in range(2):
         next(epochs)
         assert events(tmp_path / "log" / "1")[0] == approx(told(m.history_))
@@ -125,7 +127,7 @@ def named(items) -> dict:
 def test_a_run_of_wandb_holds_the_history_and_the_options(digits, tmp_path, monkeypatch):
     pytest.importorskip("wandb")
     monkeypatch.delenv("WANDB_MODE", raising=False)
-    m = model(validation=0.2).fit(digits, logger=start("wandb", tmp_path, "my run"))
+    m = model(validation=0.2).fit(digits, logger=start_logger("wandb", tmp_path, "my run"))
     found, epochs, options = records(tmp_path), {}, {}
     for record in found:
         row = named(record.history.item)
@@ -133,7 +135,7 @@ def test_a_run_of_wandb_holds_the_history_and_the_options(digits, tmp_path, monk
             epochs[row["_step"]] = {name: value for name, value in row.items() if not name.startswith("_")}
         options |= named(record.config.update)
     assert epochs == told(m.history_)
-    assert {name: value for name, value in options.items() if name != "_wandb"} == plain(m.get_params())
+    assert {name: value for name, value in options.items() if name != "_wandb"} == flatten_options(m.get_params())
     assert [record.run.display_name for record in found if record.HasField("run")] == ["my run"]
     assert [record.exit.exit_code for record in found if record.HasField("exit")] == [0]
 
@@ -142,21 +144,21 @@ def test_wandb_hears_of_an_error(digits, tmp_path, monkeypatch):
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     with pytest.raises(UnknownName):
-        model(objective="elbow").fit(digits, logger=start("wandb", tmp_path, "my run"))
+        model(objective="elbow").fit(digits, logger=start_logger("wandb", tmp_path, "my run"))
     assert [record.exit.exit_code for record in records(tmp_path) if record.HasField("exit")] == [1]
 
 
 def test_a_store_of_mlflow_holds_the_history_and_the_options(digits, tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    m = model(validation=0.2).fit(digits, logger=start("mlflow", tmp_path, "mine"))
+    m = model(validation=0.2).fit(digits, logger=start_logger("mlflow", tmp_path, "mine"))
     with pytest.raises(UnknownName):
-        model(objective="elbow").fit(digits, logger=start("mlflow", tmp_path, "wrong"))
+        model(objective="elbow").fit(digits, logger=start_logger("mlflow", tmp_path, "wrong"))
     client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
     experiment = client.get_experiment_by_name("narrows").experiment_id
     runs = {run.info.run_name: run for run in client.search_runs([experiment])}
     assert {name: run.info.status for name, run in runs.items()} == {"mine": "FINISHED", "wrong": "FAILED"}
-    assert runs["mine"].data.params == {name: str(value) for name, value in plain(m.get_params()).items()}
+    assert runs["mine"].data.params == {name: str(value) for name, value in flatten_options(m.get_params()).items()}
     for name, values in m.history_.items():
         found = client.get_metric_history(runs["mine"].info.run_id, name)
         assert [(entry.step, entry.value) for entry in found] == list(enumerate(values, start=1))
@@ -165,6 +167,6 @@ def test_a_store_of_mlflow_holds_the_history_and_the_options(digits, tmp_path, m
 def test_mlflow_writes_where_the_user_says(digits, tmp_path, monkeypatch):
     pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mine.db")
-    nw.PCA(2).fit(digits, logger=start("mlflow", tmp_path / "run", "run"))
+    nw.PCA(2).fit(digits, logger=start_logger("mlflow", tmp_path / "run", "run"))
     assert (tmp_path / "mine.db").exists()
     assert not any((tmp_path / "run").iterdir())

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from narrows.layout import FIXED, Scale
+from narrows.layout import FIXED_SCALES, Scale
 from narrows.model.network import Network, build
 
-SCALES = FIXED | {"standard": Scale("standard", 0.0, 1.0)}
+SCALES = FIXED_SCALES | {"standard": Scale("standard", 0.0, 1.0)}
 PLAIN = {
     "corruption": "none",
     "body": "mlp",

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from narrows.choose import choose
 from narrows.errors import BuildError, UnknownName
-from narrows.machine import initialising
+from narrows.machine import seeded_initialisation
 from narrows.parts.body import BODIES
 from narrows.parts.layers import ACTIVATIONS
 
@@ -26,7 +26,7 @@ SPECS = [
 
 
 def chosen(spec, image=(1, 28, 28)):
-    with initialising(0):
+    with seeded_initialisation(0):
         return choose("body", BODIES, spec, image=image)
 
 

@@ -8,7 +8,7 @@ import torch
 
 from narrows.choose import choose
 from narrows.errors import BuildError
-from narrows.machine import Draw, initialising
+from narrows.machine import KeyedRandom, seeded_initialisation
 from narrows.parts.bottleneck import BOTTLENECKS
 from narrows.parts.prior import Normal
 
@@ -19,7 +19,7 @@ features = pytest.mark.parametrize("features", [(12,), (3, 2, 2)], ids=str)
 
 
 def chosen(name, features=(12,), size=5, **options):
-    with initialising(0):
+    with seeded_initialisation(0):
         spec = {"kind": name, "size": size, **SMALL.get(name, {}), **options}
         return choose("bottleneck", BOTTLENECKS, spec, features=features)
 
@@ -33,7 +33,7 @@ def code_of(bottleneck, h, draw=None):
 @features
 def test_a_code_has_its_shape_and_its_costs_one_value_an_image(some, name, size, features):
     bottleneck = chosen(name, features, size)
-    for draw in (None, Draw(0)):
+    for draw in (None, KeyedRandom(0)):
         code = code_of(bottleneck, some(7, *features) - 0.5, draw)
         assert bottleneck.shape == (features if size is None else (size,))
         assert code.z.shape == (7, *bottleneck.shape)
@@ -94,14 +94,14 @@ def test_the_sparse_cost_is_weight_times_the_sum_of_absolute_codes(some, weight,
 
 @pytest.mark.parametrize("beta", [0, 1.0, 4.0])
 def test_the_variational_cost_is_beta_times_the_kl(some, beta):
-    code = code_of(chosen("variational", beta=beta), some(7, 12), Draw(0))
+    code = code_of(chosen("variational", beta=beta), some(7, 12), KeyedRandom(0))
     torch.testing.assert_close(code.terms["kl"], beta * Normal(5).kl(code.posterior, code.z))
 
 
 def test_a_variational_code_is_the_mean_unless_it_is_drawn(some):
     bottleneck, h = chosen("variational"), some(1, 12).expand(20_000, -1)
     still = code_of(bottleneck, h)
-    drawn = code_of(bottleneck, h, Draw(0))
+    drawn = code_of(bottleneck, h, KeyedRandom(0))
     assert torch.equal(still.z, still.posterior.mean)
     torch.testing.assert_close(drawn.z.mean(0), still.z[0], atol=0.05, rtol=0)
     torch.testing.assert_close(drawn.z.var(0), still.posterior.log_variance[0].exp(), atol=0, rtol=0.05)
@@ -111,7 +111,7 @@ def test_an_absurd_variance_is_still_a_number(some):
     bottleneck = chosen("variational")
     for shift in (1e4, -1e4):
         bottleneck.project.bias.data[5:] = shift
-        code = code_of(bottleneck, some(3, 12), Draw(0))
+        code = code_of(bottleneck, some(3, 12), KeyedRandom(0))
         assert code.z.isfinite().all()
         assert code.terms["kl"].isfinite().all()
 
@@ -121,7 +121,7 @@ def test_a_cost_warms_up_in_training_and_is_whole_outside_of_it(some, name):
     bottleneck, h = chosen(name, warmup=4), some(7, 12)
 
     def cost(progress, **options):
-        (term,) = code_of(bottleneck, h, Draw(0, progress=progress)).terms.values()
+        (term,) = code_of(bottleneck, h, KeyedRandom(0, progress=progress)).terms.values()
         return term
 
     whole = cost(float("inf"))

@@ -10,7 +10,7 @@ from scipy import stats
 
 from narrows.choose import choose
 from narrows.errors import BuildError, NarrowsError
-from narrows.machine import Draw, ImageDraw
+from narrows.machine import KeyedRandom, PerImageRandom
 from narrows.parts.corruption import CORRUPTIONS, Gaussian, Jpeg, Masking, Poisson, SaltAndPepper
 
 MADE = [name for name, make in CORRUPTIONS.items() if not make.paired]  # noise that is drawn
@@ -21,7 +21,7 @@ sets = pytest.mark.parametrize(("name", "span"), SETS)
 
 
 def corrupt(name, span, x, draw=None, **options):
-    return choose("corruption", CORRUPTIONS, {"kind": name, **options}, range=span)(x, draw or Draw(0))
+    return choose("corruption", CORRUPTIONS, {"kind": name, **options}, range=span)(x, draw or KeyedRandom(0))
 
 
 @sets
@@ -40,12 +40,12 @@ def test_shape_and_input_are_kept_and_the_mask_tells_what_was_replaced(some, nam
 @sets
 def test_numbers_belong_to_the_draw_and_ranks_draw_rows_of_the_whole(some, name, span):
     x = some(20, 3, 9, 7)
-    whole, _ = corrupt(name, span, x, Draw(1, 2, 3))
-    assert torch.equal(whole, corrupt(name, span, x, Draw(1, 2, 3))[0])
+    whole, _ = corrupt(name, span, x, KeyedRandom(1, 2, 3))
+    assert torch.equal(whole, corrupt(name, span, x, KeyedRandom(1, 2, 3))[0])
     part = slice(5, 12)
-    assert torch.equal(whole[part], corrupt(name, span, x[part], Draw(1, 2, 3, rows=part, total=20))[0])
+    assert torch.equal(whole[part], corrupt(name, span, x[part], KeyedRandom(1, 2, 3, rows=part, total=20))[0])
     if name != "none":
-        assert not torch.equal(whole, corrupt(name, span, x, Draw(1, 2, 4))[0])
+        assert not torch.equal(whole, corrupt(name, span, x, KeyedRandom(1, 2, 4))[0])
 
 
 def test_none_changes_nothing(some):
@@ -59,7 +59,7 @@ def test_none_changes_nothing(some):
 def test_gaussian_noise_has_mean_0_and_deviation_sigma_and_is_not_clipped_unasked(some, sigma):
     x = some(200, 1, 20, 20)
     make = Gaussian((0.0, 1.0), sigma)
-    noise = make(x, Draw(0))[0] - x
+    noise = make(x, KeyedRandom(0))[0] - x
     assert abs(noise.mean()) < 0.01 * sigma
     assert abs(noise.std() / sigma - 1) < 0.01
     assert make.sigma == sigma
@@ -68,14 +68,14 @@ def test_gaussian_noise_has_mean_0_and_deviation_sigma_and_is_not_clipped_unaske
 @pytest.mark.parametrize("span", [(0.0, 1.0), (-1.0, 1.0)])
 def test_clipped_noise_is_the_same_noise_inside_the_range(some, span):
     x = some(50, 3, 9, 9)
-    free, clipped = Gaussian(span, 0.5)(x, Draw(0))[0], Gaussian(span, 0.5, clip=True)(x, Draw(0))[0]
+    free, clipped = Gaussian(span, 0.5)(x, KeyedRandom(0))[0], Gaussian(span, 0.5, clip=True)(x, KeyedRandom(0))[0]
     assert torch.equal(clipped, free.clamp(*span))
     assert not torch.equal(clipped, free)
 
 
 def test_a_range_of_strengths_is_drawn_evenly_one_for_each_image():
     make = Gaussian((0.0, 1.0), sigma=(0.2, 0.6))
-    strengths = make(torch.zeros(2000, 1, 30, 30), Draw(0))[0].flatten(1).std(1)
+    strengths = make(torch.zeros(2000, 1, 30, 30), KeyedRandom(0))[0].flatten(1).std(1)
     assert make.sigma is None
     assert 0.18 < strengths.min() < 0.21
     assert 0.59 < strengths.max() < 0.65
@@ -87,7 +87,7 @@ def test_a_range_of_strengths_is_drawn_evenly_one_for_each_image():
 @pytest.mark.parametrize(("span", "lowest"), [((0.0, 1.0), 0), ((-1.0, 1.0), -1), (None, 0)])
 def test_masking_hides_its_share_of_the_pixels_in_all_channels(some, rate, span, lowest):
     x = some(100, 3, 20, 20) + 2
-    noisy, hidden = Masking(span, rate)(x, Draw(0))
+    noisy, hidden = Masking(span, rate)(x, KeyedRandom(0))
     assert abs(hidden.float().mean() - rate) < 0.01
     assert torch.equal(noisy == lowest, hidden.expand_as(x))
 
@@ -96,7 +96,7 @@ def test_masking_hides_its_share_of_the_pixels_in_all_channels(some, rate, span,
 @pytest.mark.parametrize("span", [(0.0, 1.0), (-1.0, 1.0)])
 def test_salt_and_pepper_are_even_and_replace_their_share(some, rate, span):
     x = some(100, 3, 20, 20) + 2
-    noisy, hidden = SaltAndPepper(span, rate)(x, Draw(0))
+    noisy, hidden = SaltAndPepper(span, rate)(x, KeyedRandom(0))
     black, white = ((noisy == value).all(1, keepdim=True) for value in span)
     assert torch.equal(black | white, hidden)
     assert abs(black.float().mean() - rate / 2) < 0.01
@@ -105,7 +105,7 @@ def test_salt_and_pepper_are_even_and_replace_their_share(some, rate, span):
 
 @pytest.mark.parametrize("part", [Masking, SaltAndPepper])
 def test_a_range_of_rates_is_drawn_evenly_one_for_each_image(part):
-    _, hidden = part((0.0, 1.0), rate=(0.2, 0.6))(torch.full((2000, 1, 30, 30), 0.5), Draw(0))
+    _, hidden = part((0.0, 1.0), rate=(0.2, 0.6))(torch.full((2000, 1, 30, 30), 0.5), KeyedRandom(0))
     quartiles = hidden.float().flatten(1).mean(1).quantile(torch.tensor([0.25, 0.5, 0.75]))
     torch.testing.assert_close(quartiles, torch.tensor([0.3, 0.4, 0.5]), atol=0.015, rtol=0)
 
@@ -117,7 +117,7 @@ def test_a_range_of_rates_is_drawn_evenly_one_for_each_image(part):
 @pytest.mark.parametrize("peak", [1, 30, 1000])
 def test_photons_are_counted_as_poisson_has_it(peak, level):
     x = torch.full((40, 1, 50, 50), level)
-    counts = Poisson((0.0, 1.0), peak)(x, Draw(0))[0].double() * peak
+    counts = Poisson((0.0, 1.0), peak)(x, KeyedRandom(0))[0].double() * peak
     torch.testing.assert_close(counts, counts.round(), atol=1e-3, rtol=0)
     seen = np.bincount(counts.round().long().flatten().numpy())
     expected = stats.poisson(peak * level).pmf(np.arange(len(seen))) * counts.numel()
@@ -128,19 +128,22 @@ def test_photons_are_counted_as_poisson_has_it(peak, level):
 
 def test_photon_noise_is_the_same_on_both_scales(some):
     x = some(20, 3, 9, 7)
-    unit, symmetric = Poisson((0.0, 1.0), 10)(x, Draw(0))[0], Poisson((-1.0, 1.0), 10)(2 * x - 1, Draw(0))[0]
+    unit, symmetric = (
+        Poisson((0.0, 1.0), 10)(x, KeyedRandom(0))[0],
+        Poisson((-1.0, 1.0), 10)(2 * x - 1, KeyedRandom(0))[0],
+    )
     assert (((symmetric + 1) / 2 - unit).abs() > 1e-5).float().mean() < 0.01  # rates that round otherwise
 
 
 def test_a_range_of_peaks_is_drawn_one_for_each_image():
-    noisy = Poisson((0.0, 1.0), (10, 40))(torch.ones(2000, 1, 30, 30), Draw(0))[0]
+    noisy = Poisson((0.0, 1.0), (10, 40))(torch.ones(2000, 1, 30, 30), KeyedRandom(0))[0]
     quartiles = (1 / noisy.flatten(1).var(1)).quantile(torch.tensor([0.25, 0.5, 0.75]))
     torch.testing.assert_close(quartiles, torch.tensor([17.5, 25.0, 32.5]), atol=1.5, rtol=0)
 
 
 def test_clipped_photon_noise_stays_in_the_range_and_values_below_it_are_black(some):
     x = some(20, 1, 9, 9) * 2 - 0.5
-    noisy, _ = Poisson((0.0, 1.0), 5, clip=True)(x, Draw(0))
+    noisy, _ = Poisson((0.0, 1.0), 5, clip=True)(x, KeyedRandom(0))
     assert noisy.min() == 0
     assert noisy.max() == 1
     assert (noisy[x <= 0] == 0).all()
@@ -159,7 +162,7 @@ def smooth() -> torch.Tensor:
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_jpeg_is_what_pillow_writes_and_alpha_is_kept(smooth, channels):
     x = torch.cat([smooth, smooth[:, :1]], dim=1)[:, :channels]
-    noisy, _ = Jpeg((0.0, 1.0), quality=20)(x, Draw(0))
+    noisy, _ = Jpeg((0.0, 1.0), quality=20)(x, KeyedRandom(0))
     colours = 3 if channels >= 3 else 1
     for image, found in zip(x, noisy):
         raw = (image[:colours].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
@@ -171,9 +174,12 @@ def test_jpeg_is_what_pillow_writes_and_alpha_is_kept(smooth, channels):
 
 
 def test_a_higher_quality_is_nearer_and_both_scales_see_the_same(smooth):
-    errors = [(Jpeg((0.0, 1.0), q)(smooth, Draw(0))[0] - smooth).square().mean() for q in (5, 30, 95)]
+    errors = [(Jpeg((0.0, 1.0), q)(smooth, KeyedRandom(0))[0] - smooth).square().mean() for q in (5, 30, 95)]
     assert errors[0] > errors[1] > errors[2]
-    unit, symmetric = Jpeg((0.0, 1.0))(smooth, Draw(0))[0], Jpeg((-1.0, 1.0))(2 * smooth - 1, Draw(0))[0]
+    unit, symmetric = (
+        Jpeg((0.0, 1.0))(smooth, KeyedRandom(0))[0],
+        Jpeg((-1.0, 1.0))(2 * smooth - 1, KeyedRandom(0))[0],
+    )
     torch.testing.assert_close((symmetric + 1) / 2, unit, atol=1e-5, rtol=0)
 
 
@@ -196,8 +202,8 @@ def test_a_mixture_takes_each_of_its_corruptions_as_often_and_each_image_gets_on
 def test_a_mixture_of_one_is_that_one(some):
     x = some(20, 3, 9, 7)
     only = {"kind": "salt-and-pepper", "rate": (0.1, 0.5)}
-    noisy, _ = corrupt("mixed", (0.0, 1.0), x, Draw(3), of=[only])
-    assert torch.equal(noisy, corrupt("salt-and-pepper", (0.0, 1.0), x, Draw(3), rate=(0.1, 0.5))[0])
+    noisy, _ = corrupt("mixed", (0.0, 1.0), x, KeyedRandom(3), of=[only])
+    assert torch.equal(noisy, corrupt("salt-and-pepper", (0.0, 1.0), x, KeyedRandom(3), rate=(0.1, 0.5))[0])
 
 
 def test_a_mixture_tells_the_faults_of_all_its_corruptions():
@@ -212,11 +218,11 @@ def test_a_mixture_tells_the_faults_of_all_its_corruptions():
 
 def test_pairs_are_the_noisy_images_that_came_with_the_draw(some):
     x, noisy = some(6, 3, 9, 7), some(6, 3, 9, 7) + 1
-    found, hidden = corrupt("pairs", (0.0, 1.0), x, Draw(0, noisy=noisy))
+    found, hidden = corrupt("pairs", (0.0, 1.0), x, KeyedRandom(0, noisy=noisy))
     assert found is noisy
     assert hidden is None
     with pytest.raises(BuildError, match="pairs: got 'clean images alone', expected noisy ones beside them"):
-        corrupt("pairs", (0.0, 1.0), x, ImageDraw(x, 0))
+        corrupt("pairs", (0.0, 1.0), x, PerImageRandom(x, 0))
 
 
 # -- all of them --------------------------------------------------------------------------------------------------
@@ -225,9 +231,9 @@ def test_pairs_are_the_noisy_images_that_came_with_the_draw(some):
 @sets
 def test_scoring_noise_belongs_to_the_image_whatever_stands_beside_it(some, name, span):
     x = some(6, 3, 9, 7)
-    whole, _ = corrupt(name, span, x, ImageDraw(x, 1, "evaluate"))
+    whole, _ = corrupt(name, span, x, PerImageRandom(x, 1, "evaluate"))
     for part in (slice(2, 5), slice(4, 5)):
-        assert torch.equal(whole[part], corrupt(name, span, x[part], ImageDraw(x[part], 1, "evaluate"))[0])
+        assert torch.equal(whole[part], corrupt(name, span, x[part], PerImageRandom(x[part], 1, "evaluate"))[0])
 
 
 @sets

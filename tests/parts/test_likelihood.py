@@ -6,7 +6,7 @@ from torch import distributions as d
 
 from narrows.choose import choose
 from narrows.errors import BuildError, UnknownName
-from narrows.layout import FIXED, Scale
+from narrows.layout import FIXED_SCALES, Scale
 from narrows.parts.likelihood import LIKELIHOODS, OUTPUTS
 
 # what torch says log p(x | out) is, for options and the mean m
@@ -22,12 +22,12 @@ DENSITIES = {
     ],
     "bernoulli": [({}, lambda out, m: d.Bernoulli(logits=out, validate_args=False))],
 }
-SCALES = FIXED | {"standard": Scale("standard", 0.0, 1.0)}
+SCALES = FIXED_SCALES | {"standard": Scale("standard", 0.0, 1.0)}
 scales = pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
 CASES = [(name, *case) for name in LIKELIHOODS for case in DENSITIES.get(name, [])]
 
 
-def chosen(name, scale=FIXED["unit"], **options):
+def chosen(name, scale=FIXED_SCALES["unit"], **options):
     return choose("likelihood", LIKELIHOODS, {"kind": name, **options}, scale=scale)
 
 

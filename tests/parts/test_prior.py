@@ -7,7 +7,7 @@ import torch
 from torch import distributions as d
 
 from narrows.errors import BuildError
-from narrows.machine import Draw
+from narrows.machine import KeyedRandom
 from narrows.parts import prior as priors
 from narrows.parts.code import Posterior
 from narrows.parts.prior import PRIORS, Mixture
@@ -86,7 +86,7 @@ def test_a_fit_finds_a_known_gaussian(name):
 @pytest.mark.parametrize("full", [True, False])
 @pytest.mark.parametrize("name", ["gaussian", "mixture"])
 def test_a_fitted_density_is_torch_s_mixture(monkeypatch, name, full):
-    monkeypatch.setattr(priors, "FULL", 3 if full else 2)
+    monkeypatch.setattr(priors, "FULL_COVARIANCE", 3 if full else 2)
     prior = fitted(name, lumps())
     assert prior.factors.dim() == (3 if full else 2)
     z = 6 * normal(200, 3)
@@ -96,7 +96,7 @@ def test_a_fitted_density_is_torch_s_mixture(monkeypatch, name, full):
 @pytest.mark.parametrize("full", [True, False])
 @pytest.mark.parametrize("name", ["gaussian", "mixture"])
 def test_codes_density_and_samples_have_one_mean_and_variance(monkeypatch, name, full):
-    monkeypatch.setattr(priors, "FULL", 3 if full else 2)
+    monkeypatch.setattr(priors, "FULL_COVARIANCE", 3 if full else 2)
     codes = lumps()
     prior = fitted(name, codes)
     truth, samples = reference(prior), prior.sample(40_000, seed=0)
@@ -166,17 +166,17 @@ def test_log_q_is_torch_s():
 
 def test_samples_of_q_have_its_mean_and_variance():
     q = posterior(40_000)
-    z = q.sample(Draw(0))
+    z = q.sample(KeyedRandom(0))
     torch.testing.assert_close(z.mean(0), q.mean[0], atol=0.05, rtol=0)
     torch.testing.assert_close(z.var(0), q.log_variance[0].exp(), atol=0, rtol=0.03)
-    assert torch.equal(z, q.sample(Draw(0)))
+    assert torch.equal(z, q.sample(KeyedRandom(0)))
 
 
 @pytest.mark.parametrize("name", PRIORS)
 def test_kl_is_torch_s_exactly_or_on_average(name):
     q = posterior(40_000)
     exact = d.kl_divergence(d.Normal(q.mean, (0.5 * q.log_variance).exp()), d.Normal(0, 1)).sum(1)
-    kl = PRIORS[name](4).kl(q, q.sample(Draw(0)))
+    kl = PRIORS[name](4).kl(q, q.sample(KeyedRandom(0)))
     assert kl.shape == (40_000,)
     if name == "normal":
         torch.testing.assert_close(kl, exact)

@@ -10,10 +10,10 @@ from torch import nn
 
 import narrows as nw
 from narrows.errors import BuildError, UnknownName
-from narrows.machine import Draw
-from narrows.parts import TABLES
+from narrows.machine import KeyedRandom
+from narrows.parts import PART_TABLES
 from narrows.parts.bottleneck import Plain
-from narrows.parts.register import OwnBody, path_of
+from narrows.parts.register import ModuleBody, import_path
 
 
 class Down(nn.Module):
@@ -42,8 +42,8 @@ class Climb(nn.Module):
 @pytest.fixture(autouse=True)
 def _tables(monkeypatch):
     """Whatever a test registers is gone after it."""
-    for kind, table in TABLES.items():
-        monkeypatch.setitem(TABLES, kind, dict(table))
+    for kind, table in PART_TABLES.items():
+        monkeypatch.setitem(PART_TABLES, kind, dict(table))
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +97,8 @@ def test_what_they_draw_at_random_belongs_to_the_step_and_moves_no_global_state(
     assert torch.equal(torch.get_rng_state(), before)
     torch.rand(7)
     assert fitted(digits, **model).history_["loss"] == first.history_["loss"]
-    body, x = OwnBody(Down((1, 8, 8), dropout=0.5), (1, 8, 8)).train(), torch.rand(4, 1, 8, 8)
-    one, same, other = (body.encode(x, Draw(key))[0] for key in (1, 1, 2))
+    body, x = ModuleBody(Down((1, 8, 8), dropout=0.5), (1, 8, 8)).train(), torch.rand(4, 1, 8, 8)
+    one, same, other = (body.encode(x, KeyedRandom(key))[0] for key in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
 
@@ -108,7 +108,7 @@ def test_any_kind_of_part_is_registered_by_line_or_above_its_class(digits):
     class Mine(Plain):
         """z = a."""
 
-    assert TABLES["bottleneck"]["mine"] is Mine
+    assert PART_TABLES["bottleneck"]["mine"] is Mine
     assert nw.Autoencoder("mlp", "mine", epochs=4, batch_size=8).fit(digits).code_size_ == 32
     assert nw.register("bottleneck", Mine, name="mine") is Mine  # once more
 
@@ -168,10 +168,10 @@ def test_an_object_is_refused_where_a_class_is_wanted(digits):
 
 
 def test_the_path_of_a_class_is_the_one_to_import_it_from(monkeypatch):
-    assert path_of(Down) == f"{__name__}.Down"
+    assert import_path(Down) == f"{__name__}.Down"
     monkeypatch.setattr(Down, "__module__", "__main__")
     main = SimpleNamespace(__spec__=None, __file__="/home/me/nets.py")
     monkeypatch.setitem(sys.modules, "__main__", main)
-    assert path_of(Down) == "nets.Down"
+    assert import_path(Down) == "nets.Down"
     main.__spec__ = SimpleNamespace(name="mine.nets")
-    assert path_of(Down) == "mine.nets.Down"
+    assert import_path(Down) == "mine.nets.Down"

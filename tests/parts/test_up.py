@@ -7,8 +7,8 @@ import torch
 from torch.nn import functional as F
 
 from narrows.errors import BuildError, UnknownName
-from narrows.machine import Draw
-from narrows.model.network import numbers
+from narrows.machine import KeyedRandom
+from narrows.model.network import count_parameters
 from narrows.parts.up import UPS
 
 POOLED = {"kind": "conv", "stages": "pooled", "channels": [8, 16, 16]}
@@ -59,7 +59,7 @@ def test_tied_weights_are_the_way_down_s_transposed(some, tied):
 
 
 def test_tied_weights_are_counted_and_stored_once(tied):
-    assert numbers(tied) == (63 * 12 + 12) + (12 * 5 + 5) + (5 * 6 + 6) + (63 + 12 + 5)
+    assert count_parameters(tied) == (63 * 12 + 12) + (12 * 5 + 5) + (5 * 6 + 6) + (63 + 12 + 5)
     assert sum(name.endswith(".weight") for name in tied.state_dict()) == 3
 
 
@@ -247,6 +247,6 @@ def test_dropout_follows_every_layer_but_the_last(some, make):
     body = {"kind": "conv", "channels": [4, 5], "dropout": 0.5}
     network = make(body=body, up="deconv")
     z = some(50, 6)
-    drawn = network.decode(z, draw=Draw(0))
+    drawn = network.decode(z, draw=KeyedRandom(0))
     assert not torch.equal(drawn, network.decode(z))
     assert (drawn != 0).all(), "never after the output"

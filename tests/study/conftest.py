@@ -10,10 +10,10 @@ from PIL import Image
 import narrows as nw
 from narrows.data import ImageSet
 from narrows.data.spiral import spiral
-from narrows.model.use.evaluate import rows
+from narrows.model.use.evaluate import image_rows
 from narrows.study.run import run_study
 from narrows.study.schema import Drawing, Number, Run, Study
-from narrows.study.trained import Shown, Trained
+from narrows.study.trained import DataSplit, Trained
 
 SMALL = {"epochs": 2, "batch_size": 32, "body": {"widths": [32]}, "optimiser": {"kind": "adam", "rate": 3e-3}}
 SHARP = {"kind": "gaussian", "variance": 0.02, "output": "sigmoid"}  # a VAE that soon holds something in its code
@@ -133,7 +133,7 @@ def pictures(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def sets() -> dict[str, Shown]:
+def sets() -> dict[str, DataSplit]:
     """Grey and colour images with labels, a table without, and points in the plane: 160 to train, 40 to test."""
     X, y = nw.load_data("digits", split="train")
     colours = np.random.default_rng(0).uniform(0.3, 1, (200, 1, 1, 3))
@@ -145,7 +145,9 @@ def sets() -> dict[str, Shown]:
         "table": (table, None, None),
         "points": (points.images[:200], points.labels[:200], points.classes),
     }
-    return {name: Shown(*(_part(slice(*part), *one) for part in ((160,), (160, 200)))) for name, one in found.items()}
+    return {
+        name: DataSplit(*(_part(slice(*part), *one) for part in ((160,), (160, 200)))) for name, one in found.items()
+    }
 
 
 def _part(part: slice, images: np.ndarray, labels: np.ndarray | None, classes: tuple[str, ...] | None) -> ImageSet:
@@ -174,9 +176,9 @@ def models(sets) -> dict[str, Trained]:
     return {name: _trained(name, model, sets[name.split("-")[0]]) for name, model in made.items()}
 
 
-def _trained(name: str, model: nw.Autoencoder | nw.PCA, shown: Shown) -> Trained:
+def _trained(name: str, model: nw.Autoencoder | nw.PCA, shown: DataSplit) -> Trained:
     model.fit(shown.train.images)
     trained = Trained(name, model, shown, batches=getattr(model, "steps_", {}), whole=True)
     if name == "grey-3":
-        trained.snapshots[2] = rows(model, shown.test.images[:3])
+        trained.snapshots[2] = image_rows(model, shown.test.images[:3])
     return trained

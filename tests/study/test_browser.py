@@ -13,8 +13,8 @@ import pytest
 from PIL import Image, ImageColor
 
 from narrows.draw.style import CLASSES
-from narrows.study.index import draw as draw_index
-from narrows.study.page import draw
+from narrows.study.index import draw_index as draw_index
+from narrows.study.page import draw_page
 from narrows.study.record import Record
 from small_pages import BAD, live_record
 
@@ -104,7 +104,7 @@ def browse(tmp_path):
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> str:
     """A page with live figures, all of whose names are tags."""
-    return draw(live_record(BAD), tmp_path_factory.mktemp("live")).read_text(encoding="utf-8")
+    return draw_page(live_record(BAD), tmp_path_factory.mktemp("live")).read_text(encoding="utf-8")
 
 
 def coloured(picture: np.ndarray, count: int = 3) -> list[int]:
@@ -131,7 +131,7 @@ def test_the_index_fits_the_window_and_shows_a_picture_of_each_study(several, br
     long = "averylongnameofafolder" * 6
     for name in ("a", "b"):
         copytree(several.folder, tmp_path / name, ignore=ignore_patterns("runs"))
-    draw(Record(long, long, facts={"seconds": 1.0}), tmp_path / "c")
+    draw_page(Record(long, long, facts={"seconds": 1.0}), tmp_path / "c")
     Record(long, long, facts={"seconds": 1.0}).save(tmp_path / "c")
     found = browse(draw_index(tmp_path).read_text(encoding="utf-8"), width, LOADED)
     assert found.size == [width, width, ""]
@@ -144,7 +144,7 @@ def test_long_words_of_the_user_are_broken(browse, tmp_path):
     long = "averylongnameofafolder" * 6
     table = {"title": long, "caption": long, "rows": [{long: long, "x": long}]}
     model = {"name": long, "recipe": long, "options": {long: long}, "epochs": 3}
-    page = draw(Record(long, long, [long], {"command": long, "data": long}, [table], [model]), tmp_path)
+    page = draw_page(Record(long, long, [long], {"command": long, "data": long}, [table], [model]), tmp_path)
     assert browse(page.read_text(encoding="utf-8"), 390).size == [390, 390, ""]
 
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 import narrows as nw
 from narrows.data import ImageSet
-from narrows.study.byte_sizes import BYTES, ERROR, RATIO, rounded, sizes
-from narrows.study.trained import Shown, Trained
+from narrows.study.byte_sizes import BYTES, ERROR, RATIO, byte_sizes, rounded
+from narrows.study.trained import DataSplit, Trained
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def table(models):
     """A function: the rows for models by their names, by their first cells."""
 
     def rows(*names: str) -> dict[str, dict]:
-        found = sizes({name: models[name] for name in names})
+        found = byte_sizes({name: models[name] for name in names})
         assert len({row[""] for row in found}) == len(found)
         return {row[""]: row for row in found}
 
@@ -59,7 +59,7 @@ def test_the_error_of_a_form_is_that_of_the_images_decoded_from_it(models, sets,
 def test_side_bits_take_whole_bytes(models, bits, beside):
     run = Trained("net", copy(models["grey-side"].model), models["grey-side"].shown)
     run.model.side_bits_ = bits
-    codes = [row for row in sizes({"net": run}) if "numbers as" in row[""]]
+    codes = [row for row in byte_sizes({"net": run}) if "numbers as" in row[""]]
     assert [row[BYTES] for row in codes] == [32 * width + beside for width in (4, 2, 1)]
 
 
@@ -75,10 +75,10 @@ def test_with_a_side_channel_no_error_is_known(table):
 
 def test_codes_too_large_for_a_float16_are_cut_not_refused(sets):
     grey = sets["grey"]
-    table = Shown(*(ImageSet(part.images.reshape(len(part), -1) / 255.0) for part in (grey.train, grey.test)))
+    table = DataSplit(*(ImageSet(part.images.reshape(len(part), -1) / 255.0) for part in (grey.train, grey.test)))
     model = nw.PCA(2, image_shape=(8, 8)).fit(table.train.images)
     model.components_ = model.components_ * 1e5
-    rows = sizes({"large": Trained("large", model, table)})
+    rows = byte_sizes({"large": Trained("large", model, table)})
     assert all(np.isfinite(row[ERROR]) for row in rows)
 
 
@@ -129,8 +129,8 @@ def test_images_take_their_pixels_or_what_real_files_take(sets, table, tmp_path)
 @pytest.mark.parametrize("channels", [(), (1,), (3,), (4,)])
 def test_pngs_hold_all_channels(channels):
     images = ImageSet(np.random.default_rng(0).integers(0, 256, (5, 7, 6, *channels), np.uint8))
-    run = Trained("p", nw.PCA(2).fit(images.images), Shown(images, images))
-    row = row_of({row[""]: row for row in sizes({"p": run})}, "PNG")
+    run = Trained("p", nw.PCA(2).fit(images.images), DataSplit(images, images))
+    row = row_of({row[""]: row for row in byte_sizes({"p": run})}, "PNG")
     assert row[BYTES] == pytest.approx(np.mean([png(image.squeeze()) for image in images.images]))
 
 
@@ -148,7 +148,7 @@ def test_floats_are_no_png(table):
 
 def test_ratios_are_to_the_raw_pixels_of_a_runs_own_images(models):
     for runs in ({"grey-3": 64}, {"grey-3": 64, "colour-vae": 768}, {"colour-vae": 768, "grey-3": 64}):
-        found = sizes({name: models[name] for name in runs})
+        found = byte_sizes({name: models[name] for name in runs})
         for row in found:
             name = row[""].split(":")[0]
             raw = runs.get(name, row[BYTES] * row[RATIO])

@@ -11,7 +11,7 @@ import pytest
 from narrows.errors import DataError
 from narrows.measure.table import show
 from narrows.study import page
-from narrows.study.index import INDEX, draw, redraw
+from narrows.study.index import INDEX, draw_index, redraw_index
 from narrows.study.record import Figure, Record
 from small_pages import BAD
 
@@ -46,7 +46,7 @@ def drawn(tmp_path_factory):
     }
     for name, one in found.items():
         one.save(folder / name)
-        page.draw(one, folder / name)
+        page.draw_page(one, folder / name)
     (folder / "notes").mkdir()
     (folder / "notes" / "todo.txt").write_text("none")
     return folder
@@ -63,7 +63,7 @@ def attributes(text: str, tag: str, name: str) -> list[str]:
 
 
 def test_every_study_is_there_with_a_link_to_its_page(folder):
-    text = draw(folder).read_text(encoding="utf-8")
+    text = draw_index(folder).read_text(encoding="utf-8")
     links = [unquote(urlsplit(link).path) for link in attributes(text, "a", "href")]  # as a browser reads them
     assert list(dict.fromkeys(links)) == ["a/report.html", "b/report.html", "my 50% #1/report.html"]
     assert all((folder / link).is_file() for link in links)
@@ -72,20 +72,20 @@ def test_every_study_is_there_with_a_link_to_its_page(folder):
 
 
 def test_its_picture_is_the_best_to_look_at_and_lies_where_it_says(folder):
-    text = draw(folder).read_text(encoding="utf-8")
+    text = draw_index(folder).read_text(encoding="utf-8")
     assert attributes(text, "img", "src") == ["a/figures/grid-1.png"]
     assert (folder / "a" / "figures" / "grid-1.png").is_file()
 
 
 def test_every_published_number_is_there(folder):
-    text = draw(folder).read_text(encoding="utf-8")
+    text = draw_index(folder).read_text(encoding="utf-8")
     cells = [unescape(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", text)]
     assert cells == [show(value) for row in ROWS for value in row.values()]
     assert len(re.findall("<table", text)) == 1
 
 
 def test_titles_are_text_and_nothing_is_fetched_from_anywhere(folder):
-    text = draw(folder).read_text(encoding="utf-8")
+    text = draw_index(folder).read_text(encoding="utf-8")
     assert BAD not in text
     assert BAD in unescape(text)
     assert "<script" not in text
@@ -95,41 +95,41 @@ def test_titles_are_text_and_nothing_is_fetched_from_anywhere(folder):
 
 
 def test_the_index_is_the_same_to_the_byte_each_time(folder):
-    assert draw(folder).read_bytes() == draw(folder).read_bytes()
+    assert draw_index(folder).read_bytes() == draw_index(folder).read_bytes()
 
 
 def test_a_page_that_is_missing_is_drawn(folder):
     (folder / "b" / "report.html").unlink()
-    draw(folder)
+    draw_index(folder)
     assert (folder / "b" / "report.html").is_file()
 
 
 def test_drawing_again_draws_all_pages_and_the_index(folder):
-    draw(folder)
+    draw_index(folder)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.suffix in (".html", ".png")}
     assert len(before) == 3 + 4 + 1
     for path in before:
         path.unlink()
-    assert redraw(folder) == folder / INDEX
+    assert redraw_index(folder) == folder / INDEX
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.suffix in (".html", ".png")} == before
 
 
 def test_drawing_one_study_again_draws_its_page_alone(folder):
     for path in folder.glob("*/report.html"):
         path.unlink()
-    assert redraw(folder / "a") == folder / "a" / "report.html"
+    assert redraw_index(folder / "a") == folder / "a" / "report.html"
     assert [path.parent.name for path in folder.rglob("*.html")] == ["a"]
 
 
 def test_a_folder_without_studies_is_refused(folder):
     for place in (folder / "notes", folder / "nowhere"):
         with pytest.raises(DataError, match=r"no record of a run in .*run.json is missing"):
-            draw(place)
+            draw_index(place)
         with pytest.raises(DataError, match=r"run.json is missing"):
-            redraw(place)
+            redraw_index(place)
 
 
 def test_a_broken_record_is_told_by_its_name(folder):
     (folder / "b" / "run.json").write_text("{")
     with pytest.raises(DataError, match=r"b/run.json is no whole record"):
-        draw(folder)
+        draw_index(folder)

@@ -11,7 +11,7 @@ import pytest
 
 from narrows.draw import live, scripts
 from narrows.errors import BuildError
-from narrows.study.page import draw, measure_name, redraw
+from narrows.study.page import draw_page, measure_name, redraw_page
 from narrows.study.record import Figure, Record
 from small_pages import BAD, live_record
 
@@ -58,7 +58,7 @@ class Page(HTMLParser):
 
 
 def page_of(record: Record, folder) -> Page:
-    return Page(draw(record, folder).read_text(encoding="utf-8"))
+    return Page(draw_page(record, folder).read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_names_of_runs_measures_and_facts_are_text_too(tmp_path):
     model = {"name": bad, "recipe": bad, "options": {bad: bad}, bad: bad}
     figure = Figure("f", "curves", "", {"xlabel": "x"}, {"a": [1.0, 2.0]}, section=bad, caption=bad)
     record = Record(bad, bad, [bad], {bad: bad, "command": bad}, [table], [model], [figure])
-    page = Page(draw(record, tmp_path).read_text(encoding="utf-8"))
+    page = Page(draw_page(record, tmp_path).read_text(encoding="utf-8"))
     assert len(page.all("img")) == 1
     assert page.all("img")[0]["alt"] == bad
     assert page.text.count(bad) >= 14
@@ -184,7 +184,7 @@ def test_the_policy_allows_nothing_but_the_two_scripts(lively, tmp_path):
 
 def test_names_in_live_figures_are_text_too(tmp_path):
     record = live_record(BAD)
-    file = draw(record, tmp_path)
+    file = draw_page(record, tmp_path)
     page = Page(file.read_text(encoding="utf-8"))
     plane, space = record.figures[:2]
     assert page.open == []
@@ -198,13 +198,13 @@ def test_names_in_live_figures_are_text_too(tmp_path):
 def test_a_live_page_drawn_again_is_the_same_to_the_byte(tmp_path):
     record = live_record()
     record.save(tmp_path)
-    before = draw(record, tmp_path).read_bytes()
-    assert redraw(tmp_path).read_bytes() == before
+    before = draw_page(record, tmp_path).read_bytes()
+    assert redraw_page(tmp_path).read_bytes() == before
 
 
 def test_a_page_drawn_again_is_the_same_to_the_byte(several, tmp_path, files):
     before = {name: (several.folder / name).read_bytes() for name in files(several.folder)}
-    assert redraw(several.folder) == several.folder / "report.html"
+    assert redraw_page(several.folder) == several.folder / "report.html"
     assert {name: (several.folder / name).read_bytes() for name in files(several.folder)} == before
 
 
@@ -247,6 +247,6 @@ def test_a_figure_that_cannot_be_drawn_costs_no_other(tmp_path):
     bad = Figure("bad", "curves", "", {"reference": 3}, {"a": np.ones(2)}, section="Bad")
     good = Figure("good", "curves", "", {"xlabel": "epoch"}, {"a": np.ones(2)}, section="Good")
     with pytest.raises(BuildError, match="reference: got 3, expected a table of names"):
-        draw(Record("t", figures=[bad, good]), tmp_path)
+        draw_page(Record("t", figures=[bad, good]), tmp_path)
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert [figure["id"] for figure in page.all("figure")] == ["good"]

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import narrows as nw
-from narrows.choose import merge
+from narrows.choose import merge_spec
 from narrows.model.training.pairs import wants_pairs
 from narrows.study.run import run_study
 from narrows.study.schema import Drawing, Run, Study
@@ -81,7 +81,7 @@ def test_it_is_verified_with_its_pairs(data, tmp_path):
 
 
 def test_test_images_are_watched_in_pairs(data, tmp_path):
-    watched = Run("pairs", "ae-mlp", merge(PAIRED.changes, {"validation": None}), watch="test")
+    watched = Run("pairs", "ae-mlp", merge_spec(PAIRED.changes, {"validation": None}), watch="test")
     run_study(Study("Streaks", [watched], data), tmp_path)
     assert len(nw.load(tmp_path).history_["val_loss"]) == 2  # type: ignore[attr-defined]
 

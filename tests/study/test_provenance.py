@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import narrows as nw
-from narrows.data import read as read_data
+from narrows.data import read_data as read_data
 from narrows.study.provenance import command, git_state, placed
-from narrows.study.record import read
+from narrows.study.record import read_record
 from narrows.study.schema import Run
 
 RUNS = ("denoiser", "plane", "pca")
@@ -57,7 +57,12 @@ def test_measures_are_those_of_the_table_in_full(origin, several, table_of):
 
 
 def test_it_comes_back_as_it_was(origin, several):
-    assert read(several.folder).origin == read(several.folder, arrays=False).origin == several.record.origin == origin
+    assert (
+        read_record(several.folder).origin
+        == read_record(several.folder, arrays=False).origin
+        == several.record.origin
+        == origin
+    )
 
 
 def test_a_run_has_its_own_data_and_seed(go, pictures):

@@ -5,7 +5,7 @@ import pytest
 
 from narrows.errors import BuildError, DataError
 from narrows.study.published import SOURCES as MADE
-from narrows.study.published import TRAP, rows
+from narrows.study.published import TRAP, published_rows
 from narrows.study.schema import SOURCES, Number
 
 MEASURED = {"psnr": 21.5, "mse": 0.25, "dead_units": 3}
@@ -16,7 +16,7 @@ def row(models):
     """A function: the one row of a number of a model by its name."""
 
     def one(name: str = "grey-3", **options) -> dict:
-        (found,) = rows(Number("n", name, **options), models[name], MEASURED)
+        (found,) = published_rows(Number("n", name, **options), models[name], MEASURED)
         return found
 
     return one
@@ -69,7 +69,7 @@ def test_per_pixel_divides_by_the_values_of_an_image_and_times_multiplies(row, s
 
 def test_the_values_of_an_image_are_those_of_all_its_channels(models):
     number = {per: Number("n", "colour-vae", history="loss", per_pixel=per) for per in (False, True)}
-    whole, share = (rows(number[per], models["colour-vae"], {})[0]["faithful"] for per in (False, True))
+    whole, share = (published_rows(number[per], models["colour-vae"], {})[0]["faithful"] for per in (False, True))
     assert whole == pytest.approx(share * 192)
 
 
@@ -100,7 +100,7 @@ def test_of_several_images_it_is_the_mean(row, models, clean):
 def test_a_list_of_published_errors_has_a_row_an_image_and_their_mean(models, clean):
     published = [1.5, 2.5, 6.5]
     number = Number("AE", "grey-3", error={"start": 20, "count": 3}, published=published, trap=255)
-    found = rows(number, models["grey-3"], {})
+    found = published_rows(number, models["grey-3"], {})
     assert [row[""] for row in found] == ["AE, test 20", "AE, test 21", "AE, test 22", "AE, mean"]
     for column, direct in (
         ("published", np.array(published)),

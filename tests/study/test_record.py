@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from narrows.errors import DataError
-from narrows.study.record import Figure, Record, read
+from narrows.study.record import Figure, Record, read_record
 
 ARRAYS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "labels": np.array([1, 2]), "empty": np.zeros((0, 2))}
 RECORD = Record(
@@ -27,7 +27,7 @@ def saved(tmp_path):
 
 
 def test_a_record_comes_back_as_it_was(saved):
-    again = read(saved)
+    again = read_record(saved)
     assert again._plain() == RECORD._plain()
     assert again.figures[0].arrays.keys() == ARRAYS.keys()
     for name, array in ARRAYS.items():
@@ -36,7 +36,7 @@ def test_a_record_comes_back_as_it_was(saved):
 
 
 def test_the_record_of_a_study_comes_back_as_it_was(several):
-    again = read(several.folder)
+    again = read_record(several.folder)
     assert again.tables == json.loads(json.dumps(several.record.tables))
     assert again.facts == several.record.facts
     assert [f.name for f in again.figures] == [f.name for f in several.record.figures]
@@ -46,7 +46,7 @@ def test_the_record_of_a_study_comes_back_as_it_was(several):
 
 def test_saving_leaves_the_record_as_it_is(saved):
     assert RECORD.figures[0].arrays is ARRAYS
-    assert read(saved).figures[0].options == {"log": True, "of": ["a"]}
+    assert read_record(saved).figures[0].options == {"log": True, "of": ["a"]}
 
 
 def spoilt_text(text):
@@ -87,7 +87,7 @@ def test_what_is_missing_or_broken_is_refused_with_its_name(saved, name):
     spoil, said = BROKEN[name]
     spoil(saved)
     with pytest.raises(DataError, match=said) as caught:
-        read(saved)
+        read_record(saved)
     assert str(saved) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -101,4 +101,4 @@ def test_figures_that_a_new_record_has_not_are_removed_and_nothing_else(tmp_path
     (tmp_path / "figures" / "mine.png").write_bytes(b"")
     record("two", "three").save(tmp_path)
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"two.npz", "three.npz", "mine.png"}
-    assert [figure.name for figure in read(tmp_path).figures] == ["two", "three"]
+    assert [figure.name for figure in read_record(tmp_path).figures] == ["two", "three"]

@@ -18,9 +18,9 @@ import pytest
 from narrows import files
 from narrows.cli import run
 from narrows.errors import BuildError, NarrowsWarning
-from narrows.files import MARK
+from narrows.files import PREFIX
 from narrows.model import file_format as contents
-from narrows.model.file_format import LAST
+from narrows.model.file_format import CHECKPOINT_NAME
 from narrows.model.files import store
 from narrows.model.training import checkpoint as saving
 from narrows.model.training.training import Training
@@ -111,14 +111,14 @@ def content(folder: Path) -> dict:
     for name in [name for name in found if name.endswith("history.csv")]:
         rows = np.genfromtxt(found[name].decode().splitlines(), delimiter=",", names=True, dtype=str)
         found[name] = {column: rows[column].tolist() for column in rows.dtype.names if "seconds" not in column}
-    for name in [name for name in found if name.endswith(LAST)]:
+    for name in [name for name in found if name.endswith(CHECKPOINT_NAME)]:
         found[name] = state(folder / name)
     return found
 
 
 def state(path: Path) -> dict:
-    header, tensors = contents.read(path)
-    held = header[contents.STATE]
+    header, tensors = contents.read_file(path)
+    held = header[contents.CHECKPOINT_KEY]
     for table in (held["numbers"], held["numbers"]["history"]):
         for name in [name for name in table if name in ("spent", "seconds", "val_seconds")]:
             del table[name]
@@ -176,12 +176,12 @@ def half_written(path, content):
 
 def unsynced(*what):
     files._sync = kill
-    files.write(*what)
+    files.write_file(*what)
 
 
 def unnamed(*what):
     Path.replace = kill  # type: ignore[assignment]
-    files.write(*what)
+    files.write_file(*what)
 
 
 def test_killed_while_it_writes_it_ends_as_if_it_had_not_been(unbroken, tmp_path):
@@ -196,7 +196,7 @@ def test_killed_while_it_writes_it_ends_as_if_it_had_not_been(unbroken, tmp_path
 
 def leftovers(folder: Path) -> list[Path]:
     """Files that were never finished, and locks."""
-    return [path for path in folder.rglob("*") if path.name.startswith(MARK)]
+    return [path for path in folder.rglob("*") if path.name.startswith(PREFIX)]
 
 
 def test_killed_when_the_model_is_there_it_is_measured_and_shown_the_same(unbroken, tmp_path):
@@ -224,10 +224,10 @@ def test_a_signal_waits_for_the_step_and_says_how_to_go_on(unbroken, tmp_path, n
 
     def stop(*what):
         os.kill(os.getpid(), getattr(signal, name))
-        files.write(*what)
+        files.write_file(*what)
 
     assert ended(begin(unbroken.study, folder, first=at_write(count, stop))) == 1
-    path = folder / "runs" / "vae" / LAST
+    path = folder / "runs" / "vae" / CHECKPOINT_NAME
     assert Path(f"{folder}.txt").read_text().splitlines()[-1] == (
         f"narrows: stopped by {name} {where}; the state is in {path}: "
         "the same command with --resume (resume=True) goes on from there"
@@ -244,7 +244,7 @@ def test_a_signal_waits_for_the_step_and_says_how_to_go_on(unbroken, tmp_path, n
 def test_a_second_process_is_refused_whatever_it_wants_until_the_first_has_died(unbroken, tmp_path, capsys):
     folder = tmp_path / "run"
     first = begin(unbroken.study, folder, first=at_write(5, lambda *what: time.sleep(60)))
-    path, start = folder / "runs" / "vae" / LAST, time.monotonic()
+    path, start = folder / "runs" / "vae" / CHECKPOINT_NAME, time.monotonic()
     while not path.exists() and time.monotonic() < start + 60:
         time.sleep(0.01)
     for wish in ("--force", "--resume", "--reuse", "--json"):
@@ -263,7 +263,7 @@ def test_a_second_process_is_refused_whatever_it_wants_until_the_first_has_died(
 
 def test_a_full_disk_stops_it_and_leaves_the_state_whole(unbroken, tmp_path):
     folder = tmp_path / "run"
-    path = folder / "runs" / "vae" / LAST
+    path = folder / "runs" / "vae" / CHECKPOINT_NAME
     assert ended(begin(unbroken.study, folder, first=at_write(5, kill))) == -signal.SIGKILL
     before = path.read_bytes()
     room = len(before) // 2
@@ -290,7 +290,7 @@ def test_a_disk_without_room_for_a_state_is_known_of_before_anything_is_trained(
 
     folder = tmp_path / "run"
     assert ended(begin(unbroken.study, folder, first=first)) == 1
-    path = folder / "runs" / "vae" / LAST
+    path = folder / "runs" / "vae" / CHECKPOINT_NAME
     last = Path(f"{folder}.txt").read_text().splitlines()[-1]
     assert last == f"narrows: {path} cannot be written: File too large; nothing was left of it"
     assert [p for p in folder.rglob("*") if p.is_file()] == []
@@ -314,7 +314,7 @@ def test_more_epochs_go_on_from_a_training_that_has_ended(go, tmp_path):
     assert (weights(file), (file.parent / "snapshots.npz").read_bytes()) == whole
     assert [words for words in said if words.startswith("a: ") and "steps" not in words] == [
         "a: training Autoencoder on 1,437 images",
-        f"a: there is no state {tmp_path / 'out' / LAST} to go on from: the training starts at the start",
+        f"a: there is no state {tmp_path / 'out' / CHECKPOINT_NAME} to go on from: the training starts at the start",
         "a: training Autoencoder on 1,437 images",
         "a: going on from epoch 3 of 4, batch 1",
         "a: already trained",
@@ -345,7 +345,7 @@ def test_other_images_and_other_pictures_are_refused(go, pictures):
 
 def test_a_training_that_draws_anew_each_time_is_not_gone_on_with(go, tmp_path):
     go(Run("a", "ae-mlp", {"random_state": None}))
-    assert not (tmp_path / "out" / LAST).exists()
+    assert not (tmp_path / "out" / CHECKPOINT_NAME).exists()
     with pytest.raises(BuildError, match="random_state: got None"):
         go(Run("a", "ae-mlp", {"random_state": None}), resume=True, changes={"epochs": 2})
 

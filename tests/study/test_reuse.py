@@ -9,7 +9,7 @@ import pytest
 from narrows.model.files import store
 from narrows.model.trackers import LOGGERS
 from narrows.study.run import run_study
-from narrows.study.run_folder import again
+from narrows.study.run_folder import take_up
 from narrows.study.schema import Drawing, Run, Study
 
 
@@ -56,7 +56,7 @@ def test_without_being_asked_nothing_is_taken_up(go):
 
 def test_the_time_holds_that_of_trainings_taken_up(go, monkeypatch):
     def slow(*arguments):
-        found = again(*arguments)
+        found = take_up(*arguments)
         found.seconds = 1e4
         return found
 

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 import narrows as nw
-from narrows.data import read as read_data
+from narrows.data import read_data as read_data
 from narrows.errors import BuildError, DataError, NarrowsWarning, TrainingError, UnknownName
 from narrows.model.files import store
 from narrows.model.training.training import Training
 from narrows.model.use.evaluate import evaluate
-from narrows.study.record import read
+from narrows.study.record import read_record
 from narrows.study.run import run_study
 from narrows.study.schema import Drawing, Number, Run, Study
-from narrows.study.trained import read_shown
+from narrows.study.trained import read_split
 
 RUNS = ("denoiser", "plane", "pca")
 ONE_FIGURE = [Drawing("curves", "Loss", options={"of": ["loss"]})]
@@ -74,7 +74,7 @@ def test_figures_of_runs_with_like_names_have_files_of_their_own(go, tmp_path, f
     record = go(Run("a b", "ae-mlp", {"random_state": 1}), Run("a-b", "ae-mlp"))
     assert [figure.name for figure in record.figures] == ["loss-a-b", "loss-a-b-2"]
     assert {"figures/loss-a-b.npz", "figures/loss-a-b-2.npz"} <= files(tmp_path / "out")
-    first, second = (figure.arrays["loss"] for figure in read(tmp_path / "out").figures)
+    first, second = (figure.arrays["loss"] for figure in read_record(tmp_path / "out").figures)
     assert first != second
 
 
@@ -185,10 +185,10 @@ def test_each_run_is_trained_on_its_own_data_and_measured_on_it(go, pictures, ta
     assert "1,437 images to train, 360 to test; " in record.facts["data"]
     assert record.facts["data"].endswith("18 images to train, 2 to test")
     prints = record.facts["fingerprint of the training images"].split(", ")
-    assert prints == [read_shown("digits").train.fingerprint, read_shown(small).train.fingerprint]
+    assert prints == [read_split("digits").train.fingerprint, read_split(small).train.fingerprint]
     mse = table_of(record, "Measures")["mse"]
     for name, data in (("a", "digits"), ("b", small)):
-        shown = read_shown(data)
+        shown = read_split(data)
         model = nw.PCA(2).fit(shown.train.images)
         assert mse[name] == pytest.approx(evaluate(model, shown.test.images)["mse"], rel=1e-4)
     assert "360 or 2 test images" in next(t["caption"] for t in record.tables if t["title"] == "Measures")

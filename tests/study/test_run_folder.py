@@ -11,10 +11,10 @@ import narrows as nw
 from narrows.data import ImageSet
 from narrows.errors import NarrowsWarning
 from narrows.model.files import store
-from narrows.study.obtain import obtained
-from narrows.study.run_folder import again, as_csv, keep
+from narrows.study.obtain import obtain_run
+from narrows.study.run_folder import as_csv, keep, take_up
 from narrows.study.schema import Run
-from narrows.study.trained import Shown, Trained, read_shown
+from narrows.study.trained import DataSplit, Trained, read_split
 from small_models import same, timeless
 
 FAST = {"epochs": 2, "batch_size": 32, "optimiser": {"rate": 3e-3}}
@@ -34,8 +34,8 @@ def columns(path) -> dict[str, list[float]]:
 
 
 @pytest.fixture(scope="session")
-def digits() -> Shown:
-    return read_shown("digits")
+def digits() -> DataSplit:
+    return read_split("digits")
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +44,7 @@ def kept(digits, tmp_path_factory) -> dict[str, SimpleNamespace]:
     found = {}
     for name, run in RUNS.items():
         folder = tmp_path_factory.mktemp(name)
-        trained = obtained(run, model_of(run), digits, folder)
+        trained = obtain_run(run, model_of(run), digits, folder)
         found[name] = SimpleNamespace(run=run, trained=trained, folder=folder)
     return found
 
@@ -113,7 +113,7 @@ def test_what_another_run_left_there_goes(kept, tmp_path, files):
 def test_a_run_taken_up_again_equals_the_run_itself(kept, digits, name):
     one = kept[name]
     run, before = one.run, one.trained
-    found = again(run, model_of(run), digits, one.folder)
+    found = take_up(run, model_of(run), digits, one.folder)
     assert (found.name, found.seconds, found.whole, found.warnings) == (name, before.seconds, True, before.warnings)
     assert (found.reused, before.reused) == (True, False)
     assert found.history == before.history
@@ -131,7 +131,7 @@ def test_a_run_taken_up_again_equals_the_run_itself(kept, digits, name):
 
 
 def test_it_knows_what_it_held_back(kept, digits):
-    found = again(kept["held"].run, model_of(kept["held"].run), digits, kept["held"].folder)
+    found = take_up(kept["held"].run, model_of(kept["held"].run), digits, kept["held"].folder)
     for ours, theirs in zip(found.of("validation"), kept["held"].trained.of("validation"), strict=True):
         np.testing.assert_array_equal(ours, theirs)
         assert len(ours) == 287
@@ -141,8 +141,8 @@ def test_warnings_are_taken_over_too(digits, tmp_path):
     dead = {"bottleneck": {"kind": "sparse", "size": 8, "weight": 1e4}, "epochs": 3, "optimiser": {"rate": 0.03}}
     run = Run("dead", "ae-mlp", {**TINY, **dead})
     with pytest.warns(NarrowsWarning, match="the code is dead"):
-        obtained(run, model_of(run), digits, tmp_path)
-    (told,) = again(run, model_of(run), digits, tmp_path).warnings
+        obtain_run(run, model_of(run), digits, tmp_path)
+    (told,) = take_up(run, model_of(run), digits, tmp_path).warnings
     assert told.startswith("the code is dead")
 
 
@@ -150,7 +150,7 @@ def test_warnings_are_taken_over_too(digits, tmp_path):
 def test_what_is_taken_up_is_not_trained(kept, digits, monkeypatch, name):
     monkeypatch.setattr("narrows.study.obtain._kept", None)
     said, one = [], kept[name]
-    found = obtained(one.run, model_of(one.run), digits, one.folder, reuse=True, say=said.append)
+    found = obtain_run(one.run, model_of(one.run), digits, one.folder, reuse=True, say=said.append)
     assert said == [f"{name}: already trained"]
     assert found.whole
 
@@ -170,18 +170,18 @@ def test_a_run_that_has_changed_is_no_longer_that_run(kept, digits, what):
     one = kept["held"]
     told = {name: getattr(one.run, name) for name in ("name", "recipe", "changes", "snapshots", "watch")}
     run = Run(**{**told, **CHANGES[what]})
-    assert again(run, model_of(run), digits, one.folder) is None
+    assert take_up(run, model_of(run), digits, one.folder) is None
 
 
 def test_other_images_make_another_run(kept, digits):
     fewer, seen = ImageSet(digits.train.images[:-1]), ImageSet(digits.test.images[:-1])
     for name, shown, taken in (
-        ("held", Shown(fewer, digits.test), False),
-        ("pca", Shown(fewer, digits.test), False),
-        ("pca", Shown(digits.train, seen), True),  # which has not seen a test image
-        ("watched", Shown(digits.train, seen), False),
+        ("held", DataSplit(fewer, digits.test), False),
+        ("pca", DataSplit(fewer, digits.test), False),
+        ("pca", DataSplit(digits.train, seen), True),  # which has not seen a test image
+        ("watched", DataSplit(digits.train, seen), False),
     ):
-        found = again(kept[name].run, model_of(kept[name].run), shown, kept[name].folder)
+        found = take_up(kept[name].run, model_of(kept[name].run), shown, kept[name].folder)
         assert (found is not None) == taken
 
 
@@ -189,16 +189,16 @@ def test_other_images_make_another_run(kept, digits):
 def test_another_version_makes_another_run(kept, digits, monkeypatch, name):
     now = store.versions()
     monkeypatch.setattr(store, "versions", lambda: {**now, name: "0.0"})
-    assert again(kept["pca"].run, model_of(kept["pca"].run), digits, kept["pca"].folder) is None
+    assert take_up(kept["pca"].run, model_of(kept["pca"].run), digits, kept["pca"].folder) is None
     monkeypatch.setattr(store, "versions", lambda: {**now, "python": "2.7"})
-    assert again(kept["pca"].run, model_of(kept["pca"].run), digits, kept["pca"].folder) is not None
+    assert take_up(kept["pca"].run, model_of(kept["pca"].run), digits, kept["pca"].folder) is not None
 
 
 def test_a_training_that_has_not_come_to_its_end_is_not_taken_up(kept, digits, tmp_path):
     one = kept["held"]
     before = one.trained
     keep(one.run, Trained("held", before.model, digits, batches=before.batches), tmp_path)
-    assert again(one.run, model_of(one.run), digits, tmp_path) is None
+    assert take_up(one.run, model_of(one.run), digits, tmp_path) is None
 
 
 def spoil_header(folder):
@@ -224,6 +224,6 @@ SPOILT = {
 @pytest.mark.parametrize("what", SPOILT)
 def test_what_is_missing_or_broken_is_trained_again(kept, digits, tmp_path, what):
     folder = copied(kept["held"].folder, tmp_path)
-    assert again(RUNS["held"], model_of(RUNS["held"]), digits, folder) is not None
+    assert take_up(RUNS["held"], model_of(RUNS["held"]), digits, folder) is not None
     SPOILT[what](folder)
-    assert again(RUNS["held"], model_of(RUNS["held"]), digits, folder) is None
+    assert take_up(RUNS["held"], model_of(RUNS["held"]), digits, folder) is None

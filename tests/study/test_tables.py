@@ -2,7 +2,7 @@
 
 import pytest
 
-from narrows.study.byte_sizes import sizes
+from narrows.study.byte_sizes import byte_sizes
 from narrows.study.tables import LAST, tables
 
 MEASURED = {
@@ -69,4 +69,6 @@ def test_the_caption_says_over_how_many_images_and_on_which_scale(found, scale, 
 
 
 def test_bytes_are_those_of_the_sizes(models, found):
-    assert found("grey-3", "grey-side")["Bytes"]["rows"] == sizes({k: models[k] for k in ("grey-3", "grey-side")})
+    assert found("grey-3", "grey-side")["Bytes"]["rows"] == byte_sizes(
+        {k: models[k] for k in ("grey-3", "grey-side")}
+    )

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from narrows.data import ImageSet
-from narrows.data import read as read_data
+from narrows.data import read_data as read_data
 from narrows.errors import BuildError, DataError, UnknownName
 from narrows.study import trained as shown
-from narrows.study.trained import FED, as_floats, classes_of, errors, read_shown
+from narrows.study.trained import FED, as_floats, class_names, read_split, summed_errors
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def run(models):
 def garments(monkeypatch):
     """Another set, "garments", of ten white images of 8 x 8, and one of 9 x 9, "large"."""
     sets = {"garments": (10, 8, 8), "large": (10, 9, 9)}
-    monkeypatch.setattr(shown, "read", lambda name, part: ImageSet(np.full(sets[name], 255, np.uint8)))
+    monkeypatch.setattr(shown, "read_data", lambda name, part: ImageSet(np.full(sets[name], 255, np.uint8)))
     shown._other.cache_clear()
     yield
     shown._other.cache_clear()
@@ -201,26 +201,26 @@ def test_errors_are_summed_over_all_values_of_an_image_and_kept_exact():
     for shape in ((4, 6), (4, 3, 5), (4, 3, 5, 3)):
         a, b = random.random((2, *shape)).astype(np.float32)
         direct = [sum((float(p) - float(q)) ** 2 for p, q in zip(x.ravel(), y.ravel())) for x, y in zip(a, b)]
-        np.testing.assert_allclose(errors(a, b), direct, rtol=1e-6)
+        np.testing.assert_allclose(summed_errors(a, b), direct, rtol=1e-6)
 
 
 def test_classes_have_names_or_numbers():
-    assert classes_of([2, 0, 1], ("a", "b", "c")) == ["a", "b", "c"]
-    assert classes_of([2, 0, 1], None) == ["0", "1", "2"]
+    assert class_names([2, 0, 1], ("a", "b", "c")) == ["a", "b", "c"]
+    assert class_names([2, 0, 1], None) == ["0", "1", "2"]
 
 
 # -- reading a set --------------------------------------------------------------------------------------------
 
 
 def test_a_set_with_parts_is_read_by_its_parts():
-    found = read_shown("digits")
+    found = read_split("digits")
     assert found.train.fingerprint == read_data("digits", "train").fingerprint
     assert found.test.fingerprint == read_data("digits", "test").fingerprint
 
 
 def test_a_set_without_parts_is_split_so_that_no_image_is_in_both(pictures):
     data = pictures(21)
-    found, whole = read_shown(data), read_data(data, "all")
+    found, whole = read_split(data), read_data(data, "all")
     assert (len(found.train), len(found.test)) == (19, 2)
     assert sorted(found.train.names + found.test.names) == sorted(whole.names)
     for part in (found.train, found.test):
@@ -230,4 +230,4 @@ def test_a_set_without_parts_is_split_so_that_no_image_is_in_both(pictures):
 
 def test_one_image_is_too_few(pictures):
     with pytest.raises(DataError, match="holds one image; two at least are needed"):
-        read_shown(pictures(1))
+        read_split(pictures(1))

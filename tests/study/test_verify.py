@@ -11,7 +11,7 @@ from PIL import Image
 
 from narrows.errors import DataError
 from narrows.model.files import store
-from narrows.study.record import read
+from narrows.study.record import read_record
 from narrows.study.run import run_study
 from narrows.study.schema import Drawing, Run, Study
 from narrows.study.verify import DIFFERS, NOT, SAME, WITHIN, verdict, verify
@@ -156,7 +156,7 @@ def test_a_folder_without_a_record_or_with_an_old_one_is_refused(copy, tmp_path)
     with pytest.raises(DataError, match="no record of a run"):
         verify(tmp_path / "copy" / "figures")[1].stop()
     changed(copy, lambda plain: (plain.pop("origin"), plain.update(format=1)))
-    assert len(read(copy).figures) > 0  # its page can still be drawn
+    assert len(read_record(copy).figures) > 0  # its page can still be drawn
     with pytest.raises(DataError, match=r"of an older Narrows .* run it again"):
         verify(copy)[1].stop()
 

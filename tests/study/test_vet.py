@@ -3,7 +3,7 @@
 import pytest
 
 from narrows.errors import Faults
-from narrows.study.schema import Drawing, Number, Run, Study, vet
+from narrows.study.schema import Drawing, Number, Run, Study, validate_study
 
 
 def one(**changes) -> Study:
@@ -13,7 +13,7 @@ def one(**changes) -> Study:
 def told(study: Study) -> list[str]:
     """All that is wrong with a study."""
     faults = Faults("here")
-    vet(study, faults)
+    validate_study(study, faults)
     return faults.found
 
 

@@ -25,12 +25,12 @@ from narrows.bench.cases import CASES, Case
 from narrows.bench.floor import forward, peak
 from narrows.data import load_data
 from narrows.errors import NarrowsWarning
-from narrows.image_batches import Pixels
-from narrows.machine import flushing
+from narrows.image_batches import ImageBatches
+from narrows.machine import flush_denormals
 from narrows.measure import Table
 from narrows.model.recipes import recipe
 from narrows.model.training.training import Training
-from narrows.model.use.evaluate import evaluate, look
+from narrows.model.use.evaluate import evaluate, views_of
 
 KINDS = {  # the first that is part of an operation's name
     "products": ("mm", "conv", "dot"),
@@ -77,11 +77,11 @@ def evaluations(lab: str, case: Case, images: int | None = None) -> dict[str, An
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NarrowsWarning)  # what it learned in two steps is of no concern
         model = recipe(case.recipe, epochs=1, validation=None, training=None).fit(train[:512])
-    pixels = Pixels(test, model.layout_, model.scale_)
+    pixels = ImageBatches(test, model.layout_, model.scale_)
 
     def through() -> None:
         for rows in pixels.batches(model._widest):
-            look(model, pixels.batch(rows))
+            views_of(model, pixels.batch(rows))
 
     evaluate(model, test)
     pairs = [(_seconds(lambda: evaluate(model, test)), _seconds(through)) for _ in range(EPOCHS)]
@@ -102,7 +102,7 @@ def _kind(operation: str) -> str:
 
 def _seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
-    with flushing():
+    with flush_denormals():
         work()
     return time.perf_counter() - start
 

@@ -30,9 +30,9 @@ from typing import Any
 import numpy as np
 
 from narrows.bench.worker import STATUS
-from narrows.distributed.rendezvous import joined
+from narrows.distributed.rendezvous import process_group
 from narrows.errors import NarrowsError
-from narrows.machine import rank
+from narrows.machine import rank_and_size
 from narrows.measure import Table
 from narrows.model.recipes import recipe
 
@@ -137,13 +137,13 @@ def main(order: dict[str, Any]) -> None:
     """One process of a point: train, encode, tell."""
     images = np.load(order["path"], mmap_mode="r")
     body, epochs = {"kind": "mlp", "widths": [order["width"]]}, 1 if len(images) > MANY else EPOCHS
-    with joined(), _peak() as peak:
+    with process_group(), _peak() as peak:
         model = recipe("ae-mlp", body=body, batch_size=BATCH, epochs=epochs).fit(images)
         start, some = time.perf_counter(), images[:CODES]
         model.transform(some)
         encode = (time.perf_counter() - start) / len(some)
     found = {"epoch": median(model.history_["seconds"]), "encode": encode, "memory": peak[0]}  # type: ignore[union-attr]
-    print(json.dumps({"rank": rank()[0], "parameters": model.n_parameters_, **found}), flush=True)
+    print(json.dumps({"rank": rank_and_size()[0], "parameters": model.n_parameters_, **found}), flush=True)
 
 
 @contextmanager

@@ -50,18 +50,18 @@ def speed(
     from narrows.bench.speed import SAID, markdown, table
     from narrows.bench.speed import speed as timed
     from narrows.errors import expect
-    from narrows.files import may_write, write
+    from narrows.files import refuse_overwrite, write_file
 
     _known("timed lab", labs, CASES)
     _known("way", ways or (), SAID)
     expect(rounds >= 1, "rounds", rounds, "a whole number ≥ 1")
     expect(images is None or images >= 20, "images", images, "20 at least")
-    path = may_write(output, force) if output else None
-    machine.device(device)
+    path = refuse_overwrite(output, force) if output else None
+    machine.select_device(device)
     found = timed(labs or tuple(CASES), ways or tuple(SAID), rounds, images, device, tell)
     give(found if json else table(found), json)
     if path:
-        write(path, markdown(table(found)) + "\n")
+        write_file(path, markdown(table(found)) + "\n")
 
 
 @app.command
@@ -89,11 +89,11 @@ def profile(
     from narrows.bench.profile import profiled, rounded
     from narrows.bench.speed import markdown
     from narrows.errors import expect
-    from narrows.files import may_write, write
+    from narrows.files import refuse_overwrite, write_file
 
     _known("timed lab", labs, CASES)
     expect(images is None or images >= 20, "images", images, "20 at least")
-    path = may_write(output, force) if output else None
+    path = refuse_overwrite(output, force) if output else None
     found = profiled(labs or tuple(CASES), images, tell)
     tables = [rounded(rows) for rows in found.values()]
     if json:
@@ -102,7 +102,7 @@ def profile(
         for table in tables:
             give(table)
     if path:
-        write(path, "\n\n".join(map(markdown, tables)) + "\n")
+        write_file(path, "\n\n".join(map(markdown, tables)) + "\n")
 
 
 @app.command
@@ -126,16 +126,16 @@ def scale(
     from narrows.bench.scale import ALONG, fitted, table
     from narrows.bench.scale import scale as measured
     from narrows.bench.speed import markdown
-    from narrows.files import may_write, write
+    from narrows.files import refuse_overwrite, write_file
 
     _known("direction", along, ALONG)
-    path = may_write(output, force) if output else None
+    path = refuse_overwrite(output, force) if output else None
     found = measured(along or tuple(ALONG), tell)
     give(found if json else table(found), json)
     if not json and len(found) > 3:
         give_facts({f"{name}, s": f"{value:.3g}" for name, value in fitted(found).items()}, as_json=False)
     if path:
-        write(path, markdown(table(found)) + "\n")
+        write_file(path, markdown(table(found)) + "\n")
 
 
 def _known(kind: str, asked: Collection[str], known: Collection[str]) -> None:

@@ -89,10 +89,10 @@ def sample(
         Another seed, other images.
     """
     from narrows.data.write import write_images
-    from narrows.files import may_write
+    from narrows.files import refuse_overwrite
     from narrows.model.files.store import load
 
-    path = may_write(output, force)
+    path = refuse_overwrite(output, force)
     print(write_images(load(run).sample(count, random_state=seed), path, force=force))
 
 
@@ -110,10 +110,10 @@ def decode(run: str, codes: str, /, *, output: Output, force: Force = False) -> 
     """
     from narrows.data.code_files import read_codes
     from narrows.data.write import write_images
-    from narrows.files import may_write
+    from narrows.files import refuse_overwrite
     from narrows.model.files.store import load
 
-    path = may_write(output, force)
+    path = refuse_overwrite(output, force)
     found, names = read_codes(codes)
     print(write_images(load(run).inverse_transform(found), path, names, force))
 
@@ -136,18 +136,18 @@ def interpolate(
     steps
         How many images, both ends included.
     """
-    from narrows.data import read
+    from narrows.data import read_data
     from narrows.data.write import write_images
-    from narrows.files import may_write
-    from narrows.layout import tile
+    from narrows.files import refuse_overwrite
+    from narrows.layout import contact_sheet
     from narrows.model.files.store import load
     from narrows.model.use.latent import interpolate as walk
 
-    path = may_write(output, force)
-    ends = [read(name, "all").images[0] for name in (first, second)]
+    path = refuse_overwrite(output, force)
+    ends = [read_data(name, "all").images[0] for name in (first, second)]
     found = walk(load(run), *ends, steps=steps)
     sheet = bool(path.suffix) and path.suffix not in (".npy", ".npz")
-    print(write_images(tile(found, columns=steps)[None] if sheet else found, path, force=force))
+    print(write_images(contact_sheet(found, columns=steps)[None] if sheet else found, path, force=force))
 
 
 def _through(job: Job, output: str, skipped: str) -> None:
@@ -166,11 +166,11 @@ def _pictures(model: Any, job: Job, path: Path, skip: Any) -> int:
     """Picture after picture, each in its own size; how many there were."""
     from narrows.data.write import write_like
     from narrows.errors import DataError
-    from narrows.model.use.folders import made
+    from narrows.model.use.folders import process_pictures
 
     count = 0
     for count, (picture, pixels) in enumerate(  # noqa: B007 (told after the loop)
-        made(model, job.verb, job.pictures(skip, job.verb), skip), start=1
+        process_pictures(model, job.verb, job.pictures(skip, job.verb), skip), start=1
     ):
         write_like(picture, pixels, path if path.suffix else path / picture.name)
     if not count and not job.share:
@@ -180,20 +180,22 @@ def _pictures(model: Any, job: Job, path: Path, skip: Any) -> int:
 
 def _array(model: Any, job: Job, path: Path, skip: Any) -> int:
     """One array in, one array or a folder of images out; how many images there were."""
-    from narrows.data.write import mapped, write_images
-    from narrows.layout import PEAKS
-    from narrows.model.use.folders import evenly
-    from narrows.model.use.tiles import fits, over
+    from narrows.data.write import memory_mapped, write_images
+    from narrows.layout import WHITE_LEVELS
+    from narrows.model.use.folders import with_fixed_batches
+    from narrows.model.use.tiles import fits_model, process_tiled
 
     found = job.array(skip)
-    images, through = found.images, getattr(evenly(model), job.verb)
-    larger = images.ndim > 2 and not fits(model, images.shape[1:])
+    images, through = found.images, getattr(with_fixed_batches(model), job.verb)
+    larger = images.ndim > 2 and not fits_model(model, images.shape[1:])
     if larger and len(found):
         own = " x ".join(map(str, model.layout_.image[:2]))
         tell(f"note: these images are larger than the model's {own}: they go through in tiles")
-        through = partial(over, model, verb=job.verb)
-    elif path.suffix == ".npy" and images.dtype.name in PEAKS and len(found):  # a batch at a time, from file to file
-        with mapped(path, images.shape, images.dtype, job.force) as out:
+        through = partial(process_tiled, model, verb=job.verb)
+    elif (
+        path.suffix == ".npy" and images.dtype.name in WHITE_LEVELS and len(found)
+    ):  # a batch at a time, from file to file
+        with memory_mapped(path, images.shape, images.dtype, job.force) as out:
             through(images, out=out)
         return len(found)
     write_images(through(images) if len(found) else images, path, found.names, job.force, job.first)

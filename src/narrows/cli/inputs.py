@@ -16,11 +16,11 @@ Skip = Callable[[str, str], None]
 
 def are_pictures(images: str) -> bool:
     """Whether this is an image file, or a folder of them."""
-    from narrows.data import SETS
-    from narrows.data.image_files import ENDINGS
+    from narrows.data import NAMED_SETS
+    from narrows.data.image_files import SUFFIXES
 
     path = Path(images).expanduser()
-    return images not in SETS and (path.is_dir() or (path.suffix.lower() in ENDINGS and path.is_file()))
+    return images not in NAMED_SETS and (path.is_dir() or (path.suffix.lower() in SUFFIXES and path.is_file()))
 
 
 def pictures(
@@ -28,23 +28,23 @@ def pictures(
 ) -> Iterator[Any]:
     """Pictures one after another, with a bar. files: some of the folder's alone."""
     from narrows.data.folder import image_files
-    from narrows.data.picture_stream import stream
+    from narrows.data.picture_stream import stream_pictures
     from narrows.model.progress_bar import progress
 
     path = Path(images).expanduser()
     with progress(doing, len(image_files(path) if files is None else files)) as advance:
-        for picture in stream(path, **reading.as_options(), skip=skip, files=files):
+        for picture in stream_pictures(path, **reading.as_options(), skip=skip, files=files):
             yield picture
             advance(lambda name=picture.name: name)
 
 
 def array(images: str, reading: Reading, skip: Skip, split: str = "", noisy: str = "", **wanted: Any) -> Any:
     """Images as one set; by default the test part of named sets. noisy: those beside them. wanted: as of `read`."""
-    from narrows.data import SETS, read
+    from narrows.data import NAMED_SETS, read_data
     from narrows.data.pairs import read_pairs
 
-    split = split or ("test" if images in SETS else "all")
-    found = read_pairs(reading.of(images, noisy), split) if noisy else read(reading.of(images), split, **wanted)
+    split = split or ("test" if images in NAMED_SETS else "all")
+    found = read_pairs(reading.of(images, noisy), split) if noisy else read_data(reading.of(images), split, **wanted)
     for name, reason in found.skipped:
         skip(name, reason)
     return found
@@ -64,9 +64,9 @@ class Skips:
 @contextmanager
 def skipping(output: str, force: bool) -> Iterator[Skips]:
     """What tells of skipped files; they are listed in `output`, if it has a name."""
-    from narrows.files import may_write
+    from narrows.files import refuse_overwrite
 
-    path, skip = may_write(output, force) if output else None, Skips()
+    path, skip = refuse_overwrite(output, force) if output else None, Skips()
     yield skip
     if path:
         list_skipped(path, skip.rows)

@@ -29,9 +29,9 @@ def is_restarted() -> bool:
     """Whether torchrun has started the ranks again after one was lost: they go on from the last state."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return False
-    from narrows.distributed.rendezvous import restarted
+    from narrows.distributed.rendezvous import was_restarted
 
-    return restarted()
+    return was_restarted()
 
 
 @contextmanager
@@ -46,10 +46,10 @@ def together(devices: int = 1) -> Iterator[None]:
             raise SystemExit(launch(devices))
         yield
         return
-    from narrows.distributed.rendezvous import joined
+    from narrows.distributed.rendezvous import process_group
 
     try:
-        with joined(), _muted():
+        with process_group(), _muted():
             yield
     except (Exception, KeyboardInterrupt) as error:
         _leave(error)
@@ -95,14 +95,14 @@ def _muted() -> Iterator[None]:
 
 def _leave(error: BaseException) -> None:
     """Tell an error, unless it is told by another rank: then raise `SystemExit`. The first tells its own as ever."""
-    from narrows.distributed.rendezvous import speaks
+    from narrows.distributed.rendezvous import claims_report
 
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends the others as soon as one is gone
     place, world = int(os.environ["RANK"]), os.environ["WORLD_SIZE"]
     common = isinstance(error, (KeyboardInterrupt, TrainingError))  # which end all ranks together
     if place and not common:
         time.sleep(GRACE)
-    if (place and common) or not speaks():
+    if (place and common) or not claims_report():
         raise SystemExit(code_of(error)) from error
     if place:
         complain(f"rank {place} of {world}: {error}")

@@ -32,10 +32,10 @@ def merge(
     """
     from narrows.data.merging.merge import merge as join
     from narrows.errors import expect
-    from narrows.files import may_write
+    from narrows.files import refuse_overwrite
 
     expect(names, "merge", "no name", "an output, such as codes.npz, or parts and -o")
-    listed = may_write(skipped, force) if skipped else None
+    listed = refuse_overwrite(skipped, force) if skipped else None
     works = {output: list(map(Path, names))} if output else dict.fromkeys(names)
     left: dict[tuple[str, str], None] = {}
     for name, parts in works.items():

@@ -16,10 +16,10 @@ def info(file: str, /, *, json: Json = False) -> None:
     """
     from pathlib import Path
 
-    from narrows.model.file_format import about_file
+    from narrows.model.file_format import describe_file
 
     path = Path(file)
-    give_facts(about_file(path / "model.safetensors" if path.is_dir() else path), json)
+    give_facts(describe_file(path / "model.safetensors" if path.is_dir() else path), json)
 
 
 def export(run: str, /, *, output: Output, what: str = "whole", dtype: str = "", force: Force = False) -> None:
@@ -36,9 +36,9 @@ def export(run: str, /, *, output: Output, what: str = "whole", dtype: str = "",
     dtype
         Type of the images that it is to take, such as uint8 or float32; by default that of the training images.
     """
-    from narrows.files import may_write
+    from narrows.files import refuse_overwrite
     from narrows.model.files.onnx import export as write_onnx
     from narrows.model.files.store import load
 
-    path = may_write(output, force)
+    path = refuse_overwrite(output, force)
     print(write_onnx(load(run), path, what, dtype=dtype or None))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from narrows.choose import merge
+from narrows.choose import merge_spec
 from narrows.errors import BuildError
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print numbers as JSON.")]
@@ -54,7 +54,7 @@ class Changes:
                  "validation": "validation"}  # fmt: skip
         found = {new: getattr(self, old) for old, new in names.items() if getattr(self, old) is not None}
         for text in self.set or []:
-            found = merge(found, assignment(text))
+            found = merge_spec(found, assignment(text))
         return found
 
 

@@ -31,9 +31,9 @@ def free(output: str, how: How) -> Path:
     """Where to write, once it is known that everything asked for is there, and that nobody else writes there."""
     if not is_first():
         return Path(output)
-    from narrows.files import locked, may_write
+    from narrows.files import locked, refuse_overwrite
     from narrows.model.trackers import tracker
-    from narrows.study.obtain import states
+    from narrows.study.obtain import checkpoints_in
 
     expect(how.save_every > 0, "--save-every", how.save_every, "minutes, above 0")
     if how.resume and how.force:
@@ -44,8 +44,8 @@ def free(output: str, how: How) -> Path:
     if folder.is_dir():
         with locked(folder, folder=True):
             pass
-    cure = "go on with --resume" if states(folder) else ""
-    return may_write(folder, how.force or how.reuse or how.resume or is_restarted(), cure)
+    cure = "go on with --resume" if checkpoints_in(folder) else ""
+    return refuse_overwrite(folder, how.force or how.reuse or how.resume or is_restarted(), cure)
 
 
 def record_of(found: Any, folder: Path, data: Any, changes: Changes, how: How) -> Any:

@@ -40,15 +40,15 @@ def encode(
     import numpy as np
 
     from narrows.data.code_files import write_codes
-    from narrows.data.write import mapped
-    from narrows.model.use.folders import evenly
+    from narrows.data.write import memory_mapped
+    from narrows.model.use.folders import with_fixed_batches
 
     job = Job("encode", run, images, reading, shard, force)
-    path, model = job.free(output), evenly(job.model())
+    path, model = job.free(output), with_fixed_batches(job.model())
     with job.skipping(skipped) as skip:
         found = job.array(skip, mode=MODES.get(model.layout_.image[2], ""))
         if path.suffix == ".npy" and len(found):  # a batch at a time, from file to file
-            with mapped(path, (len(found), model.code_size_), np.dtype(np.float32), force) as out:
+            with memory_mapped(path, (len(found), model.code_size_), np.dtype(np.float32), force) as out:
                 model.transform(found.images, out=out)
         else:
             none = np.empty((0, model.code_size_), np.float32)
@@ -118,11 +118,11 @@ def _scores(model: Any, job: Job, skip: Any, kind: str | None) -> tuple[Any, lis
     import numpy as np
 
     from narrows.errors import DataError
-    from narrows.model.use.folders import evenly, scored
-    from narrows.model.use.tiles import fits, oddest
+    from narrows.model.use.folders import score_pictures, with_fixed_batches
+    from narrows.model.use.tiles import fits_model, worst_tile_score
 
     if job.one_by_one:
-        each = scored(model, job.pictures(skip, "scoring"), skip, kind)
+        each = score_pictures(model, job.pictures(skip, "scoring"), skip, kind)
         found = [(picture.name, value) for picture, value in each]
         if not found and not job.share:
             raise DataError(f"none of the images in {job.images} could be used; see above")
@@ -130,8 +130,8 @@ def _scores(model: Any, job: Job, skip: Any, kind: str | None) -> tuple[Any, lis
         classes = [name.split("/")[0] for name in names] if all("/" in name for name in names) else []
         return names, classes, np.array([value for _, value in found], dtype=np.float32)
     found = job.array(skip)
-    own = found.images.ndim == 2 or fits(model, found.images.shape[1:])
-    score = evenly(model).anomaly_score if own else partial(oddest, model)
+    own = found.images.ndim == 2 or fits_model(model, found.images.shape[1:])
+    score = with_fixed_batches(model).anomaly_score if own else partial(worst_tile_score, model)
     scores = score(found.images, kind) if len(found) else np.empty(0, np.float32)
     labels = [] if found.labels is None else found.labels.tolist()
     classes = [found.classes[k] for k in labels] if found.classes else list(map(str, labels))
@@ -141,10 +141,10 @@ def _scores(model: Any, job: Job, skip: Any, kind: str | None) -> tuple[Any, lis
 def _threshold(model: Any, kind: str | None) -> float:
     """The threshold of a kind of score, of the usual one for None."""
     from narrows.errors import expect, unknown
-    from narrows.model.estimator.anomaly import ODDNESS
+    from narrows.model.estimator.anomaly import SCORES
 
-    if kind is not None and kind not in ODDNESS:
-        raise unknown("anomaly score", kind, ODDNESS)
+    if kind is not None and kind not in SCORES:
+        raise unknown("anomaly score", kind, SCORES)
     found = model.threshold_ if kind is None else model.thresholds_.get(kind)
     expect(
         found is not None, "score", "a model without a threshold", "one that was fitted to its end", "fit it again"
@@ -155,10 +155,10 @@ def _threshold(model: Any, kind: str | None) -> float:
 def _maps(model: Any, job: Job, folder: Path) -> int:
     """A picture of the error of each picture, as PNG under its name; how many there are."""
     from narrows.data.write import write_images
-    from narrows.model.use.folders import mapped
+    from narrows.model.use.folders import map_errors
 
     count, quiet = 0, lambda *_: None
-    for picture, found in mapped(model, job.pictures(quiet, "mapping"), quiet):
+    for picture, found in map_errors(model, job.pictures(quiet, "mapping"), quiet):
         write_images(found[None], folder / f"{picture.name}.png", force=True)
         count += 1
     return count

@@ -24,10 +24,10 @@ class Job:
     """
 
     def __init__(self, verb: str, run: str, images: str, reading: Reading, shard: str, force: bool, **options: Any):
-        from narrows.data.share import share
+        from narrows.data.share import take_share
 
         self.verb, self.run, self.images, self.reading, self.force = verb, run, images, reading, force
-        self.share = share(shard) if shard else None
+        self.share = take_share(shard) if shard else None
         asked = {**options, **reading.as_options()}
         self.work = " ".join([verb, *(f"{name}={value}" for name, value in asked.items() if name != "strict")])
         self.skipped: list[tuple[str, str]] = []
@@ -37,15 +37,15 @@ class Job:
 
     def free(self, output: str) -> Path:
         """Where to write, once that is known to be free."""
-        from narrows.data.merging.manifest import mark_path
-        from narrows.data.merging.merge import can_join
+        from narrows.data.merging.manifest import manifest_path
+        from narrows.data.merging.merge import can_merge
         from narrows.data.share import part_path
-        from narrows.files import may_write
+        from narrows.files import refuse_overwrite
 
         if self.share is None:
-            return may_write(output, self.force)
-        path = may_write(part_path(can_join(Path(output)), self.share), self.force)
-        self.marks.append(may_write(mark_path(path), self.force))
+            return refuse_overwrite(output, self.force)
+        path = refuse_overwrite(part_path(can_merge(Path(output)), self.share), self.force)
+        self.marks.append(refuse_overwrite(manifest_path(path), self.force))
         return path
 
     def model(self) -> Any:
@@ -72,12 +72,12 @@ class Job:
 
     def pictures(self, skip: Skip, doing: str) -> Iterator[Any]:
         """The pictures one after another, of a share its own."""
-        from narrows.data.folder import image_files, name_of
+        from narrows.data.folder import image_files, relative_name
 
         path, files = Path(self.images).expanduser(), None
         if self.share:
             files = image_files(path)
-            self.span = self.share.of_files(name_of(file, path) for file in files)
+            self.span = self.share.of_files(relative_name(file, path) for file in files)
             files = files[self.span.rows]
         return pictures(self.images, self.reading, skip, doing, files)
 
@@ -96,12 +96,12 @@ class Job:
 
     def done(self, path: Path, rows: int) -> Path:
         """What was written is whole; of a share, that is marked now."""
-        from narrows.data.merging.manifest import Mark, digest, write_mark
+        from narrows.data.merging.manifest import Manifest, digest, write_manifest
 
         if one := self.share:
             if not path.suffix:
                 path.mkdir(parents=True, exist_ok=True)  # of a share without results
             about = {"work": self.work, "model": digest(self.run), "shard": one.place, "of": one.of}
             found = {"rows": rows, "form": self.form, "skipped": self.skipped}
-            write_mark(path, Mark(**about, **asdict(self.span), **found))
+            write_manifest(path, Manifest(**about, **asdict(self.span), **found))
         return path

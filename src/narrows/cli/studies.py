@@ -82,11 +82,11 @@ def report(folder: str, /) -> None:
         A run folder, or the folder of a lab, of all labs, or of a study.
     """
     from narrows.files import locked
-    from narrows.study.index import redraw
+    from narrows.study.index import redraw_index
 
     place = Path(folder)
     with locked(place, folder=True) if place.is_dir() else nullcontext():
-        print(redraw(place))
+        print(redraw_index(place))
 
 
 def _lab_file(name: str) -> Path:
@@ -114,7 +114,7 @@ def _all_labs(output: str, data: Any, changes: Changes, how: How, tsne: Tsne) ->
     """Every lab into a folder of its own, and a page over all of them, which grows as they end."""
     from narrows.errors import Faults, NarrowsError
     from narrows.files import locked
-    from narrows.study.index import draw
+    from narrows.study.index import draw_index
     from narrows.study.labs import lab_names
 
     folder, tables, faults = free(output, how), {}, Faults("all labs are run, but")
@@ -125,7 +125,7 @@ def _all_labs(output: str, data: Any, changes: Changes, how: How, tsne: Tsne) ->
                 record = record_of(_study(_lab_file(name), tsne), folder / name, data, changes, how)
                 tables[name.upper()] = {table["title"]: table["rows"] for table in record.tables}
             if is_first() and any(folder.glob("*/run.json")):
-                draw(folder)
+                draw_index(folder)
     if how.json:
         give_facts(tables, as_json=True)
     for name, found in {} if how.json else tables.items():

@@ -106,9 +106,9 @@ def evaluate(
     with skipping(skipped, force) as skip:
         images = array(data, reading, skip, split, noisy)
     if baselines:
-        from narrows.model.use.baselines import beside
+        from narrows.model.use.baselines import compare_denoisers
 
-        give(beside(model, images.images, noisy=images.noisy, seed=seed), as_json=json)
+        give(compare_denoisers(model, images.images, noisy=images.noisy, seed=seed), as_json=json)
         return
     found = measured(model, *images.pair, seed=seed)
     if json:

@@ -19,7 +19,7 @@ shares/     one work in parts: a share of the inputs (share), what it has writte
 
 from narrows.data.formats import FORMATS
 from narrows.data.image_set import ImageSet, fingerprint
-from narrows.data.load import load_data, read
-from narrows.data.named import SETS
+from narrows.data.load import load_data, read_data
+from narrows.data.named import NAMED_SETS
 
-__all__ = ["FORMATS", "SETS", "ImageSet", "fingerprint", "load_data", "read"]
+__all__ = ["FORMATS", "NAMED_SETS", "ImageSet", "fingerprint", "load_data", "read_data"]

@@ -30,7 +30,7 @@ LABELS = {
     "train": ("y_train", "Y_train", "train_labels"),
     "test": ("y_test", "Y_test", "test_labels"),
 }
-BROKEN = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+NPZ_ERRORS = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 def read_npy(path: Path, split: str = "all") -> ImageSet:
@@ -84,14 +84,14 @@ def _first(known: Iterable[str], keys: list[str]) -> str | None:
 def _open(path: Path, **options: Any) -> Any:
     try:
         return np.load(path, allow_pickle=False, **options)
-    except BROKEN as error:
+    except NPZ_ERRORS as error:
         raise _broken(path, error) from error
 
 
 def _array(path: Path, stored: Any, key: str | None) -> np.ndarray:
     try:
         return np.atleast_1d(stored[key])
-    except BROKEN as error:
+    except NPZ_ERRORS as error:
         raise _broken(path, error) from error
 
 

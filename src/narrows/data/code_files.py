@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from narrows.errors import DataError, OutputError, extra
-from narrows.files import atomic, may_write
+from narrows.files import atomic, refuse_overwrite
 
 Names = Sequence[str] | None
 Labels = np.ndarray | None
@@ -22,7 +22,7 @@ def write_codes(
     codes: np.ndarray, path: Path, names: Names = None, labels: Labels = None, force: bool = False
 ) -> Path:
     """Write codes `(N, size)` to `path`, by its ending (see the module). Raises `OutputError`, `MissingExtra`."""
-    path = may_write(path, force)
+    path = refuse_overwrite(path, force)
     if path.suffix not in WRITERS:
         raise OutputError(f"{path}: codes are written as {', '.join(WRITERS)}, not as {path.suffix or 'a folder'}")
     with atomic(path) as aside:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from narrows.data.growing_array import Rows
+from narrows.data.growing_array import GrowingArray
 from narrows.data.image_files import reason_of
 from narrows.errors import DataError
 
@@ -55,7 +55,7 @@ def decode(
         except Exception as error:  # a decoder that is fed broken bytes may raise anything
             return reason_of(error)
 
-    kept, rows, skipped = [], Rows(len(items), mode), []
+    kept, rows, skipped = [], GrowingArray(len(items), mode), []
     for item, result in zip(items, each(attempt, items, threads)):
         if isinstance(result, Image.Image):
             kept.append(item)

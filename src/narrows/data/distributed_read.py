@@ -17,34 +17,34 @@ from typing import Any
 import numpy as np
 
 from narrows.data.image_set import ImageSet
-from narrows.data.load import Data, read
+from narrows.data.load import Data, read_data
 from narrows.data.scratch import reserve, room
 from narrows.data.share import Share
-from narrows.distributed.collectives import of_all
-from narrows.distributed.rendezvous import meet
+from narrows.distributed.collectives import all_gather_objects
+from narrows.distributed.rendezvous import barrier
 from narrows.errors import DataError
-from narrows.machine import rank
+from narrows.machine import rank_and_size
 
 
-def read_together(data: Data, split: str = "train", mode: str = "") -> ImageSet:
+def read_distributed(data: Data, split: str = "train", mode: str = "") -> ImageSet:
     """What `read` gives, at every rank. Raises what it raises, and `OutputError` where the disk has no room."""
     mine, here = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    if rank()[1] == 1 or here == 1:
-        return read(data, split, mode=mode)
-    part, start = _part(data, split, Share(mine + 1, here), mode), rank()[0] - mine
-    meet()  # however long it took
-    parts = of_all((part.images.shape, part.images.dtype, part.names, part.labels, part.skipped))
+    if rank_and_size()[1] == 1 or here == 1:
+        return read_data(data, split, mode=mode)
+    part, start = _part(data, split, Share(mine + 1, here), mode), rank_and_size()[0] - mine
+    barrier()  # however long it took
+    parts = all_gather_objects((part.images.shape, part.images.dtype, part.names, part.labels, part.skipped))
     parts = parts[start : start + here]  # of this machine
     forms = {(shape[1:], dtype) for shape, dtype, *_ in parts if shape[0]}
     if len(forms) != 1 or any(
         names is None for _, _, names, *_ in parts
     ):  # arrays; or faults, which are told as ever
-        return read(data, split, mode=mode)
+        return read_data(data, split, mode=mode)
     (form, dtype), first = forms.pop(), sum(shape[0] for shape, *_ in parts[:mine])
     images = _shared((sum(shape[0] for shape, *_ in parts), *form), dtype, mine == 0, start)
     images[first : first + len(part)] = part.images
     images.flags.writeable = mine == 0
-    meet()
+    barrier()
     names, labels, skipped = zip(*[(names, labels, skipped) for _, _, names, labels, skipped in parts])
     return replace(
         part,
@@ -59,7 +59,7 @@ def read_together(data: Data, split: str = "train", mode: str = "") -> ImageSet:
 def _part(data: Data, split: str, share: Share, mode: str) -> ImageSet:
     """A rank's share of the files; nothing, not even names, where it cannot be read."""
     try:
-        return read(data, split, share=share, mode=mode)
+        return read_data(data, split, share=share, mode=mode)
     except DataError:
         return ImageSet(np.empty(0, np.uint8))
 
@@ -71,9 +71,9 @@ def _shared(shape: tuple[int, ...], dtype: Any, leads: bool, start: int) -> np.n
         with room(size), tempfile.NamedTemporaryFile(prefix="narrows-", delete=False) as file:
             name = file.name
             reserve(file.fileno(), size)
-    name = of_all(name)[start]
+    name = all_gather_objects(name)[start]
     images = np.memmap(name, dtype, "r+", shape=shape)
-    meet()
+    barrier()
     if leads:
         os.unlink(name)
     return images

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from narrows.data.decode import decode
-from narrows.data.image_files import ENDINGS, fitter, open_picture
+from narrows.data.image_files import SUFFIXES, fitter, open_picture
 from narrows.data.image_set import ImageSet, one_split
 from narrows.data.share import Share
 from narrows.errors import DataError
@@ -55,13 +55,13 @@ def read_folder(
     if not chosen:
         raise _no_images(f"{path} holds no images (split {split!r})")
     classes = _classes(roots, found)
-    span = share.of_files(name_of(file, path) for file in chosen) if share else None
+    span = share.of_files(relative_name(file, path) for file in chosen) if share else None
     chosen = chosen[span.rows] if span else chosen
     kept, images, skipped = _open_all(path, chosen, size, fit, grey, strict, least=0 if span else 1, mode=mode)
     return ImageSet(
         images=images,
         labels=_labels(kept, classes, roots) if classes else None,
-        names=tuple(name_of(file, path) for file in kept),
+        names=tuple(relative_name(file, path) for file in kept),
         classes=classes,
         source=f"the folder {path}",
         skipped=skipped,
@@ -87,13 +87,13 @@ def image_files(path: Path) -> list[Path]:
     return files
 
 
-def name_of(file: Path, root: Path) -> str:
+def relative_name(file: Path, root: Path) -> str:
     """A file's name below a folder."""
     return file.relative_to(root).as_posix()
 
 
 def _no_images(what: str) -> DataError:
-    return DataError(f"{what}; known endings: {', '.join(ENDINGS)}")
+    return DataError(f"{what}; known endings: {', '.join(SUFFIXES)}")
 
 
 def _roots(path: Path) -> dict[str, Path]:
@@ -116,7 +116,7 @@ def _walk(root: Path) -> list[Path]:
     files = []
     for folder, below, names in os.walk(root):
         below[:] = [name for name in below if not name.startswith(".")]
-        files += [Path(folder, n) for n in names if n.lower().endswith(ENDINGS) and not n.startswith(".")]
+        files += [Path(folder, n) for n in names if n.lower().endswith(SUFFIXES) and not n.startswith(".")]
     return sorted(files, key=lambda file: file.relative_to(root).parts)
 
 
@@ -139,6 +139,6 @@ def _open_all(
     to_size = fitter(size, fit)
     large = bool(files) and files[0].exists() and files[0].stat().st_size >= LARGE
     return decode(
-        root, files, lambda file: to_size(open_picture(file, grey)), lambda file: name_of(file, root), large, strict,
+        root, files, lambda file: to_size(open_picture(file, grey)), lambda file: relative_name(file, root), large, strict,
         **wanted,
     )  # fmt: skip

@@ -9,11 +9,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from narrows.choose import vet
+from narrows.choose import validate_spec
 from narrows.data.arrays import read_npy, read_npz
 from narrows.data.folder import read_folder, read_image
 from narrows.data.idx import read_idx
-from narrows.data.image_files import ENDINGS
+from narrows.data.image_files import SUFFIXES
 from narrows.data.image_set import ImageSet
 from narrows.data.packs.packed import read_pack
 from narrows.data.share import Share
@@ -26,7 +26,7 @@ FORMATS: dict[str, Callable[..., ImageSet]] = {
     "*.npz": read_npz,
     "*.tar": read_pack,
     "*.index": read_pack,
-    **{f"*{ending}": read_image for ending in ENDINGS},
+    **{f"*{ending}": read_image for ending in SUFFIXES},
     "*idx[1-9]-*": read_idx,
     "*.idx": read_idx,
     "*.idx.gz": read_idx,
@@ -42,7 +42,9 @@ def read_path(
     Raises `DataError` for a format that is not known, `BuildError` for an option that the format does not have.
     """
     kind = FOLDER if path.is_dir() else _pattern(path)
-    reader, options = vet("format", FORMATS, {"kind": kind, **options}, context=("path", "split", "share", "mode"))
+    reader, options = validate_spec(
+        "format", FORMATS, {"kind": kind, **options}, context=("path", "split", "share", "mode")
+    )
     if reader in MANY:
         return reader(path, split, share=share, mode=mode, **options)
     found = reader(path, split, **options)

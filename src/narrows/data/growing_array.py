@@ -17,7 +17,7 @@ from narrows.errors import DataError
 TOLD = 5  # sizes
 
 
-class Rows:
+class GrowingArray:
     """An array of at most so many pictures. mode: one that they are to be brought to, if they go with it."""
 
     def __init__(self, most: int, mode: str = ""):

@@ -18,7 +18,7 @@ import numpy as np
 from narrows.choose import choose
 from narrows.data.formats import read_path
 from narrows.data.image_set import ImageSet, join
-from narrows.data.named import SETS
+from narrows.data.named import NAMED_SETS
 from narrows.data.share import Share
 from narrows.errors import DataError, did_you_mean, unknown
 
@@ -37,11 +37,13 @@ def load_data(data: Data, split: str = "train", **options: Any) -> tuple[np.ndar
     Returns X, `(N, H, W)` or `(N, H, W, C)`, uint8 0..255 (or the file's own type), and y, int64 `(N,)` or
     None. Arguments and errors are those of `read`.
     """
-    found = read(data, split, **options)
+    found = read_data(data, split, **options)
     return found.images, found.labels
 
 
-def read(data: Data, split: str = "train", *, share: Share | None = None, mode: str = "", **options: Any) -> ImageSet:
+def read_data(
+    data: Data, split: str = "train", *, share: Share | None = None, mode: str = "", **options: Any
+) -> ImageSet:
     """Images with all that is known about them.
 
     data: a name of `SETS`, a path, or a dict with either as "kind" and options beside it.
@@ -58,7 +60,7 @@ def read(data: Data, split: str = "train", *, share: Share | None = None, mode: 
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
     kind, options = _spec(data, options)
-    if callable(kind) or kind in SETS:
+    if callable(kind) or kind in NAMED_SETS:
         found = _named({"kind": kind, **options}, split)
         return share.of_set(found) if share else found
     path = Path(kind).expanduser()
@@ -74,7 +76,7 @@ def _spec(data: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     if not (callable(kind) or isinstance(kind, (str, os.PathLike))):
         got = repr(dict(data)) if isinstance(data, Mapping) else f"a {type(data).__name__}"
         raise DataError(
-            f"data: got {got}, expected a path, the name of a set ({', '.join(SETS)}), "
+            f"data: got {got}, expected a path, the name of a set ({', '.join(NAMED_SETS)}), "
             "or a dict with either as its 'kind'"
         )
     return kind, spec
@@ -82,11 +84,11 @@ def _spec(data: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
 
 def _named(spec: dict[str, Any], split: str) -> ImageSet:
     parts = ("train", "test") if split == "all" else (split,)
-    return join([choose("data set", SETS, spec, split=part) for part in parts])
+    return join([choose("data set", NAMED_SETS, spec, split=part) for part in parts])
 
 
 def _nothing(kind: str, path: Path) -> Exception:
     """The error for a name that is neither in the table nor a path."""
     if path.suffix or len(path.parts) > 1:
-        return DataError(f"there is no file or folder {path}; of named sets, {did_you_mean(kind, SETS)}")
-    return type(error := unknown("data set", kind, SETS))(f"{error}; nor is there a file or folder {kind} here")
+        return DataError(f"there is no file or folder {path}; of named sets, {did_you_mean(kind, NAMED_SETS)}")
+    return type(error := unknown("data set", kind, NAMED_SETS))(f"{error}; nor is there a file or folder {kind} here")

@@ -70,7 +70,7 @@ def coloured_mnist(split: str, colour: str = "class", low: float = 0.3, seed: in
     return replace(grey, images=paint(grey.images, chosen), source=f"{grey.source}; {told}")
 
 
-SETS: dict[str, Callable[..., ImageSet]] = {
+NAMED_SETS: dict[str, Callable[..., ImageSet]] = {
     "digits": digits,
     "mnist": mnist,
     "fashion-mnist": fashion_mnist,

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from narrows.data.distributed_read import read_together as read
+from narrows.data.distributed_read import read_distributed as read
 from narrows.data.image_files import KINDS
 from narrows.data.image_set import STEP, ImageSet
 from narrows.data.load import Data

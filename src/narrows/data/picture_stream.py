@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from narrows.data.folder import image_files, name_of
+from narrows.data.folder import image_files, relative_name
 from narrows.data.image_files import KINDS, fitter, plain, reason_of
 from narrows.errors import DataError
 
@@ -33,7 +33,7 @@ class Picture:
     profile: bytes | None = None
 
 
-def stream(
+def stream_pictures(
     path: Path,
     size: Any = None,
     fit: str = "crop",
@@ -52,11 +52,11 @@ def stream(
     root, read = (path if path.is_dir() else path.parent), 0
     for file in wanted:
         try:
-            found = _open(file, name_of(file, root), grey, None if size is None else to_size)
+            found = _open(file, relative_name(file, root), grey, None if size is None else to_size)
         except Exception as error:  # a decoder that is fed broken bytes may raise anything
             if strict:
                 raise DataError(f"{file} cannot be read: {reason_of(error)}; replace or remove it") from error
-            skip(name_of(file, root), reason_of(error))
+            skip(relative_name(file, root), reason_of(error))
             continue
         read += 1
         yield found
@@ -64,7 +64,7 @@ def stream(
         raise DataError(f"none of the {len(wanted)} images in {root} can be read")
 
 
-def written(picture: Picture, made: np.ndarray) -> Image.Image:
+def record_written(picture: Picture, made: np.ndarray) -> Image.Image:
     """Pixels that were made from a picture's, as a picture in its mode.
 
     What had one bit comes back grey, what had a palette in colour: a model gives more shades than they hold.

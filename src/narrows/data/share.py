@@ -64,7 +64,7 @@ class Share:
         )
 
 
-def share(text: str) -> Share:
+def take_share(text: str) -> Share:
     """`2/4` as share 2 of 4. Raises `BuildError`.
 
     >>> share("2/4")

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from narrows.data.picture_stream import Picture, written
+from narrows.data.picture_stream import Picture, record_written
 from narrows.errors import OutputError
-from narrows.files import atomic, may_write
-from narrows.layout import tile
+from narrows.files import atomic, refuse_overwrite
+from narrows.layout import contact_sheet
 
 NAME = "{:05d}.png"
 KEEPING = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}  # as much of a picture as goes in
@@ -30,14 +30,14 @@ def write_images(
     names: of the files in a folder; else they are counted from `first`. Raises `OutputError` where something is there
     already, unless `force`.
     """
-    path = may_write(path, force)
+    path = refuse_overwrite(path, force)
     suffix = path.suffix.lower()
     if suffix in ARRAYS:
         ARRAYS[suffix](images, path)
     elif images.ndim == 2:
         raise OutputError(f"{path}: a table has no pictures; write it as .npy or .npz")
     elif Image.registered_extensions().get(suffix) in Image.SAVE:
-        _write_one(tile(images) if len(images) > 1 else images[0], path)
+        _write_one(contact_sheet(images) if len(images) > 1 else images[0], path)
     elif suffix:
         raise OutputError(f"{path}: images are not written as {suffix}; use .png, .npy, .npz, or a folder's name")
     else:
@@ -47,12 +47,12 @@ def write_images(
 
 
 @contextmanager
-def mapped(path: Path, shape: tuple[int, ...], dtype: np.dtype, force: bool = False) -> Iterator[np.ndarray]:
+def memory_mapped(path: Path, shape: tuple[int, ...], dtype: np.dtype, force: bool = False) -> Iterator[np.ndarray]:
     """An `.npy` file to be filled: a memory map, for more than the memory holds.
 
     It takes its name when the block ends well. Raises `OutputError` as `write_images`.
     """
-    with atomic(may_write(path, force)) as aside:
+    with atomic(refuse_overwrite(path, force)) as aside:
         array = np.lib.format.open_memmap(aside, mode="w+", dtype=dtype, shape=shape)
         yield array
         array.flush()
@@ -71,7 +71,7 @@ def write_like(picture: Picture, made: np.ndarray, path: Path) -> None:
     JPEG at a quality of 95, WebP without loss. Raises `OutputError`.
     """
     profile = {} if picture.profile is None else {"icc_profile": picture.profile}
-    _save(written(picture, made), path, **profile)
+    _save(record_written(picture, made), path, **profile)
 
 
 def _write_one(image: np.ndarray, path: Path) -> None:

@@ -24,29 +24,29 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from narrows.distributed.rendezvous import meet
+from narrows.distributed.rendezvous import barrier
 from narrows.errors import NarrowsError
-from narrows.machine import rank, share
+from narrows.machine import rank_and_size, rank_slice
 
 T = TypeVar("T")
 
 
-def first() -> bool:
+def is_first_rank() -> bool:
     """Whether this is the rank that speaks and writes."""
-    return rank()[0] == 0
+    return rank_and_size()[0] == 0
 
 
-def added(figures: Tensor) -> Tensor:
+def all_reduce(figures: Tensor) -> Tensor:
     """The sum over ranks, without gradients."""
-    if rank()[1] > 1:
+    if rank_and_size()[1] > 1:
         figures = figures.detach().clone()
         dist.all_reduce(figures)
     return figures
 
 
-def summed(values: Tensor) -> Tensor:
+def all_reduce_with_gradient(values: Tensor) -> Tensor:
     """The sum over ranks. Gradients flow through it, since each rank's loss is a part of the loss of all."""
-    return values if rank()[1] == 1 else _Sum.apply(values)
+    return values if rank_and_size()[1] == 1 else _Sum.apply(values)
 
 
 class _Sum(torch.autograd.Function):
@@ -54,47 +54,47 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
-        return added(values.contiguous())
+        return all_reduce(values.contiguous())
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> Tensor:
-        return summed(slopes[0])
+        return all_reduce_with_gradient(slopes[0])
 
 
-def gathered(rows: Tensor, total: int) -> Tensor:
+def all_gather_rows(rows: Tensor, total: int) -> Tensor:
     """A global batch `(total, ...)`, of which each rank gives its share in `rows`. Gradients flow through it."""
-    mine = share(total)
+    mine = rank_slice(total)
     before, after = (rows.new_zeros((count, *rows.shape[1:])) for count in (mine.start, total - mine.stop))
-    return summed(torch.cat([before, rows, after]))
+    return all_reduce_with_gradient(torch.cat([before, rows, after]))
 
 
-def of_first(make: Callable[[], T]) -> T:
+def broadcast_from_first(make: Callable[[], T]) -> T:
     """What `make` gives at rank 0, at every rank; there its `NarrowsError` is raised, too."""
     found: list[Any] = [None, None]
-    if first():
+    if is_first_rank():
         try:
             found[0] = make()
         except NarrowsError as error:
             found[1] = error
-    if rank()[1] > 1:
-        meet()
+    if rank_and_size()[1] > 1:
+        barrier()
         dist.broadcast_object_list(found)
     if found[1] is not None:
         raise found[1]
     return found[0]
 
 
-def of_all(value: T) -> list[T]:
+def all_gather_objects(value: T) -> list[T]:
     """What each rank gives, in their order."""
-    found: list[Any] = [value] * rank()[1]
+    found: list[Any] = [value] * rank_and_size()[1]
     if len(found) > 1:
         dist.all_gather_object(found, value)
     return found
 
 
-def highest(*figures: float) -> list[float]:
+def all_reduce_max(*figures: float) -> list[float]:
     """Of each figure the highest that any rank has."""
     found = torch.tensor(figures, dtype=torch.float64)
-    if rank()[1] > 1:
+    if rank_and_size()[1] > 1:
         dist.all_reduce(found, dist.ReduceOp.MAX)
     return found.tolist()

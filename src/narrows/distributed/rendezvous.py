@@ -26,12 +26,14 @@ import torch
 from torch import distributed as dist
 
 from narrows.errors import NarrowsError, several
-from narrows.machine import rank
+from narrows.machine import rank_and_size
 
-PATIENCE = float(os.environ.get("NARROWS_PATIENCE", "25"))  # seconds that a rank waits for another in a sum
-JOINING = 60.0  # seconds in which all must come: they begin together, but load what they need at their own pace
-BEAT, ROLL = 0.5, 3.0  # seconds between two signs of life, and in which one must come
-LOSS = ("gloo", "NCCL", "pair closure", "Connection closed", "Timed out waiting")  # in what torch says of it
+TIMEOUT = float(os.environ.get("NARROWS_PATIENCE", "25"))  # seconds that a rank waits for another in a sum
+RENDEZVOUS_TIMEOUT = (
+    60.0  # seconds in which all must come: they begin together, but load what they need at their own pace
+)
+HEARTBEAT, ROLL_CALL = 0.5, 3.0  # seconds between two signs of life, and in which one must come
+LOSS_TIMEOUT = ("gloo", "NCCL", "pair closure", "Connection closed", "Timed out waiting")  # in what torch says of it
 
 TCPStore, PrefixStore = (getattr(dist, name) for name in ("TCPStore", "PrefixStore"))  # public, by its manual
 
@@ -39,24 +41,24 @@ _store: list[Any] = []  # of this round
 _again: list[bool] = [False]
 
 
-def started() -> bool:
+def was_launched() -> bool:
     """Whether torchrun, or what speaks its language, has started this process as one of several."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
 
 
-def restarted() -> bool:
+def was_restarted() -> bool:
     """Whether torchrun has started the ranks again, after one was lost."""
     return _again[0]
 
 
 @contextmanager
-def joined() -> Iterator[None]:
+def process_group() -> Iterator[None]:
     """The block is one rank of those that torchrun has started; elsewhere it is a process alone.
 
     Raises `NarrowsError` where ranks do not come, or one is lost: the sums of the others then end within
     `NARROWS_PATIENCE` seconds (25), and at once where its process has died.
     """
-    if not started() or rank()[1] > 1:
+    if not was_launched() or rank_and_size()[1] > 1:
         yield
         return
     place, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
@@ -64,7 +66,7 @@ def joined() -> Iterator[None]:
         _join(place, world)
         yield
     except RuntimeError as error:
-        if not (isinstance(error, dist.DistError) or any(word in str(error) for word in LOSS)):
+        if not (isinstance(error, dist.DistError) or any(word in str(error) for word in LOSS_TIMEOUT)):
             raise
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends the others, who have yet to say why
         raise NarrowsError(_lost(place, world)) from error
@@ -72,13 +74,13 @@ def joined() -> Iterator[None]:
         _leave(place, world)
 
 
-def meet() -> None:
+def barrier() -> None:
     """Wait until all ranks are here, however long it takes: to read images, to write a state.
 
     A sum would lose its patience. Where one is lost torchrun asks the others to end; then patience is lost here, too.
     """
     if _store:
-        place, world = rank()
+        place, world = rank_and_size()
         turn = _store[0].add(f"turns of {place}", 1)
         _store[0].set(f"{turn}/{place}", "")
         with _until_asked() as end:
@@ -87,7 +89,7 @@ def meet() -> None:
             raise dist.DistError("Timed out waiting for the other ranks")
 
 
-def speaks() -> bool:
+def claims_report() -> bool:
     """Whether this rank is the first to ask, of those that have an error to tell: it is told once."""
     place = os.environ.get("RANK", "0")
     with suppress(RuntimeError):
@@ -103,11 +105,11 @@ def _join(place: int, world: int) -> None:
     address, port = here.get("MASTER_ADDR", "127.0.0.1"), int(here.get("MASTER_PORT", "29500"))
     missing, why = ["rank 0"], None
     try:
-        store = TCPStore(address, port, world, leads, timedelta(seconds=JOINING), wait_for_workers=False)
+        store = TCPStore(address, port, world, leads, timedelta(seconds=RENDEZVOUS_TIMEOUT), wait_for_workers=False)
         missing = (_open if place == 0 else _answer)(store, place, world)
         if not missing:
             backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-            patience = timedelta(seconds=PATIENCE)
+            patience = timedelta(seconds=TIMEOUT)
             dist.init_process_group(backend, store=_store[0], rank=place, world_size=world, timeout=patience)
             threading.Thread(target=_beat, args=(_store[0], place), daemon=True).start()
     except RuntimeError as error:
@@ -124,7 +126,7 @@ def _open(store: Any, place: int, world: int) -> list[str]:
     name, others = uuid4().hex, range(1, world)
     _begin(store, name, store.add("narrows/rounds", 1))
     store.set("narrows/round", name)
-    _wait(lambda: _store[0].check([f"answer/{k}" for k in others]), _after(JOINING))
+    _wait(lambda: _store[0].check([f"answer/{k}" for k in others]), _after(RENDEZVOUS_TIMEOUT))
     missing = [f"rank {k}" for k in others if not _store[0].check([f"answer/{k}"])]
     if not missing:
         _store[0].set(
@@ -144,7 +146,7 @@ def _answer(store: Any, place: int, world: int) -> list[str]:
         _store[0].set(f"answer/{place}", mine)
         return _store[0].check(["list"]) and mine in _store[0].get("list").decode()
 
-    if not _wait(begun, _after(JOINING)):
+    if not _wait(begun, _after(RENDEZVOUS_TIMEOUT)):
         return ["rank 0, or another one,"]
     _again[0] = _store[0].get("list").decode().startswith("1 ")
     return []
@@ -173,7 +175,7 @@ def _until_asked() -> Iterator[Callable[[], float]]:
     before, times = signal.getsignal(signal.SIGTERM), []
 
     def end() -> float:
-        return times[0] + PATIENCE if times else inf
+        return times[0] + TIMEOUT if times else inf
 
     def note(*what: Any) -> None:
         times.append(time.monotonic())
@@ -194,7 +196,7 @@ def _leave(place: int, world: int) -> None:
     """Leave the others; the first, whose process may hold the store, lets them leave before it."""
     with suppress(RuntimeError, IndexError):
         _store[0].set(f"left/{place}", "")
-        _wait(lambda: _store[0].check([f"left/{k}" for k in range(world)]), _after(ROLL * (place == 0)))
+        _wait(lambda: _store[0].check([f"left/{k}" for k in range(world)]), _after(ROLL_CALL * (place == 0)))
     if dist.is_initialized():
         with suppress(RuntimeError):
             dist.destroy_process_group()
@@ -205,7 +207,7 @@ def _beat(store: Any, place: int) -> None:
     with suppress(RuntimeError):
         while store in _store:
             store.add(f"beats of {place}", 1)
-            time.sleep(BEAT)
+            time.sleep(HEARTBEAT)
 
 
 def _beats(world: int) -> list[int]:
@@ -217,12 +219,12 @@ def _lost(place: int, world: int) -> str:
     missing = "one of the ranks"
     with suppress(RuntimeError):
         before = _beats(world)
-        time.sleep(ROLL)
+        time.sleep(ROLL_CALL)
         still = [k for k, (a, b) in enumerate(zip(before, _beats(world))) if a == b and k != place]
         gone = [f"rank {k}" for k in still if not _store[0].check([f"left/{k}"])]
         missing = " and ".join(gone) or missing
     return (
-        f"{missing} of {world} was lost: its process has ended, or has not answered for {PATIENCE:g} s. The state of "
+        f"{missing} of {world} was lost: its process has ended, or has not answered for {TIMEOUT:g} s. The state of "
         "the training is that of the last epoch, or of the last minutes: the same command with --resume goes on from "
         "there (torchrun --max-restarts does so by itself)"
     )

@@ -13,7 +13,7 @@ import numpy as np
 
 from narrows.draw.style import DPI, WIDTH, blank
 from narrows.errors import expect
-from narrows.layout import PEAKS
+from narrows.layout import WHITE_LEVELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,4 +63,4 @@ def as_images(name: str, images: Any) -> np.ndarray:
 
 def as_unit(images: np.ndarray) -> np.ndarray:
     """Pixels as floats in [0, 1], clipped; what is not a number is black."""
-    return np.clip(np.nan_to_num(images.astype(np.float32) / PEAKS.get(images.dtype.name, 1)), 0, 1)
+    return np.clip(np.nan_to_num(images.astype(np.float32) / WHITE_LEVELS.get(images.dtype.name, 1)), 0, 1)

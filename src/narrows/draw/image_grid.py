@@ -15,7 +15,7 @@ import numpy as np
 from narrows.draw.canvas import LETTER, LINE, PAD, PAGE, as_images, as_unit, canvas, show, zoom
 from narrows.draw.style import SIGNED, SMALL, styled
 from narrows.errors import expect
-from narrows.layout import tile
+from narrows.layout import contact_sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,7 +121,7 @@ def _draw_row(axes: "Axes", images: np.ndarray, captions: list[str], corner: tup
     bottom, inset = top + _enlarged(images, cell), (cell - times * images.shape[2]) // 2
     if times >= 1:  # as one picture: matplotlib takes 3 ms over each
         large = images.repeat(int(times), 1).repeat(int(times), 2)
-        show(axes, tile(large, len(large), gap=cell + GAP - large.shape[2]), left + inset, top, 1, **GREY)
+        show(axes, contact_sheet(large, len(large), gap=cell + GAP - large.shape[2]), left + inset, top, 1, **GREY)
     else:
         for column, image in enumerate(images):
             show(axes, image, left + column * (cell + GAP) + inset, top, times, **GREY)
@@ -146,7 +146,11 @@ def _scale(sheets: Mapping[str, np.ndarray], signed: bool, limits: Sequence[floa
 
 def _sheet(images: np.ndarray, columns: int | None, bare: bool) -> np.ndarray:
     """The images tiled: with white between them where they are pixels, with no value (NaN) where they are numbers."""
-    return tile(as_unit(images), columns) if bare else tile(images.astype(np.float32), columns, fill=np.nan)
+    return (
+        contact_sheet(as_unit(images), columns)
+        if bare
+        else contact_sheet(images.astype(np.float32), columns, fill=np.nan)
+    )
 
 
 def _side_by_side(

@@ -31,7 +31,7 @@ from narrows.draw.canvas import as_images, as_unit
 from narrows.draw.points import classes_of, points_of, size_of
 from narrows.draw.style import CLASSES, LINES, LOOK
 from narrows.errors import expect
-from narrows.layout import tile
+from narrows.layout import contact_sheet
 
 LIMIT = 5000  # points
 THUMB = 32  # pixels: larger images are made smaller by a whole number
@@ -154,7 +154,7 @@ def _sheet(values: bytes, dtype: str, shape: tuple[int, ...]) -> dict[str, Any]:
     """A sheet of images; those of one set stand in a figure for each model, and are drawn once: 1 s of lab F's 8."""
     small = _small(as_unit(np.frombuffer(values, dtype).reshape(shape)))
     columns, (height, width) = ceil(len(small) ** 0.5), small.shape[1:3]
-    sheet = f"data:image/png;base64,{b64encode(_png(tile(small, columns, gap=0, fill=0))).decode()}"
+    sheet = f"data:image/png;base64,{b64encode(_png(contact_sheet(small, columns, gap=0, fill=0))).decode()}"
     return {"sheet": sheet, "columns": columns, "width": width, "height": height}
 
 

@@ -20,7 +20,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from narrows.files import write
+from narrows.files import write_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -115,4 +115,4 @@ def as_png(figure: "Figure") -> bytes:
 
 def save(figure: "Figure", path: str | os.PathLike[str]) -> Path:
     """Write the figure to `path` as PNG, whole or not at all; what was there is replaced."""
-    return write(path, as_png(figure))
+    return write_file(path, as_png(figure))

@@ -1,7 +1,7 @@
 """Measures: what needs no model. Image against image, statistics of codes, probes, a table for them."""
 
 from narrows.measure.code_statistics import (
-    Units,
+    CodeStatistics,
     active_units,
     collapsed_units,
     constant_units,
@@ -18,7 +18,7 @@ from narrows.measure.table import Table
 
 __all__ = [
     "Table",
-    "Units",
+    "CodeStatistics",
     "active_units",
     "auroc",
     "average_precision",

@@ -23,7 +23,7 @@ from narrows.errors import NarrowsError
 THRESHOLD = 1e-6
 
 
-class Units:
+class CodeStatistics:
     """What is known of each unit from codes that come a batch at a time, so that they need not stay in memory.
 
     >>> units = Units().add(codes).add(others)
@@ -71,12 +71,12 @@ def active_units(codes: Any, threshold: float = THRESHOLD) -> np.ndarray:
 
 def dead_units(codes: Any, threshold: float = THRESHOLD) -> np.ndarray:
     """Which units are active for no image of the set: `(size,)` booleans."""
-    return Units(threshold).add(codes).dead
+    return CodeStatistics(threshold).add(codes).dead
 
 
 def constant_units(codes: Any, threshold: float = THRESHOLD) -> np.ndarray:
     """Which units say nothing, standard deviation <= threshold · max(1, |mean|): `(size,)` booleans."""
-    return Units(threshold).add(codes).constant
+    return CodeStatistics(threshold).add(codes).constant
 
 
 def correlation(codes: Any) -> np.ndarray:

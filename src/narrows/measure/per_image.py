@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from narrows.errors import ImageError
-from narrows.image_batches import as_tensor
-from narrows.layout import PEAKS
+from narrows.image_batches import shared_tensor
+from narrows.layout import WHITE_LEVELS
 
 PIECE = (
     2**17
@@ -62,7 +62,7 @@ def peak(a: Images, b: Images, data_range: float | None = None) -> float:
                 f"data_range: got {data_range!r}, expected a number > 0: the highest value minus the lowest"
             )
         return float(data_range)
-    peaks = [PEAKS.get(_type(x)) for x in (a, b)]
+    peaks = [WHITE_LEVELS.get(_type(x)) for x in (a, b)]
     if None in peaks or peaks[0] != peaks[1]:
         raise ImageError(
             f"the images are of types {_type(a)} and {_type(b)}, from which no common range follows; "
@@ -98,7 +98,7 @@ def _read(images: Images, dtype: torch.dtype) -> Tensor:
         return images.to(dtype)
     count, height, width = images.shape[:3]
     channels = images.shape[3] if images.ndim == 4 else 1
-    x = as_tensor(images).to(dtype)  # before it is re-ordered: torch's uint8 is as good as any
+    x = shared_tensor(images).to(dtype)  # before it is re-ordered: torch's uint8 is as good as any
     return x.reshape(count, height, width, channels).permute(0, 3, 1, 2)
 
 

@@ -26,25 +26,27 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from narrows.errors import DataError, Faults, expect
-from narrows.layout import PEAKS
+from narrows.layout import WHITE_LEVELS
 
 FORMAT = 2
 FORMATS = (1, FORMAT)  # that are read; 1 had no checksum
-STATE_WORDS = "state of a training, which `narrows train ... --resume` goes on from; the model is model.safetensors"
-STATE = "training"  # in the header of a state (`narrows.model.training.checkpoint`), which is read here too
-LAST = "last.safetensors"  # its name beside the model
+CHECKPOINT_WORDS = (
+    "state of a training, which `narrows train ... --resume` goes on from; the model is model.safetensors"
+)
+CHECKPOINT_KEY = "training"  # in the header of a state (`narrows.model.training.checkpoint`), which is read here too
+CHECKPOINT_NAME = "last.safetensors"  # its name beside the model
 LONG = 100_000  # characters of JSON: no model has so many options
 FEW = 5  # faults of one sort that are told
 WRONG = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)  # what nonsense leads to
 Tensors = dict[str, Tensor]
-Whole = Annotated[int, Meta(ge=1)]
+PositiveInt = Annotated[int, Meta(ge=1)]
 
 
-class Form(Struct):
+class LayoutHeader(Struct):
     """The layout of the images that it was fitted on: `images.Layout`."""
 
-    came: Annotated[tuple[Whole, ...], Meta(min_length=1, max_length=3)]
-    image: tuple[Whole, Whole, Annotated[int, Meta(ge=1, le=4)]]
+    came: Annotated[tuple[PositiveInt, ...], Meta(min_length=1, max_length=3)]
+    image: tuple[PositiveInt, PositiveInt, Annotated[int, Meta(ge=1, le=4)]]
     dtype: str
 
 
@@ -73,7 +75,7 @@ class Header(Struct):
     format: int
     estimator: str
     options: dict[str, Any]
-    layout: Form
+    layout: LayoutHeader
     scale: Literal["unit", "symmetric", "standard"]
     facts: Facts
     versions: dict[str, str]
@@ -82,7 +84,7 @@ class Header(Struct):
     own: dict[str, dict[str, str]] = {}
 
 
-def packed(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bytes:
+def to_bytes(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bytes:
     """A model file's bytes."""
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(header)
@@ -99,12 +101,16 @@ def _settled(content: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + content[end:]
 
 
-def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Tensors]:
+def read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Tensors]:
     """The header and the tensors of a model file, once it is known to be whole. Raises `DataError`."""
     path = Path(path)
     if not path.is_file():
-        broken = f"; {path.parent / LAST} is of a training that was broken off: `narrows train ... --resume` goes on"
-        cure = broken if (path.parent / LAST).is_file() else "; a run folder holds one, named model.safetensors"
+        broken = f"; {path.parent / CHECKPOINT_NAME} is of a training that was broken off: `narrows train ... --resume` goes on"
+        cure = (
+            broken
+            if (path.parent / CHECKPOINT_NAME).is_file()
+            else "; a run folder holds one, named model.safetensors"
+        )
         raise DataError(f"there is no model file {path}{cure}")
     try:
         content = path.read_bytes()  # not mapped: a mapped file that is cut short ends the process
@@ -123,10 +129,10 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Tensors]:
     return header, tensors
 
 
-def parsed(header: Mapping[str, Any]) -> Header:
+def parse_header(header: Mapping[str, Any]) -> Header:
     """The header of a model with each entry of its type. Raises `DataError`."""
-    if STATE in header:
-        raise DataError(f"it is the {STATE_WORDS}")
+    if CHECKPOINT_KEY in header:
+        raise DataError(f"it is the {CHECKPOINT_WORDS}")
     try:
         found = convert(header, Header)
     except ValidationError as error:
@@ -134,7 +140,7 @@ def parsed(header: Mapping[str, Any]) -> Header:
     form = found.layout
     came, shape = prod(form.came), found.options.get("image_shape")
     expect(came == prod(form.image) == found.facts.n_features_in_, "layout", form, "one number of values")
-    expect(form.dtype in PEAKS, "dtype", form.dtype, f"one of {', '.join(PEAKS)}")
+    expect(form.dtype in WHITE_LEVELS, "dtype", form.dtype, f"one of {', '.join(WHITE_LEVELS)}")
     plain = isinstance(shape, list) and all(type(n) is int for n in shape)
     expect(shape is None or (plain and prod(shape) == came), "image_shape", shape, f"None, or {came} values in all")
     long = len(json.dumps(found.options))
@@ -142,7 +148,7 @@ def parsed(header: Mapping[str, Any]) -> Header:
     return found
 
 
-def matched(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+def check_tensors(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
     """Refuse tensors that are not those wanted, by name, shape and type, or that hold NaN or infinity."""
     faults = Faults("its tensors are not those of its model")
     told = [f"it lacks {name}" for name in wanted if name not in found]
@@ -171,16 +177,18 @@ def _form(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
 
 
-def about_file(path: str | os.PathLike[str]) -> dict[str, Any]:
+def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What a model file says of itself, as plain values by name; nothing is built, and no part need be known."""
-    header, tensors = read(path)
+    header, tensors = read_file(path)
     size = {"file": str(path), "bytes": Path(path).stat().st_size}
-    with whole(path):
-        return size | (_of_state(header[STATE]) if STATE in header else _told(parsed(header), tensors))
+    with as_data_error(path):
+        return size | (
+            _of_state(header[CHECKPOINT_KEY]) if CHECKPOINT_KEY in header else _told(parse_header(header), tensors)
+        )
 
 
 @contextmanager
-def whole(path: str | os.PathLike[str]) -> Iterator[None]:
+def as_data_error(path: str | os.PathLike[str]) -> Iterator[None]:
     """Whatever fails in here, for what a file holds, is a `DataError` that names the file."""
     try:
         yield
@@ -194,7 +202,7 @@ def _of_state(found: Mapping[str, Any]) -> dict[str, Any]:
     """What a state says of itself: how far the training has come, and its settings."""
     done = {"epochs done": found["numbers"]["epoch"], "batches of the next": found["numbers"]["done"]}
     settings = {name: value for name, value in found["settings"].items() if value not in (None, "", "()", "[]", [])}
-    return {"what": STATE_WORDS, **done, **settings}
+    return {"what": CHECKPOINT_WORDS, **done, **settings}
 
 
 def _told(found: Header, tensors: Tensors) -> dict[str, Any]:

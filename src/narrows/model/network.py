@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from narrows.choose import choose, name_of, options_of, vet
+from narrows.choose import choose, default_options, name_of, validate_spec
 from narrows.errors import BuildError, Faults, expect
 from narrows.layout import Scale
-from narrows.machine import Draw, initialising
+from narrows.machine import KeyedRandom, seeded_initialisation
 from narrows.measure import Table
-from narrows.model.file_format import matched
-from narrows.parts import TABLES
+from narrows.model.file_format import check_tensors
+from narrows.parts import PART_TABLES
 from narrows.parts.body import Body
 from narrows.parts.bottleneck import Bottleneck
 from narrows.parts.code import Code
@@ -29,7 +29,7 @@ from narrows.parts.forward_pass import ForwardPass
 from narrows.parts.likelihood import Likelihood
 from narrows.parts.penalty import Penalty
 from narrows.parts.prior import Prior
-from narrows.parts.register import as_body, as_up, own_paths, refuse_objects
+from narrows.parts.register import as_body, as_up, custom_paths, refuse_instances
 from narrows.parts.up import Up
 
 CONTEXT = {
@@ -74,21 +74,21 @@ class Network(nn.Module):
     def needs_slope(self) -> bool:
         return any(penalty.needs_slope for penalty in self.penalties)
 
-    def encode(self, x: Tensor, draw: Draw | None = None) -> tuple[Code, list[Tensor]]:
+    def encode(self, x: Tensor, draw: KeyedRandom | None = None) -> tuple[Code, list[Tensor]]:
         """Images to their code and side channel; deterministic without `draw`."""
         h, side = self.body.encode(x, draw)
         return self.bottleneck(h, self.prior, draw), side
 
-    def decode(self, z: Tensor, side: Sequence[Tensor] = (), draw: Draw | None = None) -> Tensor:
+    def decode(self, z: Tensor, side: Sequence[Tensor] = (), draw: KeyedRandom | None = None) -> Tensor:
         """Codes `(N, size)` or `(N, *shape)` to the likelihood's parameters, `(N, outputs · C, H, W)`."""
         return self.up(z.reshape(-1, *self.bottleneck.shape), list(side), draw).float()  # also under autocast
 
-    def through(self, x: Tensor, draw: Draw | None = None) -> tuple[Code, Tensor]:
+    def through(self, x: Tensor, draw: KeyedRandom | None = None) -> tuple[Code, Tensor]:
         """Images to their code, sampled where `draw` is given, and to what the way up puts out for it."""
         code, side = self.encode(x, draw)
         return code, self.decode(code.z, side)
 
-    def forward(self, x: Tensor, draw: Draw) -> ForwardPass:
+    def forward(self, x: Tensor, draw: KeyedRandom) -> ForwardPass:
         """One pass with all its randomness: corruption, sampled codes and, in training, dropout."""
         corrupted, hidden = self.corruption(x, draw)
         if self.needs_slope:
@@ -96,7 +96,7 @@ class Network(nn.Module):
         code, side = self.encode(corrupted, draw)
         return ForwardPass(code, self.decode(code.z, side, draw), corrupted, hidden)
 
-    def reconstruct(self, x: Tensor, draw: Draw | None = None) -> Tensor:
+    def reconstruct(self, x: Tensor, draw: KeyedRandom | None = None) -> Tensor:
         """E[x | code(x)] on the working scale; the code is sampled where `draw` is given."""
         return self.likelihood.mean(self.through(x, draw)[1])
 
@@ -107,20 +107,20 @@ def build(specs: Mapping[str, Any], image: tuple[int, int, int], scale: Scale, s
     specs: one for each of corruption, body, bottleneck, up, likelihood, prior ("auto" for up and prior), and
     penalties, a list. Raises `BuildError` or `UnknownName` with every fault.
     """
-    vet_specs(specs)
+    validate_specs(specs)
     faults, made, penalties = Faults("the model cannot be built"), {}, []
 
     def make(kind: str, spec: Any, fit: Callable[[Any], Any] = lambda part: part, **context: Any) -> None:
         with faults.catch():
-            made[kind] = fit(choose(kind, TABLES[kind], spec, **context))
+            made[kind] = fit(choose(kind, PART_TABLES[kind], spec, **context))
 
-    with initialising(seed):
+    with seeded_initialisation(seed):
         make("corruption", specs["corruption"], range=scale.range)
         make("likelihood", specs["likelihood"], scale=scale)
         make("body", specs["body"], partial(as_body, image=image), image=image)
         for spec in specs["penalties"]:
             with faults.catch():
-                penalties.append(choose("penalty", TABLES["penalty"], spec))
+                penalties.append(choose("penalty", PART_TABLES["penalty"], spec))
         if "body" in made:
             make("bottleneck", specs["bottleneck"], features=made["body"].shape)
         faults.stop(BuildError)
@@ -141,7 +141,7 @@ def build(specs: Mapping[str, Any], image: tuple[int, int, int], scale: Scale, s
     return Network(**made, penalties=penalties)
 
 
-def rebuilt(
+def rebuild(
     specs: Mapping[str, Any], image: tuple[int, int, int], scale: Scale, tensors: Mapping[str, Tensor]
 ) -> Network:
     """The network that `specs` describe, with the tensors of a model file in it. Raises `DataError` too.
@@ -149,39 +149,39 @@ def rebuilt(
     It is built without memory first, so that a file cannot ask for more than it holds. Parts of the caller's own,
     who has registered them, are built at once: they may not bear it.
     """
-    if not own_paths(specs):
+    if not custom_paths(specs):
         with torch.device("meta"):
-            matched(build(specs, image, scale, seed=0).state_dict(), tensors)
+            check_tensors(build(specs, image, scale, seed=0).state_dict(), tensors)
     network = build(specs, image, scale, seed=0)
-    matched(network.state_dict(), tensors)
+    check_tensors(network.state_dict(), tensors)
     network.load_state_dict(tensors)
     return network.eval()
 
 
-def numbers(network: nn.Module) -> int:
+def count_parameters(network: nn.Module) -> int:
     """How many parameters a network has."""
     return sum(p.numel() for p in network.parameters())
 
 
-def vet_specs(specs: Mapping[str, Any]) -> None:
+def validate_specs(specs: Mapping[str, Any]) -> None:
     """Refuse parts and options that do not exist, all at once."""
     faults = Faults("the model cannot be built")
     expect(isinstance(specs["penalties"], (list, tuple)), "penalties", specs["penalties"], "a list of penalties")
-    kinds = [kind for kind in TABLES if kind != "penalty"]
+    kinds = [kind for kind in PART_TABLES if kind != "penalty"]
     chosen = [(kind, specs[kind]) for kind in kinds if specs[kind] != "auto"]
     for kind, spec in chosen + [("penalty", spec) for spec in specs["penalties"]]:
         with faults.catch():
-            refuse_objects(kind, spec)
-            vet(kind, TABLES[kind], spec, CONTEXT[kind])
+            refuse_instances(kind, spec)
+            validate_spec(kind, PART_TABLES[kind], spec, CONTEXT[kind])
     faults.stop(BuildError)
 
 
 def _fits(spec: Any, body: Body) -> None:
     """Refuse a way up that needs what the body does not give."""
-    make, _ = vet("up", TABLES["up"], spec, CONTEXT["up"])
+    make, _ = validate_spec("up", PART_TABLES["up"], spec, CONTEXT["up"])
     lacking = sorted(getattr(make, "needs", frozenset()) - body.gives)
     if lacking:
-        fitting = [n for n, up in TABLES["up"].items() if getattr(up, "needs", frozenset()) <= body.gives]
+        fitting = [n for n, up in PART_TABLES["up"].items() if getattr(up, "needs", frozenset()) <= body.gives]
         cure = f"use up={' or '.join(map(repr, fitting))}"
         cure += "".join(f", or body={giver}" for word, giver in GIVERS.items() if word in lacking)
         given = ", ".join(sorted(body.gives))
@@ -207,12 +207,12 @@ def device_of(network: nn.Module) -> torch.device:
     return next(network.parameters()).device
 
 
-def parts() -> Table:
+def parts_table() -> Table:
     """All parts: kind, name, options with their defaults, and what it is."""
     rows = Table()
-    for kind, table in TABLES.items():
+    for kind, table in PART_TABLES.items():
         for name, make in table.items():
-            options = options_of(make, CONTEXT[kind])
+            options = default_options(make, CONTEXT[kind])
             shown = ", ".join(f"{option}={default!r}" for option, default in options.items())
             what = (make.__doc__ or "").strip().split("\n")[0]
             rows.append({"kind": kind, "part": name, "options": shown, "what": what})

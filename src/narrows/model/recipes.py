@@ -18,7 +18,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from narrows.choose import choose, merge, options_of
+from narrows.choose import choose, default_options, merge_spec
 from narrows.errors import unknown
 from narrows.measure import Table
 from narrows.model.estimator.autoencoder import Autoencoder
@@ -155,8 +155,8 @@ def recipe(name: str, **changes: Any) -> ImageModel:
         raise unknown("recipe", name, RECIPES)
     found = RECIPES[name]
     options = deepcopy(dict(found.options))  # what is changed on the model leaves the recipe as it is
-    base = {**options_of(ESTIMATORS[found.estimator]), **options}
-    options |= {key: merge(base.get(key), value) for key, value in changes.items()}
+    base = {**default_options(ESTIMATORS[found.estimator]), **options}
+    options |= {key: merge_spec(base.get(key), value) for key, value in changes.items()}
     return choose("recipe", {name: ESTIMATORS[found.estimator]}, {"kind": name, **options})
 
 

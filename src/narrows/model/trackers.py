@@ -47,7 +47,7 @@ class Logger(Protocol):
 
 
 @contextmanager
-def told(logger: Logger | None, options: Mapping[str, Any]) -> Iterator[Report]:
+def reported(logger: Logger | None, options: Mapping[str, Any]) -> Iterator[Report]:
     """Tell a logger of a training, which is the block: first the options, last how it ended.
 
     The block is given a function for the rest: figures of an epoch, and its number.
@@ -59,7 +59,7 @@ def told(logger: Logger | None, options: Mapping[str, Any]) -> Iterator[Report]:
     expect(not missing, "logger", logger, f"one with the names {', '.join(NAMES)}", f"missing: {', '.join(missing)}")
     status = "failed"
     try:
-        logger.log_hyperparams(plain(options))
+        logger.log_hyperparams(flatten_options(options))
         yield lambda figures, epoch: logger.log_metrics(dict(figures), step=epoch)
         status = "success"
     except GeneratorExit:  # the caller has seen enough
@@ -69,7 +69,7 @@ def told(logger: Logger | None, options: Mapping[str, Any]) -> Iterator[Report]:
         getattr(logger, "finalize", lambda status: None)(status)
 
 
-def plain(options: Mapping[str, Any], within: str = "") -> dict[str, bool | int | float | str | None]:
+def flatten_options(options: Mapping[str, Any], within: str = "") -> dict[str, bool | int | float | str | None]:
     """Options as a flat dict of plain values, by the names that `--set` takes; images as their shape in words.
 
     >>> plain({"body": "mlp", "bottleneck": {"kind": "variational", "size": 20}})
@@ -78,7 +78,7 @@ def plain(options: Mapping[str, Any], within: str = "") -> dict[str, bool | int 
     found = {}
     for name, value in options.items():
         whole = within if name == "kind" else f"{within}.{name}" if within else name
-        found |= plain(value, whole) if isinstance(value, Mapping) else {whole: _plain(value)}
+        found |= flatten_options(value, whole) if isinstance(value, Mapping) else {whole: _plain(value)}
     return found
 
 
@@ -98,7 +98,7 @@ def _plain(value: Any) -> bool | int | float | str | None:
 # -- trackers by name -------------------------------------------------------------------------------------------
 
 
-def start(name: str, folder: str | os.PathLike[str], run: str) -> Logger:
+def start_logger(name: str, folder: str | os.PathLike[str], run: str) -> Logger:
     """A tracker by its name in `LOGGERS`, for one training: `run` is what it is called there.
 
     Raises `UnknownName`, `MissingExtra` where its package is not installed, or `OutputError`.

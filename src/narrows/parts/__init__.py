@@ -8,7 +8,7 @@ from narrows.parts.penalty import PENALTIES
 from narrows.parts.prior import PRIORS
 from narrows.parts.up import UPS
 
-TABLES = {
+PART_TABLES = {
     "corruption": CORRUPTIONS,
     "body": BODIES,
     "bottleneck": BOTTLENECKS,
@@ -18,4 +18,4 @@ TABLES = {
     "penalty": PENALTIES,
 }
 
-__all__ = ["BODIES", "BOTTLENECKS", "CORRUPTIONS", "LIKELIHOODS", "PENALTIES", "PRIORS", "TABLES", "UPS"]
+__all__ = ["BODIES", "BOTTLENECKS", "CORRUPTIONS", "LIKELIHOODS", "PENALTIES", "PRIORS", "PART_TABLES", "UPS"]

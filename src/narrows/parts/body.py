@@ -33,8 +33,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from narrows.errors import expect, unknown
-from narrows.machine import Draw
-from narrows.parts.layers import Chain, finish
+from narrows.machine import KeyedRandom
+from narrows.parts.layers import Chain, after_weights
 
 Side = list[Tensor]
 
@@ -49,7 +49,9 @@ class Body(nn.Module):
     def __init__(self, image: tuple[int, int, int], activation: str, dropout: float, batch_norm: bool):
         super().__init__()
         self.image = image
-        finish(1, activation, batch_norm, dropout, flat=True)  # refuses wrong ones, even where no layer is made
+        after_weights(
+            1, activation, batch_norm, dropout, flat=True
+        )  # refuses wrong ones, even where no layer is made
         self.activation, self.dropout, self.batch_norm = activation, dropout, batch_norm
         self.shape: tuple[int, ...] = image
 
@@ -65,9 +67,9 @@ class Body(nn.Module):
 
     def finish(self, channels: int, flat: bool) -> list[nn.Module]:
         """What follows a layer's weights, on the way down and in its mirror."""
-        return finish(channels, self.activation, self.batch_norm, self.dropout, flat)
+        return after_weights(channels, self.activation, self.batch_norm, self.dropout, flat)
 
-    def encode(self, x: Tensor, draw: Draw | None = None) -> tuple[Tensor, Side]:
+    def encode(self, x: Tensor, draw: KeyedRandom | None = None) -> tuple[Tensor, Side]:
         """Images `(N, C, H, W)` to features `(N, *shape)` and the side channel."""
         raise NotImplementedError
 
@@ -105,7 +107,7 @@ class Mlp(Body):
         """The linear layers, top down."""
         return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
-    def encode(self, x: Tensor, draw: Draw | None = None) -> tuple[Tensor, Side]:
+    def encode(self, x: Tensor, draw: KeyedRandom | None = None) -> tuple[Tensor, Side]:
         return self.layers(x.flatten(1), draw), []
 
 
@@ -167,7 +169,7 @@ class Conv(Body):
         sizes = self.sizes if self.pooled else self.sizes[1:]  # where the convolution puts out
         return max(c * h * w for c, (h, w) in zip(self.channels[1:], sizes))
 
-    def encode(self, x: Tensor, draw: Draw | None = None) -> tuple[Tensor, Side]:
+    def encode(self, x: Tensor, draw: KeyedRandom | None = None) -> tuple[Tensor, Side]:
         h, side = x, []
         for stage, after in zip(self.layers, self.after):
             h = stage(h)
@@ -228,7 +230,7 @@ class Unet(Body):
     def widest(self) -> int:
         return max(c * h * w for c, (h, w) in zip(self.channels, self.sizes))
 
-    def encode(self, x: Tensor, draw: Draw | None = None) -> tuple[Tensor, Side]:
+    def encode(self, x: Tensor, draw: KeyedRandom | None = None) -> tuple[Tensor, Side]:
         h, side = x, []
         for stage in self.layers:
             side.append(h)

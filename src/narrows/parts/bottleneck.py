@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from narrows.errors import expect
-from narrows.machine import Draw
+from narrows.machine import KeyedRandom
 from narrows.parts.code import Code, Posterior
 from narrows.parts.prior import Prior
 
@@ -55,13 +55,13 @@ class Bottleneck(nn.Module):
         """a = W h + b, `(N, heads · size)`; h as it is where `size` is None."""
         return self.project(h.flatten(1)).float()  # also under autocast: its costs need the digits
 
-    def warm(self, weight: float, warmup: float, draw: Draw | None) -> float:
+    def warm(self, weight: float, warmup: float, draw: KeyedRandom | None) -> float:
         """The weight of a cost at this moment of training; its final value outside of training."""
         if not self.training or draw is None or warmup <= 0:
             return weight
         return weight * min(1.0, draw.progress / warmup)
 
-    def forward(self, h: Tensor, prior: Prior, draw: Draw | None = None) -> Code:
+    def forward(self, h: Tensor, prior: Prior, draw: KeyedRandom | None = None) -> Code:
         """Features `(N, *features)` to a code; without `draw` it is deterministic."""
         raise NotImplementedError
 
@@ -69,7 +69,7 @@ class Bottleneck(nn.Module):
 class Plain(Bottleneck):
     """z = a."""
 
-    def forward(self, h: Tensor, prior: Prior, draw: Draw | None = None) -> Code:
+    def forward(self, h: Tensor, prior: Prior, draw: KeyedRandom | None = None) -> Code:
         return Code(self.linear(h).view(-1, *self.shape))
 
 
@@ -78,7 +78,7 @@ class Relu(Bottleneck):
 
     rectified = True
 
-    def forward(self, h: Tensor, prior: Prior, draw: Draw | None = None) -> Code:
+    def forward(self, h: Tensor, prior: Prior, draw: KeyedRandom | None = None) -> Code:
         return Code(self.linear(h).relu().view(-1, *self.shape))
 
 
@@ -96,7 +96,7 @@ class Sparse(Bottleneck):
         expect(warmup >= 0, "warmup", warmup, "a number of epochs ≥ 0")
         self.weight, self.warmup = weight, warmup
 
-    def forward(self, h: Tensor, prior: Prior, draw: Draw | None = None) -> Code:
+    def forward(self, h: Tensor, prior: Prior, draw: KeyedRandom | None = None) -> Code:
         z = self.linear(h).relu()
         cost = self.warm(self.weight, self.warmup, draw) * z.sum(1)
         return Code(z.view(-1, *self.shape), {"l1": cost})
@@ -117,7 +117,7 @@ class TopK(Bottleneck):
         )
         self.k = k
 
-    def forward(self, h: Tensor, prior: Prior, draw: Draw | None = None) -> Code:
+    def forward(self, h: Tensor, prior: Prior, draw: KeyedRandom | None = None) -> Code:
         a = self.linear(h).relu()
         kept = a.topk(self.k, dim=1)
         z = torch.zeros_like(a).scatter(1, kept.indices, kept.values)
@@ -140,7 +140,7 @@ class Variational(Bottleneck):
         expect(warmup >= 0, "warmup", warmup, "a number of epochs ≥ 0")
         self.beta, self.warmup = beta, warmup
 
-    def forward(self, h: Tensor, prior: Prior, draw: Draw | None = None) -> Code:
+    def forward(self, h: Tensor, prior: Prior, draw: KeyedRandom | None = None) -> Code:
         mean, log_variance = self.linear(h).chunk(2, dim=1)
         posterior = Posterior(mean, log_variance.clamp(-30, 20))  # exp of more is no number
         z = mean if draw is None else posterior.sample(draw)

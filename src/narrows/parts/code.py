@@ -11,7 +11,7 @@ from math import log, pi
 import torch
 from torch import Tensor
 
-from narrows.machine import Draw
+from narrows.machine import KeyedRandom
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Posterior:
     mean: Tensor
     log_variance: Tensor
 
-    def sample(self, draw: Draw) -> Tensor:
+    def sample(self, draw: KeyedRandom) -> Tensor:
         """z = μ + σ ε, `(N, size)`."""
         noise = draw.normal("code", self.mean)
         return torch.addcmul(self.mean, noise, (0.5 * self.log_variance).exp())

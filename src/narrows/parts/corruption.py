@@ -26,7 +26,7 @@ from torch import Tensor
 
 from narrows.choose import choose
 from narrows.errors import BuildError, Faults, expect
-from narrows.machine import Draw
+from narrows.machine import KeyedRandom
 from narrows.parts.noise import Range, Strength, ranged, streams, through_jpeg
 
 
@@ -40,14 +40,14 @@ class Corruption:
     only_hidden = False
     paired = False
 
-    def __call__(self, x: Tensor, draw: Draw) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, x: Tensor, draw: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         raise NotImplementedError
 
 
 class Clean(Corruption):
     """No corruption: x̃ = x."""
 
-    def __call__(self, x: Tensor, draw: Draw) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, x: Tensor, draw: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         return x, None
 
 
@@ -68,7 +68,7 @@ class Gaussian(Corruption):
         """The one strength; None where it is drawn for each image."""
         return self.strength.one
 
-    def __call__(self, x: Tensor, draw: Draw) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, x: Tensor, draw: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         noise, sigma = draw.normal("noise", x), self.strength(x, draw)
         noisy = x + noise * sigma if isinstance(sigma, Tensor) else torch.add(x, noise, alpha=sigma)
         return (noisy if self.range is None else noisy.clamp_(*self.range)), None
@@ -85,7 +85,7 @@ class Masking(Corruption):
         self.rate, self.only_hidden = Strength("rate", rate, "a share in (0, 1)", below=1), only_hidden
         self.value = range[0] if range else 0.0
 
-    def __call__(self, x: Tensor, draw: Draw) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, x: Tensor, draw: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         hidden = draw.uniform("mask", x[:, :1]) < self.rate(x, draw)
         return x.masked_fill(hidden, self.value), hidden
 
@@ -101,7 +101,7 @@ class SaltAndPepper(Corruption):
         self.rate, self.only_hidden = Strength("rate", rate, "a share in (0, 1)", below=1), only_hidden
         self.black, self.white = ranged("salt-and-pepper", range)
 
-    def __call__(self, x: Tensor, draw: Draw) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, x: Tensor, draw: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         chance, rate = draw.uniform("mask", x[:, :1]), self.rate(x, draw)
         hidden = chance < rate
         noisy = x.masked_fill(hidden, self.white)
@@ -120,7 +120,7 @@ class Poisson(Corruption):
         expect(self.peak.low > 0, "peak", peak, "a number > 0, or (low, high), both > 0")
         self.range = ranged("poisson", range)
 
-    def __call__(self, x: Tensor, draw: Draw) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, x: Tensor, draw: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         (black, white), peak = self.range, self.peak(x, draw)
         rates = (peak * (x - black) / (white - black)).clamp_(min=0).contiguous()
         counts = [torch.poisson(rate, stream) for rate, stream in zip(rates, streams("photons", x, draw))]
@@ -141,7 +141,7 @@ class Jpeg(Corruption):
         expect(whole, "quality", quality, "whole numbers in 1..95")
         self.range = ranged("jpeg", range)
 
-    def __call__(self, x: Tensor, draw: Draw) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, x: Tensor, draw: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         (black, white), colours = self.range, 3 if x.shape[1] >= 3 else 1
         qualities = torch.as_tensor(self.quality(x, draw)).round().int().flatten().expand(len(x)).tolist()
         unit = (x[:, :colours] - black).div_(white - black).clamp_(0, 1)
@@ -168,7 +168,7 @@ class Mixed(Corruption):
                 self.parts.append(part)
         faults.stop(BuildError)
 
-    def __call__(self, x: Tensor, draw: Draw) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, x: Tensor, draw: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         chosen = draw.uniform("which", x[:, :1, :1, :1]) * len(self.parts)
         noisy = x
         for k, part in enumerate(self.parts):  # each of all images, so that ranks draw the rows of the whole
@@ -181,7 +181,7 @@ class Pairs(Corruption):
 
     paired = True
 
-    def __call__(self, x: Tensor, draw: Draw) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, x: Tensor, draw: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         expect(draw.noisy is not None, "pairs", "clean images alone", "noisy ones beside them", "give noisy=Y")
         assert draw.noisy is not None
         return draw.noisy, None

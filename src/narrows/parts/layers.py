@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from narrows.distributed.collectives import added, summed
+from narrows.distributed.collectives import all_reduce, all_reduce_with_gradient
 from narrows.errors import expect, unknown
-from narrows.machine import Draw, rank
+from narrows.machine import KeyedRandom, rank_and_size
 
 
 def identity(h: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class Dropout(nn.Module):
         expect(0 <= rate < 1, "dropout", rate, "a rate in [0, 1)")
         self.rate = rate
 
-    def forward(self, h: Tensor, draw: Draw | None) -> Tensor:
+    def forward(self, h: Tensor, draw: KeyedRandom | None) -> Tensor:
         if not self.training or draw is None or self.rate == 0:
             return h
         kept = draw.chance("dropout", h, 1 - self.rate)
@@ -69,7 +69,7 @@ class Dropout(nn.Module):
 class Chain(nn.ModuleList):
     """Layers one after the other; those that need random numbers are given them."""
 
-    def forward(self, h: Tensor, draw: Draw | None = None) -> Tensor:
+    def forward(self, h: Tensor, draw: KeyedRandom | None = None) -> Tensor:
         for layer in self:
             h = layer(h, draw) if isinstance(layer, Dropout) else layer(h)
         return h
@@ -83,13 +83,13 @@ class _OverRanks(nn.modules.batchnorm._BatchNorm):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        if not self.training or rank()[1] == 1:
+        if not self.training or rank_and_size()[1] == 1:
             return super().forward(input)
         h = input if input.dtype == torch.float64 else input.float()
         each, axes = (1, -1, *[1] * (h.dim() - 2)), (0, *range(2, h.dim()))
-        count = added(h.new_tensor(h.numel() // h.shape[1]))
-        mean = summed(h.sum(axes)) / count
-        variance = summed((h - mean.view(each)).square().sum(axes)) / count
+        count = all_reduce(h.new_tensor(h.numel() // h.shape[1]))
+        mean = all_reduce_with_gradient(h.sum(axes)) / count
+        variance = all_reduce_with_gradient((h - mean.view(each)).square().sum(axes)) / count
         if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
             self.num_batches_tracked += 1
             pace = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
@@ -107,10 +107,13 @@ class BatchNorm2d(_OverRanks, nn.BatchNorm2d):
     """Of feature maps `(N, C, H, W)`."""
 
 
-OVER_RANKS: dict[type, type] = {nn.BatchNorm1d: BatchNorm1d, nn.BatchNorm2d: BatchNorm2d}  # what takes whose place
+SYNCHRONISED_NORMS: dict[type, type] = {
+    nn.BatchNorm1d: BatchNorm1d,
+    nn.BatchNorm2d: BatchNorm2d,
+}  # what takes whose place
 
 
-def finish(channels: int, activation: str, batch_norm: bool, dropout: float, flat: bool) -> list[nn.Module]:
+def after_weights(channels: int, activation: str, batch_norm: bool, dropout: float, flat: bool) -> list[nn.Module]:
     """What follows a layer's weights: batch normalisation, the activation, dropout."""
     norm = nn.BatchNorm1d if flat else nn.BatchNorm2d
     layers: list[nn.Module] = [norm(channels)] if batch_norm else []

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from narrows.errors import expect
-from narrows.machine import Draw
+from narrows.machine import KeyedRandom
 
 Range = tuple[float, float] | None
 
@@ -36,7 +36,7 @@ class Strength:
         """The one strength; None where it is drawn for each image."""
         return self.low if self.low == self.high else None
 
-    def __call__(self, x: Tensor, draw: Draw) -> float | Tensor:
+    def __call__(self, x: Tensor, draw: KeyedRandom) -> float | Tensor:
         """The strength of all images `(N, C, H, W)`, or that of each, `(N, 1, 1, 1)`."""
         if self.low == self.high:
             return self.low
@@ -49,7 +49,7 @@ def ranged(name: str, range: Range) -> tuple[float, float]:
     return range or (0.0, 1.0)
 
 
-def streams(purpose: str, x: Tensor, draw: Draw) -> list[torch.Generator]:
+def streams(purpose: str, x: Tensor, draw: KeyedRandom) -> list[torch.Generator]:
     """A generator for each image `(N, C, H, W)`, seeded by one of 2²⁴ numbers that belong to the draw."""
     seeds = (draw.uniform(purpose, x[:, 0, 0, 0]) * 2**24).long().tolist()
     return [torch.Generator(x.device).manual_seed(seed) for seed in seeds]

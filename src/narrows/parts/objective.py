@@ -19,15 +19,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from narrows.machine import Draw
+from narrows.machine import KeyedRandom
 from narrows.parts.forward_pass import ForwardPass
 
 Terms = dict[str, Tensor]
-Objective = Callable[[Any, Tensor, Draw], tuple[Terms, ForwardPass]]
+Objective = Callable[[Any, Tensor, KeyedRandom], tuple[Terms, ForwardPass]]
 LEAST = 1e-4  # nats an image, under the root
 
 
-def elbo(network: Any, x: Tensor, draw: Draw) -> tuple[Terms, ForwardPass]:
+def elbo(network: Any, x: Tensor, draw: KeyedRandom) -> tuple[Terms, ForwardPass]:
     """The terms of a batch `(N, C, H, W)`, each `(N,)`: nll, the code's costs, the penalties; and the pass itself."""
     with torch.set_grad_enabled(torch.is_grad_enabled() or network.needs_slope):
         done = network(x, draw)
@@ -40,7 +40,7 @@ def elbo(network: Any, x: Tensor, draw: Draw) -> tuple[Terms, ForwardPass]:
     return terms, done
 
 
-def root(network: Any, x: Tensor, draw: Draw) -> tuple[Terms, ForwardPass]:
+def root(network: Any, x: Tensor, draw: KeyedRandom) -> tuple[Terms, ForwardPass]:
     """As `elbo`, with the root of the nll. LEAST keeps its slope finite where nothing is wrong."""
     terms, done = elbo(network, x, draw)
     return {**terms, "nll": (terms["nll"] + LEAST).sqrt()}, done

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from narrows.errors import expect
-from narrows.machine import Draw
+from narrows.machine import KeyedRandom
 from narrows.parts.code import Code
 
 EXACT = 16  # up to this many units the norm is exact
@@ -28,7 +28,7 @@ class Penalty:
     name = "penalty"
     needs_slope = False
 
-    def __call__(self, code: Code, x: Tensor, draw: Draw) -> Tensor:
+    def __call__(self, code: Code, x: Tensor, draw: KeyedRandom) -> Tensor:
         raise NotImplementedError
 
 
@@ -47,7 +47,7 @@ class Contractive(Penalty):
         expect(probes >= 1, "probes", probes, "a whole number ≥ 1")
         self.weight, self.probes, self.exact = weight, probes, exact
 
-    def __call__(self, code: Code, x: Tensor, draw: Draw) -> Tensor:
+    def __call__(self, code: Code, x: Tensor, draw: KeyedRandom) -> Tensor:
         z = (code.posterior.mean if code.posterior else code.z).flatten(1)
         exact = z.shape[1] <= EXACT if self.exact is None else self.exact
         if exact:

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from narrows.errors import expect
-from narrows.machine import generator
+from narrows.machine import keyed_generator
 from narrows.parts.code import Posterior
 
-FULL = 256  # up to this many units a fitted covariance is full, beyond it is diagonal
-ENOUGH = 10_000  # codes that a density is fitted to, at most
+FULL_COVARIANCE = 256  # up to this many units a fitted covariance is full, beyond it is diagonal
+MOST_CODES = 10_000  # codes that a density is fitted to, at most
 
 
 class Prior(nn.Module):
@@ -55,7 +55,7 @@ class Normal(Prior):
         return -0.5 * (z.square() + log(2 * pi)).sum(1)
 
     def sample(self, count: int, seed: int) -> Tensor:
-        return torch.randn(count, self.size, generator=generator(seed, "sample"))
+        return torch.randn(count, self.size, generator=keyed_generator(seed, "sample"))
 
     def kl(self, posterior: Posterior, z: Tensor) -> Tensor:
         mean, log_variance = posterior.mean, posterior.log_variance
@@ -76,7 +76,7 @@ class Mixture(Prior):
     def __init__(self, size: int, components: int = 10):
         super().__init__(size)
         expect(isinstance(components, int) and components >= 1, "components", components, "a whole number ≥ 1")
-        full = size <= FULL
+        full = size <= FULL_COVARIANCE
         factors = torch.zeros(components, *[size] * (1 + full))
         (factors.diagonal(dim1=1, dim2=2) if full else factors).fill_(1)
         self.register_buffer("weights", torch.full((components,), 1 / components))
@@ -94,7 +94,7 @@ class Mixture(Prior):
         return torch.logsumexp(self.weights.log() + each, dim=1)
 
     def sample(self, count: int, seed: int) -> Tensor:
-        stream = generator(seed, "sample")
+        stream = keyed_generator(seed, "sample")
         steps = self.weights.cpu().cumsum(0)
         k = torch.searchsorted(steps, torch.rand(count, generator=stream) * steps[-1]).clamp(max=len(steps) - 1)
         noise = torch.randn(count, self.size, generator=stream)
@@ -105,7 +105,7 @@ class Mixture(Prior):
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 
-        data = codes[:ENOUGH].detach().cpu().numpy().astype(np.float64)
+        data = codes[:MOST_CODES].detach().cpu().numpy().astype(np.float64)
         spread = float(data.var(axis=0).mean())
         least = max(len(self.weights), 2)
         if len(data) < least:  # a mixture needs a code for each component, and two at least

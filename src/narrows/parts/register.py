@@ -29,8 +29,8 @@ from torch import Tensor, nn
 
 from narrows.choose import name_of
 from narrows.errors import BuildError, DataError, expect, unknown
-from narrows.machine import Draw, initialising, key
-from narrows.parts import TABLES
+from narrows.machine import KeyedRandom, key_of, seeded_initialisation
+from narrows.parts import PART_TABLES
 from narrows.parts.body import Body, Side
 from narrows.parts.bottleneck import Bottleneck
 from narrows.parts.corruption import Corruption
@@ -54,18 +54,20 @@ def register(kind: str, make: Any = None, *, name: str | None = None) -> Any:
     """
     if make is None:
         return lambda made: register(kind, made, name=name)
-    if kind not in TABLES:
-        raise unknown("kind of part", kind, TABLES)
+    if kind not in PART_TABLES:
+        raise unknown("kind of part", kind, PART_TABLES)
     base, name = BASES[kind], name or getattr(make, "__name__", "")
     fits = isinstance(make, type) and issubclass(make, base)
     expect(fits, f"a {kind} to register", make, f"a class derived from {base.__name__}", "see docs/parts.md")
-    old = TABLES[kind].get(name)
-    expect(old is None or path_of(old) == path_of(make), "name", name, "one that no other part has", "give name=")
-    TABLES[kind][name] = make
+    old = PART_TABLES[kind].get(name)
+    expect(
+        old is None or import_path(old) == import_path(make), "name", name, "one that no other part has", "give name="
+    )
+    PART_TABLES[kind][name] = make
     return make
 
 
-def path_of(make: Any) -> str:
+def import_path(make: Any) -> str:
     """The import path of a class; of one in the script that runs, the path that it would have from outside."""
     main = sys.modules.get("__main__")
     spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
@@ -73,32 +75,32 @@ def path_of(make: Any) -> str:
     return f"{script if make.__module__ == '__main__' else make.__module__}.{make.__qualname__}"
 
 
-def own_paths(specs: Mapping[str, Any]) -> Paths:
+def custom_paths(specs: Mapping[str, Any]) -> Paths:
     """The import paths of those parts in `specs` (as `network.build` takes them) that are not Narrows' own."""
     found: Paths = {}
     chosen = [(kind, spec) for kind, spec in specs.items() if kind != "penalties"]
     for kind, spec in chosen + [("penalty", spec) for spec in specs.get("penalties", ())]:
-        make = TABLES[kind].get(name := name_of(spec))
+        make = PART_TABLES[kind].get(name := name_of(spec))
         if make is not None and make.__module__.split(".")[0] != "narrows":
-            found.setdefault(kind, {})[name] = path_of(make)
+            found.setdefault(kind, {})[name] = import_path(make)
     return found
 
 
-def vet_paths(paths: Paths) -> None:
+def validate_paths(paths: Paths) -> None:
     """Refuse a model whose own parts are not registered here as the very classes that they were."""
     for kind, names in paths.items():
-        if kind not in TABLES:
-            raise unknown("kind of part", kind, TABLES)
+        if kind not in PART_TABLES:
+            raise unknown("kind of part", kind, PART_TABLES)
         for name, path in names.items():
             cure = f"import {path} and call narrows.register({kind!r}, ...) with it before the model is loaded"
-            if name not in TABLES[kind]:
+            if name not in PART_TABLES[kind]:
                 raise DataError(f"its {kind} {name!r} is not part of Narrows, and none is registered; {cure}")
-            here = path_of(TABLES[kind][name])
+            here = import_path(PART_TABLES[kind][name])
             if here != path:
                 raise DataError(f"its {kind} {name!r} was {path}, and {here} is registered under that name; {cure}")
 
 
-class OwnBody(Body):
+class ModuleBody(Body):
     """A plain module as a body: images `(N, C, H, W)` to features `(N, ...)`."""
 
     def __init__(self, module: nn.Module, image: tuple[int, int, int]):
@@ -111,11 +113,11 @@ class OwnBody(Body):
     def widest(self) -> int:
         return max(prod(self.image), prod(self.shape))
 
-    def encode(self, x: Tensor, draw: Draw | None = None) -> tuple[Tensor, Side]:
+    def encode(self, x: Tensor, draw: KeyedRandom | None = None) -> tuple[Tensor, Side]:
         return _drawn(self.module, "body", x, draw), []
 
 
-class OwnUp(Up):
+class ModuleUp(Up):
     """A plain module as a way up: codes `(N, *shape)` to `(N, channels, H, W)`."""
 
     def __init__(self, module: nn.Module, shape: tuple[int, ...], wanted: tuple[int, int, int]):
@@ -125,21 +127,21 @@ class OwnUp(Up):
         cure = "the likelihood asks for it; a constructor that names `image` and `channels` is told both"
         expect(got == wanted, f"up {_name(module)}: the shape it gives for one image", got, f"{wanted}", cure)
 
-    def forward(self, z: Tensor, side: Side, draw: Draw | None = None) -> Tensor:
+    def forward(self, z: Tensor, side: Side, draw: KeyedRandom | None = None) -> Tensor:
         return _drawn(self.module, "up", z, draw)
 
 
 def as_body(made: Any, image: tuple[int, int, int]) -> Body:
     """What was made as a body, with a thin part before it where it is a plain module."""
-    return made if isinstance(made, Body) else OwnBody(_module("body", made), image)
+    return made if isinstance(made, Body) else ModuleBody(_module("body", made), image)
 
 
 def as_up(made: Any, shape: tuple[int, ...], wanted: tuple[int, int, int]) -> Up:
     """What was made as a way up, from codes of `shape`, with a thin part before it where it is a plain module."""
-    return made if isinstance(made, Up) else OwnUp(_module("up", made), shape, wanted)
+    return made if isinstance(made, Up) else ModuleUp(_module("up", made), shape, wanted)
 
 
-def refuse_objects(kind: str, spec: Any) -> None:
+def refuse_instances(kind: str, spec: Any) -> None:
     """Refuse a module that is made already: every fit begins with weights of its own."""
     made = spec.get("kind") if isinstance(spec, Mapping) else spec
     if isinstance(made, nn.Module):
@@ -176,9 +178,9 @@ def _tried(kind: str, module: nn.Module, shape: tuple[int, ...]) -> Tensor:
     return given
 
 
-def _drawn(module: Callable[[Tensor], Tensor], purpose: str, x: Tensor, draw: Draw | None) -> Tensor:
+def _drawn(module: Callable[[Tensor], Tensor], purpose: str, x: Tensor, draw: KeyedRandom | None) -> Tensor:
     """The module's output; what it draws at random belongs to the step."""
     if draw is None:
         return module(x)
-    with initialising(key(*draw.key, purpose)):
+    with seeded_initialisation(key_of(*draw.key, purpose)):
         return module(x)

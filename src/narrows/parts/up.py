@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from narrows.errors import expect, unknown
-from narrows.machine import Draw
+from narrows.machine import KeyedRandom
 from narrows.parts.body import Body, Conv, Mlp, Side, Unet, positive
 from narrows.parts.bottleneck import Bottleneck
 from narrows.parts.layers import Chain
@@ -46,7 +46,7 @@ class Up(nn.Module):
     needs: frozenset[str] = frozenset()
     side = False
 
-    def forward(self, z: Tensor, side: Side, draw: Draw | None = None) -> Tensor:
+    def forward(self, z: Tensor, side: Side, draw: KeyedRandom | None = None) -> Tensor:
         """Codes `(N, *shape)` and the side channel to `(N, channels, H, W)`."""
         raise NotImplementedError
 
@@ -66,7 +66,7 @@ class Linear(Up):
         last = widths[-1] if widths else prod(bottleneck.shape)
         self.layers = Chain([*layers, nn.Linear(last, prod(self.shape))])
 
-    def forward(self, z: Tensor, side: Side, draw: Draw | None = None) -> Tensor:
+    def forward(self, z: Tensor, side: Side, draw: KeyedRandom | None = None) -> Tensor:
         return self.layers(z.flatten(1), draw).view(-1, *self.shape)
 
 
@@ -87,7 +87,7 @@ class Tied(Up):
         widths = [down.in_features for down in reversed(downs)][:-1]
         self.between = nn.ModuleList(Chain(body.finish(width, flat=True)) for width in widths)
 
-    def forward(self, z: Tensor, side: Side, draw: Draw | None = None) -> Tensor:
+    def forward(self, z: Tensor, side: Side, draw: KeyedRandom | None = None) -> Tensor:
         h, size = z.flatten(1), z.flatten(1).shape[1]
         for k, (down, bias) in enumerate(zip(reversed(self.downs[0]), self.biases)):
             weight = down.weight[:size] if k == 0 else down.weight  # of two heads, the first: the mean
@@ -105,7 +105,7 @@ class Unproject(Chain):
         super().__init__([] if direct else [nn.Linear(size, features), *body.finish(features, flat=True)])
         self.shape = body.shape
 
-    def forward(self, h: Tensor, draw: Draw | None = None) -> Tensor:
+    def forward(self, h: Tensor, draw: KeyedRandom | None = None) -> Tensor:
         return super().forward(h.flatten(1), draw).view(-1, *self.shape) if len(self) else h
 
 
@@ -152,7 +152,7 @@ class ConvUp(Up):
         """Make the feature map larger, before the convolution."""
         return h
 
-    def forward(self, z: Tensor, side: Side, draw: Draw | None = None) -> Tensor:
+    def forward(self, z: Tensor, side: Side, draw: KeyedRandom | None = None) -> Tensor:
         h = self.unproject(z, draw)
         switches = side[::-1] or [None] * len(self.layers)
         for k, layer in enumerate(self.layers):
@@ -242,7 +242,7 @@ class Skips(Up):
         self.layers = nn.ModuleList(Chain([*body.convolution(b, b), *body.convolution(b, b)]) for _, b in steps)
         self.last = nn.Conv2d(body.channels[0], channels, 3, padding=1, bias=body.bias)
 
-    def forward(self, z: Tensor, side: Side, draw: Draw | None = None) -> Tensor:
+    def forward(self, z: Tensor, side: Side, draw: KeyedRandom | None = None) -> Tensor:
         cure = "reconstruct images, or use up='linear' to decode codes alone"
         expect(len(side) > 0, "side", None, "the skips of the way down", cure)
         image, *skips = side

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from narrows.data import ImageSet
-from narrows.model.use.evaluate import shown_as
+from narrows.model.use.evaluate import displayable
 from narrows.study.trained import Trained, as_floats
 
 LIMIT = 2_000_000  # bytes of images that are compressed to find what they take: 0.8 s
@@ -31,7 +31,7 @@ HALF = 65504  # the largest number of a float16
 BYTES, ERROR, RATIO = "bytes an image", "squared error per pixel", "raw / bytes"
 
 
-def sizes(done: dict[str, Trained]) -> list[dict[str, Any]]:
+def byte_sizes(done: dict[str, Trained]) -> list[dict[str, Any]]:
     """Rows: the images of each set as they are, then each run's code, in bytes an image."""
     runs = [run for run in done.values() if not run.model.layout_.is_table]
     sets = {run.shown.test.fingerprint: run.shown.test for run in runs}
@@ -85,5 +85,5 @@ def _lossless(images: ImageSet, named: bool) -> list[dict[str, Any]]:
 
 def _png(image: np.ndarray) -> int:
     file = io.BytesIO()
-    Image.fromarray(shown_as(image[None])[0]).save(file, "png", optimize=True)
+    Image.fromarray(displayable(image[None])[0]).save(file, "png", optimize=True)
     return len(file.getvalue())

@@ -15,27 +15,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from narrows.distributed.collectives import of_first
+from narrows.distributed.collectives import broadcast_from_first
 from narrows.errors import Interrupted, NarrowsWarning, OutputError, TrainingError, several
 from narrows.model.estimator.autoencoder import Autoencoder
 from narrows.model.estimator.base import ImageModel
-from narrows.model.file_format import LAST
-from narrows.model.trackers import start as start_log
-from narrows.model.training.checkpoint import Saving
-from narrows.model.use.evaluate import rows
-from narrows.study.run_folder import again, keep, keep_snapshots, made_of, snapshots_in
+from narrows.model.file_format import CHECKPOINT_NAME
+from narrows.model.trackers import start_logger as start_log
+from narrows.model.training.checkpoint import Checkpoint
+from narrows.model.use.evaluate import image_rows
+from narrows.study.run_folder import keep, keep_snapshots, settings_of, snapshots_in, take_up
 from narrows.study.schema import Run
-from narrows.study.trained import Shown, Trained
+from narrows.study.trained import DataSplit, Trained
 
 SNAPSHOT = 8  # images in a picture taken on the way
 MINUTES = 10.0  # between two states within an epoch
 Say = Callable[[str], None]
 
 
-def obtained(
+def obtain_run(
     run: Run,
     model: ImageModel,
-    shown: Shown,
+    shown: DataSplit,
     place: Path,
     *,
     log: str | None = None,
@@ -50,14 +50,14 @@ def obtained(
     """
     if run.watch:
         model.set_params(validation=shown.watched(model))
-    found = again(run, model, shown, place) if reuse or resume else None
-    if of_first(lambda: found is not None) and found:
+    found = take_up(run, model, shown, place) if reuse or resume else None
+    if broadcast_from_first(lambda: found is not None) and found:
         say(f"{run.name}: already trained")
         return found
     say(f"{run.name}: training {type(model).__name__} on {len(shown.train):,} images")
     trained, logger = Trained(run.name, model, shown), start_log(log, place, run.name) if log else None
-    about, tell = made_of(run, shown), lambda words: say(f"{run.name}: {words}")
-    saving = Saving(place / LAST, minutes, resume, about, tell)
+    about, tell = settings_of(run, shown), lambda words: say(f"{run.name}: {words}")
+    saving = Checkpoint(place / CHECKPOINT_NAME, minutes, resume, about, tell)
     with _kept(run, trained, place), _heard(trained.warnings), _named(shown.train.names):
         if isinstance(model, Autoencoder):
             _fit(run, trained, place, logger, saving)
@@ -67,12 +67,14 @@ def obtained(
     return trained
 
 
-def states(folder: Path) -> list[Path]:
+def checkpoints_in(folder: Path) -> list[Path]:
     """The states of trainings in the folder of a study, or of several studies."""
-    return [path for within in (".", "runs/*", "*", "*/runs/*") for path in folder.glob(f"{within}/{LAST}")]
+    return [
+        path for within in (".", "runs/*", "*", "*/runs/*") for path in folder.glob(f"{within}/{CHECKPOINT_NAME}")
+    ]
 
 
-def _fit(run: Run, trained: Trained, place: Path, logger: Any, saving: Saving) -> None:
+def _fit(run: Run, trained: Trained, place: Path, logger: Any, saving: Checkpoint) -> None:
     """Train an autoencoder, taking pictures on the way."""
     model: Any = trained.model
     draws_anew = model.random_state is None and not saving.resume  # so that no state of it is of use
@@ -94,7 +96,7 @@ def _picture(run: Run, trained: Trained, place: Path) -> None:
     if epoch in run.snapshots:
         chosen = {"on": "validation", "count": SNAPSHOT}
         images, noisy = trained.of("validation")[0][:SNAPSHOT], trained.pick_noisy(chosen)
-        trained.snapshots[epoch] = rows(trained.model, images, seed=epoch, noisy=noisy)
+        trained.snapshots[epoch] = image_rows(trained.model, images, seed=epoch, noisy=noisy)
         keep_snapshots(trained.snapshots, place)
 
 

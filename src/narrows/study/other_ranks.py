@@ -8,17 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from narrows.distributed.collectives import of_first
+from narrows.distributed.collectives import broadcast_from_first
 from narrows.model.estimator.autoencoder import Autoencoder
 from narrows.model.estimator.base import ImageModel
-from narrows.model.file_format import LAST
-from narrows.model.training.checkpoint import Saving
+from narrows.model.file_format import CHECKPOINT_NAME
+from narrows.model.training.checkpoint import Checkpoint
 from narrows.study.schema import Run
-from narrows.study.trained import Shown
+from narrows.study.trained import DataSplit
 
 
-def along(
-    models: list[tuple[Run, ImageModel]], read: Callable[[Any], Shown], folder: Path, resume: bool, minutes: float
+def train_along(
+    models: list[tuple[Run, ImageModel]], read: Callable[[Any], DataSplit], folder: Path, resume: bool, minutes: float
 ) -> None:
     """Train along with the first rank, which asks `obtained` of each of these models."""
     sets = {run.name: read(run.data) for run, _ in models}
@@ -26,9 +26,9 @@ def along(
         shown = sets[run.name]
         if run.watch:
             model.set_params(validation=shown.watched(model))
-        if of_first(lambda: False):  # the first one has found it trained already
+        if broadcast_from_first(lambda: False):  # the first one has found it trained already
             continue
         kept: dict[str, Any] = {}
         if isinstance(model, Autoencoder) and (resume or model.random_state is not None):
-            kept["saving"] = Saving(folder / LAST, minutes, resume)
+            kept["saving"] = Checkpoint(folder / CHECKPOINT_NAME, minutes, resume)
         model.fit(shown.train.images, **shown.beside(model), **kept)

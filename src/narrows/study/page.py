@@ -19,12 +19,12 @@ from typing import Any
 
 from narrows import draw as drawing
 from narrows.errors import DataError, Faults
-from narrows.files import write
+from narrows.files import write_file
 from narrows.measure import Table
 from narrows.measure.table import show
-from narrows.study.record import Figure, Record, read
+from narrows.study.record import Figure, Record, read_record
 
-PAGE = "report.html"
+PAGE_NAME = "report.html"
 UNITS = {
     "mse": "per pixel", "psnr": "dB", "snr": "dB", "ssim": "", "elbo": "nats an image, higher is better",
     "nll": "nats an image", "kl": "nats an image", "bce": "nats an image", "active_units": "of an image, on average",
@@ -34,7 +34,7 @@ UNITS = {
 VIEWS = {"noisy": "of the noisy input", "denoised": "after denoising", "sampled": "with a sampled code"}
 
 
-def draw(record: Record, folder: Path) -> Path:
+def draw_page(record: Record, folder: Path) -> Path:
     """Draw the figures and write the page. Returns its path.
 
     Raises `DataError` for figures that cannot be drawn, when the page with all others is written.
@@ -46,14 +46,14 @@ def draw(record: Record, folder: Path) -> Path:
     page = template("page.html").render(
         record=record, sections=sections, scripts=scripts, policy=_policy(scripts), **_words()
     )
-    path = write(folder / PAGE, page)
+    path = write_file(folder / PAGE_NAME, page)
     faults.stop(DataError)
     return path
 
 
-def redraw(folder: Path) -> Path:
+def redraw_page(folder: Path) -> Path:
     """Draw the page of a folder again, from what is stored in it."""
-    return draw(read(folder), folder)
+    return draw_page(read_record(folder), folder)
 
 
 def measure_name(name: Any) -> str:
@@ -89,7 +89,7 @@ def _section(k: int, figures: list[Figure], folder: Path, faults: Faults) -> dic
 def _picture(figure: Figure, folder: Path) -> dict[str, Any]:
     how = {"title": figure.title, **figure.options}
     png = drawing.as_png(drawing.figure(figure.kind, figure.arrays, **how))
-    write(folder / "figures" / f"{figure.name}.png", png)
+    write_file(folder / "figures" / f"{figure.name}.png", png)
     live = drawing.live(figure.kind, figure.arrays, **how)
     words = {"name": figure.name, "title": figure.title, "alt": figure.title or figure.section}
     return {**words, "data": b64encode(png).decode(), "live": live}

@@ -23,8 +23,8 @@ from typing import Any
 
 import torch
 
-from narrows.data import SETS, ImageSet
-from narrows.machine import rank
+from narrows.data import NAMED_SETS, ImageSet
+from narrows.machine import rank_and_size
 from narrows.model.files import store
 from narrows.study.run_folder import HISTORY, MODEL, SNAPSHOTS, STEPS, TIMES
 from narrows.study.schema import Study
@@ -47,7 +47,7 @@ def started(study: Study, data: Any) -> dict[str, Any]:
     }
 
 
-def of_runs(
+def provenance_of_runs(
     study: Study, done: Mapping[str, Trained], measured: Mapping[str, Mapping[str, float]], folder: Path
 ) -> dict[str, dict[str, Any]]:
     """What is known of each run once it is measured. folder: of the study."""
@@ -105,7 +105,7 @@ def machine() -> dict[str, Any]:
         "platform": platform.platform(),
         "processors": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "processes": rank()[1],
+        "processes": rank_and_size()[1],
     }
 
 
@@ -118,7 +118,7 @@ def placed(data: Any) -> Any:
     if callable(data):
         return getattr(data, "__qualname__", repr(data))
     there = Path(data).expanduser()
-    return str(there.resolve()) if data not in SETS and there.exists() else str(data)
+    return str(there.resolve()) if data not in NAMED_SETS and there.exists() else str(data)
 
 
 def git_state() -> dict[str, Any] | None:

@@ -17,12 +17,12 @@ import numpy as np
 
 from narrows.errors import DataError, did_you_mean, expect
 from narrows.study.schema import Number
-from narrows.study.trained import Trained, errors
+from narrows.study.trained import Trained, summed_errors
 
 TRAP = "by the trap"  # the column
 
 
-def rows(number: Number, run: Trained, measured: Mapping[str, float]) -> list[dict[str, Any]]:
+def published_rows(number: Number, run: Trained, measured: Mapping[str, float]) -> list[dict[str, Any]]:
     """The rows of a number: one, or one an image and their mean."""
     source = next(name for name in SOURCES if getattr(number, name) is not None)
     factor = number.times / (run.model.n_features_in_ if number.per_pixel else 1)
@@ -66,7 +66,7 @@ def _errors(
     choice = dict(number.error or {})
     fed = choice.pop("fed", {})
     x, names = run.pick(choice, most=1)
-    found = [float(value) for value in errors(x, run.fed(x, {**fed, **trap} if trap else fed)[1])]
+    found = [float(value) for value in summed_errors(x, run.fed(x, {**fed, **trap} if trap else fed)[1])]
     if isinstance(number.published, list) or len(found) == 1:
         return list(found), names
     return [float(np.mean(found))], []

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from narrows.data.arrays import BROKEN
+from narrows.data.arrays import NPZ_ERRORS
 from narrows.errors import DataError
-from narrows.files import atomic, write
+from narrows.files import atomic, write_file
 
 FORMAT = 2
 FORMATS = (1, FORMAT)  # that are read; 1 had no origin
-FILE = "run.json"
+RECORD_NAME = "run.json"
 
 
 @dataclass
@@ -65,7 +65,9 @@ class Record:
         for figure in self.figures:
             with atomic(folder / "figures" / f"{figure.name}.npz") as aside, open(aside, "wb") as file:
                 np.savez_compressed(file, **dict(figure.arrays))  # type: ignore[arg-type]
-        write(folder / FILE, json.dumps({"format": FORMAT, **self._plain()}, indent=1, ensure_ascii=False))
+        write_file(
+            folder / RECORD_NAME, json.dumps({"format": FORMAT, **self._plain()}, indent=1, ensure_ascii=False)
+        )
         for name in before - {figure.name for figure in self.figures}:
             for kind in ("npz", "png"):
                 (folder / "figures" / f"{name}.{kind}").unlink(missing_ok=True)
@@ -80,20 +82,20 @@ class Record:
 def _named(folder: Path) -> set[str]:
     """The figures of the record in a folder; none where there is no whole one."""
     try:
-        plain = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        plain = json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))
         return {figure["name"] for figure in plain["figures"] if Path(figure["name"]).name == figure["name"]}
     except (OSError, ValueError, KeyError, TypeError):
         return set()
 
 
-def read(folder: Path, arrays: bool = True) -> Record:
+def read_record(folder: Path, arrays: bool = True) -> Record:
     """The record in a folder; without its arrays, if so wished.
 
     Raises `DataError` where there is none, or a part of it is missing.
     """
-    path = folder / FILE
+    path = folder / RECORD_NAME
     if not path.is_file():
-        raise DataError(f"there is no record of a run in {folder}: {FILE} is missing")
+        raise DataError(f"there is no record of a run in {folder}: {RECORD_NAME} is missing")
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
         if plain.pop("format") not in FORMATS:
@@ -112,5 +114,5 @@ def _arrays(folder: Path, name: str) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return {key: stored[key] for key in stored.files}
-    except BROKEN as error:
+    except NPZ_ERRORS as error:
         raise DataError(f"{path}, the arrays of a figure, is missing or broken; run the study again") from error

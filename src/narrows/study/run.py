@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from narrows.choose import merge
-from narrows.distributed.collectives import first
+from narrows.choose import merge_spec
+from narrows.distributed.collectives import is_first_rank
 from narrows.errors import BuildError, DataError, Faults, unknown
 from narrows.files import locked
 from narrows.model.estimator.base import ImageModel
@@ -22,16 +22,16 @@ from narrows.model.use.evaluate import evaluate
 from narrows.study import provenance as origin
 from narrows.study import published as numbers
 from narrows.study import tables
-from narrows.study.figures import PICTURES
-from narrows.study.obtain import MINUTES, Say, obtained
-from narrows.study.other_ranks import along
-from narrows.study.page import draw
+from narrows.study.figures import STUDY_FIGURES
+from narrows.study.obtain import MINUTES, Say, obtain_run
+from narrows.study.other_ranks import train_along
+from narrows.study.page import draw_page
 from narrows.study.record import Figure, Record
-from narrows.study.schema import Drawing, Run, Study, vet
-from narrows.study.trained import Shown, Trained, read_shown
+from narrows.study.schema import Drawing, Run, Study, validate_study
+from narrows.study.trained import DataSplit, Trained, read_split
 
 FEW = 200  # steps, in which hardly anything is learnt
-Obtain = Callable[[Run, ImageModel, Shown, Path], Trained]
+Obtain = Callable[[Run, ImageModel, DataSplit, Path], Trained]
 STANDARD = [
     Drawing("curves", "Loss", "The loss and its terms.", options={"of": ["loss", "nll", "kl", "l1", "val_loss"]}),
     Drawing("reconstructions", "What it makes of images", "Test images; under each the PSNR to its original."),
@@ -64,14 +64,14 @@ def run_study(
     several ranks the first does all this; the others train along, and get an empty record.
     """
     faults = Faults(study.title)
-    vet(study, faults)
+    validate_study(study, faults)
     faults.stop(DataError)
     if log is not None:
         tracker(log)  # refuses one that is not there, before anything is read
-    obtain = partial(obtained, log=log, reuse=reuse, resume=resume, minutes=minutes, say=say)
+    obtain = partial(obtain_run, log=log, reuse=reuse, resume=resume, minutes=minutes, say=say)
     common, models = study.data if data is None else data, _models(study, changes or {})
-    if not first():
-        along(models, _reader(common, say), folder, resume, minutes)
+    if not is_first_rank():
+        train_along(models, _reader(common, say), folder, resume, minutes)
         return Record(study.title, study.question)
     with locked(folder, folder=True):
         return _run(study, folder, common, models, obtain, say)
@@ -90,7 +90,7 @@ def _run(
         _note(record, run, trained, say)
     faults = Faults(f"{study.title}: the page is drawn, but")
     measured = _tell(study, record, done, faults)
-    record.origin["runs"] = origin.of_runs(study, done, measured, folder)
+    record.origin["runs"] = origin.provenance_of_runs(study, done, measured, folder)
     for drawing in study.figures or STANDARD:
         say(f"figure: {drawing.title}")
         with faults.catch():  # what was trained is kept, and shown, whatever is wrong with the study's wishes
@@ -100,7 +100,7 @@ def _run(
     record.facts = origin.facts(record.origin, done, time.perf_counter() - start + spared)
     record.save(folder)
     with faults.catch():
-        draw(record, folder)
+        draw_page(record, folder)
     faults.stop(DataError)
     return record
 
@@ -124,19 +124,19 @@ def _models(study: Study, changes: dict[str, Any]) -> list[tuple[Run, ImageModel
         raise unknown("option", name, known)
     for _, model in models:
         own = model.get_params(deep=False)
-        model.set_params(**{name: merge(own[name], value) for name, value in changes.items() if name in own})
+        model.set_params(**{name: merge_spec(own[name], value) for name, value in changes.items() if name in own})
     return models
 
 
-def _reader(common: Any, say: Say) -> Callable[[Any], Shown]:
+def _reader(common: Any, say: Say) -> Callable[[Any], DataSplit]:
     """A function that reads a run's data, or the study's where it has none of its own, each once."""
-    found: dict[str, Shown] = {}
+    found: dict[str, DataSplit] = {}
 
-    def read(own: Any) -> Shown:
+    def read(own: Any) -> DataSplit:
         data = common if own is None else own
         name = json.dumps(data, sort_keys=True, default=str)
         if name not in found:
-            found[name] = read_shown(data)
+            found[name] = read_split(data)
             for file, reason in dict.fromkeys(found[name].train.skipped + found[name].test.skipped):
                 say(f"skipped {file}: {reason}")
         return found[name]
@@ -153,7 +153,7 @@ def _tell(study: Study, record: Record, done: dict[str, Trained], faults: Faults
     published = []
     for number in study.numbers:
         with faults.catch():
-            published += numbers.rows(number, done[number.run], measured[number.run])
+            published += numbers.published_rows(number, done[number.run], measured[number.run])
     record.tables = tables.tables(published, done, measured, study.measure_scale)
     return measured
 
@@ -162,7 +162,7 @@ def _figures(drawing: Drawing, done: dict[str, Trained]) -> list[Figure]:
     """The figures of one section."""
     runs = [done[name] for name in drawing.runs or done]
     try:
-        found = list(PICTURES[drawing.kind](runs, **drawing.options))
+        found = list(STUDY_FIGURES[drawing.kind](runs, **drawing.options))
     except TypeError as error:
         raise BuildError(f"the figure {drawing.title!r}: an option has the wrong type ({error})") from error
     for figure in found:
@@ -190,7 +190,7 @@ def _described(run: Run, trained: Trained) -> dict[str, Any]:
         "code size": model.code_size_,
         "side bits": model.side_bits_ or None,
         "training seconds": trained.seconds,
-        "options": store.options_of(model),
+        "options": store.options_as_json(model),
     }
 
 

@@ -17,15 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from narrows.data.arrays import BROKEN
+from narrows.data.arrays import NPZ_ERRORS
 from narrows.errors import DataError
-from narrows.files import atomic, write
+from narrows.files import atomic, write_file
 from narrows.model.estimator.base import ImageModel
-from narrows.model.file_format import LAST
+from narrows.model.file_format import CHECKPOINT_NAME
 from narrows.model.files import store
 from narrows.model.training.split import held_back
 from narrows.study.schema import Run
-from narrows.study.trained import Shown, Trained
+from narrows.study.trained import DataSplit, Trained
 
 Snapshots = dict[int, dict[str, np.ndarray]]  # epoch -> rows of images
 SAME = ("narrows", "torch")
@@ -46,13 +46,13 @@ def keep(run: Run, trained: Trained, folder: Path) -> None:
     """
     for name, first, table in ((HISTORY, "epoch", trained.history), (STEPS, "step", trained.batches)):
         if table:
-            write(folder / name, as_csv(first, table))
+            write_file(folder / name, as_csv(first, table))
         else:
             (folder / name).unlink(missing_ok=True)
     if not trained.history:
-        (folder / LAST).unlink(missing_ok=True)  # another model's
+        (folder / CHECKPOINT_NAME).unlink(missing_ok=True)  # another model's
     keep_snapshots(trained.snapshots, folder)
-    write(folder / TIMES, json.dumps({"training": trained.seconds, "history": _times(trained.history)}))
+    write_file(folder / TIMES, json.dumps({"training": trained.seconds, "history": _times(trained.history)}))
     store.save(trained.model, folder / MODEL, _about(run, trained))
 
 
@@ -70,24 +70,24 @@ def snapshots_in(folder: Path) -> Snapshots:
     """The snapshots in a folder; none where they are missing or broken."""
     try:
         return _snapshots(folder / SNAPSHOTS)
-    except BROKEN:
+    except NPZ_ERRORS:
         return {}
 
 
-def made_of(run: Run, shown: Shown) -> dict[str, Any]:
+def settings_of(run: Run, shown: DataSplit) -> dict[str, Any]:
     """What makes a run, beside the options of its model, in words for who has changed it."""
     found = _settings(run, shown)
     seen = {"images seen on the way": found["seen"]} if "seen" in found else {}
     return {"data": found["fingerprint"], **{k: found[k] for k in ("recipe", "watch", "snapshots")}, **seen}
 
 
-def again(run: Run, model: ImageModel, shown: Shown, folder: Path) -> Trained | None:
+def take_up(run: Run, model: ImageModel, shown: DataSplit, folder: Path) -> Trained | None:
     """The run that `keep` wrote there, if it is this one."""
     try:
-        header, _ = store.read(folder / MODEL)
+        header, _ = store.read_file(folder / MODEL)
         about, now = header["about"], store.versions()
         same = (
-            header["options"] == store.options_of(model)
+            header["options"] == store.options_as_json(model)
             and all(header["versions"][name] == now[name] for name in SAME)
             and all(about.get(name) == value for name, value in _settings(run, shown).items())
         )
@@ -116,7 +116,7 @@ def as_csv(first: str, columns: Any) -> str:
     return text.getvalue()
 
 
-def _settings(run: Run, shown: Shown) -> dict[str, Any]:
+def _settings(run: Run, shown: DataSplit) -> dict[str, Any]:
     found = {"recipe": run.recipe, "fingerprint": shown.train.fingerprint, "watch": run.watch}
     seen = {"seen": shown.test.fingerprint} if run.watch or run.snapshots else {}  # test images, on the way
     return {**found, "snapshots": run.snapshots, **seen}

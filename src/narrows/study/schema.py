@@ -44,14 +44,14 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from narrows.choose import options_of
+from narrows.choose import default_options
 from narrows.draw import FIGURES
 from narrows.errors import DataError, Faults, did_you_mean, unknown
 from narrows.model.estimator.autoencoder import SPECS, Autoencoder
-from narrows.model.network import vet_specs
+from narrows.model.network import validate_specs
 from narrows.model.recipes import RECIPES, recipe
-from narrows.model.training.training import vet_training
-from narrows.study.figures import PICTURES
+from narrows.model.training.training import validate_training
+from narrows.study.figures import STUDY_FIGURES
 from narrows.study.parse import parse, read_toml
 
 Whole = Annotated[int, msgspec.Meta(ge=1)]
@@ -117,7 +117,7 @@ def read_study(path: Path) -> Study:
     study = parse(plain, Study, faults)
     readable = study or _readable(plain)
     if readable is not None:
-        vet(readable, faults)
+        validate_study(readable, faults)
     faults.stop(DataError)
     assert study is not None  # there were no faults
     return study
@@ -141,7 +141,7 @@ def _readable(plain: dict[str, Any]) -> Study | None:
     return Study("", runs, numbers=numbers, figures=figures)
 
 
-def vet(study: Study, faults: Faults) -> None:
+def validate_study(study: Study, faults: Faults) -> None:
     """Add to `faults` names that do not exist or cannot be used."""
     names = [run.name for run in study.runs]
     if not names:
@@ -153,8 +153,8 @@ def vet(study: Study, faults: Faults) -> None:
     for number in study.numbers:
         _number(faults, number, names)
     for figure in study.figures:
-        _known(faults, "kind of figure", figure.kind, PICTURES)
-        if figure.kind in PICTURES:
+        _known(faults, "kind of figure", figure.kind, STUDY_FIGURES)
+        if figure.kind in STUDY_FIGURES:
             _options(faults, figure)
         for run in figure.runs:
             _known(faults, "run", run, names)
@@ -170,8 +170,8 @@ def _run(faults: Faults, run: Run) -> None:
     with wrong.catch():
         model = recipe(run.recipe, **run.changes)
         if isinstance(model, Autoencoder):
-            vet_training(wrong, model.optimiser, model.schedule, model.objective, model.training)
-            vet_specs({kind: getattr(model, kind) for kind in SPECS})
+            validate_training(wrong, model.optimiser, model.schedule, model.objective, model.training)
+            validate_specs({kind: getattr(model, kind) for kind in SPECS})
         elif run.watch:
             wrong.add(f"a {type(model).__name__} has no epochs after which to watch the {run.watch} images")
     for fault in wrong.found:
@@ -202,10 +202,10 @@ def _once(faults: Faults, what: str, names: list[str]) -> None:
 
 def _options(faults: Faults, figure: Drawing) -> None:
     """Options that the kind has not, or lacks; those it does not name itself go to the drawing."""
-    make = PICTURES[figure.kind]
-    known = options_of(make, GIVEN)
+    make = STUDY_FIGURES[figure.kind]
+    known = default_options(make, GIVEN)
     if any(p.kind is p.VAR_KEYWORD for p in inspect.signature(make).parameters.values()):
-        known = {**options_of(FIGURES[PASSED_ON], GIVEN), **known}
+        known = {**default_options(FIGURES[PASSED_ON], GIVEN), **known}
     for option in figure.options:
         if option not in known:
             faults.add(f"the figure {figure.title!r} has no option {option!r}; {did_you_mean(option, known)}")

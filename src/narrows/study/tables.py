@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from narrows.measure import Table
-from narrows.study.byte_sizes import LOOKED, sizes
+from narrows.study.byte_sizes import LOOKED, byte_sizes
 from narrows.study.trained import Trained
 
 EPOCH = (
@@ -30,7 +30,7 @@ def tables(
         "Published and faithful": ("", published),
         "Last epoch": (EPOCH, _transposed(_last(done))),
         "Measures": (_measured(done, scale), _transposed(measured)),
-        "Bytes": (BYTES, sizes(done)),
+        "Bytes": (BYTES, byte_sizes(done)),
         "Files skipped": (SKIPPED, _skipped(done)),
     }
     return [{"title": title, "caption": caption, "rows": rows} for title, (caption, rows) in found.items() if rows]

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from narrows.data import ImageSet, read
+from narrows.data import ImageSet, read_data
 from narrows.data.pairs import read_pairs
 from narrows.errors import DataError, expect, unknown
-from narrows.layout import PEAKS
-from narrows.machine import generator
+from narrows.layout import WHITE_LEVELS
+from narrows.machine import keyed_generator
 from narrows.model.estimator.base import ImageModel
 from narrows.model.training.pairs import wants_pairs
 
@@ -32,7 +32,7 @@ FED = {"times": 1.0, "noise": 0.0, "clip": False, "seed": 0}  # what a network m
 
 
 @dataclass(eq=False)
-class Shown:
+class DataSplit:
     """A set of images: to train on, and to test with."""
 
     train: ImageSet
@@ -58,7 +58,7 @@ class Trained:
 
     name: str
     model: ImageModel
-    shown: Shown
+    shown: DataSplit
     seconds: float = 0.0
     warnings: list[str] = field(default_factory=list)
     snapshots: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
@@ -124,7 +124,7 @@ class Trained:
         expect(options["times"] > 0, "times", options["times"], "a number above 0")
         given = images * np.float32(options["times"])
         if options["noise"]:
-            drawn = torch.randn(images.shape, generator=generator(options["seed"], "fed")).numpy()
+            drawn = torch.randn(images.shape, generator=keyed_generator(options["seed"], "fed")).numpy()
             given = given + np.float32(options["noise"]) * drawn
         given = np.clip(given, 0, options["times"]) if options["clip"] else given
         return given / np.float32(options["times"]), self.model.reconstruct(given, exact=True) / options["times"]
@@ -132,15 +132,15 @@ class Trained:
 
 def as_floats(images: np.ndarray) -> np.ndarray:
     """Pixels as float32 on [0, 1]."""
-    return images.astype(np.float32) / PEAKS.get(images.dtype.name, 1)
+    return images.astype(np.float32) / WHITE_LEVELS.get(images.dtype.name, 1)
 
 
-def errors(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def summed_errors(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """‖a - b‖² of each image: the squared error, summed over the image, `(N,)`."""
     return np.square(a - b, dtype=np.float64).reshape(len(a), -1).sum(1)
 
 
-def read_shown(data: Any) -> Shown:
+def read_split(data: Any) -> DataSplit:
     """Training and test images; a set that has no test part is split, a tenth to the test.
 
     The tenth is drawn at random. Of a set above 1 GB that lies on the disk at most 10,000 images are held back,
@@ -152,7 +152,7 @@ def read_shown(data: Any) -> Shown:
     except DataError:
         whole = read_pairs(data, "all")
     else:
-        return Shown(read_pairs(data, "train"), test)
+        return DataSplit(read_pairs(data, "train"), test)
     if len(whole) < 2:
         raise DataError(f"{whole.source} holds one image; two at least are needed, to train and to test")
     held = max(1, len(whole) // 10)
@@ -160,8 +160,8 @@ def read_shown(data: Any) -> Shown:
     if isinstance(whole.images, np.memmap) and whole.images.nbytes > LARGE:
         kept = len(whole) - min(held, HELD)
         whole = _at_the_end(whole, order[kept:]) if whole.images.flags.writeable else whole
-        return Shown(_part(whole, slice(kept)), _part(whole, slice(kept, None)))
-    return Shown(*(_part(whole, np.sort(index)) for index in (order[held:], order[:held])))
+        return DataSplit(_part(whole, slice(kept)), _part(whole, slice(kept, None)))
+    return DataSplit(*(_part(whole, np.sort(index)) for index in (order[held:], order[:held])))
 
 
 def _at_the_end(whole: ImageSet, index: np.ndarray) -> ImageSet:
@@ -190,7 +190,7 @@ def _other(name: str, shape: tuple[int, ...]) -> ImageSet:
     if name == "noise":
         drawn = np.random.default_rng(0).integers(0, 255, (16, *shape), dtype=np.uint8)
         return ImageSet(drawn, source="uniform noise")
-    found = read(name, "test")
+    found = read_data(name, "test")
     fits = found.images.shape[1:] == shape
     expect(fits, f"images of {name}", found.images.shape[1:], f"images of {shape}, as the model's")
     return found
@@ -211,6 +211,6 @@ def _vetted(what: str, given: Any, known: Mapping[str, Any]) -> dict[str, Any]:
     return {**known, **given}
 
 
-def classes_of(labels: Iterable[Any], names: Any) -> list[str]:
+def class_names(labels: Iterable[Any], names: Any) -> list[str]:
     """The names of classes 0, 1, ... as texts; the labels themselves where classes have no names."""
     return [str(name) for name in names or range(int(max(labels)) + 1)]

@@ -21,15 +21,15 @@ from narrows.errors import DataError, Faults, NarrowsError
 from narrows.measure import Table
 from narrows.model.files import store
 from narrows.model.use.evaluate import evaluate
-from narrows.study.page import PAGE
+from narrows.study.page import PAGE_NAME
 from narrows.study.provenance import machine
-from narrows.study.record import FILE, Record, read
+from narrows.study.record import RECORD_NAME, Record, read_record
 from narrows.study.run_folder import MODEL
-from narrows.study.trained import Shown, read_shown
+from narrows.study.trained import DataSplit, read_split
 
 Say = Callable[[str], None]
 Plain = Mapping[str, Any]
-Images = Callable[[Plain, Plain], Shown]  # run, origin -> its images
+Images = Callable[[Plain, Plain], DataSplit]  # run, origin -> its images
 RELATIVE, ABSOLUTE = 1e-5, 1e-9
 SAME, WITHIN, DIFFERS, NOT = "the same", f"within {RELATIVE:g}", "differs", "not measured"
 
@@ -60,17 +60,21 @@ def verdict(reported: float, found: float | None) -> str:
 def _places(folder: Path) -> tuple[list[Path], str | None]:
     """Folders with a record, and the only run of it that is asked for, if there is one."""
     above = folder.resolve().parents
-    if folder.resolve().parent.name == "runs" and (above[1] / FILE).is_file():
+    if folder.resolve().parent.name == "runs" and (above[1] / RECORD_NAME).is_file():
         return [above[1]], folder.resolve().name
-    found = [] if (folder / FILE).is_file() else sorted(path.parent for path in folder.glob(f"*/{FILE}"))
+    found = (
+        [] if (folder / RECORD_NAME).is_file() else sorted(path.parent for path in folder.glob(f"*/{RECORD_NAME}"))
+    )
     return found or [folder], None
 
 
 def _study(place: Path, within: str, only: str | None, images: Images, say: Say, faults: Faults) -> Table:
     """The rows of a study; what is wrong goes to `faults`."""
-    record, rows, wrong = read(place, arrays=False), Table(), 0
+    record, rows, wrong = read_record(place, arrays=False), Table(), 0
     if not record.origin:
-        raise DataError(f"{place / FILE} is of an older Narrows and holds no measures to compare with; run it again")
+        raise DataError(
+            f"{place / RECORD_NAME} is of an older Narrows and holds no measures to compare with; run it again"
+        )
     runs = {name: run for name, run in record.origin["runs"].items() if only in (None, name)}
     for path in _missing(place, record, runs.values()):
         faults.add(f"{path} is missing")
@@ -93,7 +97,7 @@ def _missing(place: Path, record: Record, runs: Iterable[Plain]) -> list[Path]:
     """The files that should be there and are not."""
     figures = [place / "figures" / f"{figure.name}.{kind}" for figure in record.figures for kind in ("npz", "png")]
     kept = [place / run["folder"] / name for run in runs for name in run["files"]]
-    return [path for path in (place / PAGE, *figures, *kept) if not path.is_file()]
+    return [path for path in (place / PAGE_NAME, *figures, *kept) if not path.is_file()]
 
 
 def _measured(folder: Path, run: Plain, origin: Plain, images: Images) -> dict[str, float]:
@@ -114,15 +118,15 @@ def _row(run: str, measure: str, reported: float, found: float | None) -> dict[s
 
 def _images(data: str | None) -> Images:
     """A function that reads the images of a run, each set once. data: the place that the study's data are now in."""
-    read_already: dict[str, Shown] = {}
+    read_already: dict[str, DataSplit] = {}
 
-    def images(run: Plain, origin: Plain) -> Shown:
+    def images(run: Plain, origin: Plain) -> DataSplit:
         common = origin["data"]
         if data is not None:  # with the options that they were read with
             common = {**common, "kind": data} if isinstance(common, Mapping) else data
         name = json.dumps(spec := run.get("data", common), sort_keys=True)
         if name not in read_already:
-            read_already[name] = read_shown(spec)
+            read_already[name] = read_split(spec)
         return read_already[name]
 
     return images

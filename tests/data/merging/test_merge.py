@@ -8,7 +8,7 @@ import pytest
 
 from narrows.data.code_files import write_codes
 from narrows.data.merging.joins import JOINS
-from narrows.data.merging.manifest import Mark, mark_path, read_mark, write_mark
+from narrows.data.merging.manifest import Manifest, manifest_path, read_manifest, write_manifest
 from narrows.data.merging.merge import merge
 from narrows.data.share import Share, part_path
 from narrows.errors import DataError, OutputError
@@ -26,7 +26,7 @@ def make(path: Path, place: int, of: int = 4, **facts) -> Path:
     write_codes(CODES[span.rows], part, NAMES[span.rows], np.arange(10)[span.rows], force=True)
     rows = span.stop - span.first
     mark = {**MARK, "shard": place, "of": of, "first": span.first, "stop": span.stop, "rows": rows, **facts}
-    write_mark(part, Mark(**mark))
+    write_manifest(part, Manifest(**mark))
     return part
 
 
@@ -40,13 +40,13 @@ def test_codes_names_and_labels_are_to_the_byte_those_of_one_file(tmp_path, part
     whole = write_codes(CODES, tmp_path / "whole.npz", NAMES, np.arange(10))
     assert merge(tmp_path / "codes.npz") == (10, [])
     assert (tmp_path / "codes.npz").read_bytes() == whole.read_bytes()
-    assert all(part.exists() and mark_path(part).exists() for part in parts)
+    assert all(part.exists() and manifest_path(part).exists() for part in parts)
 
 
 def test_parts_may_be_named_in_any_order_and_be_anywhere(tmp_path, parts):
     merge(tmp_path / "codes.npz")
     for k, part in enumerate(parts):
-        for file in (mark_path(part), part):
+        for file in (manifest_path(part), part):
             file.rename(_made(tmp_path / str(k) / file.name.replace(part.stem, "renamed")))
     merge(tmp_path / "again.npz", [tmp_path / str(k) / "renamed.npz" for k in (2, 0, 3, 1)])
     assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "codes.npz").read_bytes()
@@ -71,7 +71,7 @@ def test_skipped_files_are_told_in_order(tmp_path):
 def missing(parts):
     for part in (parts[1], parts[3]):
         part.unlink()
-        mark_path(part).unlink()
+        manifest_path(part).unlink()
 
 
 def cut(parts):
@@ -83,7 +83,7 @@ def short(parts):
 
 
 def doubled(parts):
-    for of in (parts[1], mark_path(parts[1])):
+    for of in (parts[1], manifest_path(parts[1])):
         shutil.copy(of, of.with_name(of.name.replace("2-of", "02-of")))
 
 
@@ -94,10 +94,10 @@ def changed(field, value):
 FAULTS = [
     (missing, "shares 2, 4 of 4 are missing; run with --shard 2/4"),
     (
-        lambda parts: mark_path(parts[2]).unlink(),
+        lambda parts: manifest_path(parts[2]).unlink(),
         "has no mark .*part.json: it was not written to its end; run that sh",
     ),
-    (lambda parts: mark_path(parts[2]).write_text("{}"), "the mark .* cannot be read"),
+    (lambda parts: manifest_path(parts[2]).write_text("{}"), "the mark .* cannot be read"),
     (lambda parts: parts[2].unlink(), r"there is no .*codes-3-of-4\.npz, only its mark; run that share again"),
     (cut, r"codes-3-of-4\.npz cannot be read"),
     (short, r"codes-3-of-4\.npz holds 1 results, and its mark says 2; remove it and run"),
@@ -122,9 +122,9 @@ def test_a_fault_is_told_and_nothing_is_written(tmp_path, parts, spoil, said):
 
 def test_all_faults_are_told_at_once_and_each_once(tmp_path, parts):
     changed("model", "n")(parts)
-    mark_path(parts[1]).unlink()
+    manifest_path(parts[1]).unlink()
     parts[3].unlink()
-    mark_path(parts[3]).unlink()
+    manifest_path(parts[3]).unlink()
     (tmp_path / "codes.npz").write_bytes(b"mine")
     with pytest.raises(DataError, match="for 4 reasons") as found:
         merge(tmp_path / "codes.npz")
@@ -149,7 +149,7 @@ def test_parts_without_any_result_are_refused(tmp_path):
     for place in (1, 2):
         part = part_path(tmp_path / "x.csv", Share(place, 2))
         write_csv(part, ("file", "score"), [])
-        write_mark(part, Mark(**MARK, shard=place, of=2, first=0, stop=0, rows=0))
+        write_manifest(part, Manifest(**MARK, shard=place, of=2, first=0, stop=0, rows=0))
     with pytest.raises(DataError, match="none of the 10 inputs could be used"):
         merge(tmp_path / "x.csv")
 
@@ -204,6 +204,6 @@ def test_what_is_left_of_a_file_that_was_being_written_is_no_result(tmp_path):
 
 
 def test_a_mark_comes_back(tmp_path):
-    mark = Mark(**MARK, shard=2, of=4, first=1, stop=5, rows=3, form="f", skipped=[("é.png", "why")])
-    write_mark(tmp_path / "x.npz", mark)
-    assert read_mark(tmp_path / "x.npz") == mark
+    mark = Manifest(**MARK, shard=2, of=4, first=1, stop=5, rows=3, form="f", skipped=[("é.png", "why")])
+    write_manifest(tmp_path / "x.npz", mark)
+    assert read_manifest(tmp_path / "x.npz") == mark

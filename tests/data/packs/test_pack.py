@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from narrows.data import read
+from narrows.data import read_data
 from narrows.data.packs.pack import bytes_of, pack
 from narrows.data.packs.packed import Pack, verify
 from narrows.data.packs.shards import header
@@ -64,9 +64,9 @@ def test_a_pack_reads_as_its_folder(tmp_path, names, indexed):
     if not indexed:
         (tmp_path / "set.index").unlink()
     for split in ("train", "test", "all") if names == SPLITS else ("train", "all"):
-        same(read(tmp_path / "set.tar", split), read(root, split))
+        same(read_data(tmp_path / "set.tar", split), read_data(root, split))
     options = {"size": (7, 9), "fit": "pad", "grey": True}
-    same(read(tmp_path / "set.tar", "all", **options), read(root, "all", **options))
+    same(read_data(tmp_path / "set.tar", "all", **options), read_data(root, "all", **options))
 
 
 def test_a_pack_in_shards_reads_as_its_folder(folder, tmp_path):
@@ -76,9 +76,9 @@ def test_a_pack_in_shards_reads_as_its_folder(folder, tmp_path):
     assert made["shards"] == len(shards) > 1
     assert max(shard.stat().st_size for shard in shards) <= SHARD
     assert made["bytes"] == sum(shard.stat().st_size for shard in shards)
-    same(read(made["path"]), read(folder))
-    whole = read(folder, "all")
-    parts = [read(shard, "all") for shard in shards]  # a shard on its own is a tar without an index
+    same(read_data(made["path"]), read_data(folder))
+    whole = read_data(folder, "all")
+    parts = [read_data(shard, "all") for shard in shards]  # a shard on its own is a tar without an index
     assert np.array_equal(np.concatenate([part.images for part in parts]), whole.images)
     assert sum((part.names for part in parts), ()) == whole.names
     assert [part.classes[k] for part in parts for k in part.labels] == [whole.classes[k] for k in whole.labels]
@@ -119,7 +119,7 @@ def test_headers_are_those_of_tarfile(name, size):
 def test_webdataset_reads_it(packed):
     wds = pytest.importorskip("webdataset")
     found = list(wds.WebDataset(str(packed), shardshuffle=False).decode("rgb8").to_tuple("png;jpg", "cls"))
-    whole = read(packed)
+    whole = read_data(packed)
     assert [label for _, label in found] == whole.labels.tolist()
     assert np.array_equal(np.stack([image for image, _ in found]), whole.images)
 
@@ -149,9 +149,9 @@ def partly_broken(folder):
 
 def test_files_that_cannot_be_read_are_left_out_and_told(partly_broken, tmp_path):
     made = pack(partly_broken, tmp_path / "set.tar")
-    assert made["skipped"] == read(partly_broken).skipped
+    assert made["skipped"] == read_data(partly_broken).skipped
     assert (made["images"], len(made["skipped"])) == (5, 2)
-    assert np.array_equal(read(tmp_path / "set.tar").images, read(partly_broken).images)
+    assert np.array_equal(read_data(tmp_path / "set.tar").images, read_data(partly_broken).images)
     with pytest.raises(DataError, match=r"cat/text.png cannot be read: it is no image of a known kind"):
         pack(partly_broken, tmp_path / "strict.tar", strict=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "set.index", "set.tar"]
@@ -159,9 +159,9 @@ def test_files_that_cannot_be_read_are_left_out_and_told(partly_broken, tmp_path
 
 def test_unchecked_files_are_told_when_they_are_read(partly_broken, tmp_path):
     assert pack(partly_broken, tmp_path / "set.tar", check=False)["images"] == 7
-    same(read(tmp_path / "set.tar"), read(partly_broken))
+    same(read_data(tmp_path / "set.tar"), read_data(partly_broken))
     with pytest.raises(DataError, match=r"set.tar: cat/text.png cannot be read"):
-        read(tmp_path / "set.tar", strict=True)
+        read_data(tmp_path / "set.tar", strict=True)
 
 
 def test_large_files_are_read_in_threads_in_their_order(tmp_path, monkeypatch):
@@ -171,7 +171,7 @@ def test_large_files_are_read_in_threads_in_their_order(tmp_path, monkeypatch):
     done = []
     pack(root, tmp_path / "set.tar", told=lambda *counts: done.append(counts))
     assert done == [(k, 30) for k in range(1, 31)]
-    same(read(tmp_path / "set.tar"), read(root))
+    same(read_data(tmp_path / "set.tar"), read_data(root))
 
 
 def test_a_folder_without_images_makes_no_pack(tmp_path):
@@ -245,13 +245,13 @@ def test_a_whole_pack_is_verified(packed, tmp_path):
 
 
 def test_damaged_images_are_named_and_left_out(packed):
-    whole = read(packed)
+    whole = read_data(packed)
     for k in (1, 3):
         flip(packed, int(Pack(packed).index.entries["offset"][k]) + 50)
     with pytest.raises(DataError, match=r"2 of 5 images, for 2 reasons:\n  - cat/2.png: its bytes in set.tar"):
         verify(packed)
-    assert [name for name, _ in read(packed).skipped] == [whole.names[1], whole.names[3]]
-    assert np.array_equal(read(packed).images, whole.images[[0, 2, 4]])
+    assert [name for name, _ in read_data(packed).skipped] == [whole.names[1], whole.names[3]]
+    assert np.array_equal(read_data(packed).images, whole.images[[0, 2, 4]])
     with pytest.raises(DataError, match=r"are damaged, or set.tar is not the tar of the index \(image 1\)"):
         Pack(packed)[1]
 
@@ -261,7 +261,7 @@ def test_a_missing_and_a_short_shard_are_told_together(folder, tmp_path):
     (tmp_path / "set-00000.tar").unlink()
     short = tmp_path / "set-00001.tar"
     short.write_bytes(short.read_bytes()[:-512])
-    for use in (read, verify):
+    for use in (read_data, verify):
         with pytest.raises(DataError) as caught:
             use(index)
         assert "set-00000.tar is missing; put it beside the index" in str(caught.value)
@@ -364,7 +364,7 @@ def test_any_tar_of_images_is_read_as_the_folder_that_it_holds(folder, tmp_path)
             tar.add(folder / name, f"./{name}")
         tar.add(folder / ".hidden.png", "./.hidden.png")
         tar.add(folder / "notes.txt", "./notes.txt")
-    same(read(tmp_path / "plain.tar"), read(folder))
+    same(read_data(tmp_path / "plain.tar"), read_data(folder))
 
 
 @pytest.mark.parametrize(
@@ -374,7 +374,7 @@ def test_any_tar_of_images_is_read_as_the_folder_that_it_holds(folder, tmp_path)
 )
 def test_labels_of_webdataset_are_read(tmp_path, png, words, labels, classes):
     files = [{f"s/{k}.png": png, f"s/{k}.cls": word.encode()} for k, word in enumerate(words)]
-    found = read(tar_of(tmp_path / "a.tar", files[0] | files[1]))
+    found = read_data(tar_of(tmp_path / "a.tar", files[0] | files[1]))
     assert (found.labels.tolist(), found.classes, found.names) == (labels, classes, ("s/0.png", "s/1.png"))
 
 
@@ -382,7 +382,7 @@ def test_what_stands_beside_an_image_does_no_harm(tmp_path, png):
     files = {}
     for k, text in enumerate([b"[" * 10**5, b'{"file": "../../x.png"}', b'{"file": 3}', b"\xff"]):
         files |= {f"{k}.png": png, f"{k}.json": text}
-    found = read(tar_of(tmp_path / "a.tar", {**files, "../up.png": png, "/root.png": png}))
+    found = read_data(tar_of(tmp_path / "a.tar", {**files, "../up.png": png, "/root.png": png}))
     assert found.names == ("0.png", "1.png", "2.png", "3.png")
 
 
@@ -392,14 +392,14 @@ def test_what_is_no_whole_tar_is_refused(packed, tmp_path):
     for cut in (0, 100, 3000, len(whole) - 1024, len(whole) - 2000):
         packed.write_bytes(whole[:cut])
         with pytest.raises(DataError, match=r"cannot be read as a tar|cut short or damaged|holds no images"):
-            read(packed)
+            read_data(packed)
     packed.write_bytes(whole)
     with tarfile.open(packed) as tar:
         flip(packed, tar.getmembers()[6].offset + 150)
     with pytest.raises(DataError, match="cut short or damaged at byte"):
-        read(packed)
+        read_data(packed)
     for path in (tmp_path / "nothing.tar", tmp_path):
         with pytest.raises(DataError, match="there is no file"):
             Pack(path)
     with pytest.raises(DataError, match="holds no images"):
-        read(tar_of(tmp_path / "texts.tar", {"a.txt": b"text"}))
+        read_data(tar_of(tmp_path / "texts.tar", {"a.txt": b"text"}))

@@ -11,10 +11,10 @@ from sklearn.covariance import LedoitWolf
 
 import narrows as nw
 from narrows.errors import BuildError, DataError, UnknownName
-from narrows.model.estimator.anomaly import ODDNESS, Cloud, Seen, patch
+from narrows.model.estimator.anomaly import SCORES, CodeDensity, Outputs, patch
 
 MODELS = ["ae", "vae", "pca", "pooled"]
-KINDS = [(name, kind) for name in MODELS for kind in ODDNESS if name == "vae" or kind != "bound"]
+KINDS = [(name, kind) for name in MODELS for kind in SCORES if name == "vae" or kind != "bound"]
 CONSTANT = "ignore:the model predicts a constant"  # as it does where hardly anything was learnt
 
 
@@ -70,7 +70,7 @@ def test_the_worst_patch_is_the_largest_mean_of_all_windows(shape):
     side = max(1, min(shape[1:]) // 4)
     windows = np.lib.stride_tricks.sliding_window_view(errors.mean(1), (side, side), axis=(1, 2))
     np.testing.assert_allclose(
-        patch(Seen(torch.from_numpy(errors), torch.zeros(6, 1))), windows.mean((3, 4)).max((1, 2)), rtol=1e-5
+        patch(Outputs(torch.from_numpy(errors), torch.zeros(6, 1))), windows.mean((3, 4)).max((1, 2)), rtol=1e-5
     )
 
 
@@ -96,7 +96,7 @@ def test_the_distance_of_codes_is_that_of_scikit_learn(model, digits):
 def test_a_few_codes_or_dead_units_give_finite_distances(count, size):
     codes = torch.randn(count, size, generator=torch.Generator().manual_seed(0))
     codes[:, size // 2 :] = 3.0  # units that never move
-    cloud = Cloud.of(codes)
+    cloud = CodeDensity.of(codes)
     assert cloud.white.numel() == size or size <= 256
     assert torch.isfinite(cloud(codes + 1)).all()
     if count == 40:  # the mean squared distance of the codes themselves is at most their size
@@ -105,7 +105,7 @@ def test_a_few_codes_or_dead_units_give_finite_distances(count, size):
 
 def test_variances_alone_are_kept_of_a_large_code(digits):
     z = torch.from_numpy(digits.reshape(len(digits), -1)).repeat(1, 5).float()  # some pixels never move
-    cloud, variance = Cloud.of(z), z.var(0, correction=0)
+    cloud, variance = CodeDensity.of(z), z.var(0, correction=0)
     assert cloud.white.shape == (320,)
     shrunk = (len(z) * variance + variance.mean()) / (len(z) + 1)
     np.testing.assert_allclose(cloud(z), ((z - z.mean(0)).square() / shrunk).sum(1), rtol=1e-3)

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from narrows.errors import NarrowsWarning
-from narrows.image_batches import Pixels
+from narrows.image_batches import ImageBatches
 from narrows.measure import collapsed_units, constant_units, dead_units
 from narrows.model.estimator import collapse
-from narrows.model.estimator.collapse import Glance, Spread, constant, dead, idle
-from narrows.model.training.state import restore, state
+from narrows.model.estimator.collapse import CodeReport, RunningVariance, constant, dead, idle
+from narrows.model.training.state import restore, state_of
 from small_models import model
 
 HEAVY = {"kind": "variational", "size": 6, "beta": 100.0}
@@ -37,7 +37,7 @@ def heard(m, X, **options):
 
 def test_a_variance_in_batches_is_that_of_the_whole():
     x = torch.randn(100, 3, 4, 5, generator=torch.Generator().manual_seed(0)) * 1e-3 + 7
-    spread = Spread()
+    spread = RunningVariance()
     for some in x.split(30):
         spread.add(some)
     assert spread.variance == pytest.approx(x.double().var(0, correction=0).sum().item(), rel=1e-4)
@@ -50,7 +50,7 @@ def test_a_variance_in_batches_is_that_of_the_whole():
 )
 def test_a_glance_at_all_images_sees_what_the_measures_say(digits, bottleneck, kind):
     m = model(bottleneck=bottleneck, optimiser={"kind": "adam", "rate": 1e-2}).fit(digits)
-    pixels = Pixels(digits, m.layout_, m.scale_)
+    pixels = ImageBatches(digits, m.layout_, m.scale_)
     seen = m._glance(pixels, len(digits))
     code = m.network_.encode(pixels.batch(slice(0, 200)))[0]
     q: Any = code.posterior
@@ -94,7 +94,7 @@ def test_a_glance_at_all_images_sees_what_the_measures_say(digits, bottleneck, k
     ],
 )
 def test_a_sign_has_its_words(sign, kind, count, share, words):
-    said = sign(Glance(kind, np.arange(20) < count, share))
+    said = sign(CodeReport(kind, np.arange(20) < count, share))
     assert said.startswith(words)
     assert bool(said) == bool(words)
 
@@ -151,7 +151,7 @@ def test_a_training_that_is_resumed_tells_the_same(digits):
             for _ in range(pause):
                 first.run_epoch()
                 m._notice(first)
-        tensors, numbers = state(first)
+        tensors, numbers = state_of(first)
         restore(second, tensors, numbers)
         assert (second.sign, dict(second.told)) == (first.sign, first.told)
         m._prepare = lambda *arguments, training=second: training  # type: ignore[method-assign]

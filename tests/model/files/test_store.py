@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 import narrows as nw
 from narrows.errors import DataError, NarrowsError, OutputError
-from narrows.model.file_format import about_file, packed
+from narrows.model.file_format import describe_file, to_bytes
 from narrows.model.files import store
 from narrows.parts.bottleneck import BOTTLENECKS, Plain
 from small_models import timeless
@@ -39,7 +39,7 @@ def rewrite(path, tensors=None, **changes):
     with safe_open(path, "pt") as opened:
         header = json.loads(opened.metadata()["narrows"])
     header = {name: value for name, value in {**header, **changes}.items() if value is not ...}
-    path.write_bytes(packed(header, parse(path.read_bytes()) if tensors is None else tensors))
+    path.write_bytes(to_bytes(header, parse(path.read_bytes()) if tensors is None else tensors))
 
 
 # -- there and back -------------------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ def test_the_format_before_the_checksum_is_still_read(file, ae, digits):
     save_file(tensors, file, {"narrows": json.dumps(old)})
     np.testing.assert_array_equal(nw.load(file).transform(digits), ae.transform(digits))
     assert nw.load(file).threshold_ == ae.threshold_
-    assert "parameters" not in about_file(file)
+    assert "parameters" not in describe_file(file)
 
 
 @pytest.mark.parametrize("fitted", ["ae", "vae", "pca"])
@@ -361,11 +361,11 @@ def test_any_lie_in_the_header_gives_a_refusal_or_a_model_that_works(digits, tmp
             inner = inner[key]
         for value in (lies[number % len(lies)], lies[(number + 5) % len(lies)]):
             inner[place[-1]] = value
-            path.write_bytes(packed(lie, tensors))
+            path.write_bytes(to_bytes(lie, tensors))
             with suppress(DataError):
                 assert nw.load(path).transform(digits[:2]).shape == (2, 1)
             with suppress(DataError):
-                assert about_file(path)["bytes"] == path.stat().st_size
+                assert describe_file(path)["bytes"] == path.stat().st_size
 
 
 # -- parts of one's own ---------------------------------------------------------------------------------------
@@ -418,7 +418,7 @@ def test_nothing_is_imported_because_a_file_says_so(mine, monkeypatch, tmp_path)
 
 
 def test_a_file_tells_what_it_holds_without_its_parts(mine, digits):
-    told = about_file(mine[0])
+    told = describe_file(mine[0])
     assert told["bottleneck"] == "Mine (size=4)"
     assert told["bottleneck of your own"].endswith(".Mine")
     assert (told["model"], told["images"], told["code size"]) == ("autoencoder", "8 x 8 uint8", 4)
@@ -428,7 +428,7 @@ def test_a_file_tells_what_it_holds_without_its_parts(mine, digits):
 
 
 def test_what_the_writer_added_is_told(pca, tmp_path):
-    told = about_file(nw.save(pca, tmp_path / "m.safetensors", about={"recipe": "pca", "data": "digits"}))
+    told = describe_file(nw.save(pca, tmp_path / "m.safetensors", about={"recipe": "pca", "data": "digits"}))
     assert (told["recipe"], told["data"], told["n_components"]) == ("pca", "digits", 8)
     assert told["parameters"] == pca.n_parameters_
     assert "epochs trained" not in told

@@ -10,11 +10,11 @@ import pytest
 
 import narrows as nw
 from narrows.errors import BuildError, DataError, Interrupted, OutputError
-from narrows.files import MARK
+from narrows.files import PREFIX
 from narrows.model import file_format as contents
-from narrows.model.file_format import LAST, about_file
+from narrows.model.file_format import CHECKPOINT_NAME, describe_file
 from narrows.model.training import checkpoint as saving
-from narrows.model.training.checkpoint import Saving
+from narrows.model.training.checkpoint import Checkpoint
 from small_models import NOISY, SMALL, model, same, timeless, weights
 
 HELD = {**NOISY, "validation": 0.2, "schedule": "cosine", "training": {"ema": 0.9, "clip": 1.0}}
@@ -26,7 +26,7 @@ class Killed(Exception):
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "run" / LAST
+    return tmp_path / "run" / CHECKPOINT_NAME
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def said():
 @pytest.fixture
 def going(path, said):
     """A function: a `Saving` that goes on, and says what it does to `said`."""
-    return lambda **options: Saving(path, resume=True, say=said.append, **options)
+    return lambda **options: Checkpoint(path, resume=True, say=said.append, **options)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def killed_at(monkeypatch, write: int, act=None) -> None:
             (act or kill)()
         return write_(*what)
 
-    monkeypatch.setattr(saving, "write", once)
+    monkeypatch.setattr(saving, "write_file", once)
 
 
 def kill():
@@ -94,13 +94,13 @@ def assert_equal(found, unbroken):
 def test_a_training_that_was_broken_off_anywhere_ends_as_an_unbroken_one(
     digits, path, going, whole, monkeypatch, options, write
 ):
-    broken(digits, monkeypatch, Saving(path, minutes=1e-9), write, **options)
+    broken(digits, monkeypatch, Checkpoint(path, minutes=1e-9), write, **options)
     assert_equal(model(**options).fit(digits, saving=going()), whole(**options))
 
 
 def test_that_states_are_written_moves_no_number(digits, path, whole):
-    assert_equal(model(**HELD).fit(digits, saving=Saving(path, minutes=1e-9)), whole(**HELD))
-    assert [p.name for p in path.parent.iterdir()] == [LAST]
+    assert_equal(model(**HELD).fit(digits, saving=Checkpoint(path, minutes=1e-9)), whole(**HELD))
+    assert [p.name for p in path.parent.iterdir()] == [CHECKPOINT_NAME]
 
 
 def test_more_epochs_go_on_from_a_training_that_has_ended(digits, path, going, whole, said):
@@ -113,7 +113,7 @@ def test_more_epochs_go_on_from_a_training_that_has_ended(digits, path, going, w
 
 
 def test_more_epochs_of_a_schedule_that_hangs_on_them_are_told(digits, path, going, said):
-    model(epochs=1, schedule="cosine").fit(digits, saving=Saving(path))
+    model(epochs=1, schedule="cosine").fit(digits, saving=Checkpoint(path))
     model(epochs=2, schedule="cosine").fit(digits, saving=going())
     assert said == [
         "going on from epoch 2 of 2, batch 1; the schedule was that of 1 epochs so far, and is that of 2 from here: "
@@ -123,7 +123,7 @@ def test_more_epochs_of_a_schedule_that_hangs_on_them_are_told(digits, path, goi
 
 def test_patience_that_has_run_out_has_run_out(digits, path, going, said):
     impatient = {"training": {"patience": 1}, "optimiser": {"kind": "sgd", "rate": 1e-30}}
-    model(**impatient, epochs=5).fit(digits, saving=Saving(path))
+    model(**impatient, epochs=5).fit(digits, saving=Checkpoint(path))
     found = model(**impatient, epochs=9).fit(digits, saving=going())
     assert said == [f"its {found.epochs_} epochs are done already"]
     assert found.epochs_ < 5
@@ -132,8 +132,8 @@ def test_patience_that_has_run_out_has_run_out(digits, path, going, said):
 def test_within_an_epoch_states_are_written_as_often_as_asked(digits, path, monkeypatch):
     def writes(minutes):
         with monkeypatch.context() as patch:
-            patch.setattr(saving, "write", lambda *what: count.append(what))
-            model(epochs=2).fit(digits, saving=Saving(path, minutes))
+            patch.setattr(saving, "write_file", lambda *what: count.append(what))
+            model(epochs=2).fit(digits, saving=Checkpoint(path, minutes))
         return len(count)
 
     count = []
@@ -144,7 +144,7 @@ def test_within_an_epoch_states_are_written_as_often_as_asked(digits, path, monk
 
 
 def test_how_long_it_had_taken_is_known(digits, path, going):
-    model(**HELD, epochs=2).fit(digits, saving=Saving(path))
+    model(**HELD, epochs=2).fit(digits, saving=Checkpoint(path))
     again = going()
     found = model(**HELD, epochs=2).fit(digits, saving=again)
     assert again.seconds == pytest.approx(sum(found.history_["seconds"]) + sum(found.history_["val_seconds"]))
@@ -163,7 +163,7 @@ SPOILT = {
 
 @pytest.mark.parametrize("how", SPOILT)
 def test_a_state_that_is_not_whole_is_told_and_the_training_starts_over(digits, path, going, said, whole, how):
-    model(epochs=1).fit(digits, saving=Saving(path))
+    model(epochs=1).fit(digits, saving=Checkpoint(path))
     path.write_bytes(SPOILT[how](path.read_bytes()))
     assert_equal(model().fit(digits, saving=going()), whole())
     (words,) = said
@@ -183,8 +183,8 @@ def test_where_there_is_no_state_it_says_so(digits, path, going, said, whole):
 
 
 def test_without_being_asked_it_starts_over_and_the_old_state_is_gone(digits, path, going, said, whole, monkeypatch):
-    model(bottleneck={"kind": "plain", "size": 2}).fit(digits, saving=Saving(path))
-    broken(digits, monkeypatch, Saving(path), 1)
+    model(bottleneck={"kind": "plain", "size": 2}).fit(digits, saving=Checkpoint(path))
+    broken(digits, monkeypatch, Checkpoint(path), 1)
     assert_equal(model().fit(digits, saving=going()), whole())
     assert said == ["going on from epoch 1 of 3, batch 1"]
 
@@ -202,7 +202,7 @@ CHANGED = {
 @pytest.mark.parametrize("told", CHANGED)
 def test_other_settings_are_refused_in_the_words_of_set(digits, path, going, told):
     options = {"bottleneck": {"kind": "plain", "size": 32}}
-    model(**options).fit(digits, saving=Saving(path))
+    model(**options).fit(digits, saving=Checkpoint(path))
     before = path.read_bytes()
     with pytest.raises(BuildError) as caught:
         model(**{**options, **CHANGED[told]}).fit(digits, saving=going())
@@ -214,7 +214,7 @@ def test_other_settings_are_refused_in_the_words_of_set(digits, path, going, tol
 
 
 def test_other_images_and_what_else_it_belongs_to_are_refused(digits, path, going):
-    model(epochs=1).fit(digits, saving=Saving(path, about={"file": "a"}))
+    model(epochs=1).fit(digits, saving=Checkpoint(path, about={"file": "a"}))
     with pytest.raises(BuildError, match=r"images was '\w{16}', now '\w{16}'\."):
         model(epochs=1).fit(digits[::-1], saving=going(about={"file": "a"}))
     with pytest.raises(BuildError, match="file was 'a', now 'b'"):
@@ -222,7 +222,7 @@ def test_other_images_and_what_else_it_belongs_to_are_refused(digits, path, goin
 
 
 def test_another_version_is_another_training(digits, path, going, monkeypatch):
-    model(epochs=1).fit(digits, saving=Saving(path))
+    model(epochs=1).fit(digits, saving=Checkpoint(path))
     monkeypatch.setattr(nw, "__version__", "99")
     with pytest.raises(BuildError, match=r"narrows was .*, now '99'"):
         model(epochs=1).fit(digits, saving=going())
@@ -230,13 +230,13 @@ def test_another_version_is_another_training(digits, path, going, monkeypatch):
 
 def test_what_draws_anew_each_time_has_no_state(digits, path):
     with pytest.raises(BuildError, match="random_state: got None, expected a whole number"):
-        model(random_state=None).fit(digits, saving=Saving(path))
+        model(random_state=None).fit(digits, saving=Checkpoint(path))
 
 
 @pytest.mark.parametrize("minutes", [0, -1])
 def test_minutes_are_above_0(path, minutes):
     with pytest.raises(BuildError, match=f"minutes: got {minutes}, expected a number > 0, or None"):
-        Saving(path, minutes)
+        Checkpoint(path, minutes)
 
 
 # -- stopped --------------------------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ def test_a_signal_ends_it_after_the_step(digits, path, going, whole, monkeypatch
         killed_at(patch, 10, lambda: os.kill(os.getpid(), number))
         stopped = model(**HELD)
         with pytest.raises(Interrupted, match=rf"^stopped by {number.name} in epoch 2 of 3, after batch \d of \d; "):
-            stopped.fit(digits, saving=Saving(path, minutes=1e-9))
+            stopped.fit(digits, saving=Checkpoint(path, minutes=1e-9))
     assert [signal.getsignal(one) for one in saving.SIGNALS] == handlers
     assert stopped.epochs_ == 1
     assert_equal(model(**HELD).fit(digits, saving=going()), whole(**HELD))
@@ -262,22 +262,22 @@ def test_a_second_signal_ends_it_at_once(digits, path, monkeypatch):
 
     killed_at(monkeypatch, 1, twice)
     with pytest.raises(KeyboardInterrupt) as caught:
-        model().fit(digits, saving=Saving(path))
+        model().fit(digits, saving=Checkpoint(path))
     assert caught.type is KeyboardInterrupt
-    assert [p.name for p in path.parent.iterdir()] == [LAST]
+    assert [p.name for p in path.parent.iterdir()] == [CHECKPOINT_NAME]
 
 
 def test_in_another_thread_nobody_listens_and_all_else_is_the_same(digits, path, whole):
     found = SimpleNamespace()
-    thread = threading.Thread(target=lambda: vars(found).update(m=model().fit(digits, saving=Saving(path))))
+    thread = threading.Thread(target=lambda: vars(found).update(m=model().fit(digits, saving=Checkpoint(path))))
     thread.start(), thread.join()
     assert_equal(found.m, whole())
 
 
 def test_a_file_is_that_of_one_training_at_a_time(digits, path):
-    for _ in model().fit_epochs(digits, saving=Saving(path)):
+    for _ in model().fit_epochs(digits, saving=Checkpoint(path)):
         with pytest.raises(OutputError, match="is being written by another process"):
-            model().fit(digits, saving=Saving(path))
+            model().fit(digits, saving=Checkpoint(path))
         break
 
 
@@ -299,11 +299,11 @@ def test_where_nothing_can_be_written_it_stops_and_the_state_before_is_whole(
     with monkeypatch.context() as patch:
         patch.setattr("narrows.files._sync", full)
         with pytest.raises(OutputError) as caught:
-            model().fit(digits, saving=Saving(path))
+            model().fit(digits, saving=Checkpoint(path))
     kept = "what it held is still whole; once there is room, the same command with --resume (resume=True) goes on"
     ending = f"{kept} from there" if when else "nothing was left of it"
     assert str(caught.value) == f"{path} cannot be written: {os.strerror(code)}; {ending}"
-    assert not path.parent.exists() or not list(path.parent.glob(f"{MARK}*"))
+    assert not path.parent.exists() or not list(path.parent.glob(f"{PREFIX}*"))
     assert_equal(model().fit(digits, saving=going()), whole())
 
 
@@ -311,8 +311,8 @@ def test_where_nothing_can_be_written_it_stops_and_the_state_before_is_whole(
 
 
 def test_a_state_says_what_it_is(digits, path):
-    model(epochs=2).fit(digits, saving=Saving(path))
-    told = about_file(path)
+    model(epochs=2).fit(digits, saving=Checkpoint(path))
+    told = describe_file(path)
     assert told["what"].startswith("state of a training, which `narrows train ... --resume` goes on from")
     assert (told["epochs done"], told["body.widths"]) == (2, "[16]")
     with pytest.raises(DataError, match=r"it is the state of a training.* the model is model\.safetensors"):
@@ -320,14 +320,14 @@ def test_a_state_says_what_it_is(digits, path):
 
 
 def test_a_folder_whose_training_was_broken_off_says_so(digits, path):
-    model(epochs=1).fit(digits, saving=Saving(path))
+    model(epochs=1).fit(digits, saving=Checkpoint(path))
     with pytest.raises(DataError, match=r"no model file .*last\.safetensors is of a training that was broken off"):
         nw.load(path.parent)
 
 
 def test_the_file_is_plain_tensors_and_json(digits, path):
-    m = model(**HELD).fit(digits, saving=Saving(path))
-    header, tensors = contents.read(path)
+    m = model(**HELD).fit(digits, saving=Checkpoint(path))
+    header, tensors = contents.read_file(path)
     kinds = {name.split(".")[0] for name in tensors}
     assert kinds - {"best"} == {"network", "average", "optimiser", "steps", "sums"}
     assert timeless(header["training"]["numbers"]["history"]) == timeless(m.history_)
@@ -335,5 +335,7 @@ def test_the_file_is_plain_tensors_and_json(digits, path):
 
 @pytest.mark.parametrize(("write", "apart"), [(1, False), (3, True), (9, False), (11, True)])
 def test_the_best_weights_are_written_beside_the_last_where_they_are_others(digits, path, monkeypatch, write, apart):
-    broken(digits, monkeypatch, Saving(path, minutes=1e-9), write)  # the last of 1 and 9 are those of whole epochs
-    assert any(name.startswith("best.") for name in contents.read(path)[1]) == apart
+    broken(
+        digits, monkeypatch, Checkpoint(path, minutes=1e-9), write
+    )  # the last of 1 and 9 are those of whole epochs
+    assert any(name.startswith("best.") for name in contents.read_file(path)[1]) == apart

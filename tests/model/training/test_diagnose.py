@@ -9,9 +9,9 @@ from torch import nn
 
 from narrows.errors import TrainingError
 from narrows.model.training import diagnose as trouble
-from narrows.model.training.diagnose import Case, seen_late
+from narrows.model.training.diagnose import Diagnosis, check_late
 from narrows.model.training.split import held_back
-from narrows.parts import TABLES
+from narrows.parts import PART_TABLES
 from narrows.parts.likelihood import Bernoulli
 from small_models import model, same, timeless, weights
 
@@ -47,7 +47,7 @@ class Deviance(Bernoulli):
 @pytest.fixture(autouse=True)
 def own(monkeypatch):
     for kind, part in (("body", Divides), ("body", Rooted), ("likelihood", Deviance)):
-        monkeypatch.setitem(TABLES[kind], part.__name__, part)
+        monkeypatch.setitem(PART_TABLES[kind], part.__name__, part)
 
 
 def with_black(digits, place):
@@ -205,12 +205,12 @@ def test_a_logarithm_of_zero_is_told(digits):
     ],
 )  # fmt: skip
 def test_the_cure_fits_the_case(digits, facts, options, words):
-    case = Case("", model(training=options)._prepare(digits), **facts)
+    case = Diagnosis("", model(training=options)._prepare(digits), **facts)
     assert case.cure.startswith(words)
 
 
 def test_what_is_standardised_already_is_not_to_be_standardised(table):
-    case = Case("", model()._prepare(table), largest=1e4)
+    case = Diagnosis("", model()._prepare(table), largest=1e4)
     assert case.cure == "Leave these images out, or bound their values"
 
 
@@ -236,9 +236,9 @@ def test_an_accelerator_is_looked_at_now_and_then_and_at_the_end(digits, monkeyp
     seen.sums[1] = torch.nan
     looks = []
     for seen.done in range(1, 6):
-        looks.append(seen_late(seen))
+        looks.append(check_late(seen))
     assert [case is not None for case in looks] == [False, False, True, False, False]
     seen.sums[4] = torch.inf
-    case = seen_late(seen)
+    case = check_late(seen)
     assert case is not None
     assert "became inf in epoch 1, batch 5, in the term 'nll'" in case.said

@@ -6,10 +6,10 @@ import torch
 
 import narrows as nw
 from narrows.errors import BuildError, ImageError, NarrowsError
-from narrows.model.training.checkpoint import Saving
+from narrows.model.training.checkpoint import Checkpoint
 from narrows.model.training.pairs import wants_pairs
-from narrows.model.use.baselines import beside
-from narrows.model.use.evaluate import evaluate, rows
+from narrows.model.use.baselines import compare_denoisers
+from narrows.model.use.evaluate import evaluate, image_rows
 from small_models import CONSTANT, STILL, model, timeless, weights
 
 pytestmark = pytest.mark.filterwarnings(CONSTANT)
@@ -109,16 +109,16 @@ def test_ranks_take_their_rows_of_both(digits, noisy, monkeypatch):
         for rank in range(3):
             again = model(**PAIRS, batch_size=50)._prepare(digits, np.arange(200), noisy)
             mine = slice(50 * rank // 3, 50 * (rank + 1) // 3)
-            monkeypatch.setattr("narrows.model.training.training.share", lambda total, mine=mine: mine)
+            monkeypatch.setattr("narrows.model.training.training.rank_slice", lambda total, mine=mine: mine)
             parts.append(again.step(0, index)[name])
         assert sum(parts) == pytest.approx(value.item(), rel=1e-5)
 
 
 def test_a_state_of_other_pairs_is_refused(digits, noisy, tmp_path):
     path = tmp_path / "last.safetensors"
-    model(**PAIRS).fit(digits, noisy=noisy, saving=Saving(path))
+    model(**PAIRS).fit(digits, noisy=noisy, saving=Checkpoint(path))
     with pytest.raises(BuildError, match="images was"):
-        model(**PAIRS).fit(digits, noisy=digits, saving=Saving(path, resume=True))
+        model(**PAIRS).fit(digits, noisy=digits, saving=Checkpoint(path, resume=True))
 
 
 # -- afterwards ---------------------------------------------------------------------------------------------------
@@ -136,8 +136,8 @@ def test_it_is_measured_on_the_pairs_that_are_given(digits, noisy, denoiser):
     assert found["noisy_psnr"] == pytest.approx(nw.measure.psnr(digits, noisy).mean(), rel=1e-5)
     assert found["denoised_psnr"] == pytest.approx(nw.measure.psnr(digits / 255, exact).mean(), rel=1e-5)
     assert not [name for name in evaluate(denoiser, digits) if "noisy" in name or "denoised" in name]
-    assert list(rows(denoiser, digits[:3], noisy=noisy[:3])) == ["original", "noisy", "denoised"]
-    assert list(rows(denoiser, digits[:3])) == ["original", "reconstruction"]
+    assert list(image_rows(denoiser, digits[:3], noisy=noisy[:3])) == ["original", "noisy", "denoised"]
+    assert list(image_rows(denoiser, digits[:3])) == ["original", "reconstruction"]
 
 
 @pytest.mark.parametrize("name", ["ae", "vae", "pca"])
@@ -155,10 +155,13 @@ def test_given_pairs_stand_in_the_place_of_drawn_noise(digits, noisy):
 
 
 def test_baselines_stand_beside_it_on_the_same_pairs(digits, noisy, denoiser):
-    found = {row["denoiser"]: row for row in beside(denoiser, digits, noisy=noisy, most=50, baselines=["median"])}
+    found = {
+        row["denoiser"]: row
+        for row in compare_denoisers(denoiser, digits, noisy=noisy, most=50, baselines=["median"])
+    }
     assert found["this model"]["psnr"] > found["noisy"]["psnr"]
     with pytest.raises(BuildError, match="baselines: got 'a model that was trained on pairs'"):
-        beside(denoiser, digits)
+        compare_denoisers(denoiser, digits)
     with pytest.raises(BuildError, match="score_field"):
         denoiser.score_field(digits)
 

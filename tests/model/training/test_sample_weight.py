@@ -9,11 +9,11 @@ from sklearn.pipeline import make_pipeline
 
 import narrows as nw
 from narrows.errors import BuildError
-from narrows.image_batches import Pixels
-from narrows.layout import choose_scale, look
+from narrows.image_batches import ImageBatches
+from narrows.layout import as_images, choose_scale
 from narrows.model.estimator import pca as pca_module
-from narrows.model.training.checkpoint import Saving
-from narrows.model.training.sample_weight import standing_for, weights_of
+from narrows.model.training.checkpoint import Checkpoint
+from narrows.model.training.sample_weight import validate_weights, weighted_stand_ins
 from small_models import BETA, CONSTANT, NOISY, model, timeless, weights
 
 pytestmark = pytest.mark.filterwarnings(CONSTANT)
@@ -79,8 +79,8 @@ def test_an_image_of_weight_0_is_left_out(digits):
 
 
 def test_a_table_is_standardised_by_its_weights(table):
-    scale = choose_scale("standard", table.repeat(COUNTS, axis=0), look(table)[1])
-    found = choose_scale("standard", standing_for(table, COUNTS.astype(float)), look(table)[1])
+    scale = choose_scale("standard", table.repeat(COUNTS, axis=0), as_images(table)[1])
+    found = choose_scale("standard", weighted_stand_ins(table, COUNTS.astype(float)), as_images(table)[1])
     torch.testing.assert_close(found.offset, scale.offset)
     torch.testing.assert_close(found.gain, scale.gain)
     alike(model(**WHOLE).fit(table, sample_weight=COUNTS), model(**WHOLE).fit(table.repeat(COUNTS, axis=0)))
@@ -156,20 +156,20 @@ def test_a_step_of_a_pipeline_takes_weights(digits):
 
 def test_a_state_of_other_weights_is_refused(digits, tmp_path):
     path = tmp_path / "last.safetensors"
-    model().fit(digits, sample_weight=COUNTS, saving=Saving(path))
+    model().fit(digits, sample_weight=COUNTS, saving=Checkpoint(path))
     with pytest.raises(BuildError, match="images was"):
-        model().fit(digits, sample_weight=COUNTS[::-1].copy(), saving=Saving(path, resume=True))
+        model().fit(digits, sample_weight=COUNTS[::-1].copy(), saving=Checkpoint(path, resume=True))
 
 
 def test_a_subset_takes_its_weights_along():
     X = np.zeros((6, 2, 2), np.uint8)
-    array, layout = look(X)
-    whole = Pixels(array, layout, choose_scale("unit", array, layout), weights=np.array([0.0, 1, 2, 3, 4, 5]))
+    array, layout = as_images(X)
+    whole = ImageBatches(array, layout, choose_scale("unit", array, layout), weights=np.array([0.0, 1, 2, 3, 4, 5]))
     part = whole.part(torch.tensor([1, 3, 5]))
     assert part.weights is not None
     torch.testing.assert_close(part.weights, torch.tensor([1.0, 3, 5]) / 3)
     torch.testing.assert_close(part.weights_at(torch.tensor([2, 0])), torch.tensor([5.0, 1]) / 3)
-    assert whole.fingerprint() != Pixels(array, layout, whole.scale).fingerprint()
+    assert whole.fingerprint() != ImageBatches(array, layout, whole.scale).fingerprint()
 
 
 # -- what is refused ----------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def test_a_subset_takes_its_weights_along():
 )
 def test_what_are_no_weights_is_refused(weight, words):
     with pytest.raises(BuildError, match=words):
-        weights_of(weight, 4)
+        validate_weights(weight, 4)
 
 
 @pytest.mark.parametrize("make", [lambda: nw.PCA(1000), lambda: model(epochs=0)], ids=["pca", "ae"])

@@ -6,7 +6,7 @@ import torch
 
 import narrows as nw
 from narrows.errors import BuildError, TrainingError, UnknownName
-from narrows.machine import Draw
+from narrows.machine import KeyedRandom
 from narrows.model.training import training as train
 from narrows.parts.objective import elbo
 from small_models import BETA, CONSTANT, NOISY, SMALL, STILL, model, same, weights
@@ -219,5 +219,5 @@ def test_the_objective_of_a_step_is_the_objective_of_its_key(digits):
     training.run_epoch()
     m.network_.train()
     order = torch.randperm(200, generator=train.generator(0, 0, "order"))
-    terms, _ = elbo(m.network_, training.pixels.batch(order), Draw(0, 0, 0))
+    terms, _ = elbo(m.network_, training.pixels.batch(order), KeyedRandom(0, 0, 0))
     assert training.history["nll"] == pytest.approx([terms["nll"].mean().item()], rel=1e-5)

@@ -7,7 +7,7 @@ import narrows as nw
 from narrows import measure
 from narrows.errors import BuildError, MissingExtra, UnknownName
 from narrows.model.use import baselines as classical
-from narrows.model.use.baselines import BASELINES, beside, lacks
+from narrows.model.use.baselines import BASELINES, compare_denoisers, lacks
 from narrows.model.use.evaluate import evaluate
 
 QUICK = [name for name in BASELINES if name != "bm3d"]
@@ -95,7 +95,7 @@ def denoiser(digits) -> nw.Autoencoder:
 
 @pytest.fixture(scope="module")
 def table(denoiser, digits) -> measure.Table:
-    return beside(denoiser, digits[:20], baselines=QUICK)
+    return compare_denoisers(denoiser, digits[:20], baselines=QUICK)
 
 
 def test_a_row_for_the_noisy_images_the_model_and_every_baseline(table):
@@ -114,7 +114,9 @@ def test_the_noise_is_that_of_evaluate_and_so_are_the_figures(table, denoiser, d
 def test_a_baseline_is_told_the_strength_of_the_noise(table, denoiser, digits, monkeypatch):
     told = []
     monkeypatch.setitem(BASELINES, "median", lambda noisy, sigma: told.append(sigma) or noisy)
-    row = next(row for row in beside(denoiser, digits[:20], baselines=["median"]) if row["denoiser"] == "median")
+    row = next(
+        row for row in compare_denoisers(denoiser, digits[:20], baselines=["median"]) if row["denoiser"] == "median"
+    )
     assert row["psnr"] == pytest.approx(table[0]["psnr"])
     np.testing.assert_allclose(told[-1], 0.2, rtol=0.3)
 
@@ -122,24 +124,24 @@ def test_a_baseline_is_told_the_strength_of_the_noise(table, denoiser, digits, m
 @pytest.mark.parametrize("form", ["flat", "floats"])
 def test_images_in_any_form_give_the_same_figures(table, denoiser, digits, form):
     X = digits[:20].reshape(20, -1) if form == "flat" else digits[:20] / 255
-    found = beside(denoiser, X, baselines=["median"])
+    found = compare_denoisers(denoiser, X, baselines=["median"])
     for name in ("noisy", "this model", "median"):
         row, expected = (next(r for r in rows if r["denoiser"] == name) for rows in (found, table))
         assert row["psnr"] == pytest.approx(expected["psnr"], abs=1e-3)
 
 
 def test_of_many_images_some_are_measured(denoiser, digits):
-    few = beside(denoiser, digits, most=5, noise={"kind": "gaussian", "sigma": 0.1})
+    few = compare_denoisers(denoiser, digits, most=5, noise={"kind": "gaussian", "sigma": 0.1})
     assert few[0]["psnr"] == pytest.approx(20, abs=1)
     assert few == few[:]
-    again = beside(denoiser, digits, most=5, noise={"kind": "gaussian", "sigma": 0.1})
+    again = compare_denoisers(denoiser, digits, most=5, noise={"kind": "gaussian", "sigma": 0.1})
     assert [row.get("psnr") for row in again] == [row.get("psnr") for row in few]
 
 
 @pytest.mark.filterwarnings("ignore::narrows.errors.NarrowsWarning")
 def test_colours_and_another_working_scale(colour):
     model = nw.recipe("ae-conv", scale="symmetric", epochs=1, batch_size=16).fit(colour)
-    found = beside(model, colour[:4], noise={"kind": "gaussian", "sigma": 0.2}, baselines=[])
+    found = compare_denoisers(model, colour[:4], noise={"kind": "gaussian", "sigma": 0.2}, baselines=[])
     assert found[0]["psnr"] == pytest.approx(20, abs=0.5), "a sigma of 0.2 on [-1, 1] is 0.1 on [0, 1]"
 
 
@@ -148,7 +150,7 @@ def test_what_is_not_installed_is_told_in_its_row(denoiser, digits, monkeypatch)
         raise MissingExtra(f"this needs {module}: pip install 'narrows[{name}]'")
 
     monkeypatch.setattr(classical, "extra", absent)
-    rows = {row["denoiser"]: row for row in beside(denoiser, digits[:4])}
+    rows = {row["denoiser"]: row for row in compare_denoisers(denoiser, digits[:4])}
     assert list(rows)[3:] == [name for name in BASELINES if name != "median"]
     assert rows["wavelet"]["note"] == "this needs skimage.restoration: pip install 'narrows[baselines]'"
     assert "psnr" not in rows["wavelet"]
@@ -170,10 +172,10 @@ def test_what_is_not_installed_is_told_in_its_row(denoiser, digits, monkeypatch)
 )
 def test_wrong_use_is_refused(ae, digits, options, kind, words):
     with pytest.raises(kind, match=words):
-        beside(ae, digits[:4], **options)
+        compare_denoisers(ae, digits[:4], **options)
 
 
 def test_a_table_has_no_pixels_to_be_smoothed(table):
     model = nw.PCA(2).fit(np.random.default_rng(0).normal(size=(20, 5)))
     with pytest.raises(BuildError, match="baselines: got 'a table', expected images"):
-        beside(model, np.zeros((3, 5)), noise=NOISE)
+        compare_denoisers(model, np.zeros((3, 5)), noise=NOISE)

@@ -8,7 +8,7 @@ import narrows as nw
 from narrows import measure
 from narrows.errors import BuildError, ImageError
 from narrows.model.use import evaluate as module
-from narrows.model.use.evaluate import compare, evaluate, look
+from narrows.model.use.evaluate import compare, evaluate, views_of
 
 CONSTANT = "ignore:the model predicts a constant"  # as it does where hardly anything was learnt
 
@@ -84,7 +84,7 @@ def test_noisy_is_the_mark_that_denoised_beats(denoiser, digits):
 
 def test_the_views_are_what_their_names_say(denoiser, vae, digits):
     x = torch.from_numpy(digits[:, None] / 255).float() * 2 - 1
-    found = look(denoiser, x).views
+    found = views_of(denoiser, x).views
     assert found.keys() == {"", "noisy", "denoised"}
     assert found["noisy"].min() >= -1
     assert found["noisy"].max() <= 1
@@ -94,7 +94,7 @@ def test_the_views_are_what_their_names_say(denoiser, vae, digits):
     with torch.no_grad():
         torch.testing.assert_close(found["denoised"], denoiser.network_.reconstruct(found["noisy"]))
         torch.testing.assert_close(found[""], denoiser.network_.reconstruct(x))
-    assert look(vae, x).views.keys() == {"", "sampled"}
+    assert views_of(vae, x).views.keys() == {"", "sampled"}
 
 
 def test_a_sampled_code_costs_quality(vae, digits):
@@ -144,10 +144,10 @@ def test_small_images_have_no_ssim(digits):
 
 
 def test_rows_show_originals_beside_what_the_model_makes_of_them(denoiser, vae, digits):
-    shown = module.rows(denoiser, digits[:4])
+    shown = module.image_rows(denoiser, digits[:4])
     assert list(shown) == ["original", "noisy", "denoised"]
     np.testing.assert_allclose(shown["original"], digits[:4] / 255, atol=1e-6)
-    for images in (*shown.values(), *module.rows(vae, digits[:4]).values()):
+    for images in (*shown.values(), *module.image_rows(vae, digits[:4]).values()):
         assert images.shape == (4, 8, 8)
         assert images.min() >= 0
         assert images.max() <= 1

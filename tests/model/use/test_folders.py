@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import narrows as nw
-from narrows.model.use.folders import EVEN, evenly
+from narrows.model.use.folders import EVEN, with_fixed_batches
 from small_models import CONSTANT
 
 COUNTS = (1, 7, EVEN - 1, 100)
@@ -15,7 +15,7 @@ COUNTS = (1, 7, EVEN - 1, 100)
 def test_batches_that_are_even_give_the_same_bits(recipe):
     X = (nw.load_data("digits", split="test")[0][:130] / 255).astype(np.float32)  # floats: nothing is rounded away
     model = nw.recipe(recipe, epochs=1, batch_size=64).fit(X)
-    even = evenly(model)
+    even = with_fixed_batches(model)
     assert (even.even, model.even) == (EVEN, 0)
     for verb in ("transform", "anomaly_score", "reconstruct"):
         whole = getattr(even, verb)(X)

@@ -5,7 +5,7 @@ import pytest
 
 import narrows as nw
 from narrows.errors import ImageError
-from narrows.model.use.tiles import fits, oddest, over, tiled
+from narrows.model.use.tiles import fits_model, process_tiled, tiled, worst_tile_score
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +46,8 @@ def test_no_tile_leaves_the_picture_and_none_is_made_up():
 
 def test_a_picture_of_the_models_size_is_the_models_own(model):
     images = nw.load_data("digits", split="test")[0][:5]
-    np.testing.assert_array_equal(over(model, images, "reconstruct"), model.reconstruct(images))
-    np.testing.assert_allclose(oddest(model, images), model.anomaly_score(images), rtol=1e-5)
+    np.testing.assert_array_equal(process_tiled(model, images, "reconstruct"), model.reconstruct(images))
+    np.testing.assert_allclose(worst_tile_score(model, images), model.anomaly_score(images), rtol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
@@ -56,42 +56,42 @@ def test_a_large_picture_keeps_its_form_and_is_the_same_wherever_it_lies(model, 
     images = (
         whole * np.uint16(257) if dtype == "uint16" else (whole / 255).astype(dtype) if dtype[0] == "f" else whole
     )
-    out = over(model, images, "denoise")
+    out = process_tiled(model, images, "denoise")
     assert (out.shape, out.dtype) == (images.shape, images.dtype)
-    np.testing.assert_array_equal(out[1], over(model, images[1:], "denoise")[0])
+    np.testing.assert_array_equal(out[1], process_tiled(model, images[1:], "denoise")[0])
     peak = {"uint8": 255, "uint16": 65535, "float32": 1}[dtype]
-    np.testing.assert_allclose(out / peak, over(model, whole / 255, "denoise"), atol=1 / 255)
+    np.testing.assert_allclose(out / peak, process_tiled(model, whole / 255, "denoise"), atol=1 / 255)
 
 
 def test_far_from_its_edges_a_tile_knows_nothing_of_the_rest(model):
     a, b = some(64, 64), 255 - some(64, 64)
     b[:40] = a[:40]
-    out = [over(model, x[None], "denoise")[0] for x in (a, b)]
+    out = [process_tiled(model, x[None], "denoise")[0] for x in (a, b)]
     np.testing.assert_array_equal(out[0][:32], out[1][:32])
     assert not np.array_equal(out[0][40:], out[1][40:])
 
 
 def test_colours_go_through_a_model_of_grey_one_by_one_and_alpha_is_put_back(model):
     picture = some(1, 20, 20, 4)
-    out = over(model, picture, "denoise")
+    out = process_tiled(model, picture, "denoise")
     for channel in range(3):
-        np.testing.assert_array_equal(out[..., channel], over(model, picture[..., channel], "denoise"))
+        np.testing.assert_array_equal(out[..., channel], process_tiled(model, picture[..., channel], "denoise"))
     np.testing.assert_array_equal(out[..., 3], picture[..., 3])
 
 
 def test_grey_goes_through_a_model_of_colour_and_comes_back_grey(coloured):
     picture = some(1, 20, 20)
     thrice = np.repeat(picture[..., None], 3, axis=-1)
-    out = over(coloured, picture, "reconstruct")
+    out = process_tiled(coloured, picture, "reconstruct")
     assert out.shape == picture.shape
-    np.testing.assert_allclose(out, over(coloured, thrice / 255, "reconstruct").mean(-1) * 255, atol=0.51)
+    np.testing.assert_allclose(out, process_tiled(coloured, thrice / 255, "reconstruct").mean(-1) * 255, atol=0.51)
 
 
 def test_the_score_of_a_large_picture_is_that_of_its_oddest_tile(model):
     picture = np.zeros((1, 32, 32), np.uint8)
-    calm = oddest(model, picture)[0]
+    calm = worst_tile_score(model, picture)[0]
     picture[0, 8:16, 16:24] = some(8, 8)
-    assert oddest(model, picture)[0] * 1.0001 >= model.anomaly_score(picture[:, 8:16, 16:24])[0] > calm
+    assert worst_tile_score(model, picture)[0] * 1.0001 >= model.anomaly_score(picture[:, 8:16, 16:24])[0] > calm
 
 
 @pytest.mark.parametrize(("shape", "said"), [
@@ -101,13 +101,13 @@ def test_the_score_of_a_large_picture_is_that_of_its_oddest_tile(model):
 ])  # fmt: skip
 def test_what_no_tile_fits_is_refused(coloured, shape, said):
     with pytest.raises(ImageError) as caught:
-        over(coloured, np.zeros(shape, np.uint8), "denoise")
+        process_tiled(coloured, np.zeros(shape, np.uint8), "denoise")
     assert said in str(caught.value)
 
 
 def test_what_fits_needs_no_tiles(model, coloured):
-    assert fits(model, (8, 8))
-    assert fits(model, (8, 8, 1))
-    assert not fits(model, (8, 9))
-    assert fits(coloured, (8, 8, 3))
-    assert not fits(coloured, (8, 8))
+    assert fits_model(model, (8, 8))
+    assert fits_model(model, (8, 8, 1))
+    assert not fits_model(model, (8, 9))
+    assert fits_model(coloured, (8, 8, 3))
+    assert not fits_model(coloured, (8, 8))

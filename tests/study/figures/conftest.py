@@ -2,7 +2,7 @@
 
 import pytest
 
-from narrows.study.figures import PICTURES
+from narrows.study.figures import STUDY_FIGURES
 from narrows.study.record import Figure
 
 NEEDED = {
@@ -20,6 +20,6 @@ def picture(models):
     """A function: the figures of a kind, of models by their names; what must be said is said."""
 
     def figures(kind: str, *names: str, **options) -> list[Figure]:
-        return list(PICTURES[kind]([models[name] for name in names], **{**NEEDED.get(kind, {}), **options}))
+        return list(STUDY_FIGURES[kind]([models[name] for name in names], **{**NEEDED.get(kind, {}), **options}))
 
     return figures

@@ -6,9 +6,9 @@ from sklearn.decomposition import PCA as Components
 
 from narrows.data import ImageSet
 from narrows.measure import spread
-from narrows.study.figures import PICTURES
+from narrows.study.figures import STUDY_FIGURES
 from narrows.study.figures.codes import PLACES
-from narrows.study.trained import Shown, Trained
+from narrows.study.trained import DataSplit, Trained
 
 
 def distances(x: np.ndarray) -> np.ndarray:
@@ -74,7 +74,7 @@ def test_tsne_shows_as_many_as_asked_for_with_their_labels_and_images(sets, pict
 
 def test_codes_too_few_for_tsne_are_shown_by_components(models, sets):
     few = ImageSet(sets["grey"].test.images[:3])
-    (figure,) = PICTURES["codes"]([Trained("few", models["grey-3"].model, Shown(few, few))], method="tsne")
+    (figure,) = STUDY_FIGURES["codes"]([Trained("few", models["grey-3"].model, DataSplit(few, few))], method="tsne")
     assert figure.arrays["x"].shape == (3, 2)
     assert "principal components" in figure.title
     assert "labels" not in figure.arrays

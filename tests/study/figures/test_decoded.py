@@ -7,14 +7,14 @@ import pytest
 
 from narrows.data import ImageSet
 from narrows.errors import BuildError
-from narrows.study.figures import PICTURES
+from narrows.study.figures import STUDY_FIGURES
 from narrows.study.figures.decoded import reader
-from narrows.study.trained import Shown, Trained, read_shown
+from narrows.study.trained import DataSplit, Trained, read_split
 
 
 @pytest.fixture(scope="session")
-def digits() -> Shown:
-    return read_shown("digits")
+def digits() -> DataSplit:
+    return read_split("digits")
 
 
 def floats(images: np.ndarray) -> np.ndarray:
@@ -23,7 +23,7 @@ def floats(images: np.ndarray) -> np.ndarray:
 
 def few(models, images: np.ndarray, labels: np.ndarray | None = None) -> Trained:
     """A model beside other test images."""
-    shown = Shown(models["grey-3"].shown.train, ImageSet(images, labels))
+    shown = DataSplit(models["grey-3"].shown.train, ImageSet(images, labels))
     return Trained("few", models["grey-3"].model, shown)
 
 
@@ -84,9 +84,9 @@ def test_two_walks_between_the_same_classes_are_both_shown(sets, picture):
 
 def test_images_of_one_class_lead_nowhere_and_none_beyond_the_set_are_taken(models, sets, picture):
     images = sets["grey"].test.images
-    assert list(PICTURES["interpolation"]([few(models, images[:5], np.zeros(5, int))])) == []
-    assert list(PICTURES["interpolation"]([few(models, images[:1])])) == []
-    (figure,) = PICTURES["interpolation"]([few(models, images[:5])])
+    assert list(STUDY_FIGURES["interpolation"]([few(models, images[:5], np.zeros(5, int))])) == []
+    assert list(STUDY_FIGURES["interpolation"]([few(models, images[:1])])) == []
+    (figure,) = STUDY_FIGURES["interpolation"]([few(models, images[:5])])
     assert list(figure.arrays) == ["0 to 1", "2 to 3", "2 to 3, pixels mixed"]
     with pytest.raises(BuildError, match=r"pairs: got \[2, 40\], expected places below 40"):
         picture("interpolation", "grey-3", pairs=[[0, 1], [2, 40]])
@@ -116,7 +116,7 @@ def test_a_reader_reads_its_own_images_well_and_others_nearly_as_well(digits):
 
 def test_a_reader_of_few_images_does_with_those(sets):
     grey = sets["grey"]
-    three = Shown(ImageSet(grey.train.images[:3], grey.train.labels[:3]), grey.test)
+    three = DataSplit(ImageSet(grey.train.images[:3], grey.train.labels[:3]), grey.test)
     assert set(reader(three)[0](grey.test.images)) <= set(grey.train.labels[:3])
 
 
@@ -152,4 +152,4 @@ def test_what_is_legible_without_noise_is_what_is_read_from_reconstructions(mode
 
 def test_what_has_no_labels_cannot_be_read(models, sets):
     run = few(models, sets["grey"].test.images)
-    assert list(PICTURES["legible"]([run], scales=[1.0])) == list(PICTURES["classes"]([run])) == []
+    assert list(STUDY_FIGURES["legible"]([run], scales=[1.0])) == list(STUDY_FIGURES["classes"]([run])) == []

@@ -5,7 +5,7 @@ import pytest
 
 import narrows as nw
 from narrows.errors import BuildError
-from narrows.model.use.evaluate import rows
+from narrows.model.use.evaluate import image_rows
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def test_inputs_are_what_the_model_sees_in_training(models, sets, picture):
     np.testing.assert_allclose(plain.arrays["original"], sets["grey"].test.images[:4] / 255, atol=1e-6)
     assert set(plain.arrays) == {"original"}
     assert set(noisy.arrays) == {"original", "noisy"}
-    seen = rows(models["grey-2"].model, sets["grey"].test.images[:4])["noisy"]
+    seen = image_rows(models["grey-2"].model, sets["grey"].test.images[:4])["noisy"]
     np.testing.assert_allclose(noisy.arrays["noisy"], seen, atol=1e-6)
 
 

@@ -2,11 +2,11 @@
 
 from types import SimpleNamespace
 
-from narrows.study.figures.per_run import each
+from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure
 
 
-@each
+@per_run
 def twice(run, word: str = "shown"):
     """Two figures of a run."""
     yield Figure(run.name, "curves", "", {})

@@ -5,9 +5,9 @@ import inspect
 import pytest
 
 from narrows import draw
-from narrows.choose import options_of
+from narrows.choose import default_options
 from narrows.draw import FIGURES
-from narrows.study.figures import PICTURES
+from narrows.study.figures import STUDY_FIGURES
 
 TRAINED = {"curves", "steps", "compared"}  # what needs a training
 ANY = {"errors", "tested", "codes", "correlation"}
@@ -32,7 +32,7 @@ DENOISERS = {"field", "walk"}  # these refuse other models, see test_theory.py
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_each_kind_is_drawn_where_it_can_be_and_nowhere_else(picture, name):
-    found = {kind: picture(kind, name) for kind in PICTURES if kind not in DENOISERS}
+    found = {kind: picture(kind, name) for kind in STUDY_FIGURES if kind not in DENOISERS}
     assert {kind for kind, figures in found.items() if figures} == DRAWN[name]
     for figures in found.values():
         assert len({figure.name for figure in figures}) == len(figures)
@@ -40,7 +40,7 @@ def test_each_kind_is_drawn_where_it_can_be_and_nowhere_else(picture, name):
             draw.figure(figure.kind, figure.arrays, title=figure.title, **figure.options)
 
 
-@pytest.mark.parametrize("kind", sorted(set(PICTURES) - DENOISERS))
+@pytest.mark.parametrize("kind", sorted(set(STUDY_FIGURES) - DENOISERS))
 def test_each_kind_takes_several_models_and_draws_those_that_it_can(picture, kind):
     names = ["grey-2", "grey-side", "grey-pca", "grey-relu"]
     figures = picture(kind, *names)
@@ -51,7 +51,7 @@ def test_each_kind_takes_several_models_and_draws_those_that_it_can(picture, kin
         assert draw.as_png(draw.figure(figure.kind, figure.arrays, title=figure.title, **figure.options))
 
 
-@pytest.mark.parametrize("kind", PICTURES)
+@pytest.mark.parametrize("kind", STUDY_FIGURES)
 def test_each_kind_says_what_it_shows_and_its_options_have_names(kind):
-    assert inspect.getdoc(PICTURES[kind])
-    assert {"run", "runs"} & set(options_of(PICTURES[kind]))
+    assert inspect.getdoc(STUDY_FIGURES[kind])
+    assert {"run", "runs"} & set(default_options(STUDY_FIGURES[kind]))

@@ -16,9 +16,9 @@ SIGMA = 0.05  # 0.1 on [-1, 1]
 @pytest.fixture(scope="session")
 def field(models):
     """The figure of a field, and its arrays as float64."""
-    from narrows.study.figures import PICTURES
+    from narrows.study.figures import STUDY_FIGURES
 
-    (figure,) = PICTURES["field"]([models["points"]], count=9, steps=3, walks=4)
+    (figure,) = STUDY_FIGURES["field"]([models["points"]], count=9, steps=3, walks=4)
     return figure, {name: np.asarray(array, np.float64) for name, array in figure.arrays.items()}
 
 

@@ -7,7 +7,7 @@ from torch import nn
 
 import narrows as nw
 from narrows.errors import BuildError
-from narrows.study.figures import PICTURES
+from narrows.study.figures import STUDY_FIGURES
 from narrows.study.trained import Trained
 from small_models import CONSTANT
 
@@ -54,7 +54,7 @@ def test_a_linear_layer_that_sees_features_is_no_filter_even_if_its_size_is_the_
     body = {"kind": "conv", "channels": [4], "stages": "pooled"}  # 4 x 4 x 4 features of 8 x 8 pixels
     model = nw.Autoencoder(body, {"kind": "plain", "size": 3}, epochs=1).fit(sets["grey"].train.images)
     assert layers(model, "bottleneck", nn.Linear)[0].weight.shape[1] == 64
-    assert list(PICTURES["filters"]([Trained("conv", model, sets["grey"])])) == []
+    assert list(STUDY_FIGURES["filters"]([Trained("conv", model, sets["grey"])])) == []
 
 
 def test_another_end_is_refused(picture):
@@ -67,7 +67,7 @@ def test_another_end_is_refused(picture):
 def test_sheets_of_kernels_hold_every_weight_of_the_way_up_once(sets, up):
     body = {"kind": "conv", "channels": [4, 6], "stages": "pooled"}
     model = nw.Autoencoder(body, {"kind": "plain", "size": None}, up=up, epochs=1).fit(sets["grey"].train.images)
-    (figure,) = PICTURES["kernels"]([Trained("net", model, sets["grey"])])
+    (figure,) = STUDY_FIGURES["kernels"]([Trained("net", model, sets["grey"])])
     convolutions = layers(model, "up", (nn.Conv2d, nn.ConvTranspose2d))
     assert len(figure.arrays) == len(convolutions) > 0
     for sheet, layer in zip(figure.arrays.values(), convolutions):

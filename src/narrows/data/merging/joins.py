@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib import format as npy
 
-from narrows.data.write import below, mapped
+from narrows.data.write import below, memory_mapped
 from narrows.errors import DataError, extra
 from narrows.files import atomic, write_csv
 
@@ -68,7 +68,7 @@ def _join_npy(parts: Paths, path: Path) -> None:
     arrays = [np.load(part, mmap_mode="r", allow_pickle=False) for part in parts]
     shape, dtype = _together(parts, [(array.shape, array.dtype) for array in arrays])
     start = 0
-    with mapped(path, shape, dtype, force=True) as out:
+    with memory_mapped(path, shape, dtype, force=True) as out:
         for array in arrays:
             for k in range(0, len(array), STEP):
                 some = array[k : k + STEP]

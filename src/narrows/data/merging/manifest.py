@@ -13,14 +13,14 @@ from pathlib import Path
 import msgspec
 
 from narrows.errors import DataError
-from narrows.files import write
+from narrows.files import write_file
 
 FORMAT = 1
 AGAIN = "run that share again, with --force"
 ENDING = ".part.json"
 
 
-class Mark(msgspec.Struct, forbid_unknown_fields=True):
+class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     """What is known of a part.
 
     work: the verb and the options that decide what comes out. model: names the model, as `digest` does. shard, of:
@@ -43,21 +43,21 @@ class Mark(msgspec.Struct, forbid_unknown_fields=True):
     format: int = FORMAT
 
 
-def mark_path(part: Path) -> Path:
+def manifest_path(part: Path) -> Path:
     """Where the mark of a part lies."""
     return part.with_name(part.name + ENDING)
 
 
-def write_mark(part: Path, mark: Mark) -> None:
+def write_manifest(part: Path, mark: Manifest) -> None:
     """Mark a part as whole."""
-    write(mark_path(part), msgspec.json.format(msgspec.json.encode(mark), indent=2) + b"\n")
+    write_file(manifest_path(part), msgspec.json.format(msgspec.json.encode(mark), indent=2) + b"\n")
 
 
-def read_mark(part: Path) -> Mark:
+def read_manifest(part: Path) -> Manifest:
     """The mark of a part. Raises `DataError` where there is none, or it is not one."""
-    path = mark_path(part)
+    path = manifest_path(part)
     try:
-        mark = msgspec.json.decode(path.read_bytes(), type=Mark)
+        mark = msgspec.json.decode(path.read_bytes(), type=Manifest)
     except FileNotFoundError as error:
         raise DataError(f"{part} has no mark {path.name}: it was not written to its end; {AGAIN}") from error
     except (OSError, msgspec.MsgspecError) as error:

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from narrows.data.arrays import BROKEN as BROKEN_ARRAYS
+from narrows.data.arrays import NPZ_ERRORS as BROKEN_ARRAYS
 from narrows.data.merging.joins import JOINS
-from narrows.data.merging.manifest import AGAIN, ENDING, Mark, mark_path, read_mark
+from narrows.data.merging.manifest import AGAIN, ENDING, Manifest, manifest_path, read_manifest
 from narrows.data.share import Share, part_path
 from narrows.errors import DataError, Faults, NarrowsError, OutputError
-from narrows.files import may_write
+from narrows.files import refuse_overwrite
 
 NAMED = re.compile(r"-(\d+)-of-(\d+)$")  # at the end of a part's stem
 SAME = {  # what the marks of all parts must agree in, and how it is called
@@ -28,8 +28,8 @@ SAME = {  # what the marks of all parts must agree in, and how it is called
 TOLD = 10  # missing shares that are named
 GREY = "read all of them with --grey, or with one --size"
 BROKEN = (*BROKEN_ARRAYS, csv.Error, IndexError, NotImplementedError)
-Parts = dict[Path, Mark]
-Marked = list[tuple[Path, Mark]]
+Parts = dict[Path, Manifest]
+Marked = list[tuple[Path, Manifest]]
 
 
 def merge(
@@ -49,20 +49,20 @@ def merge(
     with _reading(f"the parts of {path}"):
         JOINS[path.suffix].join(full, path)
     for part in marks if remove else ():
-        mark_path(part).unlink()
+        manifest_path(part).unlink()
         shutil.rmtree(part) if part.is_dir() else part.unlink()
     return sum(mark.rows for mark in marks.values()), [one for mark in marks.values() for one in mark.skipped]
 
 
 def checked(path: Path, parts: Sequence[Path], force: bool = False) -> Parts:
     """The marks of parts, in order, once nothing is wrong with them, nor with writing `path`."""
-    can_join(path)
+    can_merge(path)
     if not parts:
         example = part_path(path, Share(2, 4)).name
         raise DataError(f"{path} has no parts beside it: with --shard 2/4, a verb that writes it writes {example}")
     faults = Faults(f"{path} cannot be put together")
     with faults.catch():
-        may_write(path, force)
+        refuse_overwrite(path, force)
     marks: Marked = []
     for part in parts:
         with faults.catch():
@@ -73,7 +73,7 @@ def checked(path: Path, parts: Sequence[Path], force: bool = False) -> Parts:
     return dict(sorted(marks, key=lambda one: one[1].shard))
 
 
-def can_join(path: Path) -> Path:
+def can_merge(path: Path) -> Path:
     """`path`, if parts of it can be joined. Raises `OutputError`."""
     if path.suffix not in JOINS:
         known = ", ".join(filter(None, JOINS))
@@ -103,13 +103,13 @@ def _beside(path: Path) -> list[Path]:
     )  # fmt: skip
 
 
-def _whole(part: Path, suffix: str) -> Mark:
+def _whole(part: Path, suffix: str) -> Manifest:
     """The mark of a part that holds what it says."""
     if part.suffix != suffix:
         raise DataError(f"{part} is no part of a file that ends in {suffix!r}")
     if not part.exists():
-        raise DataError(f"there is no {part}{', only its mark' if mark_path(part).exists() else ''}; {AGAIN}")
-    mark = read_mark(part)
+        raise DataError(f"there is no {part}{', only its mark' if manifest_path(part).exists() else ''}; {AGAIN}")
+    mark = read_manifest(part)
     with _reading(str(part)):
         rows = JOINS[suffix].rows(part)
     if rows != mark.rows:

@@ -22,11 +22,11 @@ from typing import Any
 
 from narrows.data.decode import each
 from narrows.data.folder import LARGE, SPLITS
-from narrows.data.image_files import ENDINGS, open_picture, reason_of
+from narrows.data.image_files import SUFFIXES, open_picture, reason_of
 from narrows.data.packs.shards import Writer
 from narrows.data.packs.tars import class_of, classes_of
 from narrows.errors import DataError, OutputError, expect
-from narrows.files import may_write
+from narrows.files import refuse_overwrite
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Z]*)\s*", re.IGNORECASE)
@@ -61,7 +61,7 @@ def pack(
     kinds = Counter(class_of(name, splits) for name in _names(folder, splits))
     total = kinds.total()
     if not total:
-        raise DataError(f"{folder} holds no images to pack; known endings: {', '.join(ENDINGS)}")
+        raise DataError(f"{folder} holds no images to pack; known endings: {', '.join(SUFFIXES)}")
     try:
         with Writer(path, classes_of(kinds), splits, most) as writer:
             for done, (name, result) in enumerate(_taken(folder, splits, check), 1):
@@ -89,7 +89,7 @@ def _may_write(path: Path, force: bool) -> None:
         raise OutputError(f"{path} is no name for a pack; it must end in .tar, such as {path.with_suffix('.tar')}")
     shards = path.parent.glob(f"{escape(path.stem)}-[0-9][0-9][0-9][0-9][0-9].tar")
     for name in (path, path.with_suffix(".index"), *sorted(shards)):
-        may_write(name, force)
+        refuse_overwrite(name, force)
 
 
 def _names(folder: Path, splits: bool) -> Iterator[str]:
@@ -108,7 +108,7 @@ def _below(root: Path, inner: str) -> Iterator[str]:
                     continue
                 if entry.is_dir():
                     folders.add(entry.name)
-                elif entry.name.lower().endswith(ENDINGS):
+                elif entry.name.lower().endswith(SUFFIXES):
                     names.append(entry.name)
     except OSError as error:
         raise DataError(f"the folder {root / inner} cannot be listed: {error.strerror or error}") from error

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from narrows.data.folder import SPLITS
-from narrows.data.image_files import ENDINGS
+from narrows.data.image_files import SUFFIXES
 from narrows.data.image_set import check_labels
 from narrows.data.packs.index import ENTRY, Index, blob_of
 from narrows.errors import DataError
@@ -51,7 +51,7 @@ def read_headers(path: Path) -> Index:
     if splits:
         found = [one for one in found if one.name.split("/")[0] in SPLITS]
     if not found:
-        raise DataError(f"{path} holds no images; known endings: {', '.join(ENDINGS)}")
+        raise DataError(f"{path} holds no images; known endings: {', '.join(SUFFIXES)}")
     labels, classes = _labels(found, splits, path)
     entries = np.zeros(len(found), ENTRY)
     entries["offset"], entries["size"] = [one.offset for one in found], [one.size for one in found]
@@ -102,7 +102,7 @@ def _images(path: Path) -> Iterator[Found]:
         for _, members in groupby(_members(path), key=lambda member: _split(member[0])[0]):
             group = list(members)
             beside = _beside(tar.fileno(), group)
-            images = [member for member in group if member[0].lower().endswith(ENDINGS)]
+            images = [member for member in group if member[0].lower().endswith(SUFFIXES)]
             for name, offset, size in images:
                 name = beside.get("file", name) if len(images) == 1 else name
                 yield Found(name, offset, size, beside.get("cls"), beside.get("class"))
@@ -136,7 +136,7 @@ def _facts(text: bytes) -> dict[str, str]:
     except (ValueError, RecursionError):
         return {}
     file, kind = (told.get("file"), told.get("class")) if isinstance(told, dict) else (None, None)
-    if not (isinstance(file, str) and _stays(file) and file.lower().endswith(ENDINGS)):
+    if not (isinstance(file, str) and _stays(file) and file.lower().endswith(SUFFIXES)):
         return {}
     return {"file": file, "class": intern(kind)} if isinstance(kind, str) else {"file": file}
 

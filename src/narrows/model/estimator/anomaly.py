@@ -37,7 +37,7 @@ from torch.nn.functional import avg_pool2d
 
 from narrows.errors import BuildError, expect, unknown
 from narrows.layout import Layout
-from narrows.parts.prior import FULL
+from narrows.parts.prior import FULL_COVARIANCE
 
 QUANTILE = 0.99  # of the training images' scores: one of a hundred normal images lies above the threshold
 WINDOW = 4  # of its windows fit side by side into the image's shorter side
@@ -45,7 +45,7 @@ USUAL = ("patch", "error", "bound")  # the first of these that a model has is me
 
 
 @dataclass
-class Cloud:
+class CodeDensity:
     """Where the training codes lie. mean: μ, `(size,)`. white: L⁻¹ `(size, size)`, Σ = L Lᵀ, or its diagonal."""
 
     mean: Tensor
@@ -56,7 +56,7 @@ class Cloud:
         """The cloud of codes `(N, size)`."""
         count, size = codes.shape
         mean, least = codes.mean(0), 1e-12  # that keeps a code that never moves from being divided by 0
-        if size <= FULL and count > 1:
+        if size <= FULL_COVARIANCE and count > 1:
             from sklearn.covariance import ledoit_wolf
 
             one = torch.eye(size, dtype=torch.float64)
@@ -75,7 +75,7 @@ class Cloud:
 
 
 @dataclass
-class Seen:
+class Outputs:
     """What a model makes of a batch: all that a score is computed from.
 
     errors: e, `(n, C, H, W)`. codes: `(n, size)`. bound: the negative bound `(n,)`, of variational models.
@@ -85,34 +85,34 @@ class Seen:
     errors: Tensor
     codes: Tensor
     bound: Tensor | None = None
-    cloud: Cloud | None = None
+    cloud: CodeDensity | None = None
 
 
-def error(seen: Seen) -> Tensor:
+def error(seen: Outputs) -> Tensor:
     """The squared error, summed over the image."""
     return seen.errors.flatten(1).sum(1)
 
 
-def patch(seen: Seen) -> Tensor:
+def patch(seen: Outputs) -> Tensor:
     """The mean squared error of the worst window."""
     side = max(1, min(seen.errors.shape[-2:]) // WINDOW)
     rows = avg_pool2d(seen.errors.mean(1, keepdim=True), (side, 1), stride=1)
     return avg_pool2d(rows, (1, side), stride=1).flatten(1).amax(1)
 
 
-def bound(seen: Seen) -> Tensor:
+def bound(seen: Outputs) -> Tensor:
     """The negative bound on the log-likelihood, at the mean code."""
     assert seen.bound is not None  # asked of variational models only
     return seen.bound
 
 
-def code(seen: Seen) -> Tensor:
+def code(seen: Outputs) -> Tensor:
     """The distance of the code from the training codes."""
     assert seen.cloud is not None
     return seen.cloud(seen.codes)
 
 
-ODDNESS: dict[str, Callable[[Seen], Tensor]] = {"error": error, "patch": patch, "bound": bound, "code": code}
+SCORES: dict[str, Callable[[Outputs], Tensor]] = {"error": error, "patch": patch, "bound": bound, "code": code}
 
 LACKING = {  # what a kind needs, and what to do without it
     "patch": ("images, whose pixels have neighbours", "use kind='error' for tables"),
@@ -121,7 +121,7 @@ LACKING = {  # what a kind needs, and what to do without it
 }
 
 
-class FindsOdd:
+class AnomalyMixin:
     """What every model can say of odd images; `ImageModel` gives it the rest.
 
     thresholds_: of each kind of score, the 0.99 quantile over (up to 10,000) training images. threshold_: that of the
@@ -130,14 +130,14 @@ class FindsOdd:
 
     threshold_: float | None = None
     thresholds_: Mapping[str, float] = {}
-    cloud_: Cloud
+    cloud_: CodeDensity
 
     if TYPE_CHECKING:
         layout_: Layout
 
         def _accept(self, X: Any) -> tuple[np.ndarray, Layout]: ...
         def _each(self, array: np.ndarray, layout: Layout, function: Callable[[Tensor], Tensor]) -> np.ndarray: ...
-        def _see(self, x: Tensor) -> Seen: ...
+        def _see(self, x: Tensor) -> Outputs: ...
 
     def anomaly_score(self, X: Any, kind: str | None = None) -> np.ndarray:
         """How odd each image is, `(N,)` float32; higher is odder, and the same at every call.
@@ -148,7 +148,7 @@ class FindsOdd:
         [0, 1], of tables on the working scale.
         """
         images = self._accept(X)
-        score = ODDNESS[self._kind(kind)]
+        score = SCORES[self._kind(kind)]
         return self._each(*images, lambda x: score(self._see(x)))
 
     def flag(self, X: Any, kind: str | None = None) -> np.ndarray:
@@ -182,27 +182,27 @@ class FindsOdd:
     def _fitting(self) -> dict[str, bool]:
         """Whether this model has what each kind needs."""
         there = {"patch": not self.layout_.is_table, "bound": self._variational, "code": hasattr(self, "cloud_")}
-        return {kind: there.get(kind, True) for kind in ODDNESS}
+        return {kind: there.get(kind, True) for kind in SCORES}
 
     def _kind(self, kind: str | None) -> str:
         kind = self._usual if kind is None else kind
-        if kind not in ODDNESS:
-            raise unknown("anomaly score", kind, ODDNESS)
+        if kind not in SCORES:
+            raise unknown("anomaly score", kind, SCORES)
         if not self._fitting()[kind]:
             wanted, cure = LACKING[kind]
             raise BuildError(f"the anomaly score {kind!r} needs {wanted}; {cure}")
         return kind
 
-    def _marks(self, seen: Seen) -> dict[str, Tensor]:
+    def _marks(self, seen: Outputs) -> dict[str, Tensor]:
         """The codes of training images, and each score that does not need to know all of them."""
         fits = [kind for kind, fine in self._fitting().items() if fine and kind != "code"]
-        return {"code": seen.codes.cpu()} | {kind: ODDNESS[kind](seen).cpu() for kind in fits}
+        return {"code": seen.codes.cpu()} | {kind: SCORES[kind](seen).cpu() for kind in fits}
 
     def _settle(self, marks: Iterable[dict[str, Tensor]]) -> None:
         """Learn where the training codes lie, and the thresholds."""
         marks = list(marks)
         whole = {kind: torch.cat([some[kind] for some in marks]) for kind in marks[0]}
-        self.cloud_ = Cloud.of(whole["code"])
+        self.cloud_ = CodeDensity.of(whole["code"])
         whole["code"] = self.cloud_(whole["code"])
         self.thresholds_ = {kind: float(np.quantile(scores.numpy(), QUANTILE)) for kind, scores in whole.items()}
         self.threshold_ = self.thresholds_[self._usual]
@@ -213,4 +213,4 @@ class FindsOdd:
         self.thresholds_ = self.thresholds_ or ({} if self.threshold_ is None else {before: self.threshold_})
         if "code" in self.thresholds_:
             expect(mean is not None and white is not None, "cloud.mean, cloud.white", None, "where the codes lie")
-            self.cloud_ = Cloud(cast(Tensor, mean), cast(Tensor, white))
+            self.cloud_ = CodeDensity(cast(Tensor, mean), cast(Tensor, white))

@@ -23,22 +23,22 @@ from torch import Tensor
 
 from narrows import machine
 from narrows.errors import BuildError, Faults
-from narrows.image_batches import Pixels
-from narrows.machine import ImageDraw
-from narrows.model.estimator.anomaly import Seen
-from narrows.model.estimator.base import whole
-from narrows.model.estimator.collapse import Collapses
-from narrows.model.estimator.incremental import GoesOn
-from narrows.model.estimator.score_field import Walks
-from narrows.model.network import Network, build, numbers, rebuilt
-from narrows.model.trackers import Logger, plain, told
-from narrows.model.training.checkpoint import Saving
-from narrows.model.training.pairs import vet_pairs, wants_pairs, with_noisy
-from narrows.model.training.split import split
-from narrows.model.training.training import Training, vet_training
+from narrows.image_batches import ImageBatches
+from narrows.machine import PerImageRandom
+from narrows.model.estimator.anomaly import Outputs
+from narrows.model.estimator.base import check_integer
+from narrows.model.estimator.collapse import CollapseMixin
+from narrows.model.estimator.incremental import IncrementalMixin
+from narrows.model.estimator.score_field import ScoreFieldMixin
+from narrows.model.network import Network, build, count_parameters, rebuild
+from narrows.model.trackers import Logger, flatten_options, reported
+from narrows.model.training.checkpoint import Checkpoint
+from narrows.model.training.pairs import validate_pairs, wants_pairs, with_noisy
+from narrows.model.training.split import split_validation
+from narrows.model.training.training import Training, validate_training
 
 
-class Autoencoder(Walks, Collapses, GoesOn):
+class Autoencoder(ScoreFieldMixin, CollapseMixin, IncrementalMixin):
     """An autoencoder of images `(N, D)`, `(N, H, W)` or `(N, H, W, C)`.
 
     body, bottleneck, up, likelihood, prior, corruption, penalties (a list): the parts. "auto" for `up` mirrors the
@@ -103,7 +103,7 @@ class Autoencoder(Walks, Collapses, GoesOn):
         sample_weight: Any = None,
         noisy: Any = None,
         logger: Logger | None = None,
-        saving: Saving | None = None,
+        saving: Checkpoint | None = None,
     ) -> Self:
         """Train on images; `y` is not used. Raises `NarrowsError` naming every fault before anything is trained.
 
@@ -125,13 +125,13 @@ class Autoencoder(Walks, Collapses, GoesOn):
         sample_weight: Any = None,
         noisy: Any = None,
         logger: Logger | None = None,
-        saving: Saving | None = None,
+        saving: Checkpoint | None = None,
     ) -> Iterator[Self]:
         """`fit` as an iterator: after each epoch it yields the model, usable as it then is."""
         options = self.get_params(deep=False)
-        with told(logger, options) as report:
+        with reported(logger, options) as report:
             training = self._prepare(X, sample_weight, noisy)
-            with saving.of(training, plain(options)) if saving else nullcontext(lambda: None) as save:
+            with saving.of(training, flatten_options(options)) if saving else nullcontext(lambda: None) as save:
                 self._say_again(training)
                 try:
                     for _ in training:
@@ -149,7 +149,7 @@ class Autoencoder(Walks, Collapses, GoesOn):
                         self._survey(training.pixels, self.network_.prior, failed)
                 self._say_if_collapsed(training)
 
-    @machine.flushing()
+    @machine.flush_denormals()
     def _prepare(self, X: Any, sample_weight: Any = None, noisy: Any = None) -> Training:
         """Check everything, build the network, and set up its training."""
         faults = Faults(f"{type(self).__name__} cannot be fitted")
@@ -157,19 +157,19 @@ class Autoencoder(Walks, Collapses, GoesOn):
         seed = self.seed_
         self.device_ = torch.device("cpu")
         with faults.catch():
-            self.device_ = machine.device(self.device)
+            self.device_ = machine.select_device(self.device)
         for name in ("epochs", "batch_size"):
             with faults.catch():
-                whole(name, getattr(self, name))
-        vet_training(faults, self.optimiser, self.schedule, self.objective, self.training)
+                check_integer(name, getattr(self, name))
+        validate_training(faults, self.optimiser, self.schedule, self.objective, self.training)
         with faults.catch():
             self._compose(partial(build, seed=seed))
         with faults.catch():
-            vet_pairs(self, noisy)
+            validate_pairs(self, noisy)
         with faults.catch():
-            pixels = Pixels(array, self.layout_, self.scale_, self.device_, weights)
+            pixels = ImageBatches(array, self.layout_, self.scale_, self.device_, weights)
             pixels = with_noisy(pixels, noisy if wants_pairs(self) else None)
-            train, held = split(pixels, self.validation, seed, self.image_shape)
+            train, held = split_validation(pixels, self.validation, seed, self.image_shape)
             self.validation_index_ = held.rows.numpy(force=True) if held and held.rows is not None else None
         faults.stop(BuildError)
         return self._trainer(train, held)
@@ -185,8 +185,8 @@ class Autoencoder(Walks, Collapses, GoesOn):
         return self.network_.state_dict(), {"history_": self.history_, "epochs_": self.epochs_}
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
-        self.device_ = machine.device("auto" if self.device == "auto" else "cpu")
-        self._compose(partial(rebuilt, tensors=tensors))
+        self.device_ = machine.select_device("auto" if self.device == "auto" else "cpu")
+        self._compose(partial(rebuild, tensors=tensors))
         self.code_size_ = self.network_.code_size
 
     def _compose(self, make: Callable[..., Network]) -> None:
@@ -204,18 +204,18 @@ class Autoencoder(Walks, Collapses, GoesOn):
     def _encode(self, x: Tensor) -> Tensor:
         return self.network_.encode(x)[0].mean
 
-    def _see(self, x: Tensor) -> Seen:
+    def _see(self, x: Tensor) -> Outputs:
         network = self.network_
         code, out = network.through(x)
         errors, bound = self._squared(x, network.likelihood.mean(out)), None
         if code.posterior is not None:
             bound = self._nll(x, out) + network.prior.kl(code.posterior, code.z.flatten(1))
-        return Seen(errors, code.mean, bound, getattr(self, "cloud_", None))
+        return Outputs(errors, code.mean, bound, getattr(self, "cloud_", None))
 
-    def _surveyed(self, x: Tensor, seen: Seen) -> Tensor:
+    def _surveyed(self, x: Tensor, seen: Outputs) -> Tensor:
         """Sampled codes where a density is fitted beside q(z|x): fitted to the means it would be too narrow for z."""
         if self.network_.prior.fitted and self._variational:
-            return self.network_.encode(x, ImageDraw(x, self.seed_, "survey"))[0].z.flatten(1)
+            return self.network_.encode(x, PerImageRandom(x, self.seed_, "survey"))[0].z.flatten(1)
         return seen.codes
 
     def _decode(self, z: Tensor) -> Tensor:
@@ -236,7 +236,7 @@ class Autoencoder(Walks, Collapses, GoesOn):
             return super()._score(x, samples, seed)
         bounds = []
         for s in range(samples):
-            code, out = self.network_.through(x, ImageDraw(x, seed, s))
+            code, out = self.network_.through(x, PerImageRandom(x, seed, s))
             assert code.posterior is not None
             z = code.z.flatten(1)
             bounds.append(self.network_.prior.log_prob(z) - self._nll(x, out) - code.posterior.log_prob(z))
@@ -250,7 +250,7 @@ class Autoencoder(Walks, Collapses, GoesOn):
     @property
     def n_parameters_(self) -> int:
         """Parameters of the network."""
-        return numbers(self.network_)
+        return count_parameters(self.network_)
 
 
 SPECS = ("corruption", "body", "bottleneck", "up", "likelihood", "prior", "penalties")

@@ -26,9 +26,9 @@ from torch import Tensor
 
 from narrows import layout as images
 from narrows.errors import BuildError, ImageError, NarrowsError, expect
-from narrows.image_batches import Pixels, in_one_go
+from narrows.image_batches import ImageBatches, inference_batch_size
 from narrows.layout import Layout, Scale
-from narrows.model.estimator.anomaly import FindsOdd, Seen, error
+from narrows.model.estimator.anomaly import AnomalyMixin, Outputs, error
 from narrows.model.estimator.tables import checked, is_table
 from narrows.model.trackers import Logger
 
@@ -41,7 +41,7 @@ class NotFitted(NarrowsError, NotFittedError):
     """A model that must be fitted first."""
 
 
-class ImageModel(FindsOdd, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class ImageModel(AnomalyMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """The contract of a model. Fitted, it has these and those of its own:
 
     layout_: the form of the images it was fitted on. scale_: the working scale. seed_: what `random_state` came to.
@@ -78,12 +78,12 @@ class ImageModel(FindsOdd, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def _sample_codes(self, count: int, seed: int) -> Tensor:
         raise NotImplementedError
 
-    def _see(self, x: Tensor) -> Seen:
+    def _see(self, x: Tensor) -> Outputs:
         """What there is to say of how odd images are."""
         codes = self._encode(x)
-        return Seen(self._squared(x, self._decode(codes)), codes, cloud=getattr(self, "cloud_", None))
+        return Outputs(self._squared(x, self._decode(codes)), codes, cloud=getattr(self, "cloud_", None))
 
-    def _surveyed(self, x: Tensor, seen: Seen) -> Tensor:
+    def _surveyed(self, x: Tensor, seen: Outputs) -> Tensor:
         """The codes that a density is fitted to."""
         return seen.codes
 
@@ -118,7 +118,7 @@ class ImageModel(FindsOdd, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         size = (self.code_size_,)
         expect(Z.ndim == 2 and Z.shape[1:] == size, "codes", Z.shape, f"an array (N, {self.code_size_})")
         expect(bool(np.isfinite(Z).all()), "codes", "NaN or infinity", "finite numbers")
-        few = in_one_go(max(self._widest, prod(self.layout_.image)), getattr(self, "device_", "cpu"))
+        few = inference_batch_size(max(self._widest, prod(self.layout_.image)), getattr(self, "device_", "cpu"))
         parts = [self.scale_.unit(self._quietly(self._decode, z).cpu()) for z in torch.from_numpy(Z).split(few)]
         return self.layout_.give(torch.cat(parts))
 
@@ -145,8 +145,8 @@ class ImageModel(FindsOdd, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         the image and `random_state`: it repeats, whatever images stand beside it. For others minus the squared
         error summed over the image, on [0, 1] (on the working scale for tables).
         """
-        whole("samples", samples)
-        whole("random_state", random_state, least=0)
+        check_integer("samples", samples)
+        check_integer("random_state", random_state, least=0)
         return self._each(*self._accept(X), lambda x: self._score(x, samples, random_state))
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -156,8 +156,8 @@ class ImageModel(FindsOdd, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def sample(self, count: int = 16, random_state: int = 0) -> np.ndarray:
         """New images, from codes drawn from the prior or from the density fitted to the training codes."""
         self._by_code_alone("sample")
-        whole("count", count)
-        whole("random_state", random_state, least=0)
+        check_integer("count", count)
+        check_integer("random_state", random_state, least=0)
         return self.inverse_transform(self._quietly(self._sample_codes, count, random_state).cpu().numpy())
 
     # -- help -------------------------------------------------------------------------------------------------
@@ -171,15 +171,15 @@ class ImageModel(FindsOdd, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         if is_table(X):
             X = checked(self, X, reset)
             flat_images = None if reset or self.layout_.is_table else self.layout_.image
-            return images.look(X, self.image_shape if reset else flat_images)
-        return images.look(X, self.image_shape if reset else None)
+            return images.as_images(X, self.image_shape if reset else flat_images)
+        return images.as_images(X, self.image_shape if reset else None)
 
     def _accept(self, X: Any) -> tuple[np.ndarray, Layout]:
         """Images for a fitted model, checked against what it was fitted on."""
         if not self.__sklearn_is_fitted__():
             raise NotFitted(f"this {type(self).__name__} is not fitted yet; call fit(X) first")
         array, layout = self._look(X, reset=False)
-        images.check(array, layout, ranged=False, expected=self.layout_)
+        images.validate_images(array, layout, ranged=False, expected=self.layout_)
         return array, layout
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -189,7 +189,7 @@ class ImageModel(FindsOdd, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self, array: np.ndarray, layout: Layout, function: Function, give: Give = Tensor.numpy, out: Any = None
     ) -> np.ndarray:
         """`function` of the images on the working scale, a batch at a time, given as arrays in one array, `out`."""
-        pixels = Pixels(array, layout, self.scale_)
+        pixels = ImageBatches(array, layout, self.scale_)
         for rows, x in pixels.looks(self._widest, self.even):
             part = give(self._quietly(function, x).cpu()[: rows.stop - rows.start])
             shape = (len(pixels), *part.shape[1:])
@@ -240,7 +240,7 @@ class ImageModel(FindsOdd, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         raise NotImplementedError
 
 
-def whole(what: str, value: Any, least: int = 1) -> None:
+def check_integer(what: str, value: Any, least: int = 1) -> None:
     """Refuse what is no whole number ≥ `least`."""
     fine = isinstance(value, (int, np.integer)) and value >= least
     expect(fine, what, value, f"a whole number ≥ {least}")

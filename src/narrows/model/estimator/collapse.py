@@ -28,8 +28,8 @@ import torch
 from torch import Tensor
 
 from narrows.errors import NarrowsWarning
-from narrows.image_batches import Pixels
-from narrows.measure import Units, kl_per_unit
+from narrows.image_batches import ImageBatches
+from narrows.measure import CodeStatistics, kl_per_unit
 from narrows.model.estimator.base import ImageModel
 from narrows.model.network import Network
 from narrows.model.training.training import Training
@@ -42,7 +42,7 @@ STEPS = 200  # in which hardly anything is learnt
 
 
 @dataclass
-class Glance:
+class CodeReport:
     """What is seen of a network on some images.
 
     kind: of the code, "rectified", "variational" or "plain". empty: whether each unit says nothing, `(size,)`. share:
@@ -58,7 +58,7 @@ class Glance:
         return f"{self.empty.sum()} of its {len(self.empty)} units {EMPTY[self.kind][0]}"
 
 
-class Spread:
+class RunningVariance:
     """The variance of images that come a batch at a time, summed over their pixels.
 
     Var x = E (x - a)² - (E (x - a))² for any a; here the first image, so that little is lost where images are alike.
@@ -87,13 +87,13 @@ EMPTY = {  # what is said of units that say nothing, and what to try
 }
 
 
-def dead(seen: Glance) -> str:
+def dead(seen: CodeReport) -> str:
     if seen.kind != "rectified" or seen.empty.mean() <= DEAD:
         return ""
     return f"the code is dead: {seen.count}; {EMPTY[seen.kind][1]}"
 
 
-def constant(seen: Glance) -> str:
+def constant(seen: CodeReport) -> str:
     if seen.share >= FLAT:
         return ""
     if seen.kind == "variational" and seen.empty.all():
@@ -105,15 +105,19 @@ def constant(seen: Glance) -> str:
     )
 
 
-def idle(seen: Glance) -> str:
+def idle(seen: CodeReport) -> str:
     return f"half of the code is idle: {seen.count}; {EMPTY[seen.kind][1]}" if seen.empty.mean() > HALF else ""
 
 
-SIGNS: dict[str, Callable[[Glance], str]] = {"dead": dead, "constant": constant, "idle": idle}  # the gravest first
+SIGNS: dict[str, Callable[[CodeReport], str]] = {
+    "dead": dead,
+    "constant": constant,
+    "idle": idle,
+}  # the gravest first
 FINAL = ("dead", "constant")  # told at the end
 
 
-class Collapses(ImageModel):
+class CollapseMixin(ImageModel):
     """What a model made of a network notices of itself while it is trained, and once it is."""
 
     network_: Network
@@ -141,16 +145,16 @@ class Collapses(ImageModel):
         if sign in FINAL and sign not in training.told:
             _say(words)
 
-    def _sign(self, pixels: Pixels, most: int) -> tuple[str, str]:
+    def _sign(self, pixels: ImageBatches, most: int) -> tuple[str, str]:
         """The gravest sign of collapse and what is said of it; empty where there is none."""
         seen = self._glance(pixels, most)
         found = ((name, look(seen)) for name, look in SIGNS.items())
         return next(((name, words) for name, words in found if words), ("", ""))
 
-    def _glance(self, pixels: Pixels, most: int) -> Glance:
+    def _glance(self, pixels: ImageBatches, most: int) -> CodeReport:
         """Look at `most` of the images, spread over the set."""
         index = torch.arange(0, len(pixels), ceil(len(pixels) / most), device=pixels.raw.device)
-        codes, given, made, kl = Units(), Spread(), Spread(), np.zeros(1)
+        codes, given, made, kl = CodeStatistics(), RunningVariance(), RunningVariance(), np.zeros(1)
         for some in index.split(pixels.step(self._widest)):
             x = pixels.batch(some)
             code, out = self._quietly(self.network_.through, x)
@@ -160,11 +164,11 @@ class Collapses(ImageModel):
             if code.posterior is not None:
                 kl = kl + kl_per_unit(code.mean, code.posterior.log_variance) * len(some) / len(index)
         if not given.variance:  # one image, or many equal ones: then nothing ought to vary
-            return Glance("plain", np.zeros(1), 1.0)
+            return CodeReport("plain", np.zeros(1), 1.0)
         bottleneck = self.network_.bottleneck
         kind = "variational" if bottleneck.variational else "rectified" if bottleneck.rectified else "plain"
         empty = {"variational": kl < NATS, "rectified": codes.dead, "plain": codes.constant}
-        return Glance(kind, empty[kind], made.variance / given.variance)
+        return CodeReport(kind, empty[kind], made.variance / given.variance)
 
 
 def _say(words: str) -> None:

@@ -11,19 +11,19 @@ import torch
 from torch import Tensor
 
 from narrows import layout as images
-from narrows.distributed.collectives import of_first
+from narrows.distributed.collectives import broadcast_from_first
 from narrows.errors import BuildError, Faults, TrainingError
-from narrows.image_batches import Pixels
-from narrows.machine import generator
+from narrows.image_batches import ImageBatches
+from narrows.machine import keyed_generator
 from narrows.model.estimator.base import ImageModel
-from narrows.model.training.sample_weight import standing_for, weights_of
+from narrows.model.training.sample_weight import validate_weights, weighted_stand_ins
 from narrows.parts.prior import Prior
 
 SURVEY = 10_000  # training images that are looked at once more after training
 CODES = 20_000_000  # numbers in their codes, where those are large, unless that left fewer than 200 images
 
 
-class Learns(ImageModel):
+class FittingMixin(ImageModel):
     """What a model needs to be fitted."""
 
     def _begin(
@@ -41,23 +41,25 @@ class Learns(ImageModel):
         self.image_shape_ = tuple(self.image_shape) if self.image_shape is not None else self.layout_.came
         weights = None
         with faults.catch():
-            weights = weights_of(sample_weight, len(array))
+            weights = validate_weights(sample_weight, len(array))
         with faults.catch():
-            images.check(array, self.layout_, ranged=scale != "standard")
-        self.scale_ = images.FIXED["unit"]  # stands in where the name is wrong, so that other faults are found too
+            images.validate_images(array, self.layout_, ranged=scale != "standard")
+        self.scale_ = images.FIXED_SCALES[
+            "unit"
+        ]  # stands in where the name is wrong, so that other faults are found too
         with faults.catch():
             self.scale_ = images.choose_scale(scale, array, self.layout_)
             if weights is not None and self.scale_.name == "standard":
-                self.scale_ = images.choose_scale("standard", standing_for(array, weights), self.layout_)
+                self.scale_ = images.choose_scale("standard", weighted_stand_ins(array, weights), self.layout_)
         return array, weights
 
-    def _survey(self, pixels: Pixels, prior: Prior, failed: bool = False) -> Tensor:
+    def _survey(self, pixels: ImageBatches, prior: Prior, failed: bool = False) -> Tensor:
         """Look once more at some training images: fit the density of their codes and set the thresholds.
 
         Those of weight 0 are left out; the others count alike. failed: so are those whose code is no number, of a
         training that has failed over them. Returns the codes, `(n, size)`.
         """
-        order = torch.randperm(len(pixels), generator=generator(self.seed_, "survey"))
+        order = torch.randperm(len(pixels), generator=keyed_generator(self.seed_, "survey"))
         if pixels.weights is not None:
             order = order[pixels.weights.cpu()[order] > 0]
         order = order[: min(SURVEY, max(200, CODES // prior.size))]
@@ -82,7 +84,7 @@ class Learns(ImageModel):
         if isinstance(self.random_state, (int, np.integer)):
             return int(self.random_state)
         if self.random_state is None:  # where scikit-learn moves numpy's global generator
-            return of_first(lambda: int(np.random.default_rng().integers(2**31)))
+            return broadcast_from_first(lambda: int(np.random.default_rng().integers(2**31)))
         try:
             return int(check_random_state(self.random_state).randint(2**31))
         except ValueError as error:

@@ -17,16 +17,16 @@ import torch
 
 from narrows import layout as images
 from narrows.choose import choose
-from narrows.image_batches import Pixels
-from narrows.machine import flushing
-from narrows.model.estimator.fitting import Learns
+from narrows.image_batches import ImageBatches
+from narrows.machine import flush_denormals
+from narrows.model.estimator.fitting import FittingMixin
 from narrows.model.network import Network
-from narrows.model.training.pairs import vet_pairs, with_noisy
-from narrows.model.training.sample_weight import weights_of
+from narrows.model.training.pairs import validate_pairs, with_noisy
+from narrows.model.training.sample_weight import validate_weights
 from narrows.model.training.training import Training
 
 
-class GoesOn(Learns):
+class IncrementalMixin(FittingMixin):
     """What an estimator needs to be trained in parts; it has these from its own `fit`."""
 
     network_: Network
@@ -56,16 +56,16 @@ class GoesOn(Learns):
         self._survey(training.pixels, self.network_.prior)
         return self
 
-    @flushing()
+    @flush_denormals()
     def _onward(self, X: Any, sample_weight: Any, noisy: Any) -> Training:
         """The training to go on with, on these images."""
         if not self.__sklearn_is_fitted__():
             return self._prepare(X, sample_weight, noisy)
         array, layout = self._accept(X)
-        images.check(array, layout, ranged=self.scale_.name != "standard")
-        vet_pairs(self, noisy)
-        weights = weights_of(sample_weight, len(array))
-        pixels = with_noisy(Pixels(array, layout, self.scale_, self.device_, weights), noisy)
+        images.validate_images(array, layout, ranged=self.scale_.name != "standard")
+        validate_pairs(self, noisy)
+        weights = validate_weights(sample_weight, len(array))
+        pixels = with_noisy(ImageBatches(array, layout, self.scale_, self.device_, weights), noisy)
         training = self._training
         if training is None or training.network is not self.network_:
             training = self._trainer(pixels, None)
@@ -74,7 +74,7 @@ class GoesOn(Learns):
         training.pixels = pixels
         return training
 
-    def _trainer(self, train: Pixels, held: Pixels | None) -> Training:
+    def _trainer(self, train: ImageBatches, held: ImageBatches | None) -> Training:
         """The training of the network as it is."""
         names = ("epochs", "batch_size", "optimiser", "schedule", "objective")
         return choose(

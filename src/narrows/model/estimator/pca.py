@@ -20,19 +20,19 @@ import torch
 from torch import Tensor
 
 from narrows.errors import BuildError, Faults, expect
-from narrows.image_batches import Pixels, weighed
-from narrows.machine import flushing
-from narrows.model.estimator.fitting import Learns
-from narrows.model.file_format import matched
-from narrows.model.trackers import Logger, told
-from narrows.model.training.sample_weight import counted
+from narrows.image_batches import ImageBatches, weighted
+from narrows.machine import flush_denormals
+from narrows.model.estimator.fitting import FittingMixin
+from narrows.model.file_format import check_tensors
+from narrows.model.trackers import Logger, reported
+from narrows.model.training.sample_weight import effective_count
 from narrows.parts.prior import Gaussian
 
 WIDE = 4096  # values in an image, beyond which their covariance is too large to be worth it
-Found = tuple[np.ndarray, np.ndarray, np.ndarray, float]
+Components = tuple[np.ndarray, np.ndarray, np.ndarray, float]
 
 
-class PCA(Learns):
+class PCA(FittingMixin):
     """Principal components of images.
 
     n_components: numbers in the code, 1 to min(N, D); None for all of them.
@@ -65,11 +65,11 @@ class PCA(Learns):
         sample_weight: how much each image counts, `(N,)`, ≥ 0, see the module. logger: is told the options, and the
         share of the variance that the components explain (as of epoch 1).
         """
-        with told(logger, self.get_params(deep=False)) as report:
+        with reported(logger, self.get_params(deep=False)) as report:
             report({"explained_variance_ratio": self._fit(X, sample_weight)}, 1)
         return self
 
-    @flushing()
+    @flush_denormals()
     def _fit(self, X: Any, sample_weight: Any) -> float:
         """Find the components; returns the share of the variance that they explain."""
         faults = Faults("PCA cannot be fitted")
@@ -81,9 +81,9 @@ class PCA(Learns):
             fits = isinstance(count, (int, np.integer)) and 1 <= count <= most
             expect(fits, "n_components", count, f"a whole number in 1..{most} (images, values in an image)")
         faults.stop(BuildError)
-        pixels = Pixels(array, self.layout_, self.scale_, weights=weights)
+        pixels = ImageBatches(array, self.layout_, self.scale_, weights=weights)
         way = _by_covariance if self.n_features_in_ <= min(WIDE, there) else _by_singular_vectors
-        found = way(pixels, int(count), counted(weights, len(array)))
+        found = way(pixels, int(count), effective_count(weights, len(array)))
         self.mean_, components, self.explained_variance_, whole = found
         self.components_ = np.ascontiguousarray(components)  # as they are read again: order decides the last bits
         self.code_size_ = int(count)
@@ -103,7 +103,7 @@ class PCA(Learns):
             empty = {"mean_": torch.empty(width), "components_": torch.empty(size, width)}
             empty |= {"explained_variance_": torch.empty(size)}
             density = {f"prior.{name}": tensor for name, tensor in Gaussian(size).state_dict().items()}
-        matched(empty | density, tensors)
+        check_tensors(empty | density, tensors)
         for name in empty:
             setattr(self, name, tensors[name].numpy())
         self.code_size_ = size
@@ -132,36 +132,36 @@ class PCA(Learns):
         return self.prior_.sample(count, seed)
 
 
-def _by_covariance(pixels: Pixels, count: int, total: float) -> Found:
+def _by_covariance(pixels: ImageBatches, count: int, total: float) -> Components:
     """Mean, components, their variances, and the variance in all, from the covariance. total: W."""
     mean = _mean(pixels)
     covariance = torch.zeros(len(mean), len(mean), dtype=torch.float64)
     for rows in pixels.batches():
         x = pixels.batch(rows).flatten(1) - mean
-        covariance += (x.T @ weighed(x, pixels.weights_at(rows))).double()
+        covariance += (x.T @ weighted(x, pixels.weights_at(rows))).double()
     values, vectors = torch.linalg.eigh(covariance / _freedom(pixels, total))
     values = values.flip(0).clamp(min=0)
     return mean.numpy(), _turned(vectors.T.flip(0)[:count]), values[:count].float().numpy(), float(values.sum())
 
 
-def _by_singular_vectors(pixels: Pixels, count: int, total: float) -> Found:
+def _by_singular_vectors(pixels: ImageBatches, count: int, total: float) -> Components:
     """The same, from the images themselves: Σ is AᵀA of the images A, each times the root of its weight."""
     mean = _mean(pixels)
     roots = None if pixels.weights is None else pixels.weights.sqrt()
     flat = torch.cat([pixels.batch(rows).flatten(1) - mean for rows in pixels.batches()])
-    _, values, axes = torch.linalg.svd(weighed(flat, roots), full_matrices=False)
+    _, values, axes = torch.linalg.svd(weighted(flat, roots), full_matrices=False)
     values = values.double().square() / _freedom(pixels, total)
     return mean.numpy(), _turned(axes[:count]), values[:count].float().numpy(), float(values.sum())
 
 
-def _mean(pixels: Pixels) -> Tensor:
+def _mean(pixels: ImageBatches) -> Tensor:
     sums = [
-        weighed(pixels.batch(rows).flatten(1), pixels.weights_at(rows)).double().sum(0) for rows in pixels.batches()
+        weighted(pixels.batch(rows).flatten(1), pixels.weights_at(rows)).double().sum(0) for rows in pixels.batches()
     ]
     return (torch.stack(sums).sum(0) / len(pixels)).float()
 
 
-def _freedom(pixels: Pixels, total: float) -> float:
+def _freedom(pixels: ImageBatches, total: float) -> float:
     """What sums over images are divided by, whose weights have a mean of 1: N (W - 1) / W."""
     return max(1, total - 1) * (len(pixels) / total)
 

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from narrows.errors import expect
-from narrows.model.estimator.base import ImageModel, whole
+from narrows.model.estimator.base import ImageModel, check_integer
 from narrows.model.network import Network
 from narrows.parts.corruption import Gaussian as GaussianNoise
 
 
-class Walks(ImageModel):
+class ScoreFieldMixin(ImageModel):
     """What a model made of a network has besides, where it was trained on noise."""
 
     network_: Network
@@ -50,7 +50,7 @@ class Walks(ImageModel):
         Returns `(steps + 1, N, ...)` floats on [0, 1], unclipped; the first are the images as they came. Each step
         of a denoiser is one up the score, of size rate · σ².
         """
-        whole("steps", steps)
+        check_integer("steps", steps)
         expect(0 < rate <= 1, "rate", rate, "a number in (0, 1]")
         array, layout = self._accept(X)
 

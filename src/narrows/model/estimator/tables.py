@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from narrows.errors import ImageError
-from narrows.layout import is_no_array
+from narrows.layout import is_image_object
 
 
 class NotNumbers(ImageError, TypeError):
@@ -18,7 +18,7 @@ def is_table(X: Any) -> bool:
     """Whether scikit-learn's own checks apply: a data frame, a sparse matrix, or an array of 2 dimensions or less."""
     if hasattr(X, "columns") or hasattr(X, "toarray"):
         return True
-    if is_no_array(X):
+    if is_image_object(X):
         return False
     try:
         return np.asarray(X).ndim < 3

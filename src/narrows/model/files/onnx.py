@@ -39,9 +39,9 @@ from torch import Tensor, nn
 
 import narrows
 from narrows.errors import OutputError, extra, unknown
-from narrows.files import write
-from narrows.layout import PEAKS
-from narrows.model.estimator.anomaly import ODDNESS
+from narrows.files import write_file
+from narrows.layout import WHITE_LEVELS
+from narrows.model.estimator.anomaly import SCORES
 from narrows.model.estimator.base import ImageModel, NotFitted
 from narrows.parts.transposed import Transposed
 
@@ -88,7 +88,7 @@ class Whole(Traced):
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         x = self.work(images)
         seen, made = self.model._see(x), self.back(self.model._reconstruct(x))
-        score, threshold = ODDNESS[self.model._usual](seen), self.model.threshold_
+        score, threshold = SCORES[self.model._usual](seen), self.model.threshold_
         return made, seen.codes, score, score > (inf if threshold is None else threshold)
 
 
@@ -125,8 +125,8 @@ def export(model: ImageModel, path: str | os.PathLike[str], what: str = "whole",
     """
     if what not in WHAT:
         raise unknown("part of a model to export", what, WHAT)
-    if dtype is not None and dtype not in PEAKS:
-        raise unknown("type of images", dtype, PEAKS)
+    if dtype is not None and dtype not in WHITE_LEVELS:
+        raise unknown("type of images", dtype, WHITE_LEVELS)
     if not model.__sklearn_is_fitted__():
         raise NotFitted(f"only a fitted model can be exported; call fit(X) on this {type(model).__name__} first")
     if what == "decoder":
@@ -135,7 +135,7 @@ def export(model: ImageModel, path: str | os.PathLike[str], what: str = "whole",
         extra(module, "onnx")
     traced = WHAT[what](model)
     traced.model.layout_ = replace(model.layout_, dtype=dtype or model.layout_.dtype)
-    return write(path, _program(traced, _facts(traced.model, what)))
+    return write_file(path, _program(traced, _facts(traced.model, what)))
 
 
 def _program(traced: Traced, facts: dict[str, str]) -> bytes:

@@ -21,13 +21,22 @@ from msgspec import structs
 import narrows
 from narrows.choose import choose
 from narrows.errors import DataError, OutputError
-from narrows.files import write
-from narrows.layout import FIXED, Layout, Scale
+from narrows.files import write_file
+from narrows.layout import FIXED_SCALES, Layout, Scale
 from narrows.model.estimator.base import ImageModel, NotFitted
-from narrows.model.file_format import FORMAT, Header, Tensors, matched, packed, parsed, read, whole
+from narrows.model.file_format import (
+    FORMAT,
+    Header,
+    Tensors,
+    as_data_error,
+    check_tensors,
+    parse_header,
+    read_file,
+    to_bytes,
+)
 from narrows.model.recipes import ESTIMATORS
-from narrows.parts import TABLES
-from narrows.parts.register import own_paths, vet_paths
+from narrows.parts import PART_TABLES
+from narrows.parts.register import custom_paths, validate_paths
 
 SCALE = ("scale.offset", "scale.gain")
 CLOUD = ("cloud.mean", "cloud.white")
@@ -47,7 +56,7 @@ def save(model: ImageModel, path: str | os.PathLike[str], about: dict[str, Any] 
         tensors |= {name: torch.as_tensor(getattr(model.scale_, name[6:])) for name in SCALE}
     if hasattr(model, "cloud_"):
         tensors |= {name: getattr(model.cloud_, name[6:]) for name in CLOUD}
-    options = options_of(model)
+    options = options_as_json(model)
     header = {
         "format": FORMAT,
         "estimator": estimator,
@@ -56,11 +65,13 @@ def save(model: ImageModel, path: str | os.PathLike[str], about: dict[str, Any] 
         "scale": model.scale_.name,
         "facts": _json({name: getattr(model, name) for name in FACTS} | _timeless(facts)),
         "numbers": {"parameters": model.n_parameters_, "code": model.code_size_, "side_bits": model.side_bits_},
-        "own": own_paths({kind: spec for kind, spec in options.items() if kind in TABLES or kind == "penalties"}),
+        "own": custom_paths(
+            {kind: spec for kind, spec in options.items() if kind in PART_TABLES or kind == "penalties"}
+        ),
         "versions": versions(),
         "about": about or {},
     }
-    return write(path, packed(header, tensors))
+    return write_file(path, to_bytes(header, tensors))
 
 
 def load(path: str | os.PathLike[str]) -> ImageModel:
@@ -73,14 +84,14 @@ def load(path: str | os.PathLike[str]) -> ImageModel:
                 f"{path} holds several runs, choose one: {', '.join(str(path / 'runs' / r) for r in several)}"
             )
         path = path / "model.safetensors"
-    header, tensors = read(path)
-    with whole(path):
-        return _made(parsed(header), tensors)
+    header, tensors = read_file(path)
+    with as_data_error(path):
+        return _made(parse_header(header), tensors)
 
 
 def _made(header: Header, tensors: Tensors) -> ImageModel:
     """The model that a file describes."""
-    vet_paths(header.own)
+    validate_paths(header.own)
     model = choose("model", ESTIMATORS, {"kind": header.estimator, **header.options})
     form = header.layout
     model.layout_ = Layout(form.came, form.image, form.dtype)
@@ -94,13 +105,13 @@ def _made(header: Header, tensors: Tensors) -> ImageModel:
     if cloud:
         size = model.code_size_
         white = torch.empty([size] * cloud.get(CLOUD[1], torch.empty(0)).dim(), device="meta")
-        matched(dict(zip(CLOUD, (torch.empty(size, device="meta"), white))), cloud)
+        check_tensors(dict(zip(CLOUD, (torch.empty(size, device="meta"), white))), cloud)
     model._recall(*(cloud.get(name) for name in CLOUD))
     model.about_ = header.about
     return model
 
 
-def options_of(model: ImageModel) -> dict[str, Any]:
+def options_as_json(model: ImageModel) -> dict[str, Any]:
     """The constructor's options as JSON can hold them. Validation images are left out, as None."""
     options = model.get_params(deep=False)
     if not isinstance(options.get("validation"), (int, float, type(None))):
@@ -137,7 +148,7 @@ def _json(value: Any) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, (np.integer, np.floating)):
         return value.item()
-    for table in TABLES.values():
+    for table in PART_TABLES.values():
         for name, make in table.items():
             if make is value:
                 return name
@@ -147,9 +158,9 @@ def _plain(value: Any) -> Any:
 def _scale(name: str, layout: Layout, tensors: Tensors) -> Scale:
     """The working scale; where it was fitted, its tensors are taken out of `tensors`."""
     if name != "standard":
-        return FIXED[name]
+        return FIXED_SCALES[name]
     found = _taken(SCALE, tensors)
-    matched(dict.fromkeys(SCALE, torch.empty(layout.chw, device="meta")), found)
+    check_tensors(dict.fromkeys(SCALE, torch.empty(layout.chw, device="meta")), found)
     return Scale(name, found[SCALE[0]], found[SCALE[1]])
 
 

@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import Any
 
 import narrows
-from narrows.distributed.collectives import first, highest, of_first
-from narrows.distributed.rendezvous import meet
+from narrows.distributed.collectives import all_reduce_max, broadcast_from_first, is_first_rank
+from narrows.distributed.rendezvous import barrier
 from narrows.errors import BuildError, DataError, Interrupted, OutputError, expect
-from narrows.files import locked, write
-from narrows.machine import rank
-from narrows.model.file_format import FORMAT, STATE, packed, read, whole
-from narrows.model.training.state import restore, state
+from narrows.files import locked, write_file
+from narrows.machine import rank_and_size
+from narrows.model.file_format import CHECKPOINT_KEY, FORMAT, as_data_error, read_file, to_bytes
+from narrows.model.training.state import restore, state_of
 from narrows.model.training.training import Training
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -40,7 +40,7 @@ AGAIN = "the same command with --resume (resume=True) goes on from there"
 Save = Callable[[], None]
 
 
-class Saving:
+class Checkpoint:
     """Where the state of a training is kept, and how often.
 
     path: of the file, `last.safetensors` in a run folder. minutes: between two states within an epoch; None writes
@@ -75,8 +75,8 @@ class Saving:
         fixed = "a whole number: a training without it draws other numbers each time"
         expect(options["random_state"] is not None, "random_state", None, fixed)
         told = {**options, **self.about, "narrows": narrows.__version__}
-        settings = of_first(lambda: {**told, "images": training.pixels.fingerprint()})
-        with locked(self.path) if first() else nullcontext(), self._listening():
+        settings = broadcast_from_first(lambda: {**told, "images": training.pixels.fingerprint()})
+        with locked(self.path) if is_first_rank() else nullcontext(), self._listening():
             if self.resume:
                 self._go_on(training, settings)
 
@@ -96,29 +96,29 @@ class Saving:
 
     def _between(self, training: Training, save: Save) -> None:
         """After each step: save where it is time, or where it is to end."""
-        if (rank()[1] == 1 or training.done % OFTEN == 0) and self._agreed():
+        if (rank_and_size()[1] == 1 or training.done % OFTEN == 0) and self._agreed():
             save()
 
     def _agreed(self) -> bool:
         """Whether to save: what one rank has to do, all do."""
         late = self.minutes is not None and time.monotonic() - self.when > 60 * self.minutes
-        asked, late = highest(self.asked or 0, late) if rank()[1] > 1 else (self.asked, late)
+        asked, late = all_reduce_max(self.asked or 0, late) if rank_and_size()[1] > 1 else (self.asked, late)
         self.ends = signal.Signals(int(asked)) if asked else None
         return bool(late or self.ends)
 
     def _write(self, training: Training, settings: Mapping[str, Any]) -> None:
-        tensors, numbers = state(training)
+        tensors, numbers = state_of(training)
         self.when = time.monotonic()
-        if not first():
-            meet()  # however long the first one writes
+        if not is_first_rank():
+            barrier()  # however long the first one writes
             return
-        header = {"format": FORMAT, STATE: {"settings": settings, "numbers": numbers}}
+        header = {"format": FORMAT, CHECKPOINT_KEY: {"settings": settings, "numbers": numbers}}
         try:
-            write(self.path, packed(header, tensors))
+            write_file(self.path, to_bytes(header, tensors))
         except OutputError as error:
             cure = f"; once there is room, {AGAIN}" if self.path.exists() else ""
             raise OutputError(f"{error}{cure}") from error
-        meet()
+        barrier()
 
     def _end(self, training: Training) -> None:
         """End as a signal has asked for."""
@@ -148,11 +148,11 @@ class Saving:
 
     def _go_on(self, training: Training, settings: Mapping[str, Any]) -> None:
         """Restore the training from the file, or say why it starts over."""
-        if (found := of_first(self._read)) is None:
+        if (found := broadcast_from_first(self._read)) is None:
             return
         saved, numbers, tensors = found
         self._same(saved, settings)
-        with whole(self.path):
+        with as_data_error(self.path):
             restore(training, tensors, numbers)
         self.seconds = training.spent + sum(sum(v) for k, v in training.history.items() if k in WALL)
         self.say(_where(training, saved, settings))
@@ -163,9 +163,9 @@ class Saving:
             self.say(f"there is no state {self.path} to go on from: the training starts at the start")
             return None
         try:
-            header, tensors = read(self.path)
-            with whole(self.path):
-                return header[STATE]["settings"], header[STATE]["numbers"], tensors
+            header, tensors = read_file(self.path)
+            with as_data_error(self.path):
+                return header[CHECKPOINT_KEY]["settings"], header[CHECKPOINT_KEY]["numbers"], tensors
         except DataError as error:
             self.say(f"{error}: the training starts over")
             return None

@@ -19,11 +19,11 @@ import torch
 from torch import Tensor
 
 from narrows.errors import BuildError
-from narrows.machine import Draw
+from narrows.machine import KeyedRandom
 from narrows.model.network import Network
 
 REPAYS = {"cpu": 30_000, "cuda": 2_000}  # steps; measured on a CPU, an estimate for a GPU
-Sums = Callable[[Network, Tensor, Draw, Tensor | None], dict[str, Tensor]]
+Sums = Callable[[Network, Tensor, KeyedRandom, Tensor | None], dict[str, Tensor]]
 Order = tuple[Callable[..., Tensor], str, Tensor]
 
 
@@ -40,7 +40,9 @@ class Compiled:
         self.orders: list[Order] | None = None
         self.program = torch.compile(self._given, dynamic=False, mode="reduce-overhead" if self.graphs else None)
 
-    def __call__(self, network: Network, x: Tensor, draw: Draw, weights: Tensor | None = None) -> dict[str, Tensor]:
+    def __call__(
+        self, network: Network, x: Tensor, draw: KeyedRandom, weights: Tensor | None = None
+    ) -> dict[str, Tensor]:
         if draw.total != self.size:
             return self.function(network, x, draw, weights)
         from torch._dynamo.exc import BackendCompilerFailed  # here, because it is slow to import
@@ -58,7 +60,7 @@ class Compiled:
     ) -> dict[str, Tensor]:
         return self.function(network, x, Given(numbers, progress, noisy), weights)
 
-    def _rehearse(self, network: Network, x: Tensor, draw: Draw) -> list[Order]:
+    def _rehearse(self, network: Network, x: Tensor, draw: KeyedRandom) -> list[Order]:
         """What a step asks for, in its order."""
         noted = Noted(*draw.key, rows=draw.rows, total=draw.total, progress=draw.progress, noisy=draw.noisy)
         with torch.no_grad():
@@ -66,7 +68,7 @@ class Compiled:
         return noted.orders
 
 
-class Noted(Draw):
+class Noted(KeyedRandom):
     """Random numbers, with a note of what was asked for."""
 
     def __init__(self, *key: object, **options: Any):
@@ -78,7 +80,7 @@ class Noted(Draw):
         return super()._rows(make, purpose, like)
 
 
-class Given(Draw):
+class Given(KeyedRandom):
     """Numbers drawn beforehand, in the order in which they are asked for."""
 
     def __init__(self, numbers: list[Tensor], progress: Any, noisy: Tensor | None):

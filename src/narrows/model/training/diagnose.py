@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 
 from narrows.errors import several
-from narrows.machine import Draw
+from narrows.machine import KeyedRandom
 
 FAR, BIG = 1e3, 1e4  # of values that go in, and of weights, where both should be about 1
 JUMP, GROWTH = 10, 2  # times as high as it was
@@ -38,7 +38,7 @@ LOOK = 500  # steps between looks where a look means waiting
 
 
 @dataclass
-class Case:
+class Diagnosis:
     """What is known of a step that came to no number.
 
     said: what was seen, where. images: places in the user's X, those to blame first. term: of the loss, that is no
@@ -94,7 +94,7 @@ class Case:
         return words.format(rate=f"{self.training.rate:g}", clip=lower, term=self.term)
 
 
-CURES: tuple[tuple[Callable[[Case], bool], str], ...] = (
+CURES: tuple[tuple[Callable[[Diagnosis], bool], str], ...] = (
     (lambda case: case.stretched, "Try scale='standard', or divide the values by their largest"),
     (lambda case: case.far, "Leave these images out, or bound their values"),
     (lambda case: case.stale, "The optimiser remembers what is no number: start over, without --resume"),
@@ -114,12 +114,14 @@ CURES: tuple[tuple[Callable[[Case], bool], str], ...] = (
 # -- where it is seen -----------------------------------------------------------------------------------------
 
 
-def of_loss(training: Any, step: int, index: Tensor, draw: Draw, sums: dict[str, Tensor]) -> Case:
+def diagnose_loss(training: Any, step: int, index: Tensor, draw: KeyedRandom, sums: dict[str, Tensor]) -> Diagnosis:
     """A loss that is no number, before its gradient is taken: the weights before it are still there."""
     values = {name: float(value.detach()) for name, value in sums.items()}
     term = next((name for name, value in values.items() if not isfinite(value)), max(values, key=values.__getitem__))
     value = next((value for value in values.values() if not isfinite(value)), float("inf"))
-    case = Case(f"the loss became {value} in {_place(training, step)}, in the term '{term}'", training, term=term)
+    case = Diagnosis(
+        f"the loss became {value} in {_place(training, step)}, in the term '{term}'", training, term=term
+    )
     case.losses = _losses(training, training.done)
     _look_at(case, training.network.named_parameters(), training.epoch, step)
     if not case.spoilt:
@@ -129,28 +131,28 @@ def of_loss(training: Any, step: int, index: Tensor, draw: Draw, sums: dict[str,
     return case
 
 
-def of_gradient(training: Any, step: int, index: Tensor, norm: float) -> Case:
+def diagnose_gradient(training: Any, step: int, index: Tensor, norm: float) -> Diagnosis:
     """A gradient that is no number, though the loss is one."""
     sloped = _no_numbers((name, p.grad) for name, p in training.network.named_parameters())
     what = f"the gradient of {several(sloped, NAMED)} became {norm} in {_place(training, step)}"
-    case = Case(what, training, sloped=sloped, losses=_losses(training, training.done), size=_size(training))
+    case = Diagnosis(what, training, sloped=sloped, losses=_losses(training, training.done), size=_size(training))
     _blame(case, training.pixels, index)
     return case
 
 
-def of_weights(training: Any, what: str) -> Case:
+def diagnose_weights(training: Any, what: str) -> Diagnosis:
     """Weights that are no numbers after an epoch, all of whose steps had a loss."""
-    case = Case(what, training, losses=_losses(training, 0))
+    case = Diagnosis(what, training, losses=_losses(training, 0))
     _look_at(case, training.average.state_dict().items(), training.epoch + 1, 0)
     return case
 
 
-def of_validation(training: Any, what: str) -> Case:
+def diagnose_validation(training: Any, what: str) -> Diagnosis:
     """A validation loss that is no number."""
-    case, held = of_weights(training, what), training.validation
+    case, held = diagnose_weights(training, what), training.validation
     bad, losses = [torch.empty(0, dtype=torch.long)], [torch.empty(0)]
     for rows in [] if case.spoilt else held.batches(training.network.body.widest):
-        draw = Draw(training.seed, rows.start, "validation", noisy=held.noisy_at(rows))
+        draw = KeyedRandom(training.seed, rows.start, "validation", noisy=held.noisy_at(rows))
         each = _each(training, training.average, held.batch(rows), draw)
         bad.append((~each.isfinite()).nonzero().flatten() + rows.start)
         losses.append(each[~each.isfinite()])
@@ -160,7 +162,7 @@ def of_validation(training: Any, what: str) -> Case:
     return case
 
 
-def seen_late(training: Any) -> Case | None:
+def check_late(training: Any) -> Diagnosis | None:
     """A loss that was no number, after its step; None where all is well, or it is not yet time to look."""
     done, whole = training.done, len(training.sums)
     every = 1 if training.device.type == "cpu" else LOOK
@@ -172,7 +174,7 @@ def seen_late(training: Any) -> Case | None:
         return None
     step, column = bad[0].tolist()
     value, term = training.sums[start + step, column].item(), training.names[column]
-    case = Case(f"the loss became {value} in {_place(training, start + step)}, in the term '{term}'", training)
+    case = Diagnosis(f"the loss became {value} in {_place(training, start + step)}, in the term '{term}'", training)
     case.term, case.losses = term, _losses(training, start + step)
     _blame(case, training.pixels, training.batches(training.epoch)[start + step])
     return case
@@ -181,14 +183,14 @@ def seen_late(training: Any) -> Case | None:
 # -- what is looked at ----------------------------------------------------------------------------------------
 
 
-def _each(training: Any, network: Any, x: Tensor, draw: Draw) -> Tensor:
+def _each(training: Any, network: Any, x: Tensor, draw: KeyedRandom) -> Tensor:
     """The loss of each image, `(N,)`."""
     with torch.no_grad():
         terms, _ = training.objective(network, x, draw)
     return torch.stack(list(terms.values())).sum(0).cpu()
 
 
-def _look_at(case: Case, weights: Iterable[tuple[str, Tensor]], epoch: int, step: int) -> None:
+def _look_at(case: Diagnosis, weights: Iterable[tuple[str, Tensor]], epoch: int, step: int) -> None:
     """Note how the weights are before that step; where some are no numbers, the step before it is to blame."""
     training = case.training
     case.size, case.spoilt = _size(training), _no_numbers(weights)
@@ -203,7 +205,7 @@ def _look_at(case: Case, weights: Iterable[tuple[str, Tensor]], epoch: int, step
         _blame(case, training.pixels, training.batches(epoch)[step - 1])
 
 
-def _blame(case: Case, pixels: Any, index: Tensor, each: Any = None, total: int = 0) -> None:
+def _blame(case: Diagnosis, pixels: Any, index: Tensor, each: Any = None, total: int = 0) -> None:
     """Note which images of a batch are to blame: those far beyond the scale, else those whose loss is no number.
 
     each: their losses, where they are known. total: images of the whole, if those at `index` are not all.

@@ -24,12 +24,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from narrows.distributed.rendezvous import meet
+from narrows.distributed.rendezvous import barrier
 from narrows.errors import expect
-from narrows.machine import rank
+from narrows.machine import rank_and_size
 from narrows.model.network import Network, device_of
 from narrows.model.training.compiled import Compiled
-from narrows.parts.layers import OVER_RANKS
+from narrows.parts.layers import SYNCHRONISED_NORMS
 from narrows.parts.transposed import Transposed
 
 LAYERS = (nn.Linear, nn.Conv2d, Transposed)  # that are brought together one at a time, the rest with the whole
@@ -47,13 +47,13 @@ class Step(nn.Module):
         return self.sums(self.network, *batch)
 
 
-class Spread:
+class Distribution:
     """The network that is trained, and the average of its weights, which may be the same: in one piece."""
 
     def __init__(self, network: Network, average: Network, sums: Sums):
         self.network, self.average = network, average
         self.step: nn.Module = Step(network, sums)
-        if rank()[1] > 1:
+        if rank_and_size()[1] > 1:
             with warnings.catch_warnings():
                 warnings.simplefilter(
                     "ignore", FutureWarning
@@ -68,7 +68,7 @@ class Spread:
         """After steps: bring them into the whole network. All ranks take part."""
 
 
-class Sharded(Spread):
+class Sharded(Distribution):
     """The same in pieces: what is trained are copies, of which each rank holds its piece."""
 
     def __init__(self, network: Network, average: Network, sums: Sums):
@@ -82,29 +82,29 @@ class Sharded(Spread):
     def part(self) -> None:
         for whole, pieces in zip(self.whole, (self.network, self.average)):
             for a, b in _pairs(whole, pieces):
-                local(b).copy_(local(placed(a, b)))
+                local_shard(b).copy_(local_shard(place_like(a, b)))
             whole.to("cpu")
 
     def collect(self) -> None:
         for whole, pieces in zip(self.whole, (self.network, self.average)):
             for a, b in _pairs(whole.to(self.device), pieces):
-                a.copy_(full(b))
+                a.copy_(full_tensor(b))
 
 
-def spread(network: Network, average: Network, sums: Sums, batch_size: int, shard: bool) -> Spread:
+def distribute(network: Network, average: Network, sums: Sums, batch_size: int, shard: bool) -> Distribution:
     """The network as these ranks train it; alone it is never in pieces. Raises `BuildError`."""
     cure = "leave it out: a penalty on the slope of the code needs slopes of slopes"
     expect(not (shard and network.needs_slope), "shard", shard, "False", cure)
     cure = "leave one of them out: what is compiled takes weights in one piece"
     expect(not (shard and isinstance(sums, Compiled)), "shard", shard, "False beside compile", cure)
-    world = rank()[1]
+    world = rank_and_size()[1]
     expect(batch_size >= world, "batch_size", batch_size, f"{world} at least, an image for each of {world} processes")
     if world > 1:
         _vet_device(device_of(network))
-        meet()
+        barrier()
         for layer in network.modules():  # those of a user's own modules, too
-            layer.__class__ = OVER_RANKS.get(type(layer), type(layer))
-    return (Sharded if shard and rank()[1] > 1 else Spread)(network, average, sums)
+            layer.__class__ = SYNCHRONISED_NORMS.get(type(layer), type(layer))
+    return (Sharded if shard and rank_and_size()[1] > 1 else Distribution)(network, average, sums)
 
 
 def _vet_device(device: torch.device) -> None:
@@ -115,17 +115,17 @@ def _vet_device(device: torch.device) -> None:
     expect(fits, f"processes on {device.type}", here, there)
 
 
-def local(tensor: Tensor) -> Tensor:
+def local_shard(tensor: Tensor) -> Tensor:
     """This rank's piece of a tensor that is in pieces; any other as it is."""
     return tensor.to_local() if hasattr(tensor, "to_local") else tensor  # type: ignore[operator]
 
 
-def full(tensor: Tensor) -> Tensor:
+def full_tensor(tensor: Tensor) -> Tensor:
     """A tensor in one piece. All ranks take part."""
     return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor  # type: ignore[operator]
 
 
-def placed(value: Tensor, like: Tensor) -> Tensor:
+def place_like(value: Tensor, like: Tensor) -> Tensor:
     """A tensor of the shape of `like`, which all ranks have, in pieces where that one is."""
     if not hasattr(like, "device_mesh"):
         return value
@@ -146,7 +146,7 @@ def _sharded(step: Step, device: torch.device) -> nn.Module:
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
-    mesh = init_device_mesh(device.type, (rank()[1],))
+    mesh = init_device_mesh(device.type, (rank_and_size()[1],))
     borrowed = chain(*getattr(step.network.up, "downs", []))
     kept = {id(layer) for layer in borrowed}
     for layer in list(step.modules()):

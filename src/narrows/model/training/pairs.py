@@ -12,9 +12,9 @@ from copy import copy
 from typing import Any
 
 from narrows import layout as images
-from narrows.choose import find
+from narrows.choose import find_part
 from narrows.errors import ImageError, NarrowsError, expect
-from narrows.image_batches import Pixels
+from narrows.image_batches import ImageBatches
 from narrows.parts.corruption import CORRUPTIONS
 
 SOME, FAR = 100, 10  # images; pixels that are so large on average, where white is 1, are not noise but of 0..255
@@ -23,11 +23,11 @@ SOME, FAR = 100, 10  # images; pixels that are so large on average, where white 
 def wants_pairs(model: Any) -> bool:
     """Whether a model, fitted or not, is trained on pairs."""
     with suppress(NarrowsError):  # of names that are none others tell
-        return getattr(find("corruption", CORRUPTIONS, getattr(model, "corruption", None))[0], "paired", False)
+        return getattr(find_part("corruption", CORRUPTIONS, getattr(model, "corruption", None))[0], "paired", False)
     return False
 
 
-def vet_pairs(model: Any, noisy: Any) -> None:
+def validate_pairs(model: Any, noisy: Any) -> None:
     """Refuse noisy images that the model has no use for, and a model of pairs without them. Raises `BuildError`."""
     if wants_pairs(model):
         cure = "fit(X, noisy=Y), or on the command line --noisy FOLDER; or another corruption, such as 'gaussian'"
@@ -37,18 +37,18 @@ def vet_pairs(model: Any, noisy: Any) -> None:
         expect(noisy is None, "noisy", type(noisy).__name__, f"None under corruption {model.corruption!r}", cure)
 
 
-def with_noisy(clean: Pixels, noisy: Any) -> Pixels:
+def with_noisy(clean: ImageBatches, noisy: Any) -> ImageBatches:
     """The whole set `clean` with its noisy images. Raises `ImageError` for what is no counterpart of it."""
     if noisy is None:
         return clean
     form = clean.layout
     flat = None if form.is_table or len(form.came) > 1 else form.image
-    array, layout = images.look(noisy, flat)
+    array, layout = images.as_images(noisy, flat)
     if len(array) != len(clean):
         raise ImageError(f"noisy: got {len(array)} images for {len(clean)} clean ones; expected as many, in order")
-    images.check(array, layout, ranged=False, expected=form)
+    images.validate_images(array, layout, ranged=False, expected=form)
     found = copy(clean)
-    found.noisy = Pixels(array, layout, clean.scale, clean.raw.device)
+    found.noisy = ImageBatches(array, layout, clean.scale, clean.raw.device)
     size = layout.read(found.noisy.raw[:SOME]).abs().mean()
     if not form.is_table and size > FAR:
         raise ImageError(f"noisy: its pixels are {size:.3g} on average and 1 is white; divide by 255, or pass uint8")

@@ -18,7 +18,7 @@ import numpy as np
 from narrows.errors import expect
 
 
-def weights_of(sample_weight: Any, count: int) -> np.ndarray | None:
+def validate_weights(sample_weight: Any, count: int) -> np.ndarray | None:
     """Weights of `count` images as float64 `(N,)`, as they were given. Raises `BuildError` for others than above."""
     if sample_weight is None:
         return None
@@ -37,14 +37,14 @@ def weights_of(sample_weight: Any, count: int) -> np.ndarray | None:
     return weights
 
 
-def standing_for(table: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def weighted_stand_ins(table: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Two rows whose mean and deviation are, feature by feature, those of all rows of a table by their weights."""
     mean = np.average(table, axis=0, weights=weights)
     deviation = np.sqrt(np.average(np.square(table - mean), axis=0, weights=weights))
     return np.stack([mean - deviation, mean + deviation])
 
 
-def counted(weights: np.ndarray | None, count: int) -> float:
+def effective_count(weights: np.ndarray | None, count: int) -> float:
     """How many images they stand for: Σ w of whole numbers, which are counts; else those of a weight above 0."""
     if weights is None:
         return count

@@ -7,14 +7,14 @@ import torch
 
 from narrows import layout as images
 from narrows.errors import expect
-from narrows.image_batches import Pixels
-from narrows.machine import generator
+from narrows.image_batches import ImageBatches
+from narrows.machine import keyed_generator
 from narrows.model.training.pairs import with_noisy
 
 
-def split(
-    whole: Pixels, validation: Any, seed: int, image_shape: tuple[int, ...] | None
-) -> tuple[Pixels, Pixels | None]:
+def split_validation(
+    whole: ImageBatches, validation: Any, seed: int, image_shape: tuple[int, ...] | None
+) -> tuple[ImageBatches, ImageBatches | None]:
     """Images to train on, and to validate with: none, a share of them at random, or images of their own.
 
     Raises `BuildError` for a share that leaves no images, `ImageError` for images that do not fit the others. Where
@@ -24,9 +24,9 @@ def split(
         return whole, None
     if not isinstance(validation, (int, float, np.number)):
         clean, noisy = _pair(validation) if whole.noisy else (validation, None)
-        held, layout = images.look(clean, image_shape)
-        images.check(held, layout, ranged=whole.scale.name != "standard", expected=whole.layout)
-        return whole, with_noisy(Pixels(held, layout, whole.scale, whole.raw.device), noisy)
+        held, layout = images.as_images(clean, image_shape)
+        images.validate_images(held, layout, ranged=whole.scale.name != "standard", expected=whole.layout)
+        return whole, with_noisy(ImageBatches(held, layout, whole.scale, whole.raw.device), noisy)
     held = torch.from_numpy(held_back(len(whole), float(validation), seed))
     kept = torch.ones(len(whole), dtype=torch.bool).index_fill_(0, held, False)
     parts = whole.part(kept.nonzero().flatten()), whole.part(held)
@@ -48,4 +48,4 @@ def held_back(total: int, share: float, seed: int) -> np.ndarray:
     count = round(total * share)
     good = 0 < share < 1 and 0 < count < total
     expect(good, "validation", share, "None, images, or a share that leaves images on both sides")
-    return np.sort(torch.randperm(total, generator=generator(seed, "split"))[:count].numpy())
+    return np.sort(torch.randperm(total, generator=keyed_generator(seed, "split"))[:count].numpy())

@@ -15,14 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from narrows.model.training.distributed import full, placed
+from narrows.model.training.distributed import full_tensor, place_like
 from narrows.model.training.training import Training
 
 NUMBERS = ("epoch", "done", "spent", "stopped", "lowest", "waited", "history", "names", "sign", "told")
 Tensors = dict[str, Tensor]
 
 
-def state(training: Training) -> tuple[Tensors, dict[str, Any]]:
+def state_of(training: Training) -> tuple[Tensors, dict[str, Any]]:
     """A copy of all that changes: tensors by name, and numbers that JSON can hold. All ranks take part."""
     training.spread.collect()
     tensors = {f"network.{k}": v for k, v in training.network.state_dict().items()}
@@ -32,7 +32,7 @@ def state(training: Training) -> tuple[Tensors, dict[str, Any]]:
     if training.ema:
         tensors |= {f"average.{k}": v for k, v in training.average.state_dict().items()}
     for number, slots in training.optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{number}.{k}": full(torch.as_tensor(v)) for k, v in slots.items()}
+        tensors |= {f"optimiser.{number}.{k}": full_tensor(torch.as_tensor(v)) for k, v in slots.items()}
     tensors |= {f"steps.{k}": torch.tensor(v, dtype=torch.float64) for k, v in training.steps.items()}
     tensors["sums"] = training.sums[: training.done]
     numbers = {name: getattr(training, name) for name in NUMBERS}
@@ -62,7 +62,7 @@ def restore(training: Training, tensors: Tensors, numbers: dict[str, Any]) -> No
 def _ordered(value: Tensor, parameter: Tensor) -> Tensor:
     """A copy; where it has the shape of its parameter, with that one's order in memory, in pieces as that one is."""
     same = value.shape == parameter.shape
-    return torch.empty_like(parameter).copy_(placed(value, parameter)) if same else value.clone()
+    return torch.empty_like(parameter).copy_(place_like(value, parameter)) if same else value.clone()
 
 
 def _under(tensors: Tensors, prefix: str) -> Tensors:

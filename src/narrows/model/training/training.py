@@ -21,18 +21,26 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from narrows.choose import choose, vet
-from narrows.distributed.collectives import added
+from narrows.choose import choose, validate_spec
+from narrows.distributed.collectives import all_reduce
 from narrows.errors import Faults, TrainingError, expect, unknown
-from narrows.image_batches import Pixels, weighed
-from narrows.machine import Draw, flushing, generator, keep_memory, products, rank, share
+from narrows.image_batches import ImageBatches, weighted
+from narrows.machine import (
+    KeyedRandom,
+    flush_denormals,
+    keep_freed_memory,
+    keyed_generator,
+    matmul_precision,
+    rank_and_size,
+    rank_slice,
+)
 from narrows.model.network import Network, device_of
 from narrows.model.progress_bar import Advance, progress
 from narrows.model.training import diagnose as trouble
 from narrows.model.training.compiled import Compiled, repays
-from narrows.model.training.distributed import local, spread
+from narrows.model.training.distributed import distribute, local_shard
 from narrows.model.training.optimise import OPTIMISERS, SCHEDULES
-from narrows.model.training.validate import validated, vet_measures
+from narrows.model.training.validate import validate_measures, validation_means
 from narrows.parts.objective import OBJECTIVES, Terms
 
 FLUSH, TINY = 50, 1e-30  # steps between flushes, in which 0.9^50 keeps what is above TINY above 1e-38
@@ -55,7 +63,7 @@ class Training:
     """
 
     def __init__(
-        self, network: Network, pixels: Pixels, validation: Pixels | None, epochs: int, batch_size: int,
+        self, network: Network, pixels: ImageBatches, validation: ImageBatches | None, epochs: int, batch_size: int,
         optimiser: Any, schedule: Any, objective: str, seed: int,
         patience: int | None = None,
         keep: str = "best",
@@ -77,8 +85,8 @@ class Training:
         expect(compile in (True, False, "auto"), "compile", compile, "True, False or 'auto'")
         cure = "leave it out: a penalty on the slope of the code needs slopes of slopes"
         expect(not (compile and network.needs_slope), "compile", compile, "False", cure)
-        vet_measures(measures, measure_scale, pixels, validation)
-        keep_memory()
+        validate_measures(measures, measure_scale, pixels, validation)
+        keep_freed_memory()
         self.network, self.pixels, self.validation = network, pixels, validation
         self.epochs, self.batch_size, self.seed = epochs, batch_size, seed
         self.patience, self.keep, self.clip, self.ema = patience, keep, clip, ema
@@ -87,7 +95,7 @@ class Training:
         self.average = copy.deepcopy(network) if ema else network
         wanted = compile is True or (compile == "auto" and repays(epochs * self.steps_an_epoch, self.device))
         objectives = Compiled(self._sums, batch_size, self.device) if wanted else self._sums
-        self.spread = spread(network, self.average, objectives, batch_size, shard)
+        self.spread = distribute(network, self.average, objectives, batch_size, shard)
         trained = self.spread.network
         self.parameters = list(trained.parameters())
         self.norms = [layer for layer in trained.modules() if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d))]
@@ -95,7 +103,7 @@ class Training:
         self.rate = self.optimiser.param_groups[0]["lr"]
         self.factor = choose("schedule", SCHEDULES, schedule)
         self.epoch, self.done, self.spent, self.stopped, self.stopped_by_nan = 0, 0, 0.0, False, False
-        self.watched = self.device.type == "cpu" and rank() == (0, 1)  # elsewhere a look at a loss is a wait
+        self.watched = self.device.type == "cpu" and rank_and_size() == (0, 1)  # elsewhere a look at a loss is a wait
         self.sign, self.told = "", dict[str, str]()  # of collapse, see `narrows.model.estimator.collapse`
         self.names: list[str] = []
         self.sums = torch.empty(0, device=self.device)
@@ -116,10 +124,10 @@ class Training:
     def steps_an_epoch(self) -> int:
         return ceil(len(self.pixels) / self.batch_size)
 
-    @flushing()
+    @flush_denormals()
     def run_epoch(self, advance: Advance = lambda words: None) -> None:
         """One pass over the training images, then the validation images."""
-        with products(self.precision, self.device):
+        with matmul_precision(self.precision, self.device):
             seconds = self._learn(advance)
             self.epoch += 1
             if self.validation is not None:
@@ -138,7 +146,7 @@ class Training:
             advance(partial(self._words, len(index)))
             self.done += 1
             if not self.watched:
-                self._stop(trouble.seen_late(self))
+                self._stop(trouble.check_late(self))
             self.spent = before + time.perf_counter() - start
             self.between()
         self.spread.collect()
@@ -148,7 +156,7 @@ class Training:
 
     def batches(self, epoch: int) -> Sequence[Tensor]:
         """The places of the images of each step of an epoch."""
-        order = torch.randperm(len(self.pixels), generator=generator(self.seed, epoch, "order"))
+        order = torch.randperm(len(self.pixels), generator=keyed_generator(self.seed, epoch, "order"))
         return order.to(self.device).split(self.batch_size)
 
     def _note(self, terms: Terms) -> None:
@@ -156,34 +164,36 @@ class Training:
         if self.done == 0:
             self.names, shape = list(terms), (self.steps_an_epoch, len(terms))
             self.sums = torch.empty(shape, device=self.device)
-        self.sums[self.done] = added(torch.stack(list(terms.values())))
+        self.sums[self.done] = all_reduce(torch.stack(list(terms.values())))
 
     def step(self, step: int, index: Tensor) -> Terms:
         """One step down the gradient of the batch `index`, of which this rank computes its share.
 
         Returns the sum over the rank's images of each term, by their weights.
         """
-        rows = share(len(index))
+        rows = rank_slice(len(index))
         mine = index[rows]
         x = self.pixels.batch(mine)
         for norm in self.norms:
             norm.train(len(index) > 1)  # one image has no variance: its running figures serve
         progress = self.epoch + step / self.steps_an_epoch
         noisy = self.pixels.noisy_at(mine)
-        draw = Draw(self.seed, self.epoch, step, rows=rows, total=len(index), progress=progress, noisy=noisy)
+        draw = KeyedRandom(self.seed, self.epoch, step, rows=rows, total=len(index), progress=progress, noisy=noisy)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate * self.factor(progress / self.epochs)
         sums = self.spread.step(x, draw, self.pixels.weights_at(mine))
-        loss: Any = sum(sums.values()) / (len(index) / rank()[1])  # of which gradients are averaged over ranks
+        loss: Any = sum(sums.values()) / (
+            len(index) / rank_and_size()[1]
+        )  # of which gradients are averaged over ranks
         if self.watched and not isfinite(loss.item()):  # before the gradient of the step before is gone
-            self._stop(trouble.of_loss(self, step, index, draw, sums))
+            self._stop(trouble.diagnose_loss(self, step, index, draw, sums))
         for parameter in self.parameters:
             parameter.grad = None  # as zero_grad does, which tells the profiler too: 0.05 ms a step
         loss.backward()
         if self.clip:
             size = nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
             if self.watched and not isfinite(size.item()):
-                self._stop(trouble.of_gradient(self, step, index, size.item()))
+                self._stop(trouble.diagnose_gradient(self, step, index, size.item()))
             nn.utils.clip_grads_with_norm_(self.parameters, self.clip, size)
         self.optimiser.step()
         if step % FLUSH == 0:
@@ -198,12 +208,12 @@ class Training:
         self.network.load_state_dict(self.best if best or self.stopped_by_nan else self.weights())
         self.network.to(self.device).eval()
 
-    def _sums(self, network: Network, x: Tensor, draw: Draw, weights: Tensor | None) -> Terms:
+    def _sums(self, network: Network, x: Tensor, draw: KeyedRandom, weights: Tensor | None) -> Terms:
         """The terms of the objective, each summed over the batch, by the images' weights."""
         dtype = PRECISIONS[self.precision]
         with torch.autocast(self.device.type, dtype) if dtype else nullcontext():
             terms, _ = self.objective(network, x, draw)
-        return {name: weighed(term, weights).sum() for name, term in terms.items()}
+        return {name: weighted(term, weights).sum() for name, term in terms.items()}
 
     def weights(self) -> dict[str, Tensor]:
         return {k: v.detach().clone() for k, v in self.average.state_dict().items()}
@@ -215,18 +225,18 @@ class Training:
         for slots in self.optimiser.state.values():
             for average in slots.values():
                 if isinstance(average, Tensor) and average.dim():
-                    here = local(average)
+                    here = local_shard(average)
                     here.masked_fill_(here.abs() < TINY, 0.0)
 
     def _follow(self, decay: float) -> None:
         """average ← decay · average + (1 - decay) · weights; buffers are copied."""
         with torch.no_grad():
             for slow, fast in zip(self.spread.average.parameters(), self.parameters):
-                local(slow).lerp_(local(fast), 1 - decay)
+                local_shard(slow).lerp_(local_shard(fast), 1 - decay)
             for slow, fast in zip(self.spread.average.buffers(), self.spread.network.buffers()):
                 slow.copy_(fast)
 
-    def _stop(self, found: trouble.Case | None) -> None:
+    def _stop(self, found: trouble.Diagnosis | None) -> None:
         """Where something is no number, put the last good weights back and say why, and what to try."""
         if found is None:
             return
@@ -250,17 +260,17 @@ class Training:
             self.history[name].append(float(column.double().sum() / sizes.sum()))
             self.steps[name] += (column / sizes).tolist()
 
-    def _validate(self, pixels: Pixels) -> None:
+    def _validate(self, pixels: ImageBatches) -> None:
         """The objective, and the measures asked for, on images that are not trained on."""
         start = time.perf_counter()
-        found = validated(self.average, self.objective, pixels, self.seed, self.measures, self.measure_scale)
+        found = validation_means(self.average, self.objective, pixels, self.seed, self.measures, self.measure_scale)
         for name, mean in found.items():
             self.history[f"val_{name}"].append(mean)
         self.history["val_seconds"].append(time.perf_counter() - start)
         if not isfinite(found["loss"]):
             self.epoch -= 1
             what = f"the validation loss became {found['loss']} after epoch {self.epoch + 1}"
-            self._stop(trouble.of_validation(self, what))
+            self._stop(trouble.diagnose_validation(self, what))
 
     def _select(self) -> None:
         """Keep the weights of the best epoch, and stop when patience has run out."""
@@ -270,22 +280,22 @@ class Training:
             weights = self.weights()
             if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
                 self.epoch -= 1
-                self._stop(trouble.of_weights(self, f"epoch {self.epoch + 1} ended wrong"))
+                self._stop(trouble.diagnose_weights(self, f"epoch {self.epoch + 1} ended wrong"))
             self.best = weights
         self.lowest, self.waited = (loss, 0) if better else (self.lowest, self.waited + 1)
         self.stopped = self.patience is not None and self.waited >= self.patience
 
 
-def vet_training(faults: Faults, optimiser: Any, schedule: Any, objective: Any, options: Any) -> None:
+def validate_training(faults: Faults, optimiser: Any, schedule: Any, objective: Any, options: Any) -> None:
     """Add to `faults` what no training knows: names of an optimiser, a schedule, an objective, or of options."""
     given = ("network", "pixels", "validation", "epochs", "batch_size", "optimiser", "schedule", "objective", "seed")
     with faults.catch():
         expect(isinstance(options, (Mapping, type(None))), "training", options, "a dict of options, or None")
-        vet("training", {"options": Training}, {"kind": "options", **(options or {})}, given)
+        validate_spec("training", {"options": Training}, {"kind": "options", **(options or {})}, given)
     with faults.catch():
-        vet("optimiser", OPTIMISERS, optimiser, ("parameters",))
+        validate_spec("optimiser", OPTIMISERS, optimiser, ("parameters",))
     with faults.catch():
-        vet("schedule", SCHEDULES, schedule)
+        validate_spec("schedule", SCHEDULES, schedule)
     with faults.catch():
         if objective not in OBJECTIVES:
             raise unknown("objective", objective, OBJECTIVES)

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from narrows import measure
-from narrows.distributed.collectives import of_all
+from narrows.distributed.collectives import all_gather_objects
 from narrows.errors import expect, unknown
-from narrows.image_batches import Pixels, weighed
+from narrows.image_batches import ImageBatches, weighted
 from narrows.layout import Scale
-from narrows.machine import Draw, rank
+from narrows.machine import KeyedRandom, rank_and_size
 from narrows.model.network import Network
 from narrows.parts.objective import Objective
 
@@ -25,8 +25,13 @@ SPANS = {"unit": 1.0, "symmetric": 2.0}  # black to white
 
 
 @torch.no_grad()
-def validated(
-    network: Network, objective: Objective, pixels: Pixels, seed: int, measures: Sequence[str], measure_scale: str
+def validation_means(
+    network: Network,
+    objective: Objective,
+    pixels: ImageBatches,
+    seed: int,
+    measures: Sequence[str],
+    measure_scale: str,
 ) -> dict[str, float]:
     """Means over the images, by their weights, of the loss, its terms, and the measures asked for.
 
@@ -34,22 +39,27 @@ def validated(
     """
     network.eval()
     totals: dict[str, Tensor | float] = defaultdict(float)
-    place, world = rank()
+    place, world = rank_and_size()
     for rows in pixels.batches(network.body.widest)[place::world]:  # whole batches, each as one process computes it
         x = pixels.batch(rows)
-        terms, done = objective(network, x, Draw(seed, rows.start, "validation", noisy=pixels.noisy_at(rows)))
+        terms, done = objective(network, x, KeyedRandom(seed, rows.start, "validation", noisy=pixels.noisy_at(rows)))
         found = {"loss": torch.stack(list(terms.values())).sum(0), **terms}
         if measures:
-            a, b = (shown(image, pixels.scale, measure_scale) for image in (x, network.likelihood.mean(done.out)))
+            a, b = (
+                on_measure_scale(image, pixels.scale, measure_scale)
+                for image in (x, network.likelihood.mean(done.out))
+            )
             found |= {name: MEASURES[name](a, b, **_span(name, SPANS[measure_scale])) for name in measures}
         for name, values in found.items():
-            values = weighed(values, pixels.weights_at(rows))
+            values = weighted(values, pixels.weights_at(rows))
             totals[name] += values.double().sum()  # read at the end, so that an accelerator is not waited for
-    every = of_all({name: float(total) for name, total in totals.items()})
+    every = all_gather_objects({name: float(total) for name, total in totals.items()})
     return {name: sum(found.get(name, 0.0) for found in every) / len(pixels) for name in every[0]}
 
 
-def vet_measures(measures: Sequence[str], measure_scale: str, pixels: Pixels, validation: Pixels | None) -> None:
+def validate_measures(
+    measures: Sequence[str], measure_scale: str, pixels: ImageBatches, validation: ImageBatches | None
+) -> None:
     """Refuse measures that do not exist, or cannot be taken. Raises `BuildError`, `UnknownName`."""
     expect(measure_scale in SPANS, "measure_scale", measure_scale, "'unit' or 'symmetric'")
     expect(not measures or validation is not None, "measures", measures, "() without validation images")
@@ -60,7 +70,7 @@ def vet_measures(measures: Sequence[str], measure_scale: str, pixels: Pixels, va
         raise unknown("measure", name, MEASURES)
 
 
-def shown(working: Tensor, scale: Scale, measure_scale: str) -> Tensor:
+def on_measure_scale(working: Tensor, scale: Scale, measure_scale: str) -> Tensor:
     """Images on the working scale as they are measured: on [0, 1], or on [-1, 1]."""
     unit = scale.unit(working)
     return unit * 2 - 1 if measure_scale == "symmetric" else unit

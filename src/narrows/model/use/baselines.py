@@ -30,25 +30,25 @@ import torch
 from torch import Tensor
 
 from narrows import measure
-from narrows.choose import choose, find
+from narrows.choose import choose, find_part
 from narrows.errors import MissingExtra, expect, extra
-from narrows.image_batches import Pixels
-from narrows.machine import ImageDraw, generator
+from narrows.image_batches import ImageBatches
+from narrows.machine import PerImageRandom, keyed_generator
 from narrows.measure import Table
 from narrows.model.estimator.autoencoder import Autoencoder
-from narrows.model.estimator.base import ImageModel, whole
+from narrows.model.estimator.base import ImageModel, check_integer
 from narrows.model.progress_bar import progress
 from narrows.model.training.pairs import wants_pairs, with_noisy
 from narrows.model.training.validate import SSIM
-from narrows.model.use.evaluate import look
+from narrows.model.use.evaluate import views_of
 from narrows.parts.corruption import CORRUPTIONS
 
 One = Callable[[np.ndarray, float], np.ndarray]
-Denoiser = Callable[[np.ndarray, Any], np.ndarray]
+Baseline = Callable[[np.ndarray, Any], np.ndarray]
 LEAST = 1e-3  # a strength below which a baseline would divide by nothing
 
 
-def of_each(one: One) -> Denoiser:
+def of_each(one: One) -> Baseline:
     """A denoiser of images `(N, H, W)` or `(N, H, W, C)`, from that of one image."""
 
     @wraps(one)
@@ -113,7 +113,7 @@ def bm3d(image: np.ndarray, sigma: float) -> np.ndarray:
     return (found if np.isfinite(found).all() else package.bm3d(wide, sigma))[:height, :width]
 
 
-BASELINES: dict[str, Denoiser] = {
+BASELINES: dict[str, Baseline] = {
     "median": median,
     "total variation": total_variation,
     "wavelet": wavelet,
@@ -122,7 +122,7 @@ BASELINES: dict[str, Denoiser] = {
 }
 
 
-def beside(
+def compare_denoisers(
     model: ImageModel,
     X: Any,
     *,
@@ -140,14 +140,14 @@ def beside(
     baselines: their names. One whose package is not installed has a `note` in place of numbers. Raises `BuildError`
     for a model that makes no noise where none is named or given, `UnknownName`.
     """
-    whole("most", most)
-    chosen = {name: find("baseline", BASELINES, name)[0] for name in baselines}
+    check_integer("most", most)
+    chosen = {name: find_part("baseline", BASELINES, name)[0] for name in baselines}
     array, layout = model._accept(X)
     expect(not layout.is_table, "baselines", "a table", "images, whose pixels have neighbours")
-    order = torch.randperm(len(array), generator=generator(seed, "baselines"))[:most]
-    pixels = with_noisy(Pixels(array, layout, model.scale_), noisy).part(order.sort().values)
+    order = torch.randperm(len(array), generator=keyed_generator(seed, "baselines"))[:most]
+    pixels = with_noisy(ImageBatches(array, layout, model.scale_), noisy).part(order.sort().values)
     missing = {name: note for name, denoiser in chosen.items() if (note := lacks(denoiser))}
-    denoisers: dict[str, Denoiser] = {
+    denoisers: dict[str, Baseline] = {
         "noisy": _as_it_is,
         "this model": lambda noisy, _: model.denoise(noisy, exact=True),
     }
@@ -171,15 +171,15 @@ def noisy_of(model: ImageModel, x: Tensor, seed: int, noise: Any = None) -> Tens
     """Images `(N, C, H, W)` on the working scale with that corruption, or the model's own, as `evaluate` has it."""
     if noise is not None:
         part = choose("corruption", CORRUPTIONS, noise, range=model.scale_.range)
-        return part(x, ImageDraw(x, seed, "evaluate"))[0]
-    views = look(model, x, seed).views if isinstance(model, Autoencoder) else {}
+        return part(x, PerImageRandom(x, seed, "evaluate"))[0]
+    views = views_of(model, x, seed).views if isinstance(model, Autoencoder) else {}
     cure = "name a noise, such as {'kind': 'gaussian', 'sigma': 0.3}, or give noisy images"
     trained = f"a model that was trained on {'pairs' if wants_pairs(model) else 'clean images'}"
     expect("noisy" in views, "baselines", trained, "a denoiser that makes noise", cure)
     return views["noisy"]
 
 
-def lacks(denoiser: Denoiser) -> str:
+def lacks(denoiser: Baseline) -> str:
     """What has to be installed before a baseline can be used; nothing where it can."""
     try:
         denoiser(np.zeros((1, 16, 16), np.float32), 0.1)
@@ -198,7 +198,7 @@ def _as_it_is(noisy: np.ndarray, sigma: Any) -> np.ndarray:
     return noisy
 
 
-def _measured(denoiser: Denoiser, clean: np.ndarray, noisy: np.ndarray) -> dict[str, np.ndarray]:
+def _measured(denoiser: Baseline, clean: np.ndarray, noisy: np.ndarray) -> dict[str, np.ndarray]:
     """Measures of a batch, one value an image; its seconds, shared out."""
     sigma = np.sqrt(measure.mse(clean, noisy))
     start = time.perf_counter()

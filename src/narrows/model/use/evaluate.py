@@ -25,14 +25,14 @@ from torch import Tensor
 
 from narrows import measure
 from narrows.errors import expect
-from narrows.image_batches import Pixels
-from narrows.machine import ImageDraw
+from narrows.image_batches import ImageBatches
+from narrows.machine import PerImageRandom
 from narrows.measure import Table
 from narrows.model.estimator.autoencoder import Autoencoder
 from narrows.model.estimator.base import ImageModel
 from narrows.model.recipes import recipe
 from narrows.model.training.pairs import with_noisy
-from narrows.model.training.validate import SPANS, SSIM, shown
+from narrows.model.training.validate import SPANS, SSIM, on_measure_scale
 from narrows.parts.corruption import Clean, Corruption
 from narrows.parts.likelihood import Bernoulli
 
@@ -56,12 +56,12 @@ def evaluate(
     """
     expect(measure_scale in SPANS, "measure_scale", measure_scale, "'unit' or 'symmetric'")
     array, layout = model._accept(X)
-    pixels = with_noisy(Pixels(array, layout, model.scale_), noisy)
+    pixels = with_noisy(ImageBatches(array, layout, model.scale_), noisy)
     totals: dict[str, float] = defaultdict(float)
-    units = measure.Units()
+    units = measure.CodeStatistics()
     for rows in pixels.batches(model._widest):
         x = pixels.batch(rows)
-        seen = look(model, x, seed, pixels.noisy_at(rows))
+        seen = views_of(model, x, seed, pixels.noisy_at(rows))
         units.add(seen.codes)
         for name, values in (_measures(model, x, seen.views, measure_scale) | seen.terms).items():
             totals[name] += float(values.double().sum())
@@ -94,7 +94,7 @@ def compare(models: Iterable[ImageModel | str], X: Any, X_test: Any, seed: int =
 
 
 @dataclass
-class Seen:
+class BatchViews:
     """What a model makes of a batch of images: the module's views by name, terms of the likelihood `(n,)`, codes."""
 
     views: dict[str, Tensor]
@@ -102,22 +102,22 @@ class Seen:
     codes: Tensor
 
 
-def look(model: ImageModel, x: Tensor, seed: int = 0, noisy: Tensor | None = None) -> Seen:
+def views_of(model: ImageModel, x: Tensor, seed: int = 0, noisy: Tensor | None = None) -> BatchViews:
     """What the model makes of images on the working scale, and of noisy ones if there are any; on the CPU."""
     with torch.no_grad():
         device = getattr(model, "device_", torch.device("cpu"))
         x, noisy = x.to(device), None if noisy is None else noisy.to(device)
         seen = _look(model, x, seed, noisy) if isinstance(model, Autoencoder) else _plainly(model, x, noisy)
     views, terms = ({name: found.cpu() for name, found in group.items()} for group in (seen.views, seen.terms))
-    return Seen(views, terms, seen.codes.cpu())
+    return BatchViews(views, terms, seen.codes.cpu())
 
 
-def _plainly(model: ImageModel, x: Tensor, noisy: Tensor | None) -> Seen:
+def _plainly(model: ImageModel, x: Tensor, noisy: Tensor | None) -> BatchViews:
     codes = model._encode(x)
-    return Seen({"": model._decode(codes), **_cleaned(model, noisy)}, {}, codes)
+    return BatchViews({"": model._decode(codes), **_cleaned(model, noisy)}, {}, codes)
 
 
-def _look(model: Autoencoder, x: Tensor, seed: int, noisy: Tensor | None) -> Seen:
+def _look(model: Autoencoder, x: Tensor, seed: int, noisy: Tensor | None) -> BatchViews:
     """One way down and up for each view; the terms are of the same codes as the views."""
     network, likelihood = model.network_, model.network_.likelihood
     code, out = network.through(x)
@@ -126,41 +126,41 @@ def _look(model: Autoencoder, x: Tensor, seed: int, noisy: Tensor | None) -> See
         terms["bce"] = likelihood.nll(out, x).sum((1, 2, 3))
     views |= _cleaned(model, _spoilt(network.corruption, x, seed) if noisy is None else noisy)
     if code.posterior is not None:
-        sampled, out = network.through(x, ImageDraw(x, seed, 0))
+        sampled, out = network.through(x, PerImageRandom(x, seed, 0))
         views["sampled"] = likelihood.mean(out)
         terms["nll"] = likelihood.nll(out, x).sum((1, 2, 3)) + likelihood.constant * x[0].numel()
         terms["kl"] = network.prior.kl(code.posterior, sampled.z.flatten(1))
         terms["elbo"] = -terms["nll"] - terms["kl"]
-    return Seen(views, terms, (code.posterior.mean if code.posterior else code.z).flatten(1))
+    return BatchViews(views, terms, (code.posterior.mean if code.posterior else code.z).flatten(1))
 
 
 def _spoilt(corruption: Corruption, x: Tensor, seed: int) -> Tensor | None:
     """Images with the noise that a model was trained on; None where it was trained on none, or on pairs."""
     makes_none = isinstance(corruption, Clean) or getattr(corruption, "paired", False)
-    return None if makes_none else corruption(x, ImageDraw(x, seed, "evaluate"))[0]
+    return None if makes_none else corruption(x, PerImageRandom(x, seed, "evaluate"))[0]
 
 
 def _cleaned(model: ImageModel, noisy: Tensor | None) -> dict[str, Tensor]:
     return {} if noisy is None else {"noisy": noisy, "denoised": model._reconstruct(noisy)}
 
 
-def rows(model: ImageModel, X: Any, seed: int = 0, noisy: Any = None) -> dict[str, np.ndarray]:
+def image_rows(model: ImageModel, X: Any, seed: int = 0, noisy: Any = None) -> dict[str, np.ndarray]:
     """Images beside what the model makes of them: name -> `(k, H, W)` or `(k, H, W, C)`, in [0, 1], to be shown.
 
     noisy: the same images with noise of your own, see `evaluate`.
     """
     array, layout = model._accept(X)
-    pixels, every = with_noisy(Pixels(array, layout, model.scale_), noisy), slice(0, len(array))
+    pixels, every = with_noisy(ImageBatches(array, layout, model.scale_), noisy), slice(0, len(array))
     x = pixels.batch(every)
-    seen = look(model, x, seed, pixels.noisy_at(every))
+    seen = views_of(model, x, seed, pixels.noisy_at(every))
     found = {"original": x, **{ROWS[name]: image for name, image in seen.views.items()}}
     if "denoised" in found:
         del found["reconstruction"]
     unit = {name: model.scale_.unit(image).clamp(0, 1) for name, image in found.items()}
-    return {name: shown_as(image.permute(0, 2, 3, 1).numpy()) for name, image in unit.items()}
+    return {name: displayable(image.permute(0, 2, 3, 1).numpy()) for name, image in unit.items()}
 
 
-def shown_as(images: np.ndarray) -> np.ndarray:
+def displayable(images: np.ndarray) -> np.ndarray:
     """Images in a form that can be shown: grey `(N, H, W)` for one channel or two, else as they are."""
     return images[..., 0] if images.ndim == 4 and images.shape[-1] < 3 else images
 
@@ -169,15 +169,15 @@ def _measures(model: ImageModel, x: Tensor, views: dict[str, Tensor], measure_sc
     if model.layout_.is_table:
         return {"mse": (views[""] - x).square().flatten(1).mean(1)}
 
-    clean, span = shown(x, model.scale_, measure_scale), SPANS[measure_scale]
+    clean, span = on_measure_scale(x, model.scale_, measure_scale), SPANS[measure_scale]
     found = {"signal_power": model.scale_.unit(x).square().flatten(1).mean(1)}
     for view, image in views.items():
-        for name, values in compared(clean, shown(image, model.scale_, measure_scale), span).items():
+        for name, values in image_measures(clean, on_measure_scale(image, model.scale_, measure_scale), span).items():
             found[f"{view}_{name}".strip("_")] = values
     return found
 
 
-def compared(clean: Tensor, image: Tensor, data_range: float) -> dict[str, Tensor]:
+def image_measures(clean: Tensor, image: Tensor, data_range: float) -> dict[str, Tensor]:
     """mse, psnr, snr and, of images large enough for its window, ssim: one value an image."""
     found = {
         "mse": measure.mse(clean, image),
@@ -189,7 +189,7 @@ def compared(clean: Tensor, image: Tensor, data_range: float) -> dict[str, Tenso
     return found
 
 
-def _of_codes(model: ImageModel, units: measure.Units) -> dict[str, float]:
+def _of_codes(model: ImageModel, units: measure.CodeStatistics) -> dict[str, float]:
     """How large units are; active ones of an image; dead ones: never above 0 or, where 0 means nothing, unmoved."""
     size = {"code_rms": units.rms}
     if not isinstance(model, Autoencoder) or units.count < 2:

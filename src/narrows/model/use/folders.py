@@ -17,7 +17,7 @@ import numpy as np
 from narrows.data.picture_stream import Picture
 from narrows.errors import ImageError
 from narrows.model.estimator.base import ImageModel
-from narrows.model.use.tiles import error_map, fits, oddest, over
+from narrows.model.use.tiles import error_map, fits_model, process_tiled, worst_tile_score
 
 SOME = 256  # pictures in one go
 EVEN = 64  # images in a batch
@@ -25,7 +25,7 @@ Skip = Callable[[str, str], None]
 Work = Callable[[np.ndarray], np.ndarray]
 
 
-def evenly(model: ImageModel) -> ImageModel:
+def with_fixed_batches(model: ImageModel) -> ImageModel:
     """The same model; it looks at as many images in every batch, the last one filled up.
 
     This is for images of its own size. The tiles of a picture are as many whatever stands beside it.
@@ -35,20 +35,30 @@ def evenly(model: ImageModel) -> ImageModel:
     return found
 
 
-def made(model: ImageModel, verb: str, pictures: Iterable[Picture], skip: Skip) -> Iterator[tuple[Picture, Any]]:
+def process_pictures(
+    model: ImageModel, verb: str, pictures: Iterable[Picture], skip: Skip
+) -> Iterator[tuple[Picture, Any]]:
     """Each picture, and its pixels as `model.reconstruct` or `model.denoise` (`verb`) gives them back."""
-    return _each(model, pictures, getattr(evenly(model), verb), lambda images: over(model, images, verb), skip)
+    return _each(
+        model,
+        pictures,
+        getattr(with_fixed_batches(model), verb),
+        lambda images: process_tiled(model, images, verb),
+        skip,
+    )
 
 
-def scored(
+def score_pictures(
     model: ImageModel, pictures: Iterable[Picture], skip: Skip, kind: str | None = None
 ) -> Iterator[tuple[Picture, Any]]:
     """Each picture and its anomaly score, of a kind; of a larger one, that of its oddest tile."""
-    own = evenly(model).anomaly_score
-    return _each(model, pictures, lambda images: own(images, kind), lambda images: oddest(model, images, kind), skip)
+    own = with_fixed_batches(model).anomaly_score
+    return _each(
+        model, pictures, lambda images: own(images, kind), lambda images: worst_tile_score(model, images, kind), skip
+    )
 
 
-def mapped(model: ImageModel, pictures: Iterable[Picture], skip: Skip) -> Iterator[tuple[Picture, Any]]:
+def map_errors(model: ImageModel, pictures: Iterable[Picture], skip: Skip) -> Iterator[tuple[Picture, Any]]:
     """Each picture and where its error is, uint8 `(H, W)`: the root of the mean squared error over its channels."""
 
     def shown(images: np.ndarray) -> np.ndarray:
@@ -64,7 +74,7 @@ def _each(
     """`own` of pictures of the model's form, `other` of others, neighbours of one form together."""
     for shape, group in _together(pictures):
         images = np.stack([picture.pixels for picture in group])
-        direct = fits(model, shape)
+        direct = fits_model(model, shape)
         try:
             found = own(images) if direct else other(images)
         except ImageError as error:

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from narrows.errors import ImageError, expect
-from narrows.machine import generator
-from narrows.model.estimator.base import ImageModel, whole
+from narrows.machine import keyed_generator
+from narrows.model.estimator.base import ImageModel, check_integer
 
 
 def interpolate(model: ImageModel, a: Any, b: Any, steps: int = 9) -> np.ndarray:
     """Images along the straight line between the codes of two images, both ends included: `(steps, ...)`."""
-    whole("steps", steps, least=2)
+    check_integer("steps", steps, least=2)
     a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape:
         raise ImageError(f"interpolate needs two images of one shape: got {a.shape} and {b.shape}")
@@ -34,6 +34,6 @@ def perturb(model: ImageModel, X: Any, scale: float | Sequence[float] = 1.0, ran
     strengths = np.atleast_1d(np.asarray(scale, dtype=np.float32))
     expect(bool((strengths >= 0).all()), "scale", scale, "numbers ≥ 0")
     codes = model.transform(X)
-    noise = torch.randn(codes.shape, generator=generator(random_state, "perturb")).numpy()
+    noise = torch.randn(codes.shape, generator=keyed_generator(random_state, "perturb")).numpy()
     images = np.stack([model.inverse_transform(codes + s * noise) for s in strengths])
     return images if np.ndim(scale) else images[0]

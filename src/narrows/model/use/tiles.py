@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 
 from narrows.errors import ImageError
-from narrows.layout import PEAKS
+from narrows.layout import WHITE_LEVELS
 from narrows.model.estimator.base import ImageModel
 
 Function = Callable[[np.ndarray], np.ndarray]
 VALUES = 4_000_000  # of tiles in one go, so that a large picture's tiles are never all in memory
 
 
-def over(model: ImageModel, images: Any, verb: str) -> np.ndarray:
+def process_tiled(model: ImageModel, images: Any, verb: str) -> np.ndarray:
     """`model.reconstruct` or `model.denoise` (`verb`) of pictures of any size, in their own form and type.
 
     images: `(N, H, W)` or `(N, H, W, C)`, at least as large as the images that the model was fitted on. Raises
@@ -38,7 +38,7 @@ def over(model: ImageModel, images: Any, verb: str) -> np.ndarray:
     return out
 
 
-def oddest(model: ImageModel, images: Any, kind: str | None = None) -> np.ndarray:
+def worst_tile_score(model: ImageModel, images: Any, kind: str | None = None) -> np.ndarray:
     """The anomaly score of pictures of any size `(N,)`: that of their oddest tile, and of their oddest channel.
 
     kind: as of `model.anomaly_score`.
@@ -57,7 +57,7 @@ def error_map(model: ImageModel, images: Any) -> np.ndarray:
     given = _grid(np.asarray(images))
     found = np.empty(given.shape[:3], np.float32)
     for picture, place in zip(given, found):
-        unit = picture / np.float32(PEAKS.get(picture.dtype.name, 1))
+        unit = picture / np.float32(WHITE_LEVELS.get(picture.dtype.name, 1))
         made = _in_channels(model, picture, lambda x: tiled(_exactly(model, "reconstruct"), x, _size(model)))
         place[...] = np.square(made - unit).sum(2)
     return found
@@ -76,7 +76,7 @@ def tiled(function: Function, picture: np.ndarray, size: tuple[int, int]) -> np.
     return total
 
 
-def fits(model: ImageModel, shape: tuple[int, ...]) -> bool:
+def fits_model(model: ImageModel, shape: tuple[int, ...]) -> bool:
     """Whether pictures `(H, W)` or `(H, W, C)` are as large as the model's own images, and have their channels."""
     return (*shape, 1)[:3] == model.layout_.image
 
@@ -121,7 +121,7 @@ def _in_channels(model: ImageModel, picture: np.ndarray, function: Function) -> 
     if len(made) == 1 and colours == picture.shape[2] == made[0].shape[2]:
         return made[0]
     out = made[0].mean(2, keepdims=True) if colours < model.layout_.image[2] else np.concatenate(made, axis=2)
-    alpha = picture[..., colours:] / np.float32(PEAKS.get(picture.dtype.name, 1))
+    alpha = picture[..., colours:] / np.float32(WHITE_LEVELS.get(picture.dtype.name, 1))
     return np.concatenate([out, alpha], axis=2)
 
 
@@ -168,5 +168,5 @@ def _typed(unit: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Floats on [0, 1], clipped, and whole numbers where the pictures came so; `unit` is written over."""
     np.clip(unit, 0, 1, out=unit)
     if dtype.kind in "ub":
-        np.rint(np.multiply(unit, PEAKS[dtype.name], out=unit), out=unit)
+        np.rint(np.multiply(unit, WHITE_LEVELS[dtype.name], out=unit), out=unit)
     return unit.astype(dtype)

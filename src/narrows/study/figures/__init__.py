@@ -13,7 +13,7 @@ theory     the score field of a denoiser
 
 from narrows.study.figures import codes, decoded, history, images, theory, weights
 
-PICTURES = {
+STUDY_FIGURES = {
     "curves": history.curves,
     "steps": history.steps,
     "compared": history.compared,

@@ -9,17 +9,17 @@ import numpy as np
 from narrows import measure
 from narrows.draw import quick_tsne, tsne
 from narrows.errors import expect
-from narrows.layout import PEAKS
-from narrows.model.use.evaluate import shown_as
-from narrows.study.figures.per_run import each
+from narrows.layout import WHITE_LEVELS
+from narrows.model.use.evaluate import displayable
+from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure
-from narrows.study.trained import Trained, classes_of
+from narrows.study.trained import Trained, class_names
 
 PLAIN = 5_000  # codes shown at most
 METHODS = ("components", "tsne", "quick-tsne", "units")
 
 
-@each
+@per_run
 def codes(
     run: Trained, on: str = "test", method: str = "components", dimensions: int = 2, limit: int = PLAIN
 ) -> Iterator[Figure]:
@@ -51,7 +51,7 @@ def codes(
     yield Figure(run.name, "scatter", words, options, arrays)
 
 
-@each
+@per_run
 def correlation(run: Trained, on: str = "test") -> Iterator[Figure]:
     """Correlations between the units of the code, over clean images."""
     found = run.model.transform(run.of(on)[0])
@@ -66,7 +66,7 @@ def code_images(runs: Sequence[Trained], images: Any = None) -> Iterator[Figure]
     if runs[0].model.layout_.is_table:
         return
     x, _ = runs[0].pick(images)
-    arrays, captions = {"original": shown_as(x)}, {}
+    arrays, captions = {"original": displayable(x)}, {}
     for run in runs:
         found = np.abs(run.model.transform(x))
         side = isqrt(run.model.code_size_)
@@ -84,7 +84,7 @@ def spread(runs: Sequence[Trained], on: str = "test") -> Iterator[Figure]:
     if labels is None:
         return
     found = {run.name: measure.spread(run.model.transform(run.of(on)[0]), labels) for run in runs}
-    names = classes_of(labels, runs[0].shown.test.classes)
+    names = class_names(labels, runs[0].shown.test.classes)
     options = {
         "names": [names[label] for label in next(iter(found.values()))], "xlabel": "class",
         "ylabel": "distance from the class's centre",
@@ -127,5 +127,5 @@ PLACES = {"units": _by_units, "tsne": _by_tsne, "quick-tsne": _by_quick_tsne, "c
 def _as_bytes(images: np.ndarray) -> np.ndarray:
     """Pixels as uint8, to be looked at."""
     if images.dtype == np.uint8:
-        return shown_as(images)
-    return shown_as(np.rint(images / PEAKS.get(images.dtype.name, 1) * 255.0).astype(np.uint8))
+        return displayable(images)
+    return displayable(np.rint(images / WHITE_LEVELS.get(images.dtype.name, 1) * 255.0).astype(np.uint8))

@@ -12,41 +12,41 @@ import numpy as np
 
 from narrows.errors import expect
 from narrows.model.estimator.pca import PCA
-from narrows.model.use.evaluate import shown_as
+from narrows.model.use.evaluate import displayable
 from narrows.model.use.latent import interpolate, perturb
-from narrows.study.figures.per_run import each
+from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure
-from narrows.study.trained import Shown, Trained, as_floats, classes_of
+from narrows.study.trained import DataSplit, Trained, as_floats, class_names
 
 READ, KEPT, NEAREST = 20_000, 40, 5  # training images of a reader, its components, its neighbours
 
 
-@each
+@per_run
 def samples(run: Trained, count: int = 64, seed: int = 0) -> Iterator[Figure]:
     """New images, from the prior or the density fitted to the codes."""
     if _decodes(run):
         made = run.model.sample(count, random_state=seed)
         options = {"columns": int(count**0.5)}
-        yield Figure(run.name, "tiles", _origin(run), options, {"samples": shown_as(made)})
+        yield Figure(run.name, "tiles", _origin(run), options, {"samples": displayable(made)})
 
 
-@each
+@per_run
 def plane(run: Trained, count: int = 20, reach: float = 3.0) -> Iterator[Figure]:
     """A code of two units, decoded on a grid from -reach to reach."""
     if _decodes(run) and run.model.code_size_ == 2:
         words = f"z₁ from {-reach:g} (left) to {reach:g} (right), z₂ from {-reach:g} (bottom) to {reach:g} (top)"
         made = run.model.inverse_transform(_grid(count, reach))
-        yield Figure(run.name, "tiles", words, {"columns": count}, {"plane": shown_as(made)})
+        yield Figure(run.name, "tiles", words, {"columns": count}, {"plane": displayable(made)})
 
 
-@each
+@per_run
 def classes(run: Trained, count: int = 2500, reach: float = 3.0) -> Iterator[Figure]:
     """Which classes a reader sees in new images: of the prior, of the decoded plane; and those of the test images."""
     labels = run.shown.test.labels
     if not _decodes(run) or labels is None or run.shown.train.labels is None:
         return
     read, right = reader(run.shown)
-    names = classes_of(labels, run.shown.test.classes)
+    names = class_names(labels, run.shown.test.classes)
 
     def share(found: np.ndarray) -> np.ndarray:
         return np.bincount(found, minlength=len(names)) / len(found)
@@ -61,7 +61,7 @@ def classes(run: Trained, count: int = 2500, reach: float = 3.0) -> Iterator[Fig
     yield Figure(run.name, "bars", words, options, arrays)
 
 
-@each
+@per_run
 def interpolation(run: Trained, pairs: list[list[int]] | None = None, steps: int = 9) -> Iterator[Figure]:
     """Walks in a straight line between the codes of two test images, and the same between their pixels."""
     if not _decodes(run):
@@ -73,15 +73,15 @@ def interpolation(run: Trained, pairs: list[list[int]] | None = None, steps: int
         expect(0 <= min(a, b) <= max(a, b) < len(images), "pairs", [a, b], f"places below {len(images)}")
         name = f"{names[a]} to {names[b]}"
         name = f"{name} ({a}, {b})" if name in arrays else name
-        arrays[name] = shown_as(as_floats(interpolate(run.model, images[a], images[b], steps)))
+        arrays[name] = displayable(as_floats(interpolate(run.model, images[a], images[b], steps)))
     if arrays:  # the last pair once more
         x, y = (as_floats(images[k : k + 1]) for k in (a, b))  # type: ignore[possibly-unbound]
         t = np.linspace(0, 1, steps, dtype=np.float32).reshape(-1, *[1] * (images.ndim - 1))
-        arrays[f"{name}, pixels mixed"] = shown_as((1 - t) * x + t * y)
+        arrays[f"{name}, pixels mixed"] = displayable((1 - t) * x + t * y)
         yield Figure(run.name, "grid", "", {"columns": steps}, arrays)
 
 
-@each
+@per_run
 def perturbed(run: Trained, scales: list[float], images: Any = None, seed: int = 0) -> Iterator[Figure]:
     """Images, their reconstructions, and what noise of several strengths on the code makes of them."""
     if not _decodes(run):
@@ -89,7 +89,7 @@ def perturbed(run: Trained, scales: list[float], images: Any = None, seed: int =
     x, names = run.pick(images, most=2)
     made = as_floats(perturb(run.model, x, [0.0, *scales], seed))
     texts = ["original", "no noise", *(f"{scale:g}" for scale in scales)]
-    arrays = {name: shown_as(np.stack([one, *made[:, k]])) for k, (name, one) in enumerate(zip(names, x))}
+    arrays = {name: displayable(np.stack([one, *made[:, k]])) for k, (name, one) in enumerate(zip(names, x))}
     options = {"captions": dict.fromkeys(arrays, texts), "columns": len(texts)}
     yield Figure(run.name, "grid", "strength of the noise under each", options, arrays)
 
@@ -112,7 +112,7 @@ def legible(runs: Sequence[Trained], scales: list[float], count: int = 1000) -> 
 
 
 @lru_cache(maxsize=2)
-def reader(shown: Shown) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
+def reader(shown: DataSplit) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
     """A function from images to the classes that they show, and the share of test images that it gets right."""
     from sklearn.neighbors import KNeighborsClassifier
 
@@ -146,7 +146,7 @@ def _grid(count: int, reach: float) -> np.ndarray:
 
 
 def _names(run: Trained, labels: np.ndarray) -> list[str]:
-    names = classes_of(labels, run.shown.test.classes)
+    names = class_names(labels, run.shown.test.classes)
     return [names[label] for label in labels]
 
 

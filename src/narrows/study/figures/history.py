@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from narrows.errors import expect
-from narrows.study.figures.per_run import each
+from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure
 from narrows.study.trained import Trained
 
 NATS = "nats an image"
 
 
-@each
+@per_run
 def curves(
     run: Trained, of: list[str], ylabel: str = NATS, per_pixel: bool = False, **options: Any
 ) -> Iterator[Figure]:
@@ -26,7 +26,7 @@ def curves(
         yield Figure(run.name, "curves", "", {"xlabel": "epoch", "ylabel": ylabel, **options}, arrays)
 
 
-@each
+@per_run
 def steps(
     run: Trained, of: list[str], ylabel: str = NATS, per_pixel: bool = False, log: bool = False
 ) -> Iterator[Figure]:

@@ -7,35 +7,35 @@ import numpy as np
 
 from narrows import measure
 from narrows.errors import expect
-from narrows.model.use.evaluate import rows, shown_as
-from narrows.study.figures.per_run import each
+from narrows.model.use.evaluate import displayable, image_rows
+from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure
-from narrows.study.trained import Trained, errors
+from narrows.study.trained import Trained, summed_errors
 
 Fed = Mapping[str, Any] | None
 CAPTIONS = {
-    "error": lambda a, b: [f"{value:.2f}" for value in errors(a, b)],
+    "error": lambda a, b: [f"{value:.2f}" for value in summed_errors(a, b)],
     "psnr": lambda a, b: [f"{value:.1f} dB" for value in measure.psnr(a, b, 1.0)],
     "": lambda a, b: [""] * len(a),
 }
 
 
-@each
+@per_run
 def inputs(run: Trained, images: Any = None) -> Iterator[Figure]:
     """Images as they are, and as the model sees them in training."""
     if run.model.layout_.is_table:
         return
-    found = rows(run.model, run.pick(images)[0], noisy=run.pick_noisy(images))
+    found = image_rows(run.model, run.pick(images)[0], noisy=run.pick_noisy(images))
     kept = {name: found[name] for name in ("original", "noisy") if name in found}
     yield Figure(run.name, "grid", "", {"columns": len(found["original"])}, kept)
 
 
-@each
+@per_run
 def reconstructions(run: Trained, images: Any = None) -> Iterator[Figure]:
     """Originals beside what the model makes of them, with the PSNR of each."""
     if run.model.layout_.is_table:
         return
-    found = rows(run.model, run.pick(images)[0], noisy=run.pick_noisy(images))
+    found = image_rows(run.model, run.pick(images)[0], noisy=run.pick_noisy(images))
     original = found["original"]
     captions = {name: CAPTIONS["psnr"](original, row) for name, row in found.items() if name != "original"}
     yield Figure(run.name, "grid", "", {"captions": captions, "columns": len(original)}, found)
@@ -54,7 +54,7 @@ def beside(runs: Sequence[Trained], images: Any = None, fed: Fed = None, caption
         if fed and "noise" in fed:
             found.setdefault("as fed", given)
     order = ["original", *(["as fed"] if "as fed" in found else []), *(run.name for run in runs)]
-    arrays = {name: shown_as(found[name]) for name in order}
+    arrays = {name: displayable(found[name]) for name in order}
     yield Figure("images", "grid", "", {"captions": texts if captions else {}, "columns": len(x)}, arrays)
 
 
@@ -70,11 +70,11 @@ def strengths(runs: Sequence[Trained], sigmas: list[float], images: Any = None, 
             arrays[run.name] = np.concatenate([found[k][1] for found in columns.values()])
         texts = {row: CAPTIONS["error"](np.broadcast_to(x, made.shape), made) for row, made in arrays.items()}
         texts["noisy"] = [f"σ = {sigma:g}" for sigma in sigmas]
-        shown = {row: shown_as(made) for row, made in arrays.items()}
+        shown = {row: displayable(made) for row, made in arrays.items()}
         yield Figure(name, "grid", name, {"captions": texts, "columns": len(sigmas)}, shown)
 
 
-@each
+@per_run
 def snapshots(run: Trained) -> Iterator[Figure]:
     """The pictures that were taken after some epochs, a figure each."""
     for epoch, found in run.snapshots.items():
@@ -85,7 +85,7 @@ def snapshots(run: Trained) -> Iterator[Figure]:
 def errors_of(runs: Sequence[Trained], images: Any = None, fed: Fed = None) -> Iterator[Figure]:
     """The error of each image with each model, as bars, and their mean."""
     x, names = runs[0].pick(images)
-    found = {run.name: errors(x, run.fed(x, fed)[1]) for run in runs}
+    found = {run.name: summed_errors(x, run.fed(x, fed)[1]) for run in runs}
     arrays = {f"{name} (mean {values.mean():.2f})": values for name, values in found.items()}
     options = {"names": [name.split()[-1] for name in names], "xlabel": "image", "ylabel": "squared error, summed"}
     yield Figure("errors", "bars", "", options, arrays)
@@ -97,7 +97,9 @@ def crossed(
     """Trained on x tested on: the mean error over images, of each model at each strength of noise."""
     x, _ = runs[0].pick(images or {"count": len(runs[0].shown.test)})
     share = x[0].size if per_pixel else 1
-    table = [[errors(x, run.fed(x, {**(fed or {}), "noise": s})[1]).mean() / share for s in sigmas] for run in runs]
+    table = [
+        [summed_errors(x, run.fed(x, {**(fed or {}), "noise": s})[1]).mean() / share for s in sigmas] for run in runs
+    ]
     options = {
         "rows": [run.name for run in runs], "columns": [f"σ = {s:g}" for s in sigmas], "numbers": True,
         "xlabel": "tested on noise of", "ylabel": "model",

@@ -10,7 +10,7 @@ from narrows.study.trained import Trained
 Picture = Callable[..., Iterator[Figure]]
 
 
-def each(picture: Picture) -> Picture:
+def per_run(picture: Picture) -> Picture:
     """`picture(run, **options)` for each of `runs`; titles begin with the run's name where there are several."""
 
     @wraps(picture)

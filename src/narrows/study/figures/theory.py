@@ -19,15 +19,15 @@ import numpy as np
 
 from narrows.errors import expect
 from narrows.measure import psnr
-from narrows.model.use.evaluate import shown_as
-from narrows.study.figures.per_run import each
+from narrows.model.use.evaluate import displayable
+from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure
 from narrows.study.trained import Trained
 
 POINTS, MARGIN, NEAR = 1500, 0.12, 3.0  # points shown; room about them; strengths of noise within which data are near
 
 
-@each
+@per_run
 def field(run: Trained, count: int = 18, steps: int = 6, walks: int = 12) -> Iterator[Figure]:
     """The score field of a denoiser of points in the plane, as arrows, beside the exact one, and walks along it."""
     expect(run.model.n_features_in_ == 2, "field", run.model.n_features_in_, "a model of points in the plane, (N, 2)")
@@ -49,7 +49,7 @@ def field(run: Trained, count: int = 18, steps: int = 6, walks: int = 12) -> Ite
     yield Figure(run.name, "arrows", words, options, {k: np.asarray(v, np.float32) for k, v in arrays.items()})
 
 
-@each
+@per_run
 def walk(run: Trained, sigma: float = 0.5, steps: int = 5, images: Any = None, seed: int = 0) -> Iterator[Figure]:
     """Images with heavy noise, walked towards the data by steps of denoising; under each its PSNR to the original.
 
@@ -60,13 +60,13 @@ def walk(run: Trained, sigma: float = 0.5, steps: int = 5, images: Any = None, s
     walked = _denoiser(run).project(noisy, steps)
     arrays = {"original": x, "noisy": noisy, **{f"step {k}": walked[k] for k in range(1, steps + 1)}}
     texts = {name: [f"{v:.1f} dB" for v in psnr(x, y, 1.0)] for name, y in arrays.items() if name != "original"}
-    shown = {name: shown_as(y) for name, y in arrays.items()}
+    shown = {name: displayable(y) for name, y in arrays.items()}
     yield Figure(f"{run.name}-walk", "grid", "", {"captions": texts, "columns": len(x)}, shown)
     score = _denoiser(run).score_field(noisy)
-    if shown_as(score).ndim == 3:
+    if displayable(score).ndim == 3:
         words = "the score at the noisy images, per unit of the working scale"
         options = {"signed": True, "columns": 4, "unit": "score"}
-        yield Figure(f"{run.name}-score", "tiles", words, options, {"score": shown_as(score)})
+        yield Figure(f"{run.name}-score", "tiles", words, options, {"score": displayable(score)})
 
 
 def _denoiser(run: Trained) -> Any:

@@ -13,7 +13,7 @@ from torch import nn
 
 from narrows.errors import expect
 from narrows.model.estimator.pca import PCA
-from narrows.study.figures.per_run import each
+from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure
 from narrows.study.trained import Trained
 
@@ -42,7 +42,7 @@ def _largest(images: np.ndarray) -> np.ndarray:
     return images[np.argsort(-np.linalg.norm(images, axis=(1, 2)), kind="stable")]
 
 
-@each
+@per_run
 def kernels(run: Trained) -> Iterator[Figure]:
     """The kernels of the decoder's convolutions: a sheet a layer, a row for each channel that it puts out."""
     layers = [layer for layer in _modules(run, "up") if isinstance(layer, CONVOLUTIONS)]

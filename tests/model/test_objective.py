@@ -2,8 +2,8 @@ import pytest
 import torch
 
 import narrows as nw
-from narrows.layout import FIXED
-from narrows.machine import Draw
+from narrows.layout import FIXED_SCALES
+from narrows.machine import KeyedRandom
 from narrows.model.network import build
 from narrows.parts.objective import elbo, root
 
@@ -19,8 +19,8 @@ def x(digits):
 
 
 def terms_of(x, **specs):
-    network = build({**SPECS, **specs}, tuple(x.shape[1:]), FIXED["unit"], seed=0)
-    return elbo(network, x, Draw(0, 0, 0)), network
+    network = build({**SPECS, **specs}, tuple(x.shape[1:]), FIXED_SCALES["unit"], seed=0)
+    return elbo(network, x, KeyedRandom(0, 0, 0)), network
 
 
 BELIEFS = {
@@ -49,7 +49,7 @@ def test_the_loss_of_a_vae_is_nll_plus_beta_kl(x, likelihood, beta):
 def test_a_sampled_code_is_mean_plus_deviation_times_the_keys_noise(x):
     (_, done), _ = terms_of(x, bottleneck={"kind": "variational", "size": 3})
     posterior = done.code.posterior
-    noise = Draw(0, 0, 0).normal("code", posterior.mean)
+    noise = KeyedRandom(0, 0, 0).normal("code", posterior.mean)
     torch.testing.assert_close(done.code.z, posterior.mean + noise * (posterior.log_variance / 2).exp())
 
 
@@ -76,7 +76,7 @@ def test_every_term_is_one_value_an_image(x):
 
 def test_a_term_of_one_image_does_not_depend_on_its_company(x):
     (terms, _), network = terms_of(x, bottleneck={"kind": "sparse", "size": 8})
-    alone, _ = elbo(network, x[3:4], Draw(0, 0, 0))
+    alone, _ = elbo(network, x[3:4], KeyedRandom(0, 0, 0))
     torch.testing.assert_close(terms["nll"][3:4], alone["nll"])
     torch.testing.assert_close(terms["l1"][3:4], alone["l1"])
 
@@ -84,7 +84,7 @@ def test_a_term_of_one_image_does_not_depend_on_its_company(x):
 def test_a_slope_is_taken_even_where_no_gradients_are_kept(x):
     (terms, _), network = terms_of(x, penalties=[{"kind": "contractive", "exact": True}])
     with torch.no_grad():
-        quiet, _ = elbo(network, x, Draw(0, 0, 0))
+        quiet, _ = elbo(network, x, KeyedRandom(0, 0, 0))
     torch.testing.assert_close(quiet["contractive"], terms["contractive"])
     assert not x.requires_grad
     slope = torch.autograd.functional.jacobian(lambda one: network.encode(one)[0].z[0], x[:1])
@@ -93,7 +93,7 @@ def test_a_slope_is_taken_even_where_no_gradients_are_kept(x):
 
 def test_the_root_is_the_length_of_the_error_and_leaves_other_costs_alone(x):
     (terms, _), network = terms_of(x, bottleneck={"kind": "sparse", "size": 5}, corruption="gaussian")
-    found, done = root(network, x, Draw(0, 0, 0))
+    found, done = root(network, x, KeyedRandom(0, 0, 0))
     error = network.likelihood.mean(done.out) - x
     torch.testing.assert_close(found["nll"], error.flatten(1).norm(dim=1), rtol=1e-4, atol=1e-4)
     assert torch.equal(found["l1"], terms["l1"])
@@ -104,7 +104,7 @@ def test_the_root_is_the_length_of_the_error_and_leaves_other_costs_alone(x):
 def test_the_slope_of_the_root_is_of_one_length_and_0_where_nothing_is_wrong(x, light, sigma, length):
     specs = {"body": {"kind": "unet", "bias": False}, "bottleneck": {"kind": "plain", "size": None}}
     _, network = terms_of(x, **specs, corruption={"kind": "gaussian", "sigma": sigma} if sigma else "none")
-    found, done = root(network, x * light, Draw(0, 0, 0))  # without biases, black stays black
+    found, done = root(network, x * light, KeyedRandom(0, 0, 0))  # without biases, black stays black
     (slope,) = torch.autograd.grad(found["nll"].sum(), done.out)
     torch.testing.assert_close(slope.flatten(1).norm(dim=1), torch.full((20,), length), rtol=1e-2, atol=1e-6)
 
