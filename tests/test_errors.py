@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from narrows import errors
-from narrows.errors import BuildError, Faults, NarrowsError, UnknownName, did_you_mean, expect, extra, unknown
+from narrows.errors import BuildError, Faults, NarrowsError, UnknownName, did_you_mean, extra, unknown, wrong
 
 FAMILY = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, NarrowsError)]
 
@@ -36,10 +36,10 @@ def test_unknown_says_the_kind_the_name_and_what_is_known():
     assert str(error) == "there is no body called 'mpl'; did you mean 'mlp'? known: conv, mlp"
 
 
-def test_expect_says_got_expected_and_the_cure():
-    expect(True, "rate", 0.5, "a share")
-    with pytest.raises(BuildError, match=r"^rate: got 2, expected a share; divide by 100$"):
-        expect(False, "rate", 2, "a share", "divide by 100")
+def test_wrong_says_what_was_got_what_is_expected_and_the_cure():
+    assert isinstance(wrong("share", 2, "a number"), BuildError)
+    assert str(wrong("share", 2, "a number in [0, 1]")) == "share: got 2, expected a number in [0, 1]"
+    assert str(wrong("share", 2, "a number", "divide by 100")) == "share: got 2, expected a number; divide by 100"
 
 
 def test_no_fault_raises_nothing():

@@ -13,7 +13,7 @@ FACE = [
     "NarrowsError",
     "NarrowsWarning",
     "PCA",
-    "Saving",
+    "Checkpoint",
     "compare",
     "evaluate",
     "export",

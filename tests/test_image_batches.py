@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from narrows import layout as images
 from narrows.image_batches import ImageBatches
+from narrows.image_inputs import as_images
+from narrows.scale import FIXED_SCALES
 
 
 def fingerprint(array: np.ndarray) -> str:
-    array, layout = images.as_images(array, None)
-    return ImageBatches(array, layout, images.FIXED_SCALES["unit"]).fingerprint()
+    array, layout = as_images(array, None)
+    return ImageBatches(array, layout, FIXED_SCALES["unit"]).fingerprint()
 
 
 def test_the_fingerprint_names_values_form_and_number():

@@ -11,8 +11,9 @@ import narrows
 HOUSE = Path(narrows.__file__).parent
 FLOORS = [
     {"errors"},
-    {"layout", "choose", "files", "machine"},
-    {"image_batches", "distributed"},
+    {"layout", "choose", "files", "machine", "randomness", "distributed"},
+    {"scale", "image_inputs"},
+    {"image_batches"},
     {"parts", "data", "measure", "draw"},
     {"model"},
     {"codec"},

@@ -6,10 +6,12 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from narrows import layout as images
+from narrows import layout as layout_module
 from narrows.errors import ImageError, UnknownName
 from narrows.image_batches import VALUES, ImageBatches
-from narrows.layout import FIXED_SCALES, SCALES, WHITE_LEVELS, Layout, as_images, choose_scale, contact_sheet
+from narrows.image_inputs import as_images
+from narrows.layout import WHITE_LEVELS, Layout, contact_sheet, validate_images
+from narrows.scale import FIXED_SCALES, SCALES, choose_scale, to_unit, to_user
 
 FORMS = [(12,), (5, 9), (1, 1), (4, 3, 1), (4, 3, 2), (5, 7, 3), (2, 2, 4)]
 
@@ -26,12 +28,12 @@ def there_and_back(X: np.ndarray, scale="unit", image_shape=None) -> np.ndarray:
     array, layout = as_images(X, image_shape)
     scale = choose_scale(scale, array, layout)
     pixels = ImageBatches(array, layout, scale)
-    return layout.give(scale.unit(pixels.batch(slice(None))))
+    return to_user(scale.unit(pixels.batch(slice(None))), layout)
 
 
 def refusal(X, ranged=True, **options) -> str:
     with pytest.raises(ImageError) as caught:
-        images.validate_images(*as_images(X), ranged, **options)
+        validate_images(*as_images(X), ranged, **options)
     return str(caught.value)
 
 
@@ -213,7 +215,7 @@ def test_every_level_lies_in_the_range_and_comes_back(dtype):
     unit = ImageBatches(array, layout, FIXED_SCALES["unit"]).batch(slice(None))
     assert (unit.min().item(), unit.max().item()) == (0.0, 1.0)
     np.testing.assert_allclose(unit.numpy().ravel(), levels.ravel() / WHITE_LEVELS[dtype], rtol=2e-7)
-    np.testing.assert_array_equal(layout.give(unit), levels)
+    np.testing.assert_array_equal(to_user(unit, layout), levels)
 
 
 def test_a_memory_map_stays_on_the_disk(tmp_path):
@@ -251,16 +253,16 @@ def test_batches_cover_the_set_in_order_and_are_smaller_for_large_images_and_wid
 def test_images_are_clipped_and_rounded_only_when_handed_back(dtype, values, given):
     layout = Layout((2, 2), (2, 2, 1), dtype)
     unit = torch.tensor(values, dtype=torch.float32).view(1, 1, 2, 2)
-    np.testing.assert_array_equal(layout.give(unit).ravel(), np.array(given, dtype))
-    exact = layout.give(unit, exact=True)
+    np.testing.assert_array_equal(to_user(unit, layout).ravel(), np.array(given, dtype))
+    exact = to_user(unit, layout, exact=True)
     assert exact.dtype == np.float32
     np.testing.assert_array_equal(exact, unit[0])
 
 
 def test_a_table_of_floats_is_never_clipped_one_of_bytes_is():
     unit = torch.tensor([[-3.0, 7.0]]).view(1, 1, 1, 2)
-    assert Layout((2,), (1, 2, 1), "float64").give(unit).tolist() == [[-3, 7]]
-    assert Layout((2,), (1, 2, 1), "uint8").give(unit).tolist() == [[0, 255]]
+    assert to_user(unit, Layout((2,), (1, 2, 1), "float64")).tolist() == [[-3, 7]]
+    assert to_user(unit, Layout((2,), (1, 2, 1), "uint8")).tolist() == [[0, 255]]
 
 
 @pytest.mark.parametrize(
@@ -304,7 +306,7 @@ def test_standard_leaves_a_constant_feature_constant(value):
 def test_unit_undoes_work_and_a_scale_moves_to_a_device(name):
     array, layout = as_images(some("float32", 30, 5, 4))
     scale = choose_scale(name, array, layout).to(torch.device("cpu"))
-    unit = layout.read(torch.from_numpy(array))
+    unit = to_unit(torch.from_numpy(array), layout)
     torch.testing.assert_close(scale.unit(scale.work(unit)), unit)
 
 
@@ -353,7 +355,7 @@ def test_an_image_shape_with_too_many_channels_is_refused():
 @pytest.mark.parametrize("ranged", [True, False])
 @pytest.mark.parametrize("form", [(12,), (4, 3)])
 def test_what_is_not_finite_is_refused_wherever_it_stands(monkeypatch, bad, ranged, form):
-    monkeypatch.setattr(images, "CHECK", 4)
+    monkeypatch.setattr(layout_module, "CHECK", 4)
     X = some("float32", 10, *form)
     X[6].flat[3] = X[9].flat[0] = bad
     assert "2 values are NaN or infinity (the first in image 6)" in refusal(X, ranged)
@@ -369,11 +371,11 @@ def test_images_out_of_range_are_refused_with_a_cure(low, high, cure):
     told = refusal(X)
     assert f"must lie in [0, 1], these run from {low:.4g} to {high:.4g}" in told
     assert cure in told
-    images.validate_images(*as_images(X), ranged=False)
+    validate_images(*as_images(X), ranged=False)
 
 
 def test_a_table_of_floats_may_hold_any_finite_number():
-    images.validate_images(*as_images(np.array([[-1e30, 7.0]])), ranged=True)
+    validate_images(*as_images(np.array([[-1e30, 7.0]])), ranged=True)
 
 
 def test_two_faults_are_both_named():
@@ -387,7 +389,7 @@ def test_two_faults_are_both_named():
 
 def test_images_of_another_make_than_the_model_s_are_refused_with_every_difference():
     expected = as_images(some("uint8", 2, 28, 28))[1]
-    images.validate_images(*as_images(some("float32", 2, 28, 28, 1)), ranged=True, expected=expected)
+    validate_images(*as_images(some("float32", 2, 28, 28, 1)), ranged=True, expected=expected)
     told = refusal(some("uint8", 2, 20, 24, 3), expected=expected)
     assert "they have 3 channels, the model was fitted on 1" in told
     assert "they are 20 x 24 pixels, the model was fitted on 28 x 28" in told

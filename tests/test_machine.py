@@ -8,21 +8,24 @@ import numpy as np
 import pytest
 import torch
 
-from narrows import machine
+from narrows import machine, randomness
+from narrows.distributed import process_group
+from narrows.distributed.process_group import rank_slice
 from narrows.errors import NarrowsError, UnknownName
-from narrows.machine import image_keys, key_of, keyed_generator, rank_slice, seeded_initialisation, select_device
+from narrows.machine import select_device
+from narrows.randomness import image_keys, key_of, keyed_generator, seeded_initialisation
 
 KINDS = ["normal", "uniform", "half"]
 
 
-class Draw(machine.KeyedRandom):
+class Keyed(randomness.KeyedRandom):
     """With a kind more, by the name of the others: true for about half of the values."""
 
     def half(self, purpose, like):
         return self.chance(purpose, like, 0.5)
 
 
-class ImageDraw(machine.PerImageRandom):
+class PerImage(randomness.PerImageRandom):
     def half(self, purpose, like):
         return self.chance(purpose, like, 0.5)
 
@@ -56,7 +59,7 @@ def test_a_key_is_a_positive_number_that_belongs_to_all_its_parts_in_order():
 
 
 def test_a_key_is_the_same_in_another_process():
-    code = "from narrows.machine import key; print(key(3, 'noise', 1.5))"
+    code = "from narrows.randomness import key_of; print(key_of(3, 'noise', 1.5))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert int(told) == key_of(3, "noise", 1.5)
 
@@ -74,7 +77,7 @@ def test_generators_of_one_key_agree_and_of_others_do_not():
 def test_a_chance_is_met_to_a_part_in_65536():
     x = torch.empty(1, 3, 500, 501)  # of which 4 do not divide the number
     for chance in (0.1, 0.5, 0.8, 1.0):
-        found = machine.KeyedRandom(0).chance("dropout", x, chance)
+        found = randomness.KeyedRandom(0).chance("dropout", x, chance)
         assert found.shape == x.shape
         assert found.double().mean().item() == pytest.approx(
             chance, abs=4 * (chance * (1 - chance) / x.numel()) ** 0.5
@@ -87,15 +90,15 @@ def test_a_chance_is_met_to_a_part_in_65536():
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_key_draws_the_same_and_any_other_key_or_purpose_does_not(kind):
     x = some(6, 3, 4, 4)
-    first = getattr(Draw(0, 1, 2), kind)("noise", x)
+    first = getattr(Keyed(0, 1, 2), kind)("noise", x)
     assert first.shape == x.shape
-    assert torch.equal(first, getattr(Draw(0, 1, 2), kind)("noise", x))
+    assert torch.equal(first, getattr(Keyed(0, 1, 2), kind)("noise", x))
     for other in [(1, 1, 2), (0, 2, 2), (0, 1, 3)]:
-        assert not torch.equal(first, getattr(Draw(*other), kind)("noise", x))
-    assert not torch.equal(first, getattr(Draw(0, 1, 2), kind)("code", x))
+        assert not torch.equal(first, getattr(Keyed(*other), kind)("noise", x))
+    assert not torch.equal(first, getattr(Keyed(0, 1, 2), kind)("code", x))
 
 
-@pytest.mark.parametrize("make", [lambda x: Draw(0), lambda x: ImageDraw(x, 0)])
+@pytest.mark.parametrize("make", [lambda x: Keyed(0), lambda x: PerImage(x, 0)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_purpose_goes_on_and_does_not_disturb_another(make, kind):
     x = some(6, 3, 4, 4)
@@ -107,7 +110,7 @@ def test_one_purpose_goes_on_and_does_not_disturb_another(make, kind):
     assert torch.equal(getattr(mixed, kind)("noise", x), second)
 
 
-@pytest.mark.parametrize("make", [lambda x: Draw(0), lambda x: ImageDraw(x, 0)])
+@pytest.mark.parametrize("make", [lambda x: Keyed(0), lambda x: PerImage(x, 0)])
 def test_numbers_are_standard_normal_and_uniform(make):
     x = some(400, 1, 20, 20)
     normal, uniform = make(x).normal("noise", x), make(x).uniform("noise", x)
@@ -125,23 +128,23 @@ def test_numbers_are_standard_normal_and_uniform(make):
 @pytest.mark.parametrize("world", [1, 2, 3, 7])
 def test_the_rows_of_the_ranks_are_the_rows_of_the_whole(monkeypatch, kind, world):
     x = some(10, 2, 3, 3)
-    whole = getattr(Draw(0, 1, 2), kind)("noise", x)
+    whole = getattr(Keyed(0, 1, 2), kind)("noise", x)
     parts = []
     for place in range(world):
-        monkeypatch.setattr(machine, "rank_and_size", lambda place=place: (place, world))
+        monkeypatch.setattr(process_group, "rank_and_size", lambda place=place: (place, world))
         rows = rank_slice(10)
-        parts.append(getattr(Draw(0, 1, 2, rows=rows, total=10), kind)("noise", x[rows]))
+        parts.append(getattr(Keyed(0, 1, 2, rows=rows, total=10), kind)("noise", x[rows]))
     assert torch.equal(torch.cat(parts), whole)
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
 def test_a_process_alone_is_the_whole():
-    assert machine.rank_and_size() == (0, 1)
+    assert process_group.rank_and_size() == (0, 1)
     assert rank_slice(10) == slice(0, 10)
 
 
 def test_outside_of_training_a_draw_is_infinitely_far_on():
-    assert Draw(0).progress == float("inf")
+    assert Keyed(0).progress == float("inf")
 
 
 # -- draws of images ----------------------------------------------------------------------------------------------
@@ -150,16 +153,20 @@ def test_outside_of_training_a_draw_is_infinitely_far_on():
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_image_s_numbers_do_not_depend_on_its_place_or_its_neighbours(kind):
     x = some(8, 3, 5, 4)
-    whole = getattr(ImageDraw(x, 7), kind)("code", some(8, 20))
+    whole = getattr(PerImage(x, 7), kind)("code", some(8, 20))
     order = torch.tensor([5, 0, 7, 5])
-    assert torch.equal(getattr(ImageDraw(x[order], 7), kind)("code", some(4, 20)), whole[order])
-    assert torch.equal(getattr(ImageDraw(x[3:4], 7), kind)("code", some(1, 20)), whole[3:4])
+    assert torch.equal(getattr(PerImage(x[order], 7), kind)("code", some(4, 20)), whole[order])
+    assert torch.equal(getattr(PerImage(x[3:4], 7), kind)("code", some(1, 20)), whole[3:4])
     assert len(whole.unique(dim=0)) == 8, "other images, other numbers"
 
 
 def test_an_image_s_numbers_depend_on_the_key_and_the_purpose():
     x = some(4, 1, 5, 5)
-    draws = [ImageDraw(x, 0).normal("a", x), ImageDraw(x, 1).normal("a", x), ImageDraw(x, 0).normal("b", x)]
+    draws = [
+        PerImage(x, 0).normal("a", x),
+        PerImage(x, 1).normal("a", x),
+        PerImage(x, 0).normal("b", x),
+    ]
     assert all(not torch.equal(draws[i], draws[j]) for i, j in [(0, 1), (0, 2), (1, 2)])
 
 
@@ -192,13 +199,13 @@ def test_the_global_generators_are_never_read_or_moved():
     before = state()
     with seeded_initialisation(5):
         torch.nn.Linear(4, 4)
-    for draw in (Draw(0), ImageDraw(x, 0)):
+    for draw in (Keyed(0), PerImage(x, 0)):
         first = draw.normal("a", x)
         draw.uniform("a", x)
     keyed_generator(1), image_keys(x)
     assert state() == before
     torch.manual_seed(99)
-    assert torch.equal(ImageDraw(x, 0).normal("a", x), first)
+    assert torch.equal(PerImage(x, 0).normal("a", x), first)
     torch.set_rng_state(torch.tensor(before[0], dtype=torch.uint8))
 
 

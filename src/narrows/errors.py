@@ -79,10 +79,10 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownName:
     return UnknownName(f"there is no {kind} called {name!r}; {did_you_mean(str(name), known)}")
 
 
-def expect(ok: Any, what: str, got: object, wanted: str, cure: str = "") -> None:
-    """Raise `BuildError` (what, got, expected, cure) unless `ok`."""
-    if not ok:
-        raise BuildError(f"{what}: got {got!r}, expected {wanted}" + (f"; {cure}" if cure else ""))
+def wrong(what: str, got: object, expected: str, cure: str = "") -> BuildError:
+    """The error for a value that cannot be used: what was asked, what was got, what is expected, what to do."""
+    advice = f"; {cure}" if cure else ""
+    return BuildError(f"{what}: got {got!r}, expected {expected}{advice}")
 
 
 class Faults:

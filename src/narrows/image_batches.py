@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows.layout import Layout, Scale
+from narrows.layout import Layout
+from narrows.scale import Scale, to_unit
 
 VALUES = {"cpu": 3_200_000}  # values of a layer, of a batch that is only looked at: they stay in reach of the cache
 MANY = 50_000_000  # on an accelerator
@@ -69,7 +70,7 @@ class ImageBatches:
         if self.rows is not None:
             index = self.rows[index]
         raw = self.raw[index] if isinstance(index, slice) else self._at(index)
-        return self.scale.work(self.layout.read(raw))
+        return self.scale.work(to_unit(raw, self.layout))
 
     def weights_at(self, index: Tensor | slice) -> Tensor | None:
         """The weights of the images at `index`, `(n,)`, if there are any."""
@@ -84,7 +85,8 @@ class ImageBatches:
         some = torch.linspace(0, len(self) - 1, min(len(self), SOME), dtype=torch.float64).long()
         rows = some if self.rows is None else self.rows.cpu()[some]
         found = self._at(rows.to(self.raw.device)).cpu().contiguous()
-        digest = sha256(f"{self.layout} {len(self)} {self.raw.dtype}".encode())
+        form = f"Layout(came={self.layout.given}, image={self.layout.image}, dtype={self.layout.dtype!r})"
+        digest = sha256(f"{form} {len(self)} {self.raw.dtype}".encode())
         digest.update(found.view(-1).view(torch.uint8).numpy().data)
         if self.weights is not None:
             digest.update(self.weights.numpy(force=True).data)
@@ -110,7 +112,7 @@ class ImageBatches:
         step = self.step(widest)
         return [slice(start, min(start + step, len(self))) for start in range(0, len(self), step)]
 
-    def looks(self, widest: int = 0, even: int = 0) -> Iterator[tuple[slice, Tensor]]:
+    def inference_batches(self, widest: int = 0, even: int = 0) -> Iterator[tuple[slice, Tensor]]:
         """The whole set in order: rows, and their images as `batch` gives them.
 
         even: not 0 where the last bit counts. What a machine computes of one image depends there on how many stand

@@ -1,20 +1,10 @@
-"""The machine: device, ranks, and random numbers that belong to a key, not to a history.
-
-Every random draw is keyed. In training the key is (seed, epoch, step, purpose) and the draw is made for the
-*global* batch: a run that resumes, or is spread over ranks that each take their rows, draws the same numbers.
-In scoring the key is (seed, image, purpose): an image's noise depends on its pixels, not on its place or its
-neighbours, so that scores repeat whatever the batch. torch's global generators are never read or moved.
-"""
+"""The machine: device, precision of products, threads, denormal numbers and freed memory."""
 
 import ctypes
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from hashlib import blake2b
-from math import ceil, prod
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -96,113 +86,6 @@ def keep_freed_memory() -> None:
         tune = ctypes.CDLL(None).mallopt
         tune(M_TRIM_THRESHOLD, 2**29)
         tune(M_MMAP_THRESHOLD, 2**25)
-
-
-def key_of(*parts: object) -> int:
-    """A 63-bit number that belongs to `parts`: the same on every machine and in every process."""
-    # numpy's 3 is the number 3
-    plain = tuple(part.item() if isinstance(part, np.generic) else part for part in parts)
-    return int.from_bytes(blake2b(repr(plain).encode(), digest_size=8).digest(), "little") >> 1
-
-
-def keyed_generator(*parts: object, on: torch.device | str = "cpu") -> torch.Generator:
-    """A generator of its own, seeded by `key(*parts)` (of which torch's CPU generator keeps 32 bits)."""
-    return torch.Generator(on).manual_seed(key_of(*parts))
-
-
-@contextmanager
-def seeded_initialisation(seed: int) -> Iterator[None]:
-    """torch's own initialisers under a seed of ours; the global generator is put back afterwards."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(key_of(seed, "initialise"))
-        yield
-
-
-class KeyedRandom:
-    """The random numbers of one step.
-
-    key: what they belong to, such as (seed, epoch, step).
-    rows, total: this rank's rows of a global batch of `total` images; by default the batch is the whole.
-    progress: how many epochs the training has seen, for costs that warm up; infinite outside of training.
-    noisy: these images with noise that was not drawn here but came with them (`narrows.model.training.pairs`).
-    """
-
-    def __init__(
-        self,
-        *key: object,
-        rows: slice = slice(None),
-        total: int | None = None,
-        progress: float = float("inf"),
-        noisy: Tensor | None = None,
-    ):
-        self.key, self.rows, self.total, self.progress, self.noisy = key, rows, total, progress, noisy
-        self.streams: dict[tuple[str, torch.device], torch.Generator] = {}
-
-    def normal(self, purpose: str, like: Tensor) -> Tensor:
-        """Standard normal numbers, of the shape of `like`."""
-        return self._rows(torch.randn, purpose, like)
-
-    def uniform(self, purpose: str, like: Tensor) -> Tensor:
-        """Uniform numbers in [0, 1), of the shape of `like`."""
-        return self._rows(torch.rand, purpose, like)
-
-    def chance(self, purpose: str, like: Tensor, chance: float) -> Tensor:
-        """True with that chance (to 1/65536), of the shape of `like`: a quarter of the work of uniform numbers."""
-        return self._rows(_short, purpose, like) >= round((1 - chance) * 2**16) - 2**15
-
-    def _rows(self, make: Make, purpose: str, like: Tensor) -> Tensor:
-        place = (purpose, like.device)
-        if place not in self.streams:
-            self.streams[place] = keyed_generator(*self.key, purpose, on=like.device)
-        shape = (self.total or len(like), *like.shape[1:])
-        return make(shape, generator=self.streams[place], device=like.device)[self.rows]
-
-
-class PerImageRandom(KeyedRandom):
-    """Random numbers that belong to each image of a batch: keyed by (key, the image's pixels, purpose)."""
-
-    def __init__(self, images: Tensor, *key: object):
-        super().__init__(*key)
-        self.keys = image_keys(images)
-        self.turns: Counter[str] = Counter()
-
-    def _rows(self, make: Make, purpose: str, like: Tensor) -> Tensor:
-        self.turns[purpose] += 1  # asked again, the numbers go on, as those of `Draw`
-        salt, stream = key_of(*self.key, purpose, self.turns[purpose]), torch.Generator()
-        rows = [
-            make(like.shape[1:], generator=stream.manual_seed((salt ^ image) & 0xFFFFFFFFFFFF), device="cpu")
-            for image in self.keys
-        ]
-        return torch.stack(rows).to(like.device)
-
-
-def _short(shape: Sequence[int], generator: torch.Generator, device: torch.device | str) -> Tensor:
-    """Whole numbers of 16 bits, all as likely as each other: four of each number that the generator gives."""
-    count = prod(shape)
-    words = torch.empty(ceil(count / 4), dtype=torch.int64, device=device)
-    words.random_(-(2**63), None, generator=generator)
-    return words.view(torch.int16)[:count].view(shape)
-
-
-def image_keys(images: Tensor) -> list[int]:
-    """A 63-bit number for each image `(N, ...)`, of its values to 12 bits after the point."""
-    values = (images.detach().reshape(len(images), -1).cpu() * 4096).round().to(torch.int64)
-    odd = torch.randint(2**62, (values.shape[1],), generator=keyed_generator("fingerprint")) * 2 + 1
-    mixed = (values * odd).sum(1)  # wraps modulo 2^64, which is what is wanted
-    return ((mixed ^ (mixed >> 29)) & 0x7FFFFFFFFFFFFFFF).tolist()
-
-
-def rank_and_size() -> tuple[int, int]:
-    """This process's place among the processes that train together, and their number."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank(), torch.distributed.get_world_size()
-    return 0, 1
-
-
-def rank_slice(total: int) -> slice:
-    """The rows of a batch of `total` images that this rank computes."""
-    place, world = rank_and_size()
-    return slice(total * place // world, total * (place + 1) // world)
 
 
 initialise_vector_library()

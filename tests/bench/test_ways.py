@@ -13,7 +13,7 @@ from narrows.bench.narrows_way import Narrows
 from narrows.bench.other_ways import Notebook, Plain
 from narrows.errors import BuildError
 from narrows.image_batches import ImageBatches
-from narrows.machine import KeyedRandom
+from narrows.randomness import KeyedRandom
 
 CPU = torch.device("cpu")
 LINEAR = {"A": [784, 256, 128, 64], "E1": [784, 512, 256, 128, 30], "E2-64": [784, 64]}

@@ -9,8 +9,8 @@ from narrows.data.load import read_data
 from narrows.data.packs.pack import pack
 from narrows.data.packs.packed import Pack
 from narrows.distributed import rendezvous as joining
+from narrows.distributed.process_group import rank_and_size
 from narrows.errors import DataError
-from narrows.machine import rank_and_size
 from small_ranks import together
 
 COUNT, BROKEN = 101, 40  # pictures, which 3 and 4 ranks cannot share evenly, and one that is none

@@ -2,10 +2,10 @@ import pytest
 import torch
 
 from narrows.errors import BuildError, UnknownName
-from narrows.layout import FIXED_SCALES
-from narrows.machine import KeyedRandom
 from narrows.model.network import build, count_parameters, parts_table
 from narrows.parts.up import Linear
+from narrows.randomness import KeyedRandom
+from narrows.scale import FIXED_SCALES
 
 SPECS = {
     "corruption": "none", "body": "mlp", "bottleneck": "plain", "up": "auto",
@@ -74,8 +74,8 @@ def test_a_part_may_be_a_class_of_ones_own():
     class Double(Linear):
         """Twice what `Linear` gives."""
 
-        def forward(self, z, side, draw=None):
-            return 2 * super().forward(z, side, draw)
+        def forward(self, z, side, random=None):
+            return 2 * super().forward(z, side, random)
 
     x = torch.rand(2, 1, 8, 8)
     torch.testing.assert_close(made(up=Double).reconstruct(x), 2 * made(up="linear").reconstruct(x))

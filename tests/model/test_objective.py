@@ -2,10 +2,10 @@ import pytest
 import torch
 
 import narrows as nw
-from narrows.layout import FIXED_SCALES
-from narrows.machine import KeyedRandom
 from narrows.model.network import build
 from narrows.parts.objective import elbo, root
+from narrows.randomness import KeyedRandom
+from narrows.scale import FIXED_SCALES
 
 SPECS = {
     "corruption": "none", "body": {"kind": "mlp", "widths": [16]}, "bottleneck": "plain", "up": "auto",

@@ -11,13 +11,14 @@ from torch import nn
 import narrows as nw
 from narrows.distributed import collectives as ranks
 from narrows.distributed import rendezvous as joining
+from narrows.distributed.process_group import rank_and_size, rank_slice
 from narrows.errors import BuildError, Interrupted, NarrowsError, TrainingError
 from narrows.image_batches import ImageBatches
-from narrows.machine import KeyedRandom, rank_and_size, rank_slice
 from narrows.model.training.checkpoint import Checkpoint
 from narrows.model.training.validate import validation_means
 from narrows.parts.layers import SYNCHRONISED_NORMS
 from narrows.parts.objective import elbo
+from narrows.randomness import KeyedRandom
 from small_models import timeless, weights
 from small_ranks import together
 
@@ -232,8 +233,8 @@ def test_a_cost_of_the_whole_batch_has_the_gradient_of_one_process(total):
 
 def run(digits, path, options, resume=False, asked=None):
     """A training with a state; `asked`: a step after which the last rank gets a signal."""
-    saving, model = Checkpoint(path, resume=resume), made(**SMALL, schedule="cosine", training=options)
-    steps, between = [0], saving._between
+    checkpoint, model = Checkpoint(path, resume=resume), made(**SMALL, schedule="cosine", training=options)
+    steps, between = [0], checkpoint._between
 
     def counted(training, save):
         steps[0] += 1
@@ -241,10 +242,10 @@ def run(digits, path, options, resume=False, asked=None):
             os.kill(os.getpid(), signal.SIGTERM)
         between(training, save)
 
-    saving._between = counted
+    checkpoint._between = counted
     words = ""
     try:
-        model.fit(digits, saving=saving)
+        model.fit(digits, checkpoint=checkpoint)
     except Interrupted as error:
         words = str(error)
     return words, timeless(model.history_), weights(model)

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from narrows.layout import FIXED_SCALES, Scale
 from narrows.model.network import Network, build
+from narrows.scale import FIXED_SCALES, Scale
 
 SCALES = FIXED_SCALES | {"standard": Scale("standard", 0.0, 1.0)}
 PLAIN = {

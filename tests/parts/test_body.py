@@ -8,9 +8,9 @@ from torch.nn import functional as F
 
 from narrows.choose import choose
 from narrows.errors import BuildError, UnknownName
-from narrows.machine import seeded_initialisation
 from narrows.parts.body import BODIES
 from narrows.parts.layers import ACTIVATIONS
+from narrows.randomness import seeded_initialisation
 
 IMAGES = [(1, 28, 28), (3, 7, 7), (2, 5, 9), (4, 13, 8), (1, 33, 17)]
 SPECS = [

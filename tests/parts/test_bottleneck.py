@@ -8,9 +8,9 @@ import torch
 
 from narrows.choose import choose
 from narrows.errors import BuildError
-from narrows.machine import KeyedRandom, seeded_initialisation
 from narrows.parts.bottleneck import BOTTLENECKS
 from narrows.parts.prior import Normal
+from narrows.randomness import KeyedRandom, seeded_initialisation
 
 SMALL = {"topk": {"k": 3}}  # options for codes of 5 units, where the defaults do not fit
 names = pytest.mark.parametrize("name", BOTTLENECKS)
@@ -24,8 +24,8 @@ def chosen(name, features=(12,), size=5, **options):
         return choose("bottleneck", BOTTLENECKS, spec, features=features)
 
 
-def code_of(bottleneck, h, draw=None):
-    return bottleneck(h, Normal(prod(bottleneck.shape)), draw)
+def code_of(bottleneck, h, random=None):
+    return bottleneck(h, Normal(prod(bottleneck.shape)), random)
 
 
 @names
@@ -33,8 +33,8 @@ def code_of(bottleneck, h, draw=None):
 @features
 def test_a_code_has_its_shape_and_its_costs_one_value_an_image(some, name, size, features):
     bottleneck = chosen(name, features, size)
-    for draw in (None, KeyedRandom(0)):
-        code = code_of(bottleneck, some(7, *features) - 0.5, draw)
+    for random in (None, KeyedRandom(0)):
+        code = code_of(bottleneck, some(7, *features) - 0.5, random)
         assert bottleneck.shape == (features if size is None else (size,))
         assert code.z.shape == (7, *bottleneck.shape)
         assert all(cost.shape == (7,) for cost in code.terms.values())

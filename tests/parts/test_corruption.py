@@ -10,8 +10,8 @@ from scipy import stats
 
 from narrows.choose import choose
 from narrows.errors import BuildError, NarrowsError
-from narrows.machine import KeyedRandom, PerImageRandom
 from narrows.parts.corruption import CORRUPTIONS, Gaussian, Jpeg, Masking, Poisson, SaltAndPepper
+from narrows.randomness import KeyedRandom, PerImageRandom
 
 MADE = [name for name, make in CORRUPTIONS.items() if not make.paired]  # noise that is drawn
 SETS = [(name, span) for name in MADE for span in [(0.0, 1.0), (-1.0, 1.0), None]]
@@ -20,8 +20,8 @@ SETS = [(name, span) for name, span in SETS if span or name not in RANGED]
 sets = pytest.mark.parametrize(("name", "span"), SETS)
 
 
-def corrupt(name, span, x, draw=None, **options):
-    return choose("corruption", CORRUPTIONS, {"kind": name, **options}, range=span)(x, draw or KeyedRandom(0))
+def corrupt(name, span, x, random=None, **options):
+    return choose("corruption", CORRUPTIONS, {"kind": name, **options}, range=span)(x, random or KeyedRandom(0))
 
 
 @sets

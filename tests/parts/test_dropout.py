@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from narrows.errors import BuildError, UnknownName
-from narrows.machine import KeyedRandom
 from narrows.parts.layers import ACTIVATIONS, Activation, Chain, Dropout, after_weights
+from narrows.randomness import KeyedRandom
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
@@ -35,9 +35,9 @@ def test_what_is_dropped_belongs_to_the_draw_and_ranks_drop_rows_of_the_whole(so
 
 
 def test_two_layers_drop_other_values(some):
-    h, draw = torch.ones(20, 50), KeyedRandom(0)
+    h, random = torch.ones(20, 50), KeyedRandom(0)
     first, second = Dropout(0.5), Dropout(0.5)
-    assert not torch.equal(first(h, draw), second(h, draw))
+    assert not torch.equal(first(h, random), second(h, random))
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1, 2, float("nan")])

@@ -6,8 +6,8 @@ from torch import distributions as d
 
 from narrows.choose import choose
 from narrows.errors import BuildError, UnknownName
-from narrows.layout import FIXED_SCALES, Scale
 from narrows.parts.likelihood import LIKELIHOODS, OUTPUTS
+from narrows.scale import FIXED_SCALES, Scale
 
 # what torch says log p(x | out) is, for options and the mean m
 DENSITIES = {

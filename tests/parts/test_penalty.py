@@ -5,11 +5,11 @@ import torch
 
 from narrows.choose import choose
 from narrows.errors import BuildError
-from narrows.machine import KeyedRandom, seeded_initialisation
 from narrows.parts.bottleneck import Plain, Relu, Variational
 from narrows.parts.code import Code
 from narrows.parts.penalty import PENALTIES, Contractive
 from narrows.parts.prior import Normal
+from narrows.randomness import KeyedRandom, seeded_initialisation
 
 
 @pytest.fixture

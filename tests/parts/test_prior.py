@@ -7,10 +7,10 @@ import torch
 from torch import distributions as d
 
 from narrows.errors import BuildError
-from narrows.machine import KeyedRandom
 from narrows.parts import prior as priors
 from narrows.parts.code import Posterior
 from narrows.parts.prior import PRIORS, Mixture
+from narrows.randomness import KeyedRandom
 
 MIX = torch.tensor([[2.0, 0.0, -1.0], [0.5, 1.0, 0.0], [-1.0, 0.3, 0.4]])
 

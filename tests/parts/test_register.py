@@ -10,10 +10,10 @@ from torch import nn
 
 import narrows as nw
 from narrows.errors import BuildError, UnknownName
-from narrows.machine import KeyedRandom
 from narrows.parts import PART_TABLES
 from narrows.parts.bottleneck import Plain
 from narrows.parts.register import ModuleBody, import_path
+from narrows.randomness import KeyedRandom
 
 
 class Down(nn.Module):

@@ -7,7 +7,6 @@ from torch import nn
 
 from narrows.choose import choose, default_options
 from narrows.errors import BuildError, UnknownName
-from narrows.machine import KeyedRandom, seeded_initialisation
 from narrows.parts import PART_TABLES
 from narrows.parts.body import BODIES, Body
 from narrows.parts.bottleneck import BOTTLENECKS, Bottleneck
@@ -17,6 +16,7 @@ from narrows.parts.objective import elbo
 from narrows.parts.penalty import PENALTIES, Penalty
 from narrows.parts.prior import Prior
 from narrows.parts.up import UPS, Up
+from narrows.randomness import KeyedRandom, seeded_initialisation
 
 IMAGES = [(1, 28, 28), (3, 7, 7), (2, 5, 9), (4, 13, 8), (1, 33, 17)]
 BODY_SPECS = {

@@ -7,9 +7,9 @@ import torch
 from torch.nn import functional as F
 
 from narrows.errors import BuildError, UnknownName
-from narrows.machine import KeyedRandom
 from narrows.model.network import count_parameters
 from narrows.parts.up import UPS
+from narrows.randomness import KeyedRandom
 
 POOLED = {"kind": "conv", "stages": "pooled", "channels": [8, 16, 16]}
 WHOLE = {"kind": "relu", "size": None}
@@ -247,6 +247,6 @@ def test_dropout_follows_every_layer_but_the_last(some, make):
     body = {"kind": "conv", "channels": [4, 5], "dropout": 0.5}
     network = make(body=body, up="deconv")
     z = some(50, 6)
-    drawn = network.decode(z, draw=KeyedRandom(0))
+    drawn = network.decode(z, random=KeyedRandom(0))
     assert not torch.equal(drawn, network.decode(z))
     assert (drawn != 0).all(), "never after the output"

@@ -43,6 +43,6 @@ def test_the_files_are_named_and_a_model_is_left_that_says_it_is_not_whole(folde
     assert "These images are the files " in said
     files = said.split("These images are the files ")[1].split()
     assert sorted(name.strip(",") for name in files) == ["07.png", "08.png", "09.png"]
-    header, _ = store.read(tmp_path / "out" / "model.safetensors")
+    header, _ = store.read_file(tmp_path / "out" / "model.safetensors")
     assert header["about"]["whole"] is False
     assert not (tmp_path / "out" / "report.html").exists()

@@ -22,7 +22,7 @@ from narrows.files import PREFIX
 from narrows.model import file_format as contents
 from narrows.model.file_format import CHECKPOINT_NAME
 from narrows.model.files import store
-from narrows.model.training import checkpoint as saving
+from narrows.model.training import checkpoint as checkpoint
 from narrows.model.training.training import Training
 from narrows.study.record import Record
 from narrows.study.schema import Run
@@ -86,8 +86,8 @@ def at_write(count: int, act):
     """What is to be done first in a process, so that it does `act` in place of writing its state for that time."""
 
     def first():
-        write, writes = saving.write, iter(range(1, count))
-        saving.write = lambda *what: act(*what) if next(writes, None) is None else write(*what)
+        write, writes = checkpoint.write, iter(range(1, count))
+        checkpoint.write = lambda *what: act(*what) if next(writes, None) is None else write(*what)
 
     return first
 
@@ -301,7 +301,7 @@ def test_a_disk_without_room_for_a_state_is_known_of_before_anything_is_trained(
 
 def test_more_epochs_go_on_from_a_training_that_has_ended(go, tmp_path):
     def weights(folder):
-        return {name: tensor.tolist() for name, tensor in store.read(folder)[1].items()}
+        return {name: tensor.tolist() for name, tensor in store.read_file(folder)[1].items()}
 
     one = Run("a", "denoising-mlp", {"validation": 0.2}, snapshots=[1, 2, 4])
     file = tmp_path / "out" / "model.safetensors"

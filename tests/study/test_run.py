@@ -231,7 +231,7 @@ def test_a_training_that_fails_keeps_the_best_model_and_its_history(several, tmp
 
 
 def weights(folder) -> dict:
-    _, tensors = store.read(folder / "model.safetensors")
+    _, tensors = store.read_file(folder / "model.safetensors")
     return {name: tensor.tolist() for name, tensor in tensors.items() if not name.startswith("prior.")}
 
 

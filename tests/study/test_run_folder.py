@@ -202,7 +202,7 @@ def test_a_training_that_has_not_come_to_its_end_is_not_taken_up(kept, digits, t
 
 
 def spoil_header(folder):
-    header, tensors = store.read(folder / "model.safetensors")
+    header, tensors = store.read_file(folder / "model.safetensors")
     del header["about"]["whole"]
     header = json.dumps(header)
     from safetensors.torch import save_file

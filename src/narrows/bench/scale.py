@@ -30,9 +30,9 @@ from typing import Any
 import numpy as np
 
 from narrows.bench.worker import STATUS
+from narrows.distributed.process_group import rank_and_size
 from narrows.distributed.rendezvous import process_group
 from narrows.errors import NarrowsError
-from narrows.machine import rank_and_size
 from narrows.measure import Table
 from narrows.model.recipes import recipe
 

@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 
 from narrows.cli.options import Force, Json
 from narrows.cli.output import give, give_facts, tell
+from narrows.errors import wrong
 
 HELP = """Measure Narrows itself: its speed, where the time goes, and how it grows.
 
@@ -49,13 +50,14 @@ def speed(
     from narrows.bench.cases import CASES
     from narrows.bench.speed import SAID, markdown, table
     from narrows.bench.speed import speed as timed
-    from narrows.errors import expect
     from narrows.files import refuse_overwrite, write_file
 
     _known("timed lab", labs, CASES)
     _known("way", ways or (), SAID)
-    expect(rounds >= 1, "rounds", rounds, "a whole number ≥ 1")
-    expect(images is None or images >= 20, "images", images, "20 at least")
+    if not (rounds >= 1):
+        raise wrong("rounds", rounds, "a whole number ≥ 1")
+    if not (images is None or images >= 20):
+        raise wrong("images", images, "20 at least")
     path = refuse_overwrite(output, force) if output else None
     machine.select_device(device)
     found = timed(labs or tuple(CASES), ways or tuple(SAID), rounds, images, device, tell)
@@ -88,11 +90,11 @@ def profile(
     from narrows.bench.cases import CASES
     from narrows.bench.profile import profiled, rounded
     from narrows.bench.speed import markdown
-    from narrows.errors import expect
     from narrows.files import refuse_overwrite, write_file
 
     _known("timed lab", labs, CASES)
-    expect(images is None or images >= 20, "images", images, "20 at least")
+    if not (images is None or images >= 20):
+        raise wrong("images", images, "20 at least")
     path = refuse_overwrite(output, force) if output else None
     found = profiled(labs or tuple(CASES), images, tell)
     tables = [rounded(rows) for rows in found.values()]

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 from narrows.cli.output import code_of, complain
-from narrows.errors import TrainingError, expect
+from narrows.errors import TrainingError, wrong
 
 GRACE = 3.0  # seconds in which the first rank may tell an error that others have too
 
@@ -40,7 +40,8 @@ def together(devices: int = 1) -> Iterator[None]:
 
     Raises `SystemExit` then, with their exit code, and at ranks whose error another one tells.
     """
-    expect(devices >= 1, "--devices", devices, "a whole number ≥ 1")
+    if not (devices >= 1):
+        raise wrong("--devices", devices, "a whole number ≥ 1")
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         if devices > 1:
             raise SystemExit(launch(devices))

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from narrows.cli.inputs import Skipped, list_skipped
 from narrows.cli.options import Force
 from narrows.cli.output import tell
+from narrows.errors import wrong
 
 
 def merge(
@@ -31,10 +32,10 @@ def merge(
         Delete the parts once they are joined.
     """
     from narrows.data.merging.merge import merge as join
-    from narrows.errors import expect
     from narrows.files import refuse_overwrite
 
-    expect(names, "merge", "no name", "an output, such as codes.npz, or parts and -o")
+    if not names:
+        raise wrong("merge", "no name", "an output, such as codes.npz, or parts and -o")
     listed = refuse_overwrite(skipped, force) if skipped else None
     works = {output: list(map(Path, names))} if output else dict.fromkeys(names)
     left: dict[tuple[str, str], None] = {}

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from narrows.cli.options import Force, Json, Output
 from narrows.cli.output import give, give_facts, tell
+from narrows.errors import wrong
 
 Flag = Annotated[bool, Parameter(negative="")]
 
@@ -73,9 +74,9 @@ def verify(what: str, /, *, data: str | None = None, json: Json = False) -> None
     if path.is_dir():
         return _verify_run(path, data, json)
     from narrows.data.packs.packed import verify as check
-    from narrows.errors import expect
 
-    expect(data is None, "--data", data, "a run's folder to verify", f"{what} is not a folder")
+    if data is not None:
+        raise wrong("--data", data, "a run's folder to verify", f"{what} is not a folder")
     return give_facts(check(what), json)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from narrows.cli.launch import is_first, is_restarted, together
 from narrows.cli.options import Changes, How
 from narrows.cli.output import give, give_facts, tell
-from narrows.errors import BuildError, expect
+from narrows.errors import BuildError, wrong
 
 
 def run(found: Any, output: str, data: Any, changes: Changes, how: How) -> None:
@@ -35,7 +35,8 @@ def free(output: str, how: How) -> Path:
     from narrows.model.trackers import tracker
     from narrows.study.obtain import checkpoints_in
 
-    expect(how.save_every > 0, "--save-every", how.save_every, "minutes, above 0")
+    if not (how.save_every > 0):
+        raise wrong("--save-every", how.save_every, "minutes, above 0")
     if how.resume and how.force:
         raise BuildError("--resume goes on and --force starts over: ask for one of them")
     if how.log is not None:

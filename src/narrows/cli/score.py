@@ -10,6 +10,7 @@ from narrows.cli.inputs import Skipped
 from narrows.cli.options import Force, Json, Output, Reading
 from narrows.cli.output import give, tell
 from narrows.cli.sharded_job import Job, Shard
+from narrows.errors import wrong
 
 AS_THEY_ARE = Reading()
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of pictures, by a model's channels
@@ -91,13 +92,14 @@ def score(
     maps
         A folder for a picture of the error of each image, white where it is 1 (of image files only).
     """
-    from narrows.errors import expect
     from narrows.files import write_csv
 
     job = Job("score", run, images, reading, shard, force, **({"kind": kind} if kind else {}))
-    expect(not (normal and shard), "--normal", shard, "all images, not a share of them", "score without --shard")
+    if normal and shard:
+        raise wrong("--normal", shard, "all images, not a share of them", "score without --shard")
     path, folder = job.free(output), job.free(maps) if maps else None
-    expect(not maps or job.one_by_one, "--maps", images, "an image file, or a folder of them")
+    if maps and not job.one_by_one:
+        raise wrong("--maps", images, "an image file, or a folder of them")
     model = job.model()
     threshold = _threshold(model, kind)
     with job.skipping(skipped) as skip:
@@ -140,15 +142,14 @@ def _scores(model: Any, job: Job, skip: Any, kind: str | None) -> tuple[Any, lis
 
 def _threshold(model: Any, kind: str | None) -> float:
     """The threshold of a kind of score, of the usual one for None."""
-    from narrows.errors import expect, unknown
+    from narrows.errors import unknown
     from narrows.model.estimator.anomaly import SCORES
 
     if kind is not None and kind not in SCORES:
         raise unknown("anomaly score", kind, SCORES)
     found = model.threshold_ if kind is None else model.thresholds_.get(kind)
-    expect(
-        found is not None, "score", "a model without a threshold", "one that was fitted to its end", "fit it again"
-    )
+    if found is None:
+        raise wrong("score", "a model without a threshold", "one that was fitted to its end", "fit it again")
     return found
 
 
@@ -166,10 +167,11 @@ def _maps(model: Any, job: Job, folder: Path) -> int:
 
 def _separation(scores: Any, classes: list[str], normal: list[str], json: bool) -> None:
     """Print how well the scores tell the other classes from the normal ones."""
-    from narrows.errors import expect, unknown
+    from narrows.errors import unknown
     from narrows.measure import auroc, average_precision, best_f1
 
-    expect(bool(classes), "--normal", normal, "images whose classes are known: sub-folders, or a named set")
+    if not bool(classes):
+        raise wrong("--normal", normal, "images whose classes are known: sub-folders, or a named set")
     for name in normal:
         if name not in classes:
             raise unknown("class", name, sorted(set(classes)))

@@ -21,9 +21,9 @@ from narrows.data.load import Data, read_data
 from narrows.data.scratch import reserve, room
 from narrows.data.share import Share
 from narrows.distributed.collectives import all_gather_objects
+from narrows.distributed.process_group import rank_and_size
 from narrows.distributed.rendezvous import barrier
 from narrows.errors import DataError
-from narrows.machine import rank_and_size
 
 
 def read_distributed(data: Data, split: str = "train", mode: str = "") -> ImageSet:

@@ -139,6 +139,7 @@ def _open_all(
     to_size = fitter(size, fit)
     large = bool(files) and files[0].exists() and files[0].stat().st_size >= LARGE
     return decode(
-        root, files, lambda file: to_size(open_picture(file, grey)), lambda file: relative_name(file, root), large, strict,
+        root, files, lambda file: to_size(open_picture(file, grey)), lambda file: relative_name(file, root),
+        large, strict,
         **wanted,
     )  # fmt: skip

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from narrows.data.image_set import ImageSet, Span, fingerprint
-from narrows.errors import expect
+from narrows.errors import wrong
 
 LOOKED_AT = 5  # rows of an array
 
@@ -72,7 +72,8 @@ def take_share(text: str) -> Share:
     """
     found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII)
     place, of = map(int, found.groups()) if found else (0, 0)
-    expect(1 <= place <= of, "--shard", text, "i/n with i from 1 to n, such as 2/4 for the second of four")
+    if not (1 <= place <= of):
+        raise wrong("--shard", text, "i/n with i from 1 to n, such as 2/4 for the second of four")
     return Share(place, of)
 
 

@@ -24,16 +24,11 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
+from narrows.distributed.process_group import is_first_rank, rank_and_size, rank_slice
 from narrows.distributed.rendezvous import barrier
 from narrows.errors import NarrowsError
-from narrows.machine import rank_and_size, rank_slice
 
 T = TypeVar("T")
-
-
-def is_first_rank() -> bool:
-    """Whether this is the rank that speaks and writes."""
-    return rank_and_size()[0] == 0
 
 
 def all_reduce(figures: Tensor) -> Tensor:

@@ -25,8 +25,8 @@ from uuid import uuid4
 import torch
 from torch import distributed as dist
 
+from narrows.distributed.process_group import rank_and_size
 from narrows.errors import NarrowsError, several
-from narrows.machine import rank_and_size
 
 TIMEOUT = float(os.environ.get("NARROWS_PATIENCE", "25"))  # seconds that a rank waits for another in a sum
 RENDEZVOUS_TIMEOUT = (

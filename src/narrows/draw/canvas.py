@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.draw.style import DPI, WIDTH, blank
-from narrows.errors import expect
+from narrows.errors import wrong
 from narrows.layout import WHITE_LEVELS
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def as_images(name: str, images: Any) -> np.ndarray:
         images = images[..., 0]
     fits = images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (3, 4))
     wanted = "(n, H, W) or (n, H, W, C) with C of 1, 3 or 4, n at least 1"
-    expect(fits and images.size > 0, f"array {name!r}", images.shape, wanted, "a single image x goes in as x[None]")
+    if not (fits and images.size > 0):
+        raise wrong(f"array {name!r}", images.shape, wanted, "a single image x goes in as x[None]")
     return images
 
 

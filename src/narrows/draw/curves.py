@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.draw.style import FAINT, LINES, blank, legend_columns, styled
-from narrows.errors import expect
+from narrows.errors import wrong
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,11 +47,13 @@ def curves(
     panels: {"title (unit)": [names]}.
     """
     for name, value in (("reference", reference), ("panels", panels)):
-        expect(value is None or isinstance(value, Mapping), name, value, "a table of names")
+        if value is not None and not isinstance(value, Mapping):
+            raise wrong(name, value, "a table of names")
     x, lines = _lines(arrays)
     panels = dict(panels or {ylabel: [*lines]})
     named = {name for names in panels.values() for name in names} | set(points)
-    expect(named <= set(lines), "panels and points", sorted(named), f"names of the arrays {sorted(lines)}")
+    if not (named <= set(lines)):
+        raise wrong("panels and points", sorted(named), f"names of the arrays {sorted(lines)}")
     styles = {name: _style(k, name) for k, name in enumerate(lines)}
     figure, spots = _spots(len(panels), title)
     for axes, (panel, names) in zip(spots, panels.items()):
@@ -77,16 +79,19 @@ def _lines(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray | None, dict[st
     """The common axis, or None, and the lines by name."""
     lines = {name: np.asarray(y, dtype=np.float64) for name, y in arrays.items()}
     for name, y in lines.items():
-        expect(y.ndim == 1 and len(y) > 0, f"array {name!r}", y.shape, "(n,), one value a point")
+        if not (y.ndim == 1 and len(y) > 0):
+            raise wrong(f"array {name!r}", y.shape, "(n,), one value a point")
     x = lines.pop("x", None)
-    expect(bool(lines), "arrays", sorted(arrays), "at least one line besides 'x'")
+    if not bool(lines):
+        raise wrong("arrays", sorted(arrays), "at least one line besides 'x'")
     return x, lines
 
 
 def _axis(x: np.ndarray | None, y: np.ndarray, name: str) -> np.ndarray:
     if x is None:
         return np.arange(1, len(y) + 1)
-    expect(len(x) == len(y), f"array {name!r}", f"{len(y)} values", f"{len(x)}, as many as 'x' has")
+    if len(x) != len(y):
+        raise wrong(f"array {name!r}", f"{len(y)} values", f"{len(x)}, as many as 'x' has")
     return x
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.draw.style import FAINT, LINES, SMALL, blank, styled
-from narrows.errors import expect
+from narrows.errors import wrong
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,8 @@ def arrows(
     """
     found = _arrays(arrays)
     sets = {key: found[key] for key in SETS if key in found}
-    expect(len(names) >= len(sets), "names", list(names), f"{len(sets)}, one a set of arrows")
+    if not (len(names) >= len(sets)):
+        raise wrong("names", list(names), f"{len(sets)}, one a set of arrows")
     figure, axes = _axes(found, title)
     axes.set(xlabel=xlabel, ylabel=ylabel)
     if "points" in found:
@@ -101,12 +102,15 @@ def spacing(x: np.ndarray) -> float:
 def _arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     fits = {"x", "v"} <= {*arrays} <= {*SHAPES}
     optional = ", ".join(f"'{name}' {SHAPES[name]}" for name in ("exact", "points", "walks"))
-    expect(fits, "arrays", sorted(arrays), f"'x' (n, 2) and 'v' (n, 2), and {optional} if there are any")
+    if not fits:
+        raise wrong("arrays", sorted(arrays), f"'x' (n, 2) and 'v' (n, 2), and {optional} if there are any")
     found = {name: np.asarray(arrays[name], dtype=np.float64) for name in arrays}
     for name, y in found.items():
         fits = y.ndim == (3 if name == "walks" else 2) and y.shape[-1] == 2 and y.size > 0
-        expect(fits and (name not in SETS or len(y) == len(found["x"])), f"array {name!r}", y.shape, SHAPES[name])
-    expect(np.isfinite(found["x"]).all(), "array 'x'", "places that are no numbers", "numbers")
+        if not (fits and (name not in SETS or len(y) == len(found["x"]))):
+            raise wrong(f"array {name!r}", y.shape, SHAPES[name])
+    if not np.isfinite(found["x"]).all():
+        raise wrong("array 'x'", "places that are no numbers", "numbers")
     return found
 
 

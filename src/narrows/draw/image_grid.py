@@ -14,7 +14,7 @@ import numpy as np
 
 from narrows.draw.canvas import LETTER, LINE, PAD, PAGE, as_images, as_unit, canvas, show, zoom
 from narrows.draw.style import SIGNED, SMALL, styled
-from narrows.errors import expect
+from narrows.errors import wrong
 from narrows.layout import contact_sheet
 
 if TYPE_CHECKING:
@@ -77,10 +77,12 @@ def tiles(
     unit: what the colour bar measures.
     """
     sheets = {name: as_images(name, images) for name, images in arrays.items()}
-    expect(bool(sheets), "arrays", [*sheets], "at least one array of images")
+    if not bool(sheets):
+        raise wrong("arrays", [*sheets], "at least one array of images")
     scale = _scale(sheets, signed, limits)
     across = columns if isinstance(columns, Sequence) else [columns] * len(sheets)
-    expect(len(across) == len(sheets), "columns", columns, f"one number, or {len(sheets)}")
+    if len(across) != len(sheets):
+        raise wrong("columns", columns, f"one number, or {len(sheets)}")
     bare = scale is None
     pictures = {name: _sheet(images, n, bare) for (name, images), n in zip(sheets.items(), across)}
     return _side_by_side(pictures, title, scale, unit)
@@ -88,7 +90,8 @@ def tiles(
 
 def _cells(rows: Mapping[str, np.ndarray], count: int, columns: int, room: int) -> tuple[int, int]:
     """How many images stand side by side, and how many dots each may have: a whole multiple of the first row's."""
-    expect(columns >= 1, "columns", columns, "1 or more")
+    if not (columns >= 1):
+        raise wrong("columns", columns, "1 or more")
     width = next(iter(rows.values())).shape[2]
     most = min(columns, max(4, room // (width + GAP)))  # large images: fewer, so that they stay visible
     across = ceil(count / ceil(count / most))
@@ -137,7 +140,8 @@ def _scale(sheets: Mapping[str, np.ndarray], signed: bool, limits: Sequence[floa
     if not signed and limits is None:
         return None
     for name, images in sheets.items():
-        expect(images.ndim == 3, f"array {name!r}", images.shape, "(n, H, W): a scale colours one plane of numbers")
+        if images.ndim != 3:
+            raise wrong(f"array {name!r}", images.shape, "(n, H, W): a scale colours one plane of numbers")
     reach = max(float(np.abs(images).max()) for images in sheets.values()) or 1.0
     low, high = limits or (-reach, reach)
     colours = matplotlib.colormaps[SIGNED if signed else "gray"].with_extremes(bad="#c4c4c4")
@@ -179,12 +183,14 @@ def _side_by_side(
 def _count(rows: Mapping[str, np.ndarray]) -> int:
     """How many images each row holds."""
     counts = {name: len(images) for name, images in rows.items()}
-    expect(len(set(counts.values())) == 1, "arrays", counts, "rows of one and the same number of images")
+    if len(set(counts.values())) != 1:
+        raise wrong("arrays", counts, "rows of one and the same number of images")
     return next(iter(counts.values()))
 
 
 def _captions(captions: Mapping[str, Sequence[Any]], rows: Mapping[str, Any], count: int) -> dict[str, list[str]]:
     for name, texts in captions.items():
         known = name in rows and len(texts) == count
-        expect(known, f"captions of {name!r}", texts, f"{count} texts, for one of the rows {', '.join(rows)}")
+        if not known:
+            raise wrong(f"captions of {name!r}", texts, f"{count} texts, for one of the rows {', '.join(rows)}")
     return {name: [str(text) for text in texts] for name, texts in captions.items()}

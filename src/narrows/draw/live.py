@@ -30,7 +30,7 @@ from narrows.choose import choose
 from narrows.draw.canvas import as_images, as_unit
 from narrows.draw.points import classes_of, points_of, size_of
 from narrows.draw.style import CLASSES, LINES, LOOK
-from narrows.errors import expect
+from narrows.errors import wrong
 from narrows.layout import contact_sheet
 
 LIMIT = 5000  # points
@@ -144,7 +144,8 @@ def _images(arrays: Mapping[str, np.ndarray], index: np.ndarray, count: int) -> 
     if "images" not in arrays:
         return {}
     images = as_images("images", arrays["images"])
-    expect(len(images) == count, "array 'images'", images.shape, f"({count}, H, W), one image a point")
+    if len(images) != count:
+        raise wrong("array 'images'", images.shape, f"({count}, H, W), one image a point")
     chosen = images[index]
     return {"images": _sheet(chosen.tobytes(), chosen.dtype.name, chosen.shape)}
 

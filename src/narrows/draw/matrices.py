@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.draw.style import LINES, SIGNED, SMALL, UNSIGNED, WIDTH, blank, legend_columns, styled
-from narrows.errors import expect
+from narrows.errors import wrong
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,7 +75,8 @@ def bars(
     series = {name: np.asarray(y, dtype=np.float64) for name, y in arrays.items()}
     shapes = {name: y.shape for name, y in series.items()}
     k = len(next(iter(series.values()), ()))
-    expect(k > 0 and set(shapes.values()) == {(k,)}, "arrays", shapes, "name -> (k,), the same k for all")
+    if not (k > 0 and set(shapes.values()) == {(k,)}):
+        raise wrong("arrays", shapes, "name -> (k,), the same k for all")
     figure = blank(3.6, title)
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
     width = 0.84 / len(series)
@@ -95,9 +96,11 @@ def bars(
 
 
 def _matrix(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    expect(len(arrays) == 1, "arrays", sorted(arrays), "one array (h, w)")
+    if len(arrays) != 1:
+        raise wrong("arrays", sorted(arrays), "one array (h, w)")
     values = np.asarray(next(iter(arrays.values())), dtype=np.float64)
-    expect(values.ndim == 2 and values.size > 0, "array", values.shape, "(h, w)")
+    if not (values.ndim == 2 and values.size > 0):
+        raise wrong("array", values.shape, "(h, w)")
     return values
 
 
@@ -114,7 +117,8 @@ def _name(axis: Any, names: Sequence[Any] | None, count: int, what: str, letters
     if names is None:
         axis.get_major_locator().set_params(integer=True)
         return
-    expect(len(names) == count, what, list(names), f"{count} names")
+    if len(names) != count:
+        raise wrong(what, list(names), f"{count} names")
     texts = [str(name) for name in names]
     slanted = what != "rows" and max(len(word) for text in texts for word in text.split() or [""]) > letters
     step = -(-count // NAMED)

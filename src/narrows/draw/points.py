@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.draw.style import CLASSES, LINES, UNSIGNED, blank, styled
-from narrows.errors import expect
+from narrows.errors import wrong
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,13 +63,16 @@ def _axes(x: np.ndarray, title: str, equal: bool) -> tuple["Figure", Any]:
 
 def points_of(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
     """The points, and their labels or None."""
-    expect("x" in arrays, "arrays", sorted(arrays), "'x' (n, 2) or (n, 3), and 'labels' (n,) if there are any")
+    if "x" not in arrays:
+        raise wrong("arrays", sorted(arrays), "'x' (n, 2) or (n, 3), and 'labels' (n,) if there are any")
     x = np.asarray(arrays["x"], dtype=np.float64)
-    expect(x.ndim == 2 and x.shape[1] in (2, 3) and len(x) > 0, "array 'x'", x.shape, "(n, 2) or (n, 3)")
+    if not (x.ndim == 2 and x.shape[1] in (2, 3) and len(x) > 0):
+        raise wrong("array 'x'", x.shape, "(n, 2) or (n, 3)")
     if "labels" not in arrays:
         return x, None
     labels = np.asarray(arrays["labels"])
-    expect(labels.shape == (len(x),), "array 'labels'", labels.shape, f"({len(x)},), one label a point")
+    if labels.shape != (len(x),):
+        raise wrong("array 'labels'", labels.shape, f"({len(x)},), one label a point")
     return x, labels
 
 
@@ -83,13 +86,13 @@ def classes_of(labels: np.ndarray | None, names: Sequence[str] | None) -> tuple[
     kinds = np.unique(labels)
     if labels.dtype.kind in "iub" and kinds[0] >= 0 and kinds[-1] < len(CLASSES):
         names = [str(k) for k in range(int(kinds[-1]) + 1)] if names is None else list(map(str, names))
-        expect(len(names) > kinds[-1], "classes", names, f"a name for each class from 0 to {kinds[-1]}")
+        if not (len(names) > kinds[-1]):
+            raise wrong("classes", names, f"a name for each class from 0 to {kinds[-1]}")
         return labels.astype(int), names[: len(CLASSES)]
     if labels.dtype.kind in "US" and len(kinds) <= len(CLASSES):
         return np.searchsorted(kinds, labels), [str(kind) for kind in kinds]
-    expect(
-        labels.dtype.kind in "iubf", "array 'labels'", f"{len(kinds)} texts", f"at most {len(CLASSES)}, or numbers"
-    )
+    if labels.dtype.kind not in "iubf":
+        raise wrong("array 'labels'", f"{len(kinds)} texts", f"at most {len(CLASSES)}, or numbers")
     return labels.astype(np.float64), []
 
 

@@ -17,8 +17,8 @@ from narrows.measure.similarity import ssim
 from narrows.measure.table import Table
 
 __all__ = [
-    "Table",
     "CodeStatistics",
+    "Table",
     "active_units",
     "auroc",
     "average_precision",

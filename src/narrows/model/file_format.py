@@ -25,7 +25,7 @@ from safetensors.torch import load as deserialise
 from safetensors.torch import save as serialise
 from torch import Tensor
 
-from narrows.errors import DataError, Faults, expect
+from narrows.errors import DataError, Faults, wrong
 from narrows.layout import WHITE_LEVELS
 
 FORMAT = 2
@@ -105,7 +105,7 @@ def read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Tensors]:
     """The header and the tensors of a model file, once it is known to be whole. Raises `DataError`."""
     path = Path(path)
     if not path.is_file():
-        broken = f"; {path.parent / CHECKPOINT_NAME} is of a training that was broken off: `narrows train ... --resume` goes on"
+        broken = f"; {path.parent / CHECKPOINT_NAME} is a checkpoint: `narrows train ... --resume` continues from it"
         cure = (
             broken
             if (path.parent / CHECKPOINT_NAME).is_file()
@@ -139,12 +139,16 @@ def parse_header(header: Mapping[str, Any]) -> Header:
         raise DataError(f"its header is wrong: {error}") from error
     form = found.layout
     came, shape = prod(form.came), found.options.get("image_shape")
-    expect(came == prod(form.image) == found.facts.n_features_in_, "layout", form, "one number of values")
-    expect(form.dtype in WHITE_LEVELS, "dtype", form.dtype, f"one of {', '.join(WHITE_LEVELS)}")
+    if not (came == prod(form.image) == found.facts.n_features_in_):
+        raise wrong("layout", form, "one number of values")
+    if form.dtype not in WHITE_LEVELS:
+        raise wrong("dtype", form.dtype, f"one of {', '.join(WHITE_LEVELS)}")
     plain = isinstance(shape, list) and all(type(n) is int for n in shape)
-    expect(shape is None or (plain and prod(shape) == came), "image_shape", shape, f"None, or {came} values in all")
+    if not (shape is None or (plain and prod(shape) == came)):
+        raise wrong("image_shape", shape, f"None, or {came} values in all")
     long = len(json.dumps(found.options))
-    expect(long <= LONG, "options", f"{long} characters", f"{LONG} at most")
+    if not (long <= LONG):
+        raise wrong("options", f"{long} characters", f"{LONG} at most")
     return found
 
 

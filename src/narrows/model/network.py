@@ -15,9 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from narrows.choose import choose, default_options, name_of, validate_spec
-from narrows.errors import BuildError, Faults, expect
-from narrows.layout import Scale
-from narrows.machine import KeyedRandom, seeded_initialisation
+from narrows.errors import BuildError, Faults, wrong
 from narrows.measure import Table
 from narrows.model.file_format import check_tensors
 from narrows.parts import PART_TABLES
@@ -31,6 +29,8 @@ from narrows.parts.penalty import Penalty
 from narrows.parts.prior import Prior
 from narrows.parts.register import as_body, as_up, custom_paths, refuse_instances
 from narrows.parts.up import Up
+from narrows.randomness import KeyedRandom, seeded_initialisation
+from narrows.scale import Scale
 
 CONTEXT = {
     "corruption": ("range",),
@@ -71,34 +71,34 @@ class Network(nn.Module):
         return prod(self.bottleneck.shape)
 
     @property
-    def needs_slope(self) -> bool:
-        return any(penalty.needs_slope for penalty in self.penalties)
+    def needs_gradient(self) -> bool:
+        return any(penalty.needs_gradient for penalty in self.penalties)
 
-    def encode(self, x: Tensor, draw: KeyedRandom | None = None) -> tuple[Code, list[Tensor]]:
-        """Images to their code and side channel; deterministic without `draw`."""
-        h, side = self.body.encode(x, draw)
-        return self.bottleneck(h, self.prior, draw), side
+    def encode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Code, list[Tensor]]:
+        """Images to their code and side channel; deterministic without `random`."""
+        h, side = self.body.encode(x, random)
+        return self.bottleneck(h, self.prior, random), side
 
-    def decode(self, z: Tensor, side: Sequence[Tensor] = (), draw: KeyedRandom | None = None) -> Tensor:
+    def decode(self, z: Tensor, side: Sequence[Tensor] = (), random: KeyedRandom | None = None) -> Tensor:
         """Codes `(N, size)` or `(N, *shape)` to the likelihood's parameters, `(N, outputs · C, H, W)`."""
-        return self.up(z.reshape(-1, *self.bottleneck.shape), list(side), draw).float()  # also under autocast
+        return self.up(z.reshape(-1, *self.bottleneck.shape), list(side), random).float()  # also under autocast
 
-    def through(self, x: Tensor, draw: KeyedRandom | None = None) -> tuple[Code, Tensor]:
-        """Images to their code, sampled where `draw` is given, and to what the way up puts out for it."""
-        code, side = self.encode(x, draw)
+    def through(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Code, Tensor]:
+        """Images to their code, sampled where `random` is given, and to what the way up puts out for it."""
+        code, side = self.encode(x, random)
         return code, self.decode(code.z, side)
 
-    def forward(self, x: Tensor, draw: KeyedRandom) -> ForwardPass:
+    def forward(self, x: Tensor, random: KeyedRandom) -> ForwardPass:
         """One pass with all its randomness: corruption, sampled codes and, in training, dropout."""
-        corrupted, hidden = self.corruption(x, draw)
-        if self.needs_slope:
+        corrupted, hidden = self.corruption(x, random)
+        if self.needs_gradient:
             corrupted = corrupted.detach().requires_grad_()
-        code, side = self.encode(corrupted, draw)
-        return ForwardPass(code, self.decode(code.z, side, draw), corrupted, hidden)
+        code, side = self.encode(corrupted, random)
+        return ForwardPass(code, self.decode(code.z, side, random), corrupted, hidden)
 
-    def reconstruct(self, x: Tensor, draw: KeyedRandom | None = None) -> Tensor:
-        """E[x | code(x)] on the working scale; the code is sampled where `draw` is given."""
-        return self.likelihood.mean(self.through(x, draw)[1])
+    def reconstruct(self, x: Tensor, random: KeyedRandom | None = None) -> Tensor:
+        """E[x | code(x)] on the working scale; the code is sampled where `random` is given."""
+        return self.likelihood.mean(self.through(x, random)[1])
 
 
 def build(specs: Mapping[str, Any], image: tuple[int, int, int], scale: Scale, seed: int) -> Network:
@@ -166,7 +166,8 @@ def count_parameters(network: nn.Module) -> int:
 def validate_specs(specs: Mapping[str, Any]) -> None:
     """Refuse parts and options that do not exist, all at once."""
     faults = Faults("the model cannot be built")
-    expect(isinstance(specs["penalties"], (list, tuple)), "penalties", specs["penalties"], "a list of penalties")
+    if not isinstance(specs["penalties"], (list, tuple)):
+        raise wrong("penalties", specs["penalties"], "a list of penalties")
     kinds = [kind for kind in PART_TABLES if kind != "penalty"]
     chosen = [(kind, specs[kind]) for kind in kinds if specs[kind] != "auto"]
     for kind, spec in chosen + [("penalty", spec) for spec in specs["penalties"]]:

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from narrows.errors import OutputError, expect, extra, unknown
+from narrows.errors import OutputError, extra, unknown, wrong
 
 Report = Callable[[Mapping[str, float], int], None]
 NAMES = ("log_hyperparams", "log_metrics", "name", "version")
@@ -56,7 +56,8 @@ def reported(logger: Logger | None, options: Mapping[str, Any]) -> Iterator[Repo
         yield lambda figures, epoch: None
         return
     missing = [name for name in NAMES if not hasattr(logger, name)]
-    expect(not missing, "logger", logger, f"one with the names {', '.join(NAMES)}", f"missing: {', '.join(missing)}")
+    if missing:
+        raise wrong("logger", logger, f"one with the names {', '.join(NAMES)}", f"missing: {', '.join(missing)}")
     status = "failed"
     try:
         logger.log_hyperparams(flatten_options(options))

@@ -32,9 +32,9 @@ from math import log2, prod
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from narrows.errors import expect, unknown
-from narrows.machine import KeyedRandom
+from narrows.errors import unknown, wrong
 from narrows.parts.layers import Chain, after_weights
+from narrows.randomness import KeyedRandom
 
 Side = list[Tensor]
 
@@ -69,7 +69,7 @@ class Body(nn.Module):
         """What follows a layer's weights, on the way down and in its mirror."""
         return after_weights(channels, self.activation, self.batch_norm, self.dropout, flat)
 
-    def encode(self, x: Tensor, draw: KeyedRandom | None = None) -> tuple[Tensor, Side]:
+    def encode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Tensor, Side]:
         """Images `(N, C, H, W)` to features `(N, *shape)` and the side channel."""
         raise NotImplementedError
 
@@ -107,8 +107,8 @@ class Mlp(Body):
         """The linear layers, top down."""
         return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
-    def encode(self, x: Tensor, draw: KeyedRandom | None = None) -> tuple[Tensor, Side]:
-        return self.layers(x.flatten(1), draw), []
+    def encode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Tensor, Side]:
+        return self.layers(x.flatten(1), random), []
 
 
 class Conv(Body):
@@ -132,7 +132,8 @@ class Conv(Body):
     ):
         super().__init__(image, activation, dropout, batch_norm)
         positive("channels", channels, least=1)
-        expect(kernel > 0 and kernel % 2 == 1, "kernel", kernel, "an odd number")
+        if not (kernel > 0 and kernel % 2 == 1):
+            raise wrong("kernel", kernel, "an odd number")
         if stages not in ("strided", "pooled"):
             raise unknown("kind of stage", stages, ("strided", "pooled"))
         self.pooled = stages == "pooled"
@@ -154,7 +155,8 @@ class Conv(Body):
             height, width = sizes[-1]
             sizes.append((height // 2, width // 2) if self.pooled else (-(-height // 2), -(-width // 2)))
             cure = f"at most {int(log2(min(size)))} pooled stages fit an image of {size[0]} x {size[1]}"
-            expect(min(sizes[-1]) > 0, "stages", count, "fewer", cure)
+            if not (min(sizes[-1]) > 0):
+                raise wrong("stages", count, "fewer", cure)
         return sizes
 
     @property
@@ -169,7 +171,7 @@ class Conv(Body):
         sizes = self.sizes if self.pooled else self.sizes[1:]  # where the convolution puts out
         return max(c * h * w for c, (h, w) in zip(self.channels[1:], sizes))
 
-    def encode(self, x: Tensor, draw: KeyedRandom | None = None) -> tuple[Tensor, Side]:
+    def encode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Tensor, Side]:
         h, side = x, []
         for stage, after in zip(self.layers, self.after):
             h = stage(h)
@@ -178,7 +180,7 @@ class Conv(Body):
                 side.append(switches)
             elif self.pooled:
                 h = F.max_pool2d(h, 2)
-            h = after(h, draw)
+            h = after(h, random)
         return h, side
 
 
@@ -205,7 +207,8 @@ class Unet(Body):
     ):
         super().__init__(image, activation, dropout, batch_norm)
         positive("channels", channels, least=1)
-        expect(isinstance(bias, bool), "bias", bias, "True or False")
+        if not isinstance(bias, bool):
+            raise wrong("bias", bias, "True or False")
         self.channels, self.bias = list(channels), bias
         halves = [2**k for k in range(len(channels))]
         self.sizes = [(-(-image[1] // half), -(-image[2] // half)) for half in halves]
@@ -230,11 +233,11 @@ class Unet(Body):
     def widest(self) -> int:
         return max(c * h * w for c, (h, w) in zip(self.channels, self.sizes))
 
-    def encode(self, x: Tensor, draw: KeyedRandom | None = None) -> tuple[Tensor, Side]:
+    def encode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Tensor, Side]:
         h, side = x, []
         for stage in self.layers:
             side.append(h)
-            h = stage(h, draw)
+            h = stage(h, random)
         return h, side if self.keeps_side else []
 
 
@@ -242,7 +245,8 @@ def positive(what: str, numbers: Sequence[int], least: int = 0) -> None:
     """Refuse a list of widths or channels that is no list of whole numbers ≥ 1, or is shorter than `least`."""
     fine = not isinstance(numbers, (int, str)) and len(numbers) >= least
     fine = fine and all(isinstance(n, int) and n >= 1 for n in numbers)
-    expect(fine, what, numbers, "a list of whole numbers ≥ 1" + (f", {least} at least" if least else ""))
+    if not fine:
+        raise wrong(what, numbers, "a list of whole numbers ≥ 1" + (f", {least} at least" if least else ""))
 
 
 BODIES = {"mlp": Mlp, "conv": Conv, "unet": Unet}

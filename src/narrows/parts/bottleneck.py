@@ -22,10 +22,10 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from narrows.errors import expect
-from narrows.machine import KeyedRandom
+from narrows.errors import wrong
 from narrows.parts.code import Code, Posterior
 from narrows.parts.prior import Prior
+from narrows.randomness import KeyedRandom
 
 
 class Bottleneck(nn.Module):
@@ -39,7 +39,8 @@ class Bottleneck(nn.Module):
     def __init__(self, features: tuple[int, ...], size: int | None = 32):
         super().__init__()
         whole = isinstance(size, int) and not isinstance(size, bool) and size >= 1
-        expect(size is None or whole, "size", size, "a whole number ≥ 1, or None for the feature map itself")
+        if size is not None and not whole:
+            raise wrong("size", size, "a whole number ≥ 1, or None for the feature map itself")
         self.shape = features if size is None else (int(size),)
         self.keeps_features = size is None
         wanted = self.heads * prod(self.shape)
@@ -55,21 +56,21 @@ class Bottleneck(nn.Module):
         """a = W h + b, `(N, heads · size)`; h as it is where `size` is None."""
         return self.project(h.flatten(1)).float()  # also under autocast: its costs need the digits
 
-    def warm(self, weight: float, warmup: float, draw: KeyedRandom | None) -> float:
+    def warm(self, weight: float, warmup: float, random: KeyedRandom | None) -> float:
         """The weight of a cost at this moment of training; its final value outside of training."""
-        if not self.training or draw is None or warmup <= 0:
+        if not self.training or random is None or warmup <= 0:
             return weight
-        return weight * min(1.0, draw.progress / warmup)
+        return weight * min(1.0, random.progress / warmup)
 
-    def forward(self, h: Tensor, prior: Prior, draw: KeyedRandom | None = None) -> Code:
-        """Features `(N, *features)` to a code; without `draw` it is deterministic."""
+    def forward(self, h: Tensor, prior: Prior, random: KeyedRandom | None = None) -> Code:
+        """Features `(N, *features)` to a code; without `random` it is deterministic."""
         raise NotImplementedError
 
 
 class Plain(Bottleneck):
     """z = a."""
 
-    def forward(self, h: Tensor, prior: Prior, draw: KeyedRandom | None = None) -> Code:
+    def forward(self, h: Tensor, prior: Prior, random: KeyedRandom | None = None) -> Code:
         return Code(self.linear(h).view(-1, *self.shape))
 
 
@@ -78,7 +79,7 @@ class Relu(Bottleneck):
 
     rectified = True
 
-    def forward(self, h: Tensor, prior: Prior, draw: KeyedRandom | None = None) -> Code:
+    def forward(self, h: Tensor, prior: Prior, random: KeyedRandom | None = None) -> Code:
         return Code(self.linear(h).relu().view(-1, *self.shape))
 
 
@@ -92,13 +93,15 @@ class Sparse(Bottleneck):
 
     def __init__(self, features: tuple[int, ...], size: int | None = 32, weight: float = 0.1, warmup: float = 0):
         super().__init__(features, size)
-        expect(weight >= 0, "weight", weight, "a number ≥ 0")
-        expect(warmup >= 0, "warmup", warmup, "a number of epochs ≥ 0")
+        if not (weight >= 0):
+            raise wrong("weight", weight, "a number ≥ 0")
+        if not (warmup >= 0):
+            raise wrong("warmup", warmup, "a number of epochs ≥ 0")
         self.weight, self.warmup = weight, warmup
 
-    def forward(self, h: Tensor, prior: Prior, draw: KeyedRandom | None = None) -> Code:
+    def forward(self, h: Tensor, prior: Prior, random: KeyedRandom | None = None) -> Code:
         z = self.linear(h).relu()
-        cost = self.warm(self.weight, self.warmup, draw) * z.sum(1)
+        cost = self.warm(self.weight, self.warmup, random) * z.sum(1)
         return Code(z.view(-1, *self.shape), {"l1": cost})
 
 
@@ -109,15 +112,11 @@ class TopK(Bottleneck):
 
     def __init__(self, features: tuple[int, ...], size: int | None = 64, k: int = 8):
         super().__init__(features, size)
-        expect(
-            isinstance(k, int) and 1 <= k <= prod(self.shape),
-            "k",
-            k,
-            f"a whole number in 1..{prod(self.shape)}",
-        )
+        if not (isinstance(k, int) and 1 <= k <= prod(self.shape)):
+            raise wrong("k", k, f"a whole number in 1..{prod(self.shape)}")
         self.k = k
 
-    def forward(self, h: Tensor, prior: Prior, draw: KeyedRandom | None = None) -> Code:
+    def forward(self, h: Tensor, prior: Prior, random: KeyedRandom | None = None) -> Code:
         a = self.linear(h).relu()
         kept = a.topk(self.k, dim=1)
         z = torch.zeros_like(a).scatter(1, kept.indices, kept.values)
@@ -136,15 +135,17 @@ class Variational(Bottleneck):
 
     def __init__(self, features: tuple[int, ...], size: int | None = 20, beta: float = 1.0, warmup: float = 0):
         super().__init__(features, size)
-        expect(beta >= 0, "beta", beta, "a number ≥ 0")
-        expect(warmup >= 0, "warmup", warmup, "a number of epochs ≥ 0")
+        if not (beta >= 0):
+            raise wrong("beta", beta, "a number ≥ 0")
+        if not (warmup >= 0):
+            raise wrong("warmup", warmup, "a number of epochs ≥ 0")
         self.beta, self.warmup = beta, warmup
 
-    def forward(self, h: Tensor, prior: Prior, draw: KeyedRandom | None = None) -> Code:
+    def forward(self, h: Tensor, prior: Prior, random: KeyedRandom | None = None) -> Code:
         mean, log_variance = self.linear(h).chunk(2, dim=1)
         posterior = Posterior(mean, log_variance.clamp(-30, 20))  # exp of more is no number
-        z = mean if draw is None else posterior.sample(draw)
-        cost = self.warm(self.beta, self.warmup, draw) * prior.kl(posterior, z)
+        z = mean if random is None else posterior.sample(random)
+        cost = self.warm(self.beta, self.warmup, random) * prior.kl(posterior, z)
         return Code(z.view(-1, *self.shape), {"kl": cost}, posterior)
 
 

@@ -11,7 +11,7 @@ from math import log, pi
 import torch
 from torch import Tensor
 
-from narrows.machine import KeyedRandom
+from narrows.randomness import KeyedRandom
 
 
 @dataclass
@@ -21,9 +21,9 @@ class Posterior:
     mean: Tensor
     log_variance: Tensor
 
-    def sample(self, draw: KeyedRandom) -> Tensor:
+    def sample(self, random: KeyedRandom) -> Tensor:
         """z = μ + σ ε, `(N, size)`."""
-        noise = draw.normal("code", self.mean)
+        noise = random.normal("code", self.mean)
         return torch.addcmul(self.mean, noise, (0.5 * self.log_variance).exp())
 
     def log_prob(self, z: Tensor) -> Tensor:

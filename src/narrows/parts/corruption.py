@@ -25,9 +25,9 @@ import torch
 from torch import Tensor
 
 from narrows.choose import choose
-from narrows.errors import BuildError, Faults, expect
-from narrows.machine import KeyedRandom
+from narrows.errors import BuildError, Faults, wrong
 from narrows.parts.noise import Range, Strength, ranged, streams, through_jpeg
+from narrows.randomness import KeyedRandom
 
 
 class Corruption:
@@ -40,14 +40,14 @@ class Corruption:
     only_hidden = False
     paired = False
 
-    def __call__(self, x: Tensor, draw: KeyedRandom) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         raise NotImplementedError
 
 
 class Clean(Corruption):
     """No corruption: x̃ = x."""
 
-    def __call__(self, x: Tensor, draw: KeyedRandom) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         return x, None
 
 
@@ -60,7 +60,8 @@ class Gaussian(Corruption):
 
     def __init__(self, range: Range, sigma: float | tuple[float, float] = 0.3, clip: bool = False):
         self.strength = Strength("sigma", sigma, "a number > 0")
-        expect(not clip or range is not None, "clip", clip, "False on a scale that has no range")
+        if clip and range is None:
+            raise wrong("clip", clip, "False on a scale that has no range")
         self.range = range if clip else None
 
     @property
@@ -68,8 +69,8 @@ class Gaussian(Corruption):
         """The one strength; None where it is drawn for each image."""
         return self.strength.one
 
-    def __call__(self, x: Tensor, draw: KeyedRandom) -> tuple[Tensor, Tensor | None]:
-        noise, sigma = draw.normal("noise", x), self.strength(x, draw)
+    def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
+        noise, sigma = random.normal("noise", x), self.strength(x, random)
         noisy = x + noise * sigma if isinstance(sigma, Tensor) else torch.add(x, noise, alpha=sigma)
         return (noisy if self.range is None else noisy.clamp_(*self.range)), None
 
@@ -85,8 +86,8 @@ class Masking(Corruption):
         self.rate, self.only_hidden = Strength("rate", rate, "a share in (0, 1)", below=1), only_hidden
         self.value = range[0] if range else 0.0
 
-    def __call__(self, x: Tensor, draw: KeyedRandom) -> tuple[Tensor, Tensor | None]:
-        hidden = draw.uniform("mask", x[:, :1]) < self.rate(x, draw)
+    def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
+        hidden = random.uniform("mask", x[:, :1]) < self.rate(x, random)
         return x.masked_fill(hidden, self.value), hidden
 
 
@@ -101,8 +102,8 @@ class SaltAndPepper(Corruption):
         self.rate, self.only_hidden = Strength("rate", rate, "a share in (0, 1)", below=1), only_hidden
         self.black, self.white = ranged("salt-and-pepper", range)
 
-    def __call__(self, x: Tensor, draw: KeyedRandom) -> tuple[Tensor, Tensor | None]:
-        chance, rate = draw.uniform("mask", x[:, :1]), self.rate(x, draw)
+    def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
+        chance, rate = random.uniform("mask", x[:, :1]), self.rate(x, random)
         hidden = chance < rate
         noisy = x.masked_fill(hidden, self.white)
         return noisy.masked_fill_(chance < rate / 2, self.black), hidden
@@ -117,13 +118,14 @@ class Poisson(Corruption):
 
     def __init__(self, range: Range, peak: float | tuple[float, float] = 30.0, clip: bool = False):
         self.peak, self.clip = Strength("peak", peak, "a number > 0"), clip
-        expect(self.peak.low > 0, "peak", peak, "a number > 0, or (low, high), both > 0")
+        if not (self.peak.low > 0):
+            raise wrong("peak", peak, "a number > 0, or (low, high), both > 0")
         self.range = ranged("poisson", range)
 
-    def __call__(self, x: Tensor, draw: KeyedRandom) -> tuple[Tensor, Tensor | None]:
-        (black, white), peak = self.range, self.peak(x, draw)
+    def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
+        (black, white), peak = self.range, self.peak(x, random)
         rates = (peak * (x - black) / (white - black)).clamp_(min=0).contiguous()
-        counts = [torch.poisson(rate, stream) for rate, stream in zip(rates, streams("photons", x, draw))]
+        counts = [torch.poisson(rate, stream) for rate, stream in zip(rates, streams("photons", x, random))]
         noisy = black + (white - black) * torch.stack(counts) / peak
         return (noisy.clamp_(*self.range) if self.clip else noisy), None
 
@@ -138,12 +140,13 @@ class Jpeg(Corruption):
         self.quality = Strength("quality", quality, "a whole number in 1..95", below=96)
         ends = (self.quality.low, self.quality.high)
         whole = all(isinstance(end, int) and end >= 1 for end in ends)
-        expect(whole, "quality", quality, "whole numbers in 1..95")
+        if not whole:
+            raise wrong("quality", quality, "whole numbers in 1..95")
         self.range = ranged("jpeg", range)
 
-    def __call__(self, x: Tensor, draw: KeyedRandom) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         (black, white), colours = self.range, 3 if x.shape[1] >= 3 else 1
-        qualities = torch.as_tensor(self.quality(x, draw)).round().int().flatten().expand(len(x)).tolist()
+        qualities = torch.as_tensor(self.quality(x, random)).round().int().flatten().expand(len(x)).tolist()
         unit = (x[:, :colours] - black).div_(white - black).clamp_(0, 1)
         raw = (unit * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         read = np.stack([through_jpeg(image, quality) for image, quality in zip(raw, qualities)])
@@ -158,21 +161,24 @@ class Mixed(Corruption):
     """
 
     def __init__(self, range: Range, of: Sequence[Any] = ("gaussian", "poisson", "salt-and-pepper", "jpeg")):
-        expect(isinstance(of, (list, tuple)) and len(of) > 0, "of", of, "a list of corruptions")
+        if not (isinstance(of, (list, tuple)) and len(of) > 0):
+            raise wrong("of", of, "a list of corruptions")
         self.parts, faults = [], Faults("its corruptions")
         for spec in of:
             with faults.catch():
                 part = choose("corruption", CORRUPTIONS, spec, range=range)
-                expect(not part.only_hidden, "only_hidden", True, "False in a mixture, which has no mask")
-                expect(not part.paired, "of", spec, "corruptions that make noise, in a mixture")
+                if part.only_hidden:
+                    raise wrong("only_hidden", True, "False in a mixture, which has no mask")
+                if part.paired:
+                    raise wrong("of", spec, "corruptions that make noise, in a mixture")
                 self.parts.append(part)
         faults.stop(BuildError)
 
-    def __call__(self, x: Tensor, draw: KeyedRandom) -> tuple[Tensor, Tensor | None]:
-        chosen = draw.uniform("which", x[:, :1, :1, :1]) * len(self.parts)
+    def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
+        chosen = random.uniform("which", x[:, :1, :1, :1]) * len(self.parts)
         noisy = x
         for k, part in enumerate(self.parts):  # each of all images, so that ranks draw the rows of the whole
-            noisy = torch.where((chosen >= k) & (chosen < k + 1), part(x, draw)[0], noisy)
+            noisy = torch.where((chosen >= k) & (chosen < k + 1), part(x, random)[0], noisy)
         return noisy, None
 
 
@@ -181,10 +187,11 @@ class Pairs(Corruption):
 
     paired = True
 
-    def __call__(self, x: Tensor, draw: KeyedRandom) -> tuple[Tensor, Tensor | None]:
-        expect(draw.noisy is not None, "pairs", "clean images alone", "noisy ones beside them", "give noisy=Y")
-        assert draw.noisy is not None
-        return draw.noisy, None
+    def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
+        if random.noisy is None:
+            raise wrong("pairs", "clean images alone", "noisy ones beside them", "give noisy=Y")
+        assert random.noisy is not None
+        return random.noisy, None
 
 
 CORRUPTIONS = {

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from narrows.distributed.collectives import all_reduce, all_reduce_with_gradient
-from narrows.errors import expect, unknown
-from narrows.machine import KeyedRandom, rank_and_size
+from narrows.distributed.process_group import rank_and_size
+from narrows.errors import unknown, wrong
+from narrows.randomness import KeyedRandom
 
 
 def identity(h: Tensor) -> Tensor:
@@ -53,13 +54,14 @@ class Dropout(nn.Module):
 
     def __init__(self, rate: float):
         super().__init__()
-        expect(0 <= rate < 1, "dropout", rate, "a rate in [0, 1)")
+        if not (0 <= rate < 1):
+            raise wrong("dropout", rate, "a rate in [0, 1)")
         self.rate = rate
 
-    def forward(self, h: Tensor, draw: KeyedRandom | None) -> Tensor:
-        if not self.training or draw is None or self.rate == 0:
+    def forward(self, h: Tensor, random: KeyedRandom | None) -> Tensor:
+        if not self.training or random is None or self.rate == 0:
             return h
-        kept = draw.chance("dropout", h, 1 - self.rate)
+        kept = random.chance("dropout", h, 1 - self.rate)
         return h * torch.empty_like(h).copy_(kept).mul_(1 / (1 - self.rate))  # with h's own order in memory
 
     def extra_repr(self) -> str:
@@ -69,9 +71,9 @@ class Dropout(nn.Module):
 class Chain(nn.ModuleList):
     """Layers one after the other; those that need random numbers are given them."""
 
-    def forward(self, h: Tensor, draw: KeyedRandom | None = None) -> Tensor:
+    def forward(self, h: Tensor, random: KeyedRandom | None = None) -> Tensor:
         for layer in self:
-            h = layer(h, draw) if isinstance(layer, Dropout) else layer(h)
+            h = layer(h, random) if isinstance(layer, Dropout) else layer(h)
         return h
 
 

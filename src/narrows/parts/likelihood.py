@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from narrows.errors import expect, unknown
-from narrows.layout import Scale
+from narrows.errors import unknown, wrong
 from narrows.parts.layers import ACTIVATIONS
+from narrows.scale import Scale
 
 INF = float("inf")
 OUTPUTS = {"identity": (-INF, INF), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, INF)}
@@ -48,13 +48,13 @@ class Located(Likelihood):
             raise unknown("output", output, OUTPUTS)
         low, high = scale.range or (-INF, INF)
         reach = OUTPUTS[output]
-        expect(
-            reach[0] <= low and reach[1] >= high,
-            "output",
-            output,
-            f"one that reaches all of the working scale {scale.name!r}, {low:g} to {high:g}",
-            "use 'identity', or another scale",
-        )
+        if not (reach[0] <= low and reach[1] >= high):
+            raise wrong(
+                "output",
+                output,
+                f"one that reaches all of the working scale {scale.name!r}, {low:g} to {high:g}",
+                "use 'identity', or another scale",
+            )
         self.phi = ACTIVATIONS[output]
 
     def mean(self, out: Tensor) -> Tensor:
@@ -66,7 +66,8 @@ class Gaussian(Located):
 
     def __init__(self, scale: Scale, variance: float = 0.5, output: str = "identity"):
         super().__init__(scale, output)
-        expect(variance > 0, "variance", variance, "a number > 0")
+        if not (variance > 0):
+            raise wrong("variance", variance, "a number > 0")
         self.variance, self.constant = variance, 0.5 * log(2 * pi * variance)
 
     def nll(self, out: Tensor, x: Tensor) -> Tensor:
@@ -79,7 +80,8 @@ class Laplace(Located):
 
     def __init__(self, scale: Scale, width: float = 1.0, output: str = "identity"):
         super().__init__(scale, output)
-        expect(width > 0, "width", width, "a number > 0")
+        if not (width > 0):
+            raise wrong("width", width, "a number > 0")
         self.width, self.constant = width, log(2 * width)
 
     def nll(self, out: Tensor, x: Tensor) -> Tensor:
@@ -90,7 +92,8 @@ class Bernoulli(Likelihood):
     """Cross-entropy, computed on the logits. For images on the scale "unit"."""
 
     def __init__(self, scale: Scale):
-        expect(scale.name == "unit", "scale", scale.name, "'unit'", "set scale='unit', or likelihood='gaussian'")
+        if scale.name != "unit":
+            raise wrong("scale", scale.name, "'unit'", "set scale='unit', or likelihood='gaussian'")
 
     def nll(self, out: Tensor, x: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(out, x, reduction="none")

@@ -16,8 +16,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from narrows.errors import expect
-from narrows.machine import KeyedRandom
+from narrows.errors import wrong
+from narrows.randomness import KeyedRandom
 
 Range = tuple[float, float] | None
 
@@ -28,7 +28,8 @@ class Strength:
     def __init__(self, what: str, value: float | tuple[float, float], wanted: str, below: float = inf):
         pair = value if isinstance(value, (list, tuple)) else (value, value)
         fine = len(pair) == 2 and 0 <= pair[0] <= pair[1] and 0 < pair[1] < below
-        expect(fine, what, value, f"{wanted}, or (low, high)")
+        if not fine:
+            raise wrong(what, value, f"{wanted}, or (low, high)")
         self.low, self.high = pair
 
     @property
@@ -36,22 +37,23 @@ class Strength:
         """The one strength; None where it is drawn for each image."""
         return self.low if self.low == self.high else None
 
-    def __call__(self, x: Tensor, draw: KeyedRandom) -> float | Tensor:
+    def __call__(self, x: Tensor, random: KeyedRandom) -> float | Tensor:
         """The strength of all images `(N, C, H, W)`, or that of each, `(N, 1, 1, 1)`."""
         if self.low == self.high:
             return self.low
-        return self.low + (self.high - self.low) * draw.uniform("strength", x[:, :1, :1, :1])
+        return self.low + (self.high - self.low) * random.uniform("strength", x[:, :1, :1, :1])
 
 
 def ranged(name: str, range: Range) -> tuple[float, float]:
     """Lowest and highest value of the working scale. Raises `BuildError` where it has none."""
-    expect(range is not None, name, "a scale without a range", "scale 'unit' or 'symmetric'")
+    if range is None:
+        raise wrong(name, "a scale without a range", "scale 'unit' or 'symmetric'")
     return range or (0.0, 1.0)
 
 
-def streams(purpose: str, x: Tensor, draw: KeyedRandom) -> list[torch.Generator]:
+def streams(purpose: str, x: Tensor, random: KeyedRandom) -> list[torch.Generator]:
     """A generator for each image `(N, C, H, W)`, seeded by one of 2²⁴ numbers that belong to the draw."""
-    seeds = (draw.uniform(purpose, x[:, 0, 0, 0]) * 2**24).long().tolist()
+    seeds = (random.uniform(purpose, x[:, 0, 0, 0]) * 2**24).long().tolist()
     return [torch.Generator(x.device).manual_seed(seed) for seed in seeds]
 
 

@@ -19,30 +19,30 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from narrows.machine import KeyedRandom
 from narrows.parts.forward_pass import ForwardPass
+from narrows.randomness import KeyedRandom
 
 Terms = dict[str, Tensor]
 Objective = Callable[[Any, Tensor, KeyedRandom], tuple[Terms, ForwardPass]]
 LEAST = 1e-4  # nats an image, under the root
 
 
-def elbo(network: Any, x: Tensor, draw: KeyedRandom) -> tuple[Terms, ForwardPass]:
+def elbo(network: Any, x: Tensor, random: KeyedRandom) -> tuple[Terms, ForwardPass]:
     """The terms of a batch `(N, C, H, W)`, each `(N,)`: nll, the code's costs, the penalties; and the pass itself."""
-    with torch.set_grad_enabled(torch.is_grad_enabled() or network.needs_slope):
-        done = network(x, draw)
+    with torch.set_grad_enabled(torch.is_grad_enabled() or network.needs_gradient):
+        done = network(x, random)
         nll = network.likelihood.nll(done.out, x)
         if done.hidden is not None and network.corruption.only_hidden:
             nll = nll * done.hidden
         terms = {"nll": nll.sum((1, 2, 3)), **done.code.terms}
         for penalty in network.penalties:
-            terms[penalty.name] = penalty(done.code, done.corrupted, draw)
+            terms[penalty.name] = penalty(done.code, done.corrupted, random)
     return terms, done
 
 
-def root(network: Any, x: Tensor, draw: KeyedRandom) -> tuple[Terms, ForwardPass]:
+def root(network: Any, x: Tensor, random: KeyedRandom) -> tuple[Terms, ForwardPass]:
     """As `elbo`, with the root of the nll. LEAST keeps its slope finite where nothing is wrong."""
-    terms, done = elbo(network, x, draw)
+    terms, done = elbo(network, x, random)
     return {**terms, "nll": (terms["nll"] + LEAST).sqrt()}, done
 
 

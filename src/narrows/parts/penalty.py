@@ -12,9 +12,9 @@ https://icml.cc/Conferences/2011/papers/455_icmlpaper.pdf.
 import torch
 from torch import Tensor
 
-from narrows.errors import expect
-from narrows.machine import KeyedRandom
+from narrows.errors import wrong
 from narrows.parts.code import Code
+from narrows.randomness import KeyedRandom
 
 EXACT = 16  # up to this many units the norm is exact
 
@@ -26,9 +26,9 @@ class Penalty:
     """
 
     name = "penalty"
-    needs_slope = False
+    needs_gradient = False
 
-    def __call__(self, code: Code, x: Tensor, draw: KeyedRandom) -> Tensor:
+    def __call__(self, code: Code, x: Tensor, random: KeyedRandom) -> Tensor:
         raise NotImplementedError
 
 
@@ -40,20 +40,22 @@ class Contractive(Penalty):
     """
 
     name = "contractive"
-    needs_slope = True
+    needs_gradient = True
 
     def __init__(self, weight: float = 0.1, probes: int = 1, exact: bool | None = None):
-        expect(weight >= 0, "weight", weight, "a number ≥ 0")
-        expect(probes >= 1, "probes", probes, "a whole number ≥ 1")
+        if not (weight >= 0):
+            raise wrong("weight", weight, "a number ≥ 0")
+        if not (probes >= 1):
+            raise wrong("probes", probes, "a whole number ≥ 1")
         self.weight, self.probes, self.exact = weight, probes, exact
 
-    def __call__(self, code: Code, x: Tensor, draw: KeyedRandom) -> Tensor:
+    def __call__(self, code: Code, x: Tensor, random: KeyedRandom) -> Tensor:
         z = (code.posterior.mean if code.posterior else code.z).flatten(1)
         exact = z.shape[1] <= EXACT if self.exact is None else self.exact
         if exact:
             slopes = [self._slope(z[:, j].sum(), x) for j in range(z.shape[1])]
             return self.weight * torch.stack(slopes).sum(0)
-        signs = [draw.uniform("probe", z).sub(0.5).sign() for _ in range(self.probes)]
+        signs = [random.uniform("probe", z).sub(0.5).sign() for _ in range(self.probes)]
         return self.weight * torch.stack([self._slope((z * v).sum(), x) for v in signs]).mean(0)
 
     @staticmethod

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from narrows.errors import expect
-from narrows.machine import keyed_generator
+from narrows.errors import wrong
 from narrows.parts.code import Posterior
+from narrows.randomness import keyed_generator
 
 FULL_COVARIANCE = 256  # up to this many units a fitted covariance is full, beyond it is diagonal
 MOST_CODES = 10_000  # codes that a density is fitted to, at most
@@ -75,7 +75,8 @@ class Mixture(Prior):
 
     def __init__(self, size: int, components: int = 10):
         super().__init__(size)
-        expect(isinstance(components, int) and components >= 1, "components", components, "a whole number ≥ 1")
+        if not (isinstance(components, int) and components >= 1):
+            raise wrong("components", components, "a whole number ≥ 1")
         full = size <= FULL_COVARIANCE
         factors = torch.zeros(components, *[size] * (1 + full))
         (factors.diagonal(dim1=1, dim2=2) if full else factors).fill_(1)

@@ -28,8 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from narrows.choose import name_of
-from narrows.errors import BuildError, DataError, expect, unknown
-from narrows.machine import KeyedRandom, key_of, seeded_initialisation
+from narrows.errors import BuildError, DataError, unknown, wrong
 from narrows.parts import PART_TABLES
 from narrows.parts.body import Body, Side
 from narrows.parts.bottleneck import Bottleneck
@@ -38,6 +37,7 @@ from narrows.parts.likelihood import Likelihood
 from narrows.parts.penalty import Penalty
 from narrows.parts.prior import Prior
 from narrows.parts.up import Up
+from narrows.randomness import KeyedRandom, key_of, seeded_initialisation
 
 BASES: dict[str, type] = {
     "corruption": Corruption, "body": nn.Module, "bottleneck": Bottleneck, "up": nn.Module,
@@ -58,11 +58,11 @@ def register(kind: str, make: Any = None, *, name: str | None = None) -> Any:
         raise unknown("kind of part", kind, PART_TABLES)
     base, name = BASES[kind], name or getattr(make, "__name__", "")
     fits = isinstance(make, type) and issubclass(make, base)
-    expect(fits, f"a {kind} to register", make, f"a class derived from {base.__name__}", "see docs/parts.md")
+    if not fits:
+        raise wrong(f"a {kind} to register", make, f"a class derived from {base.__name__}", "see docs/parts.md")
     old = PART_TABLES[kind].get(name)
-    expect(
-        old is None or import_path(old) == import_path(make), "name", name, "one that no other part has", "give name="
-    )
+    if old is not None and import_path(old) != import_path(make):
+        raise wrong("name", name, "one that no other part has", "give name=")
     PART_TABLES[kind][name] = make
     return make
 
@@ -107,14 +107,15 @@ class ModuleBody(Body):
         super().__init__(image, "relu", 0.0, False)  # of the layers that a linear way up adds
         self.module = module
         self.shape = tuple(_tried("body", module, image).shape[1:])
-        expect(len(self.shape) > 0, f"body {_name(module)}: its features", self.shape, "numbers for each image")
+        if not (len(self.shape) > 0):
+            raise wrong(f"body {_name(module)}: its features", self.shape, "numbers for each image")
 
     @property
     def widest(self) -> int:
         return max(prod(self.image), prod(self.shape))
 
-    def encode(self, x: Tensor, draw: KeyedRandom | None = None) -> tuple[Tensor, Side]:
-        return _drawn(self.module, "body", x, draw), []
+    def encode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Tensor, Side]:
+        return _drawn(self.module, "body", x, random), []
 
 
 class ModuleUp(Up):
@@ -125,10 +126,11 @@ class ModuleUp(Up):
         self.module = module
         got = tuple(_tried("up", module, shape).shape[1:])
         cure = "the likelihood asks for it; a constructor that names `image` and `channels` is told both"
-        expect(got == wanted, f"up {_name(module)}: the shape it gives for one image", got, f"{wanted}", cure)
+        if got != wanted:
+            raise wrong(f"up {_name(module)}: the shape it gives for one image", got, f"{wanted}", cure)
 
-    def forward(self, z: Tensor, side: Side, draw: KeyedRandom | None = None) -> Tensor:
-        return _drawn(self.module, "up", z, draw)
+    def forward(self, z: Tensor, side: Side, random: KeyedRandom | None = None) -> Tensor:
+        return _drawn(self.module, "up", z, random)
 
 
 def as_body(made: Any, image: tuple[int, int, int]) -> Body:
@@ -153,7 +155,8 @@ def refuse_instances(kind: str, spec: Any) -> None:
 
 
 def _module(kind: str, made: Any) -> nn.Module:
-    expect(isinstance(made, nn.Module), kind, made, "a part of Narrows, or an nn.Module")
+    if not isinstance(made, nn.Module):
+        raise wrong(kind, made, "a part of Narrows, or an nn.Module")
     return made
 
 
@@ -174,13 +177,14 @@ def _tried(kind: str, module: nn.Module, shape: tuple[int, ...]) -> Tensor:
         module.train(training)
     what = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
     fine = isinstance(given, Tensor) and given.dim() > 0 and len(given) == 2
-    expect(fine, f"{kind} {_name(module)}: what it gives for 2 images", what, "one tensor with 2 rows")
+    if not fine:
+        raise wrong(f"{kind} {_name(module)}: what it gives for 2 images", what, "one tensor with 2 rows")
     return given
 
 
-def _drawn(module: Callable[[Tensor], Tensor], purpose: str, x: Tensor, draw: KeyedRandom | None) -> Tensor:
+def _drawn(module: Callable[[Tensor], Tensor], purpose: str, x: Tensor, random: KeyedRandom | None) -> Tensor:
     """The module's output; what it draws at random belongs to the step."""
-    if draw is None:
+    if random is None:
         return module(x)
-    with seeded_initialisation(key_of(*draw.key, purpose)):
+    with seeded_initialisation(key_of(*random.key, purpose)):
         return module(x)

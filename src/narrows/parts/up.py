@@ -30,12 +30,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from narrows.errors import expect, unknown
-from narrows.machine import KeyedRandom
+from narrows.errors import unknown, wrong
 from narrows.parts.body import Body, Conv, Mlp, Side, Unet, positive
 from narrows.parts.bottleneck import Bottleneck
 from narrows.parts.layers import Chain
 from narrows.parts.transposed import Transposed
+from narrows.randomness import KeyedRandom
 
 Size = tuple[int, int]
 
@@ -46,7 +46,7 @@ class Up(nn.Module):
     needs: frozenset[str] = frozenset()
     side = False
 
-    def forward(self, z: Tensor, side: Side, draw: KeyedRandom | None = None) -> Tensor:
+    def forward(self, z: Tensor, side: Side, random: KeyedRandom | None = None) -> Tensor:
         """Codes `(N, *shape)` and the side channel to `(N, channels, H, W)`."""
         raise NotImplementedError
 
@@ -66,8 +66,8 @@ class Linear(Up):
         last = widths[-1] if widths else prod(bottleneck.shape)
         self.layers = Chain([*layers, nn.Linear(last, prod(self.shape))])
 
-    def forward(self, z: Tensor, side: Side, draw: KeyedRandom | None = None) -> Tensor:
-        return self.layers(z.flatten(1), draw).view(-1, *self.shape)
+    def forward(self, z: Tensor, side: Side, random: KeyedRandom | None = None) -> Tensor:
+        return self.layers(z.flatten(1), random).view(-1, *self.shape)
 
 
 class Tied(Up):
@@ -77,22 +77,24 @@ class Tied(Up):
 
     def __init__(self, body: Mlp, bottleneck: Bottleneck, channels: int):
         super().__init__()
-        expect(channels == body.image[0], "outputs per value", channels // body.image[0], "1", "use up='linear'")
+        if channels != body.image[0]:
+            raise wrong("outputs per value", channels // body.image[0], "1", "use up='linear'")
         downs = [*body.linears, *bottleneck.linears]
         cure = "give the body widths, or the bottleneck a size"
-        expect(bool(downs), "linear layers on the way down", 0, "1 at least", cure)
+        if not bool(downs):
+            raise wrong("linear layers on the way down", 0, "1 at least", cure)
         self.downs = [downs]  # in a list, so that the weights are counted once, in the body
         self.shape = body.image
         self.biases = nn.ParameterList(torch.zeros(down.in_features) for down in reversed(downs))
         widths = [down.in_features for down in reversed(downs)][:-1]
         self.between = nn.ModuleList(Chain(body.finish(width, flat=True)) for width in widths)
 
-    def forward(self, z: Tensor, side: Side, draw: KeyedRandom | None = None) -> Tensor:
+    def forward(self, z: Tensor, side: Side, random: KeyedRandom | None = None) -> Tensor:
         h, size = z.flatten(1), z.flatten(1).shape[1]
         for k, (down, bias) in enumerate(zip(reversed(self.downs[0]), self.biases)):
             weight = down.weight[:size] if k == 0 else down.weight  # of two heads, the first: the mean
             h = F.linear(h, weight.t(), bias)
-            h = self.between[k](h, draw) if k < len(self.between) else h
+            h = self.between[k](h, random) if k < len(self.between) else h
         return h.view(-1, *self.shape)
 
 
@@ -105,8 +107,8 @@ class Unproject(Chain):
         super().__init__([] if direct else [nn.Linear(size, features), *body.finish(features, flat=True)])
         self.shape = body.shape
 
-    def forward(self, h: Tensor, draw: KeyedRandom | None = None) -> Tensor:
-        return super().forward(h.flatten(1), draw).view(-1, *self.shape) if len(self) else h
+    def forward(self, h: Tensor, random: KeyedRandom | None = None) -> Tensor:
+        return super().forward(h.flatten(1), random).view(-1, *self.shape) if len(self) else h
 
 
 class ConvUp(Up):
@@ -129,10 +131,12 @@ class ConvUp(Up):
         super().__init__()
         stages = len(body.layers)
         hidden = list(body.channels[-2:0:-1] if channels_up is None else channels_up)
-        expect(len(hidden) == stages - 1, "channels_up", channels_up, f"{stages - 1} whole numbers")
+        if len(hidden) != stages - 1:
+            raise wrong("channels_up", channels_up, f"{stages - 1} whole numbers")
         positive("channels_up", hidden)
         sizes = list(kernels) if isinstance(kernels, Sequence) else [kernels] * stages
-        expect(len(sizes) == stages, "kernels", kernels, f"one number, or {stages}")
+        if len(sizes) != stages:
+            raise wrong("kernels", kernels, f"one number, or {stages}")
         self.sizes = body.sizes[-2::-1]
         self.unproject = Unproject(body, bottleneck)
         widths = [body.shape[0], *hidden, channels]
@@ -143,21 +147,23 @@ class ConvUp(Up):
     def convolution(self, a: int, b: int, kernel: int | None, low: Size, high: Size) -> nn.Module:
         """The layer from `a` channels at size `low` to `b` channels at size `high`; by default it keeps the size."""
         if kernel is None:
-            expect(a == b, "kernels", None, f"a convolution where the channels change ({a} to {b})")
+            if a != b:
+                raise wrong("kernels", None, f"a convolution where the channels change ({a} to {b})")
             return nn.Identity()
-        expect(kernel > 0 and kernel % 2 == 1, "kernels", kernel, "odd numbers")
+        if not (kernel > 0 and kernel % 2 == 1):
+            raise wrong("kernels", kernel, "odd numbers")
         return nn.Conv2d(a, b, kernel, padding=kernel // 2)
 
     def grow(self, h: Tensor, size: Size, switches: Tensor | None) -> Tensor:
         """Make the feature map larger, before the convolution."""
         return h
 
-    def forward(self, z: Tensor, side: Side, draw: KeyedRandom | None = None) -> Tensor:
-        h = self.unproject(z, draw)
+    def forward(self, z: Tensor, side: Side, random: KeyedRandom | None = None) -> Tensor:
+        h = self.unproject(z, random)
         switches = side[::-1] or [None] * len(self.layers)
         for k, layer in enumerate(self.layers):
             h = layer(self.grow(h, self.sizes[k], switches[k]))
-            h = self.after[k](h, draw) if k < len(self.after) else h
+            h = self.after[k](h, random) if k < len(self.after) else h
         return h
 
 
@@ -165,7 +171,8 @@ class Deconv(ConvUp):
     """Transposed convolutions with stride 2, padded so that the size comes out exactly. kernels ≥ 3."""
 
     def convolution(self, a: int, b: int, kernel: int | None, low: Size, high: Size) -> nn.Module:
-        expect(kernel is not None and kernel >= 3, "kernels", kernel, "whole numbers ≥ 3")
+        if not (kernel is not None and kernel >= 3):
+            raise wrong("kernels", kernel, "whole numbers ≥ 3")
         kernel = kernel or 3
         spare = [2 * (n - 1) + kernel - m for n, m in zip(low, high)]
         padding = [-(-s // 2) for s in spare]
@@ -189,12 +196,14 @@ class Unpool(ConvUp):
     ):
         mirror = body.channels[-2:0:-1]
         fits = channels_up is None or list(channels_up) == mirror
-        expect(fits, "channels_up", channels_up, f"{mirror}, as the switches have", "leave it out")
+        if not fits:
+            raise wrong("channels_up", channels_up, f"{mirror}, as the switches have", "leave it out")
         super().__init__(body, bottleneck, channels, channels_up, kernels)
 
     def grow(self, h: Tensor, size: Size, switches: Tensor | None) -> Tensor:
         cure = "reconstruct images, or use up='resize' to decode codes alone"
-        expect(switches is not None, "side", None, "the switches of the way down", cure)
+        if switches is None:
+            raise wrong("side", None, "the switches of the way down", cure)
         return F.max_unpool2d(h, switches, 2, output_size=size)  # type: ignore[arg-type]
 
 
@@ -202,7 +211,8 @@ class DeconvUnpool(Unpool):
     """Each value back where its maximum was, then a transposed convolution with stride 1."""
 
     def convolution(self, a: int, b: int, kernel: int | None, low: Size, high: Size) -> nn.Module:
-        expect(kernel is not None and kernel % 2 == 1, "kernels", kernel, "odd numbers")
+        if kernel is None or kernel % 2 != 1:
+            raise wrong("kernels", kernel, "odd numbers")
         return Transposed(a, b, kernel or 1, padding=(kernel or 1) // 2)
 
 
@@ -235,20 +245,22 @@ class Skips(Up):
 
     def __init__(self, body: Unet, bottleneck: Bottleneck, channels: int):
         super().__init__()
-        expect(channels == body.image[0], "outputs per value", channels // body.image[0], "1")
+        if channels != body.image[0]:
+            raise wrong("outputs per value", channels // body.image[0], "1")
         self.unproject = Unproject(body, bottleneck)
         steps = list(pairwise(body.channels[::-1]))
         self.grow = nn.ModuleList(Transposed(a, b, 2, stride=2, bias=body.bias) for a, b in steps)
         self.layers = nn.ModuleList(Chain([*body.convolution(b, b), *body.convolution(b, b)]) for _, b in steps)
         self.last = nn.Conv2d(body.channels[0], channels, 3, padding=1, bias=body.bias)
 
-    def forward(self, z: Tensor, side: Side, draw: KeyedRandom | None = None) -> Tensor:
+    def forward(self, z: Tensor, side: Side, random: KeyedRandom | None = None) -> Tensor:
         cure = "reconstruct images, or use up='linear' to decode codes alone"
-        expect(len(side) > 0, "side", None, "the skips of the way down", cure)
+        if not (len(side) > 0):
+            raise wrong("side", None, "the skips of the way down", cure)
         image, *skips = side
-        h = self.unproject(z, draw)
+        h = self.unproject(z, random)
         for grow, layer, skip in zip(self.grow, self.layers, skips[::-1]):
-            h = layer(grow(h)[..., : skip.shape[-2], : skip.shape[-1]] + skip, draw)
+            h = layer(grow(h)[..., : skip.shape[-2], : skip.shape[-1]] + skip, random)
         return image + self.last(h)
 
 

@@ -57,13 +57,13 @@ def obtain_run(
     say(f"{run.name}: training {type(model).__name__} on {len(shown.train):,} images")
     trained, logger = Trained(run.name, model, shown), start_log(log, place, run.name) if log else None
     about, tell = settings_of(run, shown), lambda words: say(f"{run.name}: {words}")
-    saving = Checkpoint(place / CHECKPOINT_NAME, minutes, resume, about, tell)
+    checkpoint = Checkpoint(place / CHECKPOINT_NAME, minutes, resume, about, tell)
     with _kept(run, trained, place), _heard(trained.warnings), _named(shown.train.names):
         if isinstance(model, Autoencoder):
-            _fit(run, trained, place, logger, saving)
+            _fit(run, trained, place, logger, checkpoint)
         else:
             model.fit(shown.train.images, logger=logger)
-    trained.seconds += saving.seconds
+    trained.seconds += checkpoint.seconds
     return trained
 
 
@@ -74,14 +74,14 @@ def checkpoints_in(folder: Path) -> list[Path]:
     ]
 
 
-def _fit(run: Run, trained: Trained, place: Path, logger: Any, saving: Checkpoint) -> None:
+def _fit(run: Run, trained: Trained, place: Path, logger: Any, checkpoint: Checkpoint) -> None:
     """Train an autoencoder, taking pictures on the way."""
     model: Any = trained.model
-    draws_anew = model.random_state is None and not saving.resume  # so that no state of it is of use
-    if saving.resume:
+    draws_anew = model.random_state is None and not checkpoint.resume  # so that no state of it is of use
+    if checkpoint.resume:
         trained.snapshots = snapshots_in(place)
-    shown, kept = trained.shown, None if draws_anew else saving
-    for _ in model.fit_epochs(shown.train.images, **shown.beside(model), logger=logger, saving=kept):
+    shown, kept = trained.shown, None if draws_anew else checkpoint
+    for _ in model.fit_epochs(shown.train.images, **shown.beside(model), logger=logger, checkpoint=kept):
         _picture(run, trained, place)
     if lost := [str(e) for e in run.snapshots if e <= model.epochs_ and e not in trained.snapshots]:
         words = f"the pictures taken after epoch {', '.join(lost)} are lost: snapshots.npz was removed or damaged"

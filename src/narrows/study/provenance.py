@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from narrows.data import NAMED_SETS, ImageSet
-from narrows.machine import rank_and_size
+from narrows.distributed.process_group import rank_and_size
 from narrows.model.files import store
 from narrows.study.run_folder import HISTORY, MODEL, SNAPSHOTS, STEPS, TIMES
 from narrows.study.schema import Study

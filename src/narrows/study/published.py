@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows.errors import DataError, did_you_mean, expect
+from narrows.errors import DataError, did_you_mean, wrong
 from narrows.study.schema import Number
 from narrows.study.trained import Trained, summed_errors
 
@@ -90,7 +90,8 @@ def _entry(number: Number, name: Any, kept: Mapping[str, Any]) -> Any:
 def _listed(published: Any, faithful: list[Any]) -> list[float | None]:
     """The published values, one for each of ours."""
     listed = published if isinstance(published, list) else [published]
-    expect(len(listed) == len(faithful), "published", listed, f"{len(faithful)} numbers, one an image")
+    if len(listed) != len(faithful):
+        raise wrong("published", listed, f"{len(faithful)} numbers, one an image")
     return listed
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from narrows.choose import merge_spec
-from narrows.distributed.collectives import is_first_rank
+from narrows.distributed.process_group import is_first_rank
 from narrows.errors import BuildError, DataError, Faults, unknown
 from narrows.files import locked
 from narrows.model.estimator.base import ImageModel

@@ -19,11 +19,11 @@ import torch
 
 from narrows.data import ImageSet, read_data
 from narrows.data.pairs import read_pairs
-from narrows.errors import DataError, expect, unknown
+from narrows.errors import DataError, unknown, wrong
 from narrows.layout import WHITE_LEVELS
-from narrows.machine import keyed_generator
 from narrows.model.estimator.base import ImageModel
 from narrows.model.training.pairs import wants_pairs
+from narrows.randomness import keyed_generator
 
 PARTS = ("test", "train", "validation")
 CHOICE = {"on": "test", "start": 0, "count": None, "index": None}  # what a choice may say, and its defaults
@@ -86,7 +86,7 @@ class Trained:
     @property
     def shape(self) -> tuple[int, ...]:
         """Of one image."""
-        return self.model.layout_.came
+        return self.model.layout_.given
 
     def pick(self, choice: Any, most: int = 10) -> tuple[np.ndarray, list[str]]:
         """The chosen images as floats on [0, 1], and a name for each, such as "test 9705"."""
@@ -107,7 +107,8 @@ class Trained:
             on, index = _vetted("images", one, CHOICE)["on"], _index(one, most)
             inside = [k for k in index if 0 <= k < len(self.of(on)[0])]
             fits = inside and (inside == index or one.get("index") is None)  # a count may end where the set does
-            expect(fits, "images", one, f"places from 0 to {len(self.of(on)[0]) - 1}")
+            if not fits:
+                raise wrong("images", one, f"places from 0 to {len(self.of(on)[0]) - 1}")
             chosen.append((on, inside))
         return chosen
 
@@ -121,7 +122,8 @@ class Trained:
     def fed(self, images: np.ndarray, fed: Mapping[str, Any] | None = None) -> tuple[np.ndarray, np.ndarray]:
         """What the model is fed for floats on [0, 1], and what it makes of it, both as floats that 1 is white of."""
         options = _vetted("fed", fed or {}, FED)
-        expect(options["times"] > 0, "times", options["times"], "a number above 0")
+        if not (options["times"] > 0):
+            raise wrong("times", options["times"], "a number above 0")
         given = images * np.float32(options["times"])
         if options["noise"]:
             drawn = torch.randn(images.shape, generator=keyed_generator(options["seed"], "fed")).numpy()
@@ -192,7 +194,8 @@ def _other(name: str, shape: tuple[int, ...]) -> ImageSet:
         return ImageSet(drawn, source="uniform noise")
     found = read_data(name, "test")
     fits = found.images.shape[1:] == shape
-    expect(fits, f"images of {name}", found.images.shape[1:], f"images of {shape}, as the model's")
+    if not fits:
+        raise wrong(f"images of {name}", found.images.shape[1:], f"images of {shape}, as the model's")
     return found
 
 
@@ -205,7 +208,8 @@ def _index(choice: Mapping[str, Any], most: int) -> list[int]:
 
 def _vetted(what: str, given: Any, known: Mapping[str, Any]) -> dict[str, Any]:
     """The options with their defaults, those that are not known refused."""
-    expect(isinstance(given, Mapping), what, given, f"a table of {', '.join(known)}")
+    if not isinstance(given, Mapping):
+        raise wrong(what, given, f"a table of {', '.join(known)}")
     for name in set(given) - set(known):
         raise unknown(f"option of {what}", name, known)
     return {**known, **given}

@@ -107,7 +107,7 @@ def test_a_run_folder_holds_the_file(ae, digits, tmp_path):
 
 
 def test_the_file_is_plain_tensors_and_json(file, ae):
-    header, tensors = store.read(file)
+    header, tensors = store.read_file(file)
     assert header["format"] == 2
     assert header["estimator"] == "autoencoder"
     assert header["options"]["epochs"] == 15
@@ -271,7 +271,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("entries", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_header_is_refused_before_anything_is_allocated(file, entries):
-    header, _ = store.read(file)
+    header, _ = store.read_file(file)
     known = {name: header[name] | entry if isinstance(entry, dict) else entry for name, entry in entries.items()}
     rewrite(file, **known)
     with pytest.raises(DataError, match="is no whole model of Narrows"):
@@ -279,7 +279,7 @@ def test_a_hostile_header_is_refused_before_anything_is_allocated(file, entries)
 
 
 def test_facts_that_no_model_has_are_left_out(file, digits):
-    header, _ = store.read(file)
+    header, _ = store.read_file(file)
     rewrite(file, facts=header["facts"] | {"transform": 3, "__class__": "x"})
     assert nw.load(file).transform(digits).shape == (200, 8)
 
@@ -352,7 +352,7 @@ def test_any_lie_in_the_header_gives_a_refusal_or_a_model_that_works(digits, tmp
     bottleneck = {"kind": "variational", "size": 1}
     model = nw.Autoencoder({"kind": "mlp", "widths": [2]}, bottleneck, prior="mixture", epochs=1).fit(digits)
     path = nw.save(model, tmp_path / "m.safetensors")
-    header, tensors = store.read(path)
+    header, tensors = store.read_file(path)
     lies = (None, -1, 0, 10**18, 1e308, "x", "auto", [], {}, [[0]], {"kind": "conv"}, True)
     for number, place in enumerate(leaves(header)):
         lie = json.loads(json.dumps(header))

@@ -13,7 +13,7 @@ from narrows.errors import BuildError, DataError, Interrupted, OutputError
 from narrows.files import PREFIX
 from narrows.model import file_format as contents
 from narrows.model.file_format import CHECKPOINT_NAME, describe_file
-from narrows.model.training import checkpoint as saving
+from narrows.model.training import checkpoint as checkpoint
 from narrows.model.training.checkpoint import Checkpoint
 from small_models import NOISY, SMALL, model, same, timeless, weights
 
@@ -56,14 +56,14 @@ def whole(digits):
 
 def killed_at(monkeypatch, write: int, act=None) -> None:
     """Have the state written so many times, and then the training killed."""
-    write_, writes = saving.write, iter(range(write))
+    write_, writes = checkpoint.write, iter(range(write))
 
     def once(*what):
         if next(writes, None) is None:
             (act or kill)()
         return write_(*what)
 
-    monkeypatch.setattr(saving, "write_file", once)
+    monkeypatch.setattr(checkpoint, "write_file", once)
 
 
 def kill():
@@ -74,7 +74,7 @@ def broken(digits, monkeypatch, saving_, write, **options):
     with monkeypatch.context() as patch:
         killed_at(patch, write)
         with pytest.raises(Killed):
-            model(**options).fit(digits, saving=saving_)
+            model(**options).fit(digits, checkpoint=saving_)
 
 
 def assert_equal(found, unbroken):
@@ -95,26 +95,26 @@ def test_a_training_that_was_broken_off_anywhere_ends_as_an_unbroken_one(
     digits, path, going, whole, monkeypatch, options, write
 ):
     broken(digits, monkeypatch, Checkpoint(path, minutes=1e-9), write, **options)
-    assert_equal(model(**options).fit(digits, saving=going()), whole(**options))
+    assert_equal(model(**options).fit(digits, checkpoint=going()), whole(**options))
 
 
 def test_that_states_are_written_moves_no_number(digits, path, whole):
-    assert_equal(model(**HELD).fit(digits, saving=Checkpoint(path, minutes=1e-9)), whole(**HELD))
+    assert_equal(model(**HELD).fit(digits, checkpoint=Checkpoint(path, minutes=1e-9)), whole(**HELD))
     assert [p.name for p in path.parent.iterdir()] == [CHECKPOINT_NAME]
 
 
 def test_more_epochs_go_on_from_a_training_that_has_ended(digits, path, going, whole, said):
     for epochs in (1, 2, 3):
-        found = model(epochs=epochs).fit(digits, saving=going())
+        found = model(epochs=epochs).fit(digits, checkpoint=going())
     assert_equal(found, whole())
     assert said[1:] == ["going on from epoch 2 of 2, batch 1", "going on from epoch 3 of 3, batch 1"]
-    assert_equal(model().fit(digits, saving=going()), found)
+    assert_equal(model().fit(digits, checkpoint=going()), found)
     assert said[-1] == "its 3 epochs are done already"
 
 
 def test_more_epochs_of_a_schedule_that_hangs_on_them_are_told(digits, path, going, said):
-    model(epochs=1, schedule="cosine").fit(digits, saving=Checkpoint(path))
-    model(epochs=2, schedule="cosine").fit(digits, saving=going())
+    model(epochs=1, schedule="cosine").fit(digits, checkpoint=Checkpoint(path))
+    model(epochs=2, schedule="cosine").fit(digits, checkpoint=going())
     assert said == [
         "going on from epoch 2 of 2, batch 1; the schedule was that of 1 epochs so far, and is that of 2 from here: "
         "with 2 from the start the rates had been others"
@@ -123,8 +123,8 @@ def test_more_epochs_of_a_schedule_that_hangs_on_them_are_told(digits, path, goi
 
 def test_patience_that_has_run_out_has_run_out(digits, path, going, said):
     impatient = {"training": {"patience": 1}, "optimiser": {"kind": "sgd", "rate": 1e-30}}
-    model(**impatient, epochs=5).fit(digits, saving=Checkpoint(path))
-    found = model(**impatient, epochs=9).fit(digits, saving=going())
+    model(**impatient, epochs=5).fit(digits, checkpoint=Checkpoint(path))
+    found = model(**impatient, epochs=9).fit(digits, checkpoint=going())
     assert said == [f"its {found.epochs_} epochs are done already"]
     assert found.epochs_ < 5
 
@@ -132,8 +132,8 @@ def test_patience_that_has_run_out_has_run_out(digits, path, going, said):
 def test_within_an_epoch_states_are_written_as_often_as_asked(digits, path, monkeypatch):
     def writes(minutes):
         with monkeypatch.context() as patch:
-            patch.setattr(saving, "write_file", lambda *what: count.append(what))
-            model(epochs=2).fit(digits, saving=Checkpoint(path, minutes))
+            patch.setattr(checkpoint, "write_file", lambda *what: count.append(what))
+            model(epochs=2).fit(digits, checkpoint=Checkpoint(path, minutes))
         return len(count)
 
     count = []
@@ -144,9 +144,9 @@ def test_within_an_epoch_states_are_written_as_often_as_asked(digits, path, monk
 
 
 def test_how_long_it_had_taken_is_known(digits, path, going):
-    model(**HELD, epochs=2).fit(digits, saving=Checkpoint(path))
+    model(**HELD, epochs=2).fit(digits, checkpoint=Checkpoint(path))
     again = going()
-    found = model(**HELD, epochs=2).fit(digits, saving=again)
+    found = model(**HELD, epochs=2).fit(digits, checkpoint=again)
     assert again.seconds == pytest.approx(sum(found.history_["seconds"]) + sum(found.history_["val_seconds"]))
 
 
@@ -163,9 +163,9 @@ SPOILT = {
 
 @pytest.mark.parametrize("how", SPOILT)
 def test_a_state_that_is_not_whole_is_told_and_the_training_starts_over(digits, path, going, said, whole, how):
-    model(epochs=1).fit(digits, saving=Checkpoint(path))
+    model(epochs=1).fit(digits, checkpoint=Checkpoint(path))
     path.write_bytes(SPOILT[how](path.read_bytes()))
-    assert_equal(model().fit(digits, saving=going()), whole())
+    assert_equal(model().fit(digits, checkpoint=going()), whole())
     (words,) = said
     assert words.startswith(f"{path} ")
     assert words.endswith(": the training starts over")
@@ -173,19 +173,19 @@ def test_a_state_that_is_not_whole_is_told_and_the_training_starts_over(digits, 
 
 def test_a_model_in_the_place_of_a_state_is_none(digits, path, going, said, whole):
     nw.save(whole(), path)
-    assert_equal(model().fit(digits, saving=going()), whole())
+    assert_equal(model().fit(digits, checkpoint=going()), whole())
     assert said == [f"{path} is no whole model of Narrows: it lacks 'training': the training starts over"]
 
 
 def test_where_there_is_no_state_it_says_so(digits, path, going, said, whole):
-    assert_equal(model().fit(digits, saving=going()), whole())
+    assert_equal(model().fit(digits, checkpoint=going()), whole())
     assert said == [f"there is no state {path} to go on from: the training starts at the start"]
 
 
 def test_without_being_asked_it_starts_over_and_the_old_state_is_gone(digits, path, going, said, whole, monkeypatch):
-    model(bottleneck={"kind": "plain", "size": 2}).fit(digits, saving=Checkpoint(path))
+    model(bottleneck={"kind": "plain", "size": 2}).fit(digits, checkpoint=Checkpoint(path))
     broken(digits, monkeypatch, Checkpoint(path), 1)
-    assert_equal(model().fit(digits, saving=going()), whole())
+    assert_equal(model().fit(digits, checkpoint=going()), whole())
     assert said == ["going on from epoch 1 of 3, batch 1"]
 
 
@@ -202,10 +202,10 @@ CHANGED = {
 @pytest.mark.parametrize("told", CHANGED)
 def test_other_settings_are_refused_in_the_words_of_set(digits, path, going, told):
     options = {"bottleneck": {"kind": "plain", "size": 32}}
-    model(**options).fit(digits, saving=Checkpoint(path))
+    model(**options).fit(digits, checkpoint=Checkpoint(path))
     before = path.read_bytes()
     with pytest.raises(BuildError) as caught:
-        model(**{**options, **CHANGED[told]}).fit(digits, saving=going())
+        model(**{**options, **CHANGED[told]}).fit(digits, checkpoint=going())
     assert str(caught.value) == (
         f"{path} is the state of another training: {told}. Only more epochs may be asked for: use the settings that "
         "it had, or start over with --force, not --resume (resume=False)"
@@ -214,23 +214,23 @@ def test_other_settings_are_refused_in_the_words_of_set(digits, path, going, tol
 
 
 def test_other_images_and_what_else_it_belongs_to_are_refused(digits, path, going):
-    model(epochs=1).fit(digits, saving=Checkpoint(path, about={"file": "a"}))
+    model(epochs=1).fit(digits, checkpoint=Checkpoint(path, about={"file": "a"}))
     with pytest.raises(BuildError, match=r"images was '\w{16}', now '\w{16}'\."):
-        model(epochs=1).fit(digits[::-1], saving=going(about={"file": "a"}))
+        model(epochs=1).fit(digits[::-1], checkpoint=going(about={"file": "a"}))
     with pytest.raises(BuildError, match="file was 'a', now 'b'"):
-        model(epochs=1).fit(digits, saving=going(about={"file": "b"}))
+        model(epochs=1).fit(digits, checkpoint=going(about={"file": "b"}))
 
 
 def test_another_version_is_another_training(digits, path, going, monkeypatch):
-    model(epochs=1).fit(digits, saving=Checkpoint(path))
+    model(epochs=1).fit(digits, checkpoint=Checkpoint(path))
     monkeypatch.setattr(nw, "__version__", "99")
     with pytest.raises(BuildError, match=r"narrows was .*, now '99'"):
-        model(epochs=1).fit(digits, saving=going())
+        model(epochs=1).fit(digits, checkpoint=going())
 
 
 def test_what_draws_anew_each_time_has_no_state(digits, path):
     with pytest.raises(BuildError, match="random_state: got None, expected a whole number"):
-        model(random_state=None).fit(digits, saving=Checkpoint(path))
+        model(random_state=None).fit(digits, checkpoint=Checkpoint(path))
 
 
 @pytest.mark.parametrize("minutes", [0, -1])
@@ -244,15 +244,15 @@ def test_minutes_are_above_0(path, minutes):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_after_the_step(digits, path, going, whole, monkeypatch, number):
-    handlers = [signal.getsignal(one) for one in saving.SIGNALS]
+    handlers = [signal.getsignal(one) for one in checkpoint.SIGNALS]
     with monkeypatch.context() as patch:
         killed_at(patch, 10, lambda: os.kill(os.getpid(), number))
         stopped = model(**HELD)
         with pytest.raises(Interrupted, match=rf"^stopped by {number.name} in epoch 2 of 3, after batch \d of \d; "):
-            stopped.fit(digits, saving=Checkpoint(path, minutes=1e-9))
-    assert [signal.getsignal(one) for one in saving.SIGNALS] == handlers
+            stopped.fit(digits, checkpoint=Checkpoint(path, minutes=1e-9))
+    assert [signal.getsignal(one) for one in checkpoint.SIGNALS] == handlers
     assert stopped.epochs_ == 1
-    assert_equal(model(**HELD).fit(digits, saving=going()), whole(**HELD))
+    assert_equal(model(**HELD).fit(digits, checkpoint=going()), whole(**HELD))
 
 
 def test_a_second_signal_ends_it_at_once(digits, path, monkeypatch):
@@ -262,22 +262,22 @@ def test_a_second_signal_ends_it_at_once(digits, path, monkeypatch):
 
     killed_at(monkeypatch, 1, twice)
     with pytest.raises(KeyboardInterrupt) as caught:
-        model().fit(digits, saving=Checkpoint(path))
+        model().fit(digits, checkpoint=Checkpoint(path))
     assert caught.type is KeyboardInterrupt
     assert [p.name for p in path.parent.iterdir()] == [CHECKPOINT_NAME]
 
 
 def test_in_another_thread_nobody_listens_and_all_else_is_the_same(digits, path, whole):
     found = SimpleNamespace()
-    thread = threading.Thread(target=lambda: vars(found).update(m=model().fit(digits, saving=Checkpoint(path))))
+    thread = threading.Thread(target=lambda: vars(found).update(m=model().fit(digits, checkpoint=Checkpoint(path))))
     thread.start(), thread.join()
     assert_equal(found.m, whole())
 
 
 def test_a_file_is_that_of_one_training_at_a_time(digits, path):
-    for _ in model().fit_epochs(digits, saving=Checkpoint(path)):
+    for _ in model().fit_epochs(digits, checkpoint=Checkpoint(path)):
         with pytest.raises(OutputError, match="is being written by another process"):
-            model().fit(digits, saving=Checkpoint(path))
+            model().fit(digits, checkpoint=Checkpoint(path))
         break
 
 
@@ -299,19 +299,19 @@ def test_where_nothing_can_be_written_it_stops_and_the_state_before_is_whole(
     with monkeypatch.context() as patch:
         patch.setattr("narrows.files._sync", full)
         with pytest.raises(OutputError) as caught:
-            model().fit(digits, saving=Checkpoint(path))
+            model().fit(digits, checkpoint=Checkpoint(path))
     kept = "what it held is still whole; once there is room, the same command with --resume (resume=True) goes on"
     ending = f"{kept} from there" if when else "nothing was left of it"
     assert str(caught.value) == f"{path} cannot be written: {os.strerror(code)}; {ending}"
     assert not path.parent.exists() or not list(path.parent.glob(f"{PREFIX}*"))
-    assert_equal(model().fit(digits, saving=going()), whole())
+    assert_equal(model().fit(digits, checkpoint=going()), whole())
 
 
 # -- what the file says ---------------------------------------------------------------------------------------
 
 
 def test_a_state_says_what_it_is(digits, path):
-    model(epochs=2).fit(digits, saving=Checkpoint(path))
+    model(epochs=2).fit(digits, checkpoint=Checkpoint(path))
     told = describe_file(path)
     assert told["what"].startswith("state of a training, which `narrows train ... --resume` goes on from")
     assert (told["epochs done"], told["body.widths"]) == (2, "[16]")
@@ -320,13 +320,13 @@ def test_a_state_says_what_it_is(digits, path):
 
 
 def test_a_folder_whose_training_was_broken_off_says_so(digits, path):
-    model(epochs=1).fit(digits, saving=Checkpoint(path))
+    model(epochs=1).fit(digits, checkpoint=Checkpoint(path))
     with pytest.raises(DataError, match=r"no model file .*last\.safetensors is of a training that was broken off"):
         nw.load(path.parent)
 
 
 def test_the_file_is_plain_tensors_and_json(digits, path):
-    m = model(**HELD).fit(digits, saving=Checkpoint(path))
+    m = model(**HELD).fit(digits, checkpoint=Checkpoint(path))
     header, tensors = contents.read_file(path)
     kinds = {name.split(".")[0] for name in tensors}
     assert kinds - {"best"} == {"network", "average", "optimiser", "steps", "sums"}

@@ -63,10 +63,10 @@ def test_the_rehearsal_leaves_no_trace(digits):
     training = model._prepare(digits)
     before = copy.deepcopy(training.network.state_dict())
     step = module.Compiled(training._sums, 32, torch.device("cpu"))
-    draw = module.Draw(1, 2, 3, total=32)
-    orders = step._rehearse(training.network, training.pixels.batch(slice(0, 32)), draw)
+    random = module.KeyedRandom(1, 2, 3, total=32)
+    orders = step._rehearse(training.network, training.pixels.batch(slice(0, 32)), random)
     assert [purpose for _, purpose, _ in orders] == ["noise", "dropout", "dropout"]
-    assert not draw.streams
+    assert not random.streams
     for name, value in training.network.state_dict().items():
         assert torch.equal(value, before[name])
 

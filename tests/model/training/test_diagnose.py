@@ -234,10 +234,10 @@ def test_an_accelerator_is_looked_at_now_and_then_and_at_the_end(digits, monkeyp
     changed = {"epoch": 0, "device": SimpleNamespace(type="cuda"), "batches": lambda epoch: batches}
     seen = SimpleNamespace(**{**vars(training), **changed})
     seen.sums[1] = torch.nan
-    looks = []
+    inference_batches = []
     for seen.done in range(1, 6):
-        looks.append(check_late(seen))
-    assert [case is not None for case in looks] == [False, False, True, False, False]
+        inference_batches.append(check_late(seen))
+    assert [case is not None for case in inference_batches] == [False, False, True, False, False]
     seen.sums[4] = torch.inf
     case = check_late(seen)
     assert case is not None

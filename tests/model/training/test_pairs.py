@@ -116,9 +116,9 @@ def test_ranks_take_their_rows_of_both(digits, noisy, monkeypatch):
 
 def test_a_state_of_other_pairs_is_refused(digits, noisy, tmp_path):
     path = tmp_path / "last.safetensors"
-    model(**PAIRS).fit(digits, noisy=noisy, saving=Checkpoint(path))
+    model(**PAIRS).fit(digits, noisy=noisy, checkpoint=Checkpoint(path))
     with pytest.raises(BuildError, match="images was"):
-        model(**PAIRS).fit(digits, noisy=digits, saving=Checkpoint(path, resume=True))
+        model(**PAIRS).fit(digits, noisy=digits, checkpoint=Checkpoint(path, resume=True))
 
 
 # -- afterwards ---------------------------------------------------------------------------------------------------

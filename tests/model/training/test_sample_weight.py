@@ -10,10 +10,11 @@ from sklearn.pipeline import make_pipeline
 import narrows as nw
 from narrows.errors import BuildError
 from narrows.image_batches import ImageBatches
-from narrows.layout import as_images, choose_scale
+from narrows.image_inputs import as_images
 from narrows.model.estimator import pca as pca_module
 from narrows.model.training.checkpoint import Checkpoint
 from narrows.model.training.sample_weight import validate_weights, weighted_stand_ins
+from narrows.scale import choose_scale
 from small_models import BETA, CONSTANT, NOISY, model, timeless, weights
 
 pytestmark = pytest.mark.filterwarnings(CONSTANT)
@@ -156,9 +157,9 @@ def test_a_step_of_a_pipeline_takes_weights(digits):
 
 def test_a_state_of_other_weights_is_refused(digits, tmp_path):
     path = tmp_path / "last.safetensors"
-    model().fit(digits, sample_weight=COUNTS, saving=Checkpoint(path))
+    model().fit(digits, sample_weight=COUNTS, checkpoint=Checkpoint(path))
     with pytest.raises(BuildError, match="images was"):
-        model().fit(digits, sample_weight=COUNTS[::-1].copy(), saving=Checkpoint(path, resume=True))
+        model().fit(digits, sample_weight=COUNTS[::-1].copy(), checkpoint=Checkpoint(path, resume=True))
 
 
 def test_a_subset_takes_its_weights_along():

@@ -25,7 +25,7 @@ from narrows.data.folder import LARGE, SPLITS
 from narrows.data.image_files import SUFFIXES, open_picture, reason_of
 from narrows.data.packs.shards import Writer
 from narrows.data.packs.tars import class_of, classes_of
-from narrows.errors import DataError, OutputError, expect
+from narrows.errors import DataError, OutputError, wrong
 from narrows.files import refuse_overwrite
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -80,7 +80,8 @@ def bytes_of(size: int | str) -> int:
     found = SIZE.fullmatch(str(size))
     unit = UNITS.get(found[2].upper()) if found else None
     count = int(float(found[1]) * unit) if found and unit else 0
-    expect(count > 0, "shard", size, "a number of bytes > 0, such as 500MB or 1GB")
+    if not (count > 0):
+        raise wrong("shard", size, "a number of bytes > 0, such as 500MB or 1GB")
     return count
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from narrows.data.packs.index import ENTRY, Index, read_index
 from narrows.data.packs.tars import BLOCK, class_of
-from narrows.errors import DataError, expect
+from narrows.errors import DataError, wrong
 from narrows.files import atomic
 
 END = bytes(2 * BLOCK)
@@ -129,7 +129,8 @@ def header(name: str, size: int) -> bytes:
 
     Numbers are octal digits, and the sum of all bytes of the block is one of them, counted with blanks in its place.
     """
-    expect(size < 8**11, name, size, "less than 8 GiB, the most that a file in a tar may have")
+    if not (size < 8**11):
+        raise wrong(name, size, "less than 8 GiB, the most that a file in a tar may have")
     mode, none, length, time = b"%07o\0" % MODE, b"%07o\0" % 0, b"%011o\0" % size, b"%011o\0" % 0
     block = HEADER.pack(name.encode(), mode, none, none, length, time, b" " * 8, b"0", b"ustar\x0000")
     return block[:SUM] + b"%06o\0 " % sum(block) + block[SUM + 8 :]

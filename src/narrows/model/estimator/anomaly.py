@@ -35,7 +35,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from narrows.errors import BuildError, expect, unknown
+from narrows.errors import BuildError, unknown, wrong
 from narrows.layout import Layout
 from narrows.parts.prior import FULL_COVARIANCE
 
@@ -156,7 +156,8 @@ class AnomalyMixin:
         scores = self.anomaly_score(X, kind)
         threshold = self.threshold_ if kind is None else self.thresholds_.get(kind)
         cure = f"fit it again, or compare anomaly_score(X, kind={kind!r}) with a threshold of your own"
-        expect(threshold is not None, "flag", "a model without a threshold for this score", "one that has it", cure)
+        if threshold is None:
+            raise wrong("flag", "a model without a threshold for this score", "one that has it", cure)
         return scores > threshold
 
     def error_map(self, X: Any) -> np.ndarray:
@@ -212,5 +213,6 @@ class AnomalyMixin:
         before = "bound" if self._variational else "error"
         self.thresholds_ = self.thresholds_ or ({} if self.threshold_ is None else {before: self.threshold_})
         if "code" in self.thresholds_:
-            expect(mean is not None and white is not None, "cloud.mean, cloud.white", None, "where the codes lie")
+            if mean is None or white is None:
+                raise wrong("cloud.mean, cloud.white", None, "where the codes lie")
             self.cloud_ = CodeDensity(cast(Tensor, mean), cast(Tensor, white))

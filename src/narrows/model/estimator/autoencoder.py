@@ -24,7 +24,6 @@ from torch import Tensor
 from narrows import machine
 from narrows.errors import BuildError, Faults
 from narrows.image_batches import ImageBatches
-from narrows.machine import PerImageRandom
 from narrows.model.estimator.anomaly import Outputs
 from narrows.model.estimator.base import check_integer
 from narrows.model.estimator.collapse import CollapseMixin
@@ -36,6 +35,7 @@ from narrows.model.training.checkpoint import Checkpoint
 from narrows.model.training.pairs import validate_pairs, wants_pairs, with_noisy
 from narrows.model.training.split import split_validation
 from narrows.model.training.training import Training, validate_training
+from narrows.randomness import PerImageRandom
 
 
 class Autoencoder(ScoreFieldMixin, CollapseMixin, IncrementalMixin):
@@ -103,7 +103,7 @@ class Autoencoder(ScoreFieldMixin, CollapseMixin, IncrementalMixin):
         sample_weight: Any = None,
         noisy: Any = None,
         logger: Logger | None = None,
-        saving: Checkpoint | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> Self:
         """Train on images; `y` is not used. Raises `NarrowsError` naming every fault before anything is trained.
 
@@ -113,7 +113,7 @@ class Autoencoder(ScoreFieldMixin, CollapseMixin, IncrementalMixin):
         logger: is told the options, and after each epoch its entry of history_; one of Lightning's, or any with the
         same four names, see `narrows.model.trackers`. saving: where the state is kept, and whether to go on from it.
         """
-        for _ in self.fit_epochs(X, sample_weight=sample_weight, noisy=noisy, logger=logger, saving=saving):
+        for _ in self.fit_epochs(X, sample_weight=sample_weight, noisy=noisy, logger=logger, checkpoint=checkpoint):
             pass
         return self
 
@@ -125,13 +125,15 @@ class Autoencoder(ScoreFieldMixin, CollapseMixin, IncrementalMixin):
         sample_weight: Any = None,
         noisy: Any = None,
         logger: Logger | None = None,
-        saving: Checkpoint | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> Iterator[Self]:
         """`fit` as an iterator: after each epoch it yields the model, usable as it then is."""
         options = self.get_params(deep=False)
         with reported(logger, options) as report:
             training = self._prepare(X, sample_weight, noisy)
-            with saving.of(training, flatten_options(options)) if saving else nullcontext(lambda: None) as save:
+            with (
+                checkpoint.of(training, flatten_options(options)) if checkpoint else nullcontext(lambda: None) as save
+            ):
                 self._say_again(training)
                 try:
                     for _ in training:

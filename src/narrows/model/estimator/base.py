@@ -24,13 +24,14 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.exceptions import NotFittedError
 from torch import Tensor
 
-from narrows import layout as images
-from narrows.errors import BuildError, ImageError, NarrowsError, expect
+from narrows.errors import BuildError, ImageError, NarrowsError, wrong
 from narrows.image_batches import ImageBatches, inference_batch_size
-from narrows.layout import Layout, Scale
+from narrows.image_inputs import as_images
+from narrows.layout import Layout, validate_images
 from narrows.model.estimator.anomaly import AnomalyMixin, Outputs, error
 from narrows.model.estimator.tables import checked, is_table
 from narrows.model.trackers import Logger
+from narrows.scale import Scale, to_user
 
 T = TypeVar("T")
 Function = Callable[[Tensor], Tensor]
@@ -116,11 +117,13 @@ class ImageModel(AnomalyMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
         except (TypeError, ValueError) as error:
             raise ImageError(f"the codes make no array of numbers: {error}") from error
         size = (self.code_size_,)
-        expect(Z.ndim == 2 and Z.shape[1:] == size, "codes", Z.shape, f"an array (N, {self.code_size_})")
-        expect(bool(np.isfinite(Z).all()), "codes", "NaN or infinity", "finite numbers")
+        if Z.ndim != 2 or Z.shape[1:] != size:
+            raise wrong("codes", Z.shape, f"an array (N, {self.code_size_})")
+        if not bool(np.isfinite(Z).all()):
+            raise wrong("codes", "NaN or infinity", "finite numbers")
         few = inference_batch_size(max(self._widest, prod(self.layout_.image)), getattr(self, "device_", "cpu"))
         parts = [self.scale_.unit(self._quietly(self._decode, z).cpu()) for z in torch.from_numpy(Z).split(few)]
-        return self.layout_.give(torch.cat(parts))
+        return to_user(torch.cat(parts), self.layout_)
 
     def reconstruct(self, X: Any, *, exact: bool = False, out: np.ndarray | None = None) -> np.ndarray:
         """Images, through the code and back, in the form that they came in. Any finite floats are taken.
@@ -130,7 +133,7 @@ class ImageModel(AnomalyMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
         array, layout = self._accept(X)
 
         def give(working: Tensor) -> np.ndarray:
-            return layout.give(self.scale_.unit(working), exact)
+            return to_user(self.scale_.unit(working), layout, exact)
 
         return self._each(array, layout, self._reconstruct, give, out)
 
@@ -171,15 +174,15 @@ class ImageModel(AnomalyMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
         if is_table(X):
             X = checked(self, X, reset)
             flat_images = None if reset or self.layout_.is_table else self.layout_.image
-            return images.as_images(X, self.image_shape if reset else flat_images)
-        return images.as_images(X, self.image_shape if reset else None)
+            return as_images(X, self.image_shape if reset else flat_images)
+        return as_images(X, self.image_shape if reset else None)
 
     def _accept(self, X: Any) -> tuple[np.ndarray, Layout]:
         """Images for a fitted model, checked against what it was fitted on."""
         if not self.__sklearn_is_fitted__():
             raise NotFitted(f"this {type(self).__name__} is not fitted yet; call fit(X) first")
         array, layout = self._look(X, reset=False)
-        images.validate_images(array, layout, ranged=False, expected=self.layout_)
+        validate_images(array, layout, ranged=False, expected=self.layout_)
         return array, layout
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -190,13 +193,14 @@ class ImageModel(AnomalyMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
     ) -> np.ndarray:
         """`function` of the images on the working scale, a batch at a time, given as arrays in one array, `out`."""
         pixels = ImageBatches(array, layout, self.scale_)
-        for rows, x in pixels.looks(self._widest, self.even):
+        for rows, x in pixels.inference_batches(self._widest, self.even):
             part = give(self._quietly(function, x).cpu()[: rows.stop - rows.start])
             shape = (len(pixels), *part.shape[1:])
             out = np.empty(shape, part.dtype) if out is None else out
             forms = ((out.dtype, out.shape), (part.dtype, shape))
             got, wanted = (f"{dtype} of shape {size}" for dtype, size in forms)
-            expect(got == wanted, "out", got, wanted)
+            if got != wanted:
+                raise wrong("out", got, wanted)
             out[rows] = part
         return out
 
@@ -243,4 +247,5 @@ class ImageModel(AnomalyMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 def check_integer(what: str, value: Any, least: int = 1) -> None:
     """Refuse what is no whole number ≥ `least`."""
     fine = isinstance(value, (int, np.integer)) and value >= least
-    expect(fine, what, value, f"a whole number ≥ {least}")
+    if not fine:
+        raise wrong(what, value, f"a whole number ≥ {least}")

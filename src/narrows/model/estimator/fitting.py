@@ -10,14 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows import layout as images
 from narrows.distributed.collectives import broadcast_from_first
 from narrows.errors import BuildError, Faults, TrainingError
 from narrows.image_batches import ImageBatches
-from narrows.machine import keyed_generator
+from narrows.layout import validate_images
 from narrows.model.estimator.base import ImageModel
 from narrows.model.training.sample_weight import validate_weights, weighted_stand_ins
 from narrows.parts.prior import Prior
+from narrows.randomness import keyed_generator
+from narrows.scale import FIXED_SCALES, choose_scale
 
 SURVEY = 10_000  # training images that are looked at once more after training
 CODES = 20_000_000  # numbers in their codes, where those are large, unless that left fewer than 200 images
@@ -37,20 +38,18 @@ class FittingMixin(ImageModel):
             vars(self).pop(name, None)  # until the fit has come to something, it is not fitted
         self.seed_ = self._draw_seed()
         array, self.layout_ = self._look(X, reset=True)
-        self.n_features_in_ = int(np.prod(self.layout_.came))
-        self.image_shape_ = tuple(self.image_shape) if self.image_shape is not None else self.layout_.came
+        self.n_features_in_ = int(np.prod(self.layout_.given))
+        self.image_shape_ = tuple(self.image_shape) if self.image_shape is not None else self.layout_.given
         weights = None
         with faults.catch():
             weights = validate_weights(sample_weight, len(array))
         with faults.catch():
-            images.validate_images(array, self.layout_, ranged=scale != "standard")
-        self.scale_ = images.FIXED_SCALES[
-            "unit"
-        ]  # stands in where the name is wrong, so that other faults are found too
+            validate_images(array, self.layout_, ranged=scale != "standard")
+        self.scale_ = FIXED_SCALES["unit"]  # stands in where the name is wrong, so that other faults are found too
         with faults.catch():
-            self.scale_ = images.choose_scale(scale, array, self.layout_)
+            self.scale_ = choose_scale(scale, array, self.layout_)
             if weights is not None and self.scale_.name == "standard":
-                self.scale_ = images.choose_scale("standard", weighted_stand_ins(array, weights), self.layout_)
+                self.scale_ = choose_scale("standard", weighted_stand_ins(array, weights), self.layout_)
         return array, weights
 
     def _survey(self, pixels: ImageBatches, prior: Prior, failed: bool = False) -> Tensor:

@@ -15,9 +15,9 @@ from typing import Any, Self
 
 import torch
 
-from narrows import layout as images
 from narrows.choose import choose
 from narrows.image_batches import ImageBatches
+from narrows.layout import validate_images
 from narrows.machine import flush_denormals
 from narrows.model.estimator.fitting import FittingMixin
 from narrows.model.network import Network
@@ -62,7 +62,7 @@ class IncrementalMixin(FittingMixin):
         if not self.__sklearn_is_fitted__():
             return self._prepare(X, sample_weight, noisy)
         array, layout = self._accept(X)
-        images.validate_images(array, layout, ranged=self.scale_.name != "standard")
+        validate_images(array, layout, ranged=self.scale_.name != "standard")
         validate_pairs(self, noisy)
         weights = validate_weights(sample_weight, len(array))
         pixels = with_noisy(ImageBatches(array, layout, self.scale_, self.device_, weights), noisy)

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows.errors import BuildError, Faults, expect
+from narrows.errors import BuildError, Faults, wrong
 from narrows.image_batches import ImageBatches, weighted
 from narrows.machine import flush_denormals
 from narrows.model.estimator.fitting import FittingMixin
@@ -79,7 +79,8 @@ class PCA(FittingMixin):
         count = most if self.n_components is None else self.n_components
         with faults.catch():
             fits = isinstance(count, (int, np.integer)) and 1 <= count <= most
-            expect(fits, "n_components", count, f"a whole number in 1..{most} (images, values in an image)")
+            if not fits:
+                raise wrong("n_components", count, f"a whole number in 1..{most} (images, values in an image)")
         faults.stop(BuildError)
         pixels = ImageBatches(array, self.layout_, self.scale_, weights=weights)
         way = _by_covariance if self.n_features_in_ <= min(WIDE, there) else _by_singular_vectors

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows.errors import expect
+from narrows.errors import wrong
 from narrows.model.estimator.base import ImageModel, check_integer
 from narrows.model.network import Network
 from narrows.parts.corruption import Gaussian as GaussianNoise
+from narrows.scale import to_user
 
 
 class ScoreFieldMixin(ImageModel):
@@ -36,13 +37,14 @@ class ScoreFieldMixin(ImageModel):
         fits = isinstance(noise, GaussianNoise) and noise.range is None and noise.sigma is not None
         wanted = "a model trained on unclipped Gaussian noise of one sigma"
         cure = "train with corruption={'kind': 'gaussian', 'sigma': 0.3, 'clip': False}"
-        expect(fits, "score_field", self.corruption, wanted, cure)
+        if not fits:
+            raise wrong("score_field", self.corruption, wanted, cure)
         variance = noise.sigma**2  # type: ignore[union-attr]
 
         def field(x: Tensor) -> Tensor:
             return (self._reconstruct(x) - x) / variance
 
-        return self._each(array, layout, field, lambda score: layout.give(score, exact=True))
+        return self._each(array, layout, field, lambda score: to_user(score, layout, exact=True))
 
     def project(self, X: Any, steps: int = 5, rate: float = 1.0) -> np.ndarray:
         """The walk of images towards the data: x ← x + rate · (f(x) - x), `steps` times.
@@ -51,7 +53,8 @@ class ScoreFieldMixin(ImageModel):
         of a denoiser is one up the score, of size rate · σ².
         """
         check_integer("steps", steps)
-        expect(0 < rate <= 1, "rate", rate, "a number in (0, 1]")
+        if not (0 < rate <= 1):
+            raise wrong("rate", rate, "a number in (0, 1]")
         array, layout = self._accept(X)
 
         def walk(x: Tensor) -> Tensor:
@@ -61,6 +64,6 @@ class ScoreFieldMixin(ImageModel):
             return torch.stack(found, dim=1)
 
         def give(walks: Tensor) -> np.ndarray:
-            return np.stack([layout.give(self.scale_.unit(x), exact=True) for x in walks.unbind(1)], axis=1)
+            return np.stack([to_user(self.scale_.unit(x), layout, exact=True) for x in walks.unbind(1)], axis=1)
 
         return self._each(array, layout, walk, give).swapaxes(0, 1)

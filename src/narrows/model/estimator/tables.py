@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from narrows.errors import ImageError
-from narrows.layout import is_image_object
+from narrows.image_inputs import is_image_object
 
 
 class NotNumbers(ImageError, TypeError):

@@ -44,6 +44,7 @@ from narrows.layout import WHITE_LEVELS
 from narrows.model.estimator.anomaly import SCORES
 from narrows.model.estimator.base import ImageModel, NotFitted
 from narrows.parts.transposed import Transposed
+from narrows.scale import as_given, to_unit
 
 OPSET = 18  # of ONNX: what programs of 2023 and later read
 
@@ -71,13 +72,13 @@ class Traced(nn.Module):
 
     def example(self) -> Tensor:
         """Two images to trace it with."""
-        return torch.zeros(2, *self.model.layout_.came, dtype=getattr(torch, self.model.layout_.dtype))
+        return torch.zeros(2, *self.model.layout_.given, dtype=getattr(torch, self.model.layout_.dtype))
 
     def work(self, images: Tensor) -> Tensor:
-        return self.model.scale_.work(self.model.layout_.read(images))
+        return self.model.scale_.work(to_unit(images, self.model.layout_))
 
     def back(self, x: Tensor) -> Tensor:
-        return self.model.layout_.back(self.model.scale_.unit(x))
+        return as_given(self.model.scale_.unit(x), self.model.layout_)
 
 
 class Whole(Traced):
@@ -162,7 +163,7 @@ def _facts(model: Any, what: str) -> dict[str, str]:
     layout = model.layout_
     facts = {
         "narrows": narrows.__version__, "what": what, "model": type(model).__name__,
-        "images": f"{' x '.join(map(str, layout.came))} {layout.dtype}", "scale": model.scale_.name,
+        "images": f"{' x '.join(map(str, layout.given))} {layout.dtype}", "scale": model.scale_.name,
         "code_size": model.code_size_, "score": model._usual, "threshold": model.threshold_,
     }  # fmt: skip
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in facts.items()}

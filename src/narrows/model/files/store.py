@@ -22,7 +22,7 @@ import narrows
 from narrows.choose import choose
 from narrows.errors import DataError, OutputError
 from narrows.files import write_file
-from narrows.layout import FIXED_SCALES, Layout, Scale
+from narrows.layout import Layout
 from narrows.model.estimator.base import ImageModel, NotFitted
 from narrows.model.file_format import (
     FORMAT,
@@ -37,6 +37,7 @@ from narrows.model.file_format import (
 from narrows.model.recipes import ESTIMATORS
 from narrows.parts import PART_TABLES
 from narrows.parts.register import custom_paths, validate_paths
+from narrows.scale import FIXED_SCALES, Scale
 
 SCALE = ("scale.offset", "scale.gain")
 CLOUD = ("cloud.mean", "cloud.white")
@@ -61,7 +62,7 @@ def save(model: ImageModel, path: str | os.PathLike[str], about: dict[str, Any] 
         "format": FORMAT,
         "estimator": estimator,
         "options": options,
-        "layout": {"came": model.layout_.came, "image": model.layout_.image, "dtype": model.layout_.dtype},
+        "layout": {"came": model.layout_.given, "image": model.layout_.image, "dtype": model.layout_.dtype},
         "scale": model.scale_.name,
         "facts": _json({name: getattr(model, name) for name in FACTS} | _timeless(facts)),
         "numbers": {"parameters": model.n_parameters_, "code": model.code_size_, "side_bits": model.side_bits_},

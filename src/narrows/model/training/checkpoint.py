@@ -1,6 +1,6 @@
 """Never lose a run: the state of a training in a file, from which it goes on as if nothing had happened.
 
-    Autoencoder(epochs=100).fit(X, saving=Saving("last.safetensors", minutes=10, resume=True))
+    Autoencoder(epochs=100).fit(X, checkpoint=Checkpoint("last.safetensors", minutes=10, resume=True))
 
 The state (`narrows.model.training.state`) is written as the training starts, after each epoch and every so many
 minutes: aside, synced and renamed, so that a run that is killed at any moment leaves a whole one. SIGINT and SIGTERM
@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import Any
 
 import narrows
-from narrows.distributed.collectives import all_reduce_max, broadcast_from_first, is_first_rank
+from narrows.distributed.collectives import all_reduce_max, broadcast_from_first
+from narrows.distributed.process_group import is_first_rank, rank_and_size
 from narrows.distributed.rendezvous import barrier
-from narrows.errors import BuildError, DataError, Interrupted, OutputError, expect
+from narrows.errors import BuildError, DataError, Interrupted, OutputError, wrong
 from narrows.files import locked, write_file
-from narrows.machine import rank_and_size
 from narrows.model.file_format import CHECKPOINT_KEY, FORMAT, as_data_error, read_file, to_bytes
 from narrows.model.training.state import restore, state_of
 from narrows.model.training.training import Training
@@ -58,7 +58,8 @@ class Checkpoint:
         about: Mapping[str, Any] | None = None,
         say: Callable[[str], None] = lambda words: None,
     ):
-        expect(minutes is None or minutes > 0, "minutes", minutes, "a number > 0, or None")
+        if not (minutes is None or minutes > 0):
+            raise wrong("minutes", minutes, "a number > 0, or None")
         self.path, self.minutes, self.resume = Path(path), minutes, resume
         self.about, self.say = dict(about or {}), say
         self.asked: signal.Signals | None = None  # by a signal
@@ -73,7 +74,8 @@ class Checkpoint:
         `OutputError` where none can be written, and `Interrupted`.
         """
         fixed = "a whole number: a training without it draws other numbers each time"
-        expect(options["random_state"] is not None, "random_state", None, fixed)
+        if options["random_state"] is None:
+            raise wrong("random_state", None, fixed)
         told = {**options, **self.about, "narrows": narrows.__version__}
         settings = broadcast_from_first(lambda: {**told, "images": training.pixels.fingerprint()})
         with locked(self.path) if is_first_rank() else nullcontext(), self._listening():

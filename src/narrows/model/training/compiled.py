@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from narrows.errors import BuildError
-from narrows.machine import KeyedRandom
 from narrows.model.network import Network
+from narrows.randomness import KeyedRandom
 
 REPAYS = {"cpu": 30_000, "cuda": 2_000}  # steps; measured on a CPU, an estimate for a GPU
 Sums = Callable[[Network, Tensor, KeyedRandom, Tensor | None], dict[str, Tensor]]
@@ -41,17 +41,17 @@ class Compiled:
         self.program = torch.compile(self._given, dynamic=False, mode="reduce-overhead" if self.graphs else None)
 
     def __call__(
-        self, network: Network, x: Tensor, draw: KeyedRandom, weights: Tensor | None = None
+        self, network: Network, x: Tensor, random: KeyedRandom, weights: Tensor | None = None
     ) -> dict[str, Tensor]:
-        if draw.total != self.size:
-            return self.function(network, x, draw, weights)
+        if random.total != self.size:
+            return self.function(network, x, random, weights)
         from torch._dynamo.exc import BackendCompilerFailed  # here, because it is slow to import
 
         if self.orders is None:
-            self.orders = self._rehearse(network, x, draw)
-        numbers = [draw._rows(*order) for order in self.orders]
+            self.orders = self._rehearse(network, x, random)
+        numbers = [random._rows(*order) for order in self.orders]
         try:
-            return self.program(network, x, numbers, torch.tensor(draw.progress), draw.noisy, weights)
+            return self.program(network, x, numbers, torch.tensor(random.progress), random.noisy, weights)
         except BackendCompilerFailed as error:  # no compiler, as a rule
             raise BuildError(f"compile: this machine cannot ({error}); leave it out") from error
 
@@ -60,9 +60,9 @@ class Compiled:
     ) -> dict[str, Tensor]:
         return self.function(network, x, Given(numbers, progress, noisy), weights)
 
-    def _rehearse(self, network: Network, x: Tensor, draw: KeyedRandom) -> list[Order]:
+    def _rehearse(self, network: Network, x: Tensor, random: KeyedRandom) -> list[Order]:
         """What a step asks for, in its order."""
-        noted = Noted(*draw.key, rows=draw.rows, total=draw.total, progress=draw.progress, noisy=draw.noisy)
+        noted = Noted(*random.key, rows=random.rows, total=random.total, progress=random.progress, noisy=random.noisy)
         with torch.no_grad():
             self.function(deepcopy(network), x, noted, None)
         return noted.orders

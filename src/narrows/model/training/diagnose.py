@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 
 from narrows.errors import several
-from narrows.machine import KeyedRandom
+from narrows.randomness import KeyedRandom
 
 FAR, BIG = 1e3, 1e4  # of values that go in, and of weights, where both should be about 1
 JUMP, GROWTH = 10, 2  # times as high as it was
@@ -114,7 +114,7 @@ CURES: tuple[tuple[Callable[[Diagnosis], bool], str], ...] = (
 # -- where it is seen -----------------------------------------------------------------------------------------
 
 
-def diagnose_loss(training: Any, step: int, index: Tensor, draw: KeyedRandom, sums: dict[str, Tensor]) -> Diagnosis:
+def diagnose_loss(training: Any, step: int, index: Tensor, random: KeyedRandom, sums: dict[str, Tensor]) -> Diagnosis:
     """A loss that is no number, before its gradient is taken: the weights before it are still there."""
     values = {name: float(value.detach()) for name, value in sums.items()}
     term = next((name for name, value in values.items() if not isfinite(value)), max(values, key=values.__getitem__))
@@ -125,7 +125,7 @@ def diagnose_loss(training: Any, step: int, index: Tensor, draw: KeyedRandom, su
     case.losses = _losses(training, training.done)
     _look_at(case, training.network.named_parameters(), training.epoch, step)
     if not case.spoilt:
-        again = copy(draw)
+        again = copy(random)
         again.streams = {}  # from the start
         _blame(case, training.pixels, index, _each(training, training.network, training.pixels.batch(index), again))
     return case
@@ -152,8 +152,8 @@ def diagnose_validation(training: Any, what: str) -> Diagnosis:
     case, held = diagnose_weights(training, what), training.validation
     bad, losses = [torch.empty(0, dtype=torch.long)], [torch.empty(0)]
     for rows in [] if case.spoilt else held.batches(training.network.body.widest):
-        draw = KeyedRandom(training.seed, rows.start, "validation", noisy=held.noisy_at(rows))
-        each = _each(training, training.average, held.batch(rows), draw)
+        random = KeyedRandom(training.seed, rows.start, "validation", noisy=held.noisy_at(rows))
+        each = _each(training, training.average, held.batch(rows), random)
         bad.append((~each.isfinite()).nonzero().flatten() + rows.start)
         losses.append(each[~each.isfinite()])
     _blame(case, held, torch.cat(bad), torch.cat(losses), len(held))
@@ -183,10 +183,10 @@ def check_late(training: Any) -> Diagnosis | None:
 # -- what is looked at ----------------------------------------------------------------------------------------
 
 
-def _each(training: Any, network: Any, x: Tensor, draw: KeyedRandom) -> Tensor:
+def _each(training: Any, network: Any, x: Tensor, random: KeyedRandom) -> Tensor:
     """The loss of each image, `(N,)`."""
     with torch.no_grad():
-        terms, _ = training.objective(network, x, draw)
+        terms, _ = training.objective(network, x, random)
     return torch.stack(list(terms.values())).sum(0).cpu()
 
 

@@ -24,9 +24,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from narrows.distributed.process_group import rank_and_size
 from narrows.distributed.rendezvous import barrier
-from narrows.errors import expect
-from narrows.machine import rank_and_size
+from narrows.errors import wrong
 from narrows.model.network import Network, device_of
 from narrows.model.training.compiled import Compiled
 from narrows.parts.layers import SYNCHRONISED_NORMS
@@ -94,11 +94,14 @@ class Sharded(Distribution):
 def distribute(network: Network, average: Network, sums: Sums, batch_size: int, shard: bool) -> Distribution:
     """The network as these ranks train it; alone it is never in pieces. Raises `BuildError`."""
     cure = "leave it out: a penalty on the slope of the code needs slopes of slopes"
-    expect(not (shard and network.needs_slope), "shard", shard, "False", cure)
+    if shard and network.needs_gradient:
+        raise wrong("shard", shard, "False", cure)
     cure = "leave one of them out: what is compiled takes weights in one piece"
-    expect(not (shard and isinstance(sums, Compiled)), "shard", shard, "False beside compile", cure)
+    if shard and isinstance(sums, Compiled):
+        raise wrong("shard", shard, "False beside compile", cure)
     world = rank_and_size()[1]
-    expect(batch_size >= world, "batch_size", batch_size, f"{world} at least, an image for each of {world} processes")
+    if not (batch_size >= world):
+        raise wrong("batch_size", batch_size, f"{world} at least, an image for each of {world} processes")
     if world > 1:
         _vet_device(device_of(network))
         barrier()
@@ -112,7 +115,8 @@ def _vet_device(device: torch.device) -> None:
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     fits = device.type == "cpu" or (device.type == "cuda" and here <= torch.cuda.device_count())
     there = f"{torch.cuda.device_count()} on this machine, one GPU for each; --device cpu has room for more"
-    expect(fits, f"processes on {device.type}", here, there)
+    if not fits:
+        raise wrong(f"processes on {device.type}", here, there)
 
 
 def local_shard(tensor: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from math import cos, pi
 
 from torch import nn, optim
 
-from narrows.errors import expect
+from narrows.errors import wrong
 
 Schedule = Callable[[float], float]
 
@@ -36,11 +36,15 @@ def adam(
     eps: float = 1e-8,
 ) -> optim.Optimizer:
     """Adam, in its fused form where there is one. weight_decay: coupled unless `decoupled`. eps: see the module."""
-    expect(rate > 0, "rate", rate, "a number > 0")
-    expect(weight_decay >= 0, "weight_decay", weight_decay, "a number ≥ 0")
+    if not (rate > 0):
+        raise wrong("rate", rate, "a number > 0")
+    if not (weight_decay >= 0):
+        raise wrong("weight_decay", weight_decay, "a number ≥ 0")
     fine = len(betas) == 2 and all(0 <= beta < 1 for beta in betas)
-    expect(fine, "betas", betas, "two numbers in [0, 1)")
-    expect(eps > 0, "eps", eps, "a number > 0")
+    if not fine:
+        raise wrong("betas", betas, "two numbers in [0, 1)")
+    if not (eps > 0):
+        raise wrong("eps", eps, "a number > 0")
     parameters = list(parameters)
     kind = optim.AdamW if decoupled else optim.Adam
     fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
@@ -51,9 +55,12 @@ def sgd(
     parameters: Iterable[nn.Parameter], rate: float = 1e-2, momentum: float = 0.9, weight_decay: float = 0.0
 ) -> optim.Optimizer:
     """Stochastic gradient descent with momentum; weight decay is coupled."""
-    expect(rate > 0, "rate", rate, "a number > 0")
-    expect(0 <= momentum < 1, "momentum", momentum, "a number in [0, 1)")
-    expect(weight_decay >= 0, "weight_decay", weight_decay, "a number ≥ 0")
+    if not (rate > 0):
+        raise wrong("rate", rate, "a number > 0")
+    if not (0 <= momentum < 1):
+        raise wrong("momentum", momentum, "a number in [0, 1)")
+    if not (weight_decay >= 0):
+        raise wrong("weight_decay", weight_decay, "a number ≥ 0")
     return optim.SGD(parameters, lr=rate, momentum=momentum, weight_decay=weight_decay)
 
 
@@ -64,7 +71,8 @@ def constant() -> Schedule:
 
 def cosine(warmup: float = 0.0, final: float = 0.0) -> Schedule:
     """A linear rise over the share `warmup` of the training, then half a cosine down to the factor `final`."""
-    expect(0 <= warmup < 1, "warmup", warmup, "a share in [0, 1)")
+    if not (0 <= warmup < 1):
+        raise wrong("warmup", warmup, "a share in [0, 1)")
 
     def factor(t: float) -> float:
         return t / warmup if t < warmup else _fall(1.0, final, (t - warmup) / (1 - warmup))
@@ -74,7 +82,8 @@ def cosine(warmup: float = 0.0, final: float = 0.0) -> Schedule:
 
 def one_cycle(warmup: float = 0.3, start: float = 0.04, final: float = 1e-4) -> Schedule:
     """From the factor `start` up to 1 over the share `warmup`, then down to `final`; both along half a cosine."""
-    expect(0 < warmup < 1, "warmup", warmup, "a share in (0, 1)")
+    if not (0 < warmup < 1):
+        raise wrong("warmup", warmup, "a share in (0, 1)")
 
     def factor(t: float) -> float:
         return _fall(start, 1.0, t / warmup) if t < warmup else _fall(1.0, final, (t - warmup) / (1 - warmup))

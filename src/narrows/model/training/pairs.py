@@ -11,11 +11,13 @@ from contextlib import suppress
 from copy import copy
 from typing import Any
 
-from narrows import layout as images
 from narrows.choose import find_part
-from narrows.errors import ImageError, NarrowsError, expect
+from narrows.errors import ImageError, NarrowsError, wrong
 from narrows.image_batches import ImageBatches
+from narrows.image_inputs import as_images
+from narrows.layout import validate_images
 from narrows.parts.corruption import CORRUPTIONS
+from narrows.scale import to_unit
 
 SOME, FAR = 100, 10  # images; pixels that are so large on average, where white is 1, are not noise but of 0..255
 
@@ -31,10 +33,12 @@ def validate_pairs(model: Any, noisy: Any) -> None:
     """Refuse noisy images that the model has no use for, and a model of pairs without them. Raises `BuildError`."""
     if wants_pairs(model):
         cure = "fit(X, noisy=Y), or on the command line --noisy FOLDER; or another corruption, such as 'gaussian'"
-        expect(noisy is not None, "noisy", None, "the noisy images that belong to X under corruption 'pairs'", cure)
+        if noisy is None:
+            raise wrong("noisy", None, "the noisy images that belong to X under corruption 'pairs'", cure)
     else:
         cure = "corruption='pairs' is the one that takes noisy images"
-        expect(noisy is None, "noisy", type(noisy).__name__, f"None under corruption {model.corruption!r}", cure)
+        if noisy is not None:
+            raise wrong("noisy", type(noisy).__name__, f"None under corruption {model.corruption!r}", cure)
 
 
 def with_noisy(clean: ImageBatches, noisy: Any) -> ImageBatches:
@@ -42,14 +46,14 @@ def with_noisy(clean: ImageBatches, noisy: Any) -> ImageBatches:
     if noisy is None:
         return clean
     form = clean.layout
-    flat = None if form.is_table or len(form.came) > 1 else form.image
-    array, layout = images.as_images(noisy, flat)
+    flat = None if form.is_table or len(form.given) > 1 else form.image
+    array, layout = as_images(noisy, flat)
     if len(array) != len(clean):
         raise ImageError(f"noisy: got {len(array)} images for {len(clean)} clean ones; expected as many, in order")
-    images.validate_images(array, layout, ranged=False, expected=form)
+    validate_images(array, layout, ranged=False, expected=form)
     found = copy(clean)
     found.noisy = ImageBatches(array, layout, clean.scale, clean.raw.device)
-    size = layout.read(found.noisy.raw[:SOME]).abs().mean()
+    size = to_unit(found.noisy.raw[:SOME], layout).abs().mean()
     if not form.is_table and size > FAR:
         raise ImageError(f"noisy: its pixels are {size:.3g} on average and 1 is white; divide by 255, or pass uint8")
     return found

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows.errors import expect
+from narrows.errors import wrong
 
 
 def validate_weights(sample_weight: Any, count: int) -> np.ndarray | None:
@@ -28,12 +28,16 @@ def validate_weights(sample_weight: Any, count: int) -> np.ndarray | None:
     except (TypeError, ValueError):
         weights = np.empty(0)
     shape = np.shape(weights) if weights.size else f"a {type(sample_weight).__name__}"
-    expect(weights.shape == (count,), "sample_weight", shape, wanted)
+    if weights.shape != (count,):
+        raise wrong("sample_weight", shape, wanted)
     finite = np.isfinite(weights)
-    expect(finite.all(), "sample_weight", f"NaN or infinity ({(~finite).sum()} times)", wanted)
+    if not finite.all():
+        raise wrong("sample_weight", f"NaN or infinity ({(~finite).sum()} times)", wanted)
     low = weights.min()
-    expect(low >= 0, "sample_weight", low.item(), wanted, f"the first below 0 is that of image {weights.argmin()}")
-    expect(weights.any(), "sample_weight", "only zeros", wanted, "one at least must be above 0")
+    if not (low >= 0):
+        raise wrong("sample_weight", low.item(), wanted, f"the first below 0 is that of image {weights.argmin()}")
+    if not weights.any():
+        raise wrong("sample_weight", "only zeros", wanted, "one at least must be above 0")
     return weights
 
 

@@ -23,17 +23,10 @@ from torch import Tensor, nn
 
 from narrows.choose import choose, validate_spec
 from narrows.distributed.collectives import all_reduce
-from narrows.errors import Faults, TrainingError, expect, unknown
+from narrows.distributed.process_group import rank_and_size, rank_slice
+from narrows.errors import Faults, TrainingError, unknown, wrong
 from narrows.image_batches import ImageBatches, weighted
-from narrows.machine import (
-    KeyedRandom,
-    flush_denormals,
-    keep_freed_memory,
-    keyed_generator,
-    matmul_precision,
-    rank_and_size,
-    rank_slice,
-)
+from narrows.machine import flush_denormals, keep_freed_memory, matmul_precision
 from narrows.model.network import Network, device_of
 from narrows.model.progress_bar import Advance, progress
 from narrows.model.training import diagnose as trouble
@@ -42,6 +35,7 @@ from narrows.model.training.distributed import distribute, local_shard
 from narrows.model.training.optimise import OPTIMISERS, SCHEDULES
 from narrows.model.training.validate import validate_measures, validation_means
 from narrows.parts.objective import OBJECTIVES, Terms
+from narrows.randomness import KeyedRandom, keyed_generator
 
 FLUSH, TINY = 50, 1e-30  # steps between flushes, in which 0.9^50 keeps what is above TINY above 1e-38
 PRECISIONS = {"fp32": None, "tf32": None, "bf16": torch.bfloat16}
@@ -75,16 +69,23 @@ class Training:
         measure_scale: str = "unit",
         shard: bool = False,
     ):  # fmt: skip
-        expect(keep in ("best", "last"), "keep", keep, "'best' or 'last'")
-        expect(patience is None or patience >= 1, "patience", patience, "a whole number of epochs ≥ 1, or None")
-        expect(clip is None or clip > 0, "clip", clip, "a number > 0, or None")
-        expect(ema is None or 0 < ema < 1, "ema", ema, "a decay in (0, 1), or None")
+        if keep not in ("best", "last"):
+            raise wrong("keep", keep, "'best' or 'last'")
+        if not (patience is None or patience >= 1):
+            raise wrong("patience", patience, "a whole number of epochs ≥ 1, or None")
+        if not (clip is None or clip > 0):
+            raise wrong("clip", clip, "a number > 0, or None")
+        if not (ema is None or 0 < ema < 1):
+            raise wrong("ema", ema, "a decay in (0, 1), or None")
         self.device = device_of(network)
         known = [name for name in PRECISIONS if name != "tf32" or self.device.type == "cuda"]
-        expect(precision in known, "precision", precision, f"one of {', '.join(known)}")
-        expect(compile in (True, False, "auto"), "compile", compile, "True, False or 'auto'")
+        if precision not in known:
+            raise wrong("precision", precision, f"one of {', '.join(known)}")
+        if compile not in (True, False, "auto"):
+            raise wrong("compile", compile, "True, False or 'auto'")
         cure = "leave it out: a penalty on the slope of the code needs slopes of slopes"
-        expect(not (compile and network.needs_slope), "compile", compile, "False", cure)
+        if compile and network.needs_gradient:
+            raise wrong("compile", compile, "False", cure)
         validate_measures(measures, measure_scale, pixels, validation)
         keep_freed_memory()
         self.network, self.pixels, self.validation = network, pixels, validation
@@ -178,15 +179,15 @@ class Training:
             norm.train(len(index) > 1)  # one image has no variance: its running figures serve
         progress = self.epoch + step / self.steps_an_epoch
         noisy = self.pixels.noisy_at(mine)
-        draw = KeyedRandom(self.seed, self.epoch, step, rows=rows, total=len(index), progress=progress, noisy=noisy)
+        random = KeyedRandom(self.seed, self.epoch, step, rows=rows, total=len(index), progress=progress, noisy=noisy)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate * self.factor(progress / self.epochs)
-        sums = self.spread.step(x, draw, self.pixels.weights_at(mine))
+        sums = self.spread.step(x, random, self.pixels.weights_at(mine))
         loss: Any = sum(sums.values()) / (
             len(index) / rank_and_size()[1]
         )  # of which gradients are averaged over ranks
         if self.watched and not isfinite(loss.item()):  # before the gradient of the step before is gone
-            self._stop(trouble.diagnose_loss(self, step, index, draw, sums))
+            self._stop(trouble.diagnose_loss(self, step, index, random, sums))
         for parameter in self.parameters:
             parameter.grad = None  # as zero_grad does, which tells the profiler too: 0.05 ms a step
         loss.backward()
@@ -208,11 +209,11 @@ class Training:
         self.network.load_state_dict(self.best if best or self.stopped_by_nan else self.weights())
         self.network.to(self.device).eval()
 
-    def _sums(self, network: Network, x: Tensor, draw: KeyedRandom, weights: Tensor | None) -> Terms:
+    def _sums(self, network: Network, x: Tensor, random: KeyedRandom, weights: Tensor | None) -> Terms:
         """The terms of the objective, each summed over the batch, by the images' weights."""
         dtype = PRECISIONS[self.precision]
         with torch.autocast(self.device.type, dtype) if dtype else nullcontext():
-            terms, _ = self.objective(network, x, draw)
+            terms, _ = self.objective(network, x, random)
         return {name: weighted(term, weights).sum() for name, term in terms.items()}
 
     def weights(self) -> dict[str, Tensor]:
@@ -290,7 +291,8 @@ def validate_training(faults: Faults, optimiser: Any, schedule: Any, objective: 
     """Add to `faults` what no training knows: names of an optimiser, a schedule, an objective, or of options."""
     given = ("network", "pixels", "validation", "epochs", "batch_size", "optimiser", "schedule", "objective", "seed")
     with faults.catch():
-        expect(isinstance(options, (Mapping, type(None))), "training", options, "a dict of options, or None")
+        if not isinstance(options, (Mapping, type(None))):
+            raise wrong("training", options, "a dict of options, or None")
         validate_spec("training", {"options": Training}, {"kind": "options", **(options or {})}, given)
     with faults.catch():
         validate_spec("optimiser", OPTIMISERS, optimiser, ("parameters",))

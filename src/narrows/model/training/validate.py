@@ -12,12 +12,13 @@ from torch import Tensor
 
 from narrows import measure
 from narrows.distributed.collectives import all_gather_objects
-from narrows.errors import expect, unknown
+from narrows.distributed.process_group import rank_and_size
+from narrows.errors import unknown, wrong
 from narrows.image_batches import ImageBatches, weighted
-from narrows.layout import Scale
-from narrows.machine import KeyedRandom, rank_and_size
 from narrows.model.network import Network
 from narrows.parts.objective import Objective
+from narrows.randomness import KeyedRandom
+from narrows.scale import Scale
 
 SSIM = 7  # pixels across its window
 MEASURES = {"mse": measure.mse, "psnr": measure.psnr, "ssim": measure.ssim, "snr": measure.snr}
@@ -61,11 +62,15 @@ def validate_measures(
     measures: Sequence[str], measure_scale: str, pixels: ImageBatches, validation: ImageBatches | None
 ) -> None:
     """Refuse measures that do not exist, or cannot be taken. Raises `BuildError`, `UnknownName`."""
-    expect(measure_scale in SPANS, "measure_scale", measure_scale, "'unit' or 'symmetric'")
-    expect(not measures or validation is not None, "measures", measures, "() without validation images")
-    expect(not isinstance(measures, str), "measures", measures, "a list of names")
+    if measure_scale not in SPANS:
+        raise wrong("measure_scale", measure_scale, "'unit' or 'symmetric'")
+    if measures and validation is None:
+        raise wrong("measures", measures, "() without validation images")
+    if isinstance(measures, str):
+        raise wrong("measures", measures, "a list of names")
     small = "ssim" in measures and min(pixels.layout.image[:2]) < SSIM
-    expect(not small, "measures", measures, f"no ssim for images smaller than its window, {SSIM} x {SSIM}")
+    if small:
+        raise wrong("measures", measures, f"no ssim for images smaller than its window, {SSIM} x {SSIM}")
     for name in set(measures) - set(MEASURES):
         raise unknown("measure", name, MEASURES)
 

@@ -31,9 +31,8 @@ from torch import Tensor
 
 from narrows import measure
 from narrows.choose import choose, find_part
-from narrows.errors import MissingExtra, expect, extra
+from narrows.errors import MissingExtra, extra, wrong
 from narrows.image_batches import ImageBatches
-from narrows.machine import PerImageRandom, keyed_generator
 from narrows.measure import Table
 from narrows.model.estimator.autoencoder import Autoencoder
 from narrows.model.estimator.base import ImageModel, check_integer
@@ -42,6 +41,7 @@ from narrows.model.training.pairs import wants_pairs, with_noisy
 from narrows.model.training.validate import SSIM
 from narrows.model.use.evaluate import views_of
 from narrows.parts.corruption import CORRUPTIONS
+from narrows.randomness import PerImageRandom, keyed_generator
 
 One = Callable[[np.ndarray, float], np.ndarray]
 Baseline = Callable[[np.ndarray, Any], np.ndarray]
@@ -143,7 +143,8 @@ def compare_denoisers(
     check_integer("most", most)
     chosen = {name: find_part("baseline", BASELINES, name)[0] for name in baselines}
     array, layout = model._accept(X)
-    expect(not layout.is_table, "baselines", "a table", "images, whose pixels have neighbours")
+    if layout.is_table:
+        raise wrong("baselines", "a table", "images, whose pixels have neighbours")
     order = torch.randperm(len(array), generator=keyed_generator(seed, "baselines"))[:most]
     pixels = with_noisy(ImageBatches(array, layout, model.scale_), noisy).part(order.sort().values)
     missing = {name: note for name, denoiser in chosen.items() if (note := lacks(denoiser))}
@@ -175,7 +176,8 @@ def noisy_of(model: ImageModel, x: Tensor, seed: int, noise: Any = None) -> Tens
     views = views_of(model, x, seed).views if isinstance(model, Autoencoder) else {}
     cure = "name a noise, such as {'kind': 'gaussian', 'sigma': 0.3}, or give noisy images"
     trained = f"a model that was trained on {'pairs' if wants_pairs(model) else 'clean images'}"
-    expect("noisy" in views, "baselines", trained, "a denoiser that makes noise", cure)
+    if "noisy" not in views:
+        raise wrong("baselines", trained, "a denoiser that makes noise", cure)
     return views["noisy"]
 
 

@@ -24,9 +24,8 @@ from sklearn.base import clone
 from torch import Tensor
 
 from narrows import measure
-from narrows.errors import expect
+from narrows.errors import wrong
 from narrows.image_batches import ImageBatches
-from narrows.machine import PerImageRandom
 from narrows.measure import Table
 from narrows.model.estimator.autoencoder import Autoencoder
 from narrows.model.estimator.base import ImageModel
@@ -35,6 +34,7 @@ from narrows.model.training.pairs import with_noisy
 from narrows.model.training.validate import SPANS, SSIM, on_measure_scale
 from narrows.parts.corruption import Clean, Corruption
 from narrows.parts.likelihood import Bernoulli
+from narrows.randomness import PerImageRandom
 
 ROWS = {"": "reconstruction", "noisy": "noisy", "denoised": "denoised", "sampled": "by a sampled code"}
 COLLAPSED = 0.01  # variance over images of a unit's mean, below which a variational unit says nothing of them
@@ -54,7 +54,8 @@ def evaluate(
     and parameters. A variational unit is dead where the variance of its mean over the images is below 0.01 (Y. Burda
     et al., 2016). Tables have of their views mse alone, on the working scale.
     """
-    expect(measure_scale in SPANS, "measure_scale", measure_scale, "'unit' or 'symmetric'")
+    if measure_scale not in SPANS:
+        raise wrong("measure_scale", measure_scale, "'unit' or 'symmetric'")
     array, layout = model._accept(X)
     pixels = with_noisy(ImageBatches(array, layout, model.scale_), noisy)
     totals: dict[str, float] = defaultdict(float)

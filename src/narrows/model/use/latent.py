@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from narrows.errors import ImageError, expect
-from narrows.machine import keyed_generator
+from narrows.errors import ImageError, wrong
 from narrows.model.estimator.base import ImageModel, check_integer
+from narrows.randomness import keyed_generator
 
 
 def interpolate(model: ImageModel, a: Any, b: Any, steps: int = 9) -> np.ndarray:
@@ -32,7 +32,8 @@ def perturb(model: ImageModel, X: Any, scale: float | Sequence[float] = 1.0, ran
     scale: standard deviation of the noise on each unit of the code, ≥ 0. The same noise is used at each strength.
     """
     strengths = np.atleast_1d(np.asarray(scale, dtype=np.float32))
-    expect(bool((strengths >= 0).all()), "scale", scale, "numbers ≥ 0")
+    if not bool((strengths >= 0).all()):
+        raise wrong("scale", scale, "numbers ≥ 0")
     codes = model.transform(X)
     noise = torch.randn(codes.shape, generator=keyed_generator(random_state, "perturb")).numpy()
     images = np.stack([model.inverse_transform(codes + s * noise) for s in strengths])

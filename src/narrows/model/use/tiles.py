@@ -157,7 +157,7 @@ def _grid(images: np.ndarray) -> np.ndarray:
 
 def _formed(model: ImageModel, x: np.ndarray) -> np.ndarray:
     """Tiles `(n, h, w, C)` in the form of the images that the model was fitted on."""
-    return x.reshape(len(x), *model.layout_.came)
+    return x.reshape(len(x), *model.layout_.given)
 
 
 def _size(model: ImageModel) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from narrows import measure
 from narrows.draw import quick_tsne, tsne
-from narrows.errors import expect
+from narrows.errors import wrong
 from narrows.layout import WHITE_LEVELS
 from narrows.model.use.evaluate import displayable
 from narrows.study.figures.per_run import per_run
@@ -29,8 +29,10 @@ def codes(
     vary most).
     Codes of just so many units are shown as they are, unless t-SNE is asked for.
     """
-    expect(method in METHODS, "method", method, " or ".join(map(repr, METHODS)))
-    expect(dimensions in (2, 3), "dimensions", dimensions, "2 or 3")
+    if method not in METHODS:
+        raise wrong("method", method, " or ".join(map(repr, METHODS)))
+    if dimensions not in (2, 3):
+        raise wrong("dimensions", dimensions, "2 or 3")
     images, labels = run.of(on)
     chosen = np.sort(np.random.default_rng(0).permutation(len(images))[:limit])
     found = run.model.transform(images[chosen])

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows.errors import expect
+from narrows.errors import wrong
 from narrows.model.estimator.pca import PCA
 from narrows.model.use.evaluate import displayable
 from narrows.model.use.latent import interpolate, perturb
@@ -70,7 +70,8 @@ def interpolation(run: Trained, pairs: list[list[int]] | None = None, steps: int
     names = [str(k) for k in range(len(images))] if labels is None else _names(run, labels)
     arrays, name = {}, ""
     for a, b in pairs or _pairs(labels, len(images)):
-        expect(0 <= min(a, b) <= max(a, b) < len(images), "pairs", [a, b], f"places below {len(images)}")
+        if not (0 <= min(a, b) <= max(a, b) < len(images)):
+            raise wrong("pairs", [a, b], f"places below {len(images)}")
         name = f"{names[a]} to {names[b]}"
         name = f"{name} ({a}, {b})" if name in arrays else name
         arrays[name] = displayable(as_floats(interpolate(run.model, images[a], images[b], steps)))
@@ -140,7 +141,8 @@ def _origin(run: Trained) -> str:
 
 def _grid(count: int, reach: float) -> np.ndarray:
     """Codes `(count², 2)` row by row, from the top left."""
-    expect(count >= 2 and reach > 0, "count, reach", (count, reach), "2 or more, and a number > 0")
+    if not (count >= 2 and reach > 0):
+        raise wrong("count, reach", (count, reach), "2 or more, and a number > 0")
     line = np.linspace(-reach, reach, count, dtype=np.float32)
     return np.stack(np.meshgrid(line, -line), axis=-1).reshape(-1, 2)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows.errors import expect
+from narrows.errors import wrong
 from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure
 from narrows.study.trained import Trained
@@ -46,7 +46,8 @@ def compared(
     **options: Any,
 ) -> Iterator[Figure]:
     """One entry of several runs' histories in one figure, over epochs or iterations ("epoch", "iteration")."""
-    expect(over in ("epoch", "iteration"), "over", over, "'epoch' or 'iteration'")
+    if over not in ("epoch", "iteration"):
+        raise wrong("over", over, "'epoch' or 'iteration'")
     kept = {run.name: run.history if over == "epoch" else run.batches for run in runs}
     arrays = {run.name: _lines(run, kept[run.name], [of], per_pixel).get(of) for run in runs}
     arrays = {name: values for name, values in arrays.items() if values is not None}

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from narrows import measure
-from narrows.errors import expect
+from narrows.errors import wrong
 from narrows.model.use.evaluate import displayable, image_rows
 from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure
@@ -43,7 +43,8 @@ def reconstructions(run: Trained, images: Any = None) -> Iterator[Figure]:
 
 def beside(runs: Sequence[Trained], images: Any = None, fed: Fed = None, captions: str = "error") -> Iterator[Figure]:
     """The same images through several models, a row for each, with the error (or PSNR) under each image."""
-    expect(captions in CAPTIONS, "captions", captions, " or ".join(map(repr, CAPTIONS)))
+    if captions not in CAPTIONS:
+        raise wrong("captions", captions, " or ".join(map(repr, CAPTIONS)))
     if runs[0].model.layout_.is_table:
         return
     x, _ = runs[0].pick(images)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows.errors import expect
+from narrows.errors import wrong
 from narrows.measure import psnr
 from narrows.model.use.evaluate import displayable
 from narrows.study.figures.per_run import per_run
@@ -30,7 +30,8 @@ POINTS, MARGIN, NEAR = 1500, 0.12, 3.0  # points shown; room about them; strengt
 @per_run
 def field(run: Trained, count: int = 18, steps: int = 6, walks: int = 12) -> Iterator[Figure]:
     """The score field of a denoiser of points in the plane, as arrows, beside the exact one, and walks along it."""
-    expect(run.model.n_features_in_ == 2, "field", run.model.n_features_in_, "a model of points in the plane, (N, 2)")
+    if run.model.n_features_in_ != 2:
+        raise wrong("field", run.model.n_features_in_, "a model of points in the plane, (N, 2)")
     model = _denoiser(run)
     points = np.asarray(run.shown.train.images, dtype=np.float64)
     sigma = float(model.network_.corruption.sigma / model.scale_.gain)
@@ -38,7 +39,8 @@ def field(run: Trained, count: int = 18, steps: int = 6, walks: int = 12) -> Ite
     learned = model.score_field(places) * sigma**2 * float(model.scale_.gain)
     exact, distance = _exact(places, points, sigma)
     near = distance < NEAR * sigma
-    expect(near.any(), "count", count, f"more: no place of the grid is within {NEAR:g} σ of a point")
+    if not near.any():
+        raise wrong("count", count, f"more: no place of the grid is within {NEAR:g} σ of a point")
     starts = places[near][np.linspace(0, near.sum() - 1, walks).astype(int)]
     arrays = {
         "x": places[near], "v": learned[near], "exact": exact[near], "points": points[:POINTS],
@@ -74,7 +76,8 @@ def _denoiser(run: Trained) -> Any:
     noise = getattr(getattr(run.model, "network_", None), "corruption", None)
     sigma = getattr(noise, "sigma", None)
     cure = "train with corruption={'kind': 'gaussian', 'sigma': 0.3, 'clip': False}"
-    expect(sigma is not None, "run", run.name, "a denoiser of unclipped Gaussian noise of one strength", cure)
+    if sigma is None:
+        raise wrong("run", run.name, "a denoiser of unclipped Gaussian noise of one strength", cure)
     return run.model
 
 

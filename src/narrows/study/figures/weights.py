@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from narrows.errors import expect
+from narrows.errors import wrong
 from narrows.model.estimator.pca import PCA
 from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure
@@ -26,7 +26,8 @@ def filters(runs: Sequence[Trained], count: int = 64, of: str = "encoder", large
 
     largest: those with the largest weights, largest first, not the first ones; dead units have hardly any.
     """
-    expect(of in ENDS, "of", of, " or ".join(map(repr, ENDS)))
+    if of not in ENDS:
+        raise wrong("of", of, " or ".join(map(repr, ENDS)))
     found = {run.name: images for run in runs if (images := _filters(run, of)) is not None}
     if found:
         some = (

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows.errors import MissingExtra, NarrowsError, expect, extra
+from narrows.errors import MissingExtra, NarrowsError, extra, wrong
 
 TREE = 20_000  # codes; with more, a grid is faster
 LANDMARKS, NEAREST = 1500, 5  # of quick_tsne: codes laid out, and those of them that place another
@@ -46,9 +46,11 @@ def tsne(
     """
     from threadpoolctl import threadpool_limits  # scikit-learn's own; its t-SNE would take every core otherwise
 
-    expect(dimensions in (2, 3), "dimensions", dimensions, "2 or 3")
+    if dimensions not in (2, 3):
+        raise wrong("dimensions", dimensions, "2 or 3")
     z = np.asarray(codes, dtype=np.float32)
-    expect(z.ndim >= 2 and z.size > 0, "codes", z.shape, "(N, size)")
+    if not (z.ndim >= 2 and z.size > 0):
+        raise wrong("codes", z.shape, "(N, size)")
     z = z.reshape(len(z), -1)
     index = np.sort(np.random.default_rng(seed).permutation(len(z))[:limit])
     z = z[index]

@@ -3,8 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-from narrows.draw import quick_tsne, tsne
-from narrows.draw import tsne as embed
+from narrows.draw import embedding, quick_tsne, tsne
 from narrows.errors import NarrowsError
 
 
@@ -59,7 +58,7 @@ def test_refusals(codes, call):
 
 
 def test_quickly_some_are_laid_out_and_the_others_stand_beside_the_nearest(monkeypatch):
-    monkeypatch.setattr(embed, "LANDMARKS", 60)
+    monkeypatch.setattr(embedding, "LANDMARKS", 60)
     random = np.random.default_rng(0)
     centres = random.normal(0, 20, (3, 8))
     of = random.integers(0, 3, 200)

@@ -1,0 +1,90 @@
+"""The working scale: the one place that converts between images as they were given and what a network computes on.
+
+Inside, a batch is a float32 tensor `(N, C, H, W)` on the *working scale* of the model:
+
+    unit = raw / white                   white: 255 for uint8, 65535 for uint16, 1 for floats and booleans
+    working = (unit - offset) * gain
+
+    unit        offset 0     gain 1      [0, 1]
+    symmetric   offset 1/2   gain 2      [-1, 1]
+    standard    offset mean  gain 1/std  each feature of a table on its own
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from narrows.errors import unknown
+from narrows.layout import Layout
+
+
+def to_unit(raw: Tensor, layout: Layout) -> Tensor:
+    """Values as they were given, `(N, *given)`, as float32 `(N, C, H, W)` in units of white."""
+    x = raw.reshape(raw.shape[0], *layout.image).permute(0, 3, 1, 2).float()  # in memory: channels last
+    return x if layout.white == 1 else x * (1 / layout.white)
+
+
+def as_given(images: Tensor, layout: Layout) -> Tensor:
+    """Images `(N, C, H, W)` in the form in which they were given, `(N, *given)`."""
+    return images.permute(0, 2, 3, 1).reshape(images.shape[0], *layout.given)
+
+
+def to_user(unit: Tensor, layout: Layout, exact: bool = False) -> np.ndarray:
+    """Images `(N, C, H, W)` in units of white, in the form, range and type in which they were given.
+
+    exact: hand back floats as they are, neither clipped nor rounded.
+    """
+    values = as_given(unit.detach().cpu(), layout).numpy()
+    if exact:
+        return values
+    if not layout.is_table or layout.white > 1:
+        values = np.clip(values, 0, 1)
+    dtype = np.dtype(layout.dtype)
+    if dtype.kind in "ub":
+        values = np.rint(values * layout.white)
+    return values.astype(dtype)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The working scale: `working = (unit - offset) * gain` (see the module)."""
+
+    name: str
+    offset: float | Tensor
+    gain: float | Tensor
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """Lowest and highest value of an image on this scale; None where there is none."""
+        return {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}.get(self.name)
+
+    def work(self, unit: Tensor) -> Tensor:
+        return unit if self.name == "unit" else (unit - self.offset).mul_(self.gain)
+
+    def unit(self, working: Tensor) -> Tensor:
+        return working if self.name == "unit" else working / self.gain + self.offset
+
+    def to(self, device: torch.device) -> "Scale":
+        if isinstance(self.offset, Tensor) and isinstance(self.gain, Tensor):
+            return replace(self, offset=self.offset.to(device), gain=self.gain.to(device))
+        return self
+
+
+FIXED_SCALES = {"unit": Scale("unit", 0.0, 1.0), "symmetric": Scale("symmetric", 0.5, 2.0)}
+SCALES = ("auto", *FIXED_SCALES, "standard")
+
+
+def choose_scale(name: str, array: np.ndarray, layout: Layout) -> Scale:
+    """The scale of that name for these images. "auto": unit for images, standard for tables of floats."""
+    if name not in SCALES:
+        raise unknown("scale", name, SCALES)
+    if name == "auto":
+        name = "standard" if layout.is_table and layout.white == 1 else "unit"
+    if name == "standard":
+        mean = array.mean(axis=0, dtype=np.float64) / layout.white
+        std = array.std(axis=0, dtype=np.float64) / layout.white
+        gain = 1 / np.where(std > 1e-9 * (1 + abs(mean)), std, 1.0)  # a constant feature stays constant
+        return Scale(name, *(to_unit(torch.from_numpy(v[None]), layout)[0] * layout.white for v in (mean, gain)))
+    return FIXED_SCALES[name]
