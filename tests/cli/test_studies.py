@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from narrows.data.fetch import SUMS
+from narrows.data.named_sets.fetch import SUMS
 from narrows.model.files import store
 
 LAB = """

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from narrows.data.fetch import SUMS
+from narrows.data.named_sets.fetch import SUMS
 
 
 @pytest.fixture

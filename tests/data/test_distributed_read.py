@@ -7,7 +7,7 @@ from PIL import Image
 from narrows.data.distributed_read import read_distributed
 from narrows.data.load import read_data
 from narrows.data.packs.pack import pack
-from narrows.data.packs.packed import Pack
+from narrows.data.packs.reader import Pack
 from narrows.distributed import rendezvous as joining
 from narrows.distributed.process_group import rank_and_size
 from narrows.errors import DataError

@@ -9,7 +9,7 @@ from PIL import Image
 
 import narrows as nw
 from narrows.data import ImageSet
-from narrows.data.spiral import spiral
+from narrows.data.named_sets.spiral import spiral
 from narrows.model.use.evaluate import image_rows
 from narrows.study.run import run_study
 from narrows.study.schema import Drawing, Number, Run, Study

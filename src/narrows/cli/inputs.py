@@ -17,7 +17,7 @@ Skip = Callable[[str, str], None]
 def are_pictures(images: str) -> bool:
     """Whether this is an image file, or a folder of them."""
     from narrows.data import NAMED_SETS
-    from narrows.data.image_files import SUFFIXES
+    from narrows.data.readers.image_files import SUFFIXES
 
     path = Path(images).expanduser()
     return images not in NAMED_SETS and (path.is_dir() or (path.suffix.lower() in SUFFIXES and path.is_file()))
@@ -27,8 +27,8 @@ def pictures(
     images: str, reading: Reading, skip: Skip, doing: str, files: Sequence[Path] | None = None
 ) -> Iterator[Any]:
     """Pictures one after another, with a bar. files: some of the folder's alone."""
-    from narrows.data.folder import image_files
-    from narrows.data.picture_stream import stream_pictures
+    from narrows.data.readers.folder import image_files
+    from narrows.data.readers.picture_stream import stream_pictures
     from narrows.model.progress_bar import progress
 
     path = Path(images).expanduser()

@@ -73,7 +73,7 @@ def verify(what: str, /, *, data: str | None = None, json: Json = False) -> None
     path = path.parent if path.name == "model.safetensors" else path
     if path.is_dir():
         return _verify_run(path, data, json)
-    from narrows.data.packs.packed import verify as check
+    from narrows.data.packs.reader import verify as check
 
     if data is not None:
         raise wrong("--data", data, "a run's folder to verify", f"{what} is not a folder")

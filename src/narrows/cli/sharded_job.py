@@ -72,7 +72,7 @@ class Job:
 
     def pictures(self, skip: Skip, doing: str) -> Iterator[Any]:
         """The pictures one after another, of a share its own."""
-        from narrows.data.folder import image_files, relative_name
+        from narrows.data.readers.folder import image_files, relative_name
 
         path, files = Path(self.images).expanduser(), None
         if self.share:

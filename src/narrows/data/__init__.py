@@ -1,25 +1,22 @@
-"""Where images come from: named sets, files and folders become one `ImageSet`.
+"""Where images come from and go to: named sets, files and folders become one `ImageSet`.
 
-imageset    what every reader gives: images, labels, names, classes, source, fingerprint
-load        `load_data` and `read`: a name, a spec or a path -> an `ImageSet`
-together    the same over the ranks of a machine, each of which decodes its share
-named       the table of named sets; to add one: a function and an entry
-coloured    grey images with strokes in a random colour
-fetch       the files of named sets: found, or downloaded, and always checked
-formats     the table of file formats; to add one: a function and an entry
-idx         IDX files                arrays      .npy and .npz
-folder      folders of images        pictures    one image file -> pixels
-stream      the pictures of a folder one after another, each in its own size
-pairs       clean images beside noisy ones, matched by name or by place
-decode, rows, scratch   many pictures -> one array, in memory or on the disk
-codes, write            what comes out: codes, arrays, pictures
-packs/      a folder -> a few tars with an index (pack, shards), and back to images (packed, index, tars)
-shares/     one work in parts: a share of the inputs (share), what it has written (mark), all together (merge, joined)
+image_set         what every reader gives: images, labels, names, classes, source, fingerprint
+load              `load_data` and `read_data`: a name, a spec or a path -> an `ImageSet`
+pairs             clean images with their noisy ones, matched by name or by place
+distributed_read  the same over the ranks of a machine, each of which decodes its share
+share             a share of the inputs, for one job on several machines
+scratch           a large array, in memory or on the disk
+write             what comes out: arrays, one picture, or a folder of pictures
+code_files        files of codes
+readers/          one file a format, and the table of formats
+named_sets/       sets that are read by their name
+packs/            a folder -> a few tars with an index, and back to images
+merging/          the parts that the shares of a job wrote -> one output
 """
 
-from narrows.data.formats import FORMATS
 from narrows.data.image_set import ImageSet, fingerprint
 from narrows.data.load import load_data, read_data
-from narrows.data.named import NAMED_SETS
+from narrows.data.named_sets.named import NAMED_SETS
+from narrows.data.readers.formats import FORMATS
 
 __all__ = ["FORMATS", "NAMED_SETS", "ImageSet", "fingerprint", "load_data", "read_data"]

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from narrows.choose import choose
-from narrows.data.formats import read_path
 from narrows.data.image_set import ImageSet, join
-from narrows.data.named import NAMED_SETS
+from narrows.data.named_sets.named import NAMED_SETS
+from narrows.data.readers.formats import read_path
 from narrows.data.share import Share
 from narrows.errors import DataError, did_you_mean, unknown
 

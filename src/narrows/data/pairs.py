@@ -18,9 +18,9 @@ import numpy as np
 from PIL import Image
 
 from narrows.data.distributed_read import read_distributed as read
-from narrows.data.image_files import KINDS
 from narrows.data.image_set import STEP, ImageSet
 from narrows.data.load import Data
+from narrows.data.readers.image_files import KINDS
 from narrows.data.scratch import scratch
 from narrows.errors import DataError, several
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from narrows.data.picture_stream import Picture, record_written
+from narrows.data.readers.picture_stream import Picture, record_written
 from narrows.errors import OutputError
 from narrows.files import atomic, refuse_overwrite
 from narrows.layout import contact_sheet

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows.data.arrays import NPZ_ERRORS
+from narrows.data.readers.arrays import NPZ_ERRORS
 from narrows.errors import DataError
 from narrows.files import atomic, write_file
 from narrows.model.estimator.base import ImageModel

@@ -14,8 +14,8 @@ from PIL import Image
 
 from narrows.data import read_data
 from narrows.data.packs.pack import bytes_of, pack
-from narrows.data.packs.packed import Pack, verify
-from narrows.data.packs.shards import header
+from narrows.data.packs.reader import Pack, verify
+from narrows.data.packs.tar_writer import header
 from narrows.errors import BuildError, DataError, OutputError
 from small_files import write_picture
 
@@ -166,7 +166,7 @@ def test_unchecked_files_are_told_when_they_are_read(partly_broken, tmp_path):
 
 def test_large_files_are_read_in_threads_in_their_order(tmp_path, monkeypatch):
     root = photos(tmp_path / "photos", tuple(f"{k}.png" for k in range(30)))
-    for module in ("packs.pack", "packs.packed"):
+    for module in ("packs.pack", "packs.reader"):
         monkeypatch.setattr(f"narrows.data.{module}.LARGE", 100)
     done = []
     pack(root, tmp_path / "set.tar", told=lambda *counts: done.append(counts))

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from narrows.data.arrays import NPZ_ERRORS as BROKEN_ARRAYS
 from narrows.data.merging.joins import JOINS
 from narrows.data.merging.manifest import AGAIN, ENDING, Manifest, manifest_path, read_manifest
+from narrows.data.readers.arrays import NPZ_ERRORS as BROKEN_ARRAYS
 from narrows.data.share import Share, part_path
 from narrows.errors import DataError, Faults, NarrowsError, OutputError
 from narrows.files import refuse_overwrite

@@ -25,7 +25,7 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
-from narrows.data.arrays import NPZ_ERRORS as BROKEN_ARRAYS
+from narrows.data.readers.arrays import NPZ_ERRORS as BROKEN_ARRAYS
 from narrows.errors import DataError
 from narrows.files import atomic
 

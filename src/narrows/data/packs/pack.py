@@ -1,8 +1,8 @@
 """Many files of images -> tars with an index.
 
-A folder of a million files is slow to list, to copy and to read, and a small file takes 4 kB on most disks. A pack is
-the same images, byte for byte, in one tar or some (shards), in the layout of WebDataset (see `shards`), with an index
-by which any image is read without the others (see `index`):
+A folder of a million files is slow to list, to copy and to read, and a small file takes 4 kB on most disks. A
+pack is the same images, byte for byte, in one tar or several (shards), in the layout of WebDataset (see
+`tar_writer`), with an index by which any image is read without the others (see `index`):
 
     set.tar                           set.index        as one file
     set-00000.tar  set-00001.tar ...  set.index        in shards
@@ -20,11 +20,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from narrows.data.decode import each
-from narrows.data.folder import LARGE, SPLITS
-from narrows.data.image_files import SUFFIXES, open_picture, reason_of
-from narrows.data.packs.shards import Writer
-from narrows.data.packs.tars import class_of, classes_of
+from narrows.data.packs.tar_headers import class_of, classes_of
+from narrows.data.packs.tar_writer import Writer
+from narrows.data.readers.decode import each
+from narrows.data.readers.folder import LARGE, SPLITS
+from narrows.data.readers.image_files import SUFFIXES, open_picture, reason_of
 from narrows.errors import DataError, OutputError, wrong
 from narrows.files import refuse_overwrite
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows.data.picture_stream import Picture
+from narrows.data.readers.picture_stream import Picture
 from narrows.errors import ImageError
 from narrows.model.estimator.base import ImageModel
 from narrows.model.use.tiles import error_map, fits_model, process_tiled, worst_tile_score

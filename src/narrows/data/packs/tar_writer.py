@@ -21,7 +21,7 @@ from typing import IO, Any
 import numpy as np
 
 from narrows.data.packs.index import ENTRY, Index, read_index
-from narrows.data.packs.tars import BLOCK, class_of
+from narrows.data.packs.tar_headers import BLOCK, class_of
 from narrows.errors import DataError, wrong
 from narrows.files import atomic
 

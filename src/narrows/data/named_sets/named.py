@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from narrows.data.coloured import colours, paint
-from narrows.data.fetch import obtain
-from narrows.data.idx import decode
 from narrows.data.image_set import ImageSet
-from narrows.data.spiral import spiral
+from narrows.data.named_sets.coloured import colours, paint
+from narrows.data.named_sets.fetch import obtain
+from narrows.data.named_sets.spiral import spiral
+from narrows.data.readers.idx import decode
 
 STEMS = {"train": "train", "test": "t10k"}
 TEN = tuple("0123456789")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from narrows.data.growing_array import GrowingArray
-from narrows.data.image_files import FITS, common_mode, fitter, open_picture, plain
+from narrows.data.readers.growing_array import GrowingArray
+from narrows.data.readers.image_files import FITS, common_mode, fitter, open_picture, plain
 from narrows.errors import DataError, UnknownName
 
 

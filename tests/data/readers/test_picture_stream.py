@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from narrows.data.picture_stream import record_written, stream_pictures
+from narrows.data.readers.picture_stream import record_written, stream_pictures
 from narrows.data.write import below, write_like
 from narrows.errors import DataError, OutputError
 from small_files import write_picture

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from narrows.data.decode import decode
-from narrows.data.folder import LARGE
-from narrows.data.image_files import fitter, open_picture, reason_of
 from narrows.data.image_set import ImageSet, one_split
 from narrows.data.packs.index import Index, read_index
-from narrows.data.packs.tars import read_headers
+from narrows.data.packs.tar_headers import read_headers
+from narrows.data.readers.decode import decode
+from narrows.data.readers.folder import LARGE
+from narrows.data.readers.image_files import fitter, open_picture, reason_of
 from narrows.data.share import Share
 from narrows.errors import DataError, Faults
 

@@ -1,7 +1,7 @@
 """Any tar of images that has no index: where its images lie, and what is known of them, from its headers.
 
 It is read as the folder that it would be unpacked into: first-level folders are classes, `train/` and `test/` splits.
-Where small files stand beside the images, as in WebDataset (see `shards`), these win:
+Where small files stand beside the images, as in WebDataset (see `tar_writer`), these win:
 
     a/7.png  a/7.cls     the class of the image of the same key (a/7): a number or a word
     a/7.png  a/7.json    its name and class, where a pack was made here
@@ -18,10 +18,10 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from narrows.data.folder import SPLITS
-from narrows.data.image_files import SUFFIXES
 from narrows.data.image_set import check_labels
 from narrows.data.packs.index import ENTRY, Index, blob_of
+from narrows.data.readers.folder import SPLITS
+from narrows.data.readers.image_files import SUFFIXES
 from narrows.errors import DataError
 
 BLOCK = 512

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from narrows.data.image_files import common_mode, in_mode
+from narrows.data.readers.image_files import common_mode, in_mode
 from narrows.data.scratch import scratch
 from narrows.errors import DataError
 

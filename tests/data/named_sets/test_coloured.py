@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from narrows.data.coloured import colours, paint
+from narrows.data.named_sets.coloured import colours, paint
 from narrows.errors import DataError, UnknownName
 
 LABELS = np.arange(30) % 10

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from narrows.data.idx import unpack
+from narrows.data.readers.idx import unpack
 from narrows.errors import DataError, OutputError
 from narrows.files import atomic
 

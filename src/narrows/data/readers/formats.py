@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from narrows.choose import validate_spec
-from narrows.data.arrays import read_npy, read_npz
-from narrows.data.folder import read_folder, read_image
-from narrows.data.idx import read_idx
-from narrows.data.image_files import SUFFIXES
 from narrows.data.image_set import ImageSet
-from narrows.data.packs.packed import read_pack
+from narrows.data.packs.reader import read_pack
+from narrows.data.readers.arrays import read_npy, read_npz
+from narrows.data.readers.folder import read_folder, read_image
+from narrows.data.readers.idx import read_idx
+from narrows.data.readers.image_files import SUFFIXES
 from narrows.data.share import Share
 from narrows.errors import DataError
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from narrows.data import read_data
-from narrows.data.spiral import COUNTS, NOISE, spiral
+from narrows.data.named_sets.spiral import COUNTS, NOISE, spiral
 
 
 def arm(which: int) -> np.ndarray:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from narrows.data.folder import image_files, relative_name
-from narrows.data.image_files import KINDS, fitter, plain, reason_of
+from narrows.data.readers.folder import image_files, relative_name
+from narrows.data.readers.image_files import KINDS, fitter, plain, reason_of
 from narrows.errors import DataError
 
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N")

@@ -8,7 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from narrows.data import fetch
+from narrows.data.named_sets import fetch
 from narrows.errors import DataError
 
 FILE, CONTENT = "train-images-idx3-ubyte", b"what the file should hold" * 99

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from narrows.data.growing_array import GrowingArray
-from narrows.data.image_files import reason_of
+from narrows.data.readers.growing_array import GrowingArray
+from narrows.data.readers.image_files import reason_of
 from narrows.errors import DataError
 
 One = TypeVar("One")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from narrows.data import folder, read_data
+from narrows.data import read_data
+from narrows.data.readers import folder
 from narrows.errors import BuildError, DataError
 from small_files import write_picture
 

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from narrows.data.decode import decode
-from narrows.data.image_files import SUFFIXES, fitter, open_picture
 from narrows.data.image_set import ImageSet, one_split
+from narrows.data.readers.decode import decode
+from narrows.data.readers.image_files import SUFFIXES, fitter, open_picture
 from narrows.data.share import Share
 from narrows.errors import DataError
 

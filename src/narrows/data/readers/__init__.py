@@ -1,0 +1,11 @@
+"""Files of images -> `ImageSet`: one file a format, and one table of them.
+
+formats         the table: a pattern of the file's name -> its reader; to add one: a function and an entry
+arrays          .npy (a memory map) and .npz
+idx             IDX, the format of MNIST
+folder          a folder of images with its classes and splits, or one image file
+image_files     one image file -> pixels of one size and mode
+decode          many image files -> one array, a few decoded ahead in threads
+growing_array   the array that they go into, which takes on the mode that all have in common
+picture_stream  the pictures of a folder one after another, each in its own size and mode
+"""
