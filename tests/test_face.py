@@ -10,10 +10,10 @@ import narrows
 
 FACE = [
     "Autoencoder",
+    "Checkpoint",
     "NarrowsError",
     "NarrowsWarning",
     "PCA",
-    "Checkpoint",
     "compare",
     "evaluate",
     "export",

@@ -1,12 +1,10 @@
 """Training: one loop, and one object that holds all that changes while it runs.
-
     for each epoch:  for each batch of a permutation of the images:
         loss = mean over the batch's images of Σ terms;  one step of the optimiser down its gradient
     then the same objective on the validation images, without dropout and with the final weights of every cost
 
-Epoch figures are means over images, not over batches. Random numbers are keyed by (seed, epoch, step, purpose) for
-the global batch, and each rank computes its rows of it: a `Training` that is saved (`state`) and restored
-(`restore`) goes on exactly as if nothing had happened.
+Epoch figures are means over images. Random numbers are keyed by (seed, epoch, step, purpose) for the global batch,
+of which each rank computes its rows: a saved and restored `Training` continues exactly as if it had not stopped.
 """
 
 import copy
@@ -33,7 +31,7 @@ from narrows.model.training import diagnose as trouble
 from narrows.model.training.compiled import Compiled, repays
 from narrows.model.training.distributed import distribute, local_shard
 from narrows.model.training.optimise import OPTIMISERS, SCHEDULES
-from narrows.model.training.validate import validate_measures, validation_means
+from narrows.model.training.validate import validate_limits, validate_measures, validation_means
 from narrows.parts.objective import OBJECTIVES, Terms
 from narrows.randomness import KeyedRandom, keyed_generator
 
@@ -71,12 +69,7 @@ class Training:
     ):  # fmt: skip
         if keep not in ("best", "last"):
             raise wrong("keep", keep, "'best' or 'last'")
-        if not (patience is None or patience >= 1):
-            raise wrong("patience", patience, "a whole number of epochs ≥ 1, or None")
-        if not (clip is None or clip > 0):
-            raise wrong("clip", clip, "a number > 0, or None")
-        if not (ema is None or 0 < ema < 1):
-            raise wrong("ema", ema, "a decay in (0, 1), or None")
+        validate_limits(patience, clip, ema)
         self.device = device_of(network)
         known = [name for name in PRECISIONS if name != "tf32" or self.device.type == "cuda"]
         if precision not in known:
@@ -288,16 +281,15 @@ class Training:
 
 
 def validate_training(faults: Faults, optimiser: Any, schedule: Any, objective: Any, options: Any) -> None:
-    """Add to `faults` what no training knows: names of an optimiser, a schedule, an objective, or of options."""
+    """Add to `faults` what no training knows."""
     given = ("network", "pixels", "validation", "epochs", "batch_size", "optimiser", "schedule", "objective", "seed")
     with faults.catch():
         if not isinstance(options, (Mapping, type(None))):
             raise wrong("training", options, "a dict of options, or None")
         validate_spec("training", {"options": Training}, {"kind": "options", **(options or {})}, given)
-    with faults.catch():
-        validate_spec("optimiser", OPTIMISERS, optimiser, ("parameters",))
-    with faults.catch():
-        validate_spec("schedule", SCHEDULES, schedule)
+    for what, table, spec in (("optimiser", OPTIMISERS, optimiser), ("schedule", SCHEDULES, schedule)):
+        with faults.catch():
+            validate_spec(what, table, spec, ("parameters",))
     with faults.catch():
         if objective not in OBJECTIVES:
             raise unknown("objective", objective, OBJECTIVES)
