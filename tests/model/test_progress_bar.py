@@ -2,11 +2,11 @@ import io
 
 import pytest
 
-from narrows.model.progress_bar import progress
+from narrows.model.progress_bar import progress_bar
 
 
 def test_no_bar_where_there_is_no_terminal(capsys):
-    with progress("training", 3) as advance:
+    with progress_bar("training", 3) as advance:
         for _ in range(3):
             advance(lambda: pytest.fail("nobody reads them"))
     assert capsys.readouterr() == ("", "")
@@ -28,7 +28,7 @@ def a_terminal(monkeypatch):
 def test_a_bar_on_a_terminal(monkeypatch):
     terminal = a_terminal(monkeypatch)
     monkeypatch.setattr("narrows.model.progress_bar.OFTEN", 0.0)
-    with progress("training", 3) as advance:
+    with progress_bar("training", 3) as advance:
         for k in range(3):
             advance(lambda: f"epoch {k + 1}")  # noqa: B023
     assert "training" in terminal.getvalue()
@@ -39,7 +39,7 @@ def test_a_bar_goes_on_from_where_it_was(monkeypatch):
     a_terminal(monkeypatch)
     begun = []
     monkeypatch.setattr("rich.progress.Progress.add_task", lambda self, what, **how: begun.append(how))
-    with progress("training", 3, 2):
+    with progress_bar("training", 3, 2):
         pass
     assert (begun[0]["total"], begun[0]["completed"]) == (3, 2)
 
@@ -47,12 +47,12 @@ def test_a_bar_goes_on_from_where_it_was(monkeypatch):
 def test_words_are_asked_for_now_and_then(monkeypatch):
     a_terminal(monkeypatch)
     asked = []
-    with progress("training", 1000) as advance:
+    with progress_bar("training", 1000) as advance:
         for _ in range(1000):
             advance(lambda: asked.append(1) or "words")
     assert 1 <= len(asked) < 100
 
 
 def test_an_error_inside_goes_through():
-    with pytest.raises(KeyError), progress("training", 3):
+    with pytest.raises(KeyError), progress_bar("training", 3):
         raise KeyError

@@ -52,7 +52,7 @@ def test_the_training_of_the_labs(names, epochs, batch, rate, grey):
     for name in names:
         model = nw.recipe(name)
         assert (model.epochs, model.batch_size, model.training["keep"]) == (epochs, batch, "last")
-        assert model._prepare(grey).rate == rate
+        assert model._prepare(grey).learning_rate == rate
 
 
 def test_published_weights_are_converted_to_sums_over_an_image():

@@ -110,7 +110,7 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(digits, options, done)
     for found in (whole_numbers, numbers):
         found["history"] = timeless(found["history"])
     assert numbers == whole_numbers
-    assert resumed.epoch == len(resumed.history["loss"]) == 4
+    assert resumed.progress.epoch == len(resumed.progress.history["loss"]) == 4
 
 
 # -- ranks ----------------------------------------------------------------------------------------------------

@@ -215,7 +215,7 @@ def test_a_training_that_fails_keeps_the_best_model_and_its_history(several, tmp
     step = Training.step
 
     def poisoned(self, *arguments):
-        if self.epoch == 2:
+        if self.progress.epoch == 2:
             next(self.network.parameters()).data.fill_(np.nan)
         return step(self, *arguments)
 

@@ -61,11 +61,11 @@ def steps(lab: str, case: Case, images: int | None = None) -> dict[str, Any]:
     whole = median(_epoch(training) for _ in range(EPOCHS))
     with profile(activities=[ProfilerActivity.CPU]) as seen:
         training.run_epoch()
-    count, kinds = training.steps_an_epoch, Counter[str]()
+    count, kinds = training.steps_per_epoch, Counter[str]()
     for event in seen.key_averages():
         if event.key.startswith("aten::"):
             kinds[_kind(event.key)] += event.self_cpu_time_total / count / 1e3
-    floor = 3 * forward(case) * len(training.pixels) / count / peak(torch.device("cpu")) * 1e3
+    floor = 3 * forward(case) * len(training.images) / count / peak(torch.device("cpu")) * 1e3
     parts = {kind: float(kinds[kind]) for kind in (*KINDS, "elementwise")}
     found = {"step": whole, "floor": floor, **parts, "between": whole - sum(parts.values())}
     return {"lab": lab, **{f"{name}, ms": value for name, value in found.items()}}
@@ -93,7 +93,7 @@ def evaluations(lab: str, case: Case, images: int | None = None) -> dict[str, An
 def _epoch(training: Training) -> float:
     """Milliseconds of a step, over an epoch."""
     training.run_epoch()
-    return training.history["seconds"][-1] / training.steps_an_epoch * 1e3
+    return training.progress.history["seconds"][-1] / training.steps_per_epoch * 1e3
 
 
 def _kind(operation: str) -> str:

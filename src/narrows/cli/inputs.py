@@ -29,10 +29,10 @@ def pictures(
     """Pictures one after another, with a bar. files: some of the folder's alone."""
     from narrows.data.readers.folder import image_files
     from narrows.data.readers.picture_stream import stream_pictures
-    from narrows.model.progress_bar import progress
+    from narrows.model.progress_bar import progress_bar
 
     path = Path(images).expanduser()
-    with progress(doing, len(image_files(path) if files is None else files)) as advance:
+    with progress_bar(doing, len(image_files(path) if files is None else files)) as advance:
         for picture in stream_pictures(path, **reading.as_options(), skip=skip, files=files):
             yield picture
             advance(lambda name=picture.name: name)

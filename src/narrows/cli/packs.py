@@ -40,14 +40,14 @@ def pack(
         Stop at the first image that cannot be read.
     """
     from narrows.data.packs.pack import pack as write_pack
-    from narrows.model.progress_bar import progress
+    from narrows.model.progress_bar import progress_bar
 
     with ExitStack() as stack:
         bars = []
 
         def told(done: int, total: int) -> None:
             if not bars:
-                bars.append(stack.enter_context(progress("packing", total)))
+                bars.append(stack.enter_context(progress_bar("packing", total)))
             bars[0](lambda: f"{done:,} of {total:,}")
 
         found = write_pack(folder, output, shard, not no_check, strict, force, told)

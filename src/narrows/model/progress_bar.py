@@ -10,7 +10,7 @@ OFTEN = 0.1  # seconds between two words
 
 
 @contextmanager
-def progress(what: str, total: int, done: int = 0) -> Iterator[Advance]:
+def progress_bar(what: str, total: int, done: int = 0) -> Iterator[Advance]:
     """A bar of `total` steps, `done` of them; the block is given a function to advance it by one, with words."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn

@@ -50,7 +50,7 @@ from narrows.errors import DataError, Faults, did_you_mean, unknown
 from narrows.model.estimator.autoencoder import SPECS, Autoencoder
 from narrows.model.network import validate_specs
 from narrows.model.recipes import RECIPES, recipe
-from narrows.model.training.training import validate_training
+from narrows.model.training.options import validate_training
 from narrows.study.figures import STUDY_FIGURES
 from narrows.study.parse import parse, read_toml
 

@@ -153,7 +153,7 @@ def test_a_training_that_is_resumed_tells_the_same(digits):
                 m._notice(first)
         tensors, numbers = state_of(first)
         restore(second, tensors, numbers)
-        assert (second.sign, dict(second.told)) == (first.sign, first.told)
+        assert (second.progress.sign, second.progress.warnings) == (first.progress.sign, first.progress.warnings)
         m._prepare = lambda *arguments, training=second: training  # type: ignore[method-assign]
         assert heard(m, digits) == whole
         del m._prepare

@@ -56,7 +56,7 @@ def whole(digits):
 
 def killed_at(monkeypatch, write: int, act=None) -> None:
     """Have the state written so many times, and then the training killed."""
-    write_, writes = checkpoint.write, iter(range(write))
+    write_, writes = checkpoint.write_file, iter(range(write))
 
     def once(*what):
         if next(writes, None) is None:
@@ -321,7 +321,7 @@ def test_a_state_says_what_it_is(digits, path):
 
 def test_a_folder_whose_training_was_broken_off_says_so(digits, path):
     model(epochs=1).fit(digits, checkpoint=Checkpoint(path))
-    with pytest.raises(DataError, match=r"no model file .*last\.safetensors is of a training that was broken off"):
+    with pytest.raises(DataError, match=r"no model file .*last\.safetensors is a checkpoint"):
         nw.load(path.parent)
 
 

@@ -62,9 +62,9 @@ def test_the_rehearsal_leaves_no_trace(digits):
     model = nw.Autoencoder(**PARTS["noisy"], epochs=1)
     training = model._prepare(digits)
     before = copy.deepcopy(training.network.state_dict())
-    step = module.Compiled(training._sums, 32, torch.device("cpu"))
+    step = module.Compiled(training._term_sums, 32, torch.device("cpu"))
     random = module.KeyedRandom(1, 2, 3, total=32)
-    orders = step._rehearse(training.network, training.pixels.batch(slice(0, 32)), random)
+    orders = step._rehearse(training.network, training.images.batch(slice(0, 32)), random)
     assert [purpose for _, purpose, _ in orders] == ["noise", "dropout", "dropout"]
     assert not random.streams
     for name, value in training.network.state_dict().items():
@@ -73,7 +73,7 @@ def test_the_rehearsal_leaves_no_trace(digits):
 
 def test_a_penalty_on_slopes_is_not_compiled(digits):
     model = nw.Autoencoder(penalties=["contractive"], training={"compile": True})
-    with pytest.raises(BuildError, match="slopes of slopes"):
+    with pytest.raises(BuildError, match="second derivatives"):
         model.fit(digits)
 
 
@@ -81,5 +81,5 @@ def test_a_penalty_on_slopes_is_not_compiled(digits):
 def test_auto_compiles_where_the_steps_repay_it(epochs, compiled, digits, monkeypatch):
     monkeypatch.setitem(module.REPAYS, "cpu", 35)  # of 7 steps an epoch
     training = nw.Autoencoder(epochs=epochs, batch_size=32, training={"compile": "auto"})._prepare(digits)
-    assert isinstance(training.spread.step.sums, module.Compiled) == compiled
+    assert isinstance(training.distribution.step.sums, module.Compiled) == compiled
     assert not module.repays(10**9, torch.device("mps"))

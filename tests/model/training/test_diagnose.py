@@ -11,6 +11,7 @@ from narrows.errors import TrainingError
 from narrows.model.training import diagnose as trouble
 from narrows.model.training.diagnose import Diagnosis, check_late
 from narrows.model.training.split import held_back
+from narrows.model.training.training import Training
 from narrows.parts import PART_TABLES
 from narrows.parts.likelihood import Bernoulli
 from small_models import model, same, timeless, weights
@@ -153,14 +154,14 @@ def test_a_gradient_that_is_clipped_is_found_at_once(digits):
 def test_an_optimiser_that_remembers_what_is_no_number_is_told_from_a_gradient(digits):
     training = model(batch_size=50)._prepare(digits)
     training.run_epoch()
-    good, history = training.weights(), timeless(training.history)
+    good, history = training.weights(), timeless(training.progress.history)
     next(iter(training.optimiser.state.values()))["exp_avg"].fill_(torch.nan)
     said = r"epoch 2, batch 2, .* the weights body.layers.0.weight are no .*epoch 1 are kept. The optimiser remembers"
     with pytest.raises(TrainingError, match=said):
         training.run_epoch()
     assert same(good, dict(training.network.state_dict()))
-    assert timeless(training.history) == history
-    assert training.epoch == 1
+    assert timeless(training.progress.history) == history
+    assert training.progress.epoch == 1
 
 
 # -- what is kept ---------------------------------------------------------------------------------------------
@@ -171,11 +172,11 @@ def test_an_epoch_that_fails_at_its_end_leaves_no_trace_in_the_history(digits):
     m = model(body="Rooted", up="linear", batch_size=50, validation=digits[:20])
     training = m._prepare(X[40:])
     training.run_epoch()
-    history = timeless(training.history)
-    training.pixels = m._prepare(X).pixels
+    history = timeless(training.progress.history)
+    training.continue_with(m._prepare(X).images)
     with pytest.raises(TrainingError, match="the best epoch so far are kept"):
         training.run_epoch()
-    assert timeless(training.history) == history
+    assert timeless(training.progress.history) == history
 
 
 # -- what to try ----------------------------------------------------------------------------------------------
@@ -217,9 +218,9 @@ def test_what_is_standardised_already_is_not_to_be_standardised(table):
 # -- where a look is a wait -----------------------------------------------------------------------------------
 
 
-def test_ranks_tell_the_batch_and_its_images(digits):
+def test_ranks_tell_the_batch_and_its_images(digits, monkeypatch):
+    monkeypatch.setattr(Training, "checks_every_loss", False)
     training = model(optimiser={"kind": "adam", "rate": 1e30}, batch_size=50)._prepare(digits)
-    training.watched = False
     said = "became nan in epoch 1, batch 2, in the term 'nll', of 50 images"
     with pytest.raises(TrainingError, match=said) as caught:
         training.run_epoch()
@@ -231,14 +232,15 @@ def test_an_accelerator_is_looked_at_now_and_then_and_at_the_end(digits, monkeyp
     training = model(batch_size=40)._prepare(digits)
     training.run_epoch()
     batches = training.batches(0)
-    changed = {"epoch": 0, "device": SimpleNamespace(type="cuda"), "batches": lambda epoch: batches}
-    seen = SimpleNamespace(**{**vars(training), **changed})
-    seen.sums[1] = torch.nan
-    inference_batches = []
-    for seen.done in range(1, 6):
-        inference_batches.append(check_late(seen))
-    assert [case is not None for case in inference_batches] == [False, False, True, False, False]
-    seen.sums[4] = torch.inf
-    case = check_late(seen)
+    changed = {"device": SimpleNamespace(type="cuda"), "batches": lambda epoch: batches, "steps_per_epoch": 5}
+    training = SimpleNamespace(**{**vars(training), **changed})
+    training.progress.epoch = 0
+    training.progress.step_sums[1] = torch.nan
+    cases = []
+    for training.progress.step in range(1, 6):
+        cases.append(check_late(training))
+    assert [case is not None for case in cases] == [False, False, True, False, False]
+    training.progress.step_sums[4] = torch.inf
+    case = check_late(training)
     assert case is not None
     assert "became inf in epoch 1, batch 5, in the term 'nll'" in case.said

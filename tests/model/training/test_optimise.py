@@ -94,7 +94,7 @@ def test_the_rate_of_a_training_follows_its_schedule(digits):
     training = nw.Autoencoder(epochs=2, batch_size=50, schedule=schedule)._prepare(digits)
     rates = []
     for epoch in range(2):
-        training.epoch = epoch
+        training.progress.epoch = epoch
         for step in range(4):
             training.step(step, torch.arange(50))
             rates.append(training.optimiser.param_groups[0]["lr"])

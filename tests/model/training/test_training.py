@@ -6,9 +6,8 @@ import torch
 
 import narrows as nw
 from narrows.errors import BuildError, TrainingError, UnknownName
-from narrows.model.training import training as train
 from narrows.parts.objective import elbo
-from narrows.randomness import KeyedRandom
+from narrows.randomness import KeyedRandom, keyed_generator
 from small_models import BETA, CONSTANT, NOISY, SMALL, STILL, model, same, weights
 
 # -- what a loss is -------------------------------------------------------------------------------------------
@@ -218,6 +217,6 @@ def test_the_objective_of_a_step_is_the_objective_of_its_key(digits):
     training = m._prepare(digits)
     training.run_epoch()
     m.network_.train()
-    order = torch.randperm(200, generator=train.keyed_generator(0, 0, "order"))
-    terms, _ = elbo(m.network_, training.pixels.batch(order), KeyedRandom(0, 0, 0))
-    assert training.history["nll"] == pytest.approx([terms["nll"].mean().item()], rel=1e-5)
+    order = torch.randperm(200, generator=keyed_generator(0, 0, "order"))
+    terms, _ = elbo(m.network_, training.images.batch(order), KeyedRandom(0, 0, 0))
+    assert training.progress.history["nll"] == pytest.approx([terms["nll"].mean().item()], rel=1e-5)

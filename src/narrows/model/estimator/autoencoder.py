@@ -32,9 +32,10 @@ from narrows.model.estimator.score_field import ScoreFieldMixin
 from narrows.model.network import Network, build, count_parameters, rebuild
 from narrows.model.trackers import Logger, flatten_options, reported
 from narrows.model.training.checkpoint import Checkpoint
+from narrows.model.training.options import validate_training
 from narrows.model.training.pairs import validate_pairs, wants_pairs, with_noisy
 from narrows.model.training.split import split_validation
-from narrows.model.training.training import Training, validate_training
+from narrows.model.training.training import Training
 from narrows.randomness import PerImageRandom
 
 
@@ -130,7 +131,7 @@ class Autoencoder(ScoreFieldMixin, CollapseMixin, IncrementalMixin):
         """`fit` as an iterator: after each epoch it yields the model, usable as it then is."""
         options = self.get_params(deep=False)
         with reported(logger, options) as report:
-            training = self._prepare(X, sample_weight, noisy)
+            training = self._prepare(X, sample_weight, noisy, checkpoint)
             with (
                 checkpoint.of(training, flatten_options(options)) if checkpoint else nullcontext(lambda: None) as save
             ):
@@ -146,13 +147,15 @@ class Autoencoder(ScoreFieldMixin, CollapseMixin, IncrementalMixin):
                 finally:  # also where a loss was no number, a logger failed, or the caller has seen enough
                     self._learn(training)
                     self.network_.eval()
-                    failed = training.stopped_by_nan
+                    failed = training.progress.failed
                     with suppress(Exception) if failed else nullcontext():  # the first trouble is told, not the next
-                        self._survey(training.pixels, self.network_.prior, failed)
+                        self._survey(training.images, self.network_.prior, failed)
                 self._say_if_collapsed(training)
 
     @machine.flush_denormals()
-    def _prepare(self, X: Any, sample_weight: Any = None, noisy: Any = None) -> Training:
+    def _prepare(
+        self, X: Any, sample_weight: Any = None, noisy: Any = None, checkpoint: Checkpoint | None = None
+    ) -> Training:
         """Check everything, build the network, and set up its training."""
         faults = Faults(f"{type(self).__name__} cannot be fitted")
         array, weights = self._begin(X, self.scale, faults, sample_weight)
@@ -174,13 +177,13 @@ class Autoencoder(ScoreFieldMixin, CollapseMixin, IncrementalMixin):
             train, held = split_validation(pixels, self.validation, seed, self.image_shape)
             self.validation_index_ = held.rows.numpy(force=True) if held and held.rows is not None else None
         faults.stop(BuildError)
-        return self._trainer(train, held)
+        return self._trainer(train, held, after_step=checkpoint and checkpoint.after_step)
 
     def _learn(self, training: Training) -> None:
         """Take over what the training has come to."""
-        self.history_ = {name: list(values) for name, values in training.history.items()}
-        self.steps_ = {name: np.asarray(values) for name, values in training.steps.items()}
-        self.epochs_ = training.epoch
+        self.history_ = {name: list(values) for name, values in training.progress.history.items()}
+        self.steps_ = {name: np.asarray(values) for name, values in training.progress.steps.items()}
+        self.epochs_ = training.progress.epoch
         self.code_size_ = self.network_.code_size
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -124,25 +124,25 @@ class CollapseMixin(ImageModel):
 
     def _notice(self, training: Training) -> None:
         """After an epoch: say what has held for two of them."""
-        warming = training.epoch <= getattr(self.network_.bottleneck, "warmup", 0)
-        if warming or len(training.steps["loss"]) < STEPS:
+        progress, images = training.progress, training.images
+        warming = progress.epoch <= getattr(self.network_.bottleneck, "warmup", 0)
+        if warming or len(progress.steps["loss"]) < STEPS:
             return
-        whole = len(training.pixels)
-        sign, words = self._sign(training.pixels, min(SOME, max(FEWEST, whole // SHARE)))
-        if sign and sign == training.sign and sign not in training.told:
-            training.told[sign] = f"{words} (seen after epochs {training.epoch - 1} and {training.epoch})"
-            _say(training.told[sign])
-        training.sign = sign
+        sign, words = self._sign(images, min(SOME, max(FEWEST, len(images) // SHARE)))
+        if sign and sign == progress.sign and sign not in progress.warnings:
+            progress.warnings[sign] = f"{words} (seen after epochs {progress.epoch - 1} and {progress.epoch})"
+            _say(progress.warnings[sign])
+        progress.sign = sign
 
     def _say_again(self, training: Training) -> None:
         """What was said of a training before it was interrupted."""
-        for words in training.told.values():
+        for words in training.progress.warnings.values():
             _say(words)
 
     def _say_if_collapsed(self, training: Training) -> None:
         """At the end: say so where the code has died, or the output has come to be a constant."""
-        sign, words = self._sign(training.pixels, SOME)
-        if sign in FINAL and sign not in training.told:
+        sign, words = self._sign(training.images, SOME)
+        if sign in FINAL and sign not in training.progress.warnings:
             _say(words)
 
     def _sign(self, pixels: ImageBatches, most: int) -> tuple[str, str]:

@@ -10,18 +10,17 @@ Sample weights have a mean of 1 over the images of each call: a call counts as m
 After `fit` or `load` it goes on from those weights, with a new optimiser.
 """
 
-from collections import defaultdict
 from typing import Any, Self
 
 import torch
 
-from narrows.choose import choose
 from narrows.image_batches import ImageBatches
 from narrows.layout import validate_images
 from narrows.machine import flush_denormals
 from narrows.model.estimator.fitting import FittingMixin
 from narrows.model.network import Network
 from narrows.model.training.pairs import validate_pairs, with_noisy
+from narrows.model.training.progress import Progress
 from narrows.model.training.sample_weight import validate_weights
 from narrows.model.training.training import Training
 
@@ -53,7 +52,7 @@ class IncrementalMixin(FittingMixin):
         training.run_epoch()
         self._learn(training)
         self.network_.eval()
-        self._survey(training.pixels, self.network_.prior)
+        self._survey(training.images, self.network_.prior)
         return self
 
     @flush_denormals()
@@ -68,20 +67,16 @@ class IncrementalMixin(FittingMixin):
         pixels = with_noisy(ImageBatches(array, layout, self.scale_, self.device_, weights), noisy)
         training = self._training
         if training is None or training.network is not self.network_:
-            training = self._trainer(pixels, None)
-            training.epoch = self.epochs_
-            training.history = defaultdict(list, {name: list(column) for name, column in self.history_.items()})
-        training.pixels = pixels
+            return self._trainer(pixels, None, progress=Progress.of_fitted(self.epochs_, self.history_))
+        training.continue_with(pixels)
         return training
 
-    def _trainer(self, train: ImageBatches, held: ImageBatches | None) -> Training:
+    def _trainer(self, train: ImageBatches, held: ImageBatches | None, **hooks: Any) -> Training:
         """The training of the network as it is."""
         names = ("epochs", "batch_size", "optimiser", "schedule", "objective")
-        return choose(
-            "training", {"training": Training}, {"kind": "training", **(self.training or {})},
-            network=self.network_, pixels=train, validation=held, seed=self.seed_,
-            **{name: getattr(self, name) for name in names},
-        )  # fmt: skip
+        settings = {name: getattr(self, name) for name in names}
+        options = {**(self.training or {}), **hooks}
+        return Training(self.network_, train, held, seed=self.seed_, **settings, **options)
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy or a pickle has the model, not what its training holds."""

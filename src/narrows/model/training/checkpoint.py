@@ -30,6 +30,7 @@ from narrows.distributed.rendezvous import barrier
 from narrows.errors import BuildError, DataError, Interrupted, OutputError, wrong
 from narrows.files import locked, write_file
 from narrows.model.file_format import CHECKPOINT_KEY, FORMAT, as_data_error, read_file, to_bytes
+from narrows.model.training.setup import TrainingSetup
 from narrows.model.training.state import restore, state_of
 from narrows.model.training.training import Training
 
@@ -65,6 +66,7 @@ class Checkpoint:
         self.asked: signal.Signals | None = None  # by a signal
         self.ends: signal.Signals | None = None  # since some rank was asked
         self.when, self.seconds = 0.0, 0.0
+        self.save: Save | None = None  # while a training runs
 
     @contextmanager
     def of(self, training: Training, options: Mapping[str, Any]) -> Iterator[Save]:
@@ -77,7 +79,7 @@ class Checkpoint:
         if options["random_state"] is None:
             raise wrong("random_state", None, fixed)
         told = {**options, **self.about, "narrows": narrows.__version__}
-        settings = broadcast_from_first(lambda: {**told, "images": training.pixels.fingerprint()})
+        settings = broadcast_from_first(lambda: {**told, "images": training.images.fingerprint()})
         with locked(self.path) if is_first_rank() else nullcontext(), self._listening():
             if self.resume:
                 self._go_on(training, settings)
@@ -86,20 +88,20 @@ class Checkpoint:
                 self._write(training, settings)
                 self._agreed()
                 if self.ends:  # with the weights of the last whole epoch, or the best
-                    training.network.load_state_dict(training.best)
+                    training.network.load_state_dict(training.progress.best)
                     self._end(training)
 
             save()  # now, so that a disk that takes none is known of before anything is trained
-            training.between = lambda: self._between(training, save)
+            self.save = save
             yield save
             self._agreed()
             if self.ends:
                 self._end(training)
 
-    def _between(self, training: Training, save: Save) -> None:
-        """After each step: save where it is time, or where it is to end."""
-        if (rank_and_size()[1] == 1 or training.done % OFTEN == 0) and self._agreed():
-            save()
+    def after_step(self, training: TrainingSetup) -> None:
+        """Save if it is time, or if the training has been asked to end: the `after_step` of a `Training`."""
+        if self.save and (rank_and_size()[1] == 1 or training.progress.step % OFTEN == 0) and self._agreed():
+            self.save()
 
     def _agreed(self) -> bool:
         """Whether to save: what one rank has to do, all do."""
@@ -125,8 +127,11 @@ class Checkpoint:
     def _end(self, training: Training) -> None:
         """End as a signal has asked for."""
         assert self.ends
-        done, of, step = training.epoch, training.epochs, f"batch {training.done} of {training.steps_an_epoch}"
-        where = f"in epoch {done + 1} of {of}, after {step}" if training.done else f"after {done} of {of} epochs"
+        progress, epochs = training.progress, training.epochs
+        where = f"after {progress.epoch} of {epochs} epochs"
+        if progress.step:
+            batch = f"batch {progress.step} of {training.steps_per_epoch}"
+            where = f"in epoch {progress.epoch + 1} of {epochs}, after {batch}"
         raise Interrupted(f"stopped by {self.ends.name} {where}; the state is in {self.path}: {AGAIN}")
 
     @contextmanager
@@ -156,7 +161,8 @@ class Checkpoint:
         self._same(saved, settings)
         with as_data_error(self.path):
             restore(training, tensors, numbers)
-        self.seconds = training.spent + sum(sum(v) for k, v in training.history.items() if k in WALL)
+        epochs = [sum(training.progress.history.get(name, [])) for name in WALL]
+        self.seconds = training.progress.seconds + sum(epochs)
         self.say(_where(training, saved, settings))
 
     def _read(self) -> tuple[Any, ...] | None:
@@ -188,10 +194,10 @@ class Checkpoint:
 
 def _where(training: Training, saved: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     """In words, where a training goes on."""
-    epochs, ended = training.epochs, training.epoch >= training.epochs or training.stopped
-    if ended:
-        return f"its {training.epoch} epochs are done already"
-    words = f"going on from epoch {training.epoch + 1} of {epochs}, batch {training.done + 1}"
+    epochs, progress = training.epochs, training.progress
+    if progress.epoch >= epochs or progress.stopped:
+        return f"its {progress.epoch} epochs are done already"
+    words = f"going on from epoch {progress.epoch + 1} of {epochs}, batch {progress.step + 1}"
     if saved["epochs"] == epochs or settings["schedule"] == "constant":
         return words
     before = f"the schedule was that of {saved['epochs']} epochs so far, and is that of {epochs} from here"

@@ -28,6 +28,8 @@ import torch
 from torch import Tensor
 
 from narrows.errors import several
+from narrows.image_batches import ImageBatches
+from narrows.model.training.setup import TrainingSetup
 from narrows.randomness import KeyedRandom
 
 FAR, BIG = 1e3, 1e4  # of values that go in, and of weights, where both should be about 1
@@ -47,7 +49,7 @@ class Diagnosis:
     """
 
     said: str
-    training: Any  # a `narrows.model.training.training.Training`
+    training: TrainingSetup
     images: list[int] = field(default_factory=list)
     term: str = ""
     largest: float = 0.0
@@ -63,7 +65,7 @@ class Diagnosis:
 
     @property
     def stretched(self) -> bool:
-        return self.far and self.training.pixels.scale.name != "standard"
+        return self.far and self.training.images.scale.name != "standard"
 
     @property
     def jumped(self) -> bool:
@@ -89,9 +91,9 @@ class Diagnosis:
     @property
     def cure(self) -> str:
         words = next(words for fits, words in CURES if fits(self))
-        clip = self.training.clip
+        clip = self.training.options.clip
         lower = f"a smaller clip (now {clip:g})" if clip else "training={'clip': 1.0}"
-        return words.format(rate=f"{self.training.rate:g}", clip=lower, term=self.term)
+        return words.format(rate=f"{self.training.learning_rate:g}", clip=lower, term=self.term)
 
 
 CURES: tuple[tuple[Callable[[Diagnosis], bool], str], ...] = (
@@ -100,7 +102,7 @@ CURES: tuple[tuple[Callable[[Diagnosis], bool], str], ...] = (
     (lambda case: case.stale, "The optimiser remembers what is no number: start over, without --resume"),
     (lambda case: case.jumped, "The loss was steady, then jumped in one batch: try {clip}"),
     (lambda case: case.fast, "Try a lower rate (now {rate}), or {clip}"),
-    (lambda case: case.training.precision == "bf16", "Try training={{'precision': 'fp32'}}"),
+    (lambda case: case.training.options.precision == "bf16", "Try training={{'precision': 'fp32'}}"),
     (lambda case: case.term not in ("", "nll"), "Try a lower weight of the cost '{term}'"),
     (
         lambda case: case.some or bool(case.sloped) or not case.losses,
@@ -114,7 +116,9 @@ CURES: tuple[tuple[Callable[[Diagnosis], bool], str], ...] = (
 # -- where it is seen -----------------------------------------------------------------------------------------
 
 
-def diagnose_loss(training: Any, step: int, index: Tensor, random: KeyedRandom, sums: dict[str, Tensor]) -> Diagnosis:
+def diagnose_loss(
+    training: TrainingSetup, step: int, index: Tensor, random: KeyedRandom, sums: dict[str, Tensor]
+) -> Diagnosis:
     """A loss that is no number, before its gradient is taken: the weights before it are still there."""
     values = {name: float(value.detach()) for name, value in sums.items()}
     term = next((name for name, value in values.items() if not isfinite(value)), max(values, key=values.__getitem__))
@@ -122,34 +126,36 @@ def diagnose_loss(training: Any, step: int, index: Tensor, random: KeyedRandom, 
     case = Diagnosis(
         f"the loss became {value} in {_place(training, step)}, in the term '{term}'", training, term=term
     )
-    case.losses = _losses(training, training.done)
-    _look_at(case, training.network.named_parameters(), training.epoch, step)
+    case.losses = _losses(training, training.progress.step)
+    _look_at(case, training.network.named_parameters(), training.progress.epoch, step)
     if not case.spoilt:
         again = copy(random)
         again.streams = {}  # from the start
-        _blame(case, training.pixels, index, _each(training, training.network, training.pixels.batch(index), again))
+        _blame(case, training.images, index, _each(training, training.network, training.images.batch(index), again))
     return case
 
 
-def diagnose_gradient(training: Any, step: int, index: Tensor, norm: float) -> Diagnosis:
+def diagnose_gradient(training: TrainingSetup, step: int, index: Tensor, norm: float) -> Diagnosis:
     """A gradient that is no number, though the loss is one."""
     sloped = _no_numbers((name, p.grad) for name, p in training.network.named_parameters())
     what = f"the gradient of {several(sloped, NAMED)} became {norm} in {_place(training, step)}"
-    case = Diagnosis(what, training, sloped=sloped, losses=_losses(training, training.done), size=_size(training))
-    _blame(case, training.pixels, index)
+    case = Diagnosis(
+        what, training, sloped=sloped, losses=_losses(training, training.progress.step), size=_size(training)
+    )
+    _blame(case, training.images, index)
     return case
 
 
-def diagnose_weights(training: Any, what: str) -> Diagnosis:
+def diagnose_weights(training: TrainingSetup, what: str) -> Diagnosis:
     """Weights that are no numbers after an epoch, all of whose steps had a loss."""
     case = Diagnosis(what, training, losses=_losses(training, 0))
-    _look_at(case, training.average.state_dict().items(), training.epoch + 1, 0)
+    _look_at(case, training.average.state_dict().items(), training.progress.epoch + 1, 0)
     return case
 
 
-def diagnose_validation(training: Any, what: str) -> Diagnosis:
+def diagnose_validation(training: TrainingSetup, held: ImageBatches, what: str) -> Diagnosis:
     """A validation loss that is no number."""
-    case, held = diagnose_weights(training, what), training.validation
+    case = diagnose_weights(training, what)
     bad, losses = [torch.empty(0, dtype=torch.long)], [torch.empty(0)]
     for rows in [] if case.spoilt else held.batches(training.network.body.widest):
         random = KeyedRandom(training.seed, rows.start, "validation", noisy=held.noisy_at(rows))
@@ -162,28 +168,28 @@ def diagnose_validation(training: Any, what: str) -> Diagnosis:
     return case
 
 
-def check_late(training: Any) -> Diagnosis | None:
+def check_late(training: TrainingSetup) -> Diagnosis | None:
     """A loss that was no number, after its step; None where all is well, or it is not yet time to look."""
-    done, whole = training.done, len(training.sums)
+    done, whole = training.progress.step, len(training.progress.step_sums)
     every = 1 if training.device.type == "cpu" else LOOK
     if done % every and done < whole:
         return None
     start = (done - 1) // every * every
-    bad = (~torch.isfinite(training.sums[start:done])).nonzero()
+    bad = (~torch.isfinite(training.progress.step_sums[start:done])).nonzero()
     if not len(bad):
         return None
     step, column = bad[0].tolist()
-    value, term = training.sums[start + step, column].item(), training.names[column]
+    value, term = training.progress.step_sums[start + step, column].item(), training.progress.term_names[column]
     case = Diagnosis(f"the loss became {value} in {_place(training, start + step)}, in the term '{term}'", training)
     case.term, case.losses = term, _losses(training, start + step)
-    _blame(case, training.pixels, training.batches(training.epoch)[start + step])
+    _blame(case, training.images, training.batches(training.progress.epoch)[start + step])
     return case
 
 
 # -- what is looked at ----------------------------------------------------------------------------------------
 
 
-def _each(training: Any, network: Any, x: Tensor, random: KeyedRandom) -> Tensor:
+def _each(training: TrainingSetup, network: Any, x: Tensor, random: KeyedRandom) -> Tensor:
     """The loss of each image, `(N,)`."""
     with torch.no_grad():
         terms, _ = training.objective(network, x, random)
@@ -198,11 +204,11 @@ def _look_at(case: Diagnosis, weights: Iterable[tuple[str, Tensor]], epoch: int,
         return
     case.sloped = _no_numbers((name, p.grad) for name, p in training.network.named_parameters())
     case.said += f"; the weights {several(case.spoilt, NAMED)} are no numbers any more"
-    epoch, step = (epoch, step) if step else (epoch - 1, training.steps_an_epoch)
+    epoch, step = (epoch, step) if step else (epoch - 1, training.steps_per_epoch)
     if case.sloped and epoch >= 0:
         whose = "their gradient" if case.sloped == case.spoilt else f"the gradient of {several(case.sloped, NAMED)}"
         case.said += f", since {whose} was none in epoch {epoch + 1}, batch {step}"
-        _blame(case, training.pixels, training.batches(epoch)[step - 1])
+        _blame(case, training.images, training.batches(epoch)[step - 1])
 
 
 def _blame(case: Diagnosis, pixels: Any, index: Tensor, each: Any = None, total: int = 0) -> None:
@@ -229,16 +235,16 @@ def _no_numbers(tensors: Iterable[tuple[str, Tensor | None]]) -> list[str]:
     return [name for name, tensor in tensors if tensor is not None and not bool(tensor.isfinite().all())]
 
 
-def _size(training: Any) -> float:
+def _size(training: TrainingSetup) -> float:
     """The largest of the weights that are numbers."""
     return max(float(p.detach().nan_to_num(0, 0, 0).abs().max()) for p in training.network.parameters())
 
 
-def _losses(training: Any, done: int) -> list[float]:
+def _losses(training: TrainingSetup, done: int) -> list[float]:
     """The losses of the steps before, an image; those of this epoch and the ones before it."""
-    now = (training.sums[:done].sum(1) / training.batch_size)[-MEMORY:].tolist() if done else []
-    return [*training.steps["loss"][-MEMORY:], *now][-MEMORY:]
+    now = (training.progress.step_sums[:done].sum(1) / training.batch_size)[-MEMORY:].tolist() if done else []
+    return [*training.progress.steps.get("loss", [])[-MEMORY:], *now][-MEMORY:]
 
 
-def _place(training: Any, step: int) -> str:
-    return f"epoch {training.epoch + 1}, batch {step + 1}"
+def _place(training: TrainingSetup, step: int) -> str:
+    return f"epoch {training.progress.epoch + 1}, batch {step + 1}"

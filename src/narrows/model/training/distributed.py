@@ -61,10 +61,10 @@ class Distribution:
                 ddp = nn.parallel.DistributedDataParallel
                 self.step = ddp(self.step, broadcast_buffers=False, find_unused_parameters=True)
 
-    def part(self) -> None:
+    def scatter(self) -> None:
         """Before steps: bring the weights from the whole network to where they are trained."""
 
-    def collect(self) -> None:
+    def gather(self) -> None:
         """After steps: bring them into the whole network. All ranks take part."""
 
 
@@ -79,13 +79,13 @@ class Sharded(Distribution):
         if average is not network:
             _sharded(Step(self.average, sums), self.device)
 
-    def part(self) -> None:
+    def scatter(self) -> None:
         for whole, pieces in zip(self.whole, (self.network, self.average)):
             for a, b in _pairs(whole, pieces):
                 local_shard(b).copy_(local_shard(place_like(a, b)))
             whole.to("cpu")
 
-    def collect(self) -> None:
+    def gather(self) -> None:
         for whole, pieces in zip(self.whole, (self.network, self.average)):
             for a, b in _pairs(whole.to(self.device), pieces):
                 a.copy_(full_tensor(b))

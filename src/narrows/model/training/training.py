@@ -1,295 +1,235 @@
-"""Training: one loop, and one object that holds all that changes while it runs.
+"""Training: one loop.
+
     for each epoch:  for each batch of a permutation of the images:
         loss = mean over the batch's images of Σ terms;  one step of the optimiser down its gradient
     then the same objective on the validation images, without dropout and with the final weights of every cost
 
-Epoch figures are means over images. Random numbers are keyed by (seed, epoch, step, purpose) for the global batch,
-of which each rank computes its rows: a saved and restored `Training` continues exactly as if it had not stopped.
+Epoch figures are means over images, not over batches. What changes is `training.progress`, the weights and the
+optimiser's averages; a `Training` whose state is saved and restored (`narrows.model.training.state`) continues
+exactly as if it had not been interrupted.
 """
 
-import copy
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
-from functools import partial
-from math import ceil, inf, isfinite
-from typing import Any
+from collections.abc import Iterator
+from functools import partial, reduce
+from math import isfinite
+from operator import add
 
 import torch
 from torch import Tensor, nn
 
-from narrows.choose import choose, validate_spec
 from narrows.distributed.collectives import all_reduce
 from narrows.distributed.process_group import rank_and_size, rank_slice
-from narrows.errors import Faults, TrainingError, unknown, wrong
-from narrows.image_batches import ImageBatches, weighted
-from narrows.machine import flush_denormals, keep_freed_memory, matmul_precision
-from narrows.model.network import Network, device_of
-from narrows.model.progress_bar import Advance, progress
-from narrows.model.training import diagnose as trouble
-from narrows.model.training.compiled import Compiled, repays
-from narrows.model.training.distributed import distribute, local_shard
-from narrows.model.training.optimise import OPTIMISERS, SCHEDULES
-from narrows.model.training.validate import validate_limits, validate_measures, validation_means
-from narrows.parts.objective import OBJECTIVES, Terms
-from narrows.randomness import KeyedRandom, keyed_generator
+from narrows.errors import TrainingError
+from narrows.image_batches import ImageBatches
+from narrows.machine import flush_denormals, matmul_precision
+from narrows.model.progress_bar import Advance, progress_bar
+from narrows.model.training.diagnose import (
+    Diagnosis,
+    check_late,
+    diagnose_gradient,
+    diagnose_loss,
+    diagnose_validation,
+    diagnose_weights,
+)
+from narrows.model.training.distributed import local_shard
+from narrows.model.training.progress import Progress
+from narrows.model.training.setup import TrainingSetup
+from narrows.model.training.validate import validation_means
+from narrows.parts.objective import Terms
+from narrows.randomness import KeyedRandom
 
 FLUSH, TINY = 50, 1e-30  # steps between flushes, in which 0.9^50 keeps what is above TINY above 1e-38
-PRECISIONS = {"fp32": None, "tf32": None, "bf16": torch.bfloat16}
 
 
-class Training:
-    """A run. Iterate over it: it trains, and yields itself after each epoch.
-
-    The first line of arguments is given by the estimator; the others are the options of its `training` dict:
-
-    patience: stop after so many epochs without a lower validation loss (training loss without validation).
-    keep: "best" ends with the weights of the lowest validation loss, "last" with the last ones.
-    clip: largest norm of the whole gradient. ema: decay of an average of the weights, which is then what is
-    validated and kept. precision: "fp32", "tf32" (on a GPU of NVIDIA's) or "bf16" (autocast). compile: True, False,
-    or "auto" where it repays, see `narrows.model.training.compiled`. measures: of the validation images after each
-    epoch, of mse, psnr, ssim, snr; measure_scale: "unit" or "symmetric", the scale on which they are taken. shard:
-    spread the weights over the ranks, where one device has no room for them, see
-    `narrows.model.training.distributed`.
-    """
-
-    def __init__(
-        self, network: Network, pixels: ImageBatches, validation: ImageBatches | None, epochs: int, batch_size: int,
-        optimiser: Any, schedule: Any, objective: str, seed: int,
-        patience: int | None = None,
-        keep: str = "best",
-        clip: float | None = None,
-        ema: float | None = None,
-        precision: str = "fp32",
-        compile: bool | str = False,
-        measures: Sequence[str] = (),
-        measure_scale: str = "unit",
-        shard: bool = False,
-    ):  # fmt: skip
-        if keep not in ("best", "last"):
-            raise wrong("keep", keep, "'best' or 'last'")
-        validate_limits(patience, clip, ema)
-        self.device = device_of(network)
-        known = [name for name in PRECISIONS if name != "tf32" or self.device.type == "cuda"]
-        if precision not in known:
-            raise wrong("precision", precision, f"one of {', '.join(known)}")
-        if compile not in (True, False, "auto"):
-            raise wrong("compile", compile, "True, False or 'auto'")
-        cure = "leave it out: a penalty on the slope of the code needs slopes of slopes"
-        if compile and network.needs_gradient:
-            raise wrong("compile", compile, "False", cure)
-        validate_measures(measures, measure_scale, pixels, validation)
-        keep_freed_memory()
-        self.network, self.pixels, self.validation = network, pixels, validation
-        self.epochs, self.batch_size, self.seed = epochs, batch_size, seed
-        self.patience, self.keep, self.clip, self.ema = patience, keep, clip, ema
-        self.precision, self.measures, self.measure_scale = precision, measures, measure_scale
-        self.objective = OBJECTIVES[objective]
-        self.average = copy.deepcopy(network) if ema else network
-        wanted = compile is True or (compile == "auto" and repays(epochs * self.steps_an_epoch, self.device))
-        objectives = Compiled(self._sums, batch_size, self.device) if wanted else self._sums
-        self.spread = distribute(network, self.average, objectives, batch_size, shard)
-        trained = self.spread.network
-        self.parameters = list(trained.parameters())
-        self.norms = [layer for layer in trained.modules() if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d))]
-        self.optimiser = choose("optimiser", OPTIMISERS, optimiser, parameters=self.parameters)
-        self.rate = self.optimiser.param_groups[0]["lr"]
-        self.factor = choose("schedule", SCHEDULES, schedule)
-        self.epoch, self.done, self.spent, self.stopped, self.stopped_by_nan = 0, 0, 0.0, False, False
-        self.watched = self.device.type == "cpu" and rank_and_size() == (0, 1)  # elsewhere a look at a loss is a wait
-        self.sign, self.told = "", dict[str, str]()  # of collapse, see `narrows.model.estimator.collapse`
-        self.names: list[str] = []
-        self.sums = torch.empty(0, device=self.device)
-        self.history: dict[str, list[float]] = defaultdict(list)
-        self.steps: dict[str, list[float]] = defaultdict(list)
-        self.between: Callable[[], None] = lambda: None
-        self.lowest, self.waited, self.best = inf, 0, self.weights()
+class Training(TrainingSetup):
+    """A run. Iterate over it: it trains, and yields itself after each epoch."""
 
     def __iter__(self) -> Iterator["Training"]:
-        steps = self.steps_an_epoch
-        with progress("training", self.epochs * steps, self.epoch * steps + self.done) as advance:
-            while self.epoch < self.epochs and not self.stopped:
+        steps, progress = self.steps_per_epoch, self.progress
+        with progress_bar("training", self.epochs * steps, progress.epoch * steps + progress.step) as advance:
+            while self.progress.epoch < self.epochs and not self.progress.stopped:
                 self.run_epoch(advance)
                 yield self
         self.finish()
 
-    @property
-    def steps_an_epoch(self) -> int:
-        return ceil(len(self.pixels) / self.batch_size)
+    def continue_with(self, images: ImageBatches) -> None:
+        """Train on these images from here on."""
+        self.images = images
+
+    def continue_from(self, progress: Progress) -> None:
+        """Take over the progress of another training of the same settings."""
+        self.progress = progress
 
     @flush_denormals()
     def run_epoch(self, advance: Advance = lambda words: None) -> None:
         """One pass over the training images, then the validation images."""
-        with matmul_precision(self.precision, self.device):
-            seconds = self._learn(advance)
-            self.epoch += 1
+        with matmul_precision(self.options.precision, self.device):
+            seconds = self._run_steps(advance)
+            self.progress.epoch += 1
             if self.validation is not None:
                 self._validate(self.validation)
-        self.history["seconds"].append(seconds)
+        self.progress.add("seconds", seconds)
         self._select()
 
-    def _learn(self, advance: Advance) -> float:
-        """What is left of a pass over the training images; returns the seconds of the whole pass."""
-        before, start = self.spent, time.perf_counter()
-        batches = self.batches(self.epoch)
-        self.spread.part()
-        self.spread.network.train()
-        for index in batches[self.done :]:
-            self._note(self.step(self.done, index))
-            advance(partial(self._words, len(index)))
-            self.done += 1
-            if not self.watched:
-                self._stop(trouble.check_late(self))
-            self.spent = before + time.perf_counter() - start
-            self.between()
-        self.spread.collect()
-        self._record(torch.tensor([len(index) for index in batches]))
-        seconds, self.done, self.spent = self.spent, 0, 0.0
+    def finish(self) -> None:
+        """Leave the network with the weights to keep, ready for use."""
+        keeps_best = self.options.keep == "best" and self.validation is not None
+        weights = self.progress.best if keeps_best or self.progress.failed else self.weights()
+        self.network.load_state_dict(weights)
+        self.network.to(self.device).eval()
+
+    # -- an epoch ---------------------------------------------------------------------------------------------
+
+    def _run_steps(self, advance: Advance) -> float:
+        """The steps that are left of this epoch; returns the seconds of all its steps."""
+        progress, batches = self.progress, self.batches(self.progress.epoch)
+        seconds_before, start = progress.seconds, time.perf_counter()
+        self.distribution.scatter()
+        self.distribution.network.train()
+        for index in batches[progress.step :]:
+            self._keep(self.step(progress.step, index))
+            advance(partial(self._status, len(index)))
+            progress.step += 1
+            if not self.checks_every_loss:
+                self._stop(check_late(self))
+            progress.seconds = seconds_before + time.perf_counter() - start
+            if self.after_step:
+                self.after_step(self)
+        self.distribution.gather()
+        progress.end_steps(torch.tensor([len(index) for index in batches]))
+        seconds = progress.seconds
+        progress.step, progress.seconds = 0, 0.0
         return seconds
 
-    def batches(self, epoch: int) -> Sequence[Tensor]:
-        """The places of the images of each step of an epoch."""
-        order = torch.randperm(len(self.pixels), generator=keyed_generator(self.seed, epoch, "order"))
-        return order.to(self.device).split(self.batch_size)
+    def _keep(self, sums: Terms) -> None:
+        """Keep the terms of a step, summed over the ranks."""
+        if self.progress.step == 0:
+            self.progress.start_epoch(list(sums), self.steps_per_epoch, self.device)
+        self.progress.step_sums[self.progress.step] = all_reduce(torch.stack(list(sums.values())))
 
-    def _note(self, terms: Terms) -> None:
-        """Keep the terms of a step: in one place for all, as small tensors that are kept split freed memory."""
-        if self.done == 0:
-            self.names, shape = list(terms), (self.steps_an_epoch, len(terms))
-            self.sums = torch.empty(shape, device=self.device)
-        self.sums[self.done] = all_reduce(torch.stack(list(terms.values())))
+    def _status(self, size: int) -> str:
+        """What the progress bar shows after a step over `size` images."""
+        words = [f"epoch {self.progress.epoch + 1}"]
+        if self.device.type == "cpu":  # to read the terms would wait for an accelerator
+            values = self.progress.step_sums[self.progress.step - 1].tolist()
+            words += [f"{name} {value / size:.4g}" for name, value in zip(self.progress.term_names, values)]
+        return "  ".join(words)
 
-    def step(self, step: int, index: Tensor) -> Terms:
+    def _validate(self, images: ImageBatches) -> None:
+        """Record the objective, and the measures asked for, on images that are not trained on."""
+        start = time.perf_counter()
+        options = self.options
+        means = validation_means(
+            self.average, self.objective, images, self.seed, options.measures, options.measure_scale
+        )
+        for name, mean in means.items():
+            self.progress.add(f"val_{name}", mean)
+        self.progress.add("val_seconds", time.perf_counter() - start)
+        if not isfinite(means["loss"]):
+            self.progress.epoch -= 1
+            what = f"the validation loss became {means['loss']} after epoch {self.progress.epoch + 1}"
+            self._stop(diagnose_validation(self, images, what))
+
+    def _select(self) -> None:
+        """Keep the weights of the best epoch, and stop when patience has run out."""
+        progress, patience = self.progress, self.options.patience
+        loss = progress.history["loss" if self.validation is None else "val_loss"][-1]
+        improved = loss < progress.lowest
+        if improved or self.validation is None:
+            progress.best = self._finite_weights()
+        if improved:
+            progress.lowest, progress.waited = loss, 0
+        else:
+            progress.waited += 1
+        progress.stopped = patience is not None and progress.waited >= patience
+
+    def _finite_weights(self) -> dict[str, Tensor]:
+        """The weights after an epoch, which fails if one of them is NaN or infinite."""
+        weights = self.weights()
+        if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
+            self.progress.epoch -= 1
+            self._stop(diagnose_weights(self, f"epoch {self.progress.epoch + 1} ended wrong"))
+        return weights
+
+    def _stop(self, diagnosis: Diagnosis | None) -> None:
+        """If something became NaN or infinite, put the last good weights back and say why, and what to try."""
+        if diagnosis is None:
+            return
+        progress = self.progress
+        progress.stopped = progress.failed = True
+        self.finish()
+        progress.forget_after(progress.epoch)
+        kept = f"epoch {progress.epoch}"
+        if not progress.epoch:
+            kept = "the start"
+        elif self.validation is not None:
+            kept = "the best epoch so far"
+        raise TrainingError(f"{diagnosis.said}; the weights of {kept} are kept. {diagnosis.cure}", diagnosis.images)
+
+    # -- a step -----------------------------------------------------------------------------------------------
+
+    def step(self, number: int, index: Tensor) -> Terms:
         """One step down the gradient of the batch `index`, of which this rank computes its share.
 
         Returns the sum over the rank's images of each term, by their weights.
         """
-        rows = rank_slice(len(index))
-        mine = index[rows]
-        x = self.pixels.batch(mine)
+        mine = index[rank_slice(len(index))]
+        x = self.images.batch(mine)
+        random = self._random(number, len(index), self.images.noisy_at(mine))
+        self._set_learning_rate(random.progress / self.epochs)
         for norm in self.norms:
             norm.train(len(index) > 1)  # one image has no variance: its running figures serve
-        progress = self.epoch + step / self.steps_an_epoch
-        noisy = self.pixels.noisy_at(mine)
-        random = KeyedRandom(self.seed, self.epoch, step, rows=rows, total=len(index), progress=progress, noisy=noisy)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate * self.factor(progress / self.epochs)
-        sums = self.spread.step(x, random, self.pixels.weights_at(mine))
-        loss: Any = sum(sums.values()) / (
-            len(index) / rank_and_size()[1]
-        )  # of which gradients are averaged over ranks
-        if self.watched and not isfinite(loss.item()):  # before the gradient of the step before is gone
-            self._stop(trouble.diagnose_loss(self, step, index, random, sums))
+        sums = self.distribution.step(x, random, self.images.weights_at(mine))
+        # gradients are averaged over the ranks, so that each rank's part of the loss is taken that many times
+        loss = reduce(add, sums.values()) / (len(index) / rank_and_size()[1])
+        if self.checks_every_loss and not isfinite(loss.item()):  # while the last step's gradient is there
+            self._stop(diagnose_loss(self, number, index, random, sums))
         for parameter in self.parameters:
-            parameter.grad = None  # as zero_grad does, which tells the profiler too: 0.05 ms a step
+            parameter.grad = None  # as zero_grad does, which also reports to the profiler: 0.05 ms a step
         loss.backward()
-        if self.clip:
-            size = nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
-            if self.watched and not isfinite(size.item()):
-                self._stop(trouble.diagnose_gradient(self, step, index, size.item()))
-            nn.utils.clip_grads_with_norm_(self.parameters, self.clip, size)
+        if self.options.clip:
+            self._clip(self.options.clip, number, index)
         self.optimiser.step()
-        if step % FLUSH == 0:
+        if number % FLUSH == 0:
             self._flush()
-        if self.ema:
-            self._follow(self.ema)
+        if self.options.ema:
+            self._update_average(self.options.ema)
         return {name: value.detach() for name, value in sums.items()}
 
-    def finish(self) -> None:
-        """Leave the network with the weights to keep, ready for use."""
-        best = self.keep == "best" and self.validation is not None
-        self.network.load_state_dict(self.best if best or self.stopped_by_nan else self.weights())
-        self.network.to(self.device).eval()
+    def _random(self, number: int, total: int, noisy: Tensor | None) -> KeyedRandom:
+        """The random numbers of a step over `total` images."""
+        epoch = self.progress.epoch
+        epochs = epoch + number / self.steps_per_epoch
+        rows = rank_slice(total)
+        return KeyedRandom(self.seed, epoch, number, rows=rows, total=total, progress=epochs, noisy=noisy)
 
-    def _sums(self, network: Network, x: Tensor, random: KeyedRandom, weights: Tensor | None) -> Terms:
-        """The terms of the objective, each summed over the batch, by the images' weights."""
-        dtype = PRECISIONS[self.precision]
-        with torch.autocast(self.device.type, dtype) if dtype else nullcontext():
-            terms, _ = self.objective(network, x, random)
-        return {name: weighted(term, weights).sum() for name, term in terms.items()}
+    def _set_learning_rate(self, t: float) -> None:
+        """The rate that the schedule gives for t in [0, 1]."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate * self.schedule(t)
 
-    def weights(self) -> dict[str, Tensor]:
-        return {k: v.detach().clone() for k, v in self.average.state_dict().items()}
+    def _clip(self, largest: float, number: int, index: Tensor) -> None:
+        """Scale the gradient down to the norm `largest`, if it is larger."""
+        norm = nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
+        if self.checks_every_loss and not isfinite(norm.item()):
+            self._stop(diagnose_gradient(self, number, index, norm.item()))
+        nn.utils.clip_grads_with_norm_(self.parameters, largest, norm)
 
     @torch.no_grad()
     def _flush(self) -> None:
-        """Make averages that have all but vanished 0: those of weights without gradient fall below what a processor
-        counts with at full speed (1e-38), and an epoch would take half as long again. No weight can tell."""
+        """Set averages that have all but vanished to 0: those of weights without gradient fall below what a processor
+        counts with at full speed (1e-38), and an epoch would take half as long again. No weight changes by it."""
         for slots in self.optimiser.state.values():
             for average in slots.values():
                 if isinstance(average, Tensor) and average.dim():
-                    here = local_shard(average)
-                    here.masked_fill_(here.abs() < TINY, 0.0)
+                    shard = local_shard(average)
+                    shard.masked_fill_(shard.abs() < TINY, 0.0)
 
-    def _follow(self, decay: float) -> None:
+    @torch.no_grad()
+    def _update_average(self, decay: float) -> None:
         """average ← decay · average + (1 - decay) · weights; buffers are copied."""
-        with torch.no_grad():
-            for slow, fast in zip(self.spread.average.parameters(), self.parameters):
-                local_shard(slow).lerp_(local_shard(fast), 1 - decay)
-            for slow, fast in zip(self.spread.average.buffers(), self.spread.network.buffers()):
-                slow.copy_(fast)
-
-    def _stop(self, found: trouble.Diagnosis | None) -> None:
-        """Where something is no number, put the last good weights back and say why, and what to try."""
-        if found is None:
-            return
-        self.stopped = self.stopped_by_nan = True
-        self.finish()
-        for column in self.history.values():
-            del column[self.epoch :]  # the epochs that ended well are kept
-        good = "the start" if not self.epoch else f"epoch {self.epoch}"
-        kept = "the best epoch so far" if self.epoch and self.validation is not None else good
-        raise TrainingError(f"{found.said}; the weights of {kept} are kept. {found.cure}", found.images)
-
-    def _words(self, size: int) -> str:
-        read = self.device.type == "cpu"  # to read them would wait for an accelerator
-        values = self.sums[self.done - 1].tolist() if read else []
-        means = [f"{name} {value / size:.4g}" for name, value in zip(self.names, values)]
-        return "  ".join([f"epoch {self.epoch + 1}", *means])
-
-    def _record(self, sizes: Tensor) -> None:
-        sums = self.sums.cpu()
-        for name, column in zip(["loss", *self.names], [sums.sum(1), *sums.unbind(1)]):
-            self.history[name].append(float(column.double().sum() / sizes.sum()))
-            self.steps[name] += (column / sizes).tolist()
-
-    def _validate(self, pixels: ImageBatches) -> None:
-        """The objective, and the measures asked for, on images that are not trained on."""
-        start = time.perf_counter()
-        found = validation_means(self.average, self.objective, pixels, self.seed, self.measures, self.measure_scale)
-        for name, mean in found.items():
-            self.history[f"val_{name}"].append(mean)
-        self.history["val_seconds"].append(time.perf_counter() - start)
-        if not isfinite(found["loss"]):
-            self.epoch -= 1
-            what = f"the validation loss became {found['loss']} after epoch {self.epoch + 1}"
-            self._stop(trouble.diagnose_validation(self, what))
-
-    def _select(self) -> None:
-        """Keep the weights of the best epoch, and stop when patience has run out."""
-        loss = self.history["val_loss" if self.validation is not None else "loss"][-1]
-        better = loss < self.lowest
-        if better or self.validation is None:
-            weights = self.weights()
-            if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
-                self.epoch -= 1
-                self._stop(trouble.diagnose_weights(self, f"epoch {self.epoch + 1} ended wrong"))
-            self.best = weights
-        self.lowest, self.waited = (loss, 0) if better else (self.lowest, self.waited + 1)
-        self.stopped = self.patience is not None and self.waited >= self.patience
-
-
-def validate_training(faults: Faults, optimiser: Any, schedule: Any, objective: Any, options: Any) -> None:
-    """Add to `faults` what no training knows."""
-    given = ("network", "pixels", "validation", "epochs", "batch_size", "optimiser", "schedule", "objective", "seed")
-    with faults.catch():
-        if not isinstance(options, (Mapping, type(None))):
-            raise wrong("training", options, "a dict of options, or None")
-        validate_spec("training", {"options": Training}, {"kind": "options", **(options or {})}, given)
-    for what, table, spec in (("optimiser", OPTIMISERS, optimiser), ("schedule", SCHEDULES, schedule)):
-        with faults.catch():
-            validate_spec(what, table, spec, ("parameters",))
-    with faults.catch():
-        if objective not in OBJECTIVES:
-            raise unknown("objective", objective, OBJECTIVES)
+        for slow, fast in zip(self.distribution.average.parameters(), self.parameters):
+            local_shard(slow).lerp_(local_shard(fast), 1 - decay)
+        for slow, fast in zip(self.distribution.average.buffers(), self.distribution.network.buffers()):
+            slow.copy_(fast)

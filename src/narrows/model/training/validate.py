@@ -58,16 +58,6 @@ def validation_means(
     return {name: sum(found.get(name, 0.0) for found in every) / len(pixels) for name in every[0]}
 
 
-def validate_limits(patience: int | None, clip: float | None, ema: float | None) -> None:
-    """Refuse options of a training that are out of their range."""
-    if not (patience is None or patience >= 1):
-        raise wrong("patience", patience, "a whole number of epochs ≥ 1, or None")
-    if not (clip is None or clip > 0):
-        raise wrong("clip", clip, "a number > 0, or None")
-    if not (ema is None or 0 < ema < 1):
-        raise wrong("ema", ema, "a decay in (0, 1), or None")
-
-
 def validate_measures(
     measures: Sequence[str], measure_scale: str, pixels: ImageBatches, validation: ImageBatches | None
 ) -> None:

@@ -36,7 +36,7 @@ from narrows.image_batches import ImageBatches
 from narrows.measure import Table
 from narrows.model.estimator.autoencoder import Autoencoder
 from narrows.model.estimator.base import ImageModel, check_integer
-from narrows.model.progress_bar import progress
+from narrows.model.progress_bar import progress_bar
 from narrows.model.training.pairs import wants_pairs, with_noisy
 from narrows.model.training.validate import SSIM
 from narrows.model.use.evaluate import views_of
@@ -155,7 +155,7 @@ def compare_denoisers(
     denoisers |= {name: denoiser for name, denoiser in chosen.items() if name not in missing}
     found: dict[str, list[dict[str, np.ndarray]]] = defaultdict(list)
     batches = pixels.batches(model._widest)
-    with progress("denoising", len(batches) * len(denoisers)) as advance:
+    with progress_bar("denoising", len(batches) * len(denoisers)) as advance:
         for rows in batches:
             x = pixels.batch(rows)
             spoilt = noisy_of(model, x, seed, noise) if pixels.noisy is None else pixels.noisy.batch(rows)

@@ -1,0 +1,89 @@
+"""Options of a training: the dict `training` of an `Autoencoder`, and what it cannot hold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import torch
+
+from narrows.choose import choose, validate_spec
+from narrows.errors import Faults, unknown, wrong
+from narrows.image_batches import ImageBatches
+from narrows.model.network import Network, device_of
+from narrows.model.training.optimise import OPTIMISERS, SCHEDULES
+from narrows.model.training.validate import validate_measures
+from narrows.parts.objective import OBJECTIVES
+
+PRECISIONS = {"fp32": None, "tf32": None, "bf16": torch.bfloat16}  # the type of autocast, if any
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a training runs.
+
+    patience: stop after this many epochs without a lower validation loss (training loss without validation).
+    keep: "best" ends with the weights of the lowest validation loss, "last" with the last ones.
+    clip: largest norm of the gradient of all weights. ema: decay of an average of the weights, which is then what is
+    validated and kept. precision: "fp32", "tf32" (on an NVIDIA GPU) or "bf16" (autocast). compile: True, False, or
+    "auto" (only if it repays, see `narrows.model.training.compiled`). measures: of the validation images after each
+    epoch, of mse, psnr, ssim, snr; measure_scale: "unit" or "symmetric", the scale on which they are taken. shard:
+    divide the weights among the ranks, if one device has no room for them (`narrows.model.training.distributed`).
+    """
+
+    patience: int | None = None
+    keep: str = "best"
+    clip: float | None = None
+    ema: float | None = None
+    precision: str = "fp32"
+    compile: bool | str = False
+    measures: Sequence[str] = ()
+    measure_scale: str = "unit"
+    shard: bool = False
+
+    def __post_init__(self) -> None:
+        if self.keep not in ("best", "last"):
+            raise wrong("keep", self.keep, "'best' or 'last'")
+        if not (self.patience is None or (self.patience >= 1 and isinstance(self.patience, Integral))):
+            raise wrong("patience", self.patience, "a whole number of epochs ≥ 1, or None")
+        if not (self.clip is None or self.clip > 0):
+            raise wrong("clip", self.clip, "a number > 0, or None")
+        if not (self.ema is None or 0 < self.ema < 1):
+            raise wrong("ema", self.ema, "a decay in (0, 1), or None")
+        if self.compile not in (True, False, "auto"):
+            raise wrong("compile", self.compile, "True, False or 'auto'")
+
+    def validate(self, network: Network, images: ImageBatches, validation: ImageBatches | None) -> None:
+        """Refuse what this network, these images or this device cannot do. Raises `BuildError`."""
+        on_cuda = device_of(network).type == "cuda"
+        precisions = [name for name in PRECISIONS if name != "tf32" or on_cuda]
+        if self.precision not in precisions:
+            raise wrong("precision", self.precision, f"one of {', '.join(precisions)}")
+        if self.compile and network.needs_gradient:
+            cure = "leave it out: a penalty on the gradient of the code needs second derivatives"
+            raise wrong("compile", self.compile, "False", cure)
+        validate_measures(self.measures, self.measure_scale, images, validation)
+
+
+def choose_options(
+    options: Mapping[str, Any], network: Network, images: ImageBatches, validation: ImageBatches | None
+) -> TrainingOptions:
+    """The options of that dict. Raises `BuildError` for names that do not exist, and for values out of range."""
+    chosen: TrainingOptions = choose("training", {"options": TrainingOptions}, {"kind": "options", **options})
+    chosen.validate(network, images, validation)
+    return chosen
+
+
+def validate_training(faults: Faults, optimiser: Any, schedule: Any, objective: Any, options: Any) -> None:
+    """Add to `faults` the names of optimisers, schedules, objectives and options that do not exist."""
+    with faults.catch():
+        if not isinstance(options, (Mapping, type(None))):
+            raise wrong("training", options, "a dict of options, or None")
+        validate_spec("training", {"options": TrainingOptions}, {"kind": "options", **(options or {})})
+    with faults.catch():
+        validate_spec("optimiser", OPTIMISERS, optimiser, ("parameters",))
+    with faults.catch():
+        validate_spec("schedule", SCHEDULES, schedule)
+    with faults.catch():
+        if objective not in OBJECTIVES:
+            raise unknown("objective", objective, OBJECTIVES)

@@ -1,0 +1,105 @@
+"""What a training is made of: the network, its images, the objective, the optimiser, and its progress.
+
+`Training` adds the loop. Random numbers are keyed by (seed, epoch, step, purpose) for the global batch, and each rank
+computes its rows of it, so that a training which is interrupted and resumed draws the same numbers.
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from math import ceil
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from narrows.choose import choose
+from narrows.distributed.process_group import rank_and_size
+from narrows.image_batches import ImageBatches, weighted
+from narrows.machine import keep_freed_memory
+from narrows.model.network import Network, device_of
+from narrows.model.training.compiled import Compiled, Sums, repays
+from narrows.model.training.distributed import distribute
+from narrows.model.training.optimise import OPTIMISERS, SCHEDULES
+from narrows.model.training.options import PRECISIONS, choose_options
+from narrows.model.training.progress import Progress
+from narrows.parts.objective import OBJECTIVES, Objective, Terms
+from narrows.randomness import KeyedRandom, keyed_generator
+
+
+def batch_norms(network: nn.Module) -> list[nn.Module]:
+    """The layers that need more than one image to train on."""
+    return [layer for layer in network.modules() if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d))]
+
+
+class TrainingSetup:
+    """A network, the images that it is trained on, and how.
+
+    images, validation: to train on, and to validate with. progress: of a network that has been trained before.
+    after_step: called with the training after each step. options: those of `TrainingOptions`, by name.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        images: ImageBatches,
+        validation: ImageBatches | None,
+        *,
+        epochs: int,
+        batch_size: int,
+        optimiser: Any,
+        schedule: Any,
+        objective: str | Objective,
+        seed: int,
+        progress: Progress | None = None,
+        after_step: Callable[["TrainingSetup"], None] | None = None,
+        **options: Any,
+    ):
+        self.network, self.images, self.validation = network, images, validation
+        self.epochs, self.batch_size, self.seed = epochs, batch_size, seed
+        self.device = device_of(network)
+        self.options = choose_options(options, network, images, validation)
+        self.after_step = after_step
+        self.objective = objective if callable(objective) else OBJECTIVES[objective]
+        self.average = copy.deepcopy(network) if self.options.ema else network
+        self.distribution = distribute(network, self.average, self._step_function(), batch_size, self.options.shard)
+        self.parameters = list(self.distribution.network.parameters())
+        self.norms = batch_norms(self.distribution.network)
+        self.optimiser = choose("optimiser", OPTIMISERS, optimiser, parameters=self.parameters)
+        self.learning_rate: float = self.optimiser.param_groups[0]["lr"]
+        self.schedule = choose("schedule", SCHEDULES, schedule)
+        self.progress = progress or Progress()
+        self.progress.best = self.progress.best or self.weights()
+        keep_freed_memory()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return ceil(len(self.images) / self.batch_size)
+
+    @property
+    def checks_every_loss(self) -> bool:
+        """Whether each loss is checked before its gradient is taken: elsewhere to read a loss is to wait for it."""
+        return self.device.type == "cpu" and rank_and_size() == (0, 1)
+
+    def batches(self, epoch: int) -> Sequence[Tensor]:
+        """The indices of the images of each step of an epoch."""
+        order = torch.randperm(len(self.images), generator=keyed_generator(self.seed, epoch, "order"))
+        return order.to(self.device).split(self.batch_size)
+
+    def weights(self) -> dict[str, Tensor]:
+        """A copy of the weights that are validated and kept: the average, if there is one."""
+        return {name: value.detach().clone() for name, value in self.average.state_dict().items()}
+
+    def _step_function(self) -> Sums:
+        """The function from a batch to the sums of its terms, compiled if that is asked for or repays."""
+        steps = self.epochs * self.steps_per_epoch
+        if self.options.compile is True or (self.options.compile == "auto" and repays(steps, self.device)):
+            return Compiled(self._term_sums, self.batch_size, self.device)
+        return self._term_sums
+
+    def _term_sums(self, network: Network, x: Tensor, random: KeyedRandom, weights: Tensor | None) -> Terms:
+        """The terms of the objective, each summed over the batch, by the images' weights."""
+        dtype = PRECISIONS[self.options.precision]
+        with torch.autocast(self.device.type, dtype) if dtype else nullcontext():
+            terms, _ = self.objective(network, x, random)
+        return {name: weighted(term, weights).sum() for name, term in terms.items()}
