@@ -1,4 +1,4 @@
-"""A set of images in memory, or on the disk, from which batches leave on the working scale (`narrows.layout`)."""
+"""A set of images in memory, or on the disk, from which batches leave on the working scale (`narrows.scale`)."""
 
 import warnings
 from collections.abc import Iterator
@@ -13,30 +13,32 @@ from torch import Tensor
 from narrows.layout import Layout
 from narrows.scale import Scale, to_unit
 
-VALUES = {"cpu": 3_200_000}  # values of a layer, of a batch that is only looked at: they stay in reach of the cache
-MANY = 50_000_000  # on an accelerator
-SOME = 1000  # images that stand for the set in its fingerprint
+CACHE_VALUES = {"cpu": 3_200_000}  # values of a layer, of a batch without training: they stay in the cache
+ACCELERATOR_VALUES = 50_000_000  # the same on an accelerator
+MOST_AT_ONCE = 1000  # images of a batch without training
+FINGERPRINTED = 1000  # images of which a fingerprint is taken
 
 
 def inference_batch_size(values: int, device: torch.device | str = "cpu") -> int:
-    """How many images to look at together where nothing is learnt, of so many values each in their widest layer.
+    """How many images to compute together without training, of `values` values each in their widest layer.
 
-    Lab F's networks take half as long over 127 in one go as over 1000.
+    Lab F's networks take half as long over 127 at once as over 1000.
     """
-    return max(1, min(1000, VALUES.get(torch.device(device).type, MANY) // values))
+    budget = CACHE_VALUES.get(torch.device(device).type, ACCELERATOR_VALUES)
+    return max(1, min(MOST_AT_ONCE, budget // values))
 
 
 class ImageBatches:
-    """A set of images held once, as it came; batches of it leave on the working scale.
+    """A set of images held once, as given; batches of it leave on the working scale.
 
-    >>> pixels = Pixels(X, layout, scale)
-    >>> pixels.batch(torch.tensor([3, 1, 4])).shape
+    >>> images = ImageBatches(X, layout, scale)
+    >>> images.batch(torch.tensor([3, 1, 4])).shape
     torch.Size([3, 1, 28, 28])
 
-    On the CPU the memory is the array's own: a memory map stays on the disk, and is read where it is looked at.
+    On the CPU the memory is the array's own: a memory map stays on the disk, and only what is used is read.
 
     weights: of the images, `(N,)`, not all 0; they are kept with a mean of 1 over the set. None: all count alike.
-    noisy: the same images in the same order as the network is to see them, where there are such pairs.
+    noisy: the same images in the same order as the network is given them, if there are such pairs.
     """
 
     def __init__(
@@ -49,18 +51,25 @@ class ImageBatches:
         noisy: "ImageBatches | None" = None,
     ):
         device = torch.device(device)
-        self.layout, self.scale = layout, scale.to(device)
-        self.raw, self.rows = shared_tensor(array).to(device), None
-        self.weights = None if weights is None else normalise_weights(torch.from_numpy(weights)).to(device)
+        self.layout = layout
+        self.scale = scale.to(device)
+        self.raw = shared_tensor(array).to(device)
+        self.rows: Tensor | None = None
+        self.weights: Tensor | None = None
+        if weights is not None:
+            self.weights = normalise_weights(torch.from_numpy(weights)).to(device)
         self.noisy = noisy
 
     def part(self, rows: Tensor) -> "ImageBatches":
-        """Some of the images of a whole set, in the same memory; their weights get a mean of 1 over them."""
-        found, rows = copy(self), rows.to(self.raw.device)
-        found.rows = rows
-        found.weights = None if self.weights is None else normalise_weights(self.weights[rows])
-        found.noisy = None if self.noisy is None else self.noisy.part(rows)
-        return found
+        """Some images of a complete set, in the same memory; their weights get a mean of 1 over them."""
+        rows = rows.to(self.raw.device)
+        subset = copy(self)
+        subset.rows = rows
+        if self.weights is not None:
+            subset.weights = normalise_weights(self.weights[rows])
+        if self.noisy is not None:
+            subset.noisy = self.noisy.part(rows)
+        return subset
 
     def __len__(self) -> int:
         return len(self.raw if self.rows is None else self.rows)
@@ -69,7 +78,9 @@ class ImageBatches:
         """The images at `index` as float32 `(n, C, H, W)` on the working scale."""
         if self.rows is not None:
             index = self.rows[index]
-        raw = self.raw[index] if isinstance(index, slice) else self._at(index)
+        raw = self.raw[index] if isinstance(index, slice) else self._rows_of_memory(index)
+        # one order in memory, whatever the array's was: torch computes a convolution by the strides of its input
+        raw = raw.reshape(len(raw), prod(self.layout.image))
         return self.scale.work(to_unit(raw, self.layout))
 
     def weights_at(self, index: Tensor | slice) -> Tensor | None:
@@ -81,13 +92,15 @@ class ImageBatches:
         return None if self.noisy is None else self.noisy.batch(index)
 
     def fingerprint(self) -> str:
-        """16 hex digits that name the set: its form, 1,000 of its images at most, spread over it, and all weights."""
-        some = torch.linspace(0, len(self) - 1, min(len(self), SOME), dtype=torch.float64).long()
-        rows = some if self.rows is None else self.rows.cpu()[some]
-        found = self._at(rows.to(self.raw.device)).cpu().contiguous()
-        form = f"Layout(came={self.layout.given}, image={self.layout.image}, dtype={self.layout.dtype!r})"
-        digest = sha256(f"{form} {len(self)} {self.raw.dtype}".encode())
-        digest.update(found.view(-1).view(torch.uint8).numpy().data)
+        """16 hex digits that identify the set.
+
+        They are of its layout and length, of at most 1,000 of its images, evenly spaced, and of all weights.
+        """
+        # the words are those of the first version, so that checkpoints keep their fingerprints
+        layout = f"Layout(came={self.layout.given}, image={self.layout.image}, dtype={self.layout.dtype!r})"
+        digest = sha256(f"{layout} {len(self)} {self.raw.dtype}".encode())
+        images = self._evenly_spaced(FINGERPRINTED).cpu().contiguous()
+        digest.update(images.view(-1).view(torch.uint8).numpy().data)
         if self.weights is not None:
             digest.update(self.weights.numpy(force=True).data)
         if self.noisy is not None:
@@ -95,49 +108,64 @@ class ImageBatches:
         return digest.hexdigest()[:16]
 
     def step(self, widest: int = 0) -> int:
-        """How many images to look at in one go where nothing is learnt: 1000 small ones, fewer of large ones.
+        """How many images to compute at once without training: 1000 small ones, fewer of large ones.
 
-        widest: values of an image in the widest layer that it goes through, if they are more than its own.
+        widest: values of an image in the network's widest layer, if they are more than its own.
         """
         return inference_batch_size(max(widest, prod(self.layout.image)), self.raw.device)
 
-    def _at(self, index: Tensor) -> Tensor:
-        """The rows of the memory at `index`, as they came."""
-        wide = self.raw.dtype == torch.uint16  # of which torch selects no rows
-        raw = self.raw.view(torch.int16) if wide else self.raw
-        return raw.index_select(0, index).view(self.raw.dtype)
-
     def batches(self, widest: int = 0) -> list[slice]:
-        """The whole set in order, in slices of `step`."""
+        """The complete set in order, in slices of `step`."""
         step = self.step(widest)
         return [slice(start, min(start + step, len(self))) for start in range(0, len(self), step)]
 
     def inference_batches(self, widest: int = 0, even: int = 0) -> Iterator[tuple[slice, Tensor]]:
-        """The whole set in order: rows, and their images as `batch` gives them.
+        """The complete set in order: rows, and their images as `batch` gives them.
 
-        even: not 0 where the last bit counts. What a machine computes of one image depends there on how many stand
-        beside it; so there are as many in every batch, `even` at most, the last one filled up with its last image.
+        even: not 0 if the last bit counts: what a machine computes of one image depends on how many are in its
+            batch. Then every batch has the same number, at most `even`, and the last one is filled up with copies
+            of its last image.
         """
         step = min(even or len(self), self.step(widest))
         for start in range(0, len(self), step):
             rows = slice(start, min(start + step, len(self)))
-            filled = torch.arange(start, start + step, device=self.raw.device).clamp_(max=len(self) - 1)
-            yield rows, self.batch(filled if even else rows)
+            if even:
+                index = torch.arange(start, start + step, device=self.raw.device)
+                yield rows, self.batch(index.clamp_(max=len(self) - 1))
+            else:
+                yield rows, self.batch(rows)
+
+    def _evenly_spaced(self, most: int) -> Tensor:
+        """At most so many images, as given, from the first to the last."""
+        index = torch.linspace(0, len(self) - 1, min(len(self), most), dtype=torch.float64).long()
+        if self.rows is not None:
+            index = self.rows.cpu()[index]
+        return self._rows_of_memory(index.to(self.raw.device))
+
+    def _rows_of_memory(self, index: Tensor) -> Tensor:
+        """The rows of the memory at `index`, as given."""
+        raw = self.raw
+        if raw.dtype == torch.uint16:  # torch selects no rows of uint16
+            raw = raw.view(torch.int16)
+        return raw.index_select(0, index).view(self.raw.dtype)
 
 
 def normalise_weights(weights: Tensor) -> Tensor:
-    """Weights `(N,)` as float32, scaled to a mean of 1; NaN where all are 0."""
+    """Weights `(N,)` as float32, scaled to a mean of 1; NaN if all are 0."""
     exact = weights.cpu().double()
     return (exact / exact.mean()).float().to(weights.device)
 
 
 def weighted(values: Tensor, weights: Tensor | None) -> Tensor:
     """Values of images, `(n, ...)`, times the images' weights `(n,)`; without weights as they are."""
-    return values if weights is None else values * weights.view(-1, *[1] * (values.dim() - 1))
+    if weights is None:
+        return values
+    ones = [1] * (values.dim() - 1)
+    return values * weights.view(-1, *ones)
 
 
 def shared_tensor(array: np.ndarray) -> Tensor:
-    """A tensor that shares the array's memory where it can."""
+    """A tensor that shares the array's memory if it can."""
     if any(stride < 0 for stride in array.strides) or not array.dtype.isnative:
         array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
     with warnings.catch_warnings():

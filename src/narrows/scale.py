@@ -1,4 +1,4 @@
-"""The working scale: the one place that converts between images as they were given and what a network computes on.
+"""The working scale: the one place that converts between images as given and what a network computes on.
 
 Inside, a batch is a float32 tensor `(N, C, H, W)` on the *working scale* of the model:
 
@@ -7,7 +7,7 @@ Inside, a batch is a float32 tensor `(N, C, H, W)` on the *working scale* of the
 
     unit        offset 0     gain 1      [0, 1]
     symmetric   offset 1/2   gain 2      [-1, 1]
-    standard    offset mean  gain 1/std  each feature of a table on its own
+    standard    offset mean  gain 1/std  each feature of a table by itself
 """
 
 from dataclasses import dataclass, replace
@@ -19,20 +19,25 @@ from torch import Tensor
 from narrows.errors import unknown
 from narrows.layout import Layout
 
+CONSTANT = 1e-9  # a feature whose deviation is less, against 1 + |mean|, is constant
+
 
 def to_unit(raw: Tensor, layout: Layout) -> Tensor:
     """Values as they were given, `(N, *given)`, as float32 `(N, C, H, W)` in units of white."""
-    x = raw.reshape(raw.shape[0], *layout.image).permute(0, 3, 1, 2).float()  # in memory: channels last
-    return x if layout.white == 1 else x * (1 / layout.white)
+    images = raw.reshape(raw.shape[0], *layout.image)
+    unit = images.permute(0, 3, 1, 2).float()  # in memory: channels last
+    if layout.white == 1:
+        return unit
+    return unit * (1 / layout.white)
 
 
 def as_given(images: Tensor, layout: Layout) -> Tensor:
-    """Images `(N, C, H, W)` in the form in which they were given, `(N, *given)`."""
+    """Images `(N, C, H, W)` in the shape in which they were given, `(N, *given)`."""
     return images.permute(0, 2, 3, 1).reshape(images.shape[0], *layout.given)
 
 
 def to_user(unit: Tensor, layout: Layout, exact: bool = False) -> np.ndarray:
-    """Images `(N, C, H, W)` in units of white, in the form, range and type in which they were given.
+    """Images `(N, C, H, W)` in units of white, in the shape, range and type in which they were given.
 
     exact: hand back floats as they are, neither clipped nor rounded.
     """
@@ -56,15 +61,21 @@ class Scale:
     gain: float | Tensor
 
     @property
-    def range(self) -> tuple[float, float] | None:
-        """Lowest and highest value of an image on this scale; None where there is none."""
-        return {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}.get(self.name)
+    def bounds(self) -> tuple[float, float] | None:
+        """Lowest and highest value of an image on this scale; None if it has no bounds."""
+        return SCALE_BOUNDS.get(self.name)
 
     def work(self, unit: Tensor) -> Tensor:
-        return unit if self.name == "unit" else (unit - self.offset).mul_(self.gain)
+        """From units of white to the working scale."""
+        if self.name == "unit":
+            return unit
+        return (unit - self.offset).mul_(self.gain)
 
     def unit(self, working: Tensor) -> Tensor:
-        return working if self.name == "unit" else working / self.gain + self.offset
+        """From the working scale back to units of white."""
+        if self.name == "unit":
+            return working
+        return working / self.gain + self.offset
 
     def to(self, device: torch.device) -> "Scale":
         if isinstance(self.offset, Tensor) and isinstance(self.gain, Tensor):
@@ -72,6 +83,7 @@ class Scale:
         return self
 
 
+SCALE_BOUNDS = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
 FIXED_SCALES = {"unit": Scale("unit", 0.0, 1.0), "symmetric": Scale("symmetric", 0.5, 2.0)}
 SCALES = ("auto", *FIXED_SCALES, "standard")
 
@@ -83,8 +95,19 @@ def choose_scale(name: str, array: np.ndarray, layout: Layout) -> Scale:
     if name == "auto":
         name = "standard" if layout.is_table and layout.white == 1 else "unit"
     if name == "standard":
-        mean = array.mean(axis=0, dtype=np.float64) / layout.white
-        std = array.std(axis=0, dtype=np.float64) / layout.white
-        gain = 1 / np.where(std > 1e-9 * (1 + abs(mean)), std, 1.0)  # a constant feature stays constant
-        return Scale(name, *(to_unit(torch.from_numpy(v[None]), layout)[0] * layout.white for v in (mean, gain)))
+        return _standard_scale(array, layout)
     return FIXED_SCALES[name]
+
+
+def _standard_scale(array: np.ndarray, layout: Layout) -> Scale:
+    """Each feature to mean 0 and deviation 1; one that is constant stays constant."""
+    mean = array.mean(axis=0, dtype=np.float64) / layout.white
+    std = array.std(axis=0, dtype=np.float64) / layout.white
+    varies = std > CONSTANT * (1 + abs(mean))
+    gain = 1 / np.where(varies, std, 1.0)
+    return Scale("standard", _feature_map(mean, layout), _feature_map(gain, layout))
+
+
+def _feature_map(values: np.ndarray, layout: Layout) -> Tensor:
+    """One value a feature, `(*given)`, as float32 `(C, H, W)`."""
+    return to_unit(torch.from_numpy(values[None]), layout)[0] * layout.white

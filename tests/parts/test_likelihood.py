@@ -84,7 +84,7 @@ def test_an_output_must_reach_all_of_the_scale(some, name, output, scale):
         mean = chosen(name, scale, output=output).mean(200 * some(2, 1, 8, 8) - 100)
         assert (mean >= low).all()
         assert (mean <= high).all()
-        reach = scale.range or (-90, 90)
+        reach = scale.bounds or (-90, 90)
         assert mean.min() <= reach[0]
         assert mean.max() >= reach[1]
     else:

@@ -115,7 +115,7 @@ def build(specs: Mapping[str, Any], image: tuple[int, int, int], scale: Scale, s
             made[kind] = fit(choose(kind, PART_TABLES[kind], spec, **context))
 
     with seeded_initialisation(seed):
-        make("corruption", specs["corruption"], range=scale.range)
+        make("corruption", specs["corruption"], range=scale.bounds)
         make("likelihood", specs["likelihood"], scale=scale)
         make("body", specs["body"], partial(as_body, image=image), image=image)
         for spec in specs["penalties"]:

@@ -46,7 +46,7 @@ class Located(Likelihood):
     def __init__(self, scale: Scale, output: str = "identity"):
         if output not in OUTPUTS:
             raise unknown("output", output, OUTPUTS)
-        low, high = scale.range or (-INF, INF)
+        low, high = scale.bounds or (-INF, INF)
         reach = OUTPUTS[output]
         if not (reach[0] <= low and reach[1] >= high):
             raise wrong(
