@@ -17,7 +17,7 @@ from narrows.image_batches import ImageBatches
 from narrows.model.training.checkpoint import Checkpoint
 from narrows.model.training.validate import validation_means
 from narrows.parts.layers import SYNCHRONISED_NORMS
-from narrows.parts.objective import elbo
+from narrows.parts.objective import Elbo
 from narrows.randomness import KeyedRandom
 from small_models import timeless, weights
 from small_ranks import together
@@ -135,7 +135,7 @@ def test_the_same_weights_have_the_same_measures(digits, world, vae, monkeypatch
     pixels, names = ImageBatches(digits, vae.layout_, vae.scale_), ("mse", "psnr", "ssim", "snr")
 
     def measured():
-        return validation_means(vae.network_, elbo, pixels, 0, names, "unit")
+        return validation_means(vae.network_, Elbo(), pixels, 0, names, "unit")
 
     one = measured()
     for found in together(world, joined(measured)):

@@ -21,7 +21,7 @@ sets = pytest.mark.parametrize(("name", "span"), SETS)
 
 
 def corrupt(name, span, x, random=None, **options):
-    return choose("corruption", CORRUPTIONS, {"kind": name, **options}, range=span)(x, random or KeyedRandom(0))
+    return choose("corruption", CORRUPTIONS, {"kind": name, **options}, bounds=span)(x, random or KeyedRandom(0))
 
 
 @sets
@@ -273,4 +273,4 @@ def test_the_order_in_memory_changes_nothing(some, name, span):
 )
 def test_wrong_strengths_are_refused(name, options, words):
     with pytest.raises(BuildError, match=words):
-        choose("corruption", CORRUPTIONS, {"kind": name, **options}, range=(0.0, 1.0))
+        choose("corruption", CORRUPTIONS, {"kind": name, **options}, bounds=(0.0, 1.0))

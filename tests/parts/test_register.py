@@ -1,6 +1,7 @@
 """Parts of one's own: registered by one line, plain modules as body and way up, and what is refused."""
 
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,8 +11,8 @@ from torch import nn
 
 import narrows as nw
 from narrows.errors import BuildError, UnknownName
-from narrows.parts import PART_TABLES
 from narrows.parts.bottleneck import Plain
+from narrows.parts.kinds import KINDS
 from narrows.parts.register import ModuleBody, import_path
 from narrows.randomness import KeyedRandom
 
@@ -42,8 +43,8 @@ class Climb(nn.Module):
 @pytest.fixture(autouse=True)
 def _tables(monkeypatch):
     """Whatever a test registers is gone after it."""
-    for kind, table in PART_TABLES.items():
-        monkeypatch.setitem(PART_TABLES, kind, dict(table))
+    for name, kind in KINDS.items():
+        monkeypatch.setitem(KINDS, name, replace(kind, table=dict(kind.table)))
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ def test_any_kind_of_part_is_registered_by_line_or_above_its_class(digits):
     class Mine(Plain):
         """z = a."""
 
-    assert PART_TABLES["bottleneck"]["mine"] is Mine
+    assert KINDS["bottleneck"].table["mine"] is Mine
     assert nw.Autoencoder("mlp", "mine", epochs=4, batch_size=8).fit(digits).code_size_ == 32
     assert nw.register("bottleneck", Mine, name="mine") is Mine  # once more
 

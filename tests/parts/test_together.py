@@ -7,12 +7,12 @@ from torch import nn
 
 from narrows.choose import choose, default_options
 from narrows.errors import BuildError, UnknownName
-from narrows.parts import PART_TABLES
 from narrows.parts.body import BODIES, Body
 from narrows.parts.bottleneck import BOTTLENECKS, Bottleneck
 from narrows.parts.corruption import CORRUPTIONS, Corruption
+from narrows.parts.kinds import KINDS
 from narrows.parts.likelihood import LIKELIHOODS, Likelihood
-from narrows.parts.objective import elbo
+from narrows.parts.objective import Elbo, Objective
 from narrows.parts.penalty import PENALTIES, Penalty
 from narrows.parts.prior import Prior
 from narrows.parts.up import UPS, Up
@@ -77,7 +77,7 @@ def unmoved(network: nn.Module) -> set[nn.Parameter]:
 
 
 def assert_all_learn(network, x):
-    terms, _ = elbo(network, x, KeyedRandom(0, progress=1.0))
+    terms, _ = Elbo()(network, x, KeyedRandom(0, progress=1.0))
     assert all(term.shape == (len(x),) and term.isfinite().all() for term in terms.values())
     sum(term.sum() for term in terms.values()).backward()
     exempt = unmoved(network)
@@ -106,7 +106,7 @@ def test_every_parameter_learns_under_every_loss(some, make, likelihood, corrupt
     penalties = [] if penalty is None else [penalty]
     network = make((3, 9, 7), likelihood=likelihood, corruption=corruption, penalties=penalties)
     assert_all_learn(network, some(16, 3, 9, 7))
-    terms, _ = elbo(network, some(16, 3, 9, 7), KeyedRandom(0))
+    terms, _ = Elbo()(network, some(16, 3, 9, 7), KeyedRandom(0))
     assert set(terms) == {"nll", *penalties}
 
 
@@ -121,8 +121,8 @@ def test_ranks_compute_rows_of_the_whole(some, make, body, code, corruption):
     specs = {"body": {"kind": body, **small, "dropout": 0.3}, "bottleneck": bottleneck(code, 20)}
     network = make(**specs, corruption=corruption, penalties=list(PENALTIES))
     x, part = some(10, 1, 9, 7), slice(4, 8)
-    whole, _ = elbo(network, x, KeyedRandom(0, 1, 2))
-    rows, _ = elbo(network, x[part], KeyedRandom(0, 1, 2, rows=part, total=10))
+    whole, _ = Elbo()(network, x, KeyedRandom(0, 1, 2))
+    rows, _ = Elbo()(network, x[part], KeyedRandom(0, 1, 2, rows=part, total=10))
     for name, term in whole.items():
         torch.testing.assert_close(rows[name], term[part], rtol=1e-4, atol=1e-4, msg=name)
 
@@ -146,7 +146,7 @@ def test_a_network_belongs_to_its_seed_and_the_global_generators_stay_as_they_ar
     weights = [torch.cat([p.flatten() for p in network.parameters()]) for network in (first, again, other)]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
-    terms, done = elbo(first, some(20, 1, 9, 7), KeyedRandom(0))
+    terms, done = Elbo()(first, some(20, 1, 9, 7), KeyedRandom(0))
     sum(term.sum() for term in terms.values()).backward()
     first.prior.fit(done.code.z.detach(), seed=0)
     first.prior.sample(5, seed=0)
@@ -156,10 +156,10 @@ def test_a_network_belongs_to_its_seed_and_the_global_generators_stay_as_they_ar
 @pytest.mark.parametrize("name", [n for n in CORRUPTIONS if "only_hidden" in default_options(CORRUPTIONS[n])])
 def test_the_loss_counts_hidden_pixels_alone_where_asked(some, make, name):
     x = some(5, 3, 9, 7)
-    terms, done = elbo(make((3, 9, 7), corruption={"kind": name, "only_hidden": True}), x, KeyedRandom(0))
+    terms, done = Elbo()(make((3, 9, 7), corruption={"kind": name, "only_hidden": True}), x, KeyedRandom(0))
     nll = make((3, 9, 7)).likelihood.nll(done.out, x)
     torch.testing.assert_close(terms["nll"], (nll * done.hidden).sum((1, 2, 3)))
-    everywhere, _ = elbo(make((3, 9, 7), corruption=name), x, KeyedRandom(0))
+    everywhere, _ = Elbo()(make((3, 9, 7), corruption=name), x, KeyedRandom(0))
     torch.testing.assert_close(everywhere["nll"], nll.sum((1, 2, 3)))
 
 
@@ -218,19 +218,19 @@ def test_values_that_do_not_fit_are_told_at_once(make):
         assert words in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", PART_TABLES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_unknown_part_is_refused_with_all_that_are_known(make, kind):
     with pytest.raises(UnknownName) as caught:
         make(**({"penalties": ["?"]} if kind == "penalty" else {kind: "?"}))
     assert f"there is no {kind} called '?'" in str(caught.value)
-    assert all(name in str(caught.value) for name in PART_TABLES[kind])
+    assert all(name in str(caught.value) for name in KINDS[kind].table)
 
 
 @pytest.mark.parametrize(
     ("kind", "contract"),
-    list(zip(PART_TABLES, [Corruption, Body, Bottleneck, Up, Likelihood, Prior, Penalty], strict=True)),
+    list(zip(KINDS, [Corruption, Body, Bottleneck, Up, Likelihood, Prior, Penalty, Objective], strict=True)),
 )
 def test_every_part_is_documented_and_keeps_its_contract(kind, contract):
-    for name, part in PART_TABLES[kind].items():
+    for name, part in KINDS[kind].table.items():
         assert vars(part)["__doc__"], f"{kind} {name} has no docstring"
         assert issubclass(part, contract), f"{kind} {name} is no {contract.__name__}"

@@ -7,7 +7,7 @@ from torch import nn
 
 from narrows.cli import run
 from narrows.model.files import store
-from narrows.parts import PART_TABLES
+from narrows.parts.kinds import KINDS
 
 
 class Divides(nn.Module):
@@ -34,7 +34,7 @@ def folder(tmp_path):
 
 
 def test_the_files_are_named_and_a_model_is_left_that_says_it_is_not_whole(folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(PART_TABLES["body"], "Divides", Divides)
+    monkeypatch.setitem(KINDS["body"].table, "Divides", Divides)
     parts = ["--set", "body=Divides", "--set", "up=linear", "--epochs", "2", "--batch-size", "40"]
     code = run(["train", "ae-mlp", "--data", str(folder), "-o", str(tmp_path / "out"), *parts])
     said = capsys.readouterr().err

@@ -14,33 +14,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from narrows.choose import choose, default_options, name_of, validate_spec
+from narrows.choose import name_of
 from narrows.errors import BuildError, Faults, wrong
 from narrows.measure import Table
 from narrows.model.file_format import check_tensors
-from narrows.parts import PART_TABLES
 from narrows.parts.body import Body
 from narrows.parts.bottleneck import Bottleneck
 from narrows.parts.code import Code
 from narrows.parts.corruption import Corruption
 from narrows.parts.forward_pass import ForwardPass
+from narrows.parts.kinds import KINDS
 from narrows.parts.likelihood import Likelihood
 from narrows.parts.penalty import Penalty
 from narrows.parts.prior import Prior
 from narrows.parts.register import as_body, as_up, custom_paths, refuse_instances
+from narrows.parts.term import refuse_same_names
 from narrows.parts.up import Up
 from narrows.randomness import KeyedRandom, seeded_initialisation
 from narrows.scale import Scale
-
-CONTEXT = {
-    "corruption": ("range",),
-    "body": ("image",),
-    "bottleneck": ("features",),
-    "up": ("body", "bottleneck", "channels", "image", "size"),
-    "likelihood": ("scale",),
-    "prior": ("size",),
-    "penalty": (),
-}
 
 GIVERS = {
     "switches": "{'kind': 'conv', 'stages': 'pooled'}",
@@ -104,23 +95,24 @@ class Network(nn.Module):
 def build(specs: Mapping[str, Any], image: tuple[int, int, int], scale: Scale, seed: int) -> Network:
     """The network that `specs` describe, for images `(C, H, W)`, with weights drawn from `seed`.
 
-    specs: one for each of corruption, body, bottleneck, up, likelihood, prior ("auto" for up and prior), and
-    penalties, a list. Raises `BuildError` or `UnknownName` with every fault.
+    specs: one for each of corruption, body, bottleneck, up, likelihood and prior ("auto" for up and prior);
+    penalties, a list; objective, by default "elbo", whose terms must not share a name with others.
+    Raises `BuildError` or `UnknownName` with every fault.
     """
     validate_specs(specs)
     faults, made, penalties = Faults("the model cannot be built"), {}, []
 
     def make(kind: str, spec: Any, fit: Callable[[Any], Any] = lambda part: part, **context: Any) -> None:
         with faults.catch():
-            made[kind] = fit(choose(kind, PART_TABLES[kind], spec, **context))
+            made[kind] = fit(KINDS[kind].make(spec, **context))
 
     with seeded_initialisation(seed):
-        make("corruption", specs["corruption"], range=scale.bounds)
+        make("corruption", specs["corruption"], bounds=scale.bounds)
         make("likelihood", specs["likelihood"], scale=scale)
         make("body", specs["body"], partial(as_body, image=image), image=image)
         for spec in specs["penalties"]:
             with faults.catch():
-                penalties.append(choose("penalty", PART_TABLES["penalty"], spec))
+                penalties.append(KINDS["penalty"].make(spec))
         if "body" in made:
             make("bottleneck", specs["bottleneck"], features=made["body"].shape)
         faults.stop(BuildError)
@@ -135,10 +127,13 @@ def build(specs: Mapping[str, Any], image: tuple[int, int, int], scale: Scale, s
             make("up", up, fit, body=body, bottleneck=bottleneck, channels=out[0], image=image, size=size)
         with faults.catch():
             _sampled(bottleneck, made.get("prior"))
-    _named_once(faults, [penalty.name for penalty in penalties])
     faults.stop(BuildError)
     body.keeps_side = made["up"].side
-    return Network(**made, penalties=penalties)
+    network = Network(**made, penalties=penalties)
+    with faults.catch():
+        refuse_same_names(KINDS["objective"].make(specs.get("objective", "elbo")).terms(network))
+    faults.stop(BuildError)
+    return network
 
 
 def rebuild(
@@ -168,31 +163,24 @@ def validate_specs(specs: Mapping[str, Any]) -> None:
     faults = Faults("the model cannot be built")
     if not isinstance(specs["penalties"], (list, tuple)):
         raise wrong("penalties", specs["penalties"], "a list of penalties")
-    kinds = [kind for kind in PART_TABLES if kind != "penalty"]
-    chosen = [(kind, specs[kind]) for kind in kinds if specs[kind] != "auto"]
+    chosen = [(kind, specs[kind]) for kind in KINDS if specs.get(kind, "auto") != "auto"]
     for kind, spec in chosen + [("penalty", spec) for spec in specs["penalties"]]:
         with faults.catch():
             refuse_instances(kind, spec)
-            validate_spec(kind, PART_TABLES[kind], spec, CONTEXT[kind])
+            KINDS[kind].validate(spec)
     faults.stop(BuildError)
 
 
 def _fits(spec: Any, body: Body) -> None:
     """Refuse a way up that needs what the body does not give."""
-    make, _ = validate_spec("up", PART_TABLES["up"], spec, CONTEXT["up"])
+    make, _ = KINDS["up"].validate(spec)
     lacking = sorted(getattr(make, "needs", frozenset()) - body.gives)
     if lacking:
-        fitting = [n for n, up in PART_TABLES["up"].items() if getattr(up, "needs", frozenset()) <= body.gives]
+        fitting = [n for n, up in KINDS["up"].table.items() if getattr(up, "needs", frozenset()) <= body.gives]
         cure = f"use up={' or '.join(map(repr, fitting))}"
         cure += "".join(f", or body={giver}" for word, giver in GIVERS.items() if word in lacking)
         given = ", ".join(sorted(body.gives))
         raise BuildError(f"up {name_of(spec)!r} needs {' and '.join(lacking)}: got a body that gives {given}; {cure}")
-
-
-def _named_once(faults: Faults, names: list[str]) -> None:
-    """Refuse penalties whose terms would overwrite each other, or the likelihood's."""
-    for name in sorted({name for name in names if names.count(name) > 1 or name in ("nll", "kl", "l1")}):
-        faults.add(f"two costs are called {name!r}: each needs a name of its own; give one penalty of a kind")
 
 
 def _sampled(bottleneck: Bottleneck, prior: Prior | None) -> None:
@@ -211,10 +199,9 @@ def device_of(network: nn.Module) -> torch.device:
 def parts_table() -> Table:
     """All parts: kind, name, options with their defaults, and what it is."""
     rows = Table()
-    for kind, table in PART_TABLES.items():
-        for name, make in table.items():
-            options = default_options(make, CONTEXT[kind])
-            shown = ", ".join(f"{option}={default!r}" for option, default in options.items())
+    for kind in KINDS.values():
+        for name, make in kind.table.items():
+            shown = ", ".join(f"{option}={default!r}" for option, default in kind.options(name).items())
             what = (make.__doc__ or "").strip().split("\n")[0]
-            rows.append({"kind": kind, "part": name, "options": shown, "what": what})
+            rows.append({"kind": kind.name, "part": name, "options": shown, "what": what})
     return rows

@@ -1,21 +1,21 @@
-"""The parts of an autoencoder: one file a choice, one table a kind. To add a part: one class, one entry."""
+"""The parts of an autoencoder: one module a kind, one class a choice. To add a part: one class, one table entry.
 
-from narrows.parts.body import BODIES
-from narrows.parts.bottleneck import BOTTLENECKS
-from narrows.parts.corruption import CORRUPTIONS
-from narrows.parts.likelihood import LIKELIHOODS
-from narrows.parts.penalty import PENALTIES
-from narrows.parts.prior import PRIORS
-from narrows.parts.up import UPS
+kinds         the eight kinds: table of names, base class, context
+register      classes of the user's own: register, plain modules as body and way up
 
-PART_TABLES = {
-    "corruption": CORRUPTIONS,
-    "body": BODIES,
-    "bottleneck": BOTTLENECKS,
-    "up": UPS,
-    "likelihood": LIKELIHOODS,
-    "prior": PRIORS,
-    "penalty": PENALTIES,
-}
+corruption    x̃ = corruption(x), what is done to an image before the network sees it
+body          h, side = body.encode(x̃), the way down
+bottleneck    code = bottleneck(h, prior)
+prior         p(z), a density over codes
+up            out = up(z, side), the way up
+likelihood    -log p(x | out), and the mean of p
+penalty       costs that need more than one code: gradients, the output, the batch
+objective     the loss: its terms, one value an image
 
-__all__ = ["BODIES", "BOTTLENECKS", "CORRUPTIONS", "LIKELIHOODS", "PART_TABLES", "PENALTIES", "PRIORS", "UPS"]
+term          what a term of the loss is called, its unit, its caption
+code          what a bottleneck puts out
+forward_pass  what one pass through the network puts out
+layers        activations, dropout, batch normalisation over all ranks
+noise         strengths and random streams of corruptions
+transposed    the transposed convolution, fast on a CPU
+"""

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from narrows.errors import wrong
 from narrows.parts.code import Code, Posterior
 from narrows.parts.prior import Prior
+from narrows.parts.term import Term
 from narrows.randomness import KeyedRandom
 
 
@@ -46,6 +47,11 @@ class Bottleneck(nn.Module):
         wanted = self.heads * prod(self.shape)
         direct = size is None and self.heads == 1
         self.project = nn.Identity() if direct else nn.Linear(prod(features), wanted)
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """What is said of the costs that it puts out, `Code.terms`."""
+        return ()
 
     @property
     def linears(self) -> list[nn.Linear]:
@@ -99,6 +105,10 @@ class Sparse(Bottleneck):
             raise wrong("warmup", warmup, "a number of epochs ≥ 0")
         self.weight, self.warmup = weight, warmup
 
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        return (Term("l1", "L1 of the code", "", f"{self.weight:g} · Σⱼ |zⱼ| of an image"),)
+
     def forward(self, h: Tensor, prior: Prior, random: KeyedRandom | None = None) -> Code:
         z = self.linear(h).relu()
         cost = self.warm(self.weight, self.warmup, random) * z.sum(1)
@@ -140,6 +150,11 @@ class Variational(Bottleneck):
         if not (warmup >= 0):
             raise wrong("warmup", warmup, "a number of epochs ≥ 0")
         self.beta, self.warmup = beta, warmup
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        factor = "" if self.beta == 1 else f"{self.beta:g} · "
+        return (Term("kl", "KL to the prior", "nats an image", f"{factor}KL(q(z|x) ‖ p(z)) of an image"),)
 
     def forward(self, h: Tensor, prior: Prior, random: KeyedRandom | None = None) -> Code:
         mean, log_variance = self.linear(h).chunk(2, dim=1)

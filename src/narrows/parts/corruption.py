@@ -26,7 +26,7 @@ from torch import Tensor
 
 from narrows.choose import choose
 from narrows.errors import BuildError, Faults, wrong
-from narrows.parts.noise import Range, Strength, ranged, streams, through_jpeg
+from narrows.parts.noise import Bounds, Strength, ranged, streams, through_jpeg
 from narrows.randomness import KeyedRandom
 
 
@@ -58,11 +58,11 @@ class Gaussian(Corruption):
     clip: keep the noisy image inside the working range (not for tables, which have none).
     """
 
-    def __init__(self, range: Range, sigma: float | tuple[float, float] = 0.3, clip: bool = False):
+    def __init__(self, bounds: Bounds, sigma: float | tuple[float, float] = 0.3, clip: bool = False):
         self.strength = Strength("sigma", sigma, "a number > 0")
-        if clip and range is None:
+        if clip and bounds is None:
             raise wrong("clip", clip, "False on a scale that has no range")
-        self.range = range if clip else None
+        self.bounds = bounds if clip else None
 
     @property
     def sigma(self) -> float | None:
@@ -72,7 +72,7 @@ class Gaussian(Corruption):
     def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         noise, sigma = random.normal("noise", x), self.strength(x, random)
         noisy = x + noise * sigma if isinstance(sigma, Tensor) else torch.add(x, noise, alpha=sigma)
-        return (noisy if self.range is None else noisy.clamp_(*self.range)), None
+        return (noisy if self.bounds is None else noisy.clamp_(*self.bounds)), None
 
 
 class Masking(Corruption):
@@ -82,9 +82,9 @@ class Masking(Corruption):
     loss counts these pixels alone.
     """
 
-    def __init__(self, range: Range, rate: float | tuple[float, float] = 0.5, only_hidden: bool = False):
+    def __init__(self, bounds: Bounds, rate: float | tuple[float, float] = 0.5, only_hidden: bool = False):
         self.rate, self.only_hidden = Strength("rate", rate, "a share in (0, 1)", below=1), only_hidden
-        self.value = range[0] if range else 0.0
+        self.value = bounds[0] if bounds else 0.0
 
     def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         hidden = random.uniform("mask", x[:, :1]) < self.rate(x, random)
@@ -98,9 +98,9 @@ class SaltAndPepper(Corruption):
     the loss counts these pixels alone.
     """
 
-    def __init__(self, range: Range, rate: float | tuple[float, float] = 0.1, only_hidden: bool = False):
+    def __init__(self, bounds: Bounds, rate: float | tuple[float, float] = 0.1, only_hidden: bool = False):
         self.rate, self.only_hidden = Strength("rate", rate, "a share in (0, 1)", below=1), only_hidden
-        self.black, self.white = ranged("salt-and-pepper", range)
+        self.black, self.white = ranged("salt-and-pepper", bounds)
 
     def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         chance, rate = random.uniform("mask", x[:, :1]), self.rate(x, random)
@@ -116,18 +116,18 @@ class Poisson(Corruption):
     clip: keep the noisy image inside the working range.
     """
 
-    def __init__(self, range: Range, peak: float | tuple[float, float] = 30.0, clip: bool = False):
+    def __init__(self, bounds: Bounds, peak: float | tuple[float, float] = 30.0, clip: bool = False):
         self.peak, self.clip = Strength("peak", peak, "a number > 0"), clip
         if not (self.peak.low > 0):
             raise wrong("peak", peak, "a number > 0, or (low, high), both > 0")
-        self.range = ranged("poisson", range)
+        self.bounds = ranged("poisson", bounds)
 
     def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
-        (black, white), peak = self.range, self.peak(x, random)
+        (black, white), peak = self.bounds, self.peak(x, random)
         rates = (peak * (x - black) / (white - black)).clamp_(min=0).contiguous()
         counts = [torch.poisson(rate, stream) for rate, stream in zip(rates, streams("photons", x, random))]
         noisy = black + (white - black) * torch.stack(counts) / peak
-        return (noisy.clamp_(*self.range) if self.clip else noisy), None
+        return (noisy.clamp_(*self.bounds) if self.clip else noisy), None
 
 
 class Jpeg(Corruption):
@@ -136,16 +136,16 @@ class Jpeg(Corruption):
     quality: a whole number in 1..95; or a pair (low, high), drawn evenly for each image.
     """
 
-    def __init__(self, range: Range, quality: int | tuple[int, int] = (10, 60)):
+    def __init__(self, bounds: Bounds, quality: int | tuple[int, int] = (10, 60)):
         self.quality = Strength("quality", quality, "a whole number in 1..95", below=96)
         ends = (self.quality.low, self.quality.high)
         whole = all(isinstance(end, int) and end >= 1 for end in ends)
         if not whole:
             raise wrong("quality", quality, "whole numbers in 1..95")
-        self.range = ranged("jpeg", range)
+        self.bounds = ranged("jpeg", bounds)
 
     def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
-        (black, white), colours = self.range, 3 if x.shape[1] >= 3 else 1
+        (black, white), colours = self.bounds, 3 if x.shape[1] >= 3 else 1
         qualities = torch.as_tensor(self.quality(x, random)).round().int().flatten().expand(len(x)).tolist()
         unit = (x[:, :colours] - black).div_(white - black).clamp_(0, 1)
         raw = (unit * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
@@ -160,13 +160,13 @@ class Mixed(Corruption):
     of: a list of corruptions, each a name or a dict of its kind and options.
     """
 
-    def __init__(self, range: Range, of: Sequence[Any] = ("gaussian", "poisson", "salt-and-pepper", "jpeg")):
+    def __init__(self, bounds: Bounds, of: Sequence[Any] = ("gaussian", "poisson", "salt-and-pepper", "jpeg")):
         if not (isinstance(of, (list, tuple)) and len(of) > 0):
             raise wrong("of", of, "a list of corruptions")
         self.parts, faults = [], Faults("its corruptions")
         for spec in of:
             with faults.catch():
-                part = choose("corruption", CORRUPTIONS, spec, range=range)
+                part = choose("corruption", CORRUPTIONS, spec, bounds=bounds)
                 if part.only_hidden:
                     raise wrong("only_hidden", True, "False in a mixture, which has no mask")
                 if part.paired:

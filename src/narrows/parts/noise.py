@@ -19,7 +19,7 @@ from torch import Tensor
 from narrows.errors import wrong
 from narrows.randomness import KeyedRandom
 
-Range = tuple[float, float] | None
+Bounds = tuple[float, float] | None
 
 
 class Strength:
@@ -44,11 +44,11 @@ class Strength:
         return self.low + (self.high - self.low) * random.uniform("strength", x[:, :1, :1, :1])
 
 
-def ranged(name: str, range: Range) -> tuple[float, float]:
+def ranged(name: str, bounds: Bounds) -> tuple[float, float]:
     """Lowest and highest value of the working scale. Raises `BuildError` where it has none."""
-    if range is None:
+    if bounds is None:
         raise wrong(name, "a scale without a range", "scale 'unit' or 'symmetric'")
-    return range or (0.0, 1.0)
+    return bounds
 
 
 def streams(purpose: str, x: Tensor, random: KeyedRandom) -> list[torch.Generator]:

@@ -13,22 +13,29 @@ import torch
 from torch import Tensor
 
 from narrows.errors import wrong
-from narrows.parts.code import Code
+from narrows.parts.forward_pass import ForwardPass
+from narrows.parts.term import Term
 from narrows.randomness import KeyedRandom
 
 EXACT = 16  # up to this many units the norm is exact
 
 
 class Penalty:
-    """The contract: `(code, x̃, draw)` to one value an image, `(N,)`, weighted.
+    """The contract: `(forward, x, random)` to one value an image, `(N,)`, weighted.
 
-    needs_slope: x̃ must carry gradients when it is encoded.
+    forward: the pass of the batch, with the code, the output and the images x̃ that the body was given. x: the clean
+    images. name: of its term. needs_gradient: x̃ must carry gradients when it is encoded.
     """
 
     name = "penalty"
     needs_gradient = False
 
-    def __call__(self, code: Code, x: Tensor, random: KeyedRandom) -> Tensor:
+    @property
+    def term(self) -> Term:
+        """What is said of its term of the loss."""
+        return Term(self.name, self.name.replace("_", " "))
+
+    def __call__(self, forward: ForwardPass, x: Tensor, random: KeyedRandom) -> Tensor:
         raise NotImplementedError
 
 
@@ -49,8 +56,13 @@ class Contractive(Penalty):
             raise wrong("probes", probes, "a whole number ≥ 1")
         self.weight, self.probes, self.exact = weight, probes, exact
 
-    def __call__(self, code: Code, x: Tensor, random: KeyedRandom) -> Tensor:
-        z = (code.posterior.mean if code.posterior else code.z).flatten(1)
+    @property
+    def term(self) -> Term:
+        caption = f"{self.weight:g} · ‖∂z/∂x̃‖², the squared gradient of the code, of an image"
+        return Term(self.name, "contractive penalty", "", caption)
+
+    def __call__(self, forward: ForwardPass, x: Tensor, random: KeyedRandom) -> Tensor:
+        z, x = forward.code.mean, forward.corrupted
         exact = z.shape[1] <= EXACT if self.exact is None else self.exact
         if exact:
             slopes = [self._slope(z[:, j].sum(), x) for j in range(z.shape[1])]

@@ -29,41 +29,34 @@ from torch import Tensor, nn
 
 from narrows.choose import name_of
 from narrows.errors import BuildError, DataError, unknown, wrong
-from narrows.parts import PART_TABLES
 from narrows.parts.body import Body, Side
-from narrows.parts.bottleneck import Bottleneck
-from narrows.parts.corruption import Corruption
-from narrows.parts.likelihood import Likelihood
-from narrows.parts.penalty import Penalty
-from narrows.parts.prior import Prior
+from narrows.parts.kinds import KINDS
 from narrows.parts.up import Up
 from narrows.randomness import KeyedRandom, key_of, seeded_initialisation
 
-BASES: dict[str, type] = {
-    "corruption": Corruption, "body": nn.Module, "bottleneck": Bottleneck, "up": nn.Module,
-    "likelihood": Likelihood, "prior": Prior, "penalty": Penalty,
-}  # fmt: skip
 Paths = dict[str, dict[str, str]]  # kind → name → import path
 
 
 def register(kind: str, make: Any = None, *, name: str | None = None) -> Any:
     """Enter a class of your own among the parts of `kind`, and give the class back; without it, a decorator.
 
-    kind: corruption, body, bottleneck, up, likelihood, prior or penalty. name: by default the class's own. The same
-    class may be registered again, as when a cell is run twice; the name of another part is refused.
+    kind: corruption, body, bottleneck, up, likelihood, prior, penalty or objective. name: by default the
+    class's own. The same class may be registered again, as when a cell is run twice; the name of another part is
+    refused.
     """
     if make is None:
         return lambda made: register(kind, made, name=name)
-    if kind not in PART_TABLES:
-        raise unknown("kind of part", kind, PART_TABLES)
-    base, name = BASES[kind], name or getattr(make, "__name__", "")
+    if kind not in KINDS:
+        raise unknown("kind of part", kind, KINDS)
+    base, table = KINDS[kind].base, KINDS[kind].table
+    name = name or str(getattr(make, "__name__", ""))
     fits = isinstance(make, type) and issubclass(make, base)
     if not fits:
         raise wrong(f"a {kind} to register", make, f"a class derived from {base.__name__}", "see docs/parts.md")
-    old = PART_TABLES[kind].get(name)
+    old = table.get(name)
     if old is not None and import_path(old) != import_path(make):
         raise wrong("name", name, "one that no other part has", "give name=")
-    PART_TABLES[kind][name] = make
+    table[name] = make
     return make
 
 
@@ -80,7 +73,7 @@ def custom_paths(specs: Mapping[str, Any]) -> Paths:
     found: Paths = {}
     chosen = [(kind, spec) for kind, spec in specs.items() if kind != "penalties"]
     for kind, spec in chosen + [("penalty", spec) for spec in specs.get("penalties", ())]:
-        make = PART_TABLES[kind].get(name := name_of(spec))
+        make = KINDS[kind].table.get(name := name_of(spec))
         if make is not None and make.__module__.split(".")[0] != "narrows":
             found.setdefault(kind, {})[name] = import_path(make)
     return found
@@ -89,13 +82,14 @@ def custom_paths(specs: Mapping[str, Any]) -> Paths:
 def validate_paths(paths: Paths) -> None:
     """Refuse a model whose own parts are not registered here as the very classes that they were."""
     for kind, names in paths.items():
-        if kind not in PART_TABLES:
-            raise unknown("kind of part", kind, PART_TABLES)
+        if kind not in KINDS:
+            raise unknown("kind of part", kind, KINDS)
+        table = KINDS[kind].table
         for name, path in names.items():
             cure = f"import {path} and call narrows.register({kind!r}, ...) with it before the model is loaded"
-            if name not in PART_TABLES[kind]:
+            if name not in table:
                 raise DataError(f"its {kind} {name!r} is not part of Narrows, and none is registered; {cure}")
-            here = import_path(PART_TABLES[kind][name])
+            here = import_path(table[name])
             if here != path:
                 raise DataError(f"its {kind} {name!r} was {path}, and {here} is registered under that name; {cure}")
 
@@ -144,12 +138,12 @@ def as_up(made: Any, shape: tuple[int, ...], wanted: tuple[int, int, int]) -> Up
 
 
 def refuse_instances(kind: str, spec: Any) -> None:
-    """Refuse a module that is made already: every fit begins with weights of its own."""
+    """Refuse a part that is made already: every fit begins with parts, and weights, of its own."""
     made = spec.get("kind") if isinstance(spec, Mapping) else spec
-    if isinstance(made, nn.Module):
+    if isinstance(made, (nn.Module, KINDS[kind].base)):
         name = type(made).__name__
         raise BuildError(
-            f"{kind}: got an object, whose weights every fit would share; give its class: {kind}={name}, "
+            f"{kind}: got an object, which every fit would share; give its class: {kind}={name}, "
             f"or {kind}={{'kind': {name}, ...}} with its options"
         )
 

@@ -170,7 +170,7 @@ def _run(faults: Faults, run: Run) -> None:
     with wrong.catch():
         model = recipe(run.recipe, **run.changes)
         if isinstance(model, Autoencoder):
-            validate_training(wrong, model.optimiser, model.schedule, model.objective, model.training)
+            validate_training(wrong, model.optimiser, model.schedule, model.training)
             validate_specs({kind: getattr(model, kind) for kind in SPECS})
         elif run.watch:
             wrong.add(f"a {type(model).__name__} has no epochs after which to watch the {run.watch} images")

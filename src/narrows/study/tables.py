@@ -18,7 +18,6 @@ BYTES = (
 )
 SHOWN = 1000  # skipped files that the page names
 SKIPPED = f"Files that could not be read, and why; the first {SHOWN:,}."
-TERMS = {"nll", "kl", "l1", "contractive"}
 LAST = ("active_units", "dead_units", "code_size", "side_bits", "parameters")  # rows of a table of measures
 
 
@@ -59,9 +58,11 @@ def _last(done: dict[str, Trained]) -> dict[str, dict[str, float]]:
     for name, run in done.items():
         if run.history:
             last = {key: values[-1] for key, values in run.history.items() if values}
-            alone = set(last) & TERMS == {"nll"}  # the loss itself
-            found[name] = {_spoken(key): value for key, value in last.items() if not (alone and key.endswith("nll"))}
-            found[name]["training nll per value"] = run.history["nll"][-1] / run.model.n_features_in_
+            terms = [key for key in last if not key.startswith("val_") and key not in ("loss", "seconds")]
+            hidden = {*terms, f"val_{terms[0]}"} if len(terms) == 1 else set()  # the only term is the loss itself
+            found[name] = {_spoken(key): value for key, value in last.items() if key not in hidden}
+            if "nll" in terms:
+                found[name]["training nll per value"] = last["nll"] / run.model.n_features_in_
     return found
 
 

@@ -12,7 +12,7 @@ from narrows.model.training import diagnose as trouble
 from narrows.model.training.diagnose import Diagnosis, check_late
 from narrows.model.training.split import held_back
 from narrows.model.training.training import Training
-from narrows.parts import PART_TABLES
+from narrows.parts.kinds import KINDS
 from narrows.parts.likelihood import Bernoulli
 from small_models import model, same, timeless, weights
 
@@ -48,7 +48,7 @@ class Deviance(Bernoulli):
 @pytest.fixture(autouse=True)
 def own(monkeypatch):
     for kind, part in (("body", Divides), ("body", Rooted), ("likelihood", Deviance)):
-        monkeypatch.setitem(PART_TABLES[kind], part.__name__, part)
+        monkeypatch.setitem(KINDS[kind].table, part.__name__, part)
 
 
 def with_black(digits, place):

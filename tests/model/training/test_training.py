@@ -6,7 +6,7 @@ import torch
 
 import narrows as nw
 from narrows.errors import BuildError, TrainingError, UnknownName
-from narrows.parts.objective import elbo
+from narrows.parts.objective import Elbo
 from narrows.randomness import KeyedRandom, keyed_generator
 from small_models import BETA, CONSTANT, NOISY, SMALL, STILL, model, same, weights
 
@@ -218,5 +218,5 @@ def test_the_objective_of_a_step_is_the_objective_of_its_key(digits):
     training.run_epoch()
     m.network_.train()
     order = torch.randperm(200, generator=keyed_generator(0, 0, "order"))
-    terms, _ = elbo(m.network_, training.images.batch(order), KeyedRandom(0, 0, 0))
+    terms, _ = Elbo()(m.network_, training.images.batch(order), KeyedRandom(0, 0, 0))
     assert training.progress.history["nll"] == pytest.approx([terms["nll"].mean().item()], rel=1e-5)

@@ -44,9 +44,10 @@ class Autoencoder(ScoreFieldMixin, CollapseMixin, IncrementalMixin):
 
     body, bottleneck, up, likelihood, prior, corruption, penalties (a list): the parts. "auto" for `up` mirrors the
     body; for `prior` it is N(0, I) for variational codes and a Gaussian fitted to the codes for others.
-    objective: "elbo" or "root". scale: the working scale, "auto", "unit", "symmetric" or "standard". image_shape:
-    `(H, W)` or `(H, W, C)`, for tables that hold images. epochs, batch_size, optimiser, schedule: of the training.
-    validation: None, a share of the images in (0, 1), or images of its own. device: "auto", "cpu", "cuda" or "mps".
+    objective: what is minimised, "elbo" or "root". scale: the working scale, "auto", "unit", "symmetric" or
+    "standard". image_shape: `(H, W)` or `(H, W, C)`, for tables that hold images. epochs, batch_size, optimiser,
+    schedule: of the training. validation: None, a share of the images in (0, 1), or images of its own. device:
+    "auto", "cpu", "cuda" or "mps".
     random_state: fixes everything. training: a dict of further options, see `Training`.
 
     Fitted: network_, history_ (a dict of lists, an entry an epoch: loss and its terms, val_..., seconds), steps_
@@ -63,7 +64,7 @@ class Autoencoder(ScoreFieldMixin, CollapseMixin, IncrementalMixin):
         prior: Any = "auto",
         corruption: Any = "none",
         penalties: Any = (),
-        objective: str = "elbo",
+        objective: Any = "elbo",
         scale: str = "auto",
         image_shape: tuple[int, ...] | None = None,
         epochs: int = 10,
@@ -166,7 +167,7 @@ class Autoencoder(ScoreFieldMixin, CollapseMixin, IncrementalMixin):
         for name in ("epochs", "batch_size"):
             with faults.catch():
                 check_integer(name, getattr(self, name))
-        validate_training(faults, self.optimiser, self.schedule, self.objective, self.training)
+        validate_training(faults, self.optimiser, self.schedule, self.training)
         with faults.catch():
             self._compose(partial(build, seed=seed))
         with faults.catch():
@@ -258,4 +259,4 @@ class Autoencoder(ScoreFieldMixin, CollapseMixin, IncrementalMixin):
         return count_parameters(self.network_)
 
 
-SPECS = ("corruption", "body", "bottleneck", "up", "likelihood", "prior", "penalties")
+SPECS = ("corruption", "body", "bottleneck", "up", "likelihood", "prior", "penalties", "objective")

@@ -34,7 +34,7 @@ class ScoreFieldMixin(ImageModel):
         """
         array, layout = self._accept(X)
         noise = self.network_.corruption
-        fits = isinstance(noise, GaussianNoise) and noise.range is None and noise.sigma is not None
+        fits = isinstance(noise, GaussianNoise) and noise.bounds is None and noise.sigma is not None
         wanted = "a model trained on unclipped Gaussian noise of one sigma"
         cure = "train with corruption={'kind': 'gaussian', 'sigma': 0.3, 'clip': False}"
         if not fits:

@@ -35,7 +35,7 @@ from narrows.model.file_format import (
     to_bytes,
 )
 from narrows.model.recipes import ESTIMATORS
-from narrows.parts import PART_TABLES
+from narrows.parts.kinds import KINDS
 from narrows.parts.register import custom_paths, validate_paths
 from narrows.scale import FIXED_SCALES, Scale
 
@@ -66,9 +66,7 @@ def save(model: ImageModel, path: str | os.PathLike[str], about: dict[str, Any] 
         "scale": model.scale_.name,
         "facts": _json({name: getattr(model, name) for name in FACTS} | _timeless(facts)),
         "numbers": {"parameters": model.n_parameters_, "code": model.code_size_, "side_bits": model.side_bits_},
-        "own": custom_paths(
-            {kind: spec for kind, spec in options.items() if kind in PART_TABLES or kind == "penalties"}
-        ),
+        "own": custom_paths({kind: spec for kind, spec in options.items() if kind in KINDS or kind == "penalties"}),
         "versions": versions(),
         "about": about or {},
     }
@@ -149,8 +147,8 @@ def _json(value: Any) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, (np.integer, np.floating)):
         return value.item()
-    for table in PART_TABLES.values():
-        for name, make in table.items():
+    for kind in KINDS.values():
+        for name, make in kind.table.items():
             if make is value:
                 return name
     raise TypeError(f"a part given as {value!r} has no name; call narrows.register(kind, ...) with its class first")

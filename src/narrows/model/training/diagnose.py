@@ -89,6 +89,11 @@ class Diagnosis:
         return bool(self.spoilt) and not self.sloped and remembered
 
     @property
+    def is_cost(self) -> bool:
+        """Whether the term to blame is a cost with a weight, of the code or a penalty."""
+        return self.term not in ("", *(term.name for term in self.training.objective.data_terms))
+
+    @property
     def cure(self) -> str:
         words = next(words for fits, words in CURES if fits(self))
         clip = self.training.options.clip
@@ -103,7 +108,7 @@ CURES: tuple[tuple[Callable[[Diagnosis], bool], str], ...] = (
     (lambda case: case.jumped, "The loss was steady, then jumped in one batch: try {clip}"),
     (lambda case: case.fast, "Try a lower rate (now {rate}), or {clip}"),
     (lambda case: case.training.options.precision == "bf16", "Try training={{'precision': 'fp32'}}"),
-    (lambda case: case.term not in ("", "nll"), "Try a lower weight of the cost '{term}'"),
+    (lambda case: case.is_cost, "Try a lower weight of the cost '{term}'"),
     (
         lambda case: case.some or bool(case.sloped) or not case.losses,
         "A part divides by 0 there, or takes a logarithm or a root of it, one of your own as a rule: "

@@ -8,12 +8,11 @@ from typing import Any
 import torch
 
 from narrows.choose import choose, validate_spec
-from narrows.errors import Faults, unknown, wrong
+from narrows.errors import Faults, wrong
 from narrows.image_batches import ImageBatches
 from narrows.model.network import Network, device_of
 from narrows.model.training.optimise import OPTIMISERS, SCHEDULES
 from narrows.model.training.validate import validate_measures
-from narrows.parts.objective import OBJECTIVES
 
 PRECISIONS = {"fp32": None, "tf32": None, "bf16": torch.bfloat16}  # the type of autocast, if any
 
@@ -74,8 +73,8 @@ def choose_options(
     return chosen
 
 
-def validate_training(faults: Faults, optimiser: Any, schedule: Any, objective: Any, options: Any) -> None:
-    """Add to `faults` the names of optimisers, schedules, objectives and options that do not exist."""
+def validate_training(faults: Faults, optimiser: Any, schedule: Any, options: Any) -> None:
+    """Add to `faults` the names of optimisers, schedules and options that do not exist."""
     with faults.catch():
         if not isinstance(options, (Mapping, type(None))):
             raise wrong("training", options, "a dict of options, or None")
@@ -84,6 +83,3 @@ def validate_training(faults: Faults, optimiser: Any, schedule: Any, objective: 
         validate_spec("optimiser", OPTIMISERS, optimiser, ("parameters",))
     with faults.catch():
         validate_spec("schedule", SCHEDULES, schedule)
-    with faults.catch():
-        if objective not in OBJECTIVES:
-            raise unknown("objective", objective, OBJECTIVES)

@@ -23,7 +23,8 @@ from narrows.model.training.distributed import distribute
 from narrows.model.training.optimise import OPTIMISERS, SCHEDULES
 from narrows.model.training.options import PRECISIONS, choose_options
 from narrows.model.training.progress import Progress
-from narrows.parts.objective import OBJECTIVES, Objective, Terms
+from narrows.parts.kinds import KINDS
+from narrows.parts.objective import LossTerms
 from narrows.randomness import KeyedRandom, keyed_generator
 
 
@@ -49,7 +50,7 @@ class TrainingSetup:
         batch_size: int,
         optimiser: Any,
         schedule: Any,
-        objective: str | Objective,
+        objective: Any,
         seed: int,
         progress: Progress | None = None,
         after_step: Callable[["TrainingSetup"], None] | None = None,
@@ -60,7 +61,7 @@ class TrainingSetup:
         self.device = device_of(network)
         self.options = choose_options(options, network, images, validation)
         self.after_step = after_step
-        self.objective = objective if callable(objective) else OBJECTIVES[objective]
+        self.objective = KINDS["objective"].make(objective)
         self.average = copy.deepcopy(network) if self.options.ema else network
         self.distribution = distribute(network, self.average, self._step_function(), batch_size, self.options.shard)
         self.parameters = list(self.distribution.network.parameters())
@@ -97,7 +98,7 @@ class TrainingSetup:
             return Compiled(self._term_sums, self.batch_size, self.device)
         return self._term_sums
 
-    def _term_sums(self, network: Network, x: Tensor, random: KeyedRandom, weights: Tensor | None) -> Terms:
+    def _term_sums(self, network: Network, x: Tensor, random: KeyedRandom, weights: Tensor | None) -> LossTerms:
         """The terms of the objective, each summed over the batch, by the images' weights."""
         dtype = PRECISIONS[self.options.precision]
         with torch.autocast(self.device.type, dtype) if dtype else nullcontext():

@@ -36,7 +36,7 @@ from narrows.model.training.distributed import local_shard
 from narrows.model.training.progress import Progress
 from narrows.model.training.setup import TrainingSetup
 from narrows.model.training.validate import validation_means
-from narrows.parts.objective import Terms
+from narrows.parts.objective import LossTerms
 from narrows.randomness import KeyedRandom
 
 FLUSH, TINY = 50, 1e-30  # steps between flushes, in which 0.9^50 keeps what is above TINY above 1e-38
@@ -102,7 +102,7 @@ class Training(TrainingSetup):
         progress.step, progress.seconds = 0, 0.0
         return seconds
 
-    def _keep(self, sums: Terms) -> None:
+    def _keep(self, sums: LossTerms) -> None:
         """Keep the terms of a step, summed over the ranks."""
         if self.progress.step == 0:
             self.progress.start_epoch(list(sums), self.steps_per_epoch, self.device)
@@ -169,7 +169,7 @@ class Training(TrainingSetup):
 
     # -- a step -----------------------------------------------------------------------------------------------
 
-    def step(self, number: int, index: Tensor) -> Terms:
+    def step(self, number: int, index: Tensor) -> LossTerms:
         """One step down the gradient of the batch `index`, of which this rank computes its share.
 
         Returns the sum over the rank's images of each term, by their weights.

@@ -171,7 +171,7 @@ def compare_denoisers(
 def noisy_of(model: ImageModel, x: Tensor, seed: int, noise: Any = None) -> Tensor:
     """Images `(N, C, H, W)` on the working scale with that corruption, or the model's own, as `evaluate` has it."""
     if noise is not None:
-        part = choose("corruption", CORRUPTIONS, noise, range=model.scale_.bounds)
+        part = choose("corruption", CORRUPTIONS, noise, bounds=model.scale_.bounds)
         return part(x, PerImageRandom(x, seed, "evaluate"))[0]
     views = views_of(model, x, seed).views if isinstance(model, Autoencoder) else {}
     cure = "name a noise, such as {'kind': 'gaussian', 'sigma': 0.3}, or give noisy images"
