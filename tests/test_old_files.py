@@ -95,8 +95,8 @@ def test_a_file_says_what_it_holds(narrows, name):
 def test_a_training_of_python_ends_as_an_unbroken_one(tmp_path):
     said: list[str] = []
     path = copy(FOLDER / "python.safetensors", tmp_path)
-    saving = nw.Saving(path, resume=True, say=said.append)
-    model = nw.Autoencoder(**PYTHON).fit(images("", "train"), saving=saving)
+    saving = nw.Checkpoint(path, resume=True, say=said.append)
+    model = nw.Autoencoder(**PYTHON).fit(images("", "train"), checkpoint=saving)
     agree(model.history_, EXPECTED["python"])
     assert "epoch 3" in said[0]
 
