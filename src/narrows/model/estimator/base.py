@@ -1,53 +1,49 @@
-"""What every model can do, told once.
+"""The base class of all models.
 
-A model is a scikit-learn transformer of images. It has a working scale, a way down and a way up; everything else
+A model is a scikit-learn transformer of images. It has a working scale, an encoder and a decoder; everything else
 here follows from these:
 
-    transform           images → codes                    _encode
-    inverse_transform   codes → images                    _decode
-    reconstruct         images → images                   _reconstruct (which may use more than the code)
-    score_samples       images → how probable they are    _score
-    anomaly_score       images → how odd they are         _see, see `narrows.model.estimator.anomaly`
-    sample              nothing → images                  _sample_codes, _decode
+    transform           images → codes                        _encode
+    inverse_transform   codes → images                        _decode
+    reconstruct         images → images                       _reconstruct (which may use more than the code)
+    score_samples       images → how probable they are        _log_likelihood
+    anomaly_score       images → how anomalous they are       _outputs, see `anomaly`
+    sample              nothing → images                      _sample_codes, _decode
 
-Images come and go in the user's form; the methods with an underscore see tensors `(n, C, H, W)` on the working
+Images come and go in the user's form; the methods with an underscore take tensors `(n, C, H, W)` on the working
 scale, a batch at a time, and codes `(n, size)`.
 """
 
-from collections.abc import Callable
 from math import prod
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.exceptions import NotFittedError
 from torch import Tensor
 
-from narrows.errors import BuildError, ImageError, NarrowsError, wrong
+from narrows.errors import BuildError, ImageError, wrong
 from narrows.image_batches import ImageBatches, inference_batch_size
 from narrows.image_inputs import as_images
 from narrows.layout import Layout, validate_images
-from narrows.model.estimator.anomaly import AnomalyMixin, Outputs, error
-from narrows.model.estimator.tables import checked, is_table
+from narrows.model.estimator.arguments import NotFitted, check_integer, check_table, is_table
+from narrows.model.estimator.anomaly import default_score, error, find_score
+from narrows.model.estimator.defaults import DefaultAnswers
+from narrows.model.estimator.inference import Function, ToArray, map_batches, without_gradients
+from narrows.model.estimator.outputs import Outputs, Views
 from narrows.model.trackers import Logger
 from narrows.scale import Scale, to_user
 
-T = TypeVar("T")
-Function = Callable[[Tensor], Tensor]
-Give = Callable[[Tensor], np.ndarray]
 
+class ImageModel(
+    DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
+    """What every model can do; `narrows.model.protocol.Model` lists what it answers.
 
-class NotFitted(NarrowsError, NotFittedError):
-    """A model that must be fitted first."""
-
-
-class ImageModel(AnomalyMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """The contract of a model. Fitted, it has these and those of its own:
-
-    layout_: the form of the images it was fitted on. scale_: the working scale. seed_: what `random_state` came to.
-    code_size_: numbers in a code. n_features_in_: values in an image. image_shape_: `(H, W)` or `(H, W, C)`; `(D,)`
-    for a table. threshold_, thresholds_: of anomaly scores, see `FindsOdd`.
+    Fitted: layout_ and scale_ of the images, code_size_ (numbers in a code), n_features_in_ (values in an image),
+    image_shape_ (`(H, W)` or `(H, W, C)`; `(D,)` for a table), seed_ (what `random_state` came to).
+    thresholds_: of each kind of anomaly score, the 0.99 quantile over (up to 10,000) training images. threshold_:
+    that of the default kind, which `flag` uses; it may be set to a number of your own, and is kept in the model file.
     """
 
     image_shape: tuple[int, ...] | None
@@ -56,11 +52,15 @@ class ImageModel(AnomalyMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
     scale_: Scale
     code_size_: int
     n_features_in_: int
+    image_shape_: tuple[int, ...]
     seed_: int
-    side_bits_ = 0
-    even = 0  # images in every batch that is looked at, where the last bit counts: see `Pixels.looks`
+    batch_size_fixed = 0  # images in every inference batch, if the last bit matters: see `inference_batches`
 
-    # -- what a model defines ---------------------------------------------------------------------------------
+    # -- what a model defines ------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None, *, logger: Logger | None = None) -> Self:
+        """Learn from images; `y` is not used. logger: hears of it, see `narrows.model.trackers`."""
+        raise NotImplementedError
 
     @property
     def n_parameters_(self) -> int:
@@ -73,69 +73,84 @@ class ImageModel(AnomalyMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
     def _decode(self, z: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def _reconstruct(self, x: Tensor) -> Tensor:
-        return self._decode(self._encode(x))
-
     def _sample_codes(self, count: int, seed: int) -> Tensor:
         raise NotImplementedError
-
-    def _see(self, x: Tensor) -> Outputs:
-        """What there is to say of how odd images are."""
-        codes = self._encode(x)
-        return Outputs(self._squared(x, self._decode(codes)), codes, cloud=getattr(self, "cloud_", None))
-
-    def _surveyed(self, x: Tensor, seen: Outputs) -> Tensor:
-        """The codes that a density is fitted to."""
-        return seen.codes
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """What was learnt, for a model file: tensors, and facts that JSON can hold."""
         raise NotImplementedError
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
-        """Take over the tensors of a model file; layout, scale and facts are there already."""
+        """Take over the tensors of a model file; layout, scale and facts are set already."""
         raise NotImplementedError
 
-    def _score(self, x: Tensor, samples: int, seed: int) -> Tensor:
-        """Higher is more probable, one an image."""
-        return -error(self._see(x))
+    # -- what a model may do otherwise ---------------------------------------------------------
 
-    # -- what follows -----------------------------------------------------------------------------------------
+    def views(self, x: Tensor, seed: int = 0, noisy: Tensor | None = None) -> Views:
+        """A batch as the model gives it back, see `narrows.model.use.evaluate`."""
+        return self._without_gradients(self._views, x, seed, noisy).cpu()
+
+    def _views(self, x: Tensor, seed: int, noisy: Tensor | None) -> Views:
+        codes = self._encode(x)
+        return Views({"": self._decode(codes), **self._denoised_views(noisy)}, codes)
+
+    def _denoised_views(self, noisy: Tensor | None) -> dict[str, Tensor]:
+        if noisy is None:
+            return {}
+        return {"noisy": noisy, "denoised": self._reconstruct(noisy)}
+
+    def _reconstruct(self, x: Tensor) -> Tensor:
+        return self._decode(self._encode(x))
+
+    def _outputs(self, x: Tensor) -> Outputs:
+        """What anomaly scores are computed from."""
+        codes = self._encode(x)
+        return Outputs(self._squared_error(x, self._decode(codes)), codes, density=self.density_)
+
+    def _codes_for_prior(self, x: Tensor, outputs: Outputs) -> Tensor:
+        """The codes that a density is fitted to, for sampling."""
+        return outputs.codes
+
+    def _log_likelihood(self, x: Tensor, samples: int, seed: int) -> Tensor:
+        """Higher is more probable, one value an image."""
+        return -error(self._outputs(x))
+
+    @property
+    def _widest(self) -> int:
+        """Values of an image in the widest layer that it goes through."""
+        return 0
+
+    # -- what follows --------------------------------------------------------------------------
 
     def transform(self, X: Any, *, out: np.ndarray | None = None) -> np.ndarray:
         """Codes of images, `(N, size)` float32; of a variational model, the mean of q(z|x).
 
-        out: an array to write them into, such as a memory map, where they are more than the memory holds.
+        out: an array to write them into, such as a memory map, if they are more than the memory holds.
         """
-        return self._each(*self._accept(X), self._encode, out=out)
+        return self._map(*self._accept(X), self._encode, out=out)
 
     def inverse_transform(self, Z: Any) -> np.ndarray:
         """Images of codes `(N, size)`, in the form of the images that the model was fitted on."""
-        self._by_code_alone("inverse_transform")
-        try:
-            Z = np.asarray(Z, dtype=np.float32)
-        except (TypeError, ValueError) as error:
-            raise ImageError(f"the codes make no array of numbers: {error}") from error
-        size = (self.code_size_,)
-        if Z.ndim != 2 or Z.shape[1:] != size:
-            raise wrong("codes", Z.shape, f"an array (N, {self.code_size_})")
-        if not bool(np.isfinite(Z).all()):
-            raise wrong("codes", "NaN or infinity", "finite numbers")
-        few = inference_batch_size(max(self._widest, prod(self.layout_.image)), getattr(self, "device_", "cpu"))
-        parts = [self.scale_.unit(self._quietly(self._decode, z).cpu()) for z in torch.from_numpy(Z).split(few)]
-        return to_user(torch.cat(parts), self.layout_)
+        self._require_no_side_channel("inverse_transform")
+        codes = torch.from_numpy(self._validate_codes(Z))
+        values = max(self._widest, prod(self.layout_.image))
+        batches = codes.split(inference_batch_size(values, self.device_))
+        images = [self.scale_.unit(self._without_gradients(self._decode, z).cpu()) for z in batches]
+        return to_user(torch.cat(images), self.layout_)
 
-    def reconstruct(self, X: Any, *, exact: bool = False, out: np.ndarray | None = None) -> np.ndarray:
-        """Images, through the code and back, in the form that they came in. Any finite floats are taken.
+    def reconstruct(
+        self, X: Any, *, exact: bool = False, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Images, encoded and decoded, in the form in which they were given. Any finite floats are taken.
 
         exact: floats on [0, 1] as the model puts them out, neither clipped nor rounded. out: as in `transform`.
         """
         array, layout = self._accept(X)
 
-        def give(working: Tensor) -> np.ndarray:
+        def to_array(working: Tensor) -> np.ndarray:
             return to_user(self.scale_.unit(working), layout, exact)
 
-        return self._each(array, layout, self._reconstruct, give, out)
+        return self._map(array, layout, self._reconstruct, to_array, out)
 
     def denoise(self, X: Any, *, exact: bool = False, out: np.ndarray | None = None) -> np.ndarray:
         """The model's estimate of the clean images behind noisy ones: `reconstruct`, by its name for this use."""
@@ -145,12 +160,14 @@ class ImageModel(AnomalyMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
         """How probable each image is, `(N,)` float32; higher is better.
 
         For variational models a bound on log p(x) in nats an image, from `samples` sampled codes that belong to
-        the image and `random_state`: it repeats, whatever images stand beside it. For others minus the squared
-        error summed over the image, on [0, 1] (on the working scale for tables).
+        the image and `random_state`: it is the same at every call, whatever the other images. For others minus the
+        squared error summed over the image, on [0, 1] (on the working scale for tables).
         """
         check_integer("samples", samples)
         check_integer("random_state", random_state, least=0)
-        return self._each(*self._accept(X), lambda x: self._score(x, samples, random_state))
+        return self._map(
+            *self._accept(X), lambda x: self._log_likelihood(x, samples, random_state)
+        )
 
     def score(self, X: Any, y: Any = None) -> float:
         """The mean of `score_samples`."""
@@ -158,80 +175,57 @@ class ImageModel(AnomalyMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
     def sample(self, count: int = 16, random_state: int = 0) -> np.ndarray:
         """New images, from codes drawn from the prior or from the density fitted to the training codes."""
-        self._by_code_alone("sample")
+        self._require_no_side_channel("sample")
         check_integer("count", count)
         check_integer("random_state", random_state, least=0)
-        return self.inverse_transform(self._quietly(self._sample_codes, count, random_state).cpu().numpy())
+        codes = self._without_gradients(self._sample_codes, count, random_state)
+        return self.inverse_transform(codes.cpu().numpy())
 
-    # -- help -------------------------------------------------------------------------------------------------
+    def anomaly_score(self, X: Any, kind: str | None = None) -> np.ndarray:
+        """How anomalous each image is, `(N,)` float32; higher is more anomalous, the same at every call.
+
+        kind: "error" (the squared error, summed over the image), "patch" (its mean in the worst window), "bound"
+        (the negative bound at the mean code, in nats, of variational models), "code" (the distance of the code from
+        the training codes), or None for the default: "patch" of images, "error" of tables. The squared error is on
+        [0, 1], of tables on the working scale.
+        """
+        images = self._accept(X)
+        score = find_score(self, kind)
+        return self._map(*images, lambda x: score.compute(self._outputs(x)))
+
+    def flag(self, X: Any, kind: str | None = None) -> np.ndarray:
+        """Which images are anomalous, `(N,)` booleans: those that score above the threshold of that kind of score."""
+        scores = self.anomaly_score(X, kind)
+        threshold = self.threshold_ if kind is None else self.thresholds_.get(kind)
+        if threshold is None:
+            raise wrong(
+                "flag",
+                "a model without a threshold for this score",
+                "one that has it",
+                f"fit it again, or compare anomaly_score(X, kind={kind!r}) with a threshold of your own",
+            )
+        return scores > threshold
+
+    def error_map(self, X: Any) -> np.ndarray:
+        """Where the error is: squared errors on [0, 1], summed over channels, `(N, H, W)` float32.
+
+        Of a table `(N, 1, D)`, on the working scale.
+        """
+        return self._map(*self._accept(X), lambda x: self._outputs(x).errors.sum(1))
+
+    @property
+    def default_score_(self) -> str:
+        """The kind of anomaly score that is meant if none is named."""
+        return default_score(self)
+
+    # -- help ----------------------------------------------------------------------------------
 
     @property
     def _n_features_out(self) -> int:
         return self.code_size_
 
-    def _look(self, X: Any, reset: bool) -> tuple[np.ndarray, Layout]:
-        """An array and its layout; tables go through scikit-learn's own checks of names, sparseness and types."""
-        if is_table(X):
-            X = checked(self, X, reset)
-            flat_images = None if reset or self.layout_.is_table else self.layout_.image
-            return as_images(X, self.image_shape if reset else flat_images)
-        return as_images(X, self.image_shape if reset else None)
-
-    def _accept(self, X: Any) -> tuple[np.ndarray, Layout]:
-        """Images for a fitted model, checked against what it was fitted on."""
-        if not self.__sklearn_is_fitted__():
-            raise NotFitted(f"this {type(self).__name__} is not fitted yet; call fit(X) first")
-        array, layout = self._look(X, reset=False)
-        validate_images(array, layout, ranged=False, expected=self.layout_)
-        return array, layout
-
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "code_size_")
-
-    def _each(
-        self, array: np.ndarray, layout: Layout, function: Function, give: Give = Tensor.numpy, out: Any = None
-    ) -> np.ndarray:
-        """`function` of the images on the working scale, a batch at a time, given as arrays in one array, `out`."""
-        pixels = ImageBatches(array, layout, self.scale_)
-        for rows, x in pixels.inference_batches(self._widest, self.even):
-            part = give(self._quietly(function, x).cpu()[: rows.stop - rows.start])
-            shape = (len(pixels), *part.shape[1:])
-            out = np.empty(shape, part.dtype) if out is None else out
-            forms = ((out.dtype, out.shape), (part.dtype, shape))
-            got, wanted = (f"{dtype} of shape {size}" for dtype, size in forms)
-            if got != wanted:
-                raise wrong("out", got, wanted)
-            out[rows] = part
-        return out
-
-    @property
-    def _widest(self) -> int:
-        """Values of an image in the widest layer that it goes through."""
-        return 0
-
-    def _quietly(self, function: Callable[..., T], *arguments: Any) -> T:
-        """A call that keeps no gradients, on the model's device."""
-        with torch.no_grad():
-            device = getattr(self, "device_", torch.device("cpu"))
-            return function(*(a.to(device) if isinstance(a, Tensor) else a for a in arguments))
-
-    def _squared(self, x: Tensor, made: Tensor) -> Tensor:
-        """Squared errors, `(n, C, H, W)`: on [0, 1], and for tables on the working scale."""
-        error = made - x
-        if not self.layout_.is_table:
-            error = error / self.scale_.to(error.device).gain
-        return error.square()
-
-    def _by_code_alone(self, verb: str) -> None:
-        """Refuse what a side channel makes impossible."""
-        if not self.__sklearn_is_fitted__():
-            raise NotFitted(f"this {type(self).__name__} is not fitted yet; call fit(X) first")
-        if self.side_bits_:
-            raise BuildError(
-                f"{verb} needs images that follow from the code alone: got a model whose way up also uses "
-                f"{self.side_bits_} bits of switches or skips an image; use up='resize' or 'deconv' instead, "
-                "with body='conv'"
-            )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -239,13 +233,69 @@ class ImageModel(AnomalyMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def fit(self, X: Any, y: Any = None, *, logger: Logger | None = None) -> Self:
-        """Learn from images; `y` is not used. logger: is told of it, see `narrows.model.trackers`."""
-        raise NotImplementedError
+    def _require_fitted(self) -> None:
+        if not self.__sklearn_is_fitted__():
+            raise NotFitted(f"this {type(self).__name__} is not fitted yet; call fit(X) first")
 
+    def _accept(self, X: Any) -> tuple[np.ndarray, Layout]:
+        """Images for a fitted model, checked against what it was fitted on."""
+        self._require_fitted()
+        if is_table(X):
+            flat_images = None if self.layout_.is_table else self.layout_.image
+            array, layout = as_images(check_table(self, X, reset=False), flat_images)
+        else:
+            array, layout = as_images(X)
+        validate_images(array, layout, ranged=False, expected=self.layout_)
+        return array, layout
 
-def check_integer(what: str, value: Any, least: int = 1) -> None:
-    """Refuse what is no whole number ≥ `least`."""
-    fine = isinstance(value, (int, np.integer)) and value >= least
-    if not fine:
-        raise wrong(what, value, f"a whole number ≥ {least}")
+    def _map(
+        self,
+        array: np.ndarray,
+        layout: Layout,
+        function: Function,
+        to_array: ToArray = Tensor.numpy,
+        out: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """`function` of the images on the working scale, batch by batch, as one array."""
+        return map_batches(
+            ImageBatches(array, layout, self.scale_),
+            function,
+            to_array,
+            device=self.device_,
+            widest=self._widest,
+            fixed_size=self.batch_size_fixed,
+            out=out,
+        )
+
+    def _without_gradients(self, function: Any, *arguments: Any) -> Any:
+        """A call on the model's device that keeps no gradients."""
+        return without_gradients(function, *arguments, device=self.device_)
+
+    def _squared_error(self, x: Tensor, reconstruction: Tensor) -> Tensor:
+        """Squared errors, `(n, C, H, W)`: on [0, 1], and for tables on the working scale."""
+        difference = reconstruction - x
+        if not self.layout_.is_table:
+            difference = difference / self.scale_.to(difference.device).gain
+        return difference.square()
+
+    def _validate_codes(self, Z: Any) -> np.ndarray:
+        """Codes `(N, size)` as float32."""
+        try:
+            codes = np.asarray(Z, dtype=np.float32)
+        except (TypeError, ValueError) as problem:
+            raise ImageError(f"the codes make no array of numbers: {problem}") from problem
+        if codes.ndim != 2 or codes.shape[1] != self.code_size_:
+            raise wrong("codes", codes.shape, f"an array (N, {self.code_size_})")
+        if not np.isfinite(codes).all():
+            raise wrong("codes", "NaN or infinity", "finite numbers")
+        return codes
+
+    def _require_no_side_channel(self, verb: str) -> None:
+        """Refuse what a side channel makes impossible."""
+        self._require_fitted()
+        if self.side_bits_:
+            raise BuildError(
+                f"{verb} needs images that follow from the code alone: got a model whose way up also uses "
+                f"{self.side_bits_} bits of switches or skips an image; use up='resize' or 'deconv' instead, "
+                "with body='conv'"
+            )

@@ -1,9 +1,11 @@
-"""What fitting has in common: looking at the images first, and once more at the end.
+"""What fitting has in common: a look at the images before it, and a calibration after it.
 
-_begin      images → their layout, working scale and weights; all that is wrong with them goes to `Faults`
-_survey     some training images → the density of their codes, and the thresholds of their scores
+begin_fit   images → their layout, working scale, weights and the seed; all that is wrong with them goes to `Faults`
+calibrate   some training images → the density of their codes, and the thresholds of their scores
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,78 +15,138 @@ from torch import Tensor
 from narrows.distributed.collectives import broadcast_from_first
 from narrows.errors import BuildError, Faults, TrainingError
 from narrows.image_batches import ImageBatches
-from narrows.layout import validate_images
+from narrows.image_inputs import as_images
+from narrows.layout import Layout, validate_images
+from narrows.model.estimator.anomaly import SCORES, available_scores, join_batches, thresholds_of
+from narrows.model.estimator.arguments import check_table, is_table
 from narrows.model.estimator.base import ImageModel
+from narrows.model.estimator.density import CodeDensity
+from narrows.model.estimator.outputs import Outputs
 from narrows.model.training.sample_weight import validate_weights, weighted_stand_ins
 from narrows.parts.prior import Prior
 from narrows.randomness import keyed_generator
-from narrows.scale import FIXED_SCALES, choose_scale
+from narrows.scale import FIXED_SCALES, Scale, choose_scale
 
-SURVEY = 10_000  # training images that are looked at once more after training
-CODES = 20_000_000  # numbers in their codes, where those are large, unless that left fewer than 200 images
+MOST_IMAGES = 10_000  # training images that are used for the calibration
+MOST_VALUES = 20_000_000  # numbers in their codes, if codes are large, unless fewer than 200 images are left
+LEARNT = ("code_size_", "threshold_", "thresholds_", "density_")
 
 
-class FittingMixin(ImageModel):
-    """What a model needs to be fitted."""
+@dataclass
+class FitInput:
+    """The images of a fit `(N, ...)`, as they were given, and their weights, or None."""
 
-    def _begin(
-        self, X: Any, scale: str, faults: Faults, sample_weight: Any = None
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Look at the images to be fitted on; learn their layout and scale. Faults are added to `faults`.
+    images: np.ndarray
+    weights: np.ndarray | None
 
-        Returns the images and their weights, as they were given.
-        """
-        for name in ("code_size_", "threshold_", "thresholds_", "cloud_"):
-            vars(self).pop(name, None)  # until the fit has come to something, it is not fitted
-        self.seed_ = self._draw_seed()
-        array, self.layout_ = self._look(X, reset=True)
-        self.n_features_in_ = int(np.prod(self.layout_.given))
-        self.image_shape_ = tuple(self.image_shape) if self.image_shape is not None else self.layout_.given
-        weights = None
-        with faults.catch():
-            weights = validate_weights(sample_weight, len(array))
-        with faults.catch():
-            validate_images(array, self.layout_, ranged=scale != "standard")
-        self.scale_ = FIXED_SCALES["unit"]  # stands in where the name is wrong, so that other faults are found too
-        with faults.catch():
-            self.scale_ = choose_scale(scale, array, self.layout_)
-            if weights is not None and self.scale_.name == "standard":
-                self.scale_ = choose_scale("standard", weighted_stand_ins(array, weights), self.layout_)
-        return array, weights
 
-    def _survey(self, pixels: ImageBatches, prior: Prior, failed: bool = False) -> Tensor:
-        """Look once more at some training images: fit the density of their codes and set the thresholds.
+def begin_fit(
+    model: ImageModel, X: Any, scale: str, faults: Faults, sample_weight: Any = None
+) -> FitInput:
+    """Look at the images of a fit; the model learns their layout, scale and seed. Faults are added to `faults`."""
+    for name in LEARNT:
+        vars(model).pop(name, None)  # the model is not fitted until the fit has succeeded
+    model.seed_ = resolve_seed(model.random_state)
+    array, layout = _read_images(model, X)
+    model.layout_ = layout
+    model.n_features_in_ = int(np.prod(layout.given))
+    model.image_shape_ = tuple(model.image_shape or layout.given)
+    weights = None
+    with faults.catch():
+        weights = validate_weights(sample_weight, len(array))
+    with faults.catch():
+        validate_images(array, layout, ranged=scale != "standard")
+    model.scale_ = FIXED_SCALES["unit"]  # if the name is wrong, so that other faults are reported too
+    with faults.catch():
+        model.scale_ = _fitted_scale(scale, array, layout, weights)
+    return FitInput(array, weights)
 
-        Those of weight 0 are left out; the others count alike. failed: so are those whose code is no number, of a
-        training that has failed over them. Returns the codes, `(n, size)`.
-        """
-        order = torch.randperm(len(pixels), generator=keyed_generator(self.seed_, "survey"))
-        if pixels.weights is not None:
-            order = order[pixels.weights.cpu()[order] > 0]
-        order = order[: min(SURVEY, max(200, CODES // prior.size))]
-        codes, marks = [], []
-        for index in order.sort().values.to(pixels.raw.device).split(pixels.step(self._widest)):
-            x = pixels.batch(index)
-            x = x[torch.isfinite(self._quietly(self._encode, x)).all(1)] if failed else x
-            seen = self._quietly(self._see, x)
-            codes.append(self._quietly(self._surveyed, x, seen))
-            marks.append(self._marks(seen))
-        if not bool(torch.isfinite(torch.cat(codes)).all()):
-            raise TrainingError("the training diverged in its last steps: its codes are no numbers; try a lower rate")
-        if not self.side_bits_:  # else no image follows from a code alone
-            prior.fit(torch.cat(codes), self.seed_)
-        self._settle(marks)
-        return torch.cat(codes)
 
-    def _draw_seed(self) -> int:
-        """`random_state` as a number: itself, or drawn from the generator it is, or from the system for None."""
-        from sklearn.utils import check_random_state
+def resolve_seed(random_state: Any) -> int:
+    """`random_state` as a number: itself, or drawn from the generator it is, or from the system for None."""
+    from sklearn.utils import check_random_state
 
-        if isinstance(self.random_state, (int, np.integer)):
-            return int(self.random_state)
-        if self.random_state is None:  # where scikit-learn moves numpy's global generator
-            return broadcast_from_first(lambda: int(np.random.default_rng().integers(2**31)))
-        try:
-            return int(check_random_state(self.random_state).randint(2**31))
-        except ValueError as error:
-            raise BuildError(f"random_state: {error}") from error
+    if isinstance(random_state, (int, np.integer)):
+        return int(random_state)
+    if random_state is None:  # scikit-learn would move numpy's global generator
+        return broadcast_from_first(lambda: int(np.random.default_rng().integers(2**31)))
+    try:
+        return int(check_random_state(random_state).randint(2**31))
+    except ValueError as error:
+        raise BuildError(f"random_state: {error}") from error
+
+
+def _read_images(model: ImageModel, X: Any) -> tuple[np.ndarray, Layout]:
+    if is_table(X):
+        X = check_table(model, X, reset=True)
+    return as_images(X, model.image_shape)
+
+
+def _fitted_scale(
+    name: str, array: np.ndarray, layout: Layout, weights: np.ndarray | None
+) -> Scale:
+    scale = choose_scale(name, array, layout)
+    if weights is not None and scale.name == "standard":
+        return choose_scale("standard", weighted_stand_ins(array, weights), layout)
+    return scale
+
+
+@dataclass
+class Calibration:
+    """What is gathered from training images, batch by batch.
+
+    prior_codes: that a prior is fitted to. codes: without chance. scores: by their kind.
+    """
+
+    prior_codes: list[Tensor] = field(default_factory=list)
+    codes: list[Tensor] = field(default_factory=list)
+    scores: list[dict[str, Tensor]] = field(default_factory=list)
+
+
+def calibrate(
+    model: ImageModel, images: ImageBatches, prior: Prior, failed: bool = False
+) -> Tensor:
+    """Fit the density of the codes of some training images, and set the thresholds. Returns the codes `(n, size)`.
+
+    Images of weight 0 are left out; the others count alike. failed: after a training that has diverged, images
+    whose code is not finite are left out too.
+    """
+    gathered = Calibration()
+    kinds = [kind for kind in available_scores(model) if kind != "code"]
+    for x in _calibration_batches(model, images, prior.size):
+        if failed:
+            x = x[torch.isfinite(model._without_gradients(model._encode, x)).all(1)]
+        outputs: Outputs = model._without_gradients(model._outputs, x)
+        gathered.prior_codes.append(model._without_gradients(model._codes_for_prior, x, outputs))
+        gathered.codes.append(outputs.codes.cpu())
+        gathered.scores.append({kind: SCORES[kind].compute(outputs).cpu() for kind in kinds})
+    codes = torch.cat(gathered.prior_codes)
+    if not bool(torch.isfinite(codes).all()):
+        raise TrainingError(
+            "the training diverged in its last steps: its codes are not finite; try a lower learning rate"
+        )
+    if not model.side_bits_:  # otherwise no image follows from a code alone
+        prior.fit(codes, model.seed_)
+    _set_thresholds(model, gathered)
+    return codes
+
+
+def _calibration_batches(
+    model: ImageModel, images: ImageBatches, code_size: int
+) -> Iterator[Tensor]:
+    """Batches of images for the calibration, chosen at random."""
+    order = torch.randperm(len(images), generator=keyed_generator(model.seed_, "survey"))
+    if images.weights is not None:
+        order = order[images.weights.cpu()[order] > 0]
+    order = order[: min(MOST_IMAGES, max(200, MOST_VALUES // code_size))]
+    places = order.sort().values.to(images.raw.device)
+    for index in places.split(images.step(model._widest)):
+        yield images.batch(index)
+
+
+def _set_thresholds(model: ImageModel, gathered: Calibration) -> None:
+    """The density of the codes, and the thresholds of all scores."""
+    codes, scores = torch.cat(gathered.codes), join_batches(gathered.scores)
+    model.density_ = CodeDensity.fit(codes)
+    model.thresholds_ = thresholds_of({"code": model.density_.distance(codes), **scores})
+    model.threshold_ = model.thresholds_[model.default_score_]

@@ -13,6 +13,7 @@ numbers are counts, and give what repeated images give; others are scaled first,
 weight is above 0, so that W is the number of these.
 """
 
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -22,27 +23,45 @@ from torch import Tensor
 from narrows.errors import BuildError, Faults, wrong
 from narrows.image_batches import ImageBatches, weighted
 from narrows.machine import flush_denormals
-from narrows.model.estimator.fitting import FittingMixin
+from narrows.model.estimator.base import ImageModel
+from narrows.model.estimator.fitting import begin_fit, calibrate
 from narrows.model.file_format import check_tensors
 from narrows.model.trackers import Logger, reported
 from narrows.model.training.sample_weight import effective_count
-from narrows.parts.prior import Gaussian
+from narrows.parts.prior import Gaussian as GaussianPrior
 
-WIDE = 4096  # values in an image, beyond which their covariance is too large to be worth it
-Components = tuple[np.ndarray, np.ndarray, np.ndarray, float]
+WIDEST_COVARIANCE = 4096  # values in an image, beyond which their covariance is too large to be worth it
+FITTED_ARRAYS = ("mean_", "components_", "explained_variance_")
+PRIOR = "prior."  # how the names of the prior's tensors begin in a model file
 
 
-class PCA(FittingMixin):
+@dataclass
+class Components:
+    """mean `(D,)`, components `(k, D)`, their variances `(k,)`, and the variance of the images in all."""
+
+    mean: np.ndarray
+    axes: np.ndarray
+    variances: np.ndarray
+    total_variance: float
+
+    @property
+    def explained_share(self) -> float:
+        """The share of the variance that the components explain."""
+        return float(self.variances.sum() / self.total_variance) if self.total_variance else 0.0
+
+
+class PCA(ImageModel):
     """Principal components of images.
 
     n_components: numbers in the code, 1 to min(N, D); None for all of them.
-    add_mean: False leaves out μ on the way down and up (as lab E's report did; its error is larger).
+    add_mean: False leaves out μ in encoding and decoding (as lab E's report did; its error is larger).
     scale: "auto", "unit", "symmetric", "standard". image_shape: for tables that hold images.
     Fitted: mean_ `(D,)` and components_ `(k, D)` on the working scale, explained_variance_ `(k,)`.
     """
 
     mean_: np.ndarray
     components_: np.ndarray
+    explained_variance_: np.ndarray
 
     def __init__(
         self,
@@ -59,10 +78,12 @@ class PCA(FittingMixin):
         self.image_shape = image_shape
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None, *, sample_weight: Any = None, logger: Logger | None = None) -> Self:
-        """Find the components of images; `y` is not used.
+    def fit(
+        self, X: Any, y: Any = None, *, sample_weight: Any = None, logger: Logger | None = None
+    ) -> Self:
+        """Compute the components of images; `y` is not used.
 
-        sample_weight: how much each image counts, `(N,)`, ≥ 0, see the module. logger: is told the options, and the
+        sample_weight: how much each image counts, `(N,)`, ≥ 0, see the module. logger: gets the options, and the
         share of the variance that the components explain (as of epoch 1).
         """
         with reported(logger, self.get_params(deep=False)) as report:
@@ -71,102 +92,123 @@ class PCA(FittingMixin):
 
     @flush_denormals()
     def _fit(self, X: Any, sample_weight: Any) -> float:
-        """Find the components; returns the share of the variance that they explain."""
+        """Compute the components; returns the share of the variance that they explain."""
         faults = Faults("PCA cannot be fitted")
-        array, weights = self._begin(X, self.scale, faults, sample_weight)
-        there = len(array) if weights is None else np.count_nonzero(weights)
-        most = min(there, self.n_features_in_)
-        count = most if self.n_components is None else self.n_components
+        given = begin_fit(self, X, self.scale, faults, sample_weight)
+        count = len(given.images) if given.weights is None else np.count_nonzero(given.weights)
+        size = 1
         with faults.catch():
-            fits = isinstance(count, (int, np.integer)) and 1 <= count <= most
-            if not fits:
-                raise wrong("n_components", count, f"a whole number in 1..{most} (images, values in an image)")
+            size = self._resolve_size(min(count, self.n_features_in_))
         faults.stop(BuildError)
-        pixels = ImageBatches(array, self.layout_, self.scale_, weights=weights)
-        way = _by_covariance if self.n_features_in_ <= min(WIDE, there) else _by_singular_vectors
-        found = way(pixels, int(count), effective_count(weights, len(array)))
-        self.mean_, components, self.explained_variance_, whole = found
-        self.components_ = np.ascontiguousarray(components)  # as they are read again: order decides the last bits
-        self.code_size_ = int(count)
-        self.prior_ = Gaussian(self.code_size_)
-        self._survey(pixels, self.prior_)
-        return float(self.explained_variance_.sum() / whole) if whole else 0.0
+        images = ImageBatches(given.images, self.layout_, self.scale_, weights=given.weights)
+        is_narrow = self.n_features_in_ <= min(WIDEST_COVARIANCE, count)
+        compute = _by_covariance if is_narrow else _by_singular_vectors
+        components = compute(images, size, effective_count(given.weights, len(given.images)))
+        self.mean_, self.explained_variance_ = components.mean, components.variances
+        self.components_ = np.ascontiguousarray(components.axes)  # as read from a file: order decides the last bits
+        self.code_size_ = size
+        self.prior_ = GaussianPrior(size)
+        calibrate(self, images, self.prior_)
+        return components.explained_share
+
+    def _resolve_size(self, most: int) -> int:
+        """How many components are asked for. Raises `BuildError` if there are not that many."""
+        size = most if self.n_components is None else self.n_components
+        if not isinstance(size, (int, np.integer)) or not 1 <= size <= most:
+            expected = f"a whole number in 1..{most} (images, values in an image)"
+            raise wrong("n_components", size, expected)
+        return int(size)
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        arrays = {"mean_": self.mean_, "components_": self.components_}
-        arrays["explained_variance_"] = self.explained_variance_
-        tensors = {name: torch.as_tensor(array) for name, array in arrays.items()}
-        return tensors | {f"prior.{k}": v for k, v in self.prior_.state_dict().items()}, {}
+        prior = {PRIOR + name: tensor for name, tensor in self.prior_.state_dict().items()}
+        return {**self.exported_tensors(), **prior}, {}
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
         size, width = len(tensors["components_"]), self.n_features_in_
         with torch.device("meta"):  # shapes, without memory
-            empty = {"mean_": torch.empty(width), "components_": torch.empty(size, width)}
-            empty |= {"explained_variance_": torch.empty(size)}
-            density = {f"prior.{name}": tensor for name, tensor in Gaussian(size).state_dict().items()}
-        check_tensors(empty | density, tensors)
-        for name in empty:
-            setattr(self, name, tensors[name].numpy())
+            shapes = {
+                "mean_": torch.empty(width),
+                "components_": torch.empty(size, width),
+                "explained_variance_": torch.empty(size),
+            }
+            prior = {PRIOR + name: tensor for name, tensor in GaussianPrior(size).state_dict().items()}
+        check_tensors(shapes | prior, tensors)
+        self.mean_ = tensors["mean_"].numpy()
+        self.components_ = tensors["components_"].numpy()
+        self.explained_variance_ = tensors["explained_variance_"].numpy()
         self.code_size_ = size
-        self.prior_ = Gaussian(size)
-        self.prior_.load_state_dict({name.removeprefix("prior."): tensors[name] for name in density})
+        self.prior_ = GaussianPrior(size)
+        self.prior_.load_state_dict({name.removeprefix(PRIOR): tensors[name] for name in prior})
 
-    def _center(self) -> Tensor:
-        mean = torch.as_tensor(self.mean_, dtype=torch.float32)
-        return mean if self.add_mean else torch.zeros_like(mean)
-
-    def _axes(self) -> Tensor:
-        return torch.as_tensor(self.components_, dtype=torch.float32)
+    def filters(self, end: str) -> np.ndarray | None:
+        """The components as images `(k, H, W)`; None for images of colour, and tables."""
+        channels, *size = self.layout_.chw
+        if channels != 1 or self.layout_.is_table:
+            return None
+        return np.asarray(self.components_).reshape(-1, *size)
 
     @property
     def n_parameters_(self) -> int:
         """Numbers in the components and the mean."""
         return self.components_.size + self.mean_.size
 
+    def exported_tensors(self) -> dict[str, Tensor]:
+        """Mean, components and variances, for ONNX."""
+        return {name: torch.as_tensor(getattr(self, name)) for name in FITTED_ARRAYS}
+
+    def _centre(self) -> Tensor:
+        mean = torch.as_tensor(self.mean_, dtype=torch.float32)
+        return mean if self.add_mean else torch.zeros_like(mean)
+
+    def _axes(self) -> Tensor:
+        return torch.as_tensor(self.components_, dtype=torch.float32)
+
     def _encode(self, x: Tensor) -> Tensor:
-        return (x.flatten(1) - self._center()) @ self._axes().T
+        return (x.flatten(1) - self._centre()) @ self._axes().T
 
     def _decode(self, z: Tensor) -> Tensor:
-        return (z @ self._axes() + self._center()).view(-1, *self.layout_.chw)
+        return (z @ self._axes() + self._centre()).view(-1, *self.layout_.chw)
 
     def _sample_codes(self, count: int, seed: int) -> Tensor:
         return self.prior_.sample(count, seed)
 
 
-def _by_covariance(pixels: ImageBatches, count: int, total: float) -> Components:
-    """Mean, components, their variances, and the variance in all, from the covariance. total: W."""
-    mean = _mean(pixels)
+def _by_covariance(images: ImageBatches, size: int, total: float) -> Components:
+    """The components, from the covariance. total: W."""
+    mean = _mean(images)
     covariance = torch.zeros(len(mean), len(mean), dtype=torch.float64)
-    for rows in pixels.batches():
-        x = pixels.batch(rows).flatten(1) - mean
-        covariance += (x.T @ weighted(x, pixels.weights_at(rows))).double()
-    values, vectors = torch.linalg.eigh(covariance / _freedom(pixels, total))
-    values = values.flip(0).clamp(min=0)
-    return mean.numpy(), _turned(vectors.T.flip(0)[:count]), values[:count].float().numpy(), float(values.sum())
+    for rows in images.batches():
+        x = images.batch(rows).flatten(1) - mean
+        covariance += (x.T @ weighted(x, images.weights_at(rows))).double()
+    values, vectors = torch.linalg.eigh(covariance / _freedom(images, total))
+    return _components(mean, vectors.T.flip(0), values.flip(0).clamp(min=0), size)
 
 
-def _by_singular_vectors(pixels: ImageBatches, count: int, total: float) -> Components:
+def _by_singular_vectors(images: ImageBatches, size: int, total: float) -> Components:
     """The same, from the images themselves: Σ is AᵀA of the images A, each times the root of its weight."""
-    mean = _mean(pixels)
-    roots = None if pixels.weights is None else pixels.weights.sqrt()
-    flat = torch.cat([pixels.batch(rows).flatten(1) - mean for rows in pixels.batches()])
-    _, values, axes = torch.linalg.svd(weighted(flat, roots), full_matrices=False)
-    values = values.double().square() / _freedom(pixels, total)
-    return mean.numpy(), _turned(axes[:count]), values[:count].float().numpy(), float(values.sum())
+    mean = _mean(images)
+    roots = None if images.weights is None else images.weights.sqrt()
+    centred = torch.cat([images.batch(rows).flatten(1) - mean for rows in images.batches()])
+    _, values, axes = torch.linalg.svd(weighted(centred, roots), full_matrices=False)
+    return _components(mean, axes, values.double().square() / _freedom(images, total), size)
 
 
-def _mean(pixels: ImageBatches) -> Tensor:
-    sums = [
-        weighted(pixels.batch(rows).flatten(1), pixels.weights_at(rows)).double().sum(0) for rows in pixels.batches()
-    ]
-    return (torch.stack(sums).sum(0) / len(pixels)).float()
+def _components(mean: Tensor, axes: Tensor, variances: Tensor, size: int) -> Components:
+    """The first `size` components, signed so that the largest entry of each is positive."""
+    axes = axes[:size]
+    signs = axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()
+    leading = variances[:size].float().numpy()
+    return Components(mean.numpy(), (axes * signs).float().numpy(), leading, float(variances.sum()))
 
 
-def _freedom(pixels: ImageBatches, total: float) -> float:
+def _mean(images: ImageBatches) -> Tensor:
+    sums = []
+    for rows in images.batches():
+        x = weighted(images.batch(rows).flatten(1), images.weights_at(rows))
+        sums.append(x.double().sum(0))
+    return (torch.stack(sums).sum(0) / len(images)).float()
+
+
+def _freedom(images: ImageBatches, total: float) -> float:
     """What sums over images are divided by, whose weights have a mean of 1: N (W - 1) / W."""
-    return max(1, total - 1) * (len(pixels) / total)
-
-
-def _turned(axes: Tensor) -> np.ndarray:
-    """Components whose largest entry is positive."""
-    return (axes * axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()).float().numpy()
+    return max(1, total - 1) * (len(images) / total)

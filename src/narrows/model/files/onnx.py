@@ -4,17 +4,17 @@
     encoder    images → code
     decoder    code → images
 
-The way to the working scale and back is inside, and so is the threshold:
+The conversion to the working scale and back is inside, and so is the threshold:
 
-    images          (N, ...) as the model was fitted on them, in form, type and range: uint8 of 0 to 255, say
+    images          (N, ...) as the model was fitted on them, in form, type and range, such as uint8 of 0 to 255
     reconstruction  (N, ...) float32, on [0, 1] whatever the type of the images, neither clipped nor rounded:
                     `model.reconstruct(X, exact=True)`; of a table in its own units
     code            (N, size) float32: `model.transform(X)`, of a variational model the mean of q(z|x)
     score           (N,) float32: `model.anomaly_score(X)`
-    flagged         (N,) booleans: score > threshold_, `model.flag(X)`; none where the model has no threshold
+    flagged         (N,) booleans: score > threshold_, `model.flag(X)`; all False if the model has no threshold
     images          (of the decoder) as the reconstruction: `model.inverse_transform(Z)` before it is clipped
 
-N is free; everything else is fixed. The file's metadata has an entry for what Narrows knows of the model, by name:
+N is free; everything else is fixed. The file's metadata has these entries:
 `narrows` (its version), `what`, `model`, `images` (form and type of one), `scale`, `code_size`, `score` (its kind)
 and `threshold`.
 
@@ -42,7 +42,8 @@ from narrows.errors import OutputError, extra, unknown
 from narrows.files import write_file
 from narrows.layout import WHITE_LEVELS
 from narrows.model.estimator.anomaly import SCORES
-from narrows.model.estimator.base import ImageModel, NotFitted
+from narrows.model.estimator.arguments import NotFitted
+from narrows.model.estimator.base import ImageModel
 from narrows.parts.transposed import Transposed
 from narrows.scale import as_given, to_unit
 
@@ -50,77 +51,88 @@ OPSET = 18  # of ONNX: what programs of 2023 and later read
 
 
 class Traced(nn.Module):
-    """A model as a function of tensors. On the CPU, and a copy, so that the model itself stays as it is."""
+    """A model as a function of tensors. It is a copy on the CPU, so that the model itself stays as it is."""
 
-    takes: str
-    gives: tuple[str, ...]
+    input_name: str
+    output_names: tuple[str, ...]
 
     def __init__(self, model: ImageModel):
         super().__init__()
+        cpu = torch.device("cpu")
         self.model = copy.copy(model)
-        self.model.device_ = torch.device("cpu")  # type: ignore[attr-defined]
-        self.model.scale_ = model.scale_.to(torch.device("cpu"))
-        for name, tensor in model._state()[0].items():
-            if hasattr(model, name):  # an array of a PCA, which is to be in the file once
-                self.register_buffer(name, tensor)
-                setattr(self.model, name, tensor)
-        if network := getattr(model, "network_", None):
-            self.network = self.model.network_ = copy.deepcopy(network).cpu().eval()  # type: ignore[attr-defined]
-            for layer in self.network.modules():
-                if isinstance(layer, Transposed):  # ours is written for a processor
-                    layer.forward = nn.ConvTranspose2d.forward.__get__(layer)
+        self.model.device_ = cpu
+        self.model.scale_ = model.scale_.to(cpu)
+        for name, tensor in model.exported_tensors().items():  # each is in the file once
+            self.register_buffer(name, tensor)
+            setattr(self.model, name, tensor)
+        for name, module in model.exported_modules().items():
+            exported = copy.deepcopy(module).cpu().eval()
+            self.add_module(name, exported)
+            setattr(self.model, name, exported)
+            _use_torch_convolutions(exported)
 
     def example(self) -> Tensor:
         """Two images to trace it with."""
-        return torch.zeros(2, *self.model.layout_.given, dtype=getattr(torch, self.model.layout_.dtype))
+        layout = self.model.layout_
+        return torch.zeros(2, *layout.given, dtype=getattr(torch, layout.dtype))
 
-    def work(self, images: Tensor) -> Tensor:
+    def to_working(self, images: Tensor) -> Tensor:
+        """Images as given, on the working scale."""
         return self.model.scale_.work(to_unit(images, self.model.layout_))
 
-    def back(self, x: Tensor) -> Tensor:
-        return as_given(self.model.scale_.unit(x), self.model.layout_)
+    def to_given(self, working: Tensor) -> Tensor:
+        """Images on the working scale in the form in which they are given."""
+        return as_given(self.model.scale_.unit(working), self.model.layout_)
 
 
-class Whole(Traced):
+class Complete(Traced):
     """Images to all that the model makes of them."""
 
-    takes, gives = "images", ("reconstruction", "code", "score", "flagged")
+    input_name, output_names = "images", ("reconstruction", "code", "score", "flagged")
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        x = self.work(images)
-        seen, made = self.model._see(x), self.back(self.model._reconstruct(x))
-        score, threshold = SCORES[self.model._usual](seen), self.model.threshold_
-        return made, seen.codes, score, score > (inf if threshold is None else threshold)
+        model, x = self.model, self.to_working(images)
+        outputs, reconstruction = model._outputs(x), self.to_given(model._reconstruct(x))
+        score = SCORES[model.default_score_].compute(outputs)
+        threshold = inf if model.threshold_ is None else model.threshold_
+        return reconstruction, outputs.codes, score, score > threshold
 
 
 class Encoder(Traced):
     """Images to codes."""
 
-    takes, gives = "images", ("code",)
+    input_name, output_names = "images", ("code",)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.model._encode(self.work(images))
+        return self.model._encode(self.to_working(images))
 
 
 class Decoder(Traced):
     """Codes to images."""
 
-    takes, gives = "code", ("images",)
+    input_name, output_names = "code", ("images",)
 
     def example(self) -> Tensor:
         return torch.zeros(2, self.model.code_size_)
 
     def forward(self, code: Tensor) -> Tensor:
-        return self.back(self.model._decode(code))
+        return self.to_given(self.model._decode(code))
 
 
-WHAT: dict[str, type[Traced]] = {"whole": Whole, "encoder": Encoder, "decoder": Decoder}
+def _use_torch_convolutions(module: nn.Module) -> None:
+    """torch's own transposed convolutions in place of ours, which are written for a processor."""
+    for layer in module.modules():
+        if isinstance(layer, Transposed):
+            layer.forward = nn.ConvTranspose2d.forward.__get__(layer)
+
+
+WHAT: dict[str, type[Traced]] = {"whole": Complete, "encoder": Encoder, "decoder": Decoder}
 
 
 def export(model: ImageModel, path: str | os.PathLike[str], what: str = "whole", *, dtype: str | None = None) -> Path:
     """Write a fitted model to `path` as ONNX, atomically (see the module for its inputs and outputs).
 
-    what: "whole", "encoder" or "decoder". dtype: of the images that it is to take, such as "uint8" or "float32"; by
+    what: "whole", "encoder" or "decoder". dtype: of the images that it takes, such as "uint8" or "float32"; by
     default that of the images it was fitted on. Needs the extra "onnx". Raises `OutputError` where a part has no
     counterpart in ONNX.
     """
@@ -131,7 +143,7 @@ def export(model: ImageModel, path: str | os.PathLike[str], what: str = "whole",
     if not model.__sklearn_is_fitted__():
         raise NotFitted(f"only a fitted model can be exported; call fit(X) on this {type(model).__name__} first")
     if what == "decoder":
-        model._by_code_alone("export of a decoder")
+        model._require_no_side_channel("export of a decoder")
     for module in ("onnx", "onnxscript"):
         extra(module, "onnx")
     traced = WHAT[what](model)
@@ -146,9 +158,10 @@ def _program(traced: Traced, facts: dict[str, str]) -> bytes:
         try:
             program = torch.onnx.export(
                 traced.eval(), (traced.example(),), dynamo=True, verbose=False, opset_version=OPSET,
-                input_names=[traced.takes], output_names=list(traced.gives), dynamic_shapes=({0: batch},),
+                input_names=[traced.input_name], output_names=list(traced.output_names), dynamic_shapes=({0: batch},),
             )  # fmt: skip
-            assert program is not None
+            if program is None:
+                raise RuntimeError("the exporter gave no program")
             program.model.metadata_props.update(facts)
             return program.model_proto.SerializeToString()
         except Exception as error:  # of whatever kind: the exporter's are many
@@ -164,14 +177,14 @@ def _facts(model: Any, what: str) -> dict[str, str]:
     facts = {
         "narrows": narrows.__version__, "what": what, "model": type(model).__name__,
         "images": f"{' x '.join(map(str, layout.given))} {layout.dtype}", "scale": model.scale_.name,
-        "code_size": model.code_size_, "score": model._usual, "threshold": model.threshold_,
+        "code_size": model.code_size_, "score": model.default_score_, "threshold": model.threshold_,
     }  # fmt: skip
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in facts.items()}
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporter's own words, of which there are many."""
+    """Without the exporter's own messages, of which there are many."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

@@ -1,16 +1,15 @@
 """Model files: one `.safetensors`, weights and a header of JSON, which no code is run to read.
 
-    save    a fitted model  →  header and tensors  →  bytes, aside, renamed
+    save    a fitted model  →  header and tensors  →  bytes, a temporary file, renamed
     load    bytes  →  header and tensors, checked (`narrows.model.file_format`)  →  a fitted model, the same
 
-Tensors are the network's, by name, and those of a fitted scale. No wall time is in the file: the same model gives the
-same bytes.
+Tensors are the network's, by name, and those of a fitted scale and of the density of codes. No wall time is in the
+file: the same model gives the same bytes.
 """
 
 import json
 import os
 import platform
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,12 @@ from msgspec import structs
 
 import narrows
 from narrows.choose import choose
-from narrows.errors import DataError, OutputError
+from narrows.errors import DataError, OutputError, wrong
 from narrows.files import write_file
 from narrows.layout import Layout
-from narrows.model.estimator.base import ImageModel, NotFitted
+from narrows.model.estimator.arguments import NotFitted
+from narrows.model.estimator.base import ImageModel
+from narrows.model.estimator.density import CodeDensity
 from narrows.model.file_format import (
     FORMAT,
     Header,
@@ -39,75 +40,34 @@ from narrows.parts.kinds import KINDS
 from narrows.parts.register import custom_paths, validate_paths
 from narrows.scale import FIXED_SCALES, Scale
 
-SCALE = ("scale.offset", "scale.gain")
-CLOUD = ("cloud.mean", "cloud.white")
-FACTS = ("threshold_", "thresholds_", "n_features_in_", "seed_")  # what every fitted model knows
+SCALE_OFFSET, SCALE_GAIN = "scale.offset", "scale.gain"  # names of tensors in the file
+DENSITY_MEAN, DENSITY_WHITENING = "cloud.mean", "cloud.white"
+FACTS = ("threshold_", "thresholds_", "n_features_in_", "seed_")  # what every fitted model has
 
 
-def save(model: ImageModel, path: str | os.PathLike[str], about: dict[str, Any] | None = None) -> Path:
+def save(
+    model: ImageModel, path: str | os.PathLike[str], about: dict[str, Any] | None = None
+) -> Path:
     """Write a fitted model to `path`, atomically. about: further JSON to keep in it."""
     if not model.__sklearn_is_fitted__():
-        raise NotFitted(f"only a fitted model can be saved; call fit(X) on this {type(model).__name__} first")
-    estimator = next((name for name, kind in ESTIMATORS.items() if type(model) is kind), None)
-    if estimator is None:
-        known = " or ".join(kind.__name__ for kind in ESTIMATORS.values())
-        raise OutputError(f"a {type(model).__name__} cannot be saved: a model file holds an {known}")
+        name = type(model).__name__
+        raise NotFitted(f"only a fitted model can be saved; call fit(X) on this {name} first")
     tensors, facts = model._state()
-    if model.scale_.name == "standard":
-        tensors |= {name: torch.as_tensor(getattr(model.scale_, name[6:])) for name in SCALE}
-    if hasattr(model, "cloud_"):
-        tensors |= {name: getattr(model.cloud_, name[6:]) for name in CLOUD}
-    options = options_as_json(model)
-    header = {
-        "format": FORMAT,
-        "estimator": estimator,
-        "options": options,
-        "layout": {"came": model.layout_.given, "image": model.layout_.image, "dtype": model.layout_.dtype},
-        "scale": model.scale_.name,
-        "facts": _json({name: getattr(model, name) for name in FACTS} | _timeless(facts)),
-        "numbers": {"parameters": model.n_parameters_, "code": model.code_size_, "side_bits": model.side_bits_},
-        "own": custom_paths({kind: spec for kind, spec in options.items() if kind in KINDS or kind == "penalties"}),
-        "versions": versions(),
-        "about": about or {},
-    }
-    return write_file(path, to_bytes(header, tensors))
+    tensors |= _scale_tensors(model.scale_)
+    if model.density_ is not None:
+        tensors[DENSITY_MEAN] = model.density_.mean
+        tensors[DENSITY_WHITENING] = model.density_.whitening
+    return write_file(path, to_bytes(_header(model, facts, about or {}), tensors))
 
 
 def load(path: str | os.PathLike[str]) -> ImageModel:
     """Read a model that `save` wrote (or the `model.safetensors` of a run folder). Raises `DataError`."""
     path = Path(path)
     if path.is_dir():
-        several = sorted(run.name for run in (path / "runs").glob("*") if run.is_dir())
-        if several and not (path / "model.safetensors").exists():
-            raise DataError(
-                f"{path} holds several runs, choose one: {', '.join(str(path / 'runs' / r) for r in several)}"
-            )
-        path = path / "model.safetensors"
+        path = _model_file(path)
     header, tensors = read_file(path)
     with as_data_error(path):
-        return _made(parse_header(header), tensors)
-
-
-def _made(header: Header, tensors: Tensors) -> ImageModel:
-    """The model that a file describes."""
-    validate_paths(header.own)
-    model = choose("model", ESTIMATORS, {"kind": header.estimator, **header.options})
-    form = header.layout
-    model.layout_ = Layout(form.came, form.image, form.dtype)
-    model.image_shape_ = tuple(model.image_shape or form.came)
-    model.scale_ = _scale(header.scale, model.layout_, tensors)
-    for name, value in structs.asdict(header.facts).items():
-        if value is not None:
-            setattr(model, name, value)
-    cloud = _taken(CLOUD, tensors)
-    model._restore(tensors)
-    if cloud:
-        size = model.code_size_
-        white = torch.empty([size] * cloud.get(CLOUD[1], torch.empty(0)).dim(), device="meta")
-        check_tensors(dict(zip(CLOUD, (torch.empty(size, device="meta"), white))), cloud)
-    model._recall(*(cloud.get(name) for name in CLOUD))
-    model.about_ = header.about
-    return model
+        return _model(parse_header(header), tensors)
 
 
 def options_as_json(model: ImageModel) -> dict[str, Any]:
@@ -118,13 +78,13 @@ def options_as_json(model: ImageModel) -> dict[str, Any]:
     if not isinstance(options["random_state"], (int, np.integer)):
         options["random_state"] = None
     try:
-        return _json(options)
+        return _as_json(options)
     except TypeError as error:
         raise OutputError(f"this model cannot be written: {error}") from error
 
 
 def versions() -> dict[str, str]:
-    """What this runs on."""
+    """The versions of what computes."""
     return {
         "narrows": narrows.__version__,
         "python": platform.python_version(),
@@ -133,18 +93,123 @@ def versions() -> dict[str, str]:
     }
 
 
-def _timeless(facts: dict[str, Any]) -> dict[str, Any]:
-    """What a model knows of its training, less how long it took."""
-    kept = {name: column for name, column in facts.get("history_", {}).items() if "seconds" not in name}
-    return {**facts, **({"history_": kept} if "history_" in facts else {})}
+def _header(model: ImageModel, facts: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
+    """The header of a model file; its keys are those of `file_format.Header`."""
+    options, layout = options_as_json(model), model.layout_
+    parts = {name: spec for name, spec in options.items() if name in KINDS or name == "penalties"}
+    return {
+        "format": FORMAT,
+        "estimator": _estimator_name(model),
+        "options": options,
+        "layout": {"came": layout.given, "image": layout.image, "dtype": layout.dtype},
+        "scale": model.scale_.name,
+        "facts": _as_json({name: getattr(model, name) for name in FACTS} | _without_times(facts)),
+        "numbers": {
+            "parameters": model.n_parameters_,
+            "code": model.code_size_,
+            "side_bits": model.side_bits_,
+        },
+        "own": custom_paths(parts),
+        "versions": versions(),
+        "about": about,
+    }
 
 
-def _json(value: Any) -> Any:
+def _estimator_name(model: ImageModel) -> str:
+    for name, estimator in ESTIMATORS.items():
+        if type(model) is estimator:
+            return name
+    known = " or ".join(estimator.__name__ for estimator in ESTIMATORS.values())
+    raise OutputError(f"a {type(model).__name__} cannot be saved: a model file holds an {known}")
+
+
+def _model_file(folder: Path) -> Path:
+    """The model file of a run folder. Raises `DataError` if the folder holds several runs."""
+    file = folder / "model.safetensors"
+    runs = sorted(run for run in (folder / "runs").glob("*") if run.is_dir())
+    if runs and not file.exists():
+        names = ", ".join(str(run) for run in runs)
+        raise DataError(f"{folder} holds several runs, choose one: {names}")
+    return file
+
+
+def _model(header: Header, tensors: Tensors) -> ImageModel:
+    """The model that a file describes."""
+    validate_paths(header.own)
+    model = choose("model", ESTIMATORS, {"kind": header.estimator, **header.options})
+    layout = header.layout
+    model.layout_ = Layout(layout.came, layout.image, layout.dtype)
+    model.image_shape_ = tuple(model.image_shape or layout.came)
+    model.scale_ = _take_scale(header.scale, model.layout_, tensors)
+    for name, value in structs.asdict(header.facts).items():
+        if value is not None:
+            setattr(model, name, value)
+    density = _take_tensors((DENSITY_MEAN, DENSITY_WHITENING), tensors)
+    model._restore(tensors)
+    if density:
+        model.density_ = _density(density, model.code_size_)
+    _restore_thresholds(model)
+    model.about_ = header.about
+    return model
+
+
+def _restore_thresholds(model: ImageModel) -> None:
+    """Files of earlier versions have one threshold, that of the error or the bound."""
+    if not model.thresholds_ and model.threshold_ is not None:
+        kind = "bound" if model.is_variational else "error"
+        model.thresholds_ = {kind: model.threshold_}
+    if "code" in model.thresholds_ and model.density_ is None:
+        raise wrong(f"{DENSITY_MEAN}, {DENSITY_WHITENING}", None, "the density of the training codes")
+
+
+def _density(tensors: Tensors, size: int) -> CodeDensity:
+    """The density of codes of that size."""
+    dimensions = tensors.get(DENSITY_WHITENING, torch.empty(0)).dim()
+    shapes = {
+        DENSITY_MEAN: torch.empty(size, device="meta"),
+        DENSITY_WHITENING: torch.empty([size] * dimensions, device="meta"),
+    }
+    check_tensors(shapes, tensors)
+    return CodeDensity(tensors[DENSITY_MEAN], tensors[DENSITY_WHITENING])
+
+
+def _scale_tensors(scale: Scale) -> Tensors:
+    """The tensors of a scale that was fitted."""
+    if scale.name != "standard":
+        return {}
+    return {SCALE_OFFSET: torch.as_tensor(scale.offset), SCALE_GAIN: torch.as_tensor(scale.gain)}
+
+
+def _take_scale(name: str, layout: Layout, tensors: Tensors) -> Scale:
+    """The working scale; if it was fitted, its tensors are taken out of `tensors`."""
+    if name != "standard":
+        return FIXED_SCALES[name]
+    fitted = _take_tensors((SCALE_OFFSET, SCALE_GAIN), tensors)
+    shape = torch.empty(layout.chw, device="meta")
+    check_tensors({SCALE_OFFSET: shape, SCALE_GAIN: shape}, fitted)
+    return Scale(name, fitted[SCALE_OFFSET], fitted[SCALE_GAIN])
+
+
+def _take_tensors(names: tuple[str, ...], tensors: Tensors) -> Tensors:
+    """Those of that name, if there are any, taken out of `tensors`."""
+    return {name: tensors.pop(name) for name in names if name in tensors}
+
+
+def _without_times(facts: dict[str, Any]) -> dict[str, Any]:
+    """What a model knows of its training, without how long it took."""
+    if "history_" not in facts:
+        return facts
+    columns = facts["history_"].items()
+    return {**facts, "history_": {name: column for name, column in columns if "seconds" not in name}}
+
+
+def _as_json(value: Any) -> Any:
     """As JSON can hold it, and gives it back."""
     return json.loads(json.dumps(value, default=_plain))
 
 
 def _plain(value: Any) -> Any:
+    """A number of numpy's as Python's own; a class of a part as its name."""
     if isinstance(value, (np.integer, np.floating)):
         return value.item()
     for kind in KINDS.values():
@@ -152,17 +217,3 @@ def _plain(value: Any) -> Any:
             if make is value:
                 return name
     raise TypeError(f"a part given as {value!r} has no name; call narrows.register(kind, ...) with its class first")
-
-
-def _scale(name: str, layout: Layout, tensors: Tensors) -> Scale:
-    """The working scale; where it was fitted, its tensors are taken out of `tensors`."""
-    if name != "standard":
-        return FIXED_SCALES[name]
-    found = _taken(SCALE, tensors)
-    check_tensors(dict.fromkeys(SCALE, torch.empty(layout.chw, device="meta")), found)
-    return Scale(name, found[SCALE[0]], found[SCALE[1]])
-
-
-def _taken(names: Iterable[str], tensors: Tensors) -> Tensors:
-    """Those of that name that are there, taken out of `tensors`."""
-    return {name: tensors.pop(name) for name in names if name in tensors}

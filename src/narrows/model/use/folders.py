@@ -1,15 +1,16 @@
-"""Pictures of all sizes through a model, one after another: what the verbs of the command line do with a folder.
+"""Pictures of all sizes, one after another: what the verbs of the command line do with a folder.
 
-Pictures as large as the model's own images go some hundred at a time; larger ones in tiles (`tiles`); smaller ones
-are skipped, with the reason. Only some pictures are in memory.
+Pictures as large as the model's own images are processed some hundred at a time; larger ones in tiles (`tiles`);
+smaller ones are skipped, with the reason. Only some pictures are in memory.
 
-What a machine computes of one image depends in its last bit on how many stand beside it in a batch. Here that must
-not be, so that a folder in parts gives what the whole gives: see `evenly`.
+What a machine computes of one image depends in its last bit on how many images are in its batch. Here that must not
+be, so that a folder in shares gives what the complete folder gives: see `with_fixed_batches`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
-from itertools import groupby
+from itertools import groupby, islice
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,80 +20,83 @@ from narrows.errors import ImageError
 from narrows.model.estimator.base import ImageModel
 from narrows.model.use.tiles import error_map, fits_model, process_tiled, worst_tile_score
 
-SOME = 256  # pictures in one go
-EVEN = 64  # images in a batch
+MOST_PICTURES = 256  # in a group
+MOST_VALUES = 4_000_000  # in the pictures of a group
+FIXED_BATCH = 64  # images in every batch
 Skip = Callable[[str, str], None]
 Work = Callable[[np.ndarray], np.ndarray]
+Results = Iterator[tuple[Picture, Any]]
 
 
 def with_fixed_batches(model: ImageModel) -> ImageModel:
-    """The same model; it looks at as many images in every batch, the last one filled up.
+    """The same model, with the same number of images in every batch, the last one filled up.
 
-    This is for images of its own size. The tiles of a picture are as many whatever stands beside it.
+    This is for images of its own size. A picture always has the same tiles, whatever the other pictures.
     """
-    found = copy(model)
-    found.even = EVEN
-    return found
+    fixed = copy(model)
+    fixed.batch_size_fixed = FIXED_BATCH
+    return fixed
 
 
-def process_pictures(
-    model: ImageModel, verb: str, pictures: Iterable[Picture], skip: Skip
-) -> Iterator[tuple[Picture, Any]]:
+def process_pictures(model: ImageModel, verb: str, pictures: Iterable[Picture], skip: Skip) -> Results:
     """Each picture, and its pixels as `model.reconstruct` or `model.denoise` (`verb`) gives them back."""
-    return _each(
-        model,
-        pictures,
-        getattr(with_fixed_batches(model), verb),
-        lambda images: process_tiled(model, images, verb),
-        skip,
-    )
+    own_size = getattr(with_fixed_batches(model), verb)
+
+    def other_size(images: np.ndarray) -> np.ndarray:
+        return process_tiled(model, images, verb)
+
+    return _process(model, pictures, own_size, other_size, skip)
 
 
 def score_pictures(
     model: ImageModel, pictures: Iterable[Picture], skip: Skip, kind: str | None = None
-) -> Iterator[tuple[Picture, Any]]:
-    """Each picture and its anomaly score, of a kind; of a larger one, that of its oddest tile."""
-    own = with_fixed_batches(model).anomaly_score
-    return _each(
-        model, pictures, lambda images: own(images, kind), lambda images: worst_tile_score(model, images, kind), skip
-    )
+) -> Results:
+    """Each picture and its anomaly score, of a kind; of a larger one, that of its worst tile."""
+    fixed = with_fixed_batches(model)
+
+    def own_size(images: np.ndarray) -> np.ndarray:
+        return fixed.anomaly_score(images, kind)
+
+    def other_size(images: np.ndarray) -> np.ndarray:
+        return worst_tile_score(model, images, kind)
+
+    return _process(model, pictures, own_size, other_size, skip)
 
 
-def map_errors(model: ImageModel, pictures: Iterable[Picture], skip: Skip) -> Iterator[tuple[Picture, Any]]:
+def map_errors(model: ImageModel, pictures: Iterable[Picture], skip: Skip) -> Results:
     """Each picture and where its error is, uint8 `(H, W)`: the root of the mean squared error over its channels."""
 
-    def shown(images: np.ndarray) -> np.ndarray:
+    def root_error(images: np.ndarray) -> np.ndarray:
         channels = images.shape[3] if images.ndim == 4 else 1
-        return np.rint(np.sqrt(error_map(model, images) / channels).clip(0, 1) * 255).astype(np.uint8)
+        root = np.sqrt(error_map(model, images) / channels)
+        return np.rint(root.clip(0, 1) * 255).astype(np.uint8)
 
-    return _each(model, pictures, shown, shown, skip)
+    return _process(model, pictures, root_error, root_error, skip)
 
 
-def _each(
-    model: ImageModel, pictures: Iterable[Picture], own: Work, other: Work, skip: Skip
-) -> Iterator[tuple[Picture, Any]]:
-    """`own` of pictures of the model's form, `other` of others, neighbours of one form together."""
-    for shape, group in _together(pictures):
+def _process(
+    model: ImageModel, pictures: Iterable[Picture], own_size: Work, other_size: Work, skip: Skip
+) -> Results:
+    """`own_size` of pictures of the model's form, `other_size` of others, neighbours of one form together."""
+    for group in _groups(pictures):
         images = np.stack([picture.pixels for picture in group])
-        direct = fits_model(model, shape)
+        work = own_size if fits_model(model, images.shape[1:]) else other_size
         try:
-            found = own(images) if direct else other(images)
+            results = work(images)
         except ImageError as error:
             for picture in group:
                 skip(picture.name, str(error))
         else:
-            yield from zip(group, found)
+            yield from zip(group, results)
 
 
-def _together(pictures: Iterable[Picture]) -> Iterator[tuple[tuple[int, ...], list[Picture]]]:
-    """Neighbours of one form, at most `SOME` of them and of large ones fewer."""
-    for (shape, _), alike in groupby(pictures, lambda picture: (picture.pixels.shape, picture.pixels.dtype)):
-        step = max(1, min(SOME, 4_000_000 // int(np.prod(shape))))
-        group = []
-        for picture in alike:
-            group.append(picture)
-            if len(group) == step:
-                yield shape, group
-                group = []
-        if group:
-            yield shape, group
+def _groups(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
+    """Neighbours of one form, at most `MOST_PICTURES` of them and fewer of large ones."""
+    for (shape, _), alike in groupby(pictures, _form):
+        size = max(1, min(MOST_PICTURES, MOST_VALUES // prod(shape)))
+        while group := list(islice(alike, size)):
+            yield group
+
+
+def _form(picture: Picture) -> tuple[tuple[int, ...], np.dtype]:
+    return picture.pixels.shape, picture.pixels.dtype

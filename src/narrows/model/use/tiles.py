@@ -1,15 +1,15 @@
 """Pictures that are larger than the images a model was fitted on, or have other channels.
 
-A picture of H × W is covered by tiles of the model's h × w that overlap by half. What the model gives for them is
-joined with weights that fall to next to nothing at a tile's edge, so that no seam shows:
+A picture of H × W is covered by tiles of the model's h × w that overlap by half. The model's outputs for them are
+joined with weights that fall to almost 0 at a tile's edge, so that no seam shows:
 
     out(p) = Σ_t w(p - t) f(x_t)(p - t) / Σ_t w(p - t),      w(i, j) = sin²(π (i + ½) / h) sin²(π (j + ½) / w)
 
-The places t are those of a regular grid, the last ones flush with the picture's edge: no pixel is made up. Where f
-changes nothing, so does this.
+The places t are those of a regular grid, the last ones flush with the picture's edge: no pixel is invented. If f
+changes nothing, neither does this.
 
-Channels: a grey picture goes through a model of colour three times grey, and comes back as the mean; a colour picture
-goes through a model of grey channel by channel; alpha that a model does not know is set aside and put back.
+Channels: a model of colour gets a grey picture three times, and the mean of its channels comes back; a model of grey
+gets a colour picture channel by channel; alpha that a model does not know is set aside and put back.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,57 +22,60 @@ from narrows.layout import WHITE_LEVELS
 from narrows.model.estimator.base import ImageModel
 
 Function = Callable[[np.ndarray], np.ndarray]
-VALUES = 4_000_000  # of tiles in one go, so that a large picture's tiles are never all in memory
+Place = tuple[int, int]  # top, left
+MOST_VALUES = 4_000_000  # in the tiles of a batch, so that not all of a large picture's tiles are in memory
 
 
 def process_tiled(model: ImageModel, images: Any, verb: str) -> np.ndarray:
     """`model.reconstruct` or `model.denoise` (`verb`) of pictures of any size, in their own form and type.
 
     images: `(N, H, W)` or `(N, H, W, C)`, at least as large as the images that the model was fitted on. Raises
-    `ImageError` where they are smaller.
+    `ImageError` if they are smaller.
     """
     images = np.asarray(images)
-    exact, out = _exactly(model, verb), np.empty_like(images)
-    for picture, place in zip(_grid(images), _grid(out)):
-        place[...] = _typed(_in_channels(model, picture, lambda x: tiled(exact, x, _size(model))), images.dtype)
+    function, out = _unrounded(model, verb), np.empty_like(images)
+    for picture, result in zip(_with_channels(images), _with_channels(out)):
+        unit = _process_channels(model, picture, function)
+        result[...] = _to_dtype(unit, images.dtype)
     return out
 
 
 def worst_tile_score(model: ImageModel, images: Any, kind: str | None = None) -> np.ndarray:
-    """The anomaly score of pictures of any size `(N,)`: that of their oddest tile, and of their oddest channel.
+    """The anomaly score of pictures of any size `(N,)`: that of their worst tile, in their worst channel.
 
     kind: as of `model.anomaly_score`.
     """
-    found = []
-    for picture in _grid(np.asarray(images)):
-        scores: list[float] = []
-        for part in _parts(model, picture):
-            scores += [model.anomaly_score(_formed(model, x), kind).max() for _, x in _tiles(part, _size(model))]
-        found.append(max(scores))
-    return np.array(found, dtype=np.float32)
+    scores = []
+    for picture in _with_channels(np.asarray(images)):
+        batches = [
+            model.anomaly_score(_as_fitted(model, tiles), kind)
+            for part in _parts(model, picture)
+            for _, tiles in _tile_batches(part, _tile_size(model))
+        ]
+        scores.append(np.concatenate(batches).max())
+    return np.array(scores, dtype=np.float32)
 
 
 def error_map(model: ImageModel, images: Any) -> np.ndarray:
     """The squared error at each pixel of pictures of any size, summed over channels: float32 `(N, H, W)`."""
-    given = _grid(np.asarray(images))
-    found = np.empty(given.shape[:3], np.float32)
-    for picture, place in zip(given, found):
-        unit = picture / np.float32(WHITE_LEVELS.get(picture.dtype.name, 1))
-        made = _in_channels(model, picture, lambda x: tiled(_exactly(model, "reconstruct"), x, _size(model)))
-        place[...] = np.square(made - unit).sum(2)
-    return found
+    pictures = _with_channels(np.asarray(images))
+    errors = np.empty(pictures.shape[:3], np.float32)
+    function = _unrounded(model, "reconstruct")
+    for picture, result in zip(pictures, errors):
+        reconstruction = _process_channels(model, picture, function)
+        result[...] = np.square(reconstruction - _to_unit(picture)).sum(2)
+    return errors
 
 
-def tiled(function: Function, picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def join_tiles(function: Function, picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """`function` of tiles `(n, h, w, C)` of a picture `(H, W, C)`, joined: float32 `(H, W, C)`."""
-    weight = np.outer(*map(_window, size))[..., None]
+    weight = np.outer(_window(size[0]), _window(size[1]))[..., None]
     total = np.zeros(picture.shape, np.float32)
-    for places, x in _tiles(picture, size):
-        for (top, left), tile in zip(places, function(x)):
+    for places, tiles in _tile_batches(picture, size):
+        for (top, left), tile in zip(places, function(tiles)):
             total[top : top + size[0], left : left + size[1]] += weight * tile
-    down, across = (_seen(length, side) for length, side in zip(picture.shape, size))
-    total /= down[:, None, None]
-    total /= across[:, None]
+    total /= _sum_of_windows(picture.shape[0], size[0])[:, None, None]
+    total /= _sum_of_windows(picture.shape[1], size[1])[:, None]
     return total
 
 
@@ -81,30 +84,34 @@ def fits_model(model: ImageModel, shape: tuple[int, ...]) -> bool:
     return (*shape, 1)[:3] == model.layout_.image
 
 
-def _tiles(picture: np.ndarray, size: tuple[int, int]) -> Iterator[tuple[list[tuple[int, int]], np.ndarray]]:
-    """Places and tiles `(n, h, w, C)` of a picture, some at a time."""
+def _tile_batches(
+    picture: np.ndarray, size: tuple[int, int]
+) -> Iterator[tuple[list[Place], np.ndarray]]:
+    """Places and tiles `(n, h, w, C)` of a picture, batch by batch."""
     height, width = size
     if picture.shape[0] < height or picture.shape[1] < width:
         raise ImageError(
             f"the picture has {picture.shape[0]} x {picture.shape[1]} pixels, the model needs {height} x {width}; "
             "bring it to that size first"
         )
-    places = [(top, left) for top in _places(picture.shape[0], height) for left in _places(picture.shape[1], width)]
-    step = max(1, VALUES // (height * width * picture.shape[2]))
+    rows, columns = _starts(picture.shape[0], height), _starts(picture.shape[1], width)
+    places = [(top, left) for top in rows for left in columns]
+    step = max(1, MOST_VALUES // (height * width * picture.shape[2]))
     for start in range(0, len(places), step):
-        some = places[start : start + step]
-        yield some, np.stack([picture[top : top + height, left : left + width] for top, left in some])
+        batch = places[start : start + step]
+        tiles = [picture[top : top + height, left : left + width] for top, left in batch]
+        yield batch, np.stack(tiles)
 
 
-def _places(length: int, side: int) -> list[int]:
+def _starts(length: int, side: int) -> list[int]:
     """Where tiles begin: every half a side, the last one flush with the end."""
     return [*range(0, length - side, max(1, side // 2)), length - side]
 
 
-def _seen(length: int, side: int) -> np.ndarray:
+def _sum_of_windows(length: int, side: int) -> np.ndarray:
     """The sum of the weights at each place of one direction."""
     total = np.zeros(length, np.float32)
-    for start in _places(length, side):
+    for start in _starts(length, side):
         total[start : start + side] += _window(side)
     return total
 
@@ -113,22 +120,24 @@ def _window(side: int) -> np.ndarray:
     return np.sin(np.pi * (np.arange(side, dtype=np.float32) + 0.5) / side) ** 2
 
 
-def _in_channels(model: ImageModel, picture: np.ndarray, function: Function) -> np.ndarray:
-    """`function` of a picture `(H, W, C)` in the model's channels, and back; floats on [0, 1]."""
-    kept = _alpha(model, picture)
-    made = [function(part) for part in _parts(model, picture)]
-    colours = picture.shape[2] - kept
-    if len(made) == 1 and colours == picture.shape[2] == made[0].shape[2]:
-        return made[0]
-    out = made[0].mean(2, keepdims=True) if colours < model.layout_.image[2] else np.concatenate(made, axis=2)
-    alpha = picture[..., colours:] / np.float32(WHITE_LEVELS.get(picture.dtype.name, 1))
-    return np.concatenate([out, alpha], axis=2)
+def _process_channels(model: ImageModel, picture: np.ndarray, function: Function) -> np.ndarray:
+    """`function` of the tiles of a picture `(H, W, C)` in the model's channels, and back; floats on [0, 1]."""
+    size, channels = _tile_size(model), picture.shape[2]
+    outputs = [join_tiles(function, part, size) for part in _parts(model, picture)]
+    colours = channels - _unknown_alpha(model, picture)
+    if len(outputs) == 1 and colours == channels == outputs[0].shape[2]:
+        return outputs[0]
+    if colours < model.layout_.image[2]:
+        joined = outputs[0].mean(2, keepdims=True)
+    else:
+        joined = np.concatenate(outputs, axis=2)
+    return np.concatenate([joined, _to_unit(picture[..., colours:])], axis=2)
 
 
 def _parts(model: ImageModel, picture: np.ndarray) -> list[np.ndarray]:
     """A picture `(H, W, C)` as pictures in the model's channels."""
     channels = model.layout_.image[2]
-    colours = picture[..., : picture.shape[2] - _alpha(model, picture)]
+    colours = picture[..., : picture.shape[2] - _unknown_alpha(model, picture)]
     if colours.shape[2] == channels:
         return [colours]
     if channels == 1:
@@ -138,34 +147,40 @@ def _parts(model: ImageModel, picture: np.ndarray) -> list[np.ndarray]:
     raise ImageError(f"the picture has {picture.shape[2]} channels, which a model of {channels} cannot take")
 
 
-def _alpha(model: ImageModel, picture: np.ndarray) -> int:
+def _unknown_alpha(model: ImageModel, picture: np.ndarray) -> int:
     """Channels of transparency that the model does not know: 1 or 0."""
-    return int(picture.shape[2] in (2, 4) and model.layout_.image[2] != picture.shape[2])
+    channels = picture.shape[2]
+    return int(channels in (2, 4) and model.layout_.image[2] != channels)
 
 
-def _exactly(model: ImageModel, verb: str) -> Function:
+def _unrounded(model: ImageModel, verb: str) -> Function:
     """The model's own verb, of tiles `(n, h, w, C)`: floats on [0, 1], neither clipped nor rounded."""
-    function = getattr(model, verb)
-    return lambda x: function(_formed(model, x), exact=True).reshape(x.shape)
+    method = getattr(model, verb)
+    return lambda tiles: method(_as_fitted(model, tiles), exact=True).reshape(tiles.shape)
 
 
-def _grid(images: np.ndarray) -> np.ndarray:
+def _with_channels(images: np.ndarray) -> np.ndarray:
+    """Images as `(N, H, W, C)`."""
     if images.ndim not in (3, 4) or 0 in images.shape:
         raise ImageError(f"got pictures of shape {images.shape}; expected (N, H, W) or (N, H, W, C)")
     return images if images.ndim == 4 else images[..., None]
 
 
-def _formed(model: ImageModel, x: np.ndarray) -> np.ndarray:
+def _as_fitted(model: ImageModel, tiles: np.ndarray) -> np.ndarray:
     """Tiles `(n, h, w, C)` in the form of the images that the model was fitted on."""
-    return x.reshape(len(x), *model.layout_.given)
+    return tiles.reshape(len(tiles), *model.layout_.given)
 
 
-def _size(model: ImageModel) -> tuple[int, int]:
+def _tile_size(model: ImageModel) -> tuple[int, int]:
     return model.layout_.image[:2]
 
 
-def _typed(unit: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Floats on [0, 1], clipped, and whole numbers where the pictures came so; `unit` is written over."""
+def _to_unit(picture: np.ndarray) -> np.ndarray:
+    return picture / np.float32(WHITE_LEVELS.get(picture.dtype.name, 1))
+
+
+def _to_dtype(unit: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Floats on [0, 1], clipped, and integers if the pictures had integers; `unit` is written over."""
     np.clip(unit, 0, 1, out=unit)
     if dtype.kind in "ub":
         np.rint(np.multiply(unit, WHITE_LEVELS[dtype.name], out=unit), out=unit)

@@ -1,17 +1,28 @@
-"""Tables `(N, D)`, which scikit-learn has checks of its own for: names of columns, sparse matrices, types."""
+"""Checks of what the methods of a model are given: numbers, and tables `(N, D)`, which scikit-learn checks itself."""
 
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import validate_data
 
-from narrows.errors import ImageError
+from narrows.errors import ImageError, NarrowsError, wrong
 from narrows.image_inputs import is_image_object
 
 
 class NotNumbers(ImageError, TypeError):
-    """An input that holds something else than numbers."""
+    """An input that holds something other than numbers."""
+
+
+class NotFitted(NarrowsError, NotFittedError):
+    """A model that must be fitted first."""
+
+
+def check_integer(what: str, value: Any, least: int = 1) -> None:
+    """Refuse a value that is not an integer of at least `least`."""
+    if not isinstance(value, (int, np.integer)) or value < least:
+        raise wrong(what, value, f"a whole number ≥ {least}")
 
 
 def is_table(X: Any) -> bool:
@@ -26,8 +37,8 @@ def is_table(X: Any) -> bool:
         return False
 
 
-def checked(model: BaseEstimator, X: Any, reset: bool) -> np.ndarray:
-    """The table as an array, once scikit-learn has nothing to say against it. Raises `ImageError`, `NotNumbers`.
+def check_table(model: BaseEstimator, X: Any, reset: bool) -> np.ndarray:
+    """The table as an array, after scikit-learn's own checks. Raises `ImageError`, `NotNumbers`.
 
     reset: whether the model learns the names and number of columns from it, or compares them.
     """

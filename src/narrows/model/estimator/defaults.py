@@ -1,0 +1,81 @@
+"""What a model answers if it has nothing of its own to say: no training in epochs, no noise, no side channel.
+
+`narrows.model.protocol.Model` says what the answers mean.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from narrows.measure import CodeStatistics
+from narrows.model.estimator.density import CodeDensity
+from narrows.parts.corruption import Corruption
+from narrows.parts.term import Term
+
+
+class DefaultAnswers:
+    """The defaults of a model's attributes and questions."""
+
+    device_: torch.device = torch.device("cpu")
+    side_bits_: int = 0
+    history_: Mapping[str, list[float]] = {}
+    steps_: Mapping[str, np.ndarray] = {}
+    epochs_: int | None = None
+    validation_index_: np.ndarray | None = None
+    threshold_: float | None = None
+    thresholds_: Mapping[str, float] = {}
+    density_: CodeDensity | None = None
+    about_: Mapping[str, Any] = {}
+
+    @property
+    def terms_(self) -> Mapping[str, Term]:
+        """The terms of its loss by their names in `history_`."""
+        return {}
+
+    @property
+    def is_variational(self) -> bool:
+        """Whether codes are sampled, so that there is a bound on the likelihood."""
+        return False
+
+    @property
+    def fits_in_epochs(self) -> bool:
+        """Whether it is trained epoch by epoch."""
+        return False
+
+    @property
+    def wants_pairs(self) -> bool:
+        """Whether `fit` needs the user's own noisy images."""
+        return False
+
+    @property
+    def noise_(self) -> Corruption | None:
+        """The noise that it was trained on and can make, if any."""
+        return None
+
+    @property
+    def code_is_feature_map_(self) -> bool:
+        """Whether the code is the feature map of a network."""
+        return False
+
+    def code_measures(self, statistics: CodeStatistics) -> dict[str, float]:
+        """What `evaluate` reports of the units of the code."""
+        return {}
+
+    def filters(self, end: str) -> np.ndarray | None:
+        """The units of the first linear layer ("encoder") or of the last ("decoder") as images."""
+        return None
+
+    def kernels(self) -> list[np.ndarray]:
+        """The kernels of the convolutions of the decoder."""
+        return []
+
+    def exported_tensors(self) -> dict[str, Tensor]:
+        """Its attributes that are arrays, as tensors, for ONNX."""
+        return {}
+
+    def exported_modules(self) -> dict[str, nn.Module]:
+        """Its attributes that are modules, for ONNX."""
+        return {}

@@ -1,0 +1,55 @@
+"""A model applied to many images: batch by batch, without gradients, on the model's device."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from narrows.errors import wrong
+from narrows.image_batches import ImageBatches
+
+T = TypeVar("T")
+Function = Callable[[Tensor], Tensor]
+ToArray = Callable[[Tensor], np.ndarray]
+
+
+def without_gradients(function: Callable[..., T], *arguments: Any, device: torch.device) -> T:
+    """`function` of the arguments, tensors moved to the device; no gradients are kept."""
+    moved = [value.to(device) if isinstance(value, Tensor) else value for value in arguments]
+    with torch.no_grad():
+        return function(*moved)
+
+
+def map_batches(
+    images: ImageBatches,
+    function: Function,
+    to_array: ToArray = Tensor.numpy,
+    *,
+    device: torch.device,
+    widest: int,
+    fixed_size: int = 0,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """`function` of each batch, as one array, or written into `out`. Raises `BuildError` if `out` does not fit.
+
+    widest: values of an image in the widest layer that it goes through. fixed_size: see
+    `ImageBatches.inference_batches`.
+    """
+    for rows, x in images.inference_batches(widest, fixed_size):
+        values = without_gradients(function, x, device=device).cpu()
+        array = to_array(values[: rows.stop - rows.start])
+        out = _room(out, (len(images), *array.shape[1:]), array.dtype)
+        out[rows] = array
+    assert out is not None  # a set has at least one image
+    return out
+
+
+def _room(out: np.ndarray | None, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """The array to write into, of that shape and type."""
+    if out is None:
+        return np.empty(shape, dtype)
+    if (out.shape, out.dtype) != (shape, dtype):
+        raise wrong("out", f"{out.dtype} of shape {out.shape}", f"{dtype} of shape {shape}")
+    return out

@@ -1,0 +1,132 @@
+"""From options and images to a training: what is checked and built before the first step.
+
+prepare_training    a first fit: images are read, all faults collected, the network built
+continue_training   `partial_fit` after a fit: the same network on other images
+restore_network     a model file: the network with the tensors of the file
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from narrows import machine
+from narrows.choose import choose
+from narrows.errors import BuildError, Faults
+from narrows.image_batches import ImageBatches
+from narrows.layout import validate_images
+from narrows.machine import flush_denormals
+from narrows.model.estimator.arguments import check_integer
+from narrows.model.estimator.fitting import begin_fit
+from narrows.model.estimator.network_model import NetworkModel
+from narrows.model.build import build, build_objective, rebuild
+from narrows.model.network import Network
+from narrows.model.training.pairs import validate_pairs, with_noisy
+from narrows.model.training.progress import Progress
+from narrows.model.training.sample_weight import validate_weights
+from narrows.model.training.split import split_validation
+from narrows.model.training.training import Training, validate_training
+from narrows.parts.kinds import KINDS
+
+TRAINING_OPTIONS = ("epochs", "batch_size", "optimiser", "schedule")
+
+
+@flush_denormals()
+def prepare_training(
+    model: NetworkModel, X: Any, sample_weight: Any = None, noisy: Any = None
+) -> Training:
+    """Check everything, build the network, and set up its training. Raises every fault in one error."""
+    faults = Faults(f"{type(model).__name__} cannot be fitted")
+    given = begin_fit(model, X, model.scale, faults, sample_weight)
+    _validate_options(model, faults)
+    with faults.catch():
+        _build_network(model, partial(build, seed=model.seed_))
+    with faults.catch():
+        validate_pairs(model, noisy)
+    train = validation = None
+    with faults.catch():
+        images = ImageBatches(given.images, model.layout_, model.scale_, model.device_, given.weights)
+        images = with_noisy(images, noisy if model.wants_pairs else None)
+        train, validation = split_validation(images, model.validation, model.seed_, model.image_shape)
+        model.validation_index_ = _places(validation)
+    faults.stop(BuildError)
+    assert train is not None  # or there had been a fault
+    return _training(model, train, validation)
+
+
+@flush_denormals()
+def continue_training(
+    model: NetworkModel, training: Training | None, X: Any, sample_weight: Any, noisy: Any
+) -> Training:
+    """The training to continue on these images: the last one, or a new one of the fitted network."""
+    array, layout = model._accept(X)
+    validate_images(array, layout, ranged=model.scale_.name != "standard")
+    validate_pairs(model, noisy)
+    weights = validate_weights(sample_weight, len(array))
+    images = ImageBatches(array, layout, model.scale_, model.device_, weights)
+    images = with_noisy(images, noisy)
+    if training is None or training.network is not model.network_:
+        progress = Progress.of_fitted(model.epochs_, model.history_)
+        return _training(model, images, None, progress=progress)
+    training.continue_with(images)
+    return training
+
+
+def restore_network(model: NetworkModel, tensors: dict[str, Tensor]) -> None:
+    """Build the network of a model file, on the device that the model asks for if this machine has it."""
+    model.device_ = machine.available_device(model.device)
+    _build_network(model, partial(rebuild, tensors=tensors))
+
+
+def _validate_options(model: NetworkModel, faults: Faults) -> None:
+    """Device, numbers and training options; faults are added to `faults`."""
+    model.device_ = torch.device("cpu")
+    with faults.catch():
+        model.device_ = machine.select_device(model.device)
+    for name in ("epochs", "batch_size"):
+        with faults.catch():
+            check_integer(name, getattr(model, name))
+    validate_training(faults, model.optimiser, model.schedule, model.training)
+
+
+def _build_network(model: NetworkModel, make: Callable[..., Network]) -> None:
+    """Build the network and its objective for the layout and scale at hand."""
+    specs = part_specs(model)
+    model.network_ = make(specs, model.layout_.chw, model.scale_).to(model.device_)
+    model.objective_ = build_objective(specs)
+    model.side_bits_ = model.network_.body.side_bits
+
+
+def part_specs(model: NetworkModel) -> dict[str, Any]:
+    """What the model was given for each kind of part; "penalties" is a list."""
+    options = model.get_params(deep=False)
+    return {name: options[name] for name in SPEC_NAMES}
+
+
+SPEC_NAMES = tuple("penalties" if kind == "penalty" else kind for kind in KINDS)
+
+
+def _training(model: NetworkModel, train: ImageBatches, validation: ImageBatches | None, **state: Any) -> Training:
+    """The training of the network as it is."""
+    options = {name: getattr(model, name) for name in TRAINING_OPTIONS}
+    return choose(
+        "training",
+        {"training": Training},
+        {"kind": "training", **(model.training or {})},
+        network=model.network_,
+        images=train,
+        validation=validation,
+        objective=model.objective_,
+        seed=model.seed_,
+        **options,
+        **state,
+    )
+
+
+def _places(validation: ImageBatches | None) -> Any:
+    """The places of the validation images in the training set; None if they are images of their own, or none."""
+    if validation is None or validation.rows is None:
+        return None
+    return validation.rows.numpy(force=True)

@@ -1,0 +1,119 @@
+"""What any fitted model answers, whatever it is made of.
+
+Evaluation, anomaly scores, files, studies and the command line ask these questions, and never which class a model
+is: a sibling estimator that answers them needs no edit elsewhere. `narrows.model.estimator.base.ImageModel` has the
+defaults; a model defines at least `_encode`, `_decode`, `_sample_codes`, `_state`, `_restore` and `n_parameters_`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from narrows.layout import Layout
+from narrows.measure import CodeStatistics
+from narrows.model.estimator.density import CodeDensity
+from narrows.model.estimator.outputs import Outputs, Views
+from narrows.parts.corruption import Corruption
+from narrows.parts.term import Term
+from narrows.scale import Scale
+
+
+class Model(Protocol):
+    """A fitted model of images. Batches `(n, C, H, W)` are on the working scale, codes are `(n, size)`.
+
+    What it was fitted on: layout_ and scale_ of the images, seed_, device_.
+    Sizes: code_size_ (numbers in a code), side_bits_ (bits of the side channel of an image), n_parameters_.
+    Training: history_ (an entry an epoch) and steps_ (an entry a step), both empty if it has no epochs; epochs_;
+    validation_index_ (the images that were held back); terms_ (how the terms in its history are called).
+    Anomalies: threshold_ of the default score, thresholds_ of all kinds, density_ of the training codes.
+    """
+
+    layout_: Layout
+    scale_: Scale
+    seed_: int
+    device_: torch.device
+    code_size_: int
+    side_bits_: int
+    history_: Mapping[str, list[float]]
+    steps_: Mapping[str, np.ndarray]
+    epochs_: int | None
+    validation_index_: np.ndarray | None
+    threshold_: float | None
+    thresholds_: Mapping[str, float]
+    density_: CodeDensity | None
+    about_: Mapping[str, Any]
+
+    @property
+    def n_parameters_(self) -> int:
+        """How many numbers were learnt."""
+        ...
+
+    @property
+    def terms_(self) -> Mapping[str, Term]:
+        """The terms of its loss by their names in `history_`; empty if it has no loss."""
+        ...
+
+    @property
+    def is_variational(self) -> bool:
+        """Whether codes are sampled, so that there is a bound on the likelihood."""
+        ...
+
+    @property
+    def fits_in_epochs(self) -> bool:
+        """Whether it is trained epoch by epoch: `fit_epochs`, `partial_fit`, checkpoints."""
+        ...
+
+    @property
+    def wants_pairs(self) -> bool:
+        """Whether `fit` needs the user's own noisy images."""
+        ...
+
+    @property
+    def noise_(self) -> Corruption | None:
+        """The noise that it was trained on and can make; None if it was trained on clean images, or on pairs."""
+        ...
+
+    @property
+    def code_is_feature_map_(self) -> bool:
+        """Whether the code is the feature map of a network, not a vector of units."""
+        ...
+
+    def transform(self, X: Any) -> np.ndarray: ...
+
+    def reconstruct(self, X: Any, *, exact: bool = False) -> np.ndarray: ...
+
+    def denoise(self, X: Any, *, exact: bool = False) -> np.ndarray: ...
+
+    def anomaly_score(self, X: Any, kind: str | None = None) -> np.ndarray: ...
+
+    def views(self, x: Tensor, seed: int = 0, noisy: Tensor | None = None) -> Views:
+        """A batch as the model gives it back (see `narrows.model.use.evaluate`), on the CPU."""
+        ...
+
+    def code_measures(self, statistics: CodeStatistics) -> dict[str, float]:
+        """What `evaluate` reports of the units of the code: active, dead."""
+        ...
+
+    def filters(self, end: str) -> np.ndarray | None:
+        """The units of the first linear layer ("encoder") or of the last ("decoder") as images `(units, H, W)`."""
+        ...
+
+    def kernels(self) -> list[np.ndarray]:
+        """The kernels `(out, in, k, k)` of the convolutions of the decoder, in the order of the layers."""
+        ...
+
+    def _accept(self, X: Any) -> tuple[np.ndarray, Layout]: ...
+
+    def _encode(self, x: Tensor) -> Tensor: ...
+
+    def _decode(self, z: Tensor) -> Tensor: ...
+
+    def _reconstruct(self, x: Tensor) -> Tensor: ...
+
+    def _outputs(self, x: Tensor) -> Outputs: ...
+
+    @property
+    def _widest(self) -> int: ...
