@@ -1,6 +1,7 @@
 """The machine: device, precision of products, threads, denormal numbers and freed memory."""
 
 import ctypes
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -8,7 +9,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from narrows.errors import NarrowsError, unknown
+from narrows.errors import NarrowsError, NarrowsWarning, unknown
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 Make = Callable[..., Tensor]  # (shape, generator, device) -> random numbers
@@ -16,20 +17,38 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
 def select_device(name: str = "auto") -> torch.device:
-    """The device of that name; "auto" takes cuda, else mps, else cpu. Raises where it is not there."""
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    """The device of that name; "auto" takes cuda, else mps, else cpu. Raises if this machine does not have it."""
+    here = _devices_here()
     if name == "auto":
-        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if there[kind]))
+        return torch.device(here[0])
     kind = str(name).split(":")[0]
-    if kind not in there:
+    if kind not in DEVICES:
         raise unknown("device", name, DEVICES)
-    if not there[kind]:
-        found = ", ".join(k for k in there if there[k])
-        raise NarrowsError(f"the device {name!r} is not on this machine; here: {found}; 'auto' takes what there is")
+    if kind not in here:
+        known = ", ".join(here)
+        raise NarrowsError(f"the device {name!r} is not on this machine; here: {known}; 'auto' takes the best")
     try:
         return torch.device(name)
     except RuntimeError as error:
         raise unknown("device", name, DEVICES) from error
+
+
+def available_device(name: str) -> torch.device:
+    """The device of that name if this machine has it, else the CPU, with a warning: a model file works anywhere."""
+    try:
+        device = select_device(name)
+    except NarrowsError as error:
+        warnings.warn(f"{error}; the model is on the CPU", NarrowsWarning, stacklevel=3)
+        return torch.device("cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        return torch.device("cuda")
+    return device
+
+
+def _devices_here() -> list[str]:
+    """The kinds of device that this machine has, the fastest first."""
+    has = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return [kind for kind, is_here in has.items() if is_here]
 
 
 def initialise_vector_library() -> None:

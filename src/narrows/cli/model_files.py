@@ -16,7 +16,7 @@ def info(file: str, /, *, json: Json = False) -> None:
     """
     from pathlib import Path
 
-    from narrows.model.file_format import describe_file
+    from narrows.model.files.describe import describe_file
 
     path = Path(file)
     give_facts(describe_file(path / "model.safetensors" if path.is_dir() else path), json)

@@ -2,11 +2,11 @@
 
     metadata["narrows"] = the header, JSON (see `Header`)      metadata["sha256"] = the checksum of header and tensors
 
-A file may come from anywhere, so nothing in it is believed. The safetensors library sees to it that each tensor lies
-inside the file. The header must be of a format that is known here, and each entry of its type. The checksum tells
-bytes that have changed on the way; it is no signature, for who changes a file on purpose can write another. What is
-then built has the tensors of the file by name, shape and type, and is first built without memory, so that a file
-makes nobody allocate more than it holds. No code is run and nothing is imported because a file says so.
+A file may come from anywhere, so nothing in it is believed. The safetensors library makes sure that each tensor is
+inside the file. The header must be of a format that is known here, and each entry of its type. The checksum detects
+bytes that have changed on the way; it is no signature, for whoever changes a file on purpose can write another. What
+is then built has the tensors of the file by name, shape and type, and is first built without memory, so that a file
+cannot make anyone allocate more than it holds. No code is run and nothing is imported because a file says so.
 """
 
 import json
@@ -31,19 +31,26 @@ from narrows.layout import WHITE_LEVELS
 FORMAT = 2
 FORMATS = (1, FORMAT)  # that are read; 1 had no checksum
 CHECKPOINT_WORDS = (
-    "state of a training, which `narrows train ... --resume` goes on from; the model is model.safetensors"
+    "checkpoint of a training, from which `narrows train ... --resume` continues; the model is model.safetensors"
 )
-CHECKPOINT_KEY = "training"  # in the header of a state (`narrows.model.training.checkpoint`), which is read here too
-CHECKPOINT_NAME = "last.safetensors"  # its name beside the model
-LONG = 100_000  # characters of JSON: no model has so many options
-FEW = 5  # faults of one sort that are told
-WRONG = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)  # what nonsense leads to
+CHECKPOINT_KEY = "training"  # in the header of a checkpoint (`narrows.model.training.checkpoint`), also read here
+CHECKPOINT_NAME = "last.safetensors"  # in the folder of the model
+LONGEST_OPTIONS = 100_000  # characters of JSON: no model has as many options
+MOST_FAULTS = 5  # of one sort that are reported
+READ_ERRORS = (  # what wrong contents lead to
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 Tensors = dict[str, Tensor]
 PositiveInt = Annotated[int, Meta(ge=1)]
 
 
 class LayoutHeader(Struct):
-    """The layout of the images that it was fitted on: `images.Layout`."""
+    """The layout of the images that the model was fitted on: `narrows.layout.Layout`."""
 
     came: Annotated[tuple[PositiveInt, ...], Meta(min_length=1, max_length=3)]
     image: tuple[PositiveInt, PositiveInt, Annotated[int, Meta(ge=1, le=4)]]
@@ -70,7 +77,7 @@ class Numbers(Struct):
 
 
 class Header(Struct):
-    """The header. options: the constructor's. own: import paths of parts from outside. about: the writer's."""
+    """The header. options: the constructor's. own: import paths of registered parts. about: the writer's."""
 
     format: int
     estimator: str
@@ -86,47 +93,58 @@ class Header(Struct):
 
 def to_bytes(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bytes:
     """A model file's bytes."""
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(header)
-    return _settled(serialise(whole, metadata={"narrows": text, "sha256": checksum(text, whole)}))
+    metadata = {"narrows": text, "sha256": checksum(text, plain)}
+    return _sort_metadata(serialise(plain, metadata=metadata))
 
 
-def _settled(content: bytes) -> bytes:
-    """The same file with its metadata in the order of their names: the library writes them in one of chance."""
+def _sort_metadata(content: bytes) -> bytes:
+    """The same file with its metadata sorted by name: the library writes them in random order."""
     end = 8 + int.from_bytes(content[:8], "little")
-    words = json.loads(content[8:end])
-    words["__metadata__"] = dict(sorted(words["__metadata__"].items()))
-    text = json.dumps(words, separators=(",", ":")).encode()
+    entries = json.loads(content[8:end])
+    entries["__metadata__"] = dict(sorted(entries["__metadata__"].items()))
+    text = json.dumps(entries, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
     return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Tensors]:
-    """The header and the tensors of a model file, once it is known to be whole. Raises `DataError`."""
+    """The header and the tensors of a model file, once it is known to be intact. Raises `DataError`."""
     path = Path(path)
     if not path.is_file():
-        broken = f"; {path.parent / CHECKPOINT_NAME} is a checkpoint: `narrows train ... --resume` continues from it"
-        cure = (
-            broken
-            if (path.parent / CHECKPOINT_NAME).is_file()
-            else "; a run folder holds one, named model.safetensors"
-        )
-        raise DataError(f"there is no model file {path}{cure}")
+        raise DataError(f"there is no model file {path}; {_where_to_look(path)}")
     try:
         content = path.read_bytes()  # not mapped: a mapped file that is cut short ends the process
         tensors = deserialise(content)
-        words = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
-        header = json.loads(text := words.get("narrows", "null"))
-    except (SafetensorError, *WRONG, OSError) as error:
+        entries = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        metadata = entries.get("__metadata__", {})
+        text = metadata.get("narrows", "null")
+        header = json.loads(text)
+    except (SafetensorError, *READ_ERRORS, OSError) as error:
         raise DataError(f"{path} cannot be read as a model file: {error}") from error
+    _check_format(path, header)
+    if header["format"] > 1 and metadata.get("sha256") != checksum(text, tensors):
+        raise DataError(
+            f"{path} is damaged: its checksum is not that of its contents; copy it again from its source"
+        )
+    return header, tensors
+
+
+def _where_to_look(path: Path) -> str:
+    checkpoint = path.parent / CHECKPOINT_NAME
+    if checkpoint.is_file():
+        return f"{checkpoint} is a checkpoint: `narrows train ... --resume` continues from it"
+    return "a run folder holds one, named model.safetensors"
+
+
+def _check_format(path: Path, header: Any) -> None:
+    """Refuse what is not a header of a format that is known here."""
     if not isinstance(header, dict):
         raise DataError(f"{path} is a .safetensors file, but not one of Narrows: its header is missing")
     if header.get("format") not in FORMATS:
         known = " and ".join(map(str, FORMATS))
         raise DataError(f"{path} has the format {header.get('format')}; this Narrows reads {known}")
-    if header["format"] > 1 and words.get("sha256") != checksum(text, tensors):
-        raise DataError(f"{path} is damaged: its checksum is not that of its contents; copy it again from its source")
-    return header, tensors
 
 
 def parse_header(header: Mapping[str, Any]) -> Header:
@@ -134,107 +152,73 @@ def parse_header(header: Mapping[str, Any]) -> Header:
     if CHECKPOINT_KEY in header:
         raise DataError(f"it is the {CHECKPOINT_WORDS}")
     try:
-        found = convert(header, Header)
+        parsed = convert(header, Header)
     except ValidationError as error:
         raise DataError(f"its header is wrong: {error}") from error
-    form = found.layout
-    came, shape = prod(form.came), found.options.get("image_shape")
-    if not (came == prod(form.image) == found.facts.n_features_in_):
-        raise wrong("layout", form, "one number of values")
-    if form.dtype not in WHITE_LEVELS:
-        raise wrong("dtype", form.dtype, f"one of {', '.join(WHITE_LEVELS)}")
-    plain = isinstance(shape, list) and all(type(n) is int for n in shape)
-    if not (shape is None or (plain and prod(shape) == came)):
-        raise wrong("image_shape", shape, f"None, or {came} values in all")
-    long = len(json.dumps(found.options))
-    if not (long <= LONG):
-        raise wrong("options", f"{long} characters", f"{LONG} at most")
-    return found
+    layout, values = parsed.layout, parsed.facts.n_features_in_
+    if not prod(layout.came) == prod(layout.image) == values:
+        raise wrong("layout", layout, "one number of values")
+    if layout.dtype not in WHITE_LEVELS:
+        raise wrong("dtype", layout.dtype, f"one of {', '.join(WHITE_LEVELS)}")
+    _check_image_shape(parsed.options.get("image_shape"), values)
+    length = len(json.dumps(parsed.options))
+    if length > LONGEST_OPTIONS:
+        raise wrong("options", f"{length} characters", f"at most {LONGEST_OPTIONS}")
+    return parsed
 
 
-def check_tensors(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
-    """Refuse tensors that are not those wanted, by name, shape and type, or that hold NaN or infinity."""
+def _check_image_shape(shape: Any, values: int) -> None:
+    if shape is None:
+        return
+    is_list = isinstance(shape, list) and all(type(length) is int for length in shape)
+    if not is_list or prod(shape) != values:
+        raise wrong("image_shape", shape, f"None, or {values} values in all")
+
+
+def check_tensors(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that are not as expected, by name, shape and type, or that hold NaN or infinity."""
+    problems = [f"it lacks {name}" for name in expected if name not in tensors]
+    problems += [f"nothing in the model is called {name}" for name in tensors if name not in expected]
+    for name in expected:
+        if name in tensors:
+            problems += _differences(name, tensors[name], expected[name])
     faults = Faults("its tensors are not those of its model")
-    told = [f"it lacks {name}" for name in wanted if name not in found]
-    told += [f"nothing in the model is called {name}" for name in found if name not in wanted]
-    for name in [name for name in wanted if name in found]:
-        got, expected = _form(found[name]), _form(wanted[name])
-        if got != expected:
-            told.append(f"{name}: got {got}, expected {expected}")
-        elif not bool(torch.isfinite(found[name]).all()):
-            told.append(f"{name} holds NaN or infinity")
-    for fault in told[:FEW] + ([f"and {len(told) - FEW} more"] if len(told) > FEW else []):
-        faults.add(fault)
+    for problem in problems[:MOST_FAULTS]:
+        faults.add(problem)
+    if len(problems) > MOST_FAULTS:
+        faults.add(f"and {len(problems) - MOST_FAULTS} more")
     faults.stop(DataError)
+
+
+def _differences(name: str, tensor: Tensor, expected: Tensor) -> list[str]:
+    """What is wrong with a tensor, if anything is."""
+    if _describe_tensor(tensor) != _describe_tensor(expected):
+        return [f"{name}: got {_describe_tensor(tensor)}, expected {_describe_tensor(expected)}"]
+    if not bool(torch.isfinite(tensor).all()):
+        return [f"{name} holds NaN or infinity"]
+    return []
 
 
 def checksum(text: str, tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 of the header's text, and of each tensor's name, form and bytes, in the order of the names."""
-    found = sha256(text.encode("utf-8", "surrogatepass"))
+    digest = sha256(text.encode("utf-8", "surrogatepass"))
     for name in sorted(tensors):
-        found.update(f"\n{name} {_form(tensors[name])}\n".encode("utf-8", "surrogatepass"))
-        found.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()
+        entry = f"\n{name} {_describe_tensor(tensors[name])}\n"
+        digest.update(entry.encode("utf-8", "surrogatepass"))
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
-def _form(tensor: Tensor) -> str:
+def _describe_tensor(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
-
-
-def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a model file says of itself, as plain values by name; nothing is built, and no part need be known."""
-    header, tensors = read_file(path)
-    size = {"file": str(path), "bytes": Path(path).stat().st_size}
-    with as_data_error(path):
-        return size | (
-            _of_state(header[CHECKPOINT_KEY]) if CHECKPOINT_KEY in header else _told(parse_header(header), tensors)
-        )
 
 
 @contextmanager
 def as_data_error(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Whatever fails in here, for what a file holds, is a `DataError` that names the file."""
+    """Whatever fails in here because of a file's contents is a `DataError` that names the file."""
     try:
         yield
     except KeyError as error:
-        raise DataError(f"{path} is no whole model of Narrows: it lacks {error}") from error
-    except WRONG as error:
-        raise DataError(f"{path} is no whole model of Narrows: {error}") from error
-
-
-def _of_state(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What a state says of itself: how far the training has come, and its settings."""
-    done = {"epochs done": found["numbers"]["epoch"], "batches of the next": found["numbers"]["done"]}
-    settings = {name: value for name, value in found["settings"].items() if value not in (None, "", "()", "[]", [])}
-    return {"what": CHECKPOINT_WORDS, **done, **settings}
-
-
-def _told(found: Header, tensors: Tensors) -> dict[str, Any]:
-    facts, numbers = found.facts, found.numbers
-    losses = {name: column[-1] for name, column in (facts.history_ or {}).items() if column and "seconds" not in name}
-    return {
-        "format": found.format,
-        "model": found.estimator,
-        **{name: found.about[name] for name in ("recipe", "data", "fingerprint") if found.about.get(name)},
-        **{name: _words(value) for name, value in found.options.items() if value not in (None, [], {}, ())},
-        **({f"{kind} of your own": ", ".join(paths.values()) for kind, paths in found.own.items()}),
-        "images": f"{' x '.join(map(str, found.layout.came))} {found.layout.dtype}",
-        "working scale": found.scale,
-        **({"parameters": numbers.parameters, "code size": numbers.code} if numbers else {}),
-        **({"side bits": numbers.side_bits} if numbers and numbers.side_bits else {}),
-        "numbers in the file": sum(tensor.numel() for tensor in tensors.values()),
-        "threshold": facts.threshold_,
-        **({"epochs trained": facts.epochs_} if facts.epochs_ is not None else {}),
-        **{f"last {name}": value for name, value in losses.items()},
-        "versions": ", ".join(f"{name} {version}" for name, version in found.versions.items()),
-    }
-
-
-def _words(value: Any) -> Any:
-    """A part's name and options in a line; lists of parts with commas; other values as they are."""
-    if isinstance(value, dict):
-        options = ", ".join(f"{k}={_words(v)}" for k, v in value.items() if k != "kind")
-        return f"{value['kind']} ({options})" if "kind" in value and options else str(value.get("kind", options))
-    if isinstance(value, list) and any(isinstance(one, dict) for one in value):
-        return ", ".join(str(_words(one)) for one in value)
-    return value
+        raise DataError(f"{path} is not a complete model of Narrows: it lacks {error}") from error
+    except READ_ERRORS as error:
+        raise DataError(f"{path} is not a complete model of Narrows: {error}") from error

@@ -120,7 +120,8 @@ class Autoencoder(NetworkModel):
         """`fit` as an iterator: after each epoch it yields the model, which can be used as it then is."""
         options = self.get_params(deep=False)
         with reported(logger, options) as report:
-            training = prepare_training(self, X, sample_weight, noisy)
+            after_step = checkpoint.after_step if checkpoint else None
+            training = prepare_training(self, X, sample_weight, noisy, after_step)
             with _kept(checkpoint, training, options) as save:
                 monitor = CollapseMonitor(self.network_, training.images, training.progress)
                 monitor.repeat_warnings()

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from narrows import machine
-from narrows.choose import choose
 from narrows.errors import BuildError, Faults
 from narrows.image_batches import ImageBatches
 from narrows.layout import validate_images
@@ -30,12 +29,17 @@ from narrows.model.training.split import split_validation
 from narrows.model.training.training import Training, validate_training
 from narrows.parts.kinds import KINDS
 
+AfterStep = Callable[[Any], None]
 TRAINING_OPTIONS = ("epochs", "batch_size", "optimiser", "schedule")
 
 
 @flush_denormals()
 def prepare_training(
-    model: NetworkModel, X: Any, sample_weight: Any = None, noisy: Any = None
+    model: NetworkModel,
+    X: Any,
+    sample_weight: Any = None,
+    noisy: Any = None,
+    after_step: AfterStep | None = None,
 ) -> Training:
     """Check everything, build the network, and set up its training. Raises every fault in one error."""
     faults = Faults(f"{type(model).__name__} cannot be fitted")
@@ -53,7 +57,7 @@ def prepare_training(
         model.validation_index_ = _places(validation)
     faults.stop(BuildError)
     assert train is not None  # or there had been a fault
-    return _training(model, train, validation)
+    return _training(model, train, validation, after_step=after_step)
 
 
 @flush_denormals()
@@ -108,20 +112,20 @@ def part_specs(model: NetworkModel) -> dict[str, Any]:
 SPEC_NAMES = tuple("penalties" if kind == "penalty" else kind for kind in KINDS)
 
 
-def _training(model: NetworkModel, train: ImageBatches, validation: ImageBatches | None, **state: Any) -> Training:
+def _training(
+    model: NetworkModel, train: ImageBatches, validation: ImageBatches | None, **hooks: Any
+) -> Training:
     """The training of the network as it is."""
-    options = {name: getattr(model, name) for name in TRAINING_OPTIONS}
-    return choose(
-        "training",
-        {"training": Training},
-        {"kind": "training", **(model.training or {})},
-        network=model.network_,
-        images=train,
-        validation=validation,
+    settings = {name: getattr(model, name) for name in TRAINING_OPTIONS}
+    return Training(
+        model.network_,
+        train,
+        validation,
         objective=model.objective_,
         seed=model.seed_,
-        **options,
-        **state,
+        **settings,
+        **hooks,
+        **(model.training or {}),
     )
 
 

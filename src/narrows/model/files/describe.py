@@ -1,0 +1,91 @@
+"""What a model file says of itself, read from its header: nothing is built, and no part need be known."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from narrows.model.file_format import (
+    CHECKPOINT_KEY,
+    CHECKPOINT_WORDS,
+    Header,
+    Tensors,
+    as_data_error,
+    parse_header,
+    read_file,
+)
+
+EMPTY = (None, "", "()", "[]", [], {}, ())  # options that say nothing
+
+
+def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a model file says of itself, as plain values by name. Raises `DataError`."""
+    header, tensors = read_file(path)
+    size = {"file": str(path), "bytes": Path(path).stat().st_size}
+    with as_data_error(path):
+        if CHECKPOINT_KEY in header:
+            return {**size, **_describe_checkpoint(header[CHECKPOINT_KEY])}
+        return {**size, **_describe_model(parse_header(header), tensors)}
+
+
+def _describe_checkpoint(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """How far the training has come, and its settings."""
+    numbers, settings = checkpoint["numbers"], checkpoint["settings"]
+    return {
+        "what": CHECKPOINT_WORDS,
+        "epochs done": numbers["epoch"],
+        "batches of the next": numbers["done"],
+        **{name: value for name, value in settings.items() if value not in EMPTY},
+    }
+
+
+def _describe_model(header: Header, tensors: Tensors) -> dict[str, Any]:
+    options, about = header.options, header.about
+    return {
+        "format": header.format,
+        "model": header.estimator,
+        **{name: about[name] for name in ("recipe", "data", "fingerprint") if about.get(name)},
+        **{name: _words(value) for name, value in options.items() if value not in EMPTY},
+        **{f"{kind} of your own": ", ".join(paths.values()) for kind, paths in header.own.items()},
+        "images": f"{' x '.join(map(str, header.layout.came))} {header.layout.dtype}",
+        "working scale": header.scale,
+        **_sizes(header),
+        "numbers in the file": sum(tensor.numel() for tensor in tensors.values()),
+        "threshold": header.facts.threshold_,
+        **_training(header),
+        "versions": ", ".join(f"{name} {version}" for name, version in header.versions.items()),
+    }
+
+
+def _sizes(header: Header) -> dict[str, int]:
+    """Sizes of the model, if the file has them."""
+    numbers = header.numbers
+    if numbers is None:
+        return {}
+    sizes = {"parameters": numbers.parameters, "code size": numbers.code}
+    if numbers.side_bits:
+        sizes["side bits"] = numbers.side_bits
+    return sizes
+
+
+def _training(header: Header) -> dict[str, Any]:
+    """Epochs, and the last entry of each column of the history but the times."""
+    facts = header.facts
+    lines = {} if facts.epochs_ is None else {"epochs trained": facts.epochs_}
+    for name, column in (facts.history_ or {}).items():
+        if column and "seconds" not in name:
+            lines[f"last {name}"] = column[-1]
+    return lines
+
+
+def _words(value: Any) -> Any:
+    """A part's name and options in a line; lists of parts with commas; other values as they are."""
+    if isinstance(value, dict):
+        options = ", ".join(f"{key}={_words(option)}" for key, option in value.items() if key != "kind")
+        kind = value.get("kind")
+        if kind is None:
+            return options
+        return f"{kind} ({options})" if options else str(kind)
+    if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
+        return ", ".join(str(_words(entry)) for entry in value)
+    return value
