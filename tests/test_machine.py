@@ -249,7 +249,7 @@ def test_an_unknown_device_is_refused(name):
 def test_a_device_that_is_not_there_is_refused_with_what_is(monkeypatch, name):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(NarrowsError, match=f"'{name}' is not on this machine; here: cpu; 'auto' takes what there is"):
+    with pytest.raises(NarrowsError, match=f"'{name}' is not on this machine; here: cpu; 'auto' takes the best"):
         select_device(name)
 
 

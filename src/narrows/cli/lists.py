@@ -29,6 +29,6 @@ def parts(*, json: Json = False) -> None:
 
     Example: narrows parts
     """
-    from narrows.model.network import parts_table as found
+    from narrows.model.build import parts_table as found
 
     give(found(), json)

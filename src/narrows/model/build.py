@@ -30,6 +30,7 @@ from narrows.scale import Scale
 Specs = Mapping[str, Any]
 Shape = tuple[int, int, int]
 
+SPEC_NAMES = tuple("penalties" if kind == "penalty" else kind for kind in KINDS)  # of an estimator
 WHO_GIVES = {
     "switches": "{'kind': 'conv', 'stages': 'pooled'}",
     "skips": "'unet'",
@@ -94,7 +95,7 @@ class _Builder:
 
     def network(self) -> Network:
         """The network, once all parts are made. Raises every fault."""
-        self._make("corruption", bounds=self.scale.range)
+        self._make("corruption", bounds=self.scale.bounds)
         self._make("likelihood", scale=self.scale)
         with self.faults.catch():
             body = KINDS["body"].make(self.specs["body"], image=self.image)
@@ -175,7 +176,5 @@ def parts_table() -> Table:
         for name, make in kind.table.items():
             options = [f"{option}={default!r}" for option, default in kind.options(name).items()]
             description = (make.__doc__ or "").strip().split("\n")[0]
-            rows.append(
-                {"kind": kind.name, "part": name, "options": ", ".join(options), "what": description}
-            )
+            rows.append({"kind": kind.name, "part": name, "options": ", ".join(options), "what": description})
     return rows

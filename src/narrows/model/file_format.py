@@ -125,9 +125,7 @@ def read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Tensors]:
         raise DataError(f"{path} cannot be read as a model file: {error}") from error
     _check_format(path, header)
     if header["format"] > 1 and metadata.get("sha256") != checksum(text, tensors):
-        raise DataError(
-            f"{path} is damaged: its checksum is not that of its contents; copy it again from its source"
-        )
+        raise DataError(f"{path} is damaged: its checksum is not that of its contents; copy it again from its source")
     return header, tensors
 
 

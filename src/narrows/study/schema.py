@@ -47,8 +47,8 @@ import msgspec
 from narrows.choose import default_options
 from narrows.draw import FIGURES
 from narrows.errors import DataError, Faults, did_you_mean, unknown
+from narrows.model.build import validate_specs
 from narrows.model.estimator.autoencoder import SPECS, Autoencoder
-from narrows.model.network import validate_specs
 from narrows.model.recipes import RECIPES, recipe
 from narrows.model.training.options import validate_training
 from narrows.study.figures import STUDY_FIGURES

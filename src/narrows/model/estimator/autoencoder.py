@@ -16,8 +16,8 @@ from torch import Tensor
 
 from narrows.model.estimator.collapse import CollapseMonitor
 from narrows.model.estimator.fitting import calibrate
-from narrows.model.estimator.prepare import continue_training, prepare_training, restore_network
 from narrows.model.estimator.network_model import NetworkModel
+from narrows.model.estimator.prepare import continue_training, prepare_training, restore_network
 from narrows.model.trackers import Logger, flatten_options, reported
 from narrows.model.training.checkpoint import Checkpoint
 from narrows.model.training.training import Training
@@ -101,9 +101,7 @@ class Autoencoder(NetworkModel):
         same four names, see `narrows.model.trackers`. checkpoint: where the state of the training is kept, and
         whether to resume from it.
         """
-        for _ in self.fit_epochs(
-            X, sample_weight=sample_weight, noisy=noisy, logger=logger, checkpoint=checkpoint
-        ):
+        for _ in self.fit_epochs(X, sample_weight=sample_weight, noisy=noisy, logger=logger, checkpoint=checkpoint):
             pass
         return self
 
@@ -137,9 +135,7 @@ class Autoencoder(NetworkModel):
                     self._calibrate(training)
                 monitor.at_end()
 
-    def partial_fit(
-        self, X: Any, y: Any = None, *, sample_weight: Any = None, noisy: Any = None
-    ) -> Self:
+    def partial_fit(self, X: Any, y: Any = None, *, sample_weight: Any = None, noisy: Any = None) -> Self:
         """Train for one epoch on these images; `y` is not used. The first call builds the network.
 
         The optimiser keeps its averages between calls, and history_ and epochs_ continue. The first call fixes what

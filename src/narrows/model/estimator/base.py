@@ -26,8 +26,8 @@ from narrows.errors import BuildError, ImageError, wrong
 from narrows.image_batches import ImageBatches, inference_batch_size
 from narrows.image_inputs import as_images
 from narrows.layout import Layout, validate_images
-from narrows.model.estimator.arguments import NotFitted, check_integer, check_table, is_table
 from narrows.model.estimator.anomaly import default_score, error, find_score
+from narrows.model.estimator.arguments import NotFitted, check_integer, check_table, is_table
 from narrows.model.estimator.defaults import DefaultAnswers
 from narrows.model.estimator.inference import Function, ToArray, map_batches, without_gradients
 from narrows.model.estimator.outputs import Outputs, Views
@@ -35,9 +35,7 @@ from narrows.model.trackers import Logger
 from narrows.scale import Scale, to_user
 
 
-class ImageModel(
-    DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
-):
+class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What every model can do; `narrows.model.protocol.Model` lists what it answers.
 
     Fitted: layout_ and scale_ of the images, code_size_ (numbers in a code), n_features_in_ (values in an image),
@@ -138,9 +136,7 @@ class ImageModel(
         images = [self.scale_.unit(self._without_gradients(self._decode, z).cpu()) for z in batches]
         return to_user(torch.cat(images), self.layout_)
 
-    def reconstruct(
-        self, X: Any, *, exact: bool = False, out: np.ndarray | None = None
-    ) -> np.ndarray:
+    def reconstruct(self, X: Any, *, exact: bool = False, out: np.ndarray | None = None) -> np.ndarray:
         """Images, encoded and decoded, in the form in which they were given. Any finite floats are taken.
 
         exact: floats on [0, 1] as the model puts them out, neither clipped nor rounded. out: as in `transform`.
@@ -165,9 +161,7 @@ class ImageModel(
         """
         check_integer("samples", samples)
         check_integer("random_state", random_state, least=0)
-        return self._map(
-            *self._accept(X), lambda x: self._log_likelihood(x, samples, random_state)
-        )
+        return self._map(*self._accept(X), lambda x: self._log_likelihood(x, samples, random_state))
 
     def score(self, X: Any, y: Any = None) -> float:
         """The mean of `score_samples`."""

@@ -99,10 +99,7 @@ def constant(report: CodeReport) -> str:
         return ""
     if report.network.bottleneck.variational and report.unused.all():
         return f"the model predicts a constant: {report.count}; {report.cure}"
-    return (
-        "the model predicts a constant: its output does not depend on the image; "
-        + constant_cure(report.network)
-    )
+    return "the model predicts a constant: its output does not depend on the image; " + constant_cure(report.network)
 
 
 def constant_cure(network: Network) -> str:

@@ -40,9 +40,7 @@ class FitInput:
     weights: np.ndarray | None
 
 
-def begin_fit(
-    model: ImageModel, X: Any, scale: str, faults: Faults, sample_weight: Any = None
-) -> FitInput:
+def begin_fit(model: ImageModel, X: Any, scale: str, faults: Faults, sample_weight: Any = None) -> FitInput:
     """Look at the images of a fit; the model learns their layout, scale and seed. Faults are added to `faults`."""
     for name in LEARNT:
         vars(model).pop(name, None)  # the model is not fitted until the fit has succeeded
@@ -82,9 +80,7 @@ def _read_images(model: ImageModel, X: Any) -> tuple[np.ndarray, Layout]:
     return as_images(X, model.image_shape)
 
 
-def _fitted_scale(
-    name: str, array: np.ndarray, layout: Layout, weights: np.ndarray | None
-) -> Scale:
+def _fitted_scale(name: str, array: np.ndarray, layout: Layout, weights: np.ndarray | None) -> Scale:
     scale = choose_scale(name, array, layout)
     if weights is not None and scale.name == "standard":
         return choose_scale("standard", weighted_stand_ins(array, weights), layout)
@@ -103,9 +99,7 @@ class Calibration:
     scores: list[dict[str, Tensor]] = field(default_factory=list)
 
 
-def calibrate(
-    model: ImageModel, images: ImageBatches, prior: Prior, failed: bool = False
-) -> Tensor:
+def calibrate(model: ImageModel, images: ImageBatches, prior: Prior, failed: bool = False) -> Tensor:
     """Fit the density of the codes of some training images, and set the thresholds. Returns the codes `(n, size)`.
 
     Images of weight 0 are left out; the others count alike. failed: after a training that has diverged, images
@@ -131,9 +125,7 @@ def calibrate(
     return codes
 
 
-def _calibration_batches(
-    model: ImageModel, images: ImageBatches, code_size: int
-) -> Iterator[Tensor]:
+def _calibration_batches(model: ImageModel, images: ImageBatches, code_size: int) -> Iterator[Tensor]:
     """Batches of images for the calibration, chosen at random."""
     order = torch.randperm(len(images), generator=keyed_generator(model.seed_, "survey"))
     if images.weights is not None:

@@ -78,9 +78,7 @@ class PCA(ImageModel):
         self.image_shape = image_shape
         self.random_state = random_state
 
-    def fit(
-        self, X: Any, y: Any = None, *, sample_weight: Any = None, logger: Logger | None = None
-    ) -> Self:
+    def fit(self, X: Any, y: Any = None, *, sample_weight: Any = None, logger: Logger | None = None) -> Self:
         """Compute the components of images; `y` is not used.
 
         sample_weight: how much each image counts, `(N,)`, ≥ 0, see the module. logger: gets the options, and the
@@ -98,7 +96,7 @@ class PCA(ImageModel):
         count = len(given.images) if given.weights is None else np.count_nonzero(given.weights)
         size = 1
         with faults.catch():
-            size = self._resolve_size(min(count, self.n_features_in_))
+            size = self._resolve_size(min(int(count), self.n_features_in_))
         faults.stop(BuildError)
         images = ImageBatches(given.images, self.layout_, self.scale_, weights=given.weights)
         is_narrow = self.n_features_in_ <= min(WIDEST_COVARIANCE, count)

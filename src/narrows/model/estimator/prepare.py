@@ -17,17 +17,17 @@ from narrows.errors import BuildError, Faults
 from narrows.image_batches import ImageBatches
 from narrows.layout import validate_images
 from narrows.machine import flush_denormals
+from narrows.model.build import SPEC_NAMES, build, build_objective, rebuild
 from narrows.model.estimator.arguments import check_integer
 from narrows.model.estimator.fitting import begin_fit
 from narrows.model.estimator.network_model import NetworkModel
-from narrows.model.build import build, build_objective, rebuild
 from narrows.model.network import Network
+from narrows.model.training.options import validate_training
 from narrows.model.training.pairs import validate_pairs, with_noisy
 from narrows.model.training.progress import Progress
 from narrows.model.training.sample_weight import validate_weights
 from narrows.model.training.split import split_validation
-from narrows.model.training.training import Training, validate_training
-from narrows.parts.kinds import KINDS
+from narrows.model.training.training import Training
 
 AfterStep = Callable[[Any], None]
 TRAINING_OPTIONS = ("epochs", "batch_size", "optimiser", "schedule")
@@ -109,12 +109,7 @@ def part_specs(model: NetworkModel) -> dict[str, Any]:
     return {name: options[name] for name in SPEC_NAMES}
 
 
-SPEC_NAMES = tuple("penalties" if kind == "penalty" else kind for kind in KINDS)
-
-
-def _training(
-    model: NetworkModel, train: ImageBatches, validation: ImageBatches | None, **hooks: Any
-) -> Training:
+def _training(model: NetworkModel, train: ImageBatches, validation: ImageBatches | None, **hooks: Any) -> Training:
     """The training of the network as it is."""
     settings = {name: getattr(model, name) for name in TRAINING_OPTIONS}
     return Training(

@@ -55,7 +55,7 @@ def project(model: ImageModel, X: Any, steps: int, rate: float) -> np.ndarray:
 def _noise_sigma(model: ImageModel) -> float:
     """The σ of the unclipped Gaussian noise that the model was trained on."""
     noise = model.noise_
-    if isinstance(noise, GaussianNoise) and not noise.clip and noise.sigma is not None:
+    if isinstance(noise, GaussianNoise) and noise.bounds is None and noise.sigma is not None:
         return noise.sigma
     raise wrong(
         "score_field",

@@ -71,7 +71,7 @@ def _sizes(header: Header) -> dict[str, int]:
 def _training(header: Header) -> dict[str, Any]:
     """Epochs, and the last entry of each column of the history but the times."""
     facts = header.facts
-    lines = {} if facts.epochs_ is None else {"epochs trained": facts.epochs_}
+    lines: dict[str, Any] = {} if facts.epochs_ is None else {"epochs trained": facts.epochs_}
     for name, column in (facts.history_ or {}).items():
         if column and "seconds" not in name:
             lines[f"last {name}"] = column[-1]

@@ -45,9 +45,7 @@ DENSITY_MEAN, DENSITY_WHITENING = "cloud.mean", "cloud.white"
 FACTS = ("threshold_", "thresholds_", "n_features_in_", "seed_")  # what every fitted model has
 
 
-def save(
-    model: ImageModel, path: str | os.PathLike[str], about: dict[str, Any] | None = None
-) -> Path:
+def save(model: ImageModel, path: str | os.PathLike[str], about: dict[str, Any] | None = None) -> Path:
     """Write a fitted model to `path`, atomically. about: further JSON to keep in it."""
     if not model.__sklearn_is_fitted__():
         name = type(model).__name__

@@ -164,7 +164,7 @@ def compare_denoisers(
 def noisy_images(model: Model, x: Tensor, seed: int, noise: Any = None) -> Tensor:
     """Images `(N, C, H, W)` on the working scale with that corruption, or the model's own, as in `evaluate`."""
     if noise is not None:
-        corruption = KINDS["corruption"].make(noise, bounds=model.scale_.range)
+        corruption = KINDS["corruption"].make(noise, bounds=model.scale_.bounds)
     elif model.noise_ is not None:
         corruption = model.noise_
     else:
@@ -205,9 +205,7 @@ def _chosen_images(model: Model, X: Any, noisy: Any, most: int, seed: int) -> Im
     return images.part(order[:most].sort().values)
 
 
-def _pair(
-    model: Model, images: ImageBatches, rows: slice, seed: int, noise: Any
-) -> tuple[np.ndarray, np.ndarray]:
+def _pair(model: Model, images: ImageBatches, rows: slice, seed: int, noise: Any) -> tuple[np.ndarray, np.ndarray]:
     """Clean and noisy images of a batch, as arrays on [0, 1]."""
     clean, noisy = images.batch(rows), images.noisy_at(rows)
     if noisy is None:

@@ -48,9 +48,7 @@ def process_pictures(model: ImageModel, verb: str, pictures: Iterable[Picture], 
     return _process(model, pictures, own_size, other_size, skip)
 
 
-def score_pictures(
-    model: ImageModel, pictures: Iterable[Picture], skip: Skip, kind: str | None = None
-) -> Results:
+def score_pictures(model: ImageModel, pictures: Iterable[Picture], skip: Skip, kind: str | None = None) -> Results:
     """Each picture and its anomaly score, of a kind; of a larger one, that of its worst tile."""
     fixed = with_fixed_batches(model)
 
@@ -74,9 +72,7 @@ def map_errors(model: ImageModel, pictures: Iterable[Picture], skip: Skip) -> Re
     return _process(model, pictures, root_error, root_error, skip)
 
 
-def _process(
-    model: ImageModel, pictures: Iterable[Picture], own_size: Work, other_size: Work, skip: Skip
-) -> Results:
+def _process(model: ImageModel, pictures: Iterable[Picture], own_size: Work, other_size: Work, skip: Skip) -> Results:
     """`own_size` of pictures of the model's form, `other_size` of others, neighbours of one form together."""
     for group in _groups(pictures):
         images = np.stack([picture.pixels for picture in group])

@@ -27,9 +27,7 @@ def interpolate(model: ImageModel, a: Any, b: Any, steps: int = 9) -> np.ndarray
     return model.inverse_transform((1 - t) * ends[:1] + t * ends[1:])
 
 
-def perturb(
-    model: ImageModel, X: Any, scale: float | Sequence[float] = 1.0, random_state: int = 0
-) -> np.ndarray:
+def perturb(model: ImageModel, X: Any, scale: float | Sequence[float] = 1.0, random_state: int = 0) -> np.ndarray:
     """Images decoded from noisy codes: `(N, ...)` for one strength, `(len(scale), N, ...)` for several.
 
     scale: standard deviation of the noise on each unit of the code, ≥ 0. The same noise is used at each strength.

@@ -84,9 +84,7 @@ def fits_model(model: ImageModel, shape: tuple[int, ...]) -> bool:
     return (*shape, 1)[:3] == model.layout_.image
 
 
-def _tile_batches(
-    picture: np.ndarray, size: tuple[int, int]
-) -> Iterator[tuple[list[Place], np.ndarray]]:
+def _tile_batches(picture: np.ndarray, size: tuple[int, int]) -> Iterator[tuple[list[Place], np.ndarray]]:
     """Places and tiles `(n, h, w, C)` of a picture, batch by batch."""
     height, width = size
     if picture.shape[0] < height or picture.shape[1] < width:
