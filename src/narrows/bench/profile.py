@@ -30,7 +30,7 @@ from narrows.machine import flush_denormals
 from narrows.measure import Table
 from narrows.model.recipes import recipe
 from narrows.model.training.training import Training
-from narrows.model.use.evaluate import evaluate, views_of
+from narrows.model.use.evaluate import evaluate
 
 KINDS = {  # the first that is part of an operation's name
     "products": ("mm", "conv", "dot"),
@@ -81,7 +81,7 @@ def evaluations(lab: str, case: Case, images: int | None = None) -> dict[str, An
 
     def through() -> None:
         for rows in pixels.batches(model._widest):
-            views_of(model, pixels.batch(rows))
+            model.views(pixels.batch(rows))
 
     evaluate(model, test)
     pairs = [(_seconds(lambda: evaluate(model, test)), _seconds(through)) for _ in range(EPOCHS)]

@@ -11,6 +11,7 @@ from math import log, pi
 import torch
 from torch import Tensor
 
+from narrows.errors import wrong
 from narrows.randomness import KeyedRandom
 
 
@@ -44,6 +45,12 @@ class Code:
     terms: dict[str, Tensor] = field(default_factory=dict)
     posterior: Posterior | None = None
     symbols: Tensor | None = None
+
+    def require_posterior(self) -> Posterior:
+        """q(z|x). Raises `BuildError` if the code is not variational."""
+        if self.posterior is None:
+            raise wrong("the code", "one without a posterior", "that of a variational bottleneck")
+        return self.posterior
 
     @property
     def mean(self) -> Tensor:

@@ -39,6 +39,7 @@ class Corruption:
 
     only_hidden = False
     paired = False
+    makes_noise = True
 
     def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         raise NotImplementedError
@@ -46,6 +47,8 @@ class Corruption:
 
 class Clean(Corruption):
     """No corruption: x̃ = x."""
+
+    makes_noise = False
 
     def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         return x, None
@@ -186,6 +189,7 @@ class Pairs(Corruption):
     """Noise of the user's own: noisy images that come beside the clean ones, `fit(X, noisy=Y)`."""
 
     paired = True
+    makes_noise = False
 
     def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         if random.noisy is None:

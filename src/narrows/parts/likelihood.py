@@ -30,6 +30,8 @@ class Likelihood:
 
     outputs = 1
     constant = 0.0
+    measure = ""  # the name under which `evaluate` reports the nll of an image, if it has one of its own
+    is_squared_error_of_sigmoid = False  # of which training may begin with a constant output
 
     def nll(self, out: Tensor, x: Tensor) -> Tensor:
         """-log p(x | out) without its constant, nats, one an element."""
@@ -69,6 +71,7 @@ class Gaussian(Located):
         if not (variance > 0):
             raise wrong("variance", variance, "a number > 0")
         self.variance, self.constant = variance, 0.5 * log(2 * pi * variance)
+        self.is_squared_error_of_sigmoid = output == "sigmoid"
 
     def nll(self, out: Tensor, x: Tensor) -> Tensor:
         error = F.mse_loss(self.mean(out), x, reduction="none")  # one pass there and one back
@@ -90,6 +93,8 @@ class Laplace(Located):
 
 class Bernoulli(Likelihood):
     """Cross-entropy, computed on the logits. For images on the scale "unit"."""
+
+    measure = "bce"
 
     def __init__(self, scale: Scale):
         if scale.name != "unit":

@@ -47,10 +47,7 @@ import msgspec
 from narrows.choose import default_options
 from narrows.draw import FIGURES
 from narrows.errors import DataError, Faults, did_you_mean, unknown
-from narrows.model.build import validate_specs
-from narrows.model.estimator.autoencoder import SPECS, Autoencoder
 from narrows.model.recipes import RECIPES, recipe
-from narrows.model.training.options import validate_training
 from narrows.study.figures import STUDY_FIGURES
 from narrows.study.parse import parse, read_toml
 
@@ -169,10 +166,8 @@ def _run(faults: Faults, run: Run) -> None:
     wrong = Faults(run.name)
     with wrong.catch():
         model = recipe(run.recipe, **run.changes)
-        if isinstance(model, Autoencoder):
-            validate_training(wrong, model.optimiser, model.schedule, model.training)
-            validate_specs({kind: getattr(model, kind) for kind in SPECS})
-        elif run.watch:
+        model.validate_options(wrong)
+        if run.watch and not model.fits_in_epochs:
             wrong.add(f"a {type(model).__name__} has no epochs after which to watch the {run.watch} images")
     for fault in wrong.found:
         faults.add(f"the run {run.name!r}: {fault}")

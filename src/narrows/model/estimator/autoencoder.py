@@ -14,10 +14,11 @@ from typing import Any, Self
 import numpy as np
 from torch import Tensor
 
+from narrows.errors import Faults
 from narrows.model.estimator.collapse import CollapseMonitor
 from narrows.model.estimator.fitting import calibrate
 from narrows.model.estimator.network_model import NetworkModel
-from narrows.model.estimator.prepare import continue_training, prepare_training, restore_network
+from narrows.model.estimator.prepare import continue_training, prepare_training, restore_network, validate_options
 from narrows.model.trackers import Logger, flatten_options, reported
 from narrows.model.training.checkpoint import Checkpoint
 from narrows.model.training.training import Training
@@ -154,6 +155,10 @@ class Autoencoder(NetworkModel):
         self._take_over(self._training)
         calibrate(self, self._training.images, self.network_.prior)
         return self
+
+    def validate_options(self, faults: Faults) -> None:
+        """Add to `faults` the parts and training options that do not exist."""
+        validate_options(self, faults)
 
     def _take_over(self, training: Training) -> None:
         """Take over what the training has reached."""

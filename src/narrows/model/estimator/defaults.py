@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from narrows.errors import Faults
 from narrows.measure import CodeStatistics
 from narrows.model.estimator.density import CodeDensity
 from narrows.parts.corruption import Corruption
@@ -59,6 +60,9 @@ class DefaultAnswers:
     def code_is_feature_map_(self) -> bool:
         """Whether the code is the feature map of a network."""
         return False
+
+    def validate_options(self, faults: Faults) -> None:
+        """Add to `faults` the options that no fit could use, whatever the images."""
 
     def code_measures(self, statistics: CodeStatistics) -> dict[str, float]:
         """What `evaluate` reports of the units of the code."""

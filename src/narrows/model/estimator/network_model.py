@@ -34,6 +34,7 @@ class NetworkModel(ImageModel):
     """
 
     corruption: Any
+    objective: Any
     scale: str
     epochs: int
     batch_size: int
@@ -42,8 +43,6 @@ class NetworkModel(ImageModel):
     validation: Any
     device: str
     training: dict[str, Any] | None
-    history_: dict[str, list[float]]
-    epochs_: int
     network_: Network
     objective_: Objective
 

@@ -17,7 +17,7 @@ from narrows.errors import BuildError, Faults
 from narrows.image_batches import ImageBatches
 from narrows.layout import validate_images
 from narrows.machine import flush_denormals
-from narrows.model.build import SPEC_NAMES, build, build_objective, rebuild
+from narrows.model.build import SPEC_NAMES, build, build_objective, rebuild, validate_specs
 from narrows.model.estimator.arguments import check_integer
 from narrows.model.estimator.fitting import begin_fit
 from narrows.model.estimator.network_model import NetworkModel
@@ -44,7 +44,8 @@ def prepare_training(
     """Check everything, build the network, and set up its training. Raises every fault in one error."""
     faults = Faults(f"{type(model).__name__} cannot be fitted")
     given = begin_fit(model, X, model.scale, faults, sample_weight)
-    _validate_options(model, faults)
+    _validate_numbers(model, faults)
+    validate_training(faults, model.optimiser, model.schedule, model.training)
     with faults.catch():
         _build_network(model, partial(build, seed=model.seed_))
     with faults.catch():
@@ -84,15 +85,21 @@ def restore_network(model: NetworkModel, tensors: dict[str, Tensor]) -> None:
     _build_network(model, partial(rebuild, tensors=tensors))
 
 
-def _validate_options(model: NetworkModel, faults: Faults) -> None:
-    """Device, numbers and training options; faults are added to `faults`."""
+def validate_options(model: NetworkModel, faults: Faults) -> None:
+    """Add to `faults` the parts and training options that do not exist."""
+    validate_training(faults, model.optimiser, model.schedule, model.training)
+    with faults.catch():
+        validate_specs(part_specs(model))
+
+
+def _validate_numbers(model: NetworkModel, faults: Faults) -> None:
+    """Device and numbers; faults are added to `faults`."""
     model.device_ = torch.device("cpu")
     with faults.catch():
         model.device_ = machine.select_device(model.device)
     for name in ("epochs", "batch_size"):
         with faults.catch():
             check_integer(name, getattr(model, name))
-    validate_training(faults, model.optimiser, model.schedule, model.training)
 
 
 def _build_network(model: NetworkModel, make: Callable[..., Network]) -> None:
@@ -116,7 +123,7 @@ def _training(model: NetworkModel, train: ImageBatches, validation: ImageBatches
         model.network_,
         train,
         validation,
-        objective=model.objective_,
+        objective=model.objective,
         seed=model.seed_,
         **settings,
         **hooks,
