@@ -11,7 +11,7 @@ import torch
 from narrows import machine, randomness
 from narrows.distributed import process_group
 from narrows.distributed.process_group import rank_slice
-from narrows.errors import NarrowsError, UnknownName
+from narrows.errors import NarrowsError, NarrowsWarning, UnknownName
 from narrows.machine import select_device
 from narrows.randomness import image_keys, key_of, keyed_generator, seeded_initialisation
 
@@ -274,3 +274,18 @@ def test_memory_is_kept_without_an_error_where_there_is_no_glibc(monkeypatch):
 
     monkeypatch.setattr(machine.ctypes, "CDLL", none)
     machine.keep_freed_memory.__wrapped__()
+
+
+def test_a_model_file_is_read_on_a_machine_without_its_device():
+    with pytest.warns(NarrowsWarning, match="'cuda' is not on this machine; .*; the model is on the CPU"):
+        assert machine.available_device("cuda") == torch.device("cpu")
+    assert machine.available_device("cpu") == torch.device("cpu")
+    with pytest.raises(UnknownName):
+        machine.available_device("gpu")
+
+
+def test_a_model_file_keeps_the_device_it_asks_for(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert machine.available_device("cuda:1") == torch.device("cuda:1")
+    assert machine.available_device("cuda:7") == torch.device("cuda"), "another of its kind"

@@ -9,7 +9,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from narrows.errors import NarrowsError, NarrowsWarning, unknown
+from narrows.errors import NarrowsError, NarrowsWarning, UnknownName, unknown
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 Make = Callable[..., Tensor]  # (shape, generator, device) -> random numbers
@@ -37,6 +37,8 @@ def available_device(name: str) -> torch.device:
     """The device of that name if this machine has it, else the CPU, with a warning: a model file works anywhere."""
     try:
         device = select_device(name)
+    except UnknownName:
+        raise
     except NarrowsError as error:
         warnings.warn(f"{error}; the model is on the CPU", NarrowsWarning, stacklevel=3)
         return torch.device("cpu")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from narrows.model.network import parts_table
+from narrows.model.build import parts_table
 from narrows.model.recipes import RECIPES
 from narrows.study.labs import lab_files
 

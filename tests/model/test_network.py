@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from narrows.errors import BuildError, UnknownName
-from narrows.model.network import build, count_parameters, parts_table
+from narrows.model.build import build, parts_table
+from narrows.model.network import count_parameters
 from narrows.parts.up import Linear
 from narrows.randomness import KeyedRandom
 from narrows.scale import FIXED_SCALES

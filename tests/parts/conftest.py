@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from narrows.model.network import Network, build
+from narrows.model.build import build
+from narrows.model.network import Network
 from narrows.scale import FIXED_SCALES, Scale
 
 SCALES = FIXED_SCALES | {"standard": Scale("standard", 0.0, 1.0)}

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 import narrows as nw
-from narrows.model.network import build
+from narrows.model.build import build
 from narrows.parts.bottleneck import Plain
 from narrows.parts.code import Code
 from narrows.parts.kinds import KINDS

@@ -19,14 +19,18 @@ a continuous space", CoNLL 2016, https://arxiv.org/abs/1511.06349 (warm-up).
 
 from math import prod
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from narrows.errors import wrong
-from narrows.parts.code import Code, Posterior
+from narrows.parts.code import Code, Posterior, UnitStatistics
 from narrows.parts.prior import Prior
 from narrows.parts.term import Term
 from narrows.randomness import KeyedRandom
+
+SMALLEST_KL = 0.01  # nats: a variational unit with less carries nothing
+SMALLEST_VARIANCE = 0.01  # of a variational unit's mean over the images: below it the unit is called dead
 
 
 class Bottleneck(nn.Module):
@@ -52,6 +56,33 @@ class Bottleneck(nn.Module):
     def terms(self) -> tuple[Term, ...]:
         """What is said of the costs that it puts out, `Code.terms`."""
         return ()
+
+    @property
+    def is_feature_map(self) -> bool:
+        """Whether the code is the feature map of the body, so that it has no size of its own."""
+        return self.keeps_features
+
+    def unused(self, statistics: UnitStatistics, kl: np.ndarray | None) -> np.ndarray:
+        """Which units carry nothing, `(size,)`. kl: of each unit from N(0, 1), nats, of variational codes."""
+        return statistics.constant
+
+    @property
+    def unused_because(self) -> str:
+        """What makes a unit unused, as the end of a sentence about several units."""
+        return "are the same for every image"
+
+    @property
+    def cure(self) -> str:
+        """What to try if most units are unused."""
+        return self._or_smaller("lower the learning rate")
+
+    def code_measures(self, statistics: UnitStatistics) -> dict[str, float]:
+        """What `evaluate` reports of the units: "dead_units", and "active_units" of an image if 0 means inactive."""
+        return {"dead_units": int(statistics.constant.sum())}
+
+    def _or_smaller(self, advice: str) -> str:
+        """The advice, and a smaller size for a code that has a size."""
+        return advice if self.is_feature_map else f"{advice}, or give it a smaller size"
 
     @property
     def linears(self) -> list[nn.Linear]:
@@ -80,22 +111,41 @@ class Plain(Bottleneck):
         return Code(self.linear(h).view(-1, *self.shape))
 
 
-class Relu(Bottleneck):
-    """z = max(a, 0)."""
+class Rectified(Bottleneck):
+    """The base of codes z = max(a, 0): 0 means inactive. advice: what to try if most units are dead."""
 
     rectified = True
+    advice = "lower the learning rate"
+
+    def unused(self, statistics: UnitStatistics, kl: np.ndarray | None) -> np.ndarray:
+        return statistics.dead
+
+    @property
+    def unused_because(self) -> str:
+        return "are active for no image"
+
+    @property
+    def cure(self) -> str:
+        return self.advice
+
+    def code_measures(self, statistics: UnitStatistics) -> dict[str, float]:
+        return {"active_units": statistics.active, "dead_units": int(statistics.dead.sum())}
+
+
+class Relu(Rectified):
+    """z = max(a, 0)."""
 
     def forward(self, h: Tensor, prior: Prior, random: KeyedRandom | None = None) -> Code:
         return Code(self.linear(h).relu().view(-1, *self.shape))
 
 
-class Sparse(Bottleneck):
+class Sparse(Rectified):
     """z = max(a, 0) at a cost of weight · Σⱼ |zⱼ|, per image.
 
     weight: ≥ 0, beside a loss that is summed over the image. warmup: epochs, ≥ 0.
     """
 
-    rectified = True
+    advice = "lower its weight, or the learning rate"
 
     def __init__(self, features: tuple[int, ...], size: int | None = 32, weight: float = 0.1, warmup: float = 0):
         super().__init__(features, size)
@@ -115,10 +165,8 @@ class Sparse(Bottleneck):
         return Code(z.view(-1, *self.shape), {"l1": cost})
 
 
-class TopK(Bottleneck):
+class TopK(Rectified):
     """z = max(a, 0), of which the k largest are kept. k: 1 to size."""
-
-    rectified = True
 
     def __init__(self, features: tuple[int, ...], size: int | None = 64, k: int = 8):
         super().__init__(features, size)
@@ -155,6 +203,21 @@ class Variational(Bottleneck):
     def terms(self) -> tuple[Term, ...]:
         factor = "" if self.beta == 1 else f"{self.beta:g} · "
         return (Term("kl", "KL to the prior", "nats an image", f"{factor}KL(q(z|x) ‖ p(z)) of an image"),)
+
+    def unused(self, statistics: UnitStatistics, kl: np.ndarray | None) -> np.ndarray:
+        return kl < SMALLEST_KL if kl is not None else statistics.variance < SMALLEST_VARIANCE
+
+    @property
+    def unused_because(self) -> str:
+        return f"have a KL below {SMALLEST_KL} nats"
+
+    @property
+    def cure(self) -> str:
+        advice = "lower β, or let it grow over a warmup"
+        return advice if self.is_feature_map else f"{advice}; or give it a smaller size"
+
+    def code_measures(self, statistics: UnitStatistics) -> dict[str, float]:
+        return {"dead_units": int((statistics.variance < SMALLEST_VARIANCE).sum())}
 
     def forward(self, h: Tensor, prior: Prior, random: KeyedRandom | None = None) -> Code:
         mean, log_variance = self.linear(h).chunk(2, dim=1)

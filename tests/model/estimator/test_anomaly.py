@@ -11,7 +11,9 @@ from sklearn.covariance import LedoitWolf
 
 import narrows as nw
 from narrows.errors import BuildError, DataError, UnknownName
-from narrows.model.estimator.anomaly import SCORES, CodeDensity, Outputs, patch
+from narrows.model.estimator.anomaly import SCORES, patch
+from narrows.model.estimator.density import CodeDensity
+from narrows.model.estimator.outputs import Outputs
 
 MODELS = ["ae", "vae", "pca", "pooled"]
 KINDS = [(name, kind) for name in MODELS for kind in SCORES if name == "vae" or kind != "bound"]
@@ -96,19 +98,19 @@ def test_the_distance_of_codes_is_that_of_scikit_learn(model, digits):
 def test_a_few_codes_or_dead_units_give_finite_distances(count, size):
     codes = torch.randn(count, size, generator=torch.Generator().manual_seed(0))
     codes[:, size // 2 :] = 3.0  # units that never move
-    cloud = CodeDensity.of(codes)
-    assert cloud.white.numel() == size or size <= 256
-    assert torch.isfinite(cloud(codes + 1)).all()
+    density = CodeDensity.fit(codes)
+    assert density.whitening.numel() == size or size <= 256
+    assert torch.isfinite(density.distance(codes + 1)).all()
     if count == 40:  # the mean squared distance of the codes themselves is at most their size
-        assert cloud(codes).mean() < size + 1
+        assert density.distance(codes).mean() < size + 1
 
 
 def test_variances_alone_are_kept_of_a_large_code(digits):
     z = torch.from_numpy(digits.reshape(len(digits), -1)).repeat(1, 5).float()  # some pixels never move
-    cloud, variance = CodeDensity.of(z), z.var(0, correction=0)
-    assert cloud.white.shape == (320,)
+    density, variance = CodeDensity.fit(z), z.var(0, correction=0)
+    assert density.whitening.shape == (320,)
     shrunk = (len(z) * variance + variance.mean()) / (len(z) + 1)
-    np.testing.assert_allclose(cloud(z), ((z - z.mean(0)).square() / shrunk).sum(1), rtol=1e-3)
+    np.testing.assert_allclose(density.distance(z), ((z - z.mean(0)).square() / shrunk).sum(1), rtol=1e-3)
 
 
 # -- thresholds -----------------------------------------------------------------------------------------------
@@ -207,7 +209,7 @@ def test_files_from_before_the_kinds_are_read(model, digits, tmp_path):
 @pytest.mark.parametrize("wrong", [[1.0], {"error": "high"}, "error", 3])
 def test_thresholds_that_are_no_numbers_are_refused(pca, wrong, tmp_path):
     path = nw.save(pca, tmp_path / "m.safetensors")
-    with pytest.raises(DataError, match=r"is no whole model of Narrows"):
+    with pytest.raises(DataError, match=r"is not a complete model of Narrows"):
         nw.load(rewrite(path, load_file(path), thresholds_=wrong))
 
 
@@ -215,5 +217,5 @@ def test_thresholds_that_are_no_numbers_are_refused(pca, wrong, tmp_path):
 def test_a_file_that_lacks_where_the_codes_lie_is_refused(pca, name, tmp_path):
     path = nw.save(pca, tmp_path / "m.safetensors")
     lacking = {kept: tensor for kept, tensor in load_file(path).items() if kept not in (name, "cloud.mean")}
-    with pytest.raises(DataError, match=r"is no whole model of Narrows: (.|\n)*cloud\.mean"):
+    with pytest.raises(DataError, match=r"is not a complete model of Narrows: (.|\n)*cloud\.mean"):
         nw.load(rewrite(path, lacking))

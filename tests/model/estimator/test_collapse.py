@@ -1,6 +1,7 @@
-"""Collapse: what is noticed while a model is trained, how often it is told, and when it is not."""
+"""Collapse: what is reported while a model is trained, how often, and when nothing is."""
 
 import warnings
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,26 @@ from narrows.errors import NarrowsWarning
 from narrows.image_batches import ImageBatches
 from narrows.measure import collapsed_units, constant_units, dead_units
 from narrows.model.estimator import collapse
-from narrows.model.estimator.collapse import CodeReport, RunningVariance, constant, dead, idle
+from narrows.model.estimator.collapse import (
+    CodeReport,
+    CollapseMonitor,
+    RunningVariance,
+    constant,
+    dead,
+    idle,
+    report_on,
+)
 from narrows.model.training.state import restore, state_of
+from narrows.parts.bottleneck import BOTTLENECKS
 from small_models import model
 
 HEAVY = {"kind": "variational", "size": 6, "beta": 100.0}
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch):
-    """Look from the first step on."""
-    monkeypatch.setattr(collapse, "STEPS", 0)
+def from_the_first_step(monkeypatch):
+    """Check from the first step on."""
+    monkeypatch.setattr(collapse, "FIRST_STEPS", 0)
 
 
 def heard(m, X, **options):
@@ -32,52 +42,64 @@ def heard(m, X, **options):
     return [str(w.message) for w in caught if issubclass(w.category, NarrowsWarning)]
 
 
-# -- what is seen ---------------------------------------------------------------------------------------------
+# -- what is checked ------------------------------------------------------------------------------
 
 
-def test_a_variance_in_batches_is_that_of_the_whole():
+def test_a_variance_in_batches_is_that_of_all_images():
     x = torch.randn(100, 3, 4, 5, generator=torch.Generator().manual_seed(0)) * 1e-3 + 7
-    spread = RunningVariance()
-    for some in x.split(30):
-        spread.add(some)
-    assert spread.variance == pytest.approx(x.double().var(0, correction=0).sum().item(), rel=1e-4)
+    running = RunningVariance()
+    for batch in x.split(30):
+        running.add(batch)
+    assert running.variance == pytest.approx(x.double().var(0, correction=0).sum().item(), rel=1e-4)
+
+
+def unused_by_measure(code) -> dict[str, Any]:
+    """Which units are unused, by `narrows.measure`, for each sort of bottleneck."""
+    q: Any = code.posterior
+    return {
+        "plain": lambda: constant_units(code.z),
+        "relu": lambda: dead_units(code.z),
+        "sparse": lambda: dead_units(code.z),
+        "variational": lambda: collapsed_units(q.mean, q.log_variance),
+    }
 
 
 @pytest.mark.filterwarnings("ignore::narrows.errors.NarrowsWarning")
-@pytest.mark.parametrize(
-    ("bottleneck", "kind"),
-    [("plain", "plain"), ("relu", "rectified"), ("sparse", "rectified"), ("variational", "variational")],
-)
-def test_a_glance_at_all_images_sees_what_the_measures_say(digits, bottleneck, kind):
+@pytest.mark.parametrize("bottleneck", ["plain", "relu", "sparse", "variational"])
+def test_a_report_on_all_images_agrees_with_the_measures(digits, bottleneck):
     m = model(bottleneck=bottleneck, optimiser={"kind": "adam", "rate": 1e-2}).fit(digits)
-    pixels = ImageBatches(digits, m.layout_, m.scale_)
-    seen = m._glance(pixels, len(digits))
-    code = m.network_.encode(pixels.batch(slice(0, 200)))[0]
-    q: Any = code.posterior
-    empty = {
-        "plain": lambda: constant_units(code.z),
-        "rectified": lambda: dead_units(code.z),
-        "variational": lambda: collapsed_units(q.mean, q.log_variance),
-    }
-    assert seen.kind == kind
-    np.testing.assert_array_equal(seen.empty, empty[kind]())
-    put_out = m.reconstruct(digits, exact=True)
-    assert seen.share == pytest.approx(put_out.var(0).sum() / (digits / 255).var(0).sum(), rel=1e-3)
+    images = ImageBatches(digits, m.layout_, m.scale_)
+    report = report_on(m.network_, images, len(digits))
+    code = m.network_.encode(images.batch(slice(0, 200)))[0]
+    np.testing.assert_array_equal(report.unused, unused_by_measure(code)[bottleneck]())
+    output = m.reconstruct(digits, exact=True)
+    share = output.var(0).sum() / (digits / 255).var(0).sum()
+    assert report.variance_share == pytest.approx(share, rel=1e-3)
+
+
+def report(bottleneck: str, unused: int, share: float, **changes) -> CodeReport:
+    """A report on a network of 20 units, of which that many are unused."""
+    made = BOTTLENECKS[bottleneck]((20,), **{"size": 20, **changes})
+    network: Any = SimpleNamespace(
+        bottleneck=made,
+        penalties=(),
+        body=SimpleNamespace(gives=frozenset({"widths"}), batch_norm=False),
+        likelihood=SimpleNamespace(is_squared_error_of_sigmoid=True),
+    )
+    return CodeReport(network, np.arange(20) < unused, share)
+
+
+CONSTANT = "the model predicts a constant: its output does not depend on the image"
 
 
 @pytest.mark.parametrize(
-    ("sign", "kind", "count", "share", "words"),
+    ("sign", "bottleneck", "unused", "share", "words"),
     [
-        (
-            dead,
-            "rectified",
-            20,
-            1.0,
-            "the code is dead: 20 of its 20 units are active for no image; lower the weight",
-        ),
-        (dead, "rectified", 19, 1.0, ""),
+        (dead, "sparse", 20, 1.0, "the code is dead: 20 of its 20 units are active for no image; lower its weight"),
+        (dead, "relu", 20, 1.0, "the code is dead: 20 of its 20 units are active for no image; lower the learning"),
+        (dead, "sparse", 19, 1.0, ""),
         (dead, "variational", 20, 1.0, ""),
-        (idle, "rectified", 11, 1.0, "half of the code is idle: 11 of its 20 units are active for no image"),
+        (idle, "relu", 11, 1.0, "half of the code is idle: 11 of its 20 units are active for no image"),
         (
             idle,
             "variational",
@@ -87,36 +109,58 @@ def test_a_glance_at_all_images_sees_what_the_measures_say(digits, bottleneck, k
         ),
         (idle, "variational", 10, 1.0, ""),
         (idle, "plain", 15, 1.0, "half of the code is idle: 15 of its 20 units are the same for every image"),
-        (constant, "plain", 0, 1e-4, "the model predicts a constant: its output does not depend on the image"),
-        (constant, "variational", 19, 1e-4, "the model predicts a constant: its output does not depend on the image"),
+        (constant, "plain", 0, 1e-4, CONSTANT),
+        (constant, "variational", 19, 1e-4, CONSTANT),
         (constant, "variational", 20, 1e-4, "the model predicts a constant: 20 of its 20 units have a KL below"),
         (constant, "plain", 20, 0.1, ""),
     ],
 )
-def test_a_sign_has_its_words(sign, kind, count, share, words):
-    said = sign(CodeReport(kind, np.arange(20) < count, share))
+def test_a_sign_of_collapse_has_its_words(sign, bottleneck, unused, share, words):
+    said = sign(report(bottleneck, unused, share))
     assert said.startswith(words)
     assert bool(said) == bool(words)
 
 
-# -- when it is told ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("bottleneck", BOTTLENECKS)
+@pytest.mark.parametrize("sign", [idle, constant])
+def test_advice_can_be_followed(bottleneck, sign):
+    with_size, without = report(bottleneck, 20, 0.0), report(bottleneck, 20, 0.0, size=None)
+    assert "size" not in sign(without), "a feature map has no size to make smaller"
+    assert ("β" in sign(with_size)) == (bottleneck == "variational")
+    assert "penalty" not in sign(with_size), "there is none"
 
 
-def test_a_collapse_is_told_once_when_it_has_held_for_two_epochs(digits):
+def test_advice_on_a_constant_output_names_what_the_network_has():
+    network: Any = report("plain", 0, 0.0).network
+    assert "batch_norm" in collapse.constant_cure(network)
+    assert "bernoulli" in collapse.constant_cure(network)
+    network.body.batch_norm = True
+    network.likelihood.is_squared_error_of_sigmoid = False
+    network.penalties = (object(),)
+    cure = collapse.constant_cure(network)
+    assert "batch_norm" not in cure
+    assert "bernoulli" not in cure
+    assert "the weight of a penalty" in cure
+
+
+# -- when it is reported --------------------------------------------------------------------------
+
+
+def test_a_collapse_is_reported_once_when_it_has_held_for_two_epochs(digits):
     said = heard(model(bottleneck=HEAVY, epochs=6), digits)
     assert len(said) == 1
     assert said[0].startswith("the model predicts a constant: ")
     assert "(seen after epochs 1 and 2)" in said[0]
 
 
-def test_it_is_told_while_the_model_is_trained(digits):
+def test_a_collapse_is_reported_while_the_model_is_trained(digits):
     epochs = model(bottleneck=HEAVY, epochs=6).fit_epochs(digits)
     next(epochs)
     with pytest.warns(NarrowsWarning, match="constant"):
         next(epochs)
 
 
-def test_units_without_a_word_are_counted(digits):
+def test_idle_units_are_counted(digits):
     bottleneck = {"kind": "variational", "size": 16, "beta": 0.6}
     m = model(bottleneck=bottleneck, epochs=20, optimiser={"kind": "adam", "rate": 1e-2})
     said = heard(m, digits)
@@ -124,39 +168,41 @@ def test_units_without_a_word_are_counted(digits):
     assert "lower β" in said[0]
 
 
-def test_a_healthy_model_is_told_nothing(digits):
+def test_nothing_is_reported_of_a_healthy_model(digits):
     assert heard(model(epochs=15, optimiser={"kind": "adam", "rate": 1e-2}), digits) == []
 
 
-def test_before_so_many_steps_and_while_a_cost_warms_up_nothing_is_told(digits, monkeypatch):
+def test_nothing_is_reported_in_the_first_steps_and_while_a_cost_warms_up(digits, monkeypatch):
     noticed = []
-    monkeypatch.setattr(collapse, "_say", noticed.append)
+    monkeypatch.setattr(collapse, "_warn", noticed.append)
     epochs = model(bottleneck={**HEAVY, "warmup": 3}, epochs=5).fit_epochs(digits)
     for m in epochs:
         assert len(noticed) == (m.epochs_ >= 5)
-    monkeypatch.setattr(collapse, "STEPS", 21)  # of 7 an epoch
+    monkeypatch.setattr(collapse, "FIRST_STEPS", 21)  # of 7 an epoch
     noticed.clear()
     epochs = model(bottleneck=HEAVY, epochs=5).fit_epochs(digits)
     for m in epochs:
         assert len(noticed) == (m.epochs_ >= 4)
 
 
-def test_a_training_that_is_resumed_tells_the_same(digits):
+def test_a_training_that_is_resumed_reports_the_same_collapse(digits, monkeypatch):
     m = model(bottleneck=HEAVY, epochs=6)
-    whole = heard(m, digits)
+    unbroken = heard(m, digits)
     for pause in (1, 3):
         first, second = (m._prepare(digits) for _ in range(2))
+        monitor = CollapseMonitor(first.network, first.images, first.progress)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for _ in range(pause):
                 first.run_epoch()
-                m._notice(first)
+                monitor.after_epoch()
         tensors, numbers = state_of(first)
         restore(second, tensors, numbers)
-        assert (second.progress.sign, second.progress.warnings) == (first.progress.sign, first.progress.warnings)
-        m._prepare = lambda *arguments, training=second: training  # type: ignore[method-assign]
-        assert heard(m, digits) == whole
-        del m._prepare
+        assert second.progress.sign == first.progress.sign
+        assert second.progress.warnings == first.progress.warnings
+        with monkeypatch.context() as patch:
+            patch.setattr(m, "_prepare", lambda *arguments, training=second: training)
+            assert heard(m, digits) == unbroken
 
 
 @pytest.mark.parametrize("images", [1, 5])

@@ -15,8 +15,9 @@ from safetensors.torch import save_file
 
 import narrows as nw
 from narrows.errors import DataError, NarrowsError, OutputError
-from narrows.model.file_format import describe_file, to_bytes
+from narrows.model.file_format import to_bytes
 from narrows.model.files import store
+from narrows.model.files.describe import describe_file
 from narrows.parts.bottleneck import BOTTLENECKS, Plain
 from small_models import timeless
 
@@ -229,7 +230,7 @@ def test_missing_wrong_or_further_tensors_are_refused(request, fitted, tmp_path)
     changed += [{**tensors, "more": torch.zeros(1)}]
     for wrong in changed:
         rewrite(path, wrong)
-        with pytest.raises(DataError, match="is no whole model of Narrows"):
+        with pytest.raises(DataError, match="is not a complete model of Narrows"):
             nw.load(path)
 
 
@@ -239,7 +240,9 @@ ENTRIES = ["estimator", "options", "layout", "scale", "facts"]
 @pytest.mark.parametrize("entry", [*ENTRIES, "about"])
 def test_a_header_that_lacks_something_is_refused(file, entry):
     rewrite(file, **{entry: ...})
-    with pytest.raises(DataError, match=f"is no whole model of Narrows: its header is wrong: .*field `{entry}`"):
+    with pytest.raises(
+        DataError, match=f"is not a complete model of Narrows: its header is wrong: .*field `{entry}`"
+    ):
         nw.load(file)
 
 
@@ -247,7 +250,7 @@ def test_a_header_that_lacks_something_is_refused(file, entry):
 @pytest.mark.parametrize("value", [None, 3, "x", [], {"x": 1}], ids=str)
 def test_a_header_that_holds_nonsense_is_refused(file, entry, value):
     rewrite(file, **{entry: value})
-    with pytest.raises(DataError, match="is no whole model of Narrows"):
+    with pytest.raises(DataError, match="is not a complete model of Narrows"):
         nw.load(file)
 
 
@@ -274,7 +277,7 @@ def test_a_hostile_header_is_refused_before_anything_is_allocated(file, entries)
     header, _ = store.read_file(file)
     known = {name: header[name] | entry if isinstance(entry, dict) else entry for name, entry in entries.items()}
     rewrite(file, **known)
-    with pytest.raises(DataError, match="is no whole model of Narrows"):
+    with pytest.raises(DataError, match="is not a complete model of Narrows"):
         nw.load(file)
 
 

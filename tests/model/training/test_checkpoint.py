@@ -12,7 +12,8 @@ import narrows as nw
 from narrows.errors import BuildError, DataError, Interrupted, OutputError
 from narrows.files import PREFIX
 from narrows.model import file_format as contents
-from narrows.model.file_format import CHECKPOINT_NAME, describe_file
+from narrows.model.file_format import CHECKPOINT_NAME
+from narrows.model.files.describe import describe_file
 from narrows.model.training import checkpoint as checkpoint
 from narrows.model.training.checkpoint import Checkpoint
 from small_models import NOISY, SMALL, model, same, timeless, weights
@@ -174,7 +175,7 @@ def test_a_state_that_is_not_whole_is_told_and_the_training_starts_over(digits, 
 def test_a_model_in_the_place_of_a_state_is_none(digits, path, going, said, whole):
     nw.save(whole(), path)
     assert_equal(model().fit(digits, checkpoint=going()), whole())
-    assert said == [f"{path} is no whole model of Narrows: it lacks 'training': the training starts over"]
+    assert said == [f"{path} is not a complete model of Narrows: it lacks 'training': the training starts over"]
 
 
 def test_where_there_is_no_state_it_says_so(digits, path, going, said, whole):

@@ -107,7 +107,7 @@ def test_the_history_is_the_weighted_mean_over_the_epoch(digits):
 
 @pytest.mark.parametrize("wide", [False, True])
 def test_components_of_weighted_images_are_those_of_repeated_ones(digits, wide, monkeypatch):
-    monkeypatch.setattr(pca_module, "WIDE", 10 if wide else 4096)
+    monkeypatch.setattr(pca_module, "WIDEST_COVARIANCE", 10 if wide else 4096)
     repeated = nw.PCA(8).fit(digits.repeat(COUNTS, axis=0))
     weighted = nw.PCA(8).fit(digits, sample_weight=COUNTS)
     for name in ("mean_", "components_", "explained_variance_"):

@@ -7,7 +7,7 @@ import narrows as nw
 from narrows import measure
 from narrows.errors import BuildError, MissingExtra, UnknownName
 from narrows.model.use import baselines as classical
-from narrows.model.use.baselines import BASELINES, compare_denoisers, lacks
+from narrows.model.use.baselines import BASELINES, compare_denoisers, missing_package
 from narrows.model.use.evaluate import evaluate
 
 QUICK = [name for name in BASELINES if name != "bm3d"]
@@ -17,7 +17,7 @@ SHAPES = [(24, 20), (24, 20, 1), (24, 20, 2), (24, 20, 3), (24, 20, 4)]
 
 def installed(name: str):
     """The baseline of that name, where its package is installed."""
-    if note := lacks(BASELINES[name]):
+    if note := missing_package(BASELINES[name]):
         pytest.skip(note)
     return BASELINES[name]
 

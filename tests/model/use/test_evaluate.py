@@ -8,7 +8,7 @@ import narrows as nw
 from narrows import measure
 from narrows.errors import BuildError, ImageError
 from narrows.model.use import evaluate as module
-from narrows.model.use.evaluate import compare, evaluate, views_of
+from narrows.model.use.evaluate import compare, evaluate
 
 CONSTANT = "ignore:the model predicts a constant"  # as it does where hardly anything was learnt
 
@@ -84,7 +84,7 @@ def test_noisy_is_the_mark_that_denoised_beats(denoiser, digits):
 
 def test_the_views_are_what_their_names_say(denoiser, vae, digits):
     x = torch.from_numpy(digits[:, None] / 255).float() * 2 - 1
-    found = views_of(denoiser, x).views
+    found = denoiser.views(x).images
     assert found.keys() == {"", "noisy", "denoised"}
     assert found["noisy"].min() >= -1
     assert found["noisy"].max() <= 1
@@ -94,7 +94,7 @@ def test_the_views_are_what_their_names_say(denoiser, vae, digits):
     with torch.no_grad():
         torch.testing.assert_close(found["denoised"], denoiser.network_.reconstruct(found["noisy"]))
         torch.testing.assert_close(found[""], denoiser.network_.reconstruct(x))
-    assert views_of(vae, x).views.keys() == {"", "sampled"}
+    assert vae.views(x).images.keys() == {"", "sampled"}
 
 
 def test_a_sampled_code_costs_quality(vae, digits):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import narrows as nw
-from narrows.model.use.folders import EVEN, with_fixed_batches
+from narrows.model.use.folders import FIXED_BATCH, with_fixed_batches
 from small_models import CONSTANT
 
-COUNTS = (1, 7, EVEN - 1, 100)
+COUNTS = (1, 7, FIXED_BATCH - 1, 100)
 
 
 @pytest.mark.filterwarnings(CONSTANT)
@@ -16,7 +16,7 @@ def test_batches_that_are_even_give_the_same_bits(recipe):
     X = (nw.load_data("digits", split="test")[0][:130] / 255).astype(np.float32)  # floats: nothing is rounded away
     model = nw.recipe(recipe, epochs=1, batch_size=64).fit(X)
     even = with_fixed_batches(model)
-    assert (even.even, model.even) == (EVEN, 0)
+    assert (even.batch_size_fixed, model.batch_size_fixed) == (FIXED_BATCH, 0)
     for verb in ("transform", "anomaly_score", "reconstruct"):
         whole = getattr(even, verb)(X)
         np.testing.assert_allclose(whole, getattr(model, verb)(X), rtol=1e-4, atol=1e-5)

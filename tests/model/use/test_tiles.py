@@ -5,7 +5,7 @@ import pytest
 
 import narrows as nw
 from narrows.errors import ImageError
-from narrows.model.use.tiles import fits_model, process_tiled, tiled, worst_tile_score
+from narrows.model.use.tiles import fits_model, join_tiles, process_tiled, worst_tile_score
 
 
 @pytest.fixture(scope="module")
@@ -26,18 +26,18 @@ def some(*shape: int) -> np.ndarray:
 @pytest.mark.parametrize("size", [(8, 8), (1, 1), (7, 3), (13, 29)])
 def test_where_nothing_is_changed_no_seam_shows(size):
     picture = some(29, 31, 2).astype(np.float32)
-    np.testing.assert_allclose(tiled(lambda x: x, picture, size), picture, rtol=1e-5)
+    np.testing.assert_allclose(join_tiles(lambda x: x, picture, size), picture, rtol=1e-5)
 
 
 def test_what_changes_by_a_constant_changes_so_everywhere():
     picture = some(20, 33, 1).astype(np.float32)
-    np.testing.assert_allclose(tiled(lambda x: x * 2 + 3, picture, (8, 8)), picture * 2 + 3, rtol=1e-5)
+    np.testing.assert_allclose(join_tiles(lambda x: x * 2 + 3, picture, (8, 8)), picture * 2 + 3, rtol=1e-5)
 
 
 def test_no_tile_leaves_the_picture_and_none_is_made_up():
     seen = []
     picture = np.arange(20 * 11, dtype=np.float32).reshape(20, 11, 1)
-    tiled(lambda x: seen.append(x) or x, picture, (8, 8))
+    join_tiles(lambda x: seen.append(x) or x, picture, (8, 8))
     tiles = np.concatenate(seen)
     assert tiles.shape[1:] == (8, 8, 1)
     assert all(np.array_equal(t - t[0, 0], tiles[0] - tiles[0, 0, 0]) for t in tiles)  # all cut from the picture

@@ -120,7 +120,7 @@ class Autoencoder(NetworkModel):
         options = self.get_params(deep=False)
         with reported(logger, options) as report:
             after_step = checkpoint.after_step if checkpoint else None
-            training = prepare_training(self, X, sample_weight, noisy, after_step)
+            training = self._prepare(X, sample_weight, noisy, after_step)
             with _kept(checkpoint, training, options) as save:
                 monitor = CollapseMonitor(self.network_, training.images, training.progress)
                 monitor.repeat_warnings()
@@ -128,7 +128,8 @@ class Autoencoder(NetworkModel):
                     for _ in training:
                         self._take_over(training)
                         monitor.after_epoch()
-                        report({name: column[-1] for name, column in self.history_.items()}, self.epochs_)
+                        last = {name: column[-1] for name, column in self.history_.items()}
+                        report(last, training.progress.epoch)
                         yield self
                         save()  # now, so that what the caller has made of this epoch is there before
                 finally:  # also if the loss became NaN, a logger failed, or the caller stops early
@@ -150,7 +151,7 @@ class Autoencoder(NetworkModel):
         if self.__sklearn_is_fitted__():
             self._training = continue_training(self, self._training, X, sample_weight, noisy)
         else:
-            self._training = prepare_training(self, X, sample_weight, noisy)
+            self._training = self._prepare(X, sample_weight, noisy)
         self._training.run_epoch()
         self._take_over(self._training)
         calibrate(self, self._training.images, self.network_.prior)
@@ -159,6 +160,10 @@ class Autoencoder(NetworkModel):
     def validate_options(self, faults: Faults) -> None:
         """Add to `faults` the parts and training options that do not exist."""
         validate_options(self, faults)
+
+    def _prepare(self, X: Any, sample_weight: Any = None, noisy: Any = None, after_step: Any = None) -> Training:
+        """Check everything, build the network, and set up its training."""
+        return prepare_training(self, X, sample_weight, noisy, after_step)
 
     def _take_over(self, training: Training) -> None:
         """Take over what the training has reached."""

@@ -55,4 +55,5 @@ def _full_whitening(codes: Tensor) -> Tensor:
     identity = torch.eye(codes.shape[1], dtype=torch.float64)
     covariance = torch.from_numpy(ledoit_wolf(codes.double().numpy())[0])
     factor = torch.linalg.cholesky(covariance + SMALLEST_VARIANCE * identity)
-    return torch.linalg.solve_triangular(factor, identity, upper=False).float()
+    whitening = torch.linalg.solve_triangular(factor, identity, upper=False).float()
+    return whitening.contiguous()  # as read from a file: the order in memory decides the last bits

@@ -73,7 +73,7 @@ def continue_training(
     images = ImageBatches(array, layout, model.scale_, model.device_, weights)
     images = with_noisy(images, noisy)
     if training is None or training.network is not model.network_:
-        progress = Progress.of_fitted(model.epochs_, model.history_)
+        progress = Progress.of_fitted(model.epochs_ or 0, model.history_)
         return _training(model, images, None, progress=progress)
     training.continue_with(images)
     return training
