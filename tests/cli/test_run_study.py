@@ -83,7 +83,7 @@ def test_a_state_says_what_it_is(narrows, refused, trained):
     told = narrows("info", path, "--json").json()
     assert told["what"].startswith("state of a training, which `narrows train ... --resume` goes on from")
     assert (told["epochs done"], told["recipe"], told["bottleneck.size"]) == (1, "denoising-mlp", 4)
-    assert "it is the state of a training" in refused(1, "evaluate", path, "--data", "digits")
+    assert "it is the checkpoint of a training" in refused(1, "evaluate", path, "--data", "digits")
 
 
 # -- trackers -------------------------------------------------------------------------------------------------

@@ -86,8 +86,8 @@ def at_write(count: int, act):
     """What is to be done first in a process, so that it does `act` in place of writing its state for that time."""
 
     def first():
-        write, writes = checkpoint.write, iter(range(1, count))
-        checkpoint.write = lambda *what: act(*what) if next(writes, None) is None else write(*what)
+        write, writes = checkpoint.write_file, iter(range(1, count))
+        checkpoint.write_file = lambda *what: act(*what) if next(writes, None) is None else write(*what)
 
     return first
 

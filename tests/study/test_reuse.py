@@ -61,7 +61,7 @@ def test_the_time_holds_that_of_trainings_taken_up(go, monkeypatch):
         return found
 
     go(Run("p", "pca", {"n_components": 2}))
-    monkeypatch.setattr("narrows.study.obtain.again", slow)
+    monkeypatch.setattr("narrows.study.obtain.take_up", slow)
     facts = go(Run("p", "pca", {"n_components": 2}), reuse=True).facts
     assert facts["seconds"] >= facts["seconds of training"] == 1e4
 

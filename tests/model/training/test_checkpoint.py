@@ -314,9 +314,9 @@ def test_where_nothing_can_be_written_it_stops_and_the_state_before_is_whole(
 def test_a_state_says_what_it_is(digits, path):
     model(epochs=2).fit(digits, checkpoint=Checkpoint(path))
     told = describe_file(path)
-    assert told["what"].startswith("state of a training, which `narrows train ... --resume` goes on from")
+    assert told["what"].startswith("checkpoint of a training, from which `narrows train ... --resume` continues")
     assert (told["epochs done"], told["body.widths"]) == (2, "[16]")
-    with pytest.raises(DataError, match=r"it is the state of a training.* the model is model\.safetensors"):
+    with pytest.raises(DataError, match=r"it is the checkpoint of a training.* the model is model\.safetensors"):
         nw.load(path)
 
 
