@@ -173,7 +173,7 @@ def test_a_loss_that_is_no_number_stops_with_a_reason_and_keeps_finite_weights(d
 @pytest.mark.parametrize("validation", [None, 0.2])
 def test_a_last_step_that_diverges_is_told_too(digits, optimiser, validation):
     m = model(optimiser={"kind": optimiser, "rate": 1e30}, epochs=1, batch_size=500, validation=validation)
-    with pytest.raises(TrainingError, match="lower (learning )?rate"):
+    with pytest.raises(TrainingError, match=r"lower (learning )?rate"):
         m.fit(digits)
 
 
