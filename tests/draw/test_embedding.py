@@ -1,9 +1,11 @@
 import sys
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from narrows.draw import embedding, quick_tsne, tsne
+from narrows.draw import embedding, principal_components, quick_tsne, tsne
 from narrows.errors import NarrowsError
 
 
@@ -72,3 +74,34 @@ def test_quickly_some_are_laid_out_and_the_others_stand_beside_the_nearest(monke
     nearest = ((places[:, None] - middles) ** 2).sum(-1).argmin(1)
     assert (nearest == of).mean() > 0.98
     np.testing.assert_array_equal(quick_tsne(codes), places)
+
+
+@pytest.mark.parametrize("shape", [(40, 700), (600, 700), (2, 700), (1, 700), (600, 3), (1, 2)])
+def test_components_of_many_units_are_those_of_the_full_decomposition(shape):
+    random = np.random.default_rng(0)
+    codes = (random.normal(size=shape) * np.geomspace(30, 1, shape[1]) + 5).astype(np.float32)
+    points, shares = principal_components(codes, 2)
+    u, lengths, _ = np.linalg.svd(codes - codes.mean(0), full_matrices=False)
+    expected, known = (u * lengths)[:, :2], min(2, len(lengths))
+    assert points.shape == (shape[0], 2)
+    np.testing.assert_allclose(np.abs(points[:, :known]), np.abs(expected), atol=2e-3 * (lengths[0] + 1))
+    np.testing.assert_allclose(shares[:known], (lengths**2 / max((lengths**2).sum(), 1e-12))[:2], atol=1e-4)
+    np.testing.assert_array_equal(principal_components(codes, 2)[0], points)
+
+
+def test_components_of_a_large_feature_map_take_seconds_and_no_covariance():
+    codes = np.random.default_rng(0).normal(size=(1000, 16_384)).astype(np.float32)
+    tracemalloc.start()
+    start = time.perf_counter()
+    principal_components(codes, 3)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert time.perf_counter() - start < 10
+    assert peak < 5 * codes.nbytes  # the covariance alone would take 16 times as much
+
+
+def test_tsne_takes_codes_of_many_units_by_their_first_components(codes, monkeypatch):
+    wide = np.hstack([codes, np.zeros((120, 600))])
+    places = tsne(wide)[0]
+    assert places.shape == (120, 2)
+    assert neighbours_agree(places) > 0.95

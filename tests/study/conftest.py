@@ -178,7 +178,7 @@ def models(sets) -> dict[str, Trained]:
 
 def _trained(name: str, model: nw.Autoencoder | nw.PCA, shown: DataSplit) -> Trained:
     model.fit(shown.train.images)
-    trained = Trained(name, model, shown, batches=getattr(model, "steps_", {}), whole=True)
+    trained = Trained(name, model, shown, step_terms=getattr(model, "steps_", {}), complete=True)
     if name == "grey-3":
         trained.snapshots[2] = image_rows(model, shown.test.images[:3])
     return trained

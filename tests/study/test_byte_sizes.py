@@ -41,7 +41,7 @@ def test_a_code_takes_its_numbers_times_their_width_and_the_side_bits(models, ta
         row = row_of(table(name), f"{name}: {model.code_size_} numbers as {form}")
         beside = np.ceil(model.side_bits_ / 8)
         assert row[BYTES] == model.code_size_ * width + beside
-        assert (f" + {beside:.0f} beside it" in row[""]) == (beside > 0)
+        assert (f" + {beside:.0f} in a side channel" in row[""]) == (beside > 0)
 
 
 @pytest.mark.parametrize("name", ["grey-3", "colour-vae"])
@@ -57,7 +57,7 @@ def test_the_error_of_a_form_is_that_of_the_images_decoded_from_it(models, sets,
 
 @pytest.mark.parametrize(("bits", "beside"), [(1, 1), (8, 1), (9, 2), (4992, 624)])
 def test_side_bits_take_whole_bytes(models, bits, beside):
-    run = Trained("net", copy(models["grey-side"].model), models["grey-side"].shown)
+    run = Trained("net", copy(models["grey-side"].model), models["grey-side"].split)
     run.model.side_bits_ = bits
     codes = [row for row in byte_sizes({"net": run}) if "numbers as" in row[""]]
     assert [row[BYTES] for row in codes] == [32 * width + beside for width in (4, 2, 1)]

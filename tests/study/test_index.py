@@ -11,7 +11,7 @@ import pytest
 from narrows.errors import DataError
 from narrows.measure.table import show
 from narrows.study import page
-from narrows.study.index import INDEX, draw_index, redraw_index
+from narrows.study.index import INDEX_NAME, draw_index, redraw_index
 from narrows.study.record import Figure, Record
 from small_pages import BAD
 
@@ -110,7 +110,7 @@ def test_drawing_again_draws_all_pages_and_the_index(folder):
     assert len(before) == 3 + 4 + 1
     for path in before:
         path.unlink()
-    assert redraw_index(folder) == folder / INDEX
+    assert redraw_index(folder) == folder / INDEX_NAME
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.suffix in (".html", ".png")} == before
 
 
@@ -131,5 +131,5 @@ def test_a_folder_without_studies_is_refused(folder):
 
 def test_a_broken_record_is_told_by_its_name(folder):
     (folder / "b" / "run.json").write_text("{")
-    with pytest.raises(DataError, match=r"b/run.json is no whole record"):
+    with pytest.raises(DataError, match=r"b/run.json is no complete record"):
         draw_index(folder)

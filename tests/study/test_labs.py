@@ -5,9 +5,9 @@ import pytest
 
 import narrows as nw
 from narrows.errors import UnknownName
+from narrows.measure.names import measure_title
 from narrows.study import labs as module
 from narrows.study.labs import lab_file, lab_files, lab_names, labs
-from narrows.study.page import measure_name
 from narrows.study.schema import read_study
 
 NAMES = ["a", "b", "c", "d", "e1", "e2", "e3", "e4", "e5", "e6", "f"]
@@ -101,7 +101,7 @@ def test_validation_is_asked_for_where_there_is_some_and_measures_have_names(stu
         if (number.history or "").startswith("val_"):
             assert number.run in held
         if number.test:
-            assert "_" not in measure_name(number.test)
+            assert "_" not in measure_title(number.test)
 
 
 @every_lab

@@ -11,7 +11,8 @@ import pytest
 
 from narrows.draw import live, scripts
 from narrows.errors import BuildError
-from narrows.study.page import draw_page, measure_name, redraw_page
+from narrows.measure.names import measure_title
+from narrows.study.page import draw_page, redraw_page
 from narrows.study.record import Figure, Record
 from small_pages import BAD, live_record
 
@@ -225,7 +226,7 @@ def test_cells_stand_under_the_names_of_their_columns(page, several):
         ("noisy_ssim", "SSIM of the noisy input"),
         ("sampled_mse", "MSE with a sampled code, per pixel"),
         ("active_units", "active units, of an image, on average"),
-        ("side_bits", "side bits, bits an image"),
+        ("side_bits", "side channel, bits an image"),
         ("parameters", "parameters"),
         ("loss of my own", "loss of my own"),
         ("noisy_thing", "noisy_thing"),
@@ -234,13 +235,13 @@ def test_cells_stand_under_the_names_of_their_columns(page, several):
     ],
 )
 def test_measures_have_names_in_words(name, words):
-    assert measure_name(name) == words
+    assert measure_title(name) == words
 
 
 def test_all_measures_that_an_evaluation_gives_have_names_in_words(several):
     table = next(table for table in several.record.tables if table["title"] == "Measures")
     for row in table["rows"]:
-        assert "_" not in measure_name(row["measure"])
+        assert "_" not in measure_title(row["measure"])
 
 
 def test_a_figure_that_cannot_be_drawn_costs_no_other(tmp_path):

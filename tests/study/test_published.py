@@ -1,5 +1,8 @@
 """Numbers are what direct computation gives, whichever source they come from."""
 
+from copy import copy
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -45,9 +48,8 @@ def test_entries_of_the_history(row, models):
     assert row(history="loss", epoch=1)["faithful"] == history["loss"][0]
     assert row(history="loss", mean=True)["faithful"] == pytest.approx(np.mean(history["loss"]))
     assert row(history="val_loss", epoch=2)["faithful"] == history["val_loss"][1]
-    assert row(history="loss", epoch=3, published=1.0) == {
-        "": "n", "published": 1.0, "faithful": None, "difference": None
-    }  # fmt: skip
+    late = row(history="loss", epoch=3, published=1.0)
+    assert (late["published"], late["faithful"], late["difference"]) == (1.0, None, None)
 
 
 def test_the_last_batch_is_the_last_step(row, models):
@@ -76,9 +78,29 @@ def test_the_values_of_an_image_are_those_of_all_its_channels(models):
 @pytest.mark.parametrize("published", [None, 20.0])
 def test_the_difference_is_faithful_less_published_where_there_are_both(row, published):
     found = row(test="psnr", published=published)
-    assert list(found) == ["", "published", "faithful", "difference"]
+    assert list(found) == ["", "published", "faithful", "difference", "unit"]
     assert found["published"] == published
     assert found["difference"] == (None if published is None else 1.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "unit"),
+    [
+        ("grey-3", {"history": "loss"}, "nats an image on [0, 1]"),
+        ("grey-3", {"history": "val_loss", "per_pixel": True}, "nats a value on [0, 1]"),
+        ("points", {"batch": "loss"}, "nats an image on [-1, 1]"),
+        ("grey-3", {"test": "mse"}, "per pixel on [-1, 1]"),
+        ("grey-3", {"test": "psnr"}, "dB"),
+        ("grey-3", {"error": {"index": [3]}}, "squared error of an image on [0, 1]"),
+        ("grey-3", {"error": {}, "per_pixel": True, "times": 9.0}, "squared error per value on [0, 1], times 9"),
+    ],
+)
+def test_numbers_carry_their_unit_and_scale(models, name, source, unit):
+    model = copy(models[name])
+    model.model = copy(model.model)
+    model.model.terms_ = {"nll": SimpleNamespace(title="NLL", unit="nats an image", caption="")}
+    rows = published_rows(Number("n", name, **source), model, MEASURED, "symmetric")
+    assert {row["unit"] for row in rows} == {unit}
 
 
 # -- errors ---------------------------------------------------------------------------------------------------
@@ -138,7 +160,7 @@ def test_the_trap_hides_the_noise(row):
 
 def test_noise_is_on_what_is_fed_and_the_error_to_the_clean_image(row, models, clean):
     run, x = models["grey-3"], clean[[4]]
-    made = run.fed(x, {"noise": 0.5, "clip": True, "seed": 3})[1]
+    made = run.feed(x, {"noise": 0.5, "clip": True, "seed": 3})[1]
     found = row(error={"index": [4], "fed": {"noise": 0.5, "clip": True, "seed": 3}})
     assert found["faithful"] == pytest.approx(((x - made) ** 2).sum(), rel=1e-4)
 

@@ -114,25 +114,30 @@ def test_a_run_taken_up_again_equals_the_run_itself(kept, digits, name):
     one = kept[name]
     run, before = one.run, one.trained
     found = take_up(run, model_of(run), digits, one.folder)
-    assert (found.name, found.seconds, found.whole, found.warnings) == (name, before.seconds, True, before.warnings)
+    assert (found.name, found.seconds, found.complete, found.warnings) == (
+        name,
+        before.seconds,
+        True,
+        before.warnings,
+    )
     assert (found.reused, before.reused) == (True, False)
     assert found.history == before.history
     assert found.steps == before.steps
-    assert found.batches.keys() == before.batches.keys()
-    for term, values in before.batches.items():
-        np.testing.assert_array_equal(np.float32(found.batches[term]), np.float32(values))
+    assert found.step_terms.keys() == before.step_terms.keys()
+    for term, values in before.step_terms.items():
+        np.testing.assert_array_equal(np.float32(found.step_terms[term]), np.float32(values))
     assert found.snapshots.keys() == before.snapshots.keys()
     for epoch, rows in before.snapshots.items():
         assert found.snapshots[epoch].keys() == rows.keys()
         for row, images in rows.items():
             np.testing.assert_array_equal(found.snapshots[epoch][row], images)
     assert same(found.model._state()[0], before.model._state()[0])
-    np.testing.assert_array_equal(*(one.model.transform(one.of("test")[0]) for one in (found, before)))
+    np.testing.assert_array_equal(*(one.model.transform(one.part("test")[0]) for one in (found, before)))
 
 
 def test_it_knows_what_it_held_back(kept, digits):
     found = take_up(kept["held"].run, model_of(kept["held"].run), digits, kept["held"].folder)
-    for ours, theirs in zip(found.of("validation"), kept["held"].trained.of("validation"), strict=True):
+    for ours, theirs in zip(found.part("validation"), kept["held"].trained.part("validation"), strict=True):
         np.testing.assert_array_equal(ours, theirs)
         assert len(ours) == 287
 
@@ -152,7 +157,7 @@ def test_what_is_taken_up_is_not_trained(kept, digits, monkeypatch, name):
     said, one = [], kept[name]
     found = obtain_run(one.run, model_of(one.run), digits, one.folder, reuse=True, say=said.append)
     assert said == [f"{name}: already trained"]
-    assert found.whole
+    assert found.complete
 
 
 CHANGES = {
@@ -197,7 +202,7 @@ def test_another_version_makes_another_run(kept, digits, monkeypatch, name):
 def test_a_training_that_has_not_come_to_its_end_is_not_taken_up(kept, digits, tmp_path):
     one = kept["held"]
     before = one.trained
-    keep(one.run, Trained("held", before.model, digits, batches=before.batches), tmp_path)
+    keep(one.run, Trained("held", before.model, digits, step_terms=before.step_terms), tmp_path)
     assert take_up(one.run, model_of(one.run), digits, tmp_path) is None
 
 

@@ -1,32 +1,58 @@
-"""The tables of a page hold what history, measures and sizes say, in words."""
+"""The tables of a page hold what history, measures and sizes say, under names with units and scales."""
+
+from copy import copy
+from types import SimpleNamespace
 
 import pytest
 
 from narrows.study.byte_sizes import byte_sizes
-from narrows.study.tables import LAST, tables
+from narrows.study.tables import merged_order, tables
 
 MEASURED = {
-    "grey-3": {"mse": 0.1, "psnr": 20.0, "code_size": 3, "parameters": 99},
-    "grey-side": {"mse": 0.2, "side_bits": 30, "code_size": 32, "parameters": 88},
+    "grey-3": {"mse": 0.1, "psnr": 20.0, "signal_power": 0.1, "code_size": 3, "parameters": 99},
+    "grey-side": {"mse": 0.2, "code_size": 32, "side_bits": 30, "parameters": 88},
     "grey-pca": {"mse": 0.3, "active_units": 2.5, "code_size": 4, "parameters": 77},
 }
 PUBLISHED = [{"": "loss", "published": 1.0, "faithful": 2.0, "difference": 1.0}]
 
 
+def term(title: str, unit: str = "nats an image", caption: str = "") -> SimpleNamespace:
+    return SimpleNamespace(title=title, unit=unit, caption=caption)
+
+
 @pytest.fixture
 def found(models):
-    """A function: tables of runs by their titles."""
+    """A function: tables of runs by their titles; runs are names of models, or trained runs."""
 
-    def named(*names: str, published=PUBLISHED, scale: str = "unit") -> dict[str, dict]:
-        done = {name: models[name] for name in names}
-        made = tables(published, done, {name: MEASURED.get(name, {}) for name in names}, scale)
-        assert all(set(table) == {"title", "caption", "rows"} for table in made)
+    def named(*names, published=PUBLISHED, scale: str = "unit") -> dict[str, dict]:
+        runs = [models[name] if isinstance(name, str) else name for name in names]
+        trained = {run.name: run for run in runs}
+        made = tables(published, trained, {name: MEASURED.get(name, {}) for name in trained}, scale)
+        assert all(set(table) == {"title", "caption", "rows", "names"} for table in made)
         return {table["title"]: table for table in made}
 
     return named
 
 
-def test_all_tables_stand_in_their_order(found):
+@pytest.fixture
+def of_history(models):
+    """A function: a run with the given history and terms."""
+
+    def run(history: dict, terms: dict, name: str = "own"):
+        model = copy(models["grey-3"].model)
+        model.history_, model.terms_ = {key: [value] for key, value in history.items()}, terms
+        trained = copy(models["grey-3"])
+        trained.name, trained.model = name, model
+        return trained
+
+    return run
+
+
+def rows_of(table: dict) -> dict[str, dict]:
+    return {row["measure"]: row for row in table["rows"]}
+
+
+def test_tables_are_in_their_order(found):
     assert list(found("grey-3")) == ["Published and faithful", "Last epoch", "Measures", "Bytes"]
     assert found("grey-3")["Published and faithful"]["rows"] == PUBLISHED
 
@@ -37,38 +63,90 @@ def test_tables_without_rows_are_left_out(found):
     assert list(found("table-ae")) == ["Published and faithful", "Last epoch"]
 
 
-def test_the_last_epoch_is_the_end_of_the_history_in_words(models, found):
-    rows = {row["measure"]: row for row in found("grey-3", "grey-pca", "colour-vae")["Last epoch"]["rows"]}
+def test_last_epoch_is_the_end_of_the_history(models, found):
+    rows = rows_of(found("grey-3", "grey-pca", "colour-vae")["Last epoch"])
     history = models["grey-3"].model.history_
     assert rows["training loss"]["grey-3"] == history["loss"][-1]
     assert rows["validation loss"]["grey-3"] == history["val_loss"][-1]
     assert rows["validation loss"]["colour-vae"] is None
     assert rows["training kl"]["colour-vae"] == models["colour-vae"].model.history_["kl"][-1]
     assert "grey-pca" not in rows["training loss"]
-    assert rows["training nll"]["grey-3"] is None  # the only term: the loss itself
-    assert rows["training nll"]["colour-vae"] == models["colour-vae"].model.history_["nll"][-1]
-    assert not [name for name in rows if "seconds" in name or "_" in name]
-    for name, values in (("grey-3", 64), ("colour-vae", 192)):
-        nll = models[name].model.history_["nll"][-1]
-        assert rows["training nll per value"][name] == pytest.approx(nll / values)
+    assert not [name for name in rows if "seconds" in name]
 
 
-def test_measures_have_a_row_each_and_sizes_stand_last(found):
+def test_last_epoch_hides_no_term(models, found, of_history):
+    run = of_history({"loss": 3.0, "nll": 2.0, "mine": 1.0, "val_loss": 2.5, "val_mine": 0.5}, {})
+    rows = rows_of(found(run)["Last epoch"])
+    assert {name: row["own"] for name, row in rows.items()} == {
+        "training loss": 3.0,
+        "training nll": 2.0,
+        "training mine": 1.0,
+        "validation loss": 2.5,
+        "validation mine": 0.5,
+    }
+
+
+def test_terms_are_printed_with_their_own_titles_units_and_captions(found, of_history):
+    terms = {"nll": term("NLL"), "mine": term("my penalty", "", "the squared length of the code")}
+    table = found(of_history({"loss": 3.0, "nll": 2.0, "mine": 1.0, "val_mine": 2.0}, terms))["Last epoch"]
+    assert table["names"]["training loss"] == "training loss, nats an image"
+    assert table["names"]["training nll"] == "training NLL, nats an image"
+    assert table["names"]["validation mine"] == "validation my penalty"
+    assert "my penalty: the squared length of the code." in table["caption"]
+
+
+@pytest.mark.parametrize("features", [64])
+def test_loss_is_given_a_value_where_it_is_a_sum_over_the_image(found, of_history, features):
+    table = found(of_history({"loss": 128.0, "nll": 128.0}, {"nll": term("NLL")}))["Last epoch"]
+    assert rows_of(table)["training loss a value"]["own"] == 128 / features
+    assert table["names"]["training loss a value"] == "training loss, nats a value"
+
+
+def test_a_length_of_the_error_is_never_in_nats_nor_divided_by_the_values(found, of_history):
+    history = {"loss": 2.0, "root": 2.0, "val_loss": 3.0, "val_root": 3.0}
+    table = found(of_history(history, {"root": term("length of the error", "")}))["Last epoch"]
+    assert set(rows_of(table)) == {"training loss", "training root", "validation loss", "validation root"}
+    assert "training length of the error" in table["names"].values()
+    assert not [name for name in table["names"].values() if "nats" in name or "value" in name]
+
+
+def test_an_objective_without_nll_has_a_page(found, of_history):
+    table = found(of_history({"loss": 2.0, "mine": 2.0}, {}))["Last epoch"]
+    assert table["names"] == {"training loss": "training loss", "training mine": "training mine"}
+
+
+def test_scales_of_the_losses_are_said_for_each_run(found):
+    assert "are on [0, 1];" in found("grey-3")["Last epoch"]["caption"]
+    caption = found("grey-3", "points")["Last epoch"]["caption"]
+    assert "are on [0, 1] (grey-3), [-1, 1] (points);" in caption
+    assert "standardised features (table-ae)" in found("grey-3", "table-ae")["Last epoch"]["caption"]
+
+
+def test_measures_have_a_row_each_and_sizes_are_last(found):
     rows = found("grey-3", "grey-side", "grey-pca")["Measures"]["rows"]
-    assert [row["measure"] for row in rows] == ["mse", "psnr", "active_units", "code_size", "side_bits", "parameters"]
-    assert [row["measure"] for row in rows][2:] == [name for name in LAST if name != "dead_units"]
+    names = ["mse", "psnr", "signal_power", "active_units", "code_size", "side_bits", "parameters"]
+    assert [row["measure"] for row in rows] == names
     for row in rows:
         assert {name: row[name] for name in MEASURED} == {name: m.get(row["measure"]) for name, m in MEASURED.items()}
 
 
-@pytest.mark.parametrize(("scale", "words"), [("unit", "on [0, 1],"), ("symmetric", "on [-1, 1] with a range of 2,")])
-def test_the_caption_says_over_how_many_images_and_on_which_scale(found, scale, words):
-    caption = found("grey-3", scale=scale)["Measures"]["caption"]
-    assert caption.startswith("Over 40 test images")
-    assert words in caption
+def test_names_are_merged_in_front_of_what_follows_them():
+    assert merged_order([["a", "c"], ["a", "b", "c", "d"], ["e", "c"]]) == ["a", "b", "e", "c", "d"]
 
 
-def test_bytes_are_those_of_the_sizes(models, found):
-    assert found("grey-3", "grey-side")["Bytes"]["rows"] == byte_sizes(
-        {k: models[k] for k in ("grey-3", "grey-side")}
-    )
+@pytest.mark.parametrize(("scale", "words"), [("unit", "[0, 1]"), ("symmetric", "[-1, 1]")])
+def test_measures_carry_their_scale(found, scale, words):
+    table = found("grey-3", scale=scale)["Measures"]
+    assert table["caption"].startswith("Over 40 test images")
+    assert table["names"]["mse"] == f"MSE, per pixel on {words}"
+    assert table["names"]["signal_power"] == "signal power, mean square on [0, 1]"  # on either
+
+
+def test_tables_of_values_are_measured_on_the_working_scale(found):
+    assert "(table-ae, standardised features)" in found("grey-3", "table-ae")["Measures"]["caption"]
+
+
+def test_bytes_are_those_of_the_sizes_on_a_scale_that_is_named(models, found):
+    table = found("grey-3", "grey-side")["Bytes"]
+    assert table["rows"] == byte_sizes({k: models[k] for k in ("grey-3", "grey-side")})
+    assert "squared error per pixel, on [0, 1]" in table["rows"][0]

@@ -38,18 +38,18 @@ def test_the_parts_are_those_of_the_data_and_validation_is_what_the_model_held_b
         "validation": (grey.train.images[held], grey.train.labels[held]),
     }
     for name, (images, labels) in parts.items():
-        found = run.of(name)
+        found = run.part(name)
         np.testing.assert_array_equal(found[0], images)
         np.testing.assert_array_equal(found[1], labels)
 
 
 def test_a_model_that_held_nothing_back_is_shown_on_test_images(models, sets):
-    np.testing.assert_array_equal(models["grey-1"].of("validation")[0], sets["grey"].test.images)
-    assert models["table-ae"].of("test")[1] is None
+    np.testing.assert_array_equal(models["grey-1"].part("validation")[0], sets["grey"].test.images)
+    assert models["table-ae"].part("test")[1] is None
 
 
 def test_noise_is_uniform_whole_numbers_below_255_and_the_same_each_time(models):
-    images, labels = models["colour-vae"].of("noise")
+    images, labels = models["colour-vae"].part("noise")
     assert (images.shape[1:], images.dtype, labels) == ((8, 8, 3), np.uint8, None)
     assert images.max() == 254
     assert images.mean() == pytest.approx(127, abs=4)
@@ -57,14 +57,14 @@ def test_noise_is_uniform_whole_numbers_below_255_and_the_same_each_time(models)
 
 
 def test_other_sets_are_there_by_name_if_their_images_fit(run, garments):
-    assert run.of("garments")[0].shape == (10, 8, 8)
+    assert run.part("garments")[0].shape == (10, 8, 8)
     with pytest.raises(BuildError, match=r"images of large: got \(9, 9\), expected images of \(8, 8\)"):
-        run.of("large")
+        run.part("large")
 
 
 def test_a_set_that_there_is_not_is_refused(run):
     with pytest.raises(UnknownName, match="no data set called 'validaton'"):
-        run.of("validaton")
+        run.part("validaton")
 
 
 def test_what_it_knows_of_its_training(models):
@@ -132,24 +132,24 @@ def test_fed_as_it_is_a_model_reconstructs(models, name):
     run = models[name]
     x, _ = run.pick({"count": 5})
     for fed in (None, {}, dict(FED)):
-        given, made = run.fed(x, fed)
+        given, made = run.feed(x, fed)
         np.testing.assert_array_equal(given, x)
         np.testing.assert_array_equal(made, run.model.reconstruct(x, exact=True))
 
 
 def test_noise_has_its_strength_and_belongs_to_the_seed(run):
-    x = run.of("train")[0][:50] / np.float32(255)
-    noise = {seed: run.fed(x, {"noise": 0.7, "seed": seed})[0] - x for seed in (0, 0, 1)}
+    x = run.part("train")[0][:50] / np.float32(255)
+    noise = {seed: run.feed(x, {"noise": 0.7, "seed": seed})[0] - x for seed in (0, 0, 1)}
     assert noise[0].std() == pytest.approx(0.7, rel=0.05)
     assert abs(noise[0].mean()) < 0.05
     assert not np.allclose(noise[0], noise[1])
-    np.testing.assert_array_equal(run.fed(x, {"noise": 0.7})[0] - x, noise[0])
+    np.testing.assert_array_equal(run.feed(x, {"noise": 0.7})[0] - x, noise[0])
 
 
 @pytest.mark.parametrize(("times", "noise"), [(1, 0.7), (255, 90.0)])
 def test_clipped_noise_stays_within_what_pixels_can_be(run, times, noise):
     x, _ = run.pick({})
-    noisy, clipped = (run.fed(x, {"noise": noise, "clip": clip, "times": times})[0] for clip in (False, True))
+    noisy, clipped = (run.feed(x, {"noise": noise, "clip": clip, "times": times})[0] for clip in (False, True))
     np.testing.assert_allclose(clipped, noisy.clip(0, 1), atol=1e-6)
     assert (clipped == 0).any()
     assert (clipped > 0.3).any()
@@ -158,7 +158,7 @@ def test_clipped_noise_stays_within_what_pixels_can_be(run, times, noise):
 def test_the_trap_feeds_larger_pixels_beside_the_same_noise(models):
     run = models["grey-relu"]
     x, _ = run.pick({"count": 6})
-    faithful, trap = (run.fed(x, {"noise": 0.9, "times": times}) for times in (1, 255))
+    faithful, trap = (run.feed(x, {"noise": 0.9, "times": times}) for times in (1, 255))
     np.testing.assert_allclose((trap[0] - x) * 255, faithful[0] - x, atol=1e-4)
     direct = run.model.reconstruct(trap[0] * np.float32(255), exact=True) / 255
     np.testing.assert_allclose(trap[1], direct, atol=1e-5)
@@ -166,9 +166,9 @@ def test_the_trap_feeds_larger_pixels_beside_the_same_noise(models):
 
 def test_a_linear_model_without_biases_does_not_mind_the_scale(models):
     x, _ = models["grey-linear"].pick({})
-    faithful, trap = (models["grey-linear"].fed(x, {"times": times})[1] for times in (1, 255))
+    faithful, trap = (models["grey-linear"].feed(x, {"times": times})[1] for times in (1, 255))
     np.testing.assert_allclose(trap, faithful, atol=1e-5)
-    faithful, trap = (models["grey-pca"].fed(x, {"times": times})[1] for times in (1, 255))
+    faithful, trap = (models["grey-pca"].feed(x, {"times": times})[1] for times in (1, 255))
     assert np.abs(trap - faithful).max() > 0.1
 
 
@@ -182,7 +182,7 @@ def test_a_linear_model_without_biases_does_not_mind_the_scale(models):
 )
 def test_other_food_is_refused(run, fed, said):
     with pytest.raises((BuildError, UnknownName)) as caught:
-        run.fed(run.pick({})[0], fed)
+        run.feed(run.pick({})[0], fed)
     assert said in str(caught.value)
 
 

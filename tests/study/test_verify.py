@@ -14,7 +14,7 @@ from narrows.model.files import store
 from narrows.study.record import read_record
 from narrows.study.run import run_study
 from narrows.study.schema import Drawing, Run, Study
-from narrows.study.verify import DIFFERS, NOT, SAME, WITHIN, verdict, verify
+from narrows.study.verify import DIFFERS, NOT_MEASURED, SAME, WITHIN, verdict, verify
 
 ONE_FIGURE = [Drawing("reconstructions", "Images")]
 PCA = Run("p", "pca", {"n_components": 2})
@@ -53,7 +53,7 @@ def verdicts(rows, run: str) -> set[str]:
         (12, 13, DIFFERS),
         (1.0, nan, DIFFERS),
         (1.0, inf, DIFFERS),
-        (1.0, None, NOT),
+        (1.0, None, NOT_MEASURED),
     ],
 )
 def test_two_numbers_agree_to_1e_5(reported, found, said):
@@ -137,7 +137,7 @@ def test_a_damaged_model_does_not_hinder_the_others(copy):
     content[-9] ^= 1
     path.write_bytes(content)
     rows, faults = verify(copy)
-    assert (verdicts(rows, "plane"), verdicts(rows, "pca")) == ({NOT}, {SAME})
+    assert (verdicts(rows, "plane"), verdicts(rows, "pca")) == ({NOT_MEASURED}, {SAME})
     (fault,) = faults.found
     assert fault.startswith("plane is not measured: ")
     assert "is damaged" in fault
@@ -175,7 +175,7 @@ def photos(pictures, tmp_path) -> Path:
 def test_images_that_have_changed_are_a_fault_of_their_own(photos, tmp_path):
     Image.fromarray(np.full((9, 8), 7, np.uint8)).save(photos / "03.png")
     rows, faults = verify(tmp_path / "out")
-    assert verdicts(rows, "p") == {NOT}
+    assert verdicts(rows, "p") == {NOT_MEASURED}
     (fault,) = faults.found
     assert "the images to train have changed; their fingerprint is" in fault
 
@@ -183,7 +183,7 @@ def test_images_that_have_changed_are_a_fault_of_their_own(photos, tmp_path):
 def test_images_that_are_gone_are_told_and_found_elsewhere(photos, tmp_path):
     move(photos, tmp_path / "elsewhere")
     rows, faults = verify(tmp_path / "out")
-    assert verdicts(rows, "p") == {NOT}
+    assert verdicts(rows, "p") == {NOT_MEASURED}
     assert all(row["found"] is row["difference"] is None for row in rows)
     assert f"p is not measured: there is no file or folder {photos}" in faults.found[0]
     with pytest.raises(DataError):
@@ -195,5 +195,5 @@ def test_images_that_are_gone_are_told_and_found_elsewhere(photos, tmp_path):
 def test_another_place_is_not_that_of_a_runs_own_data(go, pictures, tmp_path):
     go(Run("a", "pca", {"n_components": 2}), Run("b", "pca", {"n_components": 2}, pictures(20)))
     rows, faults = verify(tmp_path / "out", str(tmp_path / "nowhere.npy"))
-    assert (verdicts(rows, "a"), verdicts(rows, "b")) == ({NOT}, {SAME})
+    assert (verdicts(rows, "a"), verdicts(rows, "b")) == ({NOT_MEASURED}, {SAME})
     assert len(faults.found) == 1

@@ -98,9 +98,9 @@ def evaluate(
     baselines
         Measure classical denoisers instead, beside the model, on the same noisy images (1,000 at most).
     """
+    from narrows.measure.names import measure_title
     from narrows.model.files.store import load
     from narrows.model.use.evaluate import evaluate as measured
-    from narrows.study.page import measure_name
 
     model = load(run)
     with skipping(skipped, force) as skip:
@@ -114,7 +114,7 @@ def evaluate(
     if json:
         give([found], as_json=True)
     else:
-        give([{"measure": measure_name(name), "value": value} for name, value in found.items()])
+        give([{"measure": measure_title(name), "value": value} for name, value in found.items()])
 
 
 def _known(names: Iterable[str]) -> None:

@@ -1,8 +1,8 @@
 """Curves: losses and measures over epochs or iterations.
 
-A loss of single batches is noise around a trend: `smooth` shows both, the raw values faint and over them the
-moving average m_t = mean(y_s : |s - t| <= w/2), cut at the ends to the values that there are (nothing is
-padded).
+A loss of single batches is noise around a trend: `smooth` shows both, the raw values faint and over
+them the moving average m_t = mean(y_s : |s - t| <= w/2), cut at the ends to the values that there
+are (nothing is padded).
 """
 
 from collections.abc import Mapping, Sequence

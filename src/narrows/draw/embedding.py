@@ -1,27 +1,36 @@
-"""t-SNE: codes of many units laid out in the plane, so that neighbours stay neighbours.
+"""Codes of many units laid out in the plane or in space: t-SNE, and principal components.
 
-For each code z_i, p_{j|i} ∝ exp(-‖z_i - z_j‖² / 2σ_i²) says who its neighbours are; σ_i is chosen so that
-they are about `perplexity` many, and p_ij = (p_{j|i} + p_{i|j}) / 2N. Points u in the plane get q_ij ∝ 1 / (1
-+ ‖u_i - u_j‖²), and are moved to lessen KL(P ‖ Q) = Σ p_ij log(p_ij / q_ij).
+t-SNE keeps neighbours neighbours. For each code z_i, p_{j|i} ∝ exp(-‖z_i - z_j‖² / 2σ_i²) says who
+its neighbours are; σ_i is chosen so that they are about `perplexity` many, and p_ij = (p_{j|i} +
+p_{i|j}) / 2N. Points u in the plane get q_ij ∝ 1 / (1 + ‖u_i - u_j‖²), and are moved to lessen KL(P
+‖ Q) = Σ p_ij log(p_ij / q_ij).
 
-What it shows: which codes are close to one another. What it does not: the sizes of clusters, the distances
-between them, and their density, which the method evens out; it can show clusters in pure noise; axes have no
-unit. Another seed gives another picture of the same neighbours. There is no map for new codes: it is a
-picture, not a model.
+What it shows: which codes are close to one another. What it does not: the sizes of clusters, the
+distances between them, and their density, which the method evens out; it can show clusters in pure
+noise; axes have no unit. Another seed gives another picture of the same neighbours. There is no map
+for new codes: it is a picture, not a model.
+
+Principal components are the directions of most variance: with the centred codes Z = U S Vᵀ, the
+places are the first columns of U S, and component k has the share S_k² / Σ S² of the variance.
+Codes of more than 512 units have a thin decomposition of just these components, since a covariance
+of 16,384 units would take 2 GB and minutes; t-SNE takes such codes along their first 50.
 
 Reference: L. van der Maaten, G. Hinton, "Visualizing data using t-SNE", JMLR 2008,
-https://jmlr.org/papers/v9/vandermaaten08a.html; how to read it: M. Wattenberg et al., "How to use t-SNE
-effectively", Distill 2016, https://doi.org/10.23915/distill.00002.
+https://jmlr.org/papers/v9/vandermaaten08a.html; how to read it: M. Wattenberg et al., "How to use
+t-SNE effectively", Distill 2016, https://doi.org/10.23915/distill.00002.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from narrows.errors import MissingExtra, NarrowsError, extra, wrong
 
-TREE = 20_000  # codes; with more, a grid is faster
+TREE_LIMIT = 20_000  # codes; with more, a grid is faster
 LANDMARKS, NEAREST = 1500, 5  # of quick_tsne: codes laid out, and those of them that place another
+COVARIANCE_LIMIT = 512  # units: up to here the covariance is decomposed
+TSNE_COMPONENTS = 50  # of codes with more units than that
 
 
 def tsne(
@@ -32,26 +41,22 @@ def tsne(
     limit: int = 10_000,
     perplexity: float = 30.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The places of codes `(N, size)` in the plane, float32 `(n, dimensions)`, and which codes they are, `(n,)`.
+    """The places of codes `(N, size)` in the plane, float32 `(n, dimensions)`, and which codes they
+    are, `(n,)`.
 
-    dimensions: 2 or 3.
-    seed: of the subset and of the layout.
-    jobs: processor cores used.
-    limit: with more codes than that, a subset drawn at random is laid out; indices are in ascending order.
+    dimensions: 2 or 3. seed: of the subset and of the layout. jobs: processor cores used. limit:
+    with more codes than that, a subset drawn at random is laid out; indices are in ascending order.
     perplexity: about how many neighbours count; at most (n - 1) / 3, to which it is cut.
 
-    In the plane openTSNE does it (the extra "tsne"), 10,000 codes in half a minute on two cores; where it is
-    not installed, and in space, scikit-learn, more slowly (2,000 codes in space: 20 seconds). Raises
+    In the plane openTSNE does it (the extra "tsne"), 10,000 codes in half a minute on two cores;
+    without it, and in space, scikit-learn, more slowly (2,000 codes in space: 20 seconds). Raises
     `NarrowsError` for fewer than 4 codes, or codes that are not finite.
     """
     from threadpoolctl import threadpool_limits  # scikit-learn's own; its t-SNE would take every core otherwise
 
     if dimensions not in (2, 3):
         raise wrong("dimensions", dimensions, "2 or 3")
-    z = np.asarray(codes, dtype=np.float32)
-    if not (z.ndim >= 2 and z.size > 0):
-        raise wrong("codes", z.shape, "(N, size)")
-    z = z.reshape(len(z), -1)
+    z = _as_table(codes)
     index = np.sort(np.random.default_rng(seed).permutation(len(z))[:limit])
     z = z[index]
     if len(z) < 4 or not np.isfinite(z).all():
@@ -59,29 +64,77 @@ def tsne(
             f"t-SNE: got {len(z)} codes, {(~np.isfinite(z)).sum()} of their values not finite; "
             "expected at least 4 codes, all finite"
         )
+    if z.shape[1] > COVARIANCE_LIMIT:
+        z = principal_components(z, TSNE_COMPONENTS)[0]
     perplexity = min(perplexity, (len(z) - 1) / 3)
-    jobs = min(jobs, 1 + len(z) // 1000)  # threads that wait for one another cost more than they bring to few codes
+    jobs = min(jobs, 1 + len(z) // 1000)  # for few codes, threads that wait for one another cost more than they bring
     with threadpool_limits(jobs):
-        return _method(dimensions)(z, dimensions, perplexity, seed, jobs).astype(np.float32), index
+        places = _method(dimensions)(z, dimensions, perplexity, seed, jobs)
+    return places.astype(np.float32), index
 
 
 def quick_tsne(codes: Any, dimensions: int = 2, seed: int = 0, jobs: int = 2) -> np.ndarray:
-    """The places of all codes `(N, size)` in seconds, float32 `(N, dimensions)`: by t-SNE of 1,500 of them.
+    """The places of all codes `(N, size)` in seconds, float32 `(N, dimensions)`: by t-SNE of 1,500
+    of them.
 
-    These are drawn at random. Each of the others stands at the median place of the five among them that are nearest
-    to it: clusters are as full as they are, what is fine inside them is lost. Arguments and errors as in `tsne`.
+    These are drawn at random. Each of the others is at the median place of the five among them that
+    are nearest to it: clusters are as full as they are, what is fine inside them is lost. Arguments
+    and errors as in `tsne`.
     """
     from sklearn.neighbors import NearestNeighbors
 
-    places, index = tsne(codes, dimensions, seed, jobs, limit=LANDMARKS)
-    z = np.asarray(codes, dtype=np.float32).reshape(len(codes), -1)
-    nearest = NearestNeighbors(n_neighbors=min(NEAREST, len(index)), algorithm="brute").fit(z[index])
-    found = np.median(places[nearest.kneighbors(z, return_distance=False)], axis=1).astype(np.float32)
-    found[index] = places
-    return found
+    landmarks, index = tsne(codes, dimensions, seed, jobs, limit=LANDMARKS)
+    z = _as_table(codes)
+    search = NearestNeighbors(n_neighbors=min(NEAREST, len(index)), algorithm="brute").fit(z[index])
+    nearest = search.kneighbors(z, return_distance=False)
+    places = np.median(landmarks[nearest], axis=1).astype(np.float32)
+    places[index] = landmarks
+    return places
 
 
-def _method(dimensions: int) -> Any:
+def principal_components(codes: Any, count: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """The places of codes `(N, size)` along their first components, `(N, count)`, and the share of
+    each, `(count,)`.
+
+    Components that there are not, because there are too few codes or units, are 0.
+    """
+    z = np.asarray(codes).reshape(len(codes), -1)
+    centred = z - z.mean(0)
+    if z.shape[1] <= COVARIANCE_LIMIT:
+        values, vectors = np.linalg.eigh(centred.T @ centred)
+        share = values[: -count - 1 : -1] / max(values.sum(), 1e-12)
+        return _padded(centred @ vectors[:, : -count - 1 : -1], share, count)
+    u, lengths = _thin_decomposition(centred, count)
+    total = float(np.square(centred, dtype=np.float64).sum())
+    return _padded(u * lengths, lengths**2 / max(total, 1e-12), count)
+
+
+def _thin_decomposition(centred: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first `count` left singular vectors and singular values; those alone, unless there are few codes."""
+    if len(centred) <= COVARIANCE_LIMIT:
+        u, lengths, _ = np.linalg.svd(centred, full_matrices=False)
+        return u[:, :count], lengths[:count]
+    from scipy.sparse.linalg import svds
+
+    start = np.random.default_rng(0).normal(size=min(centred.shape)).astype(centred.dtype)
+    u, lengths, _ = svds(centred, k=count, v0=start)
+    return u[:, ::-1], lengths[::-1]
+
+
+def _padded(points: np.ndarray, shares: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    missing = count - points.shape[1]
+    return np.pad(points, ((0, 0), (0, missing))), np.pad(shares, (0, missing))
+
+
+def _as_table(codes: Any) -> np.ndarray:
+    """Codes as float32 `(N, size)`."""
+    z = np.asarray(codes, dtype=np.float32)
+    if not (z.ndim >= 2 and z.size > 0):
+        raise wrong("codes", z.shape, "(N, size)")
+    return z.reshape(len(z), -1)
+
+
+def _method(dimensions: int) -> Callable[..., np.ndarray]:
     try:
         extra("openTSNE", "tsne")
     except MissingExtra:
@@ -93,12 +146,16 @@ def _by_open_tsne(z: np.ndarray, dimensions: int, perplexity: Any, seed: int, jo
     from openTSNE import TSNE
 
     # a tree in place of a grid, and all distances in place of a search: 24 seconds in place of 50 for 10,000 codes
-    method = "bh" if len(z) <= TREE else "fft"
-    way = TSNE(
-        dimensions, perplexity=perplexity, random_state=seed, n_jobs=jobs,
-        neighbors="exact", negative_gradient_method=method,
-    )  # fmt: skip
-    return np.asarray(way.fit(z))
+    method = "bh" if len(z) <= TREE_LIMIT else "fft"
+    layout = TSNE(
+        dimensions,
+        perplexity=perplexity,
+        random_state=seed,
+        n_jobs=jobs,
+        neighbors="exact",
+        negative_gradient_method=method,
+    )
+    return np.asarray(layout.fit(z))
 
 
 def _by_scikit_learn(z: np.ndarray, dimensions: int, perplexity: float, seed: int, jobs: int) -> np.ndarray:

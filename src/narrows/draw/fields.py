@@ -1,10 +1,12 @@
-"""Fields: an arrow at each place in the plane, such as the score ∇ log p that a denoiser has learnt.
+"""Fields: an arrow at each place in the plane, such as the score ∇ log p that a denoiser has
+learnt.
 
-Two sets of arrows at the same places have one scale, so that the eye may compare them. The room sets it: the longest
-arrow is a little shorter than the way from a place to the nearest other one, so that none covers its neighbour.
-Lengths can differ much (a score grows with the distance from the data), and then the longest few would leave nothing
-to see of the others: with m the median of the lengths, arrows longer than about 1.5 m are drawn as long as that. The
-key above the field shows how long an arrow of a round length is, and says whether any were shortened.
+Two sets of arrows at the same places have one scale, so that the eye may compare them. The room
+sets it: the longest arrow is a little shorter than the way from a place to the nearest other one,
+so that none covers its neighbour. Lengths can differ much (a score grows with the distance from the
+data), and then the longest few would leave nothing to see of the others: with m the median of the
+lengths, arrows longer than about 1.5 m are drawn as long as that. The key above the field shows how
+long an arrow of a round length is, and says whether any were shortened.
 
 The second set lies broad and light under the first: where both agree, both can be seen.
 """

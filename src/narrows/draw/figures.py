@@ -1,4 +1,5 @@
-"""The kinds of figures: each draws from arrays and options alone, so that it can be drawn again without a model.
+"""The kinds of figures: each draws from arrays and options alone, so that it can be drawn again
+without a model.
 
     curves     losses and measures over epochs or iterations
     grid       rows of images: original / noisy / reconstruction
@@ -8,8 +9,9 @@
     bars       groups of numbers
     arrows     a field of arrows in the plane, and walks along it
 
-A kind is a function `kind(arrays, **options) -> Figure`: `arrays` maps names to numpy arrays (what an .npz
-holds), options are plain values (what JSON holds). A new kind is one function and one entry in the table.
+A kind is a function `kind(arrays, **options) -> Figure`: `arrays` maps names to numpy arrays (what
+an .npz holds), options are plain values (what JSON holds). A new kind is one function and one entry
+in the table.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,7 +43,7 @@ FIGURES: dict[str, Callable[..., "Figure"]] = {
 def figure(kind: str, arrays: Mapping[str, np.ndarray], **options: Any) -> "Figure":
     """Draw a figure of `kind`, a name in `FIGURES`, from `arrays` with the kind's `options`.
 
-    Raises `UnknownName` for a kind that there is not, `BuildError` for an option that the kind has not and
-    for arrays that it cannot draw; both name what is known.
+    Raises `UnknownName` for a kind that there is not, `BuildError` for an option that the kind has
+    not and for arrays that it cannot draw; both name what is known.
     """
     return choose("figure", FIGURES, {"kind": kind, **options}, arrays=arrays)

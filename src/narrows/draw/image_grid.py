@@ -1,8 +1,9 @@
 """Pictures of pixels, shown as they are.
 
-Every pixel is a square of one colour: nothing is interpolated or stretched. Grey runs from black at 0 to
-white at 1 whatever the images hold, so that a weak image looks weak; values outside are clipped for show.
-Numbers that are no pixels (filters, codes) get a colour bar, one scale for all that stand together.
+Every pixel is a square of one colour: nothing is interpolated or stretched. Grey runs from black at
+0 to white at 1 whatever the images hold, so that a weak image looks weak; values outside are
+clipped for show. Numbers that are no pixels (filters, codes) get a colour bar, one scale for all
+that stand together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,9 +40,9 @@ def grid(
 ) -> "Figure":
     """Rows of images, such as original / noisy / reconstruction, each with its name at the left.
 
-    arrays: name -> `(k, H, W)` or `(k, H, W, C)`, floats in [0, 1] or uint8, the same k in every row.
-    captions: name -> k texts, small under the images of that row.
-    columns: at most so many side by side; more are wrapped, evenly, into blocks of all the rows.
+    arrays: name -> `(k, H, W)` or `(k, H, W, C)`, floats in [0, 1] or uint8, the same k in every
+    row. captions: name -> k texts, small under the images of that row. columns: at most so many
+    side by side; more are wrapped, evenly, into blocks of all the rows.
     """
     rows = {name: as_unit(as_images(name, images)) for name, images in arrays.items()}
     count = _count(rows)
@@ -70,11 +71,11 @@ def tiles(
 ) -> "Figure":
     """Sheets of images, side by side: samples, filters, codes.
 
-    arrays: name -> `(n, H, W)` or `(n, H, W, C)`; each is one sheet, with its name where there are several.
-    columns: images in a row of a sheet, one number or one for each; by default a sheet is about square.
-    signed: a scale from blue to red, symmetric about 0 and shared by all the sheets, with a colour bar.
-    limits: (lowest, highest) value of the scale, with a colour bar; by default black 0 and white 1, without.
-    unit: what the colour bar measures.
+    arrays: name -> `(n, H, W)` or `(n, H, W, C)`; each is one sheet, with its name where there are
+    several. columns: images in a row of a sheet, one number or one for each; by default a sheet is
+    about square. signed: a scale from blue to red, symmetric about 0 and shared by all the sheets,
+    with a colour bar. limits: (lowest, highest) value of the scale, with a colour bar; by default
+    black 0 and white 1, without. unit: what the colour bar measures.
     """
     sheets = {name: as_images(name, images) for name, images in arrays.items()}
     if not bool(sheets):

@@ -7,12 +7,13 @@ A live figure is described by what JSON can hold, and drawn in the browser by pl
     images          one PNG with the image of every point, row by row, and how many stand in a row
     note            what the reader has to know: that not all the points are there
 
-Each trace carries in `meta` the whole name of its class, and where in `images` its first image stands. Whatever is
-live is drawn still too, for paper and where a browser cannot do it, from the same arrays and with the same colours.
+Each trace carries in `meta` the whole name of its class, and where in `images` its first image
+stands. Whatever is live is drawn still too, for paper and where a browser cannot do it, from the
+same arrays and with the same colours.
 
-What travels in a page has to be small: at most LIMIT points, thinned evenly, and images of at most THUMB pixels a
-side in few shades (5,000 digits of MNIST: 0.7 MB, where all 256 greys take 1.1). They are for a look; the arrays
-stay whole.
+What travels in a page has to be small: at most LIMIT points, thinned evenly, and images of at most
+THUMB pixels a side in few shades (5,000 digits of MNIST: 0.7 MB, where all 256 greys take 1.1).
+They are for a look; the arrays stay whole.
 """
 
 import io
@@ -65,9 +66,11 @@ def scatter(
     unit: str = "class",
     equal: bool = False,
 ) -> dict[str, Any]:
-    """Points that show their images, where there are any, and classes that can be hidden. Options: of the still one.
+    """Points that show their images, where there are any, and classes that can be hidden. Options:
+    of the still one.
 
-    arrays: as for the still one; "images" `(n, H, W)` or `(n, H, W, C)`, uint8 or floats in [0, 1], optional.
+    arrays: as for the still one; "images" `(n, H, W)` or `(n, H, W, C)`, uint8 or floats in [0, 1],
+    optional.
     """
     x, labels = points_of(arrays)
     place, names = classes_of(labels, classes)

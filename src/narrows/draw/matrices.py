@@ -32,12 +32,10 @@ def heatmap(
 ) -> "Figure":
     """A matrix by colour.
 
-    arrays: one array `(h, w)` under any name; NaN leaves a cell empty.
-    rows, columns: names of its h rows and w columns.
-    signed: a scale from blue to red, symmetric about 0.
-    limits: (lowest, highest) of the scale, by default those of the values; for correlations (-1, 1).
-    numbers: print the value in each cell.
-    unit: what the colours measure.
+    arrays: one array `(h, w)` under any name; NaN leaves a cell empty. rows, columns: names of its
+    h rows and w columns. signed: a scale from blue to red, symmetric about 0. limits: (lowest,
+    highest) of the scale, by default those of the values; for correlations (-1, 1). numbers: print
+    the value in each cell. unit: what the colours measure.
     """
     values = _matrix(arrays)
     low, high = limits or _limits(values, signed)
@@ -68,9 +66,9 @@ def bars(
 ) -> "Figure":
     """Groups of bars side by side, one colour an array.
 
-    arrays: name -> `(k,)`, one value a group (NaN where there is none).
-    names: of the k groups.
-    numbers: print the values over the bars, upright where they are many, and not at all over more than 30.
+    arrays: name -> `(k,)`, one value a group (NaN where there is none). names: of the k groups.
+    numbers: print the values over the bars, upright where they are many, and not at all over more
+    than 30.
     """
     series = {name: np.asarray(y, dtype=np.float64) for name, y in arrays.items()}
     shapes = {name: y.shape for name, y in series.items()}

@@ -1,7 +1,8 @@
 """Points in the plane (or in space): codes of two or three units, and embeddings of larger ones.
 
-Points are small and let one another through, so that dense places look dense. A class's name stands at the
-median of its points, unit by unit: unlike the mean it is not drawn away by a few that lie far out.
+Points are small and let one another through, so that dense places look dense. A class's name stands
+at the median of its points, unit by unit: unlike the mean it is not drawn away by a few that lie
+far out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -77,9 +78,11 @@ def points_of(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray 
 
 
 def classes_of(labels: np.ndarray | None, names: Sequence[str] | None) -> tuple[Any, list[str]]:
-    """Each point's class as a number, and the classes' names; values and no names where labels are no classes.
+    """Each point's class as a number, and the classes' names; values and no names where labels are
+    no classes.
 
-    A whole number keeps its colour also where other classes are missing, so that figures can be compared.
+    A whole number keeps its colour also where other classes are missing, so that figures can be
+    compared.
     """
     if labels is None:
         return None, []

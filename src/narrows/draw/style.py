@@ -1,8 +1,9 @@
 """The look: one style for all figures, and how they become files.
 
-A figure is WIDTH inches wide, 936 pixels at 144 dots an inch: a page's column at its own size, and still
-legible at 390 pixels on a phone. Text is DejaVu Sans, which ships with matplotlib, so that figures are the
-same everywhere; a user's own matplotlib settings are neither read nor changed, and pyplot is never touched.
+A figure is WIDTH inches wide, 936 pixels at 144 dots an inch: a page's column at its own size, and
+still legible at 390 pixels on a phone. Text is DejaVu Sans, which ships with matplotlib, so that
+figures are the same everywhere; a user's own matplotlib settings are neither read nor changed, and
+pyplot is never touched.
 
     CLASSES    10 colours for classes, M. Petroff, "Accessible color sequences for data visualization", 2021,
                https://arxiv.org/abs/2107.02270. Closest two of them, CIEDE2000: 17 to normal sight, 12 to 13

@@ -1,38 +1,18 @@
-"""Measures: what needs no model. Image against image, statistics of codes, probes, a table for them."""
+"""Measures that need no model: image against image, statistics of codes, probes, and tables of
+results.
 
-from narrows.measure.code_statistics import (
-    CodeStatistics,
-    active_units,
-    collapsed_units,
-    constant_units,
-    correlation,
-    dead_units,
-    kl_per_unit,
-    spread,
-)
-from narrows.measure.detection import auroc, average_precision, best_f1
-from narrows.measure.pixelwise import bce, mse, psnr, snr
-from narrows.measure.probe import probe
-from narrows.measure.similarity import ssim
-from narrows.measure.table import Table
+pixelwise        mse, psnr, snr, bce: one image against another, pixel by pixel
+similarity       ssim: structural similarity, window by window
+per_image        how the two kinds of arguments, arrays and tensors, are read
+detection        auroc, average_precision, best_f1: how well a score tells two kinds apart
+code_statistics  which units of a code are active, dead or constant; correlation, KL, spread of classes
+probes           how much of the class a simple classifier reads from a code
+names            the names of measures in words, with their units
+table            Table: rows of results as text, HTML and JSON
 
-__all__ = [
-    "CodeStatistics",
-    "Table",
-    "active_units",
-    "auroc",
-    "average_precision",
-    "bce",
-    "best_f1",
-    "collapsed_units",
-    "constant_units",
-    "correlation",
-    "dead_units",
-    "kl_per_unit",
-    "mse",
-    "probe",
-    "psnr",
-    "snr",
-    "spread",
-    "ssim",
-]
+Each name is loaded at its first use: `names` and `table` work without torch.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,7 +1,7 @@
 """Statistics of codes: which units carry something, which are dead, which say the same.
 
-Codes are arrays `(N, size)`, one row an image (a feature map `(N, ...)` is flattened). With z_ij the value of
-unit j for image i:
+Codes are arrays `(N, size)`, one row an image (a feature map `(N, ...)` is flattened). With z_ij
+the value of unit j for image i:
 
     active      |z_ij| > threshold; a unit is *dead* when it is active for no image of the set
     constant    its standard deviation over the images is (almost) 0: it may be large and yet say nothing
@@ -10,8 +10,8 @@ unit j for image i:
                 KL_j = 1/N Σᵢ ½ (m_ij² + v_ij - 1 - log v_ij)   nats; a unit near 0 has *collapsed*
     spread      of a class c with centre z̄_c: r_c = √(1/N_c Σ_{i in c} ‖z_i - z̄_c‖²)
 
-Reference for collapsed units: J. Lucas et al., "Understanding posterior collapse in generative latent
-variable models", ICLR 2019 workshop, https://openreview.net/forum?id=r1xaVLUYuE.
+Reference for collapsed units: J. Lucas et al., "Understanding posterior collapse in generative
+latent variable models", ICLR 2019 workshop, https://openreview.net/forum?id=r1xaVLUYuE.
 """
 
 from typing import Any, Self
@@ -24,13 +24,15 @@ THRESHOLD = 1e-6
 
 
 class CodeStatistics:
-    """What is known of each unit from codes that come a batch at a time, so that they need not stay in memory.
+    """What is known of each unit from codes that come a batch at a time, so that they need not stay
+    in memory.
 
     >>> units = Units().add(codes).add(others)
     >>> units.mean, units.variance, units.dead, units.constant     # (size,) each
     >>> units.rms, units.active                                    # one number each
 
-    threshold: an active value is larger; a constant unit's standard deviation is smaller, see `constant_units`.
+    threshold: an active value is larger; a constant unit's standard deviation is smaller, see
+    `constant_units`.
     """
 
     def __init__(self, threshold: float = THRESHOLD):
@@ -80,7 +82,8 @@ def constant_units(codes: Any, threshold: float = THRESHOLD) -> np.ndarray:
 
 
 def correlation(codes: Any) -> np.ndarray:
-    """Pearson's correlation between the units over the images: `(size, size)`, in [-1, 1], without NaN.
+    """Pearson's correlation between the units over the images: `(size, size)`, in [-1, 1], without
+    NaN.
 
     A constant unit correlates with nothing: 0 beside the others, 1 with itself.
     """
@@ -95,7 +98,8 @@ def correlation(codes: Any) -> np.ndarray:
 
 
 def kl_per_unit(mean: Any, log_variance: Any) -> np.ndarray:
-    """KL divergence of N(mean, variance) from N(0, 1), in nats, averaged over the images: `(size,)`, >= 0.
+    """KL divergence of N(mean, variance) from N(0, 1), in nats, averaged over the images:
+    `(size,)`, >= 0.
 
     mean, log_variance: `(N, size)` each; natural logarithm of the variance.
     """
@@ -111,7 +115,8 @@ def collapsed_units(mean: Any, log_variance: Any, threshold: float = 0.01) -> np
 
 
 def spread(codes: Any, labels: Any) -> dict[Any, float]:
-    """Root-mean-square distance of each class's codes from the class's centre, in units of the code.
+    """Root-mean-square distance of each class's codes from the class's centre, in units of the
+    code.
 
     labels: `(N,)`. Returns {label: radius}, labels in order.
     """

@@ -1,21 +1,21 @@
 """How well one number an image tells two kinds apart.
 
-The area under the ROC curve is the chance that an odd image scores higher than a normal one (ties count
-half):
+The area under the ROC curve is the chance that an odd image scores higher than a normal one (ties
+count half):
 
     AUROC = P(s_odd > s_normal) + ½ P(s_odd = s_normal) = (Σ ranks of the odd - n₁ (n₁ + 1) / 2) / (n₀ n₁)
 
-1 is perfect, 0.5 is chance, and below 0.5 the score points the wrong way. It asks for no threshold. With one, t, the
-images with s > t are *flagged*:
+1 is perfect, 0.5 is chance, and below 0.5 the score points the wrong way. It asks for no threshold.
+With one, t, the images with s > t are *flagged*:
 
     precision  P = odd and flagged / flagged          recall  R = odd and flagged / odd
     average precision  Σ_t (R_t - R_t₊) P_t           over all thresholds t, t₊ the next higher one
     F1 = 2 P R / (P + R)                              its best over the thresholds
 
-These two fall as the odd become rarer, which AUROC does not: of scores by chance the average precision is the share
-of odd images. The best F1 is found with the labels in view, so it is the mark that a threshold could reach.
-Reference: T. Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 2006,
-https://doi.org/10.1016/j.patrec.2005.10.010.
+These two fall as the odd become rarer, which AUROC does not: of scores by chance the average
+precision is the share of odd images. The best F1 is found with the labels in view, so it is the
+mark that a threshold could reach. Reference: T. Fawcett, "An introduction to ROC analysis", Pattern
+Recognition Letters 2006, https://doi.org/10.1016/j.patrec.2005.10.010.
 """
 
 from typing import Any
@@ -47,7 +47,8 @@ def average_precision(scores: Any, odd: Any) -> float:
 def best_f1(scores: Any, odd: Any) -> tuple[float, float]:
     """The best F1, in (0, 1], and its threshold; arguments as of `auroc`.
 
-    Flagged are the scores above the threshold, which is the highest score of those left; -inf where none is left.
+    Flagged are the scores above the threshold, which is the highest score of those left; -inf where
+    none is left.
     """
     values, found, flagged = _by_threshold(*_both("best_f1", scores, odd))
     f1 = 2 * found / (flagged + found[-1])  # P R / (P + R), without a division of 0 by 0

@@ -1,13 +1,14 @@
 """Two batches of images, compared image by image: the one place of this room that reads arguments.
 
-A measure is a formula on two tensors `(n, C, H, W)` that gives one value an image, `(n,)`. `per_image` brings
-to it either kind of argument, a piece at a time, so that the memory used does not grow with the set:
+A measure is a formula on two tensors `(n, C, H, W)` that gives one value an image, `(n,)`.
+`per_image` brings to it either kind of argument, a piece at a time, so that the memory used does
+not grow with the set:
 
     numpy arrays    (N, H, W) or (N, H, W, C), C of 1 to 4     ->  array (N,)
     torch tensors   (..., C, H, W), any batch shape            ->  tensor of the batch shape, on its device
 
-The arithmetic is float32, and float64 where an argument is: integers become floats before anything is
-subtracted (in uint8, 3 - 5 is 254).
+The arithmetic is float32, and float64 where an argument is: integers become floats before anything
+is subtracted (in uint8, 3 - 5 is 254).
 """
 
 from collections.abc import Callable
@@ -54,7 +55,8 @@ def per_image(formula: Formula, a: Images, b: Images, check: Callable[[Tensor, T
 def peak(a: Images, b: Images, data_range: float | None = None) -> float:
     """From black to white: `data_range`, by default 255 for uint8, 65535 for uint16, 1 for floats.
 
-    Raises `ImageError` where it is not a number above 0, or where the two types call for different ones.
+    Raises `ImageError` where it is not a number above 0, or where the two types call for different
+    ones.
     """
     if data_range is not None:
         if not (isinstance(data_range, (int, float)) and 0 < data_range < float("inf")):

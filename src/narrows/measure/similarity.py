@@ -1,21 +1,24 @@
-"""Structural similarity: are two images alike in brightness, contrast and pattern, window by window?
+"""Structural similarity: are two images alike in brightness, contrast and pattern, window by
+window?
 
 In a window of w x w pixels with means μ, sample variances σ² and covariance σ_xy of the two images,
 
     SSIM = (2 μ_x μ_y + C₁)(2 σ_xy + C₂) / ((μ_x² + μ_y² + C₁)(σ_x² + σ_y² + C₂))
 
-where C₁ = (0.01 R)², C₂ = (0.03 R)² and R is the distance from black to white. An image's value is the mean
-over all the windows that fit in it, and over its colours. 1 means equal; values reach down to -1.
+where C₁ = (0.01 R)², C₂ = (0.03 R)² and R is the distance from black to white. An image's value is
+the mean over all the windows that fit in it, and over its colours. 1 means equal; values reach down
+to -1.
 
-The sums over all windows of a plane X are two products with banded matrices of ones, B_rows X B_columns: at
-28 x 28 faster than any loop over windows, though its cost grows as H W (H + W), a second or more at 4000 x
-2000 pixels. With S the sum over a window of n = w² pixels, σ_xy = (S_xy - S_x S_y / n) / (n - 1), so that
+The sums over all windows of a plane X are two products with banded matrices of ones, B_rows X
+B_columns: at 28 x 28 faster than any loop over windows, though its cost grows as H W (H + W), a
+second or more at 4000 x 2000 pixels. With S the sum over a window of n = w² pixels, σ_xy = (S_xy -
+S_x S_y / n) / (n - 1), so that
 
     SSIM = (2 S_x S_y + n² C₁)(2 n S_xy - 2 S_x S_y + n (n - 1) C₂)
          / ((S_x² + S_y² + n² C₁)(n S_xx+yy - S_x² - S_y² + n (n - 1) C₂))
 
-Summing ones, not weights of 1/n, keeps flat regions exact: the differences would otherwise lose to rounding what
-C₂ is there to protect.
+Summing ones, not weights of 1/n, keeps flat regions exact: the differences would otherwise lose to
+rounding what C₂ is there to protect.
 
 Everything is scikit-image's default (uniform 7 x 7 window, sample covariance).
 
@@ -38,9 +41,9 @@ K1, K2 = 0.01, 0.03
 def ssim(a: Images, b: Images, data_range: float | None = None, window: int = 7) -> Any:
     """Structural similarity, for each image: `(N,)`, in [-1, 1], 1 for equal images.
 
-    Arguments as in `mse`. data_range: the distance from black to white; None means 255 for uint8, 65535 for
-    uint16, 1 for floats. window: its side in pixels, odd, 3 or more. Raises `ImageError` where it is larger
-    than the images.
+    Arguments as in `mse`. data_range: the distance from black to white; None means 255 for uint8,
+    65535 for uint16, 1 for floats. window: its side in pixels, odd, 3 or more. Raises `ImageError`
+    where it is larger than the images.
     """
     r = peak(a, b, data_range)
     if not (isinstance(window, int) and window >= 3 and window % 2 == 1):

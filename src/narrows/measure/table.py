@@ -17,8 +17,9 @@ import numpy as np
 class Table(list):
     """A list of rows, each a dict {column: value}, that prints itself.
 
-    Columns stand in the order in which they are first seen; a row may lack some. Floats show 4 significant
-    digits (the values themselves are kept whole); numbers stand to the right, text to the left.
+    Columns stand in the order in which they are first seen; a row may lack some. Floats show 4
+    significant digits (the values themselves are kept whole); numbers stand to the right, text to
+    the left.
     """
 
     @property

@@ -1,20 +1,22 @@
-"""What a code takes: numbers, bits beside it, and bytes, beside the image's own bytes.
+"""What a code takes, in numbers, in bits of a side channel, and in bytes, against the image's own
+bytes.
 
-A ratio of numbers (784 pixels to 32 numbers: 24.5) says little: a pixel is one byte, a float32 is four. So bytes are
-counted:
+A ratio of numbers (784 pixels to 32 numbers: 24.5) says little: a pixel is one byte, a float32 is
+four. So bytes are counted:
 
     float32, float16   4 and 2 bytes a number
-    8 bits             1 byte a number: each unit as one of 256 values, evenly spaced from its least to its largest
-                       over the images; what that does to the squared error stands beside it
-    side               the bits that by-pass the code, in bytes
+    8 bits             1 byte a number: each unit as one of 256 values, evenly spaced from its lowest to its highest
+                       over the images; the squared error that this leaves is in the same row
+    side channel       the bits that by-pass the code, in bytes
 
-and for the image itself raw pixels, PNG (each image a file), and xz over all the images together, which lose nothing.
-These are sizes of what would be stored; a codec would also use that some values are likelier than others.
+and for the image itself raw pixels, PNG (each image a file), and xz over all the images together,
+all without loss. These are sizes of what would be stored; a codec would also use that some values
+are likelier than others.
 """
 
 import io
 import lzma
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,66 +26,88 @@ from narrows.data import ImageSet
 from narrows.model.use.evaluate import displayable
 from narrows.study.trained import Trained, as_floats
 
-LIMIT = 2_000_000  # bytes of images that are compressed to find what they take: 0.8 s
+COMPRESSED_LIMIT = 2_000_000  # bytes of images that are compressed to measure their size: 0.8 s
+MEASURED_IMAGES = 2000  # images that errors and PNGs are averaged over
 LEVELS = 255
-LOOKED = 2000  # images that errors and PNGs are averaged over
-HALF = 65504  # the largest number of a float16
-BYTES, ERROR, RATIO = "bytes an image", "squared error per pixel", "raw / bytes"
+LARGEST_FLOAT16 = 65504
+BYTES, ERROR, RATIO = "bytes an image", "squared error per pixel, on [0, 1]", "raw / bytes"
 
 
-def byte_sizes(done: dict[str, Trained]) -> list[dict[str, Any]]:
+def byte_sizes(trained: Mapping[str, Trained]) -> list[dict[str, Any]]:
     """Rows: the images of each set as they are, then each run's code, in bytes an image."""
-    runs = [run for run in done.values() if not run.model.layout_.is_table]
-    sets = {run.shown.test.fingerprint: run.shown.test for run in runs}
-    rows = [(images, row) for images in sets.values() for row in _lossless(images, len(sets) > 1)]
-    rows += [(run.shown.test, row) for run in runs for row in _code(run)]
-    return [{**row, RATIO: images.images[0].nbytes / row[BYTES]} for images, row in rows]
+    runs = [run for run in trained.values() if not run.model.layout_.is_table]
+    sets = {run.split.test.fingerprint: run.split.test for run in runs}
+    rows = []
+    for images in sets.values():
+        source = f" ({images.source})" if len(sets) > 1 else ""
+        rows += [_with_ratio(row, images) for row in _lossless_rows(images, source)]
+    for run in runs:
+        rows += [_with_ratio(row, run.split.test) for row in _code_rows(run)]
+    return rows
 
 
-def _code(run: Trained) -> Iterator[dict[str, Any]]:
-    """A row for each form of the code, with the error that it leaves, but where a side channel is needed."""
-    model, images = run.model, run.of("test")[0][:LOOKED]
-    codes, x, side = model.transform(images), as_floats(images), -(-model.side_bits_ // 8)
-    beside = f" + {side} beside it" if side else ""
-    for name, (width, form) in FORMS.items():
-        label = f"{run.name}: {model.code_size_} numbers as {name}{beside}"
-        row = {"": label, BYTES: model.code_size_ * width + side}
-        yield row if side else {**row, ERROR: _error(x, model.inverse_transform(form(codes)))}
+def _with_ratio(row: dict[str, Any], images: ImageSet) -> dict[str, Any]:
+    return {**row, RATIO: images.images[0].nbytes / row[BYTES]}
+
+
+def _code_rows(run: Trained) -> Iterator[dict[str, Any]]:
+    """A row for each number format of the code, with the error that it leaves unless there is a side channel."""
+    side = -(-run.model.side_bits_ // 8)
+    errors = {} if side else _code_errors(run)
+    channel = f" + {side} in a side channel" if side else ""
+    for name, (width, _) in NUMBER_FORMATS.items():
+        label = f"{run.name}: {run.model.code_size_} numbers as {name}{channel}"
+        row: dict[str, Any] = {"": label, BYTES: run.model.code_size_ * width + side}
+        if name in errors:
+            row[ERROR] = errors[name]
+        yield row
+
+
+def _code_errors(run: Trained) -> dict[str, float]:
+    """The squared error of the first test images after their codes went through each number format."""
+    images = run.part("test")[0][:MEASURED_IMAGES]
+    x, codes = as_floats(images), run.model.transform(images)
+    errors = {}
+    for name, (_, stored) in NUMBER_FORMATS.items():
+        y = as_floats(run.model.inverse_transform(stored(codes)))
+        errors[name] = float(np.square(y - x, dtype=np.float64).mean())
+    return errors
 
 
 def rounded(codes: np.ndarray) -> np.ndarray:
-    """Codes with each unit at the nearest of 256 values, evenly spaced from its least to its largest."""
-    low, span = codes.min(0), np.maximum(np.ptp(codes, axis=0), 1e-12)
+    """Codes with each unit at the nearest of 256 values, evenly spaced from its lowest to its highest."""
+    low = codes.min(0)
+    span = np.maximum(np.ptp(codes, axis=0), 1e-12)
     return (np.rint((codes - low) / span * LEVELS) / LEVELS * span + low).astype(np.float32)
 
 
-FORMS = {
-    "float32": (4, lambda z: z),
-    "float16": (2, lambda z: np.clip(z, -HALF, HALF).astype(np.float16)),
+def _as_float16(codes: np.ndarray) -> np.ndarray:
+    return np.clip(codes, -LARGEST_FLOAT16, LARGEST_FLOAT16).astype(np.float16)
+
+
+NUMBER_FORMATS: dict[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {  # bytes a number, the codes in it
+    "float32": (4, lambda codes: codes),
+    "float16": (2, _as_float16),
     "8 bits": (1, rounded),
 }
 
 
-def _error(x: np.ndarray, made: np.ndarray) -> float:
-    return float(np.square(as_floats(made) - x, dtype=np.float64).mean())
+def _lossless_rows(images: ImageSet, source: str) -> list[dict[str, Any]]:
+    return [{"": name + source, BYTES: value, ERROR: 0.0} for name, value in _lossless_sizes(images).items()]
 
 
-def _compressed(images: ImageSet) -> dict[str, float]:
-    part = images.images[: max(1, LIMIT // images.images[0].nbytes)]
-    found = {"raw pixels": float(part[0].nbytes)}
-    if part.dtype == np.uint8:
-        found["PNG, each a file"] = float(np.mean([_png(image) for image in part[:LOOKED]]))
-    found[f"xz, {len(part):,} test images together"] = len(lzma.compress(part.tobytes())) / len(part)
-    return found
-
-
-def _lossless(images: ImageSet, named: bool) -> list[dict[str, Any]]:
+def _lossless_sizes(images: ImageSet) -> dict[str, float]:
     """Bytes an image, without loss."""
-    of = f" ({images.source})" if named else ""
-    return [{"": name + of, BYTES: value, ERROR: 0.0} for name, value in _compressed(images).items()]
+    pixels = images.images[: max(1, COMPRESSED_LIMIT // images.images[0].nbytes)]
+    sizes = {"raw pixels": float(pixels[0].nbytes)}
+    if pixels.dtype == np.uint8:
+        sizes["PNG, each a file"] = float(np.mean([_png_size(image) for image in pixels[:MEASURED_IMAGES]]))
+    together = f"xz, {len(pixels):,} test images together"
+    sizes[together] = len(lzma.compress(pixels.tobytes())) / len(pixels)
+    return sizes
 
 
-def _png(image: np.ndarray) -> int:
+def _png_size(image: np.ndarray) -> int:
     file = io.BytesIO()
     Image.fromarray(displayable(image[None])[0]).save(file, "png", optimize=True)
     return len(file.getvalue())

@@ -1,7 +1,7 @@
 """What ranks other than the first do for a study: they train along, and keep nothing.
 
-They take part in every sum of a training, so they train what the first one trains, in the same order, and go on with
-what it goes on with. Files, figures, pictures on the way and words are the first one's.
+They take part in every sum of a training, so they train what the first one trains, in the same
+order, and resume what it resumes. Files, figures, pictures and messages are the first one's.
 """
 
 from collections.abc import Callable
@@ -18,17 +18,22 @@ from narrows.study.trained import DataSplit
 
 
 def train_along(
-    models: list[tuple[Run, ImageModel]], read: Callable[[Any], DataSplit], folder: Path, resume: bool, minutes: float
+    models: list[tuple[Run, ImageModel]],
+    read: Callable[[Any], DataSplit],
+    folder: Path,
+    resume: bool,
+    minutes: float,
 ) -> None:
-    """Train along with the first rank, which asks `obtained` of each of these models."""
-    sets = {run.name: read(run.data) for run, _ in models}
+    """Train along with the first rank, which calls `obtain_run` for each of these models."""
+    splits = {run.name: read(run.data) for run, _ in models}
     for run, model in models:
-        shown = sets[run.name]
+        split = splits[run.name]
         if run.watch:
-            model.set_params(validation=shown.watched(model))
-        if broadcast_from_first(lambda: False):  # the first one has found it trained already
+            model.set_params(validation=split.validation_for(model))
+        already_trained = broadcast_from_first(lambda: False)  # the first rank's answer
+        if already_trained:
             continue
-        kept: dict[str, Any] = {}
+        options = split.fit_options(model)
         if isinstance(model, Autoencoder) and (resume or model.random_state is not None):
-            kept["saving"] = Checkpoint(folder / CHECKPOINT_NAME, minutes, resume)
-        model.fit(shown.train.images, **shown.beside(model), **kept)
+            options["checkpoint"] = Checkpoint(folder / CHECKPOINT_NAME, minutes, resume)
+        model.fit(split.train.images, **options)

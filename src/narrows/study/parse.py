@@ -1,4 +1,5 @@
-"""Strict reading: a TOML file becomes a dict, the dict becomes Structs, and all that is wrong is told at once.
+"""Strict reading: a TOML file becomes a dict, the dict becomes Structs, and all that is wrong is
+told at once.
 
 A Struct (msgspec's) is the form of a table: its fields are the keys, with their types and ranges.
 
@@ -6,16 +7,18 @@ A Struct (msgspec's) is the form of a table: its fields are the keys, with their
         name: str                                         name = "vae"
         epochs: Annotated[int, Meta(ge=1)] = 10           epochs = 20
 
-msgspec converts such a dict too, but stops at the first fault and names it in its own terms: "Expected `int`, got
-`str` - at `$.runs[1].epochs`". So the walk is ours and the leaves are msgspec's. The walk goes down the Structs, the
-lists and the tables of the form, beside the dict; each value at the end of it goes alone through `msgspec.convert`,
-strictly: '8' and 1.0 are no whole numbers, true is no number, but 3 is a number. What fails is told with its place
-as the file shows it, and goes to `Faults`:
+msgspec converts such a dict too, but stops at the first fault and names it in its own terms:
+"Expected `int`, got `str` - at `$.runs[1].epochs`". So the walk is ours and the leaves are
+msgspec's. The walk goes down the Structs, the lists and the tables of the form, beside the dict;
+each value at the end of it goes alone through `msgspec.convert`, strictly: '8' and 1.0 are no whole
+numbers, true is no number, but 3 is a number. What fails is told with its place as the file shows
+it, and goes to `Faults`:
 
     runs 2 ('vae'): epochs: got '20', expected a whole number, at least 1; write 20
 
-Counting begins at 1; the name is the first of `name`, `title` and `label` that an entry has. An unknown key is told
-with the one that was probably meant, and that one is then not told to be missing as well: one slip, one fault.
+Counting begins at 1; the name is the first of `name`, `title` and `label` that an entry has. An
+unknown key is told with the one that was probably meant, and that one is then not told to be
+missing as well: one slip, one fault.
 """
 
 import re
@@ -148,10 +151,11 @@ class Place:
 
 
 def parse(plain: Any, kind: type[S], faults: Faults, where: str = "") -> S | None:
-    """The Struct that `plain` describes, or None where anything in it is wrong: then `faults` has it all.
+    """The Struct that `plain` describes, or None where anything in it is wrong: then `faults` has
+    it all.
 
-    where: words before every place, such as "runs 2"; none for the whole file.
-    An error that a Struct's `__post_init__` raises is one more fault; it is asked where its own fields are right.
+    where: words before every place, such as "runs 2"; none for the whole file. An error that a
+    Struct's `__post_init__` raises is one more fault; it is asked where its own fields are right.
     """
     top = frozenset(field.encode_name for field in msgspec.structs.fields(kind))
     return _value(plain, kind, Place(faults, where, top))

@@ -1,4 +1,5 @@
-"""Where a study came from: what is needed to run it again, and to see whether that gives the same (`verify`).
+"""Provenance of a study: what is needed to run it again, and to see whether that gives the same
+(`verify`).
 
     command, versions, machine    as the study starts
     git                           of the work tree that it is run in, if it is in one: commit, branch (None for none),
@@ -7,8 +8,8 @@
     runs                          name -> folder and files of the run, seed, device, its data where it has its own,
                                   images to train and to test (source, number, fingerprint), and measures, in full
 
-All of it is plain values: "origin" in `run.json`. The recipes with all their options are the record's `models`. Paths
-are whole, so that they are found from anywhere.
+All of it is plain values: "origin" in `run.json`. The recipes with all their options are the
+record's `models`. Paths are absolute, so that they are found from anywhere.
 """
 
 import json
@@ -26,70 +27,71 @@ import torch
 from narrows.data import NAMED_SETS, ImageSet
 from narrows.distributed.process_group import rank_and_size
 from narrows.model.files import store
-from narrows.study.run_folder import HISTORY, MODEL, SNAPSHOTS, STEPS, TIMES
-from narrows.study.schema import Study
+from narrows.study.run_folder import RUN_FILES
+from narrows.study.schema import Run, Study
 from narrows.study.trained import Trained
 
 GIT = ("git", "-c", "core.fsmonitor=false", "status", "--porcelain=v2", "--branch", "--untracked-files=no")
-PATIENCE = 10  # seconds for git
+GIT_SECONDS = 10
 
 
 def started(study: Study, data: Any) -> dict[str, Any]:
     """What is known before anything is trained. data: the study's, or what has replaced it."""
-    git = git_state()
-    return {
-        "command": command(),
-        "versions": store.versions(),
-        "machine": machine(),
-        **({"git": git} if git else {}),
-        "data": placed(data),
-        "measure_scale": study.measure_scale,
-    }
+    origin = {"command": command(), "versions": store.versions(), "machine": machine()}
+    if git := git_state():
+        origin["git"] = git
+    return {**origin, "data": placed(data), "measure_scale": study.measure_scale}
 
 
 def provenance_of_runs(
-    study: Study, done: Mapping[str, Trained], measured: Mapping[str, Mapping[str, float]], folder: Path
+    study: Study,
+    trained: Mapping[str, Trained],
+    measured: Mapping[str, Mapping[str, float]],
+    folder: Path,
 ) -> dict[str, dict[str, Any]]:
     """What is known of each run once it is measured. folder: of the study."""
-    found = {}
+    alone = len(trained) == 1
+    origins = {}
     for run in study.runs:
-        trained, place = done[run.name], "." if len(done) == 1 else f"runs/{run.name}"
-        files = [name for name in (HISTORY, STEPS, SNAPSHOTS, TIMES, MODEL) if (folder / place / name).is_file()]
-        found[run.name] = {
-            "folder": place,
-            "files": files,
-            "seed": trained.model.seed_,
-            "device": str(getattr(trained.model, "device_", "cpu")),
-            **({"data": placed(run.data)} if run.data is not None else {}),
-            "train": _images(trained.shown.train),
-            "test": _images(trained.shown.test),
+        place = "." if alone else f"runs/{run.name}"
+        origins[run.name] = {
+            **_origin_of_run(run, trained[run.name], folder, place),
             "measures": measured[run.name],
         }
-    return found
+    return origins
 
 
-def facts(origin: Mapping[str, Any], done: Mapping[str, Trained], seconds: float) -> dict[str, Any]:
+def _origin_of_run(run: Run, trained: Trained, folder: Path, place: str) -> dict[str, Any]:
+    origin = {
+        "folder": place,
+        "files": [name for name in RUN_FILES if (folder / place / name).is_file()],
+        "seed": trained.model.seed_,
+        "device": str(getattr(trained.model, "device_", "cpu")),
+    }
+    if run.data is not None:
+        origin["data"] = placed(run.data)
+    return {**origin, "train": _images(trained.split.train), "test": _images(trained.split.test)}
+
+
+def facts(origin: Mapping[str, Any], trained: Mapping[str, Trained], seconds: float) -> dict[str, Any]:
     """What a reader needs to run it again, in words."""
-    runs, there = origin["runs"].values(), origin["machine"]
+    runs = origin["runs"].values()
     sets = {run["train"]["fingerprint"]: run for run in runs}
-    shown = {run.shown.train.fingerprint: run.shown.train for run in done.values()}
-    skipped = sum(len(images.skipped) for images in shown.values())
-    git = origin.get("git")
-    return {
+    found = {
         "command": origin["command"],
-        "data": "; ".join(
-            f"{run['train']['source']}: {run['train']['images']:,} images to train, {run['test']['images']:,} to test"
-            for run in sets.values()
-        ),
+        "data": "; ".join(_set_in_words(run) for run in sets.values()),
         "fingerprint of the training images": ", ".join(sets),
         "seed": ", ".join(map(str, sorted({run["seed"] for run in runs}))),
         "versions": ", ".join(f"{name} {version}" for name, version in origin["versions"].items()),
-        "machine": f"{there['platform']}, threads: {there['threads']}, processors: {there['processors']}",
-        **({"git": _of_git(git)} if git else {}),
-        "seconds": round(seconds, 1),
-        "seconds of training": round(sum(run.seconds for run in done.values()), 1),
-        **({"files skipped": skipped} if skipped else {}),
+        "machine": _machine_in_words(origin["machine"]),
     }
+    if git := origin.get("git"):
+        found["git"] = _git_in_words(git)
+    found["seconds"] = round(seconds, 1)
+    found["seconds of training"] = round(sum(run.seconds for run in trained.values()), 1)
+    if skipped := _skipped_count(trained):
+        found["files skipped"] = skipped
+    return found
 
 
 def command() -> str:
@@ -100,7 +102,7 @@ def command() -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What decides the last bits of a number, beside the versions."""
+    """What decides the last bits of a number, apart from the versions."""
     return {
         "platform": platform.platform(),
         "processors": os.cpu_count(),
@@ -117,33 +119,52 @@ def placed(data: Any) -> Any:
         return {**plain, **paths}
     if callable(data):
         return getattr(data, "__qualname__", repr(data))
-    there = Path(data).expanduser()
-    return str(there.resolve()) if data not in NAMED_SETS and there.exists() else str(data)
+    path = Path(data).expanduser()
+    return str(path.resolve()) if data not in NAMED_SETS and path.exists() else str(data)
 
 
 def git_state() -> dict[str, Any] | None:
-    """The state of the work tree that this is run in; None where there is none, or no git that would tell."""
-    still = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # it is to write nothing
+    """The state of the work tree that this is run in; None where there is none, or no git that answers."""
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # it writes nothing
+    options: dict[str, Any] = {"capture_output": True, "text": True, "errors": "replace"}
     try:
-        said = subprocess.run(GIT, capture_output=True, text=True, errors="replace", timeout=PATIENCE, env=still)
+        answer = subprocess.run(GIT, timeout=GIT_SECONDS, env=environment, **options)
     except (OSError, subprocess.SubprocessError):
         return None
-    if said.returncode:
+    if answer.returncode:
         return None
-    heads = dict(line[2:].split(" ", 1) for line in said.stdout.splitlines() if line.startswith("# "))
-    commit, branch = heads.get("branch.oid"), heads.get("branch.head")
+    lines = answer.stdout.splitlines()
+    heads = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# "))
     return {
-        "commit": None if commit == "(initial)" else commit,
-        "branch": None if branch == "(detached)" else branch,
-        "changed": any(not line.startswith("#") for line in said.stdout.splitlines()),
+        "commit": _unless(heads.get("branch.oid"), "(initial)"),
+        "branch": _unless(heads.get("branch.head"), "(detached)"),
+        "changed": any(not line.startswith("#") for line in lines),
     }
+
+
+def _unless(value: str | None, nothing: str) -> str | None:
+    return None if value == nothing else value
 
 
 def _images(images: ImageSet) -> dict[str, Any]:
     return {"source": images.source, "images": len(images), "fingerprint": images.fingerprint}
 
 
-def _of_git(git: Mapping[str, Any]) -> str:
-    return f"{git['commit'] or 'no commit yet'} on {git['branch'] or 'no branch'}" + (
-        ", with changes that are not committed" if git["changed"] else ""
-    )
+def _skipped_count(trained: Mapping[str, Trained]) -> int:
+    """Files that could not be read, of all sets."""
+    sets = {run.split.train.fingerprint: run.split.train for run in trained.values()}
+    return sum(len(images.skipped) for images in sets.values())
+
+
+def _set_in_words(run: Mapping[str, Any]) -> str:
+    train, test = run["train"], run["test"]
+    return f"{train['source']}: {train['images']:,} images to train, {test['images']:,} to test"
+
+
+def _machine_in_words(values: Mapping[str, Any]) -> str:
+    return f"{values['platform']}, threads: {values['threads']}, processors: {values['processors']}"
+
+
+def _git_in_words(git: Mapping[str, Any]) -> str:
+    words = f"{git['commit'] or 'no commit yet'} on {git['branch'] or 'no branch'}"
+    return f"{words}, with changes that are not committed" if git["changed"] else words

@@ -1,4 +1,4 @@
-"""Numbers of a study beside the published ones: published | faithful | difference.
+"""Numbers of a study next to the published ones: published | faithful | difference | unit.
 
 A number comes from one source:
 
@@ -7,7 +7,8 @@ A number comes from one source:
     test      a measure of the test images, by its name in the table of measures
     error     the squared error of chosen images, summed over each; `published` may then be a list, one an image
 
-`trap` adds a column: the same error with the input multiplied by so much, and the output divided by it.
+`trap` adds a column: the same error with the input multiplied by a factor, and the output divided
+by it.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,88 +17,142 @@ from typing import Any
 import numpy as np
 
 from narrows.errors import DataError, did_you_mean, wrong
+from narrows.measure.names import measure_unit
+from narrows.study.entries import MEASURE_SCALES, describe_entry, per_value, working_scale
 from narrows.study.schema import Number
 from narrows.study.trained import Trained, summed_errors
 
 TRAP = "by the trap"  # the column
+Values = list[float | None]
 
 
-def published_rows(number: Number, run: Trained, measured: Mapping[str, float]) -> list[dict[str, Any]]:
+def published_rows(
+    number: Number, run: Trained, measured: Mapping[str, float], measure_scale: str = "unit"
+) -> list[dict[str, Any]]:
     """The rows of a number: one, or one an image and their mean."""
     source = next(name for name in SOURCES if getattr(number, name) is not None)
-    factor = number.times / (run.model.n_features_in_ if number.per_pixel else 1)
-    faithful, names = SOURCES[source](number, run, measured)
-    columns = {"published": _listed(number.published, faithful), "faithful": _scaled(faithful, factor)}
+    values, names = SOURCES[source](number, run, measured)
+    columns = {"published": _published_list(number.published, values), "faithful": _scaled(number, run, values)}
     if number.trap is not None:
-        columns[TRAP] = _scaled(_errors(number, run, measured, times=number.trap)[0], factor)
-    labels = [number.label] if len(names) < 2 else [f"{number.label}, {name}" for name in names]
-    if len(labels) > 1:
-        labels.append(f"{number.label}, mean")
-        columns = {name: [*values, _mean(values)] for name, values in columns.items()}
-    return [_row(label, {name: values[k] for name, values in columns.items()}) for k, label in enumerate(labels)]
+        columns[TRAP] = _scaled(number, run, _errors(number, run, measured, times=number.trap)[0])
+    labels = [number.label]
+    if len(names) > 1:
+        labels = [*(f"{number.label}, {name}" for name in names), f"{number.label}, mean"]
+        columns = {name: [*column, _mean(column)] for name, column in columns.items()}
+    unit = UNITS[source](number, run, MEASURE_SCALES[measure_scale])
+    return [
+        _row(label, {name: column[place] for name, column in columns.items()}, unit)
+        for place, label in enumerate(labels)
+    ]
 
 
-def _row(label: str, values: dict[str, float | None]) -> dict[str, Any]:
+def _row(label: str, values: dict[str, float | None], unit: str) -> dict[str, Any]:
     published, faithful = values["published"], values["faithful"]
-    both = published is not None and faithful is not None
-    trap = {TRAP: values[TRAP]} if TRAP in values else {}
-    difference = faithful - published if both else None  # type: ignore[operator]
-    return {"": label, "published": published, "faithful": faithful, "difference": difference, **trap}
+    difference = None
+    if published is not None and faithful is not None:
+        difference = faithful - published
+    row = {"": label, "published": published, "faithful": faithful, "difference": difference}
+    return {**row, **{name: values[name] for name in values if name == TRAP}, "unit": unit}
 
 
-def _history(number: Number, run: Trained, measured: Mapping[str, float]) -> tuple[list[float | None], list[str]]:
+# -- where a number comes from ---------------------------------------------------------------------------------
+
+
+def _from_history(number: Number, run: Trained, measured: Mapping[str, float]) -> tuple[Values, list[str]]:
     values = _entry(number, number.history, run.history)
-    late = number.epoch is not None and number.epoch > len(values)
-    return [None if late else float(np.mean(values) if number.mean else values[(number.epoch or 0) - 1])], []
+    if number.epoch is not None and number.epoch > len(values):
+        return [None], []
+    if number.mean:
+        return [float(np.mean(values))], []
+    return [float(values[(number.epoch or 0) - 1])], []
 
 
-def _batch(number: Number, run: Trained, measured: Mapping[str, float]) -> tuple[list[float | None], list[str]]:
-    return [float(_entry(number, number.batch, run.batches)[-1])], []
+def _from_batch(number: Number, run: Trained, measured: Mapping[str, float]) -> tuple[Values, list[str]]:
+    return [float(_entry(number, number.batch, run.step_terms)[-1])], []
 
 
-def _test(number: Number, run: Trained, measured: Mapping[str, float]) -> tuple[list[float | None], list[str]]:
+def _from_test(number: Number, run: Trained, measured: Mapping[str, float]) -> tuple[Values, list[str]]:
     return [float(_entry(number, number.test, measured))], []
 
 
-def _errors(
-    number: Number, run: Trained, measured: Mapping[str, float], **trap: float
-) -> tuple[list[float | None], list[str]]:
+def _errors(number: Number, run: Trained, measured: Mapping[str, float], **trap: float) -> tuple[Values, list[str]]:
     """Squared errors of the images that the number names. Noise stays as it is when the input is multiplied."""
     choice = dict(number.error or {})
     fed = choice.pop("fed", {})
     x, names = run.pick(choice, most=1)
-    found = [float(value) for value in summed_errors(x, run.fed(x, {**fed, **trap} if trap else fed)[1])]
-    if isinstance(number.published, list) or len(found) == 1:
-        return list(found), names
-    return [float(np.mean(found))], []
+    output = run.feed(x, {**fed, **trap} if trap else fed)[1]
+    errors = [float(value) for value in summed_errors(x, output)]
+    if isinstance(number.published, list) or len(errors) == 1:
+        return list(errors), names
+    return [float(np.mean(errors))], []
 
 
-SOURCES: dict[str, Callable[..., tuple[list[float | None], list[str]]]] = {
-    "history": _history,
-    "batch": _batch,
-    "test": _test,
+SOURCES: dict[str, Callable[..., tuple[Values, list[str]]]] = {
+    "history": _from_history,
+    "batch": _from_batch,
+    "test": _from_test,
     "error": _errors,
+}
+
+
+# -- and its unit ----------------------------------------------------------------------------------------------
+
+
+def _unit_of_entry(number: Number, run: Trained, measure_scale: str) -> str:
+    """The unit of an entry of the history or of the steps, with the scale of the loss and its terms."""
+    name = number.history or number.batch or ""
+    unit = describe_entry(run, name).unit
+    base = name.removeprefix("val_")
+    if base != "loss" and base not in run.terms:
+        return unit
+    if number.per_pixel:
+        unit = per_value(unit)
+    return _times(number, f"{unit} on {working_scale(run.model)}".strip())
+
+
+def _unit_of_measure(number: Number, run: Trained, measure_scale: str) -> str:
+    return _times(number, measure_unit(number.test or "", measure_scale))
+
+
+def _unit_of_error(number: Number, run: Trained, measure_scale: str) -> str:
+    share = "per value" if number.per_pixel else "of an image"
+    return _times(number, f"squared error {share} on [0, 1]")
+
+
+def _times(number: Number, unit: str) -> str:
+    return unit if number.times == 1 else f"{unit}, times {number.times:g}"
+
+
+UNITS: dict[str, Callable[[Number, Trained, str], str]] = {
+    "history": _unit_of_entry,
+    "batch": _unit_of_entry,
+    "test": _unit_of_measure,
+    "error": _unit_of_error,
 }
 
 
 def _entry(number: Number, name: Any, kept: Mapping[str, Any]) -> Any:
     if name not in kept:
-        said = f"the number {number.label!r}: run {number.run!r} has no {name!r}"
-        raise DataError(f"{said}; {did_you_mean(name, kept)}")
+        missing = f"the number {number.label!r}: run {number.run!r} has no {name!r}"
+        raise DataError(f"{missing}; {did_you_mean(name, kept)}")
     return kept[name]
 
 
-def _listed(published: Any, faithful: list[Any]) -> list[float | None]:
+def _published_list(published: Any, faithful: Values) -> Values:
     """The published values, one for each of ours."""
-    listed = published if isinstance(published, list) else [published]
-    if len(listed) != len(faithful):
-        raise wrong("published", listed, f"{len(faithful)} numbers, one an image")
-    return listed
+    values = published if isinstance(published, list) else [published]
+    if len(values) != len(faithful):
+        raise wrong("published", values, f"{len(faithful)} numbers, one an image")
+    return values
 
 
-def _scaled(values: list[float | None], factor: float) -> list[float | None]:
+def _scaled(number: Number, run: Trained, values: Values) -> Values:
+    factor = number.times
+    if number.per_pixel:
+        factor = number.times / run.model.n_features_in_
     return [None if value is None else value * factor for value in values]
 
 
-def _mean(values: list[float | None]) -> float | None:
-    return None if None in values else float(np.mean(values))  # type: ignore[arg-type]
+def _mean(values: Values) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None

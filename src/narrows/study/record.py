@@ -1,6 +1,7 @@
-"""The record of a study: all that its page shows, kept so that the page can be drawn again without training.
+"""The record of a study: all that its page shows, kept so that the page can be drawn again without
+training.
 
-run.json            words, numbers, tables, recipes, where all came from, and the list of figures
+run.json            words, numbers, tables, recipes, provenance, and the list of figures
 figures/NAME.npz    the arrays of a figure
 figures/NAME.png    the figure drawn (by `page`)
 """
@@ -17,16 +18,18 @@ from narrows.data.readers.arrays import NPZ_ERRORS
 from narrows.errors import DataError
 from narrows.files import atomic, write_file
 
-FORMAT = 2
-FORMATS = (1, FORMAT)  # that are read; 1 had no origin
+RECORD_FORMAT = 2
+READABLE_FORMATS = (1, RECORD_FORMAT)  # 1 had no origin
 RECORD_NAME = "run.json"
+RECORD_ERRORS = (AttributeError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError, OSError)
 
 
 @dataclass
 class Figure:
     """A figure: its kind in `draw.FIGURES`, the options for it, and its arrays.
 
-    Figures of one section stand together on the page, under its title and with its caption.
+    Figures of one section are next to one another on the page, under its title and with its
+    caption.
     """
 
     name: str
@@ -38,13 +41,22 @@ class Figure:
     caption: str = ""
 
 
+@dataclass(frozen=True)
+class Omitted:
+    """A figure of a run that is not drawn, and the reason why, which the page prints."""
+
+    run: str
+    reason: str
+
+
 @dataclass
 class Record:
     """What a study came to.
 
-    title, question, text: in words. facts: name -> value, shown as a list (data, seed, command, seconds, versions).
-    tables: each a dict of title, caption and rows. models: each a dict of name, recipe, options and sizes. origin:
-    the facts, and the measures of each run, as programs read them, see `narrows.study.provenance`.
+    title, question, text: in words. facts: name -> value, shown as a list (data, seed, command,
+    seconds, versions). tables: each a dict of title, caption, rows and `names` (see
+    `narrows.study.tables`). models: each a dict of name, recipe, options and sizes. origin: the
+    facts, and the measures of each run, as programs read them, see `narrows.study.provenance`.
     """
 
     title: str
@@ -59,16 +71,15 @@ class Record:
     def save(self, folder: Path) -> None:
         """Write the record to a folder; figures first, so that what `run.json` lists is there.
 
-        Figures of the record that it replaces, and that it has not, are removed last.
+        Figures of the record that it replaces, and that it does not have itself, are removed last.
         """
-        before = _named(folder)
+        replaced = _figure_names(folder) - {figure.name for figure in self.figures}
         for figure in self.figures:
-            with atomic(folder / "figures" / f"{figure.name}.npz") as aside, open(aside, "wb") as file:
+            with atomic(_arrays_path(folder, figure.name)) as aside, open(aside, "wb") as file:
                 np.savez_compressed(file, **dict(figure.arrays))  # type: ignore[arg-type]
-        write_file(
-            folder / RECORD_NAME, json.dumps({"format": FORMAT, **self._plain()}, indent=1, ensure_ascii=False)
-        )
-        for name in before - {figure.name for figure in self.figures}:
+        content = {"format": RECORD_FORMAT, **self._plain()}
+        write_file(folder / RECORD_NAME, json.dumps(content, indent=1, ensure_ascii=False))
+        for name in replaced:
             for kind in ("npz", "png"):
                 (folder / "figures" / f"{name}.{kind}").unlink(missing_ok=True)
 
@@ -79,17 +90,8 @@ class Record:
         return plain
 
 
-def _named(folder: Path) -> set[str]:
-    """The figures of the record in a folder; none where there is no whole one."""
-    try:
-        plain = json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))
-        return {figure["name"] for figure in plain["figures"] if Path(figure["name"]).name == figure["name"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
-
-
 def read_record(folder: Path, arrays: bool = True) -> Record:
-    """The record in a folder; without its arrays, if so wished.
+    """The record in a folder; arrays: with the arrays of its figures.
 
     Raises `DataError` where there is none, or a part of it is missing.
     """
@@ -97,20 +99,36 @@ def read_record(folder: Path, arrays: bool = True) -> Record:
     if not path.is_file():
         raise DataError(f"there is no record of a run in {folder}: {RECORD_NAME} is missing")
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        if plain.pop("format") not in FORMATS:
-            known = " and ".join(map(str, FORMATS))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop("format") not in READABLE_FORMATS:
+            known = " and ".join(map(str, READABLE_FORMATS))
             raise DataError(f"{path} was written by another version of Narrows; this one reads the formats {known}")
-        figures = [Figure(**figure) for figure in plain.pop("figures")]
-        for figure in figures if arrays else []:
-            figure.arrays = _arrays(folder, figure.name)
-        return Record(**plain, figures=figures)
-    except (AttributeError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError, OSError) as error:
-        raise DataError(f"{path} is no whole record of a run: {error}") from error
+        figures = [Figure(**figure) for figure in content.pop("figures")]
+        record = Record(**content, figures=figures)
+    except RECORD_ERRORS as error:
+        raise DataError(f"{path} is no complete record of a run: {error}") from error
+    if arrays:
+        for figure in record.figures:
+            figure.arrays = _read_arrays(folder, figure.name)
+    return record
 
 
-def _arrays(folder: Path, name: str) -> dict[str, np.ndarray]:
-    path = folder / "figures" / f"{name}.npz"
+def _figure_names(folder: Path) -> set[str]:
+    """The figures of the record in a folder; none where there is no complete one."""
+    try:
+        plain = json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))
+        names = {figure["name"] for figure in plain["figures"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {name for name in names if Path(name).name == name}
+
+
+def _arrays_path(folder: Path, name: str) -> Path:
+    return folder / "figures" / f"{name}.npz"
+
+
+def _read_arrays(folder: Path, name: str) -> dict[str, np.ndarray]:
+    path = _arrays_path(folder, name)
     try:
         with np.load(path, allow_pickle=False) as stored:
             return {key: stored[key] for key in stored.files}

@@ -1,11 +1,13 @@
-"""What a run leaves behind: a model file, its history as CSV, its snapshots, its times. And how it is taken up again.
+"""What a run leaves behind: a model file, its history as CSV, its snapshots, its times. And how it
+is taken up again.
 
-Of these files only `history.csv` (its columns `seconds` and `val_seconds`) and `times.json` hold wall times; with the
-same seed, images, versions, machine and number of threads the others are the same to the byte.
+Of these files only `history.csv` (its columns `seconds` and `val_seconds`) and `times.json` hold
+wall times; with the same seed, images, versions, machine and number of threads the others are the
+same to the byte.
 
-A run is taken up again (`again`) where all that made it is the same: recipe's options, training images, snapshots
-asked for and the images that they show, versions of Narrows and torch. So figures and words of a study can be changed
-without training again.
+A run is taken up again (`take_up`) where all that made it is the same: the recipe's options,
+training images, snapshots asked for and the images that they show, versions of Narrows and torch.
+So figures and words of a study can be changed without training again.
 """
 
 import csv
@@ -28,85 +30,96 @@ from narrows.study.schema import Run
 from narrows.study.trained import DataSplit, Trained
 
 Snapshots = dict[int, dict[str, np.ndarray]]  # epoch -> rows of images
-SAME = ("narrows", "torch")
-HISTORY, STEPS, SNAPSHOTS, TIMES, MODEL = (
-    "history.csv",
-    "steps.csv",
-    "snapshots.npz",
-    "times.json",
-    "model.safetensors",
-)
+SAME_VERSIONS = ("narrows", "torch")
+HISTORY_FILE = "history.csv"
+STEPS_FILE = "steps.csv"
+SNAPSHOTS_FILE = "snapshots.npz"
+TIMES_FILE = "times.json"
+MODEL_FILE = "model.safetensors"
+RUN_FILES = (HISTORY_FILE, STEPS_FILE, SNAPSHOTS_FILE, TIMES_FILE, MODEL_FILE)
 
 
 def keep(run: Run, trained: Trained, folder: Path) -> None:
-    """Write `model.safetensors`, `times.json` and, of a trained model, `history.csv`, `steps.csv`, `snapshots.npz`.
+    """Write the files of a run: `model.safetensors`, `times.json` and, of a trained model, the
+    others.
 
-    What an earlier run has left there under these names is replaced, or removed where this one has nothing; the
-    model, which says whose files these are, comes last.
+    What an earlier run has left there under these names is replaced, or removed where this one has
+    nothing; the model, which says whose files these are, comes last.
     """
-    for name, first, table in ((HISTORY, "epoch", trained.history), (STEPS, "step", trained.batches)):
-        if table:
-            write_file(folder / name, as_csv(first, table))
-        else:
-            (folder / name).unlink(missing_ok=True)
+    _keep_table(folder / HISTORY_FILE, "epoch", trained.history)
+    _keep_table(folder / STEPS_FILE, "step", trained.step_terms)
     if not trained.history:
         (folder / CHECKPOINT_NAME).unlink(missing_ok=True)  # another model's
     keep_snapshots(trained.snapshots, folder)
-    write_file(folder / TIMES, json.dumps({"training": trained.seconds, "history": _times(trained.history)}))
-    store.save(trained.model, folder / MODEL, _about(run, trained))
+    times = {"training": trained.seconds, "history": _wall_times(trained.history)}
+    write_file(folder / TIMES_FILE, json.dumps(times))
+    store.save(trained.model, folder / MODEL_FILE, _about(run, trained))
 
 
 def keep_snapshots(snapshots: Snapshots, folder: Path) -> None:
     """Write `snapshots.npz`, or remove it where there are none."""
     if not snapshots:
-        (folder / SNAPSHOTS).unlink(missing_ok=True)
+        (folder / SNAPSHOTS_FILE).unlink(missing_ok=True)
         return
-    arrays = {f"{epoch}/{row}": x for epoch, found in snapshots.items() for row, x in found.items()}
-    with atomic(folder / SNAPSHOTS) as aside, open(aside, "wb") as file:
+    arrays = {f"{epoch}/{row}": images for epoch, rows in snapshots.items() for row, images in rows.items()}
+    with atomic(folder / SNAPSHOTS_FILE) as aside, open(aside, "wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
 def snapshots_in(folder: Path) -> Snapshots:
     """The snapshots in a folder; none where they are missing or broken."""
     try:
-        return _snapshots(folder / SNAPSHOTS)
+        return _read_snapshots(folder / SNAPSHOTS_FILE)
     except NPZ_ERRORS:
         return {}
 
 
-def settings_of(run: Run, shown: DataSplit) -> dict[str, Any]:
-    """What makes a run, beside the options of its model, in words for who has changed it."""
-    found = _settings(run, shown)
-    seen = {"images seen on the way": found["seen"]} if "seen" in found else {}
-    return {"data": found["fingerprint"], **{k: found[k] for k in ("recipe", "watch", "snapshots")}, **seen}
+def settings_in_words(run: Run, split: DataSplit) -> dict[str, Any]:
+    """What makes a run, apart from the options of its model, in words for the user who has changed it."""
+    settings = _settings(run, split)
+    words = {"data": settings["fingerprint"]}
+    for name in ("recipe", "watch", "snapshots"):
+        words[name] = settings[name]
+    if "seen" in settings:
+        words["images seen on the way"] = settings["seen"]
+    return words
 
 
-def take_up(run: Run, model: ImageModel, shown: DataSplit, folder: Path) -> Trained | None:
-    """The run that `keep` wrote there, if it is this one."""
+def take_up(run: Run, model: ImageModel, split: DataSplit, folder: Path) -> Trained | None:
+    """The run that `keep` wrote there; None unless the same settings made it, and it was complete."""
     try:
-        header, _ = store.read_file(folder / MODEL)
-        about, now = header["about"], store.versions()
-        same = (
-            header["options"] == store.options_as_json(model)
-            and all(header["versions"][name] == now[name] for name in SAME)
-            and all(about.get(name) == value for name, value in _settings(run, shown).items())
-        )
-        if not (same and about["whole"]):
+        header, _ = store.read_file(folder / MODEL_FILE)
+        if not (header["about"]["whole"] and _is_same(header, run, model, split)):
             return None
-        times = json.loads((folder / TIMES).read_text(encoding="utf-8"))
-        trained = Trained(run.name, store.load(folder), shown, times["training"], about["warnings"])
-        trained.whole = trained.reused = True
-        getattr(trained.model, "history_", {}).update(times["history"])
-        if isinstance(share := getattr(model, "validation", None), float):
-            trained.model.validation_index_ = held_back(len(shown.train), share, trained.model.seed_)  # type: ignore[attr-defined]
-        trained.batches = _columns(folder / STEPS)
-        trained.snapshots = _snapshots(folder / SNAPSHOTS)
+        return _read(run, model, split, folder, header["about"])
     except (DataError, KeyError, OSError, TypeError, ValueError):
         return None
+
+
+def _is_same(header: Mapping[str, Any], run: Run, model: ImageModel, split: DataSplit) -> bool:
+    """Whether a model file was made by the same options, versions, images and settings."""
+    versions, about = store.versions(), header["about"]
+    return (
+        header["options"] == store.options_as_json(model)
+        and all(header["versions"][name] == versions[name] for name in SAME_VERSIONS)
+        and all(about.get(name) == value for name, value in _settings(run, split).items())
+    )
+
+
+def _read(run: Run, model: ImageModel, split: DataSplit, folder: Path, about: Mapping[str, Any]) -> Trained:
+    times = json.loads((folder / TIMES_FILE).read_text(encoding="utf-8"))
+    trained = Trained(run.name, store.load(folder), split, times["training"], about["warnings"])
+    trained.complete = trained.reused = True
+    getattr(trained.model, "history_", {}).update(times["history"])
+    if isinstance(share := getattr(model, "validation", None), float):
+        index = held_back(len(split.train), share, trained.model.seed_)
+        trained.model.validation_index_ = index  # type: ignore[attr-defined]
+    trained.step_terms = _read_columns(folder / STEPS_FILE)
+    trained.snapshots = _read_snapshots(folder / SNAPSHOTS_FILE)
     return trained
 
 
-def as_csv(first: str, columns: Any) -> str:
+def as_csv(first: str, columns: Mapping[str, Any]) -> str:
     """Columns of equal length as CSV, numbered from 1."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -116,27 +129,37 @@ def as_csv(first: str, columns: Any) -> str:
     return text.getvalue()
 
 
-def _settings(run: Run, shown: DataSplit) -> dict[str, Any]:
-    found = {"recipe": run.recipe, "fingerprint": shown.train.fingerprint, "watch": run.watch}
-    seen = {"seen": shown.test.fingerprint} if run.watch or run.snapshots else {}  # test images, on the way
-    return {**found, "snapshots": run.snapshots, **seen}
+def _keep_table(path: Path, first: str, columns: Mapping[str, Any]) -> None:
+    if columns:
+        write_file(path, as_csv(first, columns))
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _settings(run: Run, split: DataSplit) -> dict[str, Any]:
+    """What makes a run, apart from the options of its model, as model files hold it."""
+    settings: dict[str, Any] = {"recipe": run.recipe, "fingerprint": split.train.fingerprint, "watch": run.watch}
+    settings["snapshots"] = run.snapshots
+    if run.watch or run.snapshots:  # test images that the training looks at
+        settings["seen"] = split.test.fingerprint
+    return settings
 
 
 def _about(run: Run, trained: Trained) -> dict[str, Any]:
     return {
-        **_settings(run, trained.shown),
-        "data": trained.shown.train.source,
+        **_settings(run, trained.split),
+        "data": trained.split.train.source,
         "warnings": trained.warnings,
-        "whole": trained.whole,
+        "whole": trained.complete,
     }
 
 
-def _times(history: Mapping[str, list[float]]) -> dict[str, list[float]]:
+def _wall_times(history: Mapping[str, list[float]]) -> dict[str, list[float]]:
     """The wall times of a history, which a model file does not hold."""
     return {name: column for name, column in history.items() if "seconds" in name}
 
 
-def _columns(path: Path) -> dict[str, np.ndarray]:
+def _read_columns(path: Path) -> dict[str, np.ndarray]:
     """The columns of a CSV but the first, which numbers its rows; exactly, since they came from float32."""
     if not path.is_file():
         return {}
@@ -145,12 +168,12 @@ def _columns(path: Path) -> dict[str, np.ndarray]:
     return dict(zip(names[1:], columns[1:]))
 
 
-def _snapshots(path: Path) -> Snapshots:
+def _read_snapshots(path: Path) -> Snapshots:
     if not path.is_file():
         return {}
-    found: Snapshots = {}
+    snapshots: Snapshots = {}
     with np.load(path, allow_pickle=False) as stored:
         for name in stored.files:
             epoch, row = name.split("/", 1)
-            found.setdefault(int(epoch), {})[row] = stored[name]
-    return found
+            snapshots.setdefault(int(epoch), {})[row] = stored[name]
+    return snapshots

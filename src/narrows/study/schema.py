@@ -1,4 +1,5 @@
-"""The study file: what is run, what is measured, what is drawn, and what was published. TOML, read strictly.
+"""The study file: what is run, what is measured, what is drawn, and what was published. TOML, read
+strictly.
 
     title = "A plane for a code"        question = "..."            text = ["a paragraph", ...]
     data = "mnist"                      a named set, a path, or { kind = "coloured-mnist", colour = "image" };
@@ -33,8 +34,8 @@
     runs = ["vae"]                      default: all
     options = { of = ["loss", "val_loss"] }
 
-Unknown keys, wrong types, names that do not exist (recipes and their options, runs, kinds of figure and their
-options) and names given twice are refused, all at once.
+Unknown keys, wrong types, names that do not exist (recipes and their options, runs, kinds of figure
+and their options) and names given twice are refused, all at once.
 """
 
 import inspect
@@ -121,7 +122,8 @@ def read_study(path: Path) -> Study:
 
 
 def _readable(plain: dict[str, Any]) -> Study | None:
-    """What of a faulty file can be vetted: the entries that are right in themselves, and every run's name.
+    """What of a faulty file can be vetted: the entries that are right in themselves, and every
+    run's name.
 
     None where a run has no name, since then nobody can say which runs there are.
     """

@@ -1,81 +1,155 @@
-"""The tables of a page: what was published, what training came to, measures of the test images, bytes."""
+"""The tables of a page: published numbers, the last epoch, measures of the test images, bytes.
 
-from collections.abc import Mapping
+A table is plain values: title, caption, rows, and `names`: first cell of a row -> what the page
+prints in its place. So a record prints without the model, and programs read the short names.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from narrows.measure import Table
-from narrows.study.byte_sizes import LOOKED, byte_sizes
+from narrows.measure.names import measure_title
+from narrows.study.byte_sizes import MEASURED_IMAGES, byte_sizes
+from narrows.study.entries import (
+    MEASURE_SCALES,
+    VALIDATION,
+    Entry,
+    describe_entry,
+    is_time,
+    loss_unit,
+    per_value,
+    training_scale,
+    working_scale,
+)
 from narrows.study.trained import Trained
 
 EPOCH = (
-    "Terms of the loss: sums over an image without the likelihood's constant (with the gaussian's default variance, "
-    "squared errors). Training figures are means over the epoch, while the weights move."
+    "Terms of the loss are sums over an image, without the likelihood's constant (with the gaussian's default "
+    "variance, squared errors). Training figures are means over the epoch, while the weights change."
 )
 BYTES = (
-    "What would be stored of one image. A ratio of numbers (pixels to units of the code) is not one of bytes: a "
-    "pixel takes one, a float32 four. With 8 bits each unit is one of 256 values, from its least to its largest. "
-    f"Errors are over the first {LOOKED:,} test images, after rounding to pixels."
+    "What one image would take when stored. A ratio of numbers (pixels to units of the code) is not a ratio "
+    "of bytes: a pixel takes one, a float32 four. With 8 bits each unit is one of 256 values, from its lowest "
+    "to its highest. "
+    f"Errors are over the first {MEASURED_IMAGES:,} test images, on [0, 1], after rounding to pixels."
 )
-SHOWN = 1000  # skipped files that the page names
-SKIPPED = f"Files that could not be read, and why; the first {SHOWN:,}."
-LAST = ("active_units", "dead_units", "code_size", "side_bits", "parameters")  # rows of a table of measures
+SKIPPED_LIMIT = 1000  # skipped files that the page names
+SKIPPED = f"Files that could not be read, and why; the first {SKIPPED_LIMIT:,}."
+LOSS_A_VALUE = "training loss a value"
 
 
 def tables(
-    published: list[dict[str, Any]], done: dict[str, Trained], measured: dict[str, dict[str, float]], scale: str
+    published: list[dict[str, Any]],
+    trained: Mapping[str, Trained],
+    measured: Mapping[str, Mapping[str, float]],
+    measure_scale: str,
 ) -> list[dict[str, Any]]:
-    """Tables with their titles and captions; those without rows are left out."""
-    found = {
-        "Published and faithful": ("", published),
-        "Last epoch": (EPOCH, _transposed(_last(done))),
-        "Measures": (_measured(done, scale), _transposed(measured)),
-        "Bytes": (BYTES, byte_sizes(done)),
-        "Files skipped": (SKIPPED, _skipped(done)),
-    }
-    return [{"title": title, "caption": caption, "rows": rows} for title, (caption, rows) in found.items() if rows]
+    """Tables with their titles, captions and names; those without rows are left out."""
+    runs = list(trained.values())
+    made = [
+        _table("Published and faithful", "", published),
+        last_epoch_table(runs),
+        _measures_table(runs, measured, measure_scale),
+        _table("Bytes", BYTES, byte_sizes(trained)),
+        _table("Files skipped", SKIPPED, _skipped_files(runs)),
+    ]
+    return [table for table in made if table["rows"]]
 
 
-def _skipped(done: dict[str, Trained]) -> list[dict[str, Any]]:
-    """A row for each file that could not be read, of whatever run."""
-    found = dict.fromkeys(
-        row for run in done.values() for part in (run.shown.train, run.shown.test) for row in part.skipped
-    )
-    return [{"file": name, "reason": reason} for name, reason in list(found)[:SHOWN]]
+def last_epoch_table(runs: Sequence[Trained]) -> dict[str, Any]:
+    """The last entries of each run's history; where the loss is a sum over an image, its share of a value too."""
+    runs = [run for run in runs if run.history]
+    entries = [describe_entry(run, name) for run in runs for name in _last_epoch(run)]
+    keys = [_row_name(name) for run in runs for name in _last_epoch(run)]
+    names = {key: entry.words for key, entry in zip(keys, entries)}
+    columns = {}
+    for run in runs:
+        columns[run.name] = {_row_name(name): value for name, value in _last_epoch(run).items()}
+        unit = loss_unit(run)
+        if per_value(unit) != unit:
+            columns[run.name][LOSS_A_VALUE] = run.history["loss"][-1] / run.model.n_features_in_
+            names[LOSS_A_VALUE] = Entry("loss", per_value(unit)).words
+    return _table("Last epoch", _epoch_caption(runs), _transposed(columns), names)
 
 
-def _measured(done: dict[str, Trained], measure_scale: str) -> str:
-    scale = "[0, 1]" if measure_scale == "unit" else "[-1, 1] with a range of 2"
-    counts = " or ".join(f"{count:,}" for count in dict.fromkeys(len(run.shown.test) for run in done.values()))
-    return (
-        f"Over {counts} test images, one value an image, averaged; on {scale}, before clipping. Bounds "
-        "and NLL hold the likelihood's constant."
-    )
+def _last_epoch(run: Trained) -> dict[str, float]:
+    """The last value of each entry of the history that is not a time."""
+    return {name: values[-1] for name, values in run.history.items() if values and not is_time(name)}
 
 
-def _last(done: dict[str, Trained]) -> dict[str, dict[str, float]]:
-    """The last entry of each trained run's history; the loss per value of the image too, as reports print it."""
-    found = {}
-    for name, run in done.items():
-        if run.history:
-            last = {key: values[-1] for key, values in run.history.items() if values}
-            terms = [key for key in last if not key.startswith("val_") and key not in ("loss", "seconds")]
-            hidden = {*terms, f"val_{terms[0]}"} if len(terms) == 1 else set()  # the only term is the loss itself
-            found[name] = {_spoken(key): value for key, value in last.items() if key not in hidden}
-            if "nll" in terms:
-                found[name]["training nll per value"] = last["nll"] / run.model.n_features_in_
-    return found
+def _row_name(entry: str) -> str:
+    if entry.startswith(VALIDATION):
+        return f"validation {entry.removeprefix(VALIDATION)}"
+    return f"training {entry}"
 
 
-def _spoken(name: str) -> str:
-    """A name of the history as a row says it."""
-    return f"validation {name[4:]}" if name.startswith("val_") else f"training {name}"
+def _epoch_caption(runs: Sequence[Trained]) -> str:
+    """What the terms are, and on which scales they and the measures of the validation are."""
+    terms = {term.title: term.caption for run in runs for term in run.terms.values() if term.caption}
+    captions = [f"{title}: {caption.rstrip('.')}." for title, caption in terms.items()]
+    scales = _by_scale({run.name: working_scale(run.model) for run in runs})
+    measures = dict.fromkeys(training_scale(run.model) for run in runs)
+    words = [f"The loss and its terms are on {scales}", f"measures of the validation on {' or '.join(measures)}."]
+    return " ".join([EPOCH, *captions, "; ".join(words)])
 
 
-def _transposed(measured: Mapping[str, dict[str, float]]) -> Table:
+def _by_scale(scales: Mapping[str, str]) -> str:
+    """Such as "[-1, 1] (denoiser), [0, 1] (plane)"; the scale alone where all runs have the same."""
+    kinds = dict.fromkeys(scales.values())
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    groups = {kind: ", ".join(name for name in scales if scales[name] == kind) for kind in kinds}
+    return ", ".join(f"{kind} ({names})" for kind, names in groups.items())
+
+
+def _measures_table(
+    runs: Sequence[Trained], measured: Mapping[str, Mapping[str, float]], measure_scale: str
+) -> dict[str, Any]:
+    rows = _transposed(measured)
+    names = {row["measure"]: measure_title(row["measure"], MEASURE_SCALES[measure_scale]) for row in rows}
+    return _table("Measures", _measures_caption(runs), rows, names)
+
+
+def _measures_caption(runs: Sequence[Trained]) -> str:
+    counts = dict.fromkeys(len(run.split.test) for run in runs)
+    tables_of_values = [f"{run.name}, {working_scale(run.model)}" for run in runs if run.model.layout_.is_table]
+    words = [
+        f"Over {' or '.join(f'{count:,}' for count in counts)} test images, one value an image, averaged, before "
+        "clipping; each on the scale that its name says. Bounds and NLL hold the likelihood's constant."
+    ]
+    if tables_of_values:
+        words.append(f"Tables of values have their MSE on the working scale ({'; '.join(tables_of_values)}).")
+    return " ".join(words)
+
+
+def _skipped_files(runs: Iterable[Trained]) -> list[dict[str, Any]]:
+    """A row for each file that could not be read, of any run."""
+    parts = [part for run in runs for part in (run.split.train, run.split.test)]
+    files = dict.fromkeys(row for part in parts for row in part.skipped)
+    return [{"file": name, "reason": reason} for name, reason in list(files)[:SKIPPED_LIMIT]]
+
+
+def _transposed(columns: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
     """A row for each measure, a column for each run."""
-    names = dict.fromkeys(name for found in measured.values() for name in found)
-    names = sorted(
-        (name for name in names if not name.endswith(" seconds")),
-        key=lambda name: LAST.index(name) if name in LAST else -1,
-    )
-    return Table({"measure": name, **{run: found.get(name) for run, found in measured.items()}} for name in names)
+    rows = []
+    for name in merged_order(columns.values()):
+        rows.append({"measure": name, **{run: values.get(name) for run, values in columns.items()}})
+    return rows
+
+
+def merged_order(lists: Iterable[Iterable[str]]) -> list[str]:
+    """All names once, each in front of the one that follows it in its own list."""
+    order: list[str] = []
+    for names in lists:
+        place = len(order)
+        for name in reversed(list(names)):
+            if name in order:
+                place = order.index(name)
+            else:
+                order.insert(place, name)
+    return order
+
+
+def _table(
+    title: str, caption: str, rows: list[dict[str, Any]], names: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    return {"title": title, "caption": caption, "rows": rows, "names": dict(names or {})}

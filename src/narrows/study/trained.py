@@ -1,17 +1,19 @@
-"""What a picture can look at: a trained model, the images of its data, and what the model makes of chosen ones.
+"""What a picture can look at: a trained model, the images of its data, and what the model makes of
+chosen ones.
 
     of       "test", "train" or "validation" (what the model held back), or another set by its name, such as
              "fashion-mnist" (its test images), or "noise" (uniform whole numbers 0 to 254, seed 0)
     choice   { on = "test", start = 9705, count = 10 } or { on = "test", index = [9710] }; a list joins several
 
-What a model is fed may differ from the image x: x̃ = times · x + noise · ε, clipped or not. Its output is divided by
-`times` again. `times = 255` repeats a mistake of some published reports, which fed pixels of 0 to 255 to networks
-that were trained on [0, 1]; `noise` is on the scale of x̃.
+What a model is fed may differ from the image x: x̃ = times · x + noise · ε, clipped or not. Its
+output is divided by `times` again. `times = 255` repeats a mistake of some published reports, which
+fed pixels of 0 to 255 to networks that were trained on [0, 1]; `noise` is on the scale of x̃.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,9 +27,12 @@ from narrows.model.estimator.base import ImageModel
 from narrows.model.training.pairs import wants_pairs
 from narrows.randomness import keyed_generator
 
+INTERIM_TERMS = {
+    name: SimpleNamespace(title=name, unit="nats an image", caption="") for name in ("nll", "kl")
+}  # until models carry their own
 PARTS = ("test", "train", "validation")
-CHOICE = {"on": "test", "start": 0, "count": None, "index": None}  # what a choice may say, and its defaults
-LARGE, HELD = 2**30, 10_000  # bytes of a file that stays where it lies; images of it held back for the test, at most
+CHOICE = {"on": "test", "start": 0, "count": None, "index": None}  # options of a choice, and their defaults
+LARGE, HELD = 2**30, 10_000  # bytes of a file that is split in place; images of it held back for the test, at most
 FED = {"times": 1.0, "noise": 0.0, "clip": False, "seed": 0}  # what a network may be fed, and its defaults
 
 
@@ -38,11 +43,11 @@ class DataSplit:
     train: ImageSet
     test: ImageSet
 
-    def beside(self, model: ImageModel) -> dict[str, Any]:
-        """What a model is fitted with beside the training images: the noisy ones, where it asks for pairs."""
+    def fit_options(self, model: ImageModel) -> dict[str, Any]:
+        """What a model is fitted with next to the training images: the noisy ones, where it asks for pairs."""
         return {"noisy": self.train.noisy} if wants_pairs(model) else {}
 
-    def watched(self, model: ImageModel) -> Any:
+    def validation_for(self, model: ImageModel) -> Any:
         """The test images as a model takes images to validate with."""
         return self.test.pair if wants_pairs(model) else self.test.images
 
@@ -51,85 +56,114 @@ class DataSplit:
 class Trained:
     """A trained model and its data.
 
-    seconds: of its training. warnings: heard on the way. snapshots: taken on the way (epoch -> rows of images).
-    batches: terms of the loss, an entry a step. whole: whether the training came to its end. reused: whether it
-    was found already trained.
+    seconds: of its training. warnings: issued during training. snapshots: taken during training (epoch -> rows of
+    images). step_terms: the loss and its terms, an entry a step. complete: whether the training came to its end.
+    reused: whether it was trained already.
     """
 
     name: str
     model: ImageModel
-    shown: DataSplit
+    split: DataSplit
     seconds: float = 0.0
     warnings: list[str] = field(default_factory=list)
     snapshots: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
-    batches: Mapping[str, Any] = field(default_factory=dict)
-    whole: bool = False
+    step_terms: Mapping[str, Any] = field(default_factory=dict)
+    complete: bool = False
     reused: bool = False
 
     @property
     def steps(self) -> int:
         """Steps of its optimiser; 0 for a model that has none."""
-        return len(self.batches.get("loss", ()))
+        return len(self.step_terms.get("loss", ()))
 
     @property
     def history(self) -> Mapping[str, list[float]]:
         return getattr(self.model, "history_", {})
 
-    def of(self, on: str = "test") -> tuple[np.ndarray, np.ndarray | None]:
-        """Images and labels of a part of its data, or of another set."""
-        index, labels = getattr(self.model, "validation_index_", None), self.shown.train.labels
-        if on == "validation" and index is not None:
-            return self.shown.train.images[index], None if labels is None else labels[index]
-        found = self.shown.train if on == "train" else self.shown.test if on in PARTS else _other(on, self.shape)
-        return found.images, found.labels
+    @property
+    def terms(self) -> Mapping[str, Any]:
+        """The terms of its loss by name, each with its title, unit and caption."""
+        return getattr(self.model, "terms_", INTERIM_TERMS)
+
+    @property
+    def code_is_feature_map(self) -> bool:
+        """Whether the code is the network's feature map as it is."""
+        bottleneck = getattr(getattr(self.model, "network_", None), "bottleneck", None)
+        return getattr(bottleneck, "keeps_features", False)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of one image."""
         return self.model.layout_.given
 
+    @property
+    def _held_back(self) -> np.ndarray | None:
+        """The training images that the model held back for its validation, by their places."""
+        return getattr(self.model, "validation_index_", None)
+
+    def part(self, on: str = "test") -> tuple[np.ndarray, np.ndarray | None]:
+        """Images and labels of a part of its data, or of another set."""
+        train = self.split.train
+        if on == "validation" and self._held_back is not None:
+            labels = None if train.labels is None else train.labels[self._held_back]
+            return train.images[self._held_back], labels
+        if on == "train":
+            return train.images, train.labels
+        images = self.split.test if on in PARTS else _other(on, self.shape)
+        return images.images, images.labels
+
     def pick(self, choice: Any, most: int = 10) -> tuple[np.ndarray, list[str]]:
         """The chosen images as floats on [0, 1], and a name for each, such as "test 9705"."""
-        chosen = self._chosen(choice, most)
-        images = [as_floats(self.of(on)[0][places]) for on, places in chosen]
+        chosen = self._places(choice, most)
+        images = [as_floats(self.part(on)[0][places]) for on, places in chosen]
         return np.concatenate(images), [f"{on} {k}" for on, places in chosen for k in places]
 
     def pick_noisy(self, choice: Any, most: int = 10) -> np.ndarray | None:
         """The noisy images that belong to those that `pick` gives, where there are pairs."""
-        found = [(self._noisy(on), places) for on, places in self._chosen(choice, most)]
-        images = [as_floats(noisy[places]) for noisy, places in found if noisy is not None]
-        return np.concatenate(images) if len(images) == len(found) else None
+        picked = []
+        for on, places in self._places(choice, most):
+            noisy = self._noisy(on)
+            if noisy is None:
+                return None
+            picked.append(as_floats(noisy[places]))
+        return np.concatenate(picked)
 
-    def _chosen(self, choice: Any, most: int) -> list[tuple[str, list[int]]]:
+    def _places(self, choice: Any, most: int) -> list[tuple[str, list[int]]]:
         """Parts of the data, and the places in them, that a choice names."""
-        chosen = []
-        for one in choice if isinstance(choice, (list, tuple)) else [choice or {}]:
-            on, index = _vetted("images", one, CHOICE)["on"], _index(one, most)
-            inside = [k for k in index if 0 <= k < len(self.of(on)[0])]
-            fits = inside and (inside == index or one.get("index") is None)  # a count may end where the set does
-            if not fits:
-                raise wrong("images", one, f"places from 0 to {len(self.of(on)[0]) - 1}")
-            chosen.append((on, inside))
-        return chosen
+        choices = choice if isinstance(choice, (list, tuple)) else [choice or {}]
+        return [self._places_of_one(one, most) for one in choices]
+
+    def _places_of_one(self, choice: Any, most: int) -> tuple[str, list[int]]:
+        on = _checked_options("images", choice, CHOICE)["on"]
+        count, index = len(self.part(on)[0]), _index(choice, most)
+        inside = [place for place in index if 0 <= place < count]
+        may_end_early = choice.get("index") is None  # a count may end where the set does
+        if not inside or (inside != index and not may_end_early):
+            raise wrong("images", choice, f"places from 0 to {count - 1}")
+        return on, inside
 
     def _noisy(self, on: str) -> np.ndarray | None:
         """The noisy images that belong to a part of the data."""
-        index = getattr(self.model, "validation_index_", None)
-        if on == "validation" and index is not None:
-            return None if self.shown.train.noisy is None else self.shown.train.noisy[index]
-        return self.shown.train.noisy if on == "train" else self.shown.test.noisy if on in PARTS else None
+        noisy = self.split.train.noisy
+        if on == "validation" and self._held_back is not None:
+            return None if noisy is None else noisy[self._held_back]
+        if on == "train":
+            return noisy
+        return self.split.test.noisy if on in PARTS else None
 
-    def fed(self, images: np.ndarray, fed: Mapping[str, Any] | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """What the model is fed for floats on [0, 1], and what it makes of it, both as floats that 1 is white of."""
-        options = _vetted("fed", fed or {}, FED)
-        if not (options["times"] > 0):
-            raise wrong("times", options["times"], "a number above 0")
-        given = images * np.float32(options["times"])
+    def feed(self, images: np.ndarray, fed: Mapping[str, Any] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """What the model is fed for floats on [0, 1], and its output, both as floats where 1 is white."""
+        options = _checked_options("fed", fed or {}, FED)
+        times = options["times"]
+        if not times > 0:
+            raise wrong("times", times, "a number above 0")
+        given = images * np.float32(times)
         if options["noise"]:
-            drawn = torch.randn(images.shape, generator=keyed_generator(options["seed"], "fed")).numpy()
-            given = given + np.float32(options["noise"]) * drawn
-        given = np.clip(given, 0, options["times"]) if options["clip"] else given
-        return given / np.float32(options["times"]), self.model.reconstruct(given, exact=True) / options["times"]
+            noise = torch.randn(images.shape, generator=keyed_generator(options["seed"], "fed")).numpy()
+            given = given + np.float32(options["noise"]) * noise
+        if options["clip"]:
+            given = np.clip(given, 0, times)
+        return given / np.float32(times), self.model.reconstruct(given, exact=True) / times
 
 
 def as_floats(images: np.ndarray) -> np.ndarray:
@@ -145,9 +179,9 @@ def summed_errors(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def read_split(data: Any) -> DataSplit:
     """Training and test images; a set that has no test part is split, a tenth to the test.
 
-    The tenth is drawn at random. Of a set above 1 GB that lies on the disk at most 10,000 images are held back,
-    so that both parts stay there; of a file of yours, which is left as it is, they are the end: sort no such file by
-    class.
+    The tenth is drawn at random. Of a set above 1 GB that lies on the disk at most 10,000 images
+    are held back, so that both parts stay there; of a file of yours, which is left as it is, they
+    are the end: sort no such file by class.
     """
     try:
         test = read_pairs(data, "test")
@@ -206,7 +240,7 @@ def _index(choice: Mapping[str, Any], most: int) -> list[int]:
     return list(range(start, start + (choice.get("count") or (1 if choice.get("on") == "noise" else most))))
 
 
-def _vetted(what: str, given: Any, known: Mapping[str, Any]) -> dict[str, Any]:
+def _checked_options(what: str, given: Any, known: Mapping[str, Any]) -> dict[str, Any]:
     """The options with their defaults, those that are not known refused."""
     if not isinstance(given, Mapping):
         raise wrong(what, given, f"a table of {', '.join(known)}")

@@ -1,13 +1,17 @@
 """The space of codes: points are the codes, or places along axes that keep what they should keep."""
 
+from copy import copy
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA as Components
 
 from narrows.data import ImageSet
 from narrows.measure import spread
+from narrows.study import code_sample
 from narrows.study.figures import STUDY_FIGURES
-from narrows.study.figures.codes import PLACES
+from narrows.study.figures.codes import LAYOUTS
+from narrows.study.record import Figure
 from narrows.study.trained import DataSplit, Trained
 
 
@@ -29,7 +33,7 @@ def test_a_code_of_two_is_shown_as_it_is(models, sets, picture):
 
 def test_components_keep_all_distances_where_all_are_kept():
     codes = np.random.default_rng(0).normal(size=(30, 3)) @ np.diag([1, 5, 2]) + [7, 0, -3]
-    points, axes, _ = PLACES["components"](codes, 3)
+    points, axes, _ = LAYOUTS["components"](codes, 3)
     np.testing.assert_allclose(distances(points), distances(codes), atol=1e-9)
     assert np.all(np.diff(points.var(0)) < 0)
     assert sum(float(axis.split("(")[1].split()[0]) for axis in axes) == pytest.approx(100, abs=1.5)
@@ -100,6 +104,41 @@ def test_colours_go_with_their_points_as_bytes(sets, picture):
 def test_options_of_no_known_value_are_refused(picture, options, said):
     with pytest.raises(ValueError, match=said):
         picture("codes", "grey-3", **options)
+
+
+# -- bounds ---------------------------------------------------------------------------------------------------
+
+
+def test_codes_of_at_most_so_many_images_are_taken_and_fewer_where_codes_are_large(models, monkeypatch):
+    run = models["grey-3"]
+    z, index = code_sample.sample_codes(run, "train", 50)
+    assert z.shape == (50, 3)
+    np.testing.assert_array_equal(z, run.model.transform(run.part("train")[0][index]))
+    np.testing.assert_array_equal(code_sample.sample_codes(run, "train", 50)[1], index)
+    monkeypatch.setattr(code_sample, "SAMPLE_VALUES", 3 * 20)
+    monkeypatch.setattr(code_sample, "FEWEST", 10)
+    assert len(code_sample.sample_codes(run, "train")[0]) == 20
+    monkeypatch.setattr(code_sample, "SAMPLE_VALUES", 1)
+    assert len(code_sample.sample_codes(run, "train")[0]) == 10
+
+
+@pytest.mark.parametrize("kind", ["codes", "correlation", "spread"])
+def test_a_feature_map_that_a_larger_side_channel_leads_past_has_no_figure_but_a_reason(models, picture, kind):
+    run = copy(models["grey-side"])
+    run.model = copy(run.model)
+    run.model.side_bits_ = 100_000
+    (omitted,) = STUDY_FIGURES[kind]([run])
+    assert omitted.run == "grey-side"
+    assert "a feature map of 32 numbers, and its side channel carries more" in omitted.reason
+    assert isinstance(picture(kind, "grey-side")[0], Figure)  # 192 bits go past it, 1,024 through it
+
+
+def test_a_correlation_of_too_many_units_has_a_reason(models):
+    run = copy(models["grey-3"])
+    run.model = copy(run.model)
+    run.model.code_size_ = 600
+    (omitted,) = STUDY_FIGURES["correlation"]([run])
+    assert "600 units" in omitted.reason
 
 
 # -- what the units say ---------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def floats(images: np.ndarray) -> np.ndarray:
 
 def few(models, images: np.ndarray, labels: np.ndarray | None = None) -> Trained:
     """A model beside other test images."""
-    shown = DataSplit(models["grey-3"].shown.train, ImageSet(images, labels))
+    shown = DataSplit(models["grey-3"].split.train, ImageSet(images, labels))
     return Trained("few", models["grey-3"].model, shown)
 
 
@@ -128,7 +128,7 @@ def test_shares_of_classes_add_up_and_those_of_the_labels_are_theirs(models, set
         assert share.sum() == pytest.approx(1)
     counts = np.bincount(sets["grey"].test.labels, minlength=10)
     np.testing.assert_allclose(figure.arrays["test images, as they are labelled"], counts / 40)
-    read, right = reader(models["grey-2"].shown)
+    read, right = reader(models["grey-2"].split)
     made = np.bincount(read(models["grey-2"].model.sample(100)), minlength=10) / 100
     np.testing.assert_allclose(next(iter(figure.arrays.values())), made)
     assert f"{100 * right:.1f} %" in figure.title

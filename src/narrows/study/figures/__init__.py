@@ -1,7 +1,8 @@
 """Pictures: from trained models to the arrays of figures.
 
-A picture is a function of the trained runs and of the figure's options; it yields figures, whose arrays are all that
-drawing needs, and nothing where it has nothing to show. To add a kind: one function, one entry in `PICTURES`.
+A picture is a function of the trained runs and of the figure's options; it yields figures, whose
+arrays are all that drawing needs, and nothing where it has nothing to show. To add a kind: one
+function, one entry in `PICTURES`.
 
 history    what training wrote down, over epochs and batches
 images     images and what models make of them

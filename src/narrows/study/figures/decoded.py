@@ -1,7 +1,8 @@
-"""Images from codes: new ones, walks between two, what noise on a code does, and which classes come out.
+"""Images from codes: new ones, walks between two, what noise on a code does, and which classes come
+out.
 
-A *reader* says which class an image shows: the majority of its 5 nearest training images among 40 principal
-components. It is no part of a model; it makes "still recognisable" a number.
+A *reader* says which class an image shows: the majority of its 5 nearest training images among 40
+principal components. It is no part of a model; it makes "still recognisable" a number.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -42,11 +43,11 @@ def plane(run: Trained, count: int = 20, reach: float = 3.0) -> Iterator[Figure]
 @per_run
 def classes(run: Trained, count: int = 2500, reach: float = 3.0) -> Iterator[Figure]:
     """Which classes a reader sees in new images: of the prior, of the decoded plane; and those of the test images."""
-    labels = run.shown.test.labels
-    if not _decodes(run) or labels is None or run.shown.train.labels is None:
+    labels = run.split.test.labels
+    if not _decodes(run) or labels is None or run.split.train.labels is None:
         return
-    read, right = reader(run.shown)
-    names = class_names(labels, run.shown.test.classes)
+    read, right = reader(run.split)
+    names = class_names(labels, run.split.test.classes)
 
     def share(found: np.ndarray) -> np.ndarray:
         return np.bincount(found, minlength=len(names)) / len(found)
@@ -66,7 +67,7 @@ def interpolation(run: Trained, pairs: list[list[int]] | None = None, steps: int
     """Walks in a straight line between the codes of two test images, and the same between their pixels."""
     if not _decodes(run):
         return
-    images, labels = run.of("test")
+    images, labels = run.part("test")
     names = [str(k) for k in range(len(images))] if labels is None else _names(run, labels)
     arrays, name = {}, ""
     for a, b in pairs or _pairs(labels, len(images)):
@@ -97,11 +98,11 @@ def perturbed(run: Trained, scales: list[float], images: Any = None, seed: int =
 
 def legible(runs: Sequence[Trained], scales: list[float], count: int = 1000) -> Iterator[Figure]:
     """The share of test images whose class can still be read when noise of so much is put on their codes."""
-    labels, decoding = runs[0].shown.test.labels, [run for run in runs if _decodes(run)]
-    if labels is None or runs[0].shown.train.labels is None or not decoding:
+    labels, decoding = runs[0].split.test.labels, [run for run in runs if _decodes(run)]
+    if labels is None or runs[0].split.train.labels is None or not decoding:
         return
-    read, right = reader(runs[0].shown)
-    x, arrays = runs[0].of("test")[0][:count], {"x": np.array([0.0, *scales])}
+    read, right = reader(runs[0].split)
+    x, arrays = runs[0].part("test")[0][:count], {"x": np.array([0.0, *scales])}
     for run in decoding:
         made = perturb(run.model, x, [0.0, *scales])
         arrays[run.name] = np.array([(read(images) == labels[:count]).mean() for images in made])
@@ -148,7 +149,7 @@ def _grid(count: int, reach: float) -> np.ndarray:
 
 
 def _names(run: Trained, labels: np.ndarray) -> list[str]:
-    names = class_names(labels, run.shown.test.classes)
+    names = class_names(labels, run.split.test.classes)
     return [names[label] for label in labels]
 
 

@@ -1,4 +1,4 @@
-"""What training wrote down: the loss, its terms and the measures, over epochs and over batches."""
+"""What training recorded: the loss, its terms and the measures, over epochs and over steps."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -6,57 +6,95 @@ from typing import Any
 import numpy as np
 
 from narrows.errors import wrong
+from narrows.study.entries import VALIDATION, describe_entry, loss_entries, per_value
 from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure
 from narrows.study.trained import Trained
 
-NATS = "nats an image"
-
 
 @per_run
 def curves(
-    run: Trained, of: list[str], ylabel: str = NATS, per_pixel: bool = False, **options: Any
+    run: Trained,
+    of: Sequence[str] | None = None,
+    ylabel: str | None = None,
+    per_pixel: bool = False,
+    **options: Any,
 ) -> Iterator[Figure]:
-    """Entries of the history over epochs; options go to the drawing."""
-    arrays = _lines(run, run.history, of, per_pixel)
-    for of_which in ("", "val_"):
-        if np.array_equal(arrays.get(f"{of_which}nll", ()), arrays.get(f"{of_which}loss", ())):
-            arrays.pop(f"{of_which}nll", None)  # the only term: the loss itself
-    if arrays:
-        yield Figure(run.name, "curves", "", {"xlabel": "epoch", "ylabel": ylabel, **options}, arrays)
+    """Entries of the history over epochs, by default the loss and all its terms; options go to the drawing."""
+    lines = _lines(run, run.history, of, per_pixel)
+    for part in ("", VALIDATION):
+        _drop_only_term(lines, f"{part}loss", part)
+    if lines:
+        label = _label(run, lines, ylabel, per_pixel)
+        yield Figure(run.name, "curves", "", {"xlabel": "epoch", "ylabel": label, **options}, lines)
 
 
 @per_run
 def steps(
-    run: Trained, of: list[str], ylabel: str = NATS, per_pixel: bool = False, log: bool = False
+    run: Trained,
+    of: Sequence[str] | None = None,
+    ylabel: str | None = None,
+    per_pixel: bool = False,
+    log: bool = False,
 ) -> Iterator[Figure]:
-    """Terms of the loss over batches, raw and smoothed."""
-    arrays = _lines(run, run.batches, of, per_pixel)
-    if arrays:
-        options = {"xlabel": "iteration", "ylabel": ylabel, "smooth": True, "log": log}
-        yield Figure(run.name, "curves", "", options, arrays)
+    """The loss and its terms over the steps of the optimiser, raw and smoothed."""
+    lines = _lines(run, run.step_terms, of, per_pixel)
+    _drop_only_term(lines, "loss", "")
+    if lines:
+        label = _label(run, lines, ylabel, per_pixel)
+        options = {"xlabel": "iteration", "ylabel": label, "smooth": True, "log": log}
+        yield Figure(run.name, "curves", "", options, lines)
 
 
 def compared(
     runs: Sequence[Trained],
     of: str = "loss",
     over: str = "epoch",
-    ylabel: str = NATS,
+    ylabel: str | None = None,
     per_pixel: bool = False,
     **options: Any,
 ) -> Iterator[Figure]:
     """One entry of several runs' histories in one figure, over epochs or iterations ("epoch", "iteration")."""
     if over not in ("epoch", "iteration"):
         raise wrong("over", over, "'epoch' or 'iteration'")
-    kept = {run.name: run.history if over == "epoch" else run.batches for run in runs}
-    arrays = {run.name: _lines(run, kept[run.name], [of], per_pixel).get(of) for run in runs}
-    arrays = {name: values for name, values in arrays.items() if values is not None}
-    if arrays:
-        options = {"xlabel": over, "ylabel": ylabel, "smooth": over == "iteration", **options}
-        yield Figure(of, "curves", "", options, arrays)
+    lines, labels = {}, {}
+    for run in runs:
+        kept = run.history if over == "epoch" else run.step_terms
+        line = _lines(run, kept, [of], per_pixel)
+        if line:
+            lines[run.name] = line[of]
+            labels[_label(run, line, ylabel, per_pixel)] = None
+    if lines:
+        label = next(iter(labels)) if len(labels) == 1 else ""
+        options = {"xlabel": over, "ylabel": label, "smooth": over == "iteration", **options}
+        yield Figure(of, "curves", "", options, lines)
 
 
-def _lines(run: Trained, kept: Mapping[str, Any], of: list[str], per_pixel: bool) -> dict[str, np.ndarray]:
-    """The entries that there are; a loss per pixel is that of the image by its values."""
+def _lines(run: Trained, kept: Mapping[str, Any], of: Sequence[str] | None, per_pixel: bool) -> dict[str, np.ndarray]:
+    """The entries that there are; a loss per pixel is that of the image divided by the number of its values."""
     share = run.model.n_features_in_ if per_pixel else 1
-    return {name: np.asarray(kept[name], dtype=np.float32) / share for name in of if len(kept.get(name, ()))}
+    names = loss_entries(kept) if of is None else of
+    present = [name for name in names if len(kept.get(name, ()))]
+    return {name: np.asarray(kept[name], dtype=np.float32) / share for name in present}
+
+
+def _drop_only_term(lines: dict[str, np.ndarray], loss: str, part: str) -> None:
+    """Leave out a term that is the loss itself, since the two lines would cover each other."""
+    for name in [name for name in lines if name != loss and name.startswith(VALIDATION) == bool(part)]:
+        if np.array_equal(lines[name], lines.get(loss, ())):
+            del lines[name]
+
+
+def _label(run: Trained, lines: Mapping[str, Any], ylabel: str | None, per_pixel: bool) -> str:
+    """The label that is asked for, or the unit of the lines, if they share one."""
+    if ylabel is not None:
+        return ylabel
+    units = [describe_entry(run, name).unit for name in lines]
+    if per_pixel:
+        units = [per_value(unit) for unit in units]
+    return units[0] if len(set(units)) == 1 or _is_loss(next(iter(lines))) else ""
+
+
+def _is_loss(name: str) -> bool:
+    """Whether an entry is the loss, whose terms add up to it and share its axis."""
+    return name.removeprefix(VALIDATION) == "loss"

@@ -50,7 +50,7 @@ def beside(runs: Sequence[Trained], images: Any = None, fed: Fed = None, caption
     x, _ = runs[0].pick(images)
     found, texts = {"original": x}, {}
     for run in runs:
-        given, found[run.name] = run.fed(x, fed)
+        given, found[run.name] = run.feed(x, fed)
         texts[run.name] = CAPTIONS[captions](x, found[run.name])
         if fed and "noise" in fed:
             found.setdefault("as fed", given)
@@ -65,7 +65,7 @@ def strengths(runs: Sequence[Trained], sigmas: list[float], images: Any = None, 
         return
     for image, name in zip(*runs[0].pick(images, most=1)):
         x = np.stack([image])
-        columns = {sigma: [run.fed(x, {**(fed or {}), "noise": sigma}) for run in runs] for sigma in sigmas}
+        columns = {sigma: [run.feed(x, {**(fed or {}), "noise": sigma}) for run in runs] for sigma in sigmas}
         arrays = {"noisy": np.concatenate([found[0][0] for found in columns.values()])}
         for k, run in enumerate(runs):
             arrays[run.name] = np.concatenate([found[k][1] for found in columns.values()])
@@ -86,7 +86,7 @@ def snapshots(run: Trained) -> Iterator[Figure]:
 def errors_of(runs: Sequence[Trained], images: Any = None, fed: Fed = None) -> Iterator[Figure]:
     """The error of each image with each model, as bars, and their mean."""
     x, names = runs[0].pick(images)
-    found = {run.name: summed_errors(x, run.fed(x, fed)[1]) for run in runs}
+    found = {run.name: summed_errors(x, run.feed(x, fed)[1]) for run in runs}
     arrays = {f"{name} (mean {values.mean():.2f})": values for name, values in found.items()}
     options = {"names": [name.split()[-1] for name in names], "xlabel": "image", "ylabel": "squared error, summed"}
     yield Figure("errors", "bars", "", options, arrays)
@@ -96,10 +96,10 @@ def crossed(
     runs: Sequence[Trained], sigmas: list[float], images: Any = None, fed: Fed = None, per_pixel: bool = False
 ) -> Iterator[Figure]:
     """Trained on x tested on: the mean error over images, of each model at each strength of noise."""
-    x, _ = runs[0].pick(images or {"count": len(runs[0].shown.test)})
+    x, _ = runs[0].pick(images or {"count": len(runs[0].split.test)})
     share = x[0].size if per_pixel else 1
     table = [
-        [summed_errors(x, run.fed(x, {**(fed or {}), "noise": s})[1]).mean() / share for s in sigmas] for run in runs
+        [summed_errors(x, run.feed(x, {**(fed or {}), "noise": s})[1]).mean() / share for s in sigmas] for run in runs
     ]
     options = {
         "rows": [run.name for run in runs], "columns": [f"σ = {s:g}" for s in sigmas], "numbers": True,

@@ -1,15 +1,16 @@
 """The score field of a denoiser, and its walk to where the data are.
 
-The best denoiser of x̃ = x + σε is f(x̃) = E[x | x̃], and E[x | x̃] = x̃ + σ² ∇ log p(x̃), with p the density of the
-noisy x̃ (Tweedie's formula). So f(x̃) - x̃ points up the density: a step of denoising is a step towards the data.
+The best denoiser of x̃ = x + σε is f(x̃) = E[x | x̃], and E[x | x̃] = x̃ + σ² ∇ log p(x̃), with p
+the density of the noisy x̃ (Tweedie's formula). So f(x̃) - x̃ points up the density: a step of
+denoising is a step towards the data.
 
 With N training points x_i, p is a mixture of N gaussians, and its score is known exactly:
 
     w_i ∝ exp(-‖x̃ - x_i‖² / 2σ²),   ∇ log p(x̃) = (Σ w_i x_i - x̃) / σ²
 
-Reference: B. Efron, "Tweedie's formula and selection bias", 2011, https://doi.org/10.1198/jasa.2011.tm11181; G.
-Alain, Y. Bengio, "What regularized auto-encoders learn from the data-generating distribution", 2014,
-https://arxiv.org/abs/1211.4246.
+Reference: B. Efron, "Tweedie's formula and selection bias", 2011,
+https://doi.org/10.1198/jasa.2011.tm11181; G. Alain, Y. Bengio, "What regularized auto-encoders
+learn from the data-generating distribution", 2014, https://arxiv.org/abs/1211.4246.
 """
 
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ def field(run: Trained, count: int = 18, steps: int = 6, walks: int = 12) -> Ite
     if run.model.n_features_in_ != 2:
         raise wrong("field", run.model.n_features_in_, "a model of points in the plane, (N, 2)")
     model = _denoiser(run)
-    points = np.asarray(run.shown.train.images, dtype=np.float64)
+    points = np.asarray(run.split.train.images, dtype=np.float64)
     sigma = float(model.network_.corruption.sigma / model.scale_.gain)
     places = _places(points, count).astype(np.float32)
     learned = model.score_field(places) * sigma**2 * float(model.scale_.gain)
@@ -53,7 +54,8 @@ def field(run: Trained, count: int = 18, steps: int = 6, walks: int = 12) -> Ite
 
 @per_run
 def walk(run: Trained, sigma: float = 0.5, steps: int = 5, images: Any = None, seed: int = 0) -> Iterator[Figure]:
-    """Images with heavy noise, walked towards the data by steps of denoising; under each its PSNR to the original.
+    """Images with heavy noise, walked towards the data by steps of denoising; under each its PSNR
+    to the original.
 
     sigma: of the noise, on [0, 1]. A second figure shows the score field at the first of them.
     """

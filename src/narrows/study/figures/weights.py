@@ -1,8 +1,8 @@
 """Filters and kernels: the weights of a network as images.
 
-A unit of a first linear layer computes h_j = φ(Σ_i w_ji x_i + b_j): its weights w_j are an image, bright where the
-unit looks for ink and dark where it looks for none. A linear layer to the image adds z_j w_j: what the unit draws.
-All sheets of a figure share one signed scale.
+A unit of a first linear layer computes h_j = φ(Σ_i w_ji x_i + b_j): its weights w_j are an image,
+bright where the unit looks for ink and dark where it looks for none. A linear layer to the image
+adds z_j w_j: what the unit draws. All sheets of a figure share one signed scale.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,8 @@ CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 def filters(runs: Sequence[Trained], count: int = 64, of: str = "encoder", largest: bool = False) -> Iterator[Figure]:
     """`count` units of the encoder's first linear layer, or of the decoder's last, as images.
 
-    largest: those with the largest weights, largest first, not the first ones; dead units have hardly any.
+    largest: those with the largest weights, largest first, not the first ones; dead units have
+    hardly any.
     """
     if of not in ENDS:
         raise wrong("of", of, " or ".join(map(repr, ENDS)))

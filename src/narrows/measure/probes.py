@@ -3,12 +3,12 @@
     logistic    a linear classifier, softmax(W z + b): what a straight cut finds
     knn         the majority of the 5 nearest codes: what the neighbourhoods hold
 
-Codes are standardised first, by the mean and standard deviation of the training codes, so that no unit counts
-more for being larger. The accuracy says what is *there to be read*, not that the model was made for it; 1 /
-(number of classes) is chance where the classes are even.
+Codes are standardised first, by the mean and standard deviation of the training codes, so that no
+unit counts more for being larger. The accuracy says what is *there to be read*, not that the model
+was made for it; 1 / (number of classes) is chance where the classes are even.
 
-Reference: G. Alain, Y. Bengio, "Understanding intermediate layers using linear classifier probes", 2016,
-https://arxiv.org/abs/1610.01644.
+Reference: G. Alain, Y. Bengio, "Understanding intermediate layers using linear classifier probes",
+2016, https://arxiv.org/abs/1610.01644.
 """
 
 from typing import Any
@@ -27,7 +27,8 @@ def probe(
     limit: int = 10_000,
     seed: int = 0,
 ) -> float:
-    """The share of test codes whose class a probe, fitted on the training codes, gets right: in [0, 1].
+    """The share of test codes whose class a probe, fitted on the training codes, gets right: in [0,
+    1].
 
     codes, test_codes: `(N, size)`; labels, test_labels: `(N,)`.
     kind: "logistic" or "knn".

@@ -1,0 +1,65 @@
+"""The figures of a study: those that it asks for, or the standard ones.
+
+A figure that cannot be drawn is a fault that costs no other; one that would say nothing of a run is
+left out, and the record says why.
+"""
+
+from collections.abc import Sequence
+
+from narrows.errors import BuildError, Faults
+from narrows.study.figures import STUDY_FIGURES
+from narrows.study.obtain import Say
+from narrows.study.record import Figure, Record
+from narrows.study.schema import Drawing
+from narrows.study.trained import Trained
+
+STANDARD_DRAWINGS = [
+    Drawing("curves", "Loss", "The loss and its terms, over the epochs."),
+    Drawing("reconstructions", "Reconstructions", "Test images; under each the PSNR to its original."),
+    Drawing("samples", "New images", "Decoded from random codes."),
+    Drawing("codes", "The space of codes", "Test images by their codes."),
+    Drawing(
+        "correlation", "Correlation of the code's units", "Over test images; 0 off the diagonal is independence."
+    ),
+]
+
+
+def draw_all(
+    drawings: Sequence[Drawing], trained: dict[str, Trained], record: Record, say: Say, faults: Faults
+) -> None:
+    """Add the figures to the record; without any drawings, the standard ones. What fails goes to `faults`."""
+    for drawing in drawings or STANDARD_DRAWINGS:
+        say(f"figure: {drawing.title}")
+        with faults.catch():
+            _draw(drawing, trained, record)
+    _rename_twins(record.figures)
+
+
+def _draw(drawing: Drawing, trained: dict[str, Trained], record: Record) -> None:
+    """The figures of one section."""
+    runs = [trained[name] for name in drawing.runs or trained]
+    try:
+        results = list(STUDY_FIGURES[drawing.kind](runs, **drawing.options))
+    except TypeError as error:
+        raise BuildError(f"the figure {drawing.title!r}: an option has the wrong type ({error})") from error
+    for result in results:
+        if isinstance(result, Figure):
+            result.section, result.caption = drawing.title, drawing.caption
+            result.name = _slug(f"{drawing.title}-{result.name}")
+            record.figures.append(result)
+        else:
+            record.text.append(f"No figure {drawing.title!r} of {result.run}: {result.reason}.")
+
+
+def _rename_twins(figures: Sequence[Figure]) -> None:
+    """Number the figures whose names are the same, since each is a file."""
+    taken: set[str] = set()
+    for figure in figures:
+        names = (figure.name, *(f"{figure.name}-{k}" for k in range(2, len(figures) + 1)))
+        figure.name = next(name for name in names if name not in taken)
+        taken.add(figure.name)
+
+
+def _slug(text: str) -> str:
+    words = "".join(letter if letter.isalnum() or letter == "." else " " for letter in text.lower())
+    return "-".join(words.split())

@@ -1,0 +1,84 @@
+"""What the entries of a history mean: the loss, the terms as the model names them, measures of
+validation images.
+
+    loss        the sum of its terms, in the unit of the first one, that of the data
+    NAME        a term of the loss; its title, unit and caption come from the part or the objective that makes it
+    val_NAME    the same over the validation images, or a measure of them (`narrows.measure.names`)
+
+Nothing here lists the terms: an entry that the model does not name is shown under its own name,
+without a unit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from narrows.measure.names import MEASURE_NAMES, measure_title, measure_unit, with_unit
+from narrows.model.estimator.base import ImageModel
+from narrows.study.trained import Trained
+
+VALIDATION = "val_"
+MEASURE_SCALES = {"unit": "[0, 1]", "symmetric": "[-1, 1]"}
+AN_IMAGE, A_VALUE = " an image", " a value"  # the ends of a unit of what is summed over an image, and of its share
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of a history in words. validation: whether it is of the validation images."""
+
+    title: str
+    unit: str = ""
+    validation: bool = False
+
+    @property
+    def words(self) -> str:
+        """Such as "validation loss, nats an image"."""
+        part = "validation" if self.validation else "training"
+        return with_unit(f"{part} {self.title}", self.unit)
+
+
+def describe_entry(run: Trained, name: str) -> Entry:
+    """An entry of the run's history, or of its steps."""
+    validation, base = name.startswith(VALIDATION), name.removeprefix(VALIDATION)
+    if base == "loss":
+        return Entry("loss", loss_unit(run), validation)
+    if base in run.terms:
+        term = run.terms[base]
+        return Entry(term.title, term.unit, validation)
+    if base in MEASURE_NAMES:
+        return Entry(measure_title(base).split(",")[0], measure_unit(base, training_scale(run.model)), validation)
+    return Entry(base, "", validation)
+
+
+def loss_unit(run: Trained) -> str:
+    """The unit of the loss: that of its first term, which is the data's."""
+    data_term = next(iter(run.terms.values()), None)
+    return data_term.unit if data_term else ""
+
+
+def per_value(unit: str) -> str:
+    """The unit of a sum over an image, once it is divided by the number of values."""
+    return unit.removesuffix(AN_IMAGE) + A_VALUE if unit.endswith(AN_IMAGE) else unit
+
+
+def loss_entries(kept: Mapping[str, Any]) -> list[str]:
+    """The loss and all its terms, of the training and then of the validation; not the measures and the times."""
+    terms = [name for name in kept if not name.startswith(VALIDATION) and not is_time(name)]
+    return terms + [f"{VALIDATION}{name}" for name in terms if f"{VALIDATION}{name}" in kept]
+
+
+def is_time(name: str) -> bool:
+    """Whether an entry is a wall time."""
+    return name.endswith("seconds")
+
+
+def training_scale(model: ImageModel) -> str:
+    """The scale of the measures that are taken after each epoch."""
+    options = model.get_params(deep=False).get("training") or {}
+    return MEASURE_SCALES[options.get("measure_scale", "unit")]
+
+
+def working_scale(model: ImageModel) -> str:
+    """The scale that a model computes on, and its loss with it."""
+    ends = model.scale_.range
+    return f"[{ends[0]:g}, {ends[1]:g}]" if ends else "standardised features"
