@@ -83,7 +83,7 @@ def ended(process) -> int:
 
 
 def at_write(count: int, act):
-    """What is to be done first in a process, so that it does `act` in place of writing its state for that time."""
+    """What a process does first, so that it does `act` in place of writing its checkpoint that time."""
 
     def first():
         write, writes = checkpoint.write_file, iter(range(1, count))

@@ -117,7 +117,8 @@ def test_the_scale_of_measures_moves_psnr_not_at_all_and_mse_by_4(go, several, t
     unit, symmetric = (table_of(r, "Measures") for r in (several.record, record))
     assert symmetric["psnr"]["pca"] == pytest.approx(unit["psnr"]["pca"], rel=1e-5)
     assert symmetric["mse"]["pca"] == pytest.approx(4 * unit["mse"]["pca"], rel=1e-5)
-    assert "[-1, 1]" in next(table["caption"] for table in record.tables if table["title"] == "Measures")
+    (names,) = [table["names"] for table in record.tables if table["title"] == "Measures"]
+    assert names["mse"] == "MSE, per pixel on [-1, 1]"
 
 
 # -- what is trained on what ----------------------------------------------------------------------------------

@@ -157,7 +157,7 @@ def test_a_folder_without_a_record_or_with_an_old_one_is_refused(copy, tmp_path)
         verify(tmp_path / "copy" / "figures")[1].stop()
     changed(copy, lambda plain: (plain.pop("origin"), plain.update(format=1)))
     assert len(read_record(copy).figures) > 0  # its page can still be drawn
-    with pytest.raises(DataError, match=r"of an older Narrows .* run it again"):
+    with pytest.raises(DataError, match=r"by an older Narrows .* run it again"):
         verify(copy)[1].stop()
 
 

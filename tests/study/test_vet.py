@@ -91,7 +91,6 @@ def test_a_number_has_one_source_and_what_goes_with_it(options, said):
             {"methd": "tsne"},
             "has no option 'methd'; did you mean 'method'? known: dimensions, limit, method",
         ),
-        ("curves", {}, "needs the option 'of'"),
         ("tested", {}, "needs the option 'sigmas'"),
         ("curves", {"of": ["loss"], "panel": {}}, "has no option 'panel'; did you mean 'panels'?"),
         ("curves", {"of": ["loss"], "title": "x"}, "has no option 'title'"),

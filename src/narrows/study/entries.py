@@ -80,5 +80,5 @@ def training_scale(model: ImageModel) -> str:
 
 def working_scale(model: ImageModel) -> str:
     """The scale that a model computes on, and its loss with it."""
-    ends = model.scale_.range
+    ends = model.scale_.bounds
     return f"[{ends[0]:g}, {ends[1]:g}]" if ends else "standardised features"

@@ -13,7 +13,6 @@ fed pixels of 0 to 255 to networks that were trained on [0, 1]; `noise` is on th
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,11 +24,10 @@ from narrows.errors import DataError, unknown, wrong
 from narrows.layout import WHITE_LEVELS
 from narrows.model.estimator.base import ImageModel
 from narrows.model.training.pairs import wants_pairs
+from narrows.parts.kinds import KINDS
+from narrows.parts.term import Term
 from narrows.randomness import keyed_generator
 
-INTERIM_TERMS = {
-    name: SimpleNamespace(title=name, unit="nats an image", caption="") for name in ("nll", "kl")
-}  # until models carry their own
 PARTS = ("test", "train", "validation")
 CHOICE = {"on": "test", "start": 0, "count": None, "index": None}  # options of a choice, and their defaults
 LARGE, HELD = 2**30, 10_000  # bytes of a file that is split in place; images of it held back for the test, at most
@@ -81,9 +79,15 @@ class Trained:
         return getattr(self.model, "history_", {})
 
     @property
-    def terms(self) -> Mapping[str, Any]:
+    def terms(self) -> Mapping[str, Term]:
         """The terms of its loss by name, each with its title, unit and caption."""
-        return getattr(self.model, "terms_", INTERIM_TERMS)
+        if (terms := getattr(self.model, "terms_", None)) is not None:
+            return terms
+        network = getattr(self.model, "network_", None)
+        if network is None:
+            return {}
+        objective = KINDS["objective"].make(self.model.get_params(deep=False)["objective"])
+        return {term.name: term for term in objective.terms(network)}
 
     @property
     def code_is_feature_map(self) -> bool:
