@@ -3,7 +3,8 @@ import torch
 
 from narrows.errors import BuildError, UnknownName
 from narrows.model.build import build, parts_table
-from narrows.model.network import count_parameters
+from narrows.model.network import Network, count_parameters
+from narrows.parts.kinds import KINDS
 from narrows.parts.up import Linear
 from narrows.randomness import KeyedRandom
 from narrows.scale import FIXED_SCALES
@@ -122,3 +123,15 @@ def test_the_table_of_parts_names_every_part_and_its_options():
     rows = {(row["kind"], row["part"]): row for row in parts_table()}
     assert "beta=1.0" in rows["bottleneck", "variational"]["options"]
     assert all(row["what"] for row in rows.values())
+
+
+def test_a_network_made_by_hand_has_the_side_channel_that_its_way_up_needs():
+    specs = {**SPECS, "body": {"kind": "conv", "channels": [4, 8], "stages": "pooled"}, "up": "unpool"}
+    built = build(specs, (1, 8, 8), FIXED_SCALES["unit"], seed=0)
+    parts = {name: getattr(built, name) for name in ("bottleneck", "up", "likelihood", "prior", "corruption")}
+    body = KINDS["body"].make(specs["body"], image=(1, 8, 8))
+    by_hand = Network(body, **parts)
+    body.load_state_dict(built.body.state_dict())
+    x = torch.rand(3, 1, 8, 8)
+    assert body.side_bits == built.body.side_bits > 0
+    torch.testing.assert_close(by_hand.reconstruct(x), built.reconstruct(x))

@@ -1,1 +1,14 @@
-"""Models: the composition of parts, its training, and what every model can do."""
+"""Models: parts composed into networks, their training, what every model can do, and files of models.
+
+protocol       what any fitted model answers
+network        the parts in their places
+build          names and options → a network
+recipes        models that have a name
+file_format    what a model file holds, read and checked
+trackers       loggers that hear of a training
+progress_bar   a bar for long work
+training/      the loop, its progress, checkpoints, diagnosis
+estimator/     the scikit-learn estimators
+use/           evaluation, baselines, folders of pictures, interpolation
+files/         model files and ONNX
+"""

@@ -1,16 +1,16 @@
 """Recipes: models that have a name.
 
-Every model of the six labs is here with the settings that its report gives, and a few short names that are good
-defaults for anyone's images. `recipe(name, **changes)` builds one; changes merge into a part of the same kind and
-replace it otherwise:
+Every model of the six labs is here with the settings of its report, and a few short names that are good defaults for
+anyone's images. `recipe(name, **changes)` builds one; changes merge into a part of the same kind and replace it
+otherwise:
 
     recipe("vae-mlp", bottleneck={"size": 2}, epochs=20)
 
-Published losses of labs A, B, E and F were means per pixel; ours are sums over the image. So what stood beside such
-a loss stands here times the number of values: L1 weights of lab E3 x 784 x 256 (they were summed over the batch too),
-the weight decay of lab F x 2352, and Adam's eps, 1e-8, x 784 or x 2352. The last is no pedantry: with an eps 784
-times too small, weights that have next to no gradient take full steps, output units die, and lab E1 ends at 0.021 in
-place of 0.017.
+Published losses of labs A, B, E and F were means per pixel; ours are sums over the image. So what was added to such a
+loss, or divided by its gradient, is multiplied here by the number of values: L1 weights of lab E3 x 784 x 256 (they
+were summed over the batch too), the weight decay of lab F x 2352, and Adam's eps, 1e-8, x 784 or x 2352. The last one
+matters: with an eps 784 times too small, weights that have almost no gradient take full steps, output units die, and
+lab E1 ends at 0.021 instead of 0.017.
 """
 
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ def noise(sigma: float | list[float], clip: bool) -> dict[str, Any]:
 
 
 def adam(values: int, rate: float = 1e-3, decay: float = 0.0) -> dict[str, Any]:
-    """Adam as it was beside a mean over `values` values, for a loss that is their sum (see the module)."""
+    """Adam as it was for a mean over `values` values, for a loss that is their sum (see the module)."""
     return part("adam", rate=rate, eps=1e-8 * values, weight_decay=decay * values)
 
 
@@ -153,11 +153,11 @@ def recipe(name: str, **changes: Any) -> ImageModel:
     """The model of that name, with changes. Raises `UnknownName` (did you mean), `BuildError`."""
     if name not in RECIPES:
         raise unknown("recipe", name, RECIPES)
-    found = RECIPES[name]
-    options = deepcopy(dict(found.options))  # what is changed on the model leaves the recipe as it is
-    base = {**default_options(ESTIMATORS[found.estimator]), **options}
+    estimator = ESTIMATORS[RECIPES[name].estimator]
+    options = deepcopy(dict(RECIPES[name].options))  # what is changed on the model leaves the recipe as it is
+    base = {**default_options(estimator), **options}
     options |= {key: merge_spec(base.get(key), value) for key, value in changes.items()}
-    return choose("recipe", {name: ESTIMATORS[found.estimator]}, {"kind": name, **options})
+    return choose("recipe", {name: estimator}, {"kind": name, **options})
 
 
 def recipes() -> Table:

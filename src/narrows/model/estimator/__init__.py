@@ -1,1 +1,18 @@
-"""The estimators: what a user fits."""
+"""The estimators: what a user fits.
+
+base           what every model can do: transform, reconstruct, score, sample, flag
+defaults       what a model answers if it has nothing of its own to say
+autoencoder    the autoencoder: its options, `fit`, `partial_fit`
+network_model  what a model made of a network does with images
+pca            principal components, the linear autoencoder in closed form
+prepare        options and images → a training
+fitting        what all fits have in common: a look at the images, and a calibration at the end
+arguments      checks of what methods are given
+inference      a model applied to many images, batch by batch
+outputs        what a model puts out for a batch
+anomaly        anomaly scores and their thresholds
+density        the density of training codes
+collapse       reports of a code that carries nothing, or a constant output
+score_field    ∇ log p(x), and steps towards the data
+weight_images  weights as images
+"""

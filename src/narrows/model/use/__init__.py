@@ -1,1 +1,8 @@
-"""What fitted models are used for."""
+"""What fitted models are used for.
+
+evaluate    measures of reconstructions, bounds and codes
+baselines   classical denoisers, compared with a model
+folders     pictures of all sizes, one after another
+tiles       pictures larger than the model's own images
+latent      interpolation between images, and noise on codes
+"""

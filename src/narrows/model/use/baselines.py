@@ -143,10 +143,8 @@ def compare_denoisers(
     for a model that makes no noise if none is named or given, `UnknownName`.
     """
     check_integer("most", most)
-    chosen = {name: find_part("baseline", BASELINES, name)[0] for name in baselines}
-    notes = {name: missing_package(denoise) for name, denoise in chosen.items()}
-    denoisers = {"noisy": _unchanged, "this model": _as_baseline(model)}
-    denoisers |= {name: denoise for name, denoise in chosen.items() if not notes[name]}
+    denoisers, notes = _installed(baselines)
+    denoisers = {"noisy": _unchanged, "this model": _as_baseline(model), **denoisers}
     images = _chosen_images(model, X, noisy, most, seed)
     batches = images.batches(model._widest)
     measures: dict[str, list[Measures]] = defaultdict(list)
@@ -157,7 +155,7 @@ def compare_denoisers(
                 measures[name].append(_measure(denoise, clean, corrupted))
                 advance(lambda name=name: name)
     table = Table({"denoiser": name, **_mean(batches)} for name, batches in measures.items())
-    table.extend({"denoiser": name, "note": note} for name, note in notes.items() if note)
+    table.extend({"denoiser": name, "note": note} for name, note in notes.items())
     return table
 
 
@@ -211,6 +209,19 @@ def _pair(model: Model, images: ImageBatches, rows: slice, seed: int, noise: Any
     if noisy is None:
         noisy = noisy_images(model, clean, seed, noise)
     return as_arrays(model.scale_.unit(clean)), as_arrays(model.scale_.unit(noisy))
+
+
+def _installed(names: Iterable[str]) -> tuple[dict[str, Baseline], dict[str, str]]:
+    """The baselines of these names whose packages are installed, and a note for each of the others."""
+    denoisers, notes = {}, {}
+    for name in names:
+        denoise = find_part("baseline", BASELINES, name)[0]
+        note = missing_package(denoise)
+        if note:
+            notes[name] = note
+        else:
+            denoisers[name] = denoise
+    return denoisers, notes
 
 
 def _as_baseline(model: Model) -> Baseline:
