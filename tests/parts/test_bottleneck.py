@@ -3,11 +3,13 @@
 import inspect
 from math import prod
 
+import numpy as np
 import pytest
 import torch
 
 from narrows.choose import choose
 from narrows.errors import BuildError
+from narrows.measure import CodeStatistics, kl_per_unit
 from narrows.parts.bottleneck import BOTTLENECKS
 from narrows.parts.prior import Normal
 from narrows.randomness import KeyedRandom, seeded_initialisation
@@ -138,14 +140,14 @@ def test_a_cost_warms_up_in_training_and_is_whole_outside_of_it(some, name):
 @names
 @pytest.mark.parametrize("size", [0, -3, 2.5, True, "8"])
 def test_a_wrong_size_is_refused(name, size):
-    with pytest.raises(BuildError, match=r"size: got .*, expected a whole number ≥ 1, or None for the feature map"):
+    with pytest.raises(BuildError, match=r"size: got .*, expected an integer ≥ 1, or None for the feature map"):
         chosen(name, size=size)
 
 
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("topk", {"k": 6}, r"k: got 6, expected a whole number in 1\.\.5"),
+        ("topk", {"k": 6}, r"k: got 6, expected an integer in 1\.\.5"),
         ("topk", {"k": 0}, "k: got 0"),
         ("sparse", {"weight": -1}, "weight: got -1, expected a number ≥ 0"),
         ("sparse", {"warmup": -1}, "warmup: got -1"),
@@ -156,3 +158,68 @@ def test_a_wrong_size_is_refused(name, size):
 def test_wrong_options_are_refused(name, options, words):
     with pytest.raises(BuildError, match=words):
         chosen(name, **options)
+
+
+# -- what a bottleneck says of itself -----------------------------------------------------------------------------
+
+
+@names
+def test_unused_units_are_those_that_say_nothing_of_the_images(some, name):
+    bottleneck, h = chosen(name, size=6, **({"k": 6} if name == "topk" else {})), some(50, 12) - 0.5
+    with torch.no_grad():
+        bottleneck.project.weight[:2] = 0  # their a is the bias
+        bottleneck.project.bias[:2] = torch.tensor([-1.0, 1.0])
+        bottleneck.project.weight[6:] = 0  # log σ² of a variational code
+        bottleneck.project.bias[6:] = 0
+        code = code_of(bottleneck, h)
+    kl = kl_per_unit(code.mean, code.posterior.log_variance) if code.posterior else None
+    dead = {"plain": [0, 1], "variational": []}.get(name, [0])  # μ = ±1 costs ½ nat, though it says nothing
+    assert bottleneck.unused(CodeStatistics().add(code.z), kl).nonzero()[0].tolist() == dead
+    if bottleneck.variational:
+        assert bottleneck.unused(CodeStatistics().add(code.z)).nonzero()[0].tolist() == [0, 1]
+        bottleneck.project.bias.data[:2] = 0
+        code = code_of(bottleneck, h)
+        kl = kl_per_unit(code.mean.detach(), code.posterior.log_variance.detach())
+        assert bottleneck.unused(CodeStatistics(), kl).nonzero()[0].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(("kl", "unused"), [(0.00999, True), (0.01, False), (0.0, True)])
+def test_a_variational_unit_is_unused_below_a_hundredth_of_a_nat(kl, unused):
+    assert chosen("variational").unused(CodeStatistics(), np.full(5, kl)).tolist() == [unused] * 5
+
+
+@names
+def test_code_measures_count_active_and_unused_units(some, name):
+    bottleneck, z = chosen(name), np.array([[0, 2, 0.0, 1, -3], [0, 2, 0.5, 0, 3]])
+    rectified = {"active_units": 3.0, "dead_units": 1}
+    other = {"dead_units": 2}
+    assert bottleneck.code_measures(CodeStatistics().add(z)) == (rectified if bottleneck.rectified else other)
+
+
+@pytest.mark.parametrize(
+    ("spec", "cure"),
+    [
+        ({"kind": "plain"}, "lower the learning rate, or give it a smaller size"),
+        ({"kind": "plain", "size": None}, "lower the learning rate"),
+        ({"kind": "relu", "size": 1}, "lower the learning rate"),
+        ({"kind": "sparse"}, "lower its weight, or the learning rate"),
+        ({"kind": "sparse", "weight": 0}, "lower the learning rate, or give it a smaller size"),
+        ({"kind": "topk", "k": 4}, "raise k, or lower the learning rate, or give it a smaller size"),
+        ({"kind": "topk", "k": 5}, "lower the learning rate, or give it a smaller size"),
+        ({"kind": "variational"}, "lower β, or let it grow over a warmup, or give it a smaller size"),
+        ({"kind": "variational", "size": None, "warmup": 2}, "lower β, or let it grow over a longer warmup"),
+        ({"kind": "variational", "size": None, "beta": 0}, "lower the learning rate"),
+    ],
+)
+def test_the_cure_of_unused_units_is_advice_that_the_options_can_follow(spec, cure):
+    spec = {"size": 5, **spec}
+    assert chosen(spec.pop("kind"), **spec).cure == cure
+
+
+@names
+def test_a_bottleneck_without_a_size_is_a_feature_map_and_is_never_told_to_be_smaller(name):
+    for size in (5, None):
+        bottleneck = chosen(name, size=size)
+        assert bottleneck.is_feature_map == (size is None)
+        assert size or "size" not in bottleneck.cure
+        assert bottleneck.unused_because

@@ -12,9 +12,15 @@ With `size=None` the feature map itself takes the place of a (for a variational 
 code keeps its shape. A bottleneck owns the weights of its costs and their warm-up: over the first `warmup` epochs a
 weight grows in proportion from 0 to its value. Validation and scoring always use the final weight.
 
+*Unused units.* A unit that says nothing of the image is unused: a rectified one that is active for no image; a
+variational one with a KL below 0.01 nats, KLⱼ = E ½ (μⱼ² + σⱼ² - 1 - log σⱼ²), or, where only means are at hand,
+with a variance of μⱼ over the images below 0.01 (Burda et al.); any other that has the same value for every image.
+Each bottleneck counts its own and says what to try.
+
 References: A. Makhzani, B. Frey, "k-sparse autoencoders", ICLR 2014, https://arxiv.org/abs/1312.5663; I. Higgins et
 al., "beta-VAE", ICLR 2017, https://openreview.net/forum?id=Sy2fzU9gl; S. Bowman et al., "Generating sentences from
-a continuous space", CoNLL 2016, https://arxiv.org/abs/1511.06349 (warm-up).
+a continuous space", CoNLL 2016, https://arxiv.org/abs/1511.06349 (warm-up); Y. Burda et al., "Importance weighted
+autoencoders", ICLR 2016, https://arxiv.org/abs/1509.00519 (unused units).
 """
 
 from math import prod
@@ -24,70 +30,42 @@ import torch
 from torch import Tensor, nn
 
 from narrows.errors import wrong
-from narrows.parts.code import Code, Posterior, UnitStatistics
+from narrows.measure.code_statistics import CodeStatistics
+from narrows.parts.code import Code, Posterior
 from narrows.parts.prior import Prior
 from narrows.parts.term import Term
 from narrows.randomness import KeyedRandom
 
-SMALLEST_KL = 0.01  # nats: a variational unit with less carries nothing
-SMALLEST_VARIANCE = 0.01  # of a variational unit's mean over the images: below it the unit is called dead
+LEAST_KL = 0.01  # nats; a unit with a smaller one is unused
+LEAST_VARIANCE = 0.01  # of a unit's mean over the images
+LOG_VARIANCES = (-30.0, 20.0)  # their exponentials are finite
 
 
 class Bottleneck(nn.Module):
     """The contract. features: shape of h, of one image. size: numbers in the code; None keeps the features' shape."""
 
     variational = False
+    rectified = False
     default_prior = "gaussian"
     heads = 1
-    rectified = False
+    warmup: float = 0
 
     def __init__(self, features: tuple[int, ...], size: int | None = 32):
         super().__init__()
-        whole = isinstance(size, int) and not isinstance(size, bool) and size >= 1
-        if size is not None and not whole:
-            raise wrong("size", size, "a whole number ≥ 1, or None for the feature map itself")
+        if size is not None and not _positive_integer(size):
+            raise wrong("size", size, "an integer ≥ 1, or None for the feature map itself")
+        self.is_feature_map = size is None
         self.shape = features if size is None else (int(size),)
-        self.keeps_features = size is None
-        wanted = self.heads * prod(self.shape)
-        direct = size is None and self.heads == 1
-        self.project = nn.Identity() if direct else nn.Linear(prod(features), wanted)
+        if self.is_feature_map and self.heads == 1:
+            self.project = nn.Identity()
+        else:
+            self.project = nn.Linear(prod(features), self.heads * prod(self.shape))
 
-    @property
-    def terms(self) -> tuple[Term, ...]:
-        """What is said of the costs that it puts out, `Code.terms`."""
-        return ()
+    def forward(self, h: Tensor, prior: Prior, random: KeyedRandom | None = None) -> Code:
+        """Features `(N, *features)` to a code; without `random` it is deterministic."""
+        raise NotImplementedError
 
-    @property
-    def is_feature_map(self) -> bool:
-        """Whether the code is the feature map of the body, so that it has no size of its own."""
-        return self.keeps_features
-
-    def unused(self, statistics: UnitStatistics, kl: np.ndarray | None) -> np.ndarray:
-        """Which units carry nothing, `(size,)`. kl: of each unit from N(0, 1), nats, of variational codes."""
-        return statistics.constant
-
-    @property
-    def unused_because(self) -> str:
-        """What makes a unit unused, as the end of a sentence about several units."""
-        return "are the same for every image"
-
-    @property
-    def cure(self) -> str:
-        """What to try if most units are unused."""
-        return self._or_smaller("lower the learning rate")
-
-    def code_measures(self, statistics: UnitStatistics) -> dict[str, float]:
-        """What `evaluate` reports of the units: "dead_units", and "active_units" of an image if 0 means inactive."""
-        return {"dead_units": int(statistics.constant.sum())}
-
-    def _or_smaller(self, advice: str) -> str:
-        """The advice, and a smaller size for a code that has a size."""
-        return advice if self.is_feature_map else f"{advice}, or give it a smaller size"
-
-    @property
-    def linears(self) -> list[nn.Linear]:
-        """Its linear layers, for a tied way up."""
-        return [self.project] if isinstance(self.project, nn.Linear) else []
+    # -- what subclasses are made of ------------------------------------------------------------------
 
     def linear(self, h: Tensor) -> Tensor:
         """a = W h + b, `(N, heads · size)`; h as it is where `size` is None."""
@@ -99,9 +77,46 @@ class Bottleneck(nn.Module):
             return weight
         return weight * min(1.0, random.progress / warmup)
 
-    def forward(self, h: Tensor, prior: Prior, random: KeyedRandom | None = None) -> Code:
-        """Features `(N, *features)` to a code; without `random` it is deterministic."""
-        raise NotImplementedError
+    @property
+    def linears(self) -> list[nn.Linear]:
+        """Its linear layers, for a tied way up."""
+        return [self.project] if isinstance(self.project, nn.Linear) else []
+
+    # -- what it says of itself -----------------------------------------------------------------------
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """Its costs, by the names under which it puts them out."""
+        return ()
+
+    def unused(self, statistics: CodeStatistics, kl: np.ndarray | None = None) -> np.ndarray:
+        """Which units say nothing of the images, `(size,)` booleans.
+
+        statistics: of the codes of many images. kl: of each unit from N(0, 1), averaged over them, nats, `(size,)`,
+        of a variational code.
+        """
+        return statistics.constant
+
+    @property
+    def unused_because(self) -> str:
+        """The end of a sentence, "3 of its 20 units ..."."""
+        return "are the same for every image"
+
+    @property
+    def cure(self) -> str:
+        """What to try where units are unused: advice that this bottleneck's options can follow."""
+        return "lower the learning rate" + self._or_smaller
+
+    def code_measures(self, statistics: CodeStatistics) -> dict[str, float]:
+        """Measures of the codes of two images or more, by name."""
+        return {"dead_units": int(self.unused(statistics).sum())}
+
+    @property
+    def _or_smaller(self) -> str:
+        """The end of a piece of advice; a feature map, and a code of one number, cannot be made smaller."""
+        if self.is_feature_map or self.shape == (1,):
+            return ""
+        return ", or give it a smaller size"
 
 
 class Plain(Bottleneck):
@@ -112,24 +127,19 @@ class Plain(Bottleneck):
 
 
 class Rectified(Bottleneck):
-    """The base of codes z = max(a, 0): 0 means inactive. advice: what to try if most units are dead."""
+    """The contract of codes z ≥ 0 in which 0 means inactive."""
 
     rectified = True
-    advice = "lower the learning rate"
 
-    def unused(self, statistics: UnitStatistics, kl: np.ndarray | None) -> np.ndarray:
+    def unused(self, statistics: CodeStatistics, kl: np.ndarray | None = None) -> np.ndarray:
         return statistics.dead
 
     @property
     def unused_because(self) -> str:
         return "are active for no image"
 
-    @property
-    def cure(self) -> str:
-        return self.advice
-
-    def code_measures(self, statistics: UnitStatistics) -> dict[str, float]:
-        return {"active_units": statistics.active, "dead_units": int(statistics.dead.sum())}
+    def code_measures(self, statistics: CodeStatistics) -> dict[str, float]:
+        return {"active_units": statistics.active, **super().code_measures(statistics)}
 
 
 class Relu(Rectified):
@@ -142,27 +152,29 @@ class Relu(Rectified):
 class Sparse(Rectified):
     """z = max(a, 0) at a cost of weight · Σⱼ |zⱼ|, per image.
 
-    weight: ≥ 0, beside a loss that is summed over the image. warmup: epochs, ≥ 0.
+    weight: ≥ 0, next to a loss that is summed over the image. warmup: epochs, ≥ 0.
     """
-
-    advice = "lower its weight, or the learning rate"
 
     def __init__(self, features: tuple[int, ...], size: int | None = 32, weight: float = 0.1, warmup: float = 0):
         super().__init__(features, size)
         if not (weight >= 0):
             raise wrong("weight", weight, "a number ≥ 0")
-        if not (warmup >= 0):
-            raise wrong("warmup", warmup, "a number of epochs ≥ 0")
-        self.weight, self.warmup = weight, warmup
-
-    @property
-    def terms(self) -> tuple[Term, ...]:
-        return (Term("l1", "L1 of the code", "", f"{self.weight:g} · Σⱼ |zⱼ| of an image"),)
+        self.weight, self.warmup = weight, _epochs(warmup)
 
     def forward(self, h: Tensor, prior: Prior, random: KeyedRandom | None = None) -> Code:
         z = self.linear(h).relu()
         cost = self.warm(self.weight, self.warmup, random) * z.sum(1)
         return Code(z.view(-1, *self.shape), {"l1": cost})
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        return (Term("l1", "L1 of the code", "", f"{self.weight:g} · Σⱼ |zⱼ| of an image"),)
+
+    @property
+    def cure(self) -> str:
+        if not self.weight:
+            return super().cure
+        return "lower its weight, or the learning rate"
 
 
 class TopK(Rectified):
@@ -170,8 +182,8 @@ class TopK(Rectified):
 
     def __init__(self, features: tuple[int, ...], size: int | None = 64, k: int = 8):
         super().__init__(features, size)
-        if not (isinstance(k, int) and 1 <= k <= prod(self.shape)):
-            raise wrong("k", k, f"a whole number in 1..{prod(self.shape)}")
+        if not (_positive_integer(k) and k <= prod(self.shape)):
+            raise wrong("k", k, f"an integer in 1..{prod(self.shape)}")
         self.k = k
 
     def forward(self, h: Tensor, prior: Prior, random: KeyedRandom | None = None) -> Code:
@@ -179,6 +191,12 @@ class TopK(Rectified):
         kept = a.topk(self.k, dim=1)
         z = torch.zeros_like(a).scatter(1, kept.indices, kept.values)
         return Code(z.view(-1, *self.shape))
+
+    @property
+    def cure(self) -> str:
+        if self.k == prod(self.shape):
+            return super().cure
+        return "raise k, or " + super().cure
 
 
 class Variational(Bottleneck):
@@ -195,36 +213,49 @@ class Variational(Bottleneck):
         super().__init__(features, size)
         if not (beta >= 0):
             raise wrong("beta", beta, "a number ≥ 0")
-        if not (warmup >= 0):
-            raise wrong("warmup", warmup, "a number of epochs ≥ 0")
-        self.beta, self.warmup = beta, warmup
-
-    @property
-    def terms(self) -> tuple[Term, ...]:
-        factor = "" if self.beta == 1 else f"{self.beta:g} · "
-        return (Term("kl", "KL to the prior", "nats an image", f"{factor}KL(q(z|x) ‖ p(z)) of an image"),)
-
-    def unused(self, statistics: UnitStatistics, kl: np.ndarray | None) -> np.ndarray:
-        return kl < SMALLEST_KL if kl is not None else statistics.variance < SMALLEST_VARIANCE
-
-    @property
-    def unused_because(self) -> str:
-        return f"have a KL below {SMALLEST_KL} nats"
-
-    @property
-    def cure(self) -> str:
-        advice = "lower β, or let it grow over a warmup"
-        return advice if self.is_feature_map else f"{advice}; or give it a smaller size"
-
-    def code_measures(self, statistics: UnitStatistics) -> dict[str, float]:
-        return {"dead_units": int((statistics.variance < SMALLEST_VARIANCE).sum())}
+        self.beta, self.warmup = beta, _epochs(warmup)
 
     def forward(self, h: Tensor, prior: Prior, random: KeyedRandom | None = None) -> Code:
         mean, log_variance = self.linear(h).chunk(2, dim=1)
-        posterior = Posterior(mean, log_variance.clamp(-30, 20))  # exp of more is no number
+        posterior = Posterior(mean, log_variance.clamp(*LOG_VARIANCES))
         z = mean if random is None else posterior.sample(random)
         cost = self.warm(self.beta, self.warmup, random) * prior.kl(posterior, z)
         return Code(z.view(-1, *self.shape), {"kl": cost}, posterior)
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        caption = "KL(q(z|x) ‖ p(z)) of an image"
+        if self.beta != 1:
+            caption = f"{self.beta:g} · {caption}"
+        return (Term("kl", "KL to the prior", "nats an image", caption),)
+
+    def unused(self, statistics: CodeStatistics, kl: np.ndarray | None = None) -> np.ndarray:
+        if kl is None:
+            return statistics.variance < LEAST_VARIANCE
+        return kl < LEAST_KL
+
+    @property
+    def unused_because(self) -> str:
+        return f"have a KL below {LEAST_KL} nats"
+
+    @property
+    def cure(self) -> str:
+        if not self.beta:
+            return super().cure
+        if self.warmup:
+            return "lower β, or let it grow over a longer warmup" + self._or_smaller
+        return "lower β, or let it grow over a warmup" + self._or_smaller
+
+
+def _positive_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _epochs(warmup: float) -> float:
+    """The warm-up, once it is known to be a number of epochs."""
+    if not (warmup >= 0):
+        raise wrong("warmup", warmup, "a number of epochs ≥ 0")
+    return warmup
 
 
 BOTTLENECKS = {"plain": Plain, "relu": Relu, "sparse": Sparse, "topk": TopK, "variational": Variational}

@@ -7,9 +7,7 @@ https://arxiv.org/abs/1312.6114).
 
 from dataclasses import dataclass, field
 from math import log, pi
-from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,23 +31,6 @@ class Posterior:
         """log q(z|x), nats, `(N,)`."""
         white = (z - self.mean).square() * (-self.log_variance).exp()
         return -0.5 * (white + self.log_variance + log(2 * pi)).sum(1)
-
-
-class UnitStatistics(Protocol):
-    """What is known of each unit of a code over many images: `narrows.measure.CodeStatistics`.
-
-    Arrays `(size,)`: variance; dead: active for no image; constant: the same for every image. active: how many units
-    are active for an image, on average.
-    """
-
-    variance: np.ndarray
-    active: float
-
-    @property
-    def dead(self) -> np.ndarray: ...
-
-    @property
-    def constant(self) -> np.ndarray: ...
 
 
 @dataclass

@@ -58,7 +58,7 @@ class Linear(Up):
         super().__init__()
         if widths is None:
             widths = body.widths[:0:-1] if isinstance(body, Mlp) else []
-            widths = widths[1:] if bottleneck.keeps_features else widths
+            widths = widths[1:] if bottleneck.is_feature_map else widths
         positive("widths", widths)
         self.shape = (channels, *body.image[1:])
         steps = list(zip([prod(bottleneck.shape), *widths], widths))
