@@ -19,7 +19,7 @@ warnings.simplefilter("ignore")
 {work}
 print(peak() - alone - images.nbytes / 1e6)
 """
-TRAIN = 'nw.recipe("lab-c", epochs=1, batch_size=64, validation=0.2).fit(images)'
+TRAIN = 'nw.recipe("lab-c", body={"widths": [32]}, epochs=1, batch_size=512, validation=0.2).fit(images)'
 LIBRARIES = 100  # MB: scikit-learn, scipy
 
 

@@ -5,6 +5,7 @@ import pytest
 
 import narrows as nw
 from narrows.errors import ImageError
+from narrows.model.use import tiles as tiles_module
 from narrows.model.use.tiles import fits_model, join_tiles, process_tiled, worst_tile_score
 
 
@@ -111,3 +112,36 @@ def test_what_fits_needs_no_tiles(model, coloured):
     assert not fits_model(model, (8, 9))
     assert fits_model(coloured, (8, 8, 3))
     assert not fits_model(coloured, (8, 8))
+
+
+def test_tiles_are_weighted_by_the_square_of_a_sine():
+    size, picture = (6, 4), np.zeros((9, 6, 1), np.float32)  # 2 x 2 tiles, at 0, 3 and at 0, 2
+    heights = np.sin(np.pi * (np.arange(6) + 0.5) / 6) ** 2
+    widths = np.sin(np.pi * (np.arange(4) + 0.5) / 4) ** 2
+    weighted, weights = np.zeros((9, 6)), np.zeros((9, 6))
+    places = [(top, left) for top in (0, 3) for left in (0, 2)]
+    for number, (top, left) in enumerate(places):
+        weighted[top : top + 6, left : left + 4] += number * np.outer(heights, widths)
+        weights[top : top + 6, left : left + 4] += np.outer(heights, widths)
+
+    def numbered(tiles):
+        return np.arange(len(tiles), dtype=np.float32)[:, None, None, None] + tiles
+
+    np.testing.assert_allclose(join_tiles(numbered, picture, size)[..., 0], weighted / weights, rtol=1e-5)
+
+
+def test_tiles_come_in_batches_of_bounded_size(monkeypatch):
+    monkeypatch.setattr(tiles_module, "MOST_VALUES", 5 * 8 * 8)
+    sizes = []
+    join_tiles(lambda tiles: sizes.append(len(tiles)) or tiles, np.zeros((24, 24, 1), np.float32), (8, 8))
+    assert sizes == [5, 5, 5, 5, 5]
+    monkeypatch.setattr(tiles_module, "MOST_VALUES", 1)
+    join_tiles(lambda tiles: sizes.append(len(tiles)) or tiles, np.zeros((8, 12, 1), np.float32), (8, 8))
+    assert sizes[5:] == [1, 1], "one at least"
+
+
+def test_alpha_is_set_aside_and_colours_stay_apart():
+    images = some(60, 4, 4, 3)
+    identity = nw.PCA(48).fit(images)  # keeps every component
+    picture = some(1, 10, 9, 4)
+    np.testing.assert_array_equal(process_tiled(identity, picture, "reconstruct"), picture)
