@@ -137,7 +137,7 @@ def test_a_disk_that_takes_no_more_is_told_and_what_was_there_stands(tmp_path, n
             aside.write_text("half")
             raise OSError(code, os.strerror(code))
 
-    kept = "what it held is still whole" if old else "nothing was left of it"
+    kept = "its old content is intact" if old else "nothing was left of it"
     with pytest.raises(OutputError, match=rf"x\.txt cannot be written: {os.strerror(code)}; {kept}$"):
         fail()
     assert [p.name for p in tmp_path.iterdir()] == ([] if old is None else ["x.txt"])

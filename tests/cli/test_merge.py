@@ -26,5 +26,5 @@ def test_what_cannot_be_joined_is_told_in_words(narrows, refused, trained, tmp_p
     encoded(narrows, trained, tmp_path, "2/3", run="denoiser")
     assert "x-2-of-3.npz has another model than" in refused(1, "merge", tmp_path / "x.npz")
     assert "got 'no name', expected an output" in refused(2, "merge")
-    assert "has no parts beside it" in refused(1, "merge", tmp_path / "y.npz")
+    assert "has no parts next to it" in refused(1, "merge", tmp_path / "y.npz")
     assert not (tmp_path / "x.npz").exists()

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from narrows.data.image_set import ImageSet, check_labels, fingerprint, join
+from narrows.data.image_set import ImageSet, check_labels, fingerprint, join_sets
 from narrows.errors import DataError
 
 
@@ -34,12 +34,12 @@ def test_the_fingerprint_reads_a_large_set_in_steps():
 def test_join_puts_one_set_after_the_other(images):
     first = ImageSet(images, np.arange(5), ("a",) * 5, ("x",), "here", (("b", "bad"),))
     second = ImageSet(images[:2], np.arange(2), ("c",) * 2, ("x",), "here")
-    both = join([first, second])
+    both = join_sets([first, second])
     assert both.images.shape == (7, 4, 3)
     assert both.labels.tolist() == [0, 1, 2, 3, 4, 0, 1]
     assert (len(both), both.names[-1], both.source, both.skipped) == (7, "c", "here", (("b", "bad"),))
-    assert join([first]) is first
-    assert join([first, ImageSet(images)]).labels is None
+    assert join_sets([first]) is first
+    assert join_sets([first, ImageSet(images)]).labels is None
 
 
 @pytest.mark.parametrize("labels", [np.arange(3), np.arange(3.0), np.arange(3)[:, None], np.uint8([0, 1, 2])])

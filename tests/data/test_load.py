@@ -73,7 +73,7 @@ def test_an_unknown_name_says_that_a_path_was_looked_for():
 
 def test_an_unknown_format_is_told(tmp_path):
     (tmp_path / "a.csv").write_text("1,2")
-    with pytest.raises(DataError, match=r"a.csv is of no format that can be read; known: a folder, \*.npy, \*.npz"):
+    with pytest.raises(DataError, match=r"a.csv has no format that can be read; known: a folder, \*.npy, \*.npz"):
         read_data(tmp_path / "a.csv")
 
 

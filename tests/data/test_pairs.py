@@ -6,7 +6,7 @@ from PIL import Image
 
 from narrows.data import fingerprint
 from narrows.data import scratch as scratch_module
-from narrows.data.pairs import read_pairs, size_of
+from narrows.data.pairs import read_pairs, size_in_file
 from narrows.errors import BuildError, DataError
 
 
@@ -34,7 +34,7 @@ def test_files_are_matched_by_their_names_without_endings(folders):
     assert found.labels.tolist() == [0, 0, 1]
     assert found.noisy is not None
     np.testing.assert_array_equal(found.noisy, found.images + 100)
-    assert f"the folder {folders['kind']}, beside the folder {folders['noisy']}" == found.source
+    assert f"the folder {folders['kind']}, with the folder {folders['noisy']}" == found.source
 
 
 def test_what_has_no_counterpart_is_told(folders):
@@ -52,7 +52,7 @@ def test_a_file_that_cannot_be_read_takes_its_counterpart_along(folders, tmp_pat
 
 
 def test_a_large_set_that_loses_some_lies_on_the_disk(folders, monkeypatch):
-    monkeypatch.setattr(scratch_module, "LARGE", 10)
+    monkeypatch.setattr(scratch_module, "MOST_IN_MEMORY", 10)
     found = read_pairs(folders, "all")
     assert isinstance(found.images, np.memmap)
     assert isinstance(found.noisy, np.memmap)
@@ -104,7 +104,7 @@ def test_what_is_no_pair_is_refused(tmp_path, folders):
     refused("they are 3 and 4 images", kind=str(tmp_path / "x.npy"), noisy=str(tmp_path / "y.npy"))
     refused("there is no file or folder", noisy=str(tmp_path / "nowhere.npy"))
     small = pictures(tmp_path / "small", ["cat/a.png", "cat/b.png"], (3, 3))
-    refused(r"need one form, these are \(5, 6\) and \(3, 3\)", noisy=small)
+    refused(r"need one shape, these are \(5, 6\) and \(3, 3\)", noisy=small)
     refused("need one size; others have cat/a.png, cat/b.png", noisy=small, size=4)
     pictures(tmp_path / "noisy", ["cat/a.gif"])
     refused("several files are called cat/a, with other endings")
@@ -115,4 +115,4 @@ def test_the_size_of_a_picture_is_that_of_the_upright_one(tmp_path):
     turned[0x0112] = 6
     Image.new("L", (6, 5)).save(tmp_path / "a.jpg", exif=turned)
     Image.new("L", (6, 5)).save(tmp_path / "b.jpg")
-    assert (size_of(tmp_path / "a.jpg"), size_of(tmp_path / "b.jpg")) == ((5, 6), (6, 5))
+    assert (size_in_file(tmp_path / "a.jpg"), size_in_file(tmp_path / "b.jpg")) == ((5, 6), (6, 5))

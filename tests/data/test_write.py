@@ -118,9 +118,9 @@ def test_what_is_there_is_replaced_by_force_alone(tmp_path, images, name):
         ((2, 6, 5), "x.psd", "not written as .psd; use .png"),
         ((2, 6, 5, 4), "x.jpg", "x.jpg cannot be written: .*JPEG"),
         ((2, 6, 5, 2), "x.bmp", "x.bmp cannot be written: .*BMP"),
-        ((2, 30), "x.png", "a table has no pictures"),
-        ((1, 30), "x.png", "a table has no pictures"),
-        ((2, 30), "x", "a table has no pictures"),
+        ((2, 30), "x.png", "a table cannot be written as pictures"),
+        ((1, 30), "x.png", "a table cannot be written as pictures"),
+        ((2, 30), "x", "a table cannot be written as pictures"),
     ],
 )
 def test_what_cannot_be_written_is_refused_in_words_and_leaves_nothing(tmp_path, shape, name, said):

@@ -274,7 +274,7 @@ def test_a_full_disk_stops_it_and_leaves_the_state_whole(unbroken, tmp_path):
     assert ended(begin(unbroken.study, folder, "--resume", first=first)) == 1
     said = Path(f"{folder}.txt").read_text()
     assert said.endswith(
-        f"narrows: {path} cannot be written: File too large; what it held is still whole; once there is room, "
+        f"narrows: {path} cannot be written: File too large; its old content is intact; once there is room, "
         "the same command with --resume (resume=True) goes on from there\n"
     )
     assert path.read_bytes() == before

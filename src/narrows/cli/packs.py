@@ -45,12 +45,12 @@ def pack(
     with ExitStack() as stack:
         bars = []
 
-        def told(done: int, total: int) -> None:
+        def show_progress(done: int, total: int) -> None:
             if not bars:
                 bars.append(stack.enter_context(progress_bar("packing", total)))
             bars[0](lambda: f"{done:,} of {total:,}")
 
-        found = write_pack(folder, output, shard, not no_check, strict, force, told)
+        found = write_pack(folder, output, shard, not no_check, strict, force, show_progress)
     for name, reason in found["skipped"]:
         tell(f"skipped {name}: {reason}")
     give_facts({**found, "skipped": len(found["skipped"]), "path": str(found["path"])}, json)
@@ -73,7 +73,7 @@ def verify(what: str, /, *, data: str | None = None, json: Json = False) -> None
     path = path.parent if path.name == "model.safetensors" else path
     if path.is_dir():
         return _verify_run(path, data, json)
-    from narrows.data.packs.reader import verify as check
+    from narrows.data.packs.reader import verify_pack as check
 
     if data is not None:
         raise wrong("--data", data, "a run's folder to verify", f"{what} is not a folder")

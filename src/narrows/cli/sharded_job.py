@@ -77,7 +77,7 @@ class Job:
         path, files = Path(self.images).expanduser(), None
         if self.share:
             files = image_files(path)
-            self.span = self.share.of_files(relative_name(file, path) for file in files)
+            self.span = self.share.span_of_files(relative_name(file, path) for file in files)
             files = files[self.span.rows]
         return pictures(self.images, self.reading, skip, doing, files)
 
@@ -96,12 +96,12 @@ class Job:
 
     def done(self, path: Path, rows: int) -> Path:
         """What was written is whole; of a share, that is marked now."""
-        from narrows.data.merging.manifest import Manifest, digest, write_manifest
+        from narrows.data.merging.manifest import Manifest, model_digest, write_manifest
 
         if one := self.share:
             if not path.suffix:
                 path.mkdir(parents=True, exist_ok=True)  # of a share without results
-            about = {"work": self.work, "model": digest(self.run), "shard": one.place, "of": one.of}
+            about = {"work": self.work, "model": model_digest(self.run), "shard": one.place, "of": one.of}
             found = {"rows": rows, "form": self.form, "skipped": self.skipped}
             write_manifest(path, Manifest(**about, **asdict(self.span), **found))
         return path

@@ -1,24 +1,24 @@
-"""Reading a set of files over the ranks of one machine: each decodes its share, and the pixels lie there once.
+"""Reading a set of files over the ranks of one machine: each decodes its share, and memory holds the pixels once.
 
 Decoding is what takes the time, so rank i of the n on a machine decodes the i-th n-th of the files, or of a pack's
-images, whatever the number of its tars; no file is read twice on a machine, and none is left out. All write into one
-file that each has mapped into its memory: the system holds it once, and the disk takes what does not fit. It loses
-its name as soon as all have it, so that it is gone with the last of them.
+images, whatever the number of its tars; no file is read twice on a machine, and none is left out. All write into
+one file that each has mapped into its memory: the system holds it once, and the disk takes what does not fit. The
+file loses its name as soon as all have it, so that it is gone with the last of them.
 
-Arrays (`.npy` and the like) need none of this: they are mapped as they are, and each rank looks at its rows alone.
+Arrays (`.npy` and the like) need none of this: they are mapped as they are, and each rank reads only its rows.
 """
 
 import os
 import tempfile
 from dataclasses import replace
 from math import prod
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from narrows.data.image_set import ImageSet
 from narrows.data.load import Data, read_data
-from narrows.data.scratch import reserve, room
+from narrows.data.scratch import disk_space, reserve
 from narrows.data.share import Share
 from narrows.distributed.collectives import all_gather_objects
 from narrows.distributed.process_group import rank_and_size
@@ -26,54 +26,89 @@ from narrows.distributed.rendezvous import barrier
 from narrows.errors import DataError
 
 
+class MachineRanks(NamedTuple):
+    """Of the ranks on this machine: this one's place among them, how many, and the rank of the first."""
+
+    place: int
+    size: int
+    first: int
+
+
+class Described(NamedTuple):
+    """What the other ranks must know of a rank's part of the set."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    names: tuple[str, ...] | None
+    labels: np.ndarray | None
+    skipped: tuple[tuple[str, str], ...]
+
+
 def read_distributed(data: Data, split: str = "train", mode: str = "") -> ImageSet:
-    """What `read` gives, at every rank. Raises what it raises, and `OutputError` where the disk has no room."""
-    mine, here = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    if rank_and_size()[1] == 1 or here == 1:
+    """What `read_data` gives, at every rank. Raises what it raises, and `OutputError` if the disk is full."""
+    ranks = _ranks_of_this_machine()
+    if rank_and_size()[1] == 1 or ranks.size == 1:
         return read_data(data, split, mode=mode)
-    part, start = _part(data, split, Share(mine + 1, here), mode), rank_and_size()[0] - mine
+    part = _read_part_or_nothing(data, split, Share(ranks.place + 1, ranks.size), mode)
     barrier()  # however long it took
-    parts = all_gather_objects((part.images.shape, part.images.dtype, part.names, part.labels, part.skipped))
-    parts = parts[start : start + here]  # of this machine
-    forms = {(shape[1:], dtype) for shape, dtype, *_ in parts if shape[0]}
-    if len(forms) != 1 or any(
-        names is None for _, _, names, *_ in parts
-    ):  # arrays; or faults, which are told as ever
+    described = Described(part.images.shape, part.images.dtype, part.names, part.labels, part.skipped)
+    parts = all_gather_objects(described)[ranks.first : ranks.first + ranks.size]
+    if not _can_be_shared(parts):
         return read_data(data, split, mode=mode)
-    (form, dtype), first = forms.pop(), sum(shape[0] for shape, *_ in parts[:mine])
-    images = _shared((sum(shape[0] for shape, *_ in parts), *form), dtype, mine == 0, start)
-    images[first : first + len(part)] = part.images
-    images.flags.writeable = mine == 0
-    barrier()
-    names, labels, skipped = zip(*[(names, labels, skipped) for _, _, names, labels, skipped in parts])
-    return replace(
-        part,
-        images=images,
-        names=sum(names, ()),
-        labels=None if part.labels is None else np.concatenate(labels),
-        skipped=sum(skipped, ()),
-        span=None,
-    )
+    return _gather_images(part, parts, ranks)
 
 
-def _part(data: Data, split: str, share: Share, mode: str) -> ImageSet:
-    """A rank's share of the files; nothing, not even names, where it cannot be read."""
+def _ranks_of_this_machine() -> MachineRanks:
+    place = int(os.environ.get("LOCAL_RANK", "0"))
+    count = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return MachineRanks(place, count, rank_and_size()[0] - place)
+
+
+def _read_part_or_nothing(data: Data, split: str, share: Share, mode: str) -> ImageSet:
+    """A rank's share of the files; nothing, not even names, if it cannot be read."""
     try:
         return read_data(data, split, share=share, mode=mode)
     except DataError:
         return ImageSet(np.empty(0, np.uint8))
 
 
-def _shared(shape: tuple[int, ...], dtype: Any, leads: bool, start: int) -> np.ndarray:
-    """An array that the ranks of this machine have in common. start: the first of them, who makes it."""
-    name, size = "", prod(shape) * np.dtype(dtype).itemsize
-    if leads:
-        with room(size), tempfile.NamedTemporaryFile(prefix="narrows-", delete=False) as file:
+def _can_be_shared(parts: list[Described]) -> bool:
+    """Whether all parts are files of one size and mode: no arrays, and no faults, which are reported later."""
+    kinds = {(part.shape[1:], part.dtype) for part in parts if part.shape[0]}
+    return len(kinds) == 1 and all(part.names is not None for part in parts)
+
+
+def _gather_images(part: ImageSet, parts: list[Described], ranks: MachineRanks) -> ImageSet:
+    """The complete set, from this rank's part and what all parts are."""
+    filled = next(other for other in parts if other.shape[0])
+    counts = [other.shape[0] for other in parts]
+    images = _shared_array((sum(counts), *filled.shape[1:]), filled.dtype, ranks)
+    first = sum(counts[: ranks.place])
+    images[first : first + len(part)] = part.images
+    images.flags.writeable = ranks.place == 0
+    barrier()
+    labels = [other.labels for other in parts if other.labels is not None]
+    return replace(
+        part,
+        images=images,
+        names=sum((other.names or () for other in parts), ()),
+        labels=None if part.labels is None else np.concatenate(labels),
+        skipped=sum((other.skipped for other in parts), ()),
+        span=None,
+    )
+
+
+def _shared_array(shape: tuple[int, ...], dtype: np.dtype, ranks: MachineRanks) -> np.ndarray:
+    """An array that the ranks of this machine have in common; the first of them makes its file."""
+    name = ""
+    if ranks.place == 0:
+        size = prod(shape) * dtype.itemsize
+        with disk_space(size), tempfile.NamedTemporaryFile(prefix="narrows-", delete=False) as file:
             name = file.name
             reserve(file.fileno(), size)
-    name = all_gather_objects(name)[start]
+    name = all_gather_objects(name)[ranks.first]
     images = np.memmap(name, dtype, "r+", shape=shape)
     barrier()
-    if leads:
+    if ranks.place == 0:
         os.unlink(name)
     return images

@@ -4,7 +4,7 @@ The fingerprint is the first 16 hex digits of
 
     SHA-256( "<type> <shape>" | values, little-endian, row by row )
 
-so that it names the pixels, whatever file, compression or machine they came from.
+so that it identifies the pixels, whatever file, compression or machine they came from.
 """
 
 import hashlib
@@ -12,18 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from narrows.errors import DataError
 
-STEP = 4096  # images hashed in one go, so that a memory map is never loaded whole
+HASHED_AT_ONCE = 4096  # images, so that a memory map is never loaded as one
 
 
 @dataclass(frozen=True)
 class Span:
-    """Rows `first` up to `stop` of a whole of `total` inputs; `inputs` are 16 hex digits that name these."""
+    """Rows `first` up to `stop` of `total` inputs; `inputs` are 16 hex digits that identify all of these."""
 
     first: int
     stop: int
@@ -40,13 +39,13 @@ class ImageSet:
     """Images and what is known about them.
 
     images: `(N, H, W)` or `(N, H, W, C)` (or `(N, D)`, a table), uint8 0..255 or the file's own type.
-    labels: int64 `(N,)`, places in `classes`; None where there are none.
-    names: the file name of each image, relative to its folder; None where they are no files.
-    classes: the name of each class; None where they have none.
+    labels: int64 `(N,)`, places in `classes`; None if there are none.
+    names: the file name of each image, relative to its folder; None if they are not files.
+    classes: the name of each class; None if they have none.
     source: where the images came from, in words.
     skipped: (file name, reason) for each file that could not be read.
-    span: which rows of the whole these are, where a share of it was asked for (`share`); then there may be none.
-    noisy: the same images as they were spoilt, of the same shape, where they are pairs (`pairs`).
+    span: which rows of all inputs these are, if only a share was asked for (`share`); then there may be none.
+    noisy: the noisy version of each image, of the same shape, if they are pairs (`pairs`).
     """
 
     images: np.ndarray
@@ -63,48 +62,54 @@ class ImageSet:
 
     @property
     def pair(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """The images, and the noisy ones where they are pairs."""
+        """The images, and the noisy ones if they are pairs."""
         return self.images, self.noisy
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits that name these pixels (see the module), of both of a pair. Computed when first asked for."""
-        own = fingerprint(self.images)
+        """16 hex digits that identify these pixels (see the module), of both images of a pair.
+
+        Computed when first asked for.
+        """
+        of_images = fingerprint(self.images)
         if self.noisy is None:
-            return own
-        return hashlib.sha256(f"{own} {fingerprint(self.noisy)}".encode()).hexdigest()[:16]
+            return of_images
+        both = f"{of_images} {fingerprint(self.noisy)}"
+        return hashlib.sha256(both.encode()).hexdigest()[:16]
 
 
 def fingerprint(images: np.ndarray) -> str:
-    """16 hex digits that name the values, type and shape of an array (see the module).
+    """16 hex digits that identify the values, type and shape of an array (see the module).
 
     Reads every value: about 0.1 s for 60,000 images of 28 x 28.
     """
     digest = hashlib.sha256(f"{images.dtype.name} {images.shape}".encode())
-    little = images.dtype.newbyteorder("<")
-    for start in range(0, len(images), STEP):
-        digest.update(np.ascontiguousarray(images[start : start + STEP], dtype=little).data)
+    little_endian = images.dtype.newbyteorder("<")
+    for start in range(0, len(images), HASHED_AT_ONCE):
+        rows = images[start : start + HASHED_AT_ONCE]
+        digest.update(np.ascontiguousarray(rows, dtype=little_endian).data)
     return digest.hexdigest()[:16]
 
 
-def join(sets: Sequence[ImageSet]) -> ImageSet:
+def join_sets(sets: Sequence[ImageSet]) -> ImageSet:
     """Several sets of the same kind, one after the other."""
     if len(sets) == 1:
         return sets[0]
-    labels = [s.labels for s in sets if s.labels is not None]
-    names = [s.names for s in sets if s.names is not None]
+    labels = [part.labels for part in sets if part.labels is not None]
+    names = [part.names for part in sets if part.names is not None]
+    sources = dict.fromkeys(part.source for part in sets)
     return ImageSet(
-        images=np.concatenate([s.images for s in sets]),
+        images=np.concatenate([part.images for part in sets]),
         labels=np.concatenate(labels) if len(labels) == len(sets) else None,
         names=sum(names, ()) if len(names) == len(sets) else None,
         classes=sets[0].classes,
-        source="; ".join(dict.fromkeys(s.source for s in sets)),
-        skipped=sum((s.skipped for s in sets), ()),
+        source="; ".join(sources),
+        skipped=sum((part.skipped for part in sets), ()),
     )
 
 
-def check_images(images: Any, path: Path) -> None:
-    """Refuse an array that is no batch of images: `DataError`."""
+def check_images(images: np.ndarray, path: Path) -> None:
+    """Refuse an array that is not a batch of images: `DataError`."""
     if images.dtype.kind not in "biuf":
         raise DataError(f"{path} holds values of type {images.dtype}; expected numbers")
     if images.ndim not in (2, 3, 4) or 0 in images.shape:
@@ -115,7 +120,7 @@ def check_images(images: Any, path: Path) -> None:
 
 
 def check_labels(labels: np.ndarray, count: int, path: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    """Labels as int64 `(N,)`, and the classes where the labels were words. Raises `DataError`."""
+    """Labels as int64 `(N,)`, and the classes if the labels are words. Raises `DataError`."""
     if labels.size != count or labels.shape[0] != count:
         raise DataError(
             f"{path} holds labels of shape {labels.shape} for {count} images; expected one label an image, ({count},)"
@@ -124,14 +129,19 @@ def check_labels(labels: np.ndarray, count: int, path: Path) -> tuple[np.ndarray
     if flat.dtype.kind in "US":
         classes, index = np.unique(flat.astype(str), return_inverse=True)
         return index.astype(np.int64), tuple(map(str, classes))
-    with np.errstate(invalid="ignore"):  # NaN is refused below, in words
-        whole = flat.astype(np.int64) if flat.dtype.kind in "biuf" else None
-    if whole is None or not np.array_equal(flat, whole):
-        raise DataError(f"{path} holds labels of type {flat.dtype}; expected whole numbers or words")
-    return whole, None
+    return _integers(flat, path), None
 
 
-def one_split(path: Path, split: str) -> None:
+def _integers(labels: np.ndarray, path: Path) -> np.ndarray:
+    if labels.dtype.kind in "biuf":
+        with np.errstate(invalid="ignore"):  # NaN is refused below, in words
+            integers = labels.astype(np.int64)
+        if np.array_equal(labels, integers):
+            return integers
+    raise DataError(f"{path} holds labels of type {labels.dtype}; expected whole numbers or words")
+
+
+def refuse_test_split(path: Path, split: str) -> None:
     """Refuse "test" of a file that is one set: `DataError`."""
     if split == "test":
         raise DataError(

@@ -16,29 +16,30 @@ from typing import Any
 import numpy as np
 
 from narrows.choose import choose
-from narrows.data.image_set import ImageSet, join
+from narrows.data.image_set import ImageSet, join_sets
 from narrows.data.named_sets.named import NAMED_SETS
-from narrows.data.readers.formats import read_path
+from narrows.data.readers.formats import path_has_split, read_path
 from narrows.data.share import Share
-from narrows.errors import DataError, did_you_mean, unknown
+from narrows.errors import DataError, NarrowsError, did_you_mean, unknown
 
 SPLITS = ("train", "test", "all")
 
 Data = str | os.PathLike[str] | Mapping[str, Any] | Callable[..., ImageSet]
+Kind = str | os.PathLike[str] | Callable[..., ImageSet]
 
 
 def load_data(data: Data, split: str = "train", **options: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Images and labels of a named set, a file or a folder: the first two fields of what `read` gives.
+    """Images and labels of a named set, a file or a folder: the first two fields of what `read_data` gives.
 
     >>> X, y = load_data("digits", split="test")
     >>> X.shape, X.dtype.name, y.dtype.name
     ((360, 8, 8), 'uint8', 'int64')
 
     Returns X, `(N, H, W)` or `(N, H, W, C)`, uint8 0..255 (or the file's own type), and y, int64 `(N,)` or
-    None. Arguments and errors are those of `read`.
+    None. Arguments and errors are those of `read_data`.
     """
-    found = read_data(data, split, **options)
-    return found.images, found.labels
+    images = read_data(data, split, **options)
+    return images.images, images.labels
 
 
 def read_data(
@@ -46,32 +47,47 @@ def read_data(
 ) -> ImageSet:
     """Images with all that is known about them.
 
-    data: a name of `SETS`, a path, or a dict with either as "kind" and options beside it.
+    data: a name in `NAMED_SETS`, a path, or a dict with either as "kind" and options next to it.
     split: "train" (default), "test" or "all". A file, or a folder without `train/` and `test/`, is one set:
         "train" and "all" give all of it, "test" is refused.
-    share: a share of the images alone; other files of a folder or a pack are not read. It may come out empty.
-    mode: of image files: L, RGB or RGBA, where all that go with it are to be brought to it, as a model needs them.
-    options: those of the set (see `named`) or of the format (folders: `size`, `fit`, `strict`); they go
-        before those in the dict.
+    share: read this share of the images only; other files of a folder or a pack are not read. It may be empty.
+    mode: of image files: L, RGB or RGBA, if all that go with it are to be brought to it, as a model needs them.
+    options: those of the set (see `named`) or of the format (folders: `size`, `fit`, `strict`); they override
+        those in the dict.
 
     Raises `UnknownName` for a name that is not known, `DataError` for a file that is missing or is not what
     it should be, `BuildError` for an option that is not known.
     """
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
-    kind, options = _spec(data, options)
-    if callable(kind) or kind in NAMED_SETS:
-        found = _named({"kind": kind, **options}, split)
-        return share.of_set(found) if share else found
-    path = Path(kind).expanduser()
-    if not path.exists():
-        raise _nothing(str(kind), path)
-    return read_path(path, split, options, share, mode)
+    kind, options = _kind_and_options(data, options)
+    if _is_named(kind):
+        images = _read_named({"kind": kind, **options}, split)
+        return share.take(images) if share else images
+    return read_path(_existing_path(kind), split, options, share, mode)
 
 
-def _spec(data: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+def has_split(data: Data, split: str) -> bool:
+    """Whether there are images of that split alone: "train" or "test".
+
+    Named sets and functions have both splits; of a pair ("noisy") both sides must have it. Only a folder's names, a
+    pack's index or an .npz file's list are read. Raises what `read_data` raises if it cannot be known.
+    """
+    if split not in ("train", "test"):
+        raise unknown("split", split, ("train", "test"))
+    kind, options = _kind_and_options(data, {})
+    if "noisy" in options:
+        return has_split(kind, split) and has_split(options["noisy"], split)
+    if _is_named(kind):
+        return True
+    return path_has_split(_existing_path(kind), split)
+
+
+def _kind_and_options(data: Data, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """What is asked for (a name, a path or a function), and its options."""
-    spec = {**data, **options} if isinstance(data, Mapping) else {"kind": data, **options}
+    spec: dict[str, Any] = {"kind": data, **options}
+    if isinstance(data, Mapping):
+        spec = {**data, **options}
     kind = spec.pop("kind", None)
     if not (callable(kind) or isinstance(kind, (str, os.PathLike))):
         got = repr(dict(data)) if isinstance(data, Mapping) else f"a {type(data).__name__}"
@@ -82,13 +98,26 @@ def _spec(data: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     return kind, spec
 
 
-def _named(spec: dict[str, Any], split: str) -> ImageSet:
-    parts = ("train", "test") if split == "all" else (split,)
-    return join([choose("data set", NAMED_SETS, spec, split=part) for part in parts])
+def _is_named(kind: Kind) -> bool:
+    return callable(kind) or kind in NAMED_SETS
 
 
-def _nothing(kind: str, path: Path) -> Exception:
+def _read_named(spec: dict[str, Any], split: str) -> ImageSet:
+    splits = ("train", "test") if split == "all" else (split,)
+    return join_sets([choose("data set", NAMED_SETS, spec, split=part) for part in splits])
+
+
+def _existing_path(kind: str | os.PathLike[str]) -> Path:
+    """The file or folder of that name. Raises `DataError` or `UnknownName`."""
+    path = Path(kind).expanduser()
+    if not path.exists():
+        raise _nothing_there(str(kind), path)
+    return path
+
+
+def _nothing_there(kind: str, path: Path) -> NarrowsError:
     """The error for a name that is neither in the table nor a path."""
     if path.suffix or len(path.parts) > 1:
         return DataError(f"there is no file or folder {path}; of named sets, {did_you_mean(kind, NAMED_SETS)}")
-    return type(error := unknown("data set", kind, NAMED_SETS))(f"{error}; nor is there a file or folder {kind} here")
+    error = unknown("data set", kind, NAMED_SETS)
+    return type(error)(f"{error}; nor is there a file or folder {kind} here")

@@ -1,8 +1,8 @@
-"""Room for an array: in memory, or, where it is large, on the disk.
+"""Space for an array: in memory or, if it is large, on the disk.
 
-A large array lies in a temporary file, mapped into memory: the system keeps in memory what is in use and writes the
+A large array is a temporary file, mapped into memory: the system keeps in memory what is in use and writes the
 rest to the disk, so that a set of 100 GB needs a few hundred MB. The file has no name: it goes when the array goes,
-and when the process ends in whatever way. `TMPDIR` says on which disk it lies.
+and when the process ends in whatever way. `TMPDIR` says on which disk it is.
 """
 
 import os
@@ -12,31 +12,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import ENOSPC
 from math import prod
-from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from narrows.errors import OutputError
 
-LARGE = 512 << 20  # bytes; what is larger lies on the disk
+MOST_IN_MEMORY = 512 << 20  # bytes; larger arrays are on the disk
 
 
-def scratch(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """An array to be filled, its values not yet set: a plain one up to `LARGE` bytes, else a map of a temporary file.
+def scratch(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    """An array to be filled, its values not yet set.
 
-    Raises `OutputError` where the disk has no room for it.
+    Up to `MOST_IN_MEMORY` bytes a plain one, else a map of a temporary file. Raises `OutputError` if the disk has no
+    space for it.
     """
     size = prod(shape) * np.dtype(dtype).itemsize
-    if size <= LARGE:
+    if size <= MOST_IN_MEMORY:
         return np.empty(shape, dtype)
-    with room(size), tempfile.TemporaryFile() as file:
+    with disk_space(size), tempfile.TemporaryFile() as file:
         reserve(file.fileno(), size)
         return np.memmap(file, dtype, "r+", shape=shape)
 
 
 @contextmanager
-def room(size: int) -> Iterator[None]:
-    """The block makes a temporary file of so many bytes. Raises `OutputError` where the disk has no room for it."""
+def disk_space(size: int) -> Iterator[None]:
+    """The block makes a temporary file of `size` bytes. Raises `OutputError` if the disk has no space for it."""
     folder = tempfile.gettempdir()
     free = shutil.disk_usage(folder).free
     try:
@@ -45,8 +46,8 @@ def room(size: int) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(
-            f"{folder} has no room for {size / 1e9:.1f} GB of images ({error.strerror or error}; "
-            f"{free / 1e9:.1f} GB are free); make room, or let TMPDIR name a folder on a larger disk"
+            f"{folder} has no space for {size / 1e9:.1f} GB of images ({error.strerror or error}; "
+            f"{free / 1e9:.1f} GB are free); free some, or let TMPDIR name a folder on a larger disk"
         ) from error
 
 

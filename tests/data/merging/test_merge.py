@@ -20,7 +20,7 @@ MARK = {"work": "encode", "model": "m", "total": 10, "inputs": "i"}
 
 
 def make(path: Path, place: int, of: int = 4, **facts) -> Path:
-    """A part of ten codes, and its mark."""
+    """A part of ten codes, and its manifest."""
     span = Share(place, of).span(10, "i")
     part = part_path(path, Share(place, of))
     write_codes(CODES[span.rows], part, NAMES[span.rows], np.arange(10)[span.rows], force=True)
@@ -95,12 +95,12 @@ FAULTS = [
     (missing, "shares 2, 4 of 4 are missing; run with --shard 2/4"),
     (
         lambda parts: manifest_path(parts[2]).unlink(),
-        "has no mark .*part.json: it was not written to its end; run that sh",
+        "has no manifest .*part.json: it was not written to its end; run that sh",
     ),
-    (lambda parts: manifest_path(parts[2]).write_text("{}"), "the mark .* cannot be read"),
-    (lambda parts: parts[2].unlink(), r"there is no .*codes-3-of-4\.npz, only its mark; run that share again"),
+    (lambda parts: manifest_path(parts[2]).write_text("{}"), "the manifest .* cannot be read"),
+    (lambda parts: parts[2].unlink(), r"there is no .*codes-3-of-4\.npz, only its manifest; run that share again"),
     (cut, r"codes-3-of-4\.npz cannot be read"),
-    (short, r"codes-3-of-4\.npz holds 1 results, and its mark says 2; remove it and run"),
+    (short, r"codes-3-of-4\.npz holds 1 results, and its manifest says 2; remove it and run"),
     (doubled, r"share 2 of 4 is there 2 times: codes-02-of-4\.npz, codes-2-of-4\.npz"),
     (changed("model", "n"), r"codes-3-of-4\.npz has another model than codes-1-of-4\.npz \(n against m\)"),
     (changed("inputs", "j"), r"another list of inputs than codes-1-of-4\.npz"),
@@ -128,14 +128,22 @@ def test_all_faults_are_told_at_once_and_each_once(tmp_path, parts):
     (tmp_path / "codes.npz").write_bytes(b"mine")
     with pytest.raises(DataError, match="for 4 reasons") as found:
         merge(tmp_path / "codes.npz")
-    for said in ("exists already", "another model", "2-of-4.npz has no mark", "share 4 of 4 is missing"):
+    for said in ("exists already", "another model", "2-of-4.npz has no manifest", "share 4 of 4 is missing"):
         assert str(found.value).count(said) == 1
     assert (tmp_path / "codes.npz").read_bytes() == b"mine"
 
 
 def test_a_part_named_twice_is_refused(tmp_path, parts):
-    with pytest.raises(DataError, match="share 1 of 4 is there 2 times"):
+    with pytest.raises(DataError, match=r"codes-1-of-4\.npz is given 2 times"):
         merge(tmp_path / "codes.npz", [*parts, parts[0]])
+
+
+def test_two_parts_of_one_share_are_refused(tmp_path, parts):
+    copy = tmp_path / "copy.npz"
+    copy.write_bytes(parts[0].read_bytes())
+    write_manifest(copy, read_manifest(parts[0]))
+    with pytest.raises(DataError, match=r"share 1 of 4 is there 2 times: codes-1-of-4\.npz, copy\.npz$"):
+        merge(tmp_path / "codes.npz", [*parts, copy])
 
 
 def test_what_has_no_parts_or_cannot_be_joined_is_refused(tmp_path):
@@ -174,7 +182,7 @@ def test_columns_are_those_of_all_parts_and_words_are_kept(tmp_path):
     parts = [tmp_path / "1.csv", tmp_path / "2.csv"]
     write_csv(parts[0], ("file", "class", "score"), [(words, "a", 0.1), ("b", "", 1e-30)])
     write_csv(parts[1], ("file", "score"), [("c", np.float32(0.1).item())])
-    assert [JOINS[".csv"].rows(part) for part in parts] == [2, 1]
+    assert [JOINS[".csv"].count_results(part) for part in parts] == [2, 1]
     JOINS[".csv"].join(parts, tmp_path / "x.csv")
     whole = write_csv(
         tmp_path / "whole.csv", ("file", "score"), [(words, 0.1), ("b", 1e-30), ("c", np.float32(0.1).item())]
@@ -198,7 +206,7 @@ def test_what_is_left_of_a_file_that_was_being_written_is_no_result(tmp_path):
     (tmp_path / "in" / "a").mkdir(parents=True)
     (tmp_path / "in" / "a" / "x.png").write_bytes(b"x")
     (tmp_path / "in" / "a" / ".x-1234.png").write_bytes(b"half")
-    assert JOINS[""].rows(tmp_path / "in") == 1
+    assert JOINS[""].count_results(tmp_path / "in") == 1
     JOINS[""].join([tmp_path / "in"], tmp_path / "out")
     assert [path.name for path in (tmp_path / "out" / "a").iterdir()] == ["x.png"]
 

@@ -67,10 +67,10 @@ def test_the_users_folder_comes_before_the_cache(world):
 @pytest.mark.parametrize(
     ("blob", "told"),
     [
-        (gzip.compress(b"other"), "is not the file that it should be: its 5 bytes have the SHA-256 sum d9298a10d1b0"),
-        (FULL[:-9], "is cut short: its gzip stream has no end; replace it with a whole copy, or remove it"),
-        (FULL[:-8] + b"\xff" * 8, r"cannot be read \(.*\); replace it with a whole copy, or remove it"),
-        (b"", "is not the file that it should be: its 0 bytes"),
+        (gzip.compress(b"other"), "is not the expected file: its 5 bytes have the SHA-256 sum d9298a10d1b0"),
+        (FULL[:-9], "is cut short: its gzip stream has no end; replace it with a complete copy, or remove it"),
+        (FULL[:-8] + b"\xff" * 8, r"cannot be read \(.*\); replace it with a complete copy, or remove it"),
+        (b"", "is not the expected file: its 0 bytes"),
     ],
     ids=["other", "cut", "damaged", "empty"],
 )
@@ -125,7 +125,7 @@ def test_a_cache_that_cannot_be_written_is_told(world, monkeypatch, web):
 
 def test_the_users_own_cache_is_the_last_place(monkeypatch):
     monkeypatch.delenv("NARROWS_CACHE")
-    assert "narrows" in str(list(fetch._places("tiny"))[-1])
+    assert "narrows" in str(list(fetch._folders("tiny"))[-1])
 
 
 def test_every_file_of_a_set_has_a_sum_and_every_set_mirrors():

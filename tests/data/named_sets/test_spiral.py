@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from narrows.data import read_data
-from narrows.data.named_sets.spiral import COUNTS, NOISE, spiral
+from narrows.data.named_sets.spiral import POINTS, SPIRAL_NOISE, spiral
 
 
 def arm(which: int) -> np.ndarray:
@@ -20,14 +20,14 @@ def distance(points: np.ndarray, curve: np.ndarray) -> np.ndarray:
     )
 
 
-@pytest.mark.parametrize("split", COUNTS)
+@pytest.mark.parametrize("split", POINTS)
 def test_it_is_a_table_of_points_in_the_unit_square(split):
     found = spiral(split)
-    assert (found.images.shape, found.images.dtype) == ((COUNTS[split], 2), np.float32)
+    assert (found.images.shape, found.images.dtype) == ((POINTS[split], 2), np.float32)
     assert 0 <= found.images.min() < found.images.max() <= 1
     assert found.classes == ("0", "1")
     assert split in found.source
-    np.testing.assert_allclose(np.bincount(found.labels) / COUNTS[split], [0.5, 0.5], atol=0.05)
+    np.testing.assert_allclose(np.bincount(found.labels) / POINTS[split], [0.5, 0.5], atol=0.05)
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -35,9 +35,9 @@ def test_points_lie_by_their_own_arm_as_far_as_the_noise_is_strong(which):
     found = spiral("test")
     points = found.images[found.labels == which]
     away = distance(points, arm(which))
-    assert np.sqrt(np.mean(away**2)) == pytest.approx(NOISE, rel=0.1)  # along the curve noise moves nothing
-    assert away.max() < 5 * NOISE
-    assert np.median(distance(points, arm(1 - which))) > 10 * NOISE
+    assert np.sqrt(np.mean(away**2)) == pytest.approx(SPIRAL_NOISE, rel=0.1)  # along the curve noise moves nothing
+    assert away.max() < 5 * SPIRAL_NOISE
+    assert np.median(distance(points, arm(1 - which))) > 10 * SPIRAL_NOISE
 
 
 def test_one_arm_is_the_other_turned_by_half():

@@ -14,8 +14,8 @@ from PIL import Image
 
 from narrows.data import read_data
 from narrows.data.packs.pack import bytes_of, pack
-from narrows.data.packs.reader import Pack, verify
-from narrows.data.packs.tar_writer import header
+from narrows.data.packs.reader import Pack, verify_pack
+from narrows.data.packs.tar_writer import tar_header
 from narrows.errors import BuildError, DataError, OutputError
 from small_files import write_picture
 
@@ -113,7 +113,7 @@ def test_the_tar_is_in_the_layout_of_webdataset(folder, packed):
 def test_headers_are_those_of_tarfile(name, size):
     other = tarfile.TarInfo(name)
     other.size = size
-    assert header(name, size) == other.tobuf(tarfile.USTAR_FORMAT)
+    assert tar_header(name, size) == other.tobuf(tarfile.USTAR_FORMAT)
 
 
 def test_webdataset_reads_it(packed):
@@ -152,7 +152,7 @@ def test_files_that_cannot_be_read_are_left_out_and_told(partly_broken, tmp_path
     assert made["skipped"] == read_data(partly_broken).skipped
     assert (made["images"], len(made["skipped"])) == (5, 2)
     assert np.array_equal(read_data(tmp_path / "set.tar").images, read_data(partly_broken).images)
-    with pytest.raises(DataError, match=r"cat/text.png cannot be read: it is no image of a known kind"):
+    with pytest.raises(DataError, match=r"cat/text.png cannot be read: it is not an image of a known kind"):
         pack(partly_broken, tmp_path / "strict.tar", strict=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "set.index", "set.tar"]
 
@@ -167,9 +167,9 @@ def test_unchecked_files_are_told_when_they_are_read(partly_broken, tmp_path):
 def test_large_files_are_read_in_threads_in_their_order(tmp_path, monkeypatch):
     root = photos(tmp_path / "photos", tuple(f"{k}.png" for k in range(30)))
     for module in ("packs.pack", "packs.reader"):
-        monkeypatch.setattr(f"narrows.data.{module}.LARGE", 100)
+        monkeypatch.setattr(f"narrows.data.{module}.THREADED_FROM", 100)
     done = []
-    pack(root, tmp_path / "set.tar", told=lambda *counts: done.append(counts))
+    pack(root, tmp_path / "set.tar", progress=lambda *counts: done.append(counts))
     assert done == [(k, 30) for k in range(1, 31)]
     same(read_data(tmp_path / "set.tar"), read_data(root))
 
@@ -179,7 +179,7 @@ def test_a_folder_without_images_makes_no_pack(tmp_path):
     with pytest.raises(DataError, match="empty holds no images to pack; known endings"):
         pack(tmp_path / "empty", tmp_path / "set.tar")
     (tmp_path / "empty/a.png").write_text("no")
-    with pytest.raises(DataError, match=r"none of the 1 images can be read; the first, a.png: it is no image"):
+    with pytest.raises(DataError, match=r"none of the 1 images can be read; the first, a.png: it is not an image"):
         pack(tmp_path / "empty", tmp_path / "set.tar")
     with pytest.raises(DataError, match="nowhere cannot be listed: No such file"):
         pack(tmp_path / "nowhere", tmp_path / "set.tar")
@@ -213,7 +213,7 @@ def test_an_interrupted_pack_leaves_nothing(folder, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pack(folder, tmp_path / "set.tar", shard=SHARD, told=stop)
+        pack(folder, tmp_path / "set.tar", shard=SHARD, progress=stop)
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 
@@ -239,9 +239,9 @@ def flip(path: Path, at: int) -> None:
 def test_a_whole_pack_is_verified(packed, tmp_path):
     size = packed.stat().st_size
     expected = {"images": 5, "shards": 1, "bytes": size, "checked": "each image against its checksum"}
-    assert verify(packed) == verify(tmp_path / "set.index") == expected
+    assert verify_pack(packed) == verify_pack(tmp_path / "set.index") == expected
     (tmp_path / "set.index").unlink()
-    assert verify(packed) == {**expected, "checked": "each image decoded, there is no index"}
+    assert verify_pack(packed) == {**expected, "checked": "each image decoded, there is no index"}
 
 
 def test_damaged_images_are_named_and_left_out(packed):
@@ -249,7 +249,7 @@ def test_damaged_images_are_named_and_left_out(packed):
     for k in (1, 3):
         flip(packed, int(Pack(packed).index.entries["offset"][k]) + 50)
     with pytest.raises(DataError, match=r"2 of 5 images, for 2 reasons:\n  - cat/2.png: its bytes in set.tar"):
-        verify(packed)
+        verify_pack(packed)
     assert [name for name, _ in read_data(packed).skipped] == [whole.names[1], whole.names[3]]
     assert np.array_equal(read_data(packed).images, whole.images[[0, 2, 4]])
     with pytest.raises(DataError, match=r"are damaged, or set.tar is not the tar of the index \(image 1\)"):
@@ -261,11 +261,11 @@ def test_a_missing_and_a_short_shard_are_told_together(folder, tmp_path):
     (tmp_path / "set-00000.tar").unlink()
     short = tmp_path / "set-00001.tar"
     short.write_bytes(short.read_bytes()[:-512])
-    for use in (read_data, verify):
+    for use in (read_data, verify_pack):
         with pytest.raises(DataError) as caught:
             use(index)
-        assert "set-00000.tar is missing; put it beside the index" in str(caught.value)
-        assert "where the index says" in str(caught.value)
+        assert "set-00000.tar is missing; put it next to the index" in str(caught.value)
+        assert "but the index says" in str(caught.value)
 
 
 def test_an_index_of_another_pack_is_noticed(folder, packed, tmp_path):
@@ -326,7 +326,7 @@ def changed(entries: np.ndarray, column: str, value: int) -> np.ndarray:
         (lambda e: {"entries": e["size"]}, "not those of an index"),
         (lambda e: {"names": np.frombuffer(b"a\0b\0c\0d\0../e\0", np.uint8)}, "lead out of their folder"),
         (lambda e: {"names": np.frombuffer(b"a\0b\0c\0d\0/e\0", np.uint8)}, "lead out of their folder"),
-        (lambda e: {"shards": np.frombuffer(b"../set.tar\0", np.uint8)}, "not names of files beside it"),
+        (lambda e: {"shards": np.frombuffer(b"../set.tar\0", np.uint8)}, "not names of files next to it"),
         (lambda e: {"about": np.frombuffer(b'{"format": 1}', np.uint8)}, "not that of a pack"),
         (lambda e: {"about": np.array([object()])}, "not that of a pack"),
         (

@@ -115,7 +115,7 @@ def test_files_that_cannot_be_read_are_collected(partly_broken):
     reasons = dict(found.skipped)
     assert list(reasons) == ["a/cut.jpg", "b/floats.tif", "b/text.png"]
     assert "truncated" in reasons["a/cut.jpg"]
-    assert reasons["b/text.png"] == "it is no image of a known kind, or is damaged"
+    assert reasons["b/text.png"] == "it is not an image of a known kind, or is damaged"
     assert reasons["b/floats.tif"] == "its pixels are floats, whose range is not known"
 
 
@@ -130,7 +130,7 @@ def test_a_link_to_nothing_is_skipped(tmp_path):
 def test_threads_keep_the_order(tmp_path, monkeypatch):
     for k in range(20):
         write_picture(tmp_path / f"{k:02}.png", fill=k)
-    monkeypatch.setattr(folder, "LARGE", 0)
+    monkeypatch.setattr(folder, "THREADED_FROM", 0)
     assert read_data(tmp_path).images[:, 0, 0].tolist() == list(range(20))
     (tmp_path / "05.png").write_text("no")
     with pytest.raises(DataError, match=r"05\.png cannot be read"):
@@ -145,7 +145,9 @@ def test_strict_raises_at_the_first(partly_broken):
 def test_none_readable_is_an_error(tmp_path):
     for name in "ab":
         (tmp_path / f"{name}.png").write_text("no")
-    with pytest.raises(DataError, match=r"none of the 2 images in .* can be read; the first, a.png: it is no image"):
+    with pytest.raises(
+        DataError, match=r"none of the 2 images in .* can be read; the first, a.png: it is not an image"
+    ):
         read_data(tmp_path)
 
 
@@ -166,7 +168,7 @@ def test_decompression_bombs_are_refused(tmp_path, monkeypatch):
 
 def test_only_kinds_that_are_read_are_opened(tmp_path):
     write_picture(tmp_path / "a.ppm").rename(tmp_path / "a.png")
-    with pytest.raises(DataError, match="it is no image of a known kind"):
+    with pytest.raises(DataError, match="it is not an image of a known kind"):
         read_data(tmp_path)
 
 
@@ -184,7 +186,7 @@ def test_one_image_is_a_set_of_one(tmp_path):
 
 def test_one_image_that_cannot_be_read(tmp_path):
     (tmp_path / "a.png").write_text("no")
-    with pytest.raises(DataError, match=r"a.png cannot be read: it is no image of a known kind"):
+    with pytest.raises(DataError, match=r"a.png cannot be read: it is not an image of a known kind"):
         read_data(tmp_path / "a.png")
     with pytest.raises(DataError, match=r"a.png has no test split"):
         read_data(tmp_path / "a.png", "test")

@@ -14,7 +14,7 @@ def stack(pictures):
     rows = GrowingArray(len(pictures))
     for picture in pictures:
         rows.add(picture)
-    return rows.whole("here")
+    return rows.finish("here")
 
 
 @pytest.mark.parametrize(

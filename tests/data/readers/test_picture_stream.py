@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from narrows.data.readers.picture_stream import record_written, stream_pictures
-from narrows.data.write import below, write_like
+from narrows.data.readers.picture_stream import in_mode_of, stream_pictures
+from narrows.data.write import path_below, write_like
 from narrows.errors import DataError, OutputError
 from small_files import write_picture
 
@@ -41,7 +41,7 @@ def test_sixteen_bits_are_kept(tmp_path):
     Image.fromarray(deep).save(tmp_path / "a.png")
     (picture,) = stream_pictures(tmp_path)
     np.testing.assert_array_equal(picture.pixels, deep)
-    np.testing.assert_array_equal(np.asarray(record_written(picture, picture.pixels)), deep)
+    np.testing.assert_array_equal(np.asarray(in_mode_of(picture, picture.pixels)), deep)
 
 
 def test_each_keeps_its_size_unless_another_is_asked_for(tmp_path):
@@ -68,7 +68,7 @@ def test_what_cannot_be_read_is_told_and_passed_over(tmp_path):
     skipped = []
     found = list(stream_pictures(tmp_path, skip=lambda name, reason: skipped.append((name, reason))))
     assert [picture.name for picture in found] == ["b.png"]
-    assert skipped == [("a.png", "it is no image of a known kind, or is damaged")]
+    assert skipped == [("a.png", "it is not an image of a known kind, or is damaged")]
     with pytest.raises(DataError, match=r"a\.png cannot be read"):
         list(stream_pictures(tmp_path, strict=True))
 
@@ -82,7 +82,7 @@ def test_where_none_can_be_read_it_is_an_error(tmp_path):
 
 
 def test_no_name_leads_out_of_the_folder(tmp_path):
-    assert below(tmp_path, "a/b.png") == tmp_path / "a/b.png"
+    assert path_below(tmp_path, "a/b.png") == tmp_path / "a/b.png"
     for name in ("../b.png", "/b.png", "a/../../b.png"):
         with pytest.raises(OutputError, match="leads out of the folder"):
-            below(tmp_path, name)
+            path_below(tmp_path, name)

@@ -301,7 +301,7 @@ def test_where_nothing_can_be_written_it_stops_and_the_state_before_is_whole(
         patch.setattr("narrows.files._sync", full)
         with pytest.raises(OutputError) as caught:
             model().fit(digits, checkpoint=Checkpoint(path))
-    kept = "what it held is still whole; once there is room, the same command with --resume (resume=True) goes on"
+    kept = "its old content is intact; once there is room, the same command with --resume (resume=True) goes on"
     ending = f"{kept} from there" if when else "nothing was left of it"
     assert str(caught.value) == f"{path} cannot be written: {os.strerror(code)}; {ending}"
     assert not path.parent.exists() or not list(path.parent.glob(f"{PREFIX}*"))

@@ -4,9 +4,9 @@
     .npy            rows of an array, copied from file to file
     .npz            rows of each array in it; one array of one part is in memory at a time
     .parquet        rows of a table; needs pyarrow
-    no ending       files of a folder; they are linked, not copied, where the disk knows links
+    no ending       files of a folder; they are linked, not copied, if the disk knows links
 
-What comes out is, but for the row groups of a parquet file, to the byte what would have been written at once.
+The result is, except for the row groups of a parquet file, to the byte what would have been written at once.
 To add a format: two functions, one entry.
 """
 
@@ -16,147 +16,169 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
 
-from narrows.data.write import below, memory_mapped
+from narrows.data.write import memory_mapped, path_below
 from narrows.errors import DataError, extra
 from narrows.files import atomic, write_csv
 
-STEP = 1 << 14  # rows copied in one go
-HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-Form = tuple[tuple[int, ...], np.dtype]  # shape and type of an array
-Paths = Sequence[Path]
+ROWS_AT_ONCE = 1 << 14
+HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+PartPaths = Sequence[Path]
+
+
+class ArrayHeader(NamedTuple):
+    """Shape and type of an array."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
 
 
 class Joins(NamedTuple):
-    """How many results a part holds, and several parts of one result at least into one file or folder."""
+    """How many results a part holds, and several parts with at least one result into one file or folder."""
 
-    rows: Callable[[Path], int]
-    join: Callable[[Paths, Path], None]
+    count_results: Callable[[Path], int]
+    join: Callable[[PartPaths, Path], None]
 
 
 def _count_csv(part: Path) -> int:
     with open(part, newline="", encoding="utf-8") as file:
-        return sum(1 for _ in csv.reader(file)) - 1
+        lines = sum(1 for _ in csv.reader(file))
+    return lines - 1
 
 
-def _join_csv(parts: Paths, path: Path) -> None:
-    known = [_columns(part) for part in parts]
-    columns = [name for name in known[0] if all(name in others for others in known)]
-    write_csv(path, columns, ([row[name] for name in columns] for part in parts for row in _rows(part)))
+def _join_csv(parts: PartPaths, path: Path) -> None:
+    headers = [_csv_header(part) for part in parts]
+    columns = [name for name in headers[0] if all(name in header for header in headers)]
+    write_csv(path, columns, _csv_rows(parts, columns))
 
 
-def _columns(part: Path) -> list[str]:
+def _csv_header(part: Path) -> list[str]:
     with open(part, newline="", encoding="utf-8") as file:
         return next(csv.reader(file))
 
 
-def _rows(part: Path) -> Iterator[dict[str, str]]:
-    with open(part, newline="", encoding="utf-8") as file:
-        yield from csv.DictReader(file)
+def _csv_rows(parts: PartPaths, columns: Sequence[str]) -> Iterator[list[str]]:
+    for part in parts:
+        with open(part, newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                yield [row[name] for name in columns]
 
 
 def _count_npy(part: Path) -> int:
     with open(part, "rb") as file:
-        return _form(file)[0][0]
+        return _read_header(file).shape[0]
 
 
-def _join_npy(parts: Paths, path: Path) -> None:
+def _join_npy(parts: PartPaths, path: Path) -> None:
     arrays = [np.load(part, mmap_mode="r", allow_pickle=False) for part in parts]
-    shape, dtype = _together(parts, [(array.shape, array.dtype) for array in arrays])
-    start = 0
-    with memory_mapped(path, shape, dtype, force=True) as out:
+    shape, dtype = _joint_header(parts, [ArrayHeader(array.shape, array.dtype) for array in arrays])
+    with memory_mapped(path, shape, dtype, force=True) as joint:
+        filled = 0
         for array in arrays:
-            for k in range(0, len(array), STEP):
-                some = array[k : k + STEP]
-                out[start + k : start + k + len(some)] = some
-            start += len(array)
+            for start in range(0, len(array), ROWS_AT_ONCE):
+                rows = array[start : start + ROWS_AT_ONCE]
+                joint[filled : filled + len(rows)] = rows
+                filled += len(rows)
 
 
 def _count_npz(part: Path) -> int:
-    counts = {shape[0] for shape, _ in _forms(part).values()}
+    counts = {header.shape[0] for header in _npz_headers(part).values()}
     if len(counts) != 1:
         raise ValueError(f"its arrays have {sorted(counts)} rows")
     return counts.pop()
 
 
-def _join_npz(parts: Paths, path: Path) -> None:
-    forms = [_forms(part) for part in parts]
+def _join_npz(parts: PartPaths, path: Path) -> None:
+    headers = [_npz_headers(part) for part in parts]
     with zipfile.ZipFile(parts[0]) as first:
-        packing = first.infolist()[0].compress_type
-    with atomic(path) as aside, zipfile.ZipFile(aside, "w", packing) as out:
-        for key in forms[0]:
-            shape, dtype = _together(parts, [form[key] for form in forms])
-            with out.open(f"{key}.npy", "w", force_zip64=True) as file:
-                about = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-                npy.write_array_header_1_0(file, about)
-                for part in parts:
-                    file.write(_of_npz(part, key).astype(dtype, order="C", copy=False).tobytes())
+        compression = first.infolist()[0].compress_type
+    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", compression) as joint:
+        for key in headers[0]:
+            header = _joint_header(parts, [of_part[key] for of_part in headers])
+            with joint.open(f"{key}.npy", "w", force_zip64=True) as file:
+                _write_rows(file, header, parts, key)
 
 
-def _of_npz(part: Path, key: str) -> np.ndarray:
-    with np.load(part, allow_pickle=False) as stored:
-        return stored[key]
+def _write_rows(file: IO[bytes], header: ArrayHeader, parts: PartPaths, key: str) -> None:
+    """Write one array of all parts."""
+    shape, dtype = header
+    fields = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    npy.write_array_header_1_0(file, fields)
+    for part in parts:
+        with np.load(part, allow_pickle=False) as stored:
+            rows = stored[key]
+        file.write(rows.astype(dtype, order="C", copy=False).tobytes())
 
 
-def _forms(part: Path) -> dict[str, Form]:
-    """The form of each array of an .npz, by its key; nothing but the headers is read."""
+def _npz_headers(part: Path) -> dict[str, ArrayHeader]:
+    """The header of each array of an .npz, by its key; nothing but the headers is read."""
+    headers = {}
     with zipfile.ZipFile(part) as stored:
-        return {name.removesuffix(".npy"): _form(stored.open(name)) for name in stored.namelist()}
+        for name in stored.namelist():
+            with stored.open(name) as file:
+                headers[name.removesuffix(".npy")] = _read_header(file)
+    return headers
 
 
-def _form(file: Any) -> Form:
-    shape, _, dtype = HEADERS[npy.read_magic(file)](file)
-    return shape, dtype
+def _read_header(file: IO[bytes]) -> ArrayHeader:
+    shape, _, dtype = HEADER_READERS[npy.read_magic(file)](file)
+    return ArrayHeader(shape, dtype)
 
 
-def _together(parts: Paths, forms: Sequence[Form]) -> Form:
-    """The form of all rows. Raises `DataError` where they do not go together."""
-    rows = [shape[1:] for shape, _ in forms]
-    for part, one in zip(parts, rows):
-        if one != rows[0]:
-            raise DataError(f"{parts[0]} holds results of shape {rows[0]}, {part} of shape {one}: they make no array")
-    return (sum(shape[0] for shape, _ in forms), *rows[0]), np.result_type(*(dtype for _, dtype in forms))
+def _joint_header(parts: PartPaths, headers: Sequence[ArrayHeader]) -> ArrayHeader:
+    """The header of all rows. Raises `DataError` if their shapes differ."""
+    first = headers[0].shape[1:]
+    for part, header in zip(parts, headers):
+        shape = header.shape[1:]
+        if shape != first:
+            raise DataError(f"{parts[0]} holds results of shape {first}, {part} of shape {shape}: they make no array")
+    rows = sum(header.shape[0] for header in headers)
+    return ArrayHeader((rows, *first), np.result_type(*(header.dtype for header in headers)))
 
 
 def _count_parquet(part: Path) -> int:
     return extra("pyarrow.parquet", "parquet").read_metadata(part).num_rows
 
 
-def _join_parquet(parts: Paths, path: Path) -> None:
+def _join_parquet(parts: PartPaths, path: Path) -> None:
     parquet = extra("pyarrow.parquet", "parquet")
-    with atomic(path) as aside, parquet.ParquetWriter(aside, parquet.read_schema(parts[0])) as out:
+    schema = parquet.read_schema(parts[0])
+    with atomic(path) as temporary, parquet.ParquetWriter(temporary, schema) as joint:
         for part in parts:
-            out.write_table(parquet.read_table(part))
+            joint.write_table(parquet.read_table(part))
 
 
 def _count_files(part: Path) -> int:
-    return sum(1 for _ in _files(part))
+    return sum(1 for _ in _files_in(part))
 
 
-def _join_files(parts: Paths, path: Path) -> None:
+def _join_files(parts: PartPaths, path: Path) -> None:
     for part in parts:
-        for file in _files(part):
-            _place(file, below(path, str(file.relative_to(part))))
+        for file in _files_in(part):
+            _link_or_copy(file, path_below(path, str(file.relative_to(part))))
 
 
-def _place(file: Path, path: Path) -> None:
-    """The same file under another name, or where that cannot be, a copy, which takes some 30 times as long."""
+def _link_or_copy(file: Path, path: Path) -> None:
+    """The same file under another name; if the disk has no links a copy, which takes about 30 times as long."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     try:
         os.link(file, path)
-    except OSError:  # on another disk, or one that knows no links
-        with atomic(path) as aside:
-            shutil.copyfile(file, aside)
+    except OSError:  # on another disk, or one without links
+        with atomic(path) as temporary:
+            shutil.copyfile(file, temporary)
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files_in(folder: Path) -> Iterator[Path]:
     """The files of a folder; hidden ones are what is left of a file that was being written."""
-    return (file for file in folder.rglob("*") if file.is_file() and not file.name.startswith("."))
+    for file in folder.rglob("*"):
+        if file.is_file() and not file.name.startswith("."):
+            yield file
 
 
 JOINS = {

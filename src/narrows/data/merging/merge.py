@@ -1,7 +1,7 @@
-"""The parts that the shares of a work have written → what it would have written at once.
+"""The parts that the shares of a job wrote -> what the job would have written at once.
 
-Nothing is joined unless all shares are there, each once, whole, and of one work: the same verb and options, the same
-model, the same inputs. What is wrong is told all at once.
+Nothing is joined unless all shares are there, each once, complete, and of one job: the same verb and options, the
+same model, the same inputs. All that is wrong is reported at once.
 """
 
 import csv
@@ -14,63 +14,79 @@ from pathlib import Path
 from typing import Any
 
 from narrows.data.merging.joins import JOINS
-from narrows.data.merging.manifest import AGAIN, ENDING, Manifest, manifest_path, read_manifest
-from narrows.data.readers.arrays import NPZ_ERRORS as BROKEN_ARRAYS
+from narrows.data.merging.manifest import (
+    MANIFEST_ENDING,
+    RUN_AGAIN,
+    Manifest,
+    manifest_path,
+    read_manifest,
+)
+from narrows.data.readers.arrays import NPZ_ERRORS
 from narrows.data.share import Share, part_path
-from narrows.errors import DataError, Faults, NarrowsError, OutputError
+from narrows.errors import DataError, Faults, NarrowsError, OutputError, several
 from narrows.files import refuse_overwrite
 
-NAMED = re.compile(r"-(\d+)-of-(\d+)$")  # at the end of a part's stem
-SAME = {  # what the marks of all parts must agree in, and how it is called
-    "of": "number of shares", "work": "verb or options", "model": "model", "total": "number of inputs",
+PART_STEM = re.compile(r"(?P<output>.+)-(?P<place>\d+)-of-(?P<of>\d+)")
+AGREEING_FIELDS = {  # in which the manifests of all parts must agree, and what they are called
+    "of": "number of shares",
+    "work": "verb or options",
+    "model": "model",
+    "total": "number of inputs",
     "inputs": "list of inputs",
-}  # fmt: skip
-TOLD = 10  # missing shares that are named
-GREY = "read all of them with --grey, or with one --size"
-BROKEN = (*BROKEN_ARRAYS, csv.Error, IndexError, NotImplementedError)
+}
+MISSING_NAMED = 10  # shares, in an error
+READ_ALIKE = "read all of them with --grey, or with one --size"
+PART_ERRORS = (*NPZ_ERRORS, csv.Error, IndexError, NotImplementedError)
+
 Parts = dict[Path, Manifest]
-Marked = list[tuple[Path, Manifest]]
+Skipped = list[tuple[str, str]]
 
 
 def merge(
     output: Path, parts: Sequence[Path] | None = None, force: bool = False, remove: bool = False
-) -> tuple[int, list[tuple[str, str]]]:
+) -> tuple[int, Skipped]:
     """Join parts into `output`: how many results it holds, and what was skipped, (name, reason).
 
-    parts: by default those beside it, named as `share.part_path` names them. remove: delete them afterwards.
-    Raises `DataError` with all that is wrong with the parts, `OutputError` where `output` is there, unless `force`.
+    parts: by default those next to it, named as `share.part_path` names them.
+    remove: delete them afterwards.
+    Raises `DataError` with all that is wrong with the parts, `OutputError` if `output` is there, unless `force`.
     """
     path = Path(output)
-    marks = checked(path, _beside(path) if parts is None else parts, force)
-    full = [part for part, mark in marks.items() if mark.rows]
-    if not full:
-        total = next(iter(marks.values())).total
+    manifests = checked_parts(path, _parts_of(path) if parts is None else parts, force)
+    with_results = [part for part, manifest in manifests.items() if manifest.rows]
+    if not with_results:
+        total = next(iter(manifests.values())).total
         raise DataError(f"none of the {total:,} inputs could be used in any part of {path}")
-    with _reading(f"the parts of {path}"):
-        JOINS[path.suffix].join(full, path)
-    for part in marks if remove else ():
-        manifest_path(part).unlink()
-        shutil.rmtree(part) if part.is_dir() else part.unlink()
-    return sum(mark.rows for mark in marks.values()), [one for mark in marks.values() for one in mark.skipped]
+    with _readable_errors(f"the parts of {path}"):
+        JOINS[path.suffix].join(with_results, path)
+    if remove:
+        _remove_parts(manifests)
+    rows = sum(manifest.rows for manifest in manifests.values())
+    skipped = [entry for manifest in manifests.values() for entry in manifest.skipped]
+    return rows, skipped
 
 
-def checked(path: Path, parts: Sequence[Path], force: bool = False) -> Parts:
-    """The marks of parts, in order, once nothing is wrong with them, nor with writing `path`."""
+def checked_parts(path: Path, parts: Sequence[Path], force: bool = False) -> Parts:
+    """The manifests of parts, in the order of the shares, if nothing is wrong with them, nor with writing `path`."""
     can_merge(path)
     if not parts:
         example = part_path(path, Share(2, 4)).name
-        raise DataError(f"{path} has no parts beside it: with --shard 2/4, a verb that writes it writes {example}")
+        raise DataError(f"{path} has no parts next to it: with --shard 2/4, a verb that writes it writes {example}")
     faults = Faults(f"{path} cannot be put together")
+    for part, count in Counter(parts).items():
+        if count > 1:
+            faults.add(f"{part} is given {count} times")
     with faults.catch():
         refuse_overwrite(path, force)
-    marks: Marked = []
+    manifests: Parts = {}
     for part in parts:
         with faults.catch():
-            marks.append((part, _whole(part, path.suffix)))
-    _agree(faults, marks)
-    _complete(faults, marks, told=set(parts) - {part for part, _ in marks})
+            manifests[part] = _read_complete(part, path.suffix)
+    _check_one_job(faults, manifests)
+    if manifests:
+        _check_all_shares(faults, manifests, faulty=[part for part in parts if part not in manifests])
     faults.stop(DataError)
-    return dict(sorted(marks, key=lambda one: one[1].shard))
+    return dict(sorted(manifests.items(), key=lambda item: item[1].shard))
 
 
 def can_merge(path: Path) -> Path:
@@ -81,80 +97,108 @@ def can_merge(path: Path) -> Path:
     return path
 
 
+def _remove_parts(parts: Parts) -> None:
+    for part in parts:
+        manifest_path(part).unlink()
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink()
+
+
 @contextmanager
-def _reading(what: str) -> Iterator[None]:
+def _readable_errors(what: str) -> Iterator[None]:
     """What damaged files lead to, in words."""
     try:
         yield
-    except BROKEN as error:
-        if isinstance(error, NarrowsError):
-            raise
-        raise DataError(f"{what} cannot be read ({error}); {AGAIN}") from error
+    except NarrowsError:
+        raise
+    except PART_ERRORS as error:
+        raise DataError(f"{what} cannot be read ({error}); {RUN_AGAIN}") from error
 
 
-def _beside(path: Path) -> list[Path]:
-    """What is named as a part of `path` is, or has its mark alone."""
-    there = path.parent.iterdir() if path.parent.is_dir() else ()
-    names = {one.name.removesuffix(ENDING) for one in there}
-    found = [path.with_name(name) for name in names]
-    return sorted(
-        part for part in found
-        if part.suffix == path.suffix and NAMED.sub("", part.stem) == path.stem and part.stem != path.stem
-    )  # fmt: skip
-
-
-def _whole(part: Path, suffix: str) -> Manifest:
-    """The mark of a part that holds what it says."""
-    if part.suffix != suffix:
-        raise DataError(f"{part} is no part of a file that ends in {suffix!r}")
-    if not part.exists():
-        raise DataError(f"there is no {part}{', only its mark' if manifest_path(part).exists() else ''}; {AGAIN}")
-    mark = read_manifest(part)
-    with _reading(str(part)):
-        rows = JOINS[suffix].rows(part)
-    if rows != mark.rows:
-        raise DataError(f"{part} holds {rows:,} results, and its mark says {mark.rows:,}; remove it and {AGAIN}")
-    return mark
-
-
-def _agree(faults: Faults, marks: Marked) -> None:
-    """Tell of parts that are not of the same work as most are."""
-    for field, words in SAME.items():
-        faults.found += _others(words, [(part, getattr(mark, field)) for part, mark in marks])
-    forms = [(part, mark.form) for part, mark in marks if mark.rows]
-    faults.found += [f"{told}; {GREY}" for told in _others("form of its images", forms)]
-
-
-def _others(words: str, values: Sequence[tuple[Path, Any]]) -> list[str]:
-    """A sentence for each part whose value is not that of most."""
-    told = [str(value) for _, value in values]
-    if len(set(told)) < 2:
+def _parts_of(path: Path) -> list[Path]:
+    """What is named as a part of `path` is, or has only its manifest."""
+    if not path.parent.is_dir():
         return []
-    usual = Counter(told).most_common(1)[0][0]
-    first = values[told.index(usual)][0]
+    names = {file.name.removesuffix(MANIFEST_ENDING) for file in path.parent.iterdir()}
+    parts = [path.with_name(name) for name in names]
+    return sorted(part for part in parts if part.suffix == path.suffix and _output_stem(part) == path.stem)
+
+
+def _output_stem(part: Path) -> str:
+    """The stem of the output that a part is named after; empty if it is not named as a part."""
+    match = PART_STEM.fullmatch(part.stem)
+    return match["output"] if match else ""
+
+
+def _read_complete(part: Path, suffix: str) -> Manifest:
+    """The manifest of a part, if the part holds what it says."""
+    if part.suffix != suffix:
+        raise DataError(f"{part} is not a part of a file that ends in {suffix!r}")
+    if not part.exists():
+        rest = ", only its manifest" if manifest_path(part).exists() else ""
+        raise DataError(f"there is no {part}{rest}; {RUN_AGAIN}")
+    manifest = read_manifest(part)
+    with _readable_errors(str(part)):
+        rows = JOINS[suffix].count_results(part)
+    if rows != manifest.rows:
+        raise DataError(
+            f"{part} holds {rows:,} results, and its manifest says {manifest.rows:,}; remove it and {RUN_AGAIN}"
+        )
+    return manifest
+
+
+def _check_one_job(faults: Faults, parts: Parts) -> None:
+    """Report parts that are not of the same job as most are."""
+    for field, words in AGREEING_FIELDS.items():
+        values = {part: getattr(manifest, field) for part, manifest in parts.items()}
+        for fault in _differences(words, values):
+            faults.add(fault)
+    forms = {part: manifest.form for part, manifest in parts.items() if manifest.rows}
+    for fault in _differences("form of its images", forms):
+        faults.add(f"{fault}; {READ_ALIKE}")
+
+
+def _differences(words: str, values: dict[Path, Any]) -> list[str]:
+    """A sentence for each part whose value is not that of most."""
+    counts = Counter(values.values())
+    if len(counts) < 2:
+        return []
+    usual, _ = counts.most_common(1)[0]
+    usual_part = next(part for part, value in values.items() if value == usual)
     return [
-        f"{part.name} has another {words} than {first.name} ({value} against {usual})"
-        for (part, _), value in zip(values, told)
+        f"{part.name} has another {words} than {usual_part.name} ({value} against {usual})"
+        for part, value in values.items()
         if value != usual
     ]
 
 
-def _complete(faults: Faults, marks: Marked, told: set[Path]) -> None:
-    """Tell of shares that are missing or there twice; told: parts that something else is wrong with."""
-    if not marks:
-        return
-    of = Counter(mark.of for _, mark in marks).most_common(1)[0][0]
-    there: dict[int, list[str]] = defaultdict(list)
-    for part, mark in marks:
-        if mark.of == of:
-            there[mark.shard].append(part.name)
-    for place, names in there.items():
-        if len(names) > 1:
-            faults.add(f"share {place} of {of} is there {len(names)} times: {', '.join(names)}")
-    known = {(int(found[1]), int(found[2])) for part in told if (found := NAMED.search(part.stem))}
-    missing = [place for place in range(1, of + 1) if place not in there and (place, of) not in known]
+def _check_all_shares(faults: Faults, parts: Parts, faulty: Sequence[Path]) -> None:
+    """Report shares that are missing or there twice; faulty: parts that something else is wrong with."""
+    counts = Counter(manifest.of for manifest in parts.values())
+    of, _ = counts.most_common(1)[0]
+    names: dict[int, list[str]] = defaultdict(list)
+    for part, manifest in parts.items():
+        if manifest.of == of:
+            names[manifest.shard].append(part.name)
+    for place, copies in names.items():
+        if len(copies) > 1:
+            faults.add(f"share {place} of {of} is there {len(copies)} times: {', '.join(copies)}")
+    present = set(names) | {share.place for part in faulty if (share := _share_named(part)) and share.of == of}
+    missing = [place for place in range(1, of + 1) if place not in present]
     if missing:
-        more = f" and {len(missing) - TOLD:,} more" if len(missing) > TOLD else ""
-        named = ", ".join(map(str, missing[:TOLD]))
-        what = f"share {named} of {of} is" if len(missing) == 1 else f"shares {named}{more} of {of} are"
-        faults.add(f"{what} missing; run with --shard {missing[0]}/{of}")
+        faults.add(_missing_shares(missing, of))
+
+
+def _share_named(part: Path) -> Share | None:
+    """The share that a part is, by its name."""
+    match = PART_STEM.fullmatch(part.stem)
+    return Share(int(match["place"]), int(match["of"])) if match else None
+
+
+def _missing_shares(missing: list[int], of: int) -> str:
+    cure = f"run with --shard {missing[0]}/{of}"
+    if len(missing) == 1:
+        return f"share {missing[0]} of {of} is missing; {cure}"
+    return f"shares {several(missing, MISSING_NAMED)} of {of} are missing; {cure}"

@@ -10,19 +10,19 @@ import numpy as np
 
 from narrows.errors import DataError, unknown
 
-COLOURS = ("class", "image")
-STEP = 4096  # images painted in one go
+COLOURED_BY = ("class", "image")
+PAINTED_AT_ONCE = 4096  # images
 
 
-def colours(labels: np.ndarray, colour: str, low: float, seed: tuple[int, int]) -> np.ndarray:
+def draw_colours(labels: np.ndarray, colour: str, low: float, seed: tuple[int, int]) -> np.ndarray:
     """One colour an image, float32 `(N, 3)` with channels in [low, 1].
 
     colour: "class" (images of one class share a colour, drawn from the first seed alone, so that it is the
-        same in every split) or "image" (each its own, drawn from both seeds).
+        same in every split) or "image" (each image its own, drawn from both seeds).
     Raises `UnknownName` and `DataError`.
     """
-    if colour not in COLOURS:
-        raise unknown("colour", colour, COLOURS)
+    if colour not in COLOURED_BY:
+        raise unknown("colour", colour, COLOURED_BY)
     if not 0 <= low <= 1:
         raise DataError(f"low: got {low!r}, expected a number from 0 to 1")
     if colour == "image":
@@ -33,8 +33,8 @@ def colours(labels: np.ndarray, colour: str, low: float, seed: tuple[int, int]) 
 
 def paint(grey: np.ndarray, colour: np.ndarray) -> np.ndarray:
     """Grey images uint8 `(N, H, W)` in the colours `(N, 3)`: uint8 `(N, H, W, 3)`."""
-    out = np.empty((*grey.shape, 3), np.uint8)
-    for start in range(0, len(grey), STEP):
-        part = slice(start, start + STEP)
-        out[part] = np.rint(grey[part, :, :, None] * colour[part, None, None, :])
-    return out
+    painted = np.empty((*grey.shape, 3), np.uint8)
+    for start in range(0, len(grey), PAINTED_AT_ONCE):
+        rows = slice(start, start + PAINTED_AT_ONCE)
+        painted[rows] = np.rint(grey[rows, :, :, None] * colour[rows, None, None, :])
+    return painted

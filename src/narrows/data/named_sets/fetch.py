@@ -7,8 +7,8 @@ A file is looked for, gzipped or not, in this order:
     the cache: $NARROWS_CACHE/<set>/, or else the user's own cache folder
 
 then downloaded into the cache from public mirrors, in turn. The *decoded* bytes must have the SHA-256 sum that
-is written here, so it does not matter who compressed the file, or sent it. A download that is not right is
-never kept.
+is written here, so it does not matter who compressed or sent the file. A wrong download is never
+kept.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from narrows.data.readers.idx import unpack
+from narrows.data.readers.idx import read_unzipped
 from narrows.errors import DataError, OutputError
 from narrows.files import atomic
 
@@ -46,7 +46,7 @@ MIRRORS = {
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
     ),
 }
-TIMEOUT = 20  # seconds without an answer, after which the next mirror is tried
+DOWNLOAD_TIMEOUT = 20  # seconds without an answer, after which the next mirror is tried
 
 log = logging.getLogger(__name__)
 
@@ -57,29 +57,30 @@ def obtain(collection: str, file: str) -> bytearray:
     Raises `DataError` for a file that is wrong, cut short, or neither on this machine nor to be downloaded.
     """
     path = find_file(collection, file) or download(collection, file)
-    return checked(path, collection, file)
+    return read_checked(path, collection, file)
 
 
 def find_file(collection: str, file: str) -> Path | None:
-    """Where a file of a named set lies on this machine; None where it does not."""
-    for folder in _places(collection):
+    """Where a file of a named set is on this machine; None if it is not there."""
+    for folder in _folders(collection):
         for path in (folder / file, folder / f"{file}.gz"):
             if path.is_file():
                 return path
     return None
 
 
-def checked(path: Path, collection: str, file: str) -> bytearray:
-    """The decoded bytes at `path`, if they are those of the file that is meant. Raises `DataError`."""
+def read_checked(path: Path, collection: str, file: str) -> bytearray:
+    """The decoded bytes at `path`, if they are those of the expected file. Raises `DataError`."""
     try:
-        blob = unpack(path)
+        blob = read_unzipped(path)
     except DataError as error:
         raise DataError(f"{error}, or remove it to have it downloaded") from error
-    found, wanted = hashlib.sha256(blob).hexdigest(), SUMS[collection][file]
-    if found != wanted:
+    got = hashlib.sha256(blob).hexdigest()
+    expected = SUMS[collection][file]
+    if got != expected:
         raise DataError(
-            f"{path} is not the file that it should be: its {len(blob)} bytes have the SHA-256 sum "
-            f"{found[:12]}..., expected {wanted[:12]}...; "
+            f"{path} is not the expected file: its {len(blob)} bytes have the SHA-256 sum "
+            f"{got[:12]}..., expected {expected[:12]}...; "
             f"replace it with the right {file}.gz, or remove it to have it downloaded"
         )
     return blob
@@ -92,20 +93,21 @@ def download(collection: str, file: str) -> Path:
     """
     import pooch  # here, because it is slow to import and seldom needed
 
-    target, failures = _cache() / collection / f"{file}.gz", []
+    target = _cache() / collection / f"{file}.gz"
+    failures = []
     for mirror in MIRRORS[collection]:
         log.info("downloading %s.gz of %s from %s", file, collection, urlsplit(mirror).hostname)
         try:
-            with atomic(target) as aside:
-                pooch.HTTPDownloader(timeout=TIMEOUT)(f"{mirror}/{file}.gz", str(aside), None)
-                checked(aside, collection, file)
+            with atomic(target) as temporary:
+                pooch.HTTPDownloader(timeout=DOWNLOAD_TIMEOUT)(f"{mirror}/{file}.gz", str(temporary), None)
+                read_checked(temporary, collection, file)
             return target
         except (OSError, DataError, OutputError) as error:
             failures.append(f"{urlsplit(mirror).hostname}: {_reason(error)}")
-    raise DataError(_missing(collection, file, failures))
+    raise DataError(_missing_message(collection, file, failures))
 
 
-def _places(collection: str) -> Iterator[Path]:
+def _folders(collection: str) -> Iterator[Path]:
     """The folders to look in, one at a time: the last of them is only worked out when it is needed."""
     if root := os.environ.get("NARROWS_DATA"):
         yield Path(root).expanduser() / collection
@@ -128,13 +130,17 @@ def _reason(error: Exception) -> str:
     response = getattr(error, "response", None)
     if response is not None:
         return f"answered {response.status_code}"
-    return str(error) if isinstance(error, OutputError) else type(error).__name__
+    if isinstance(error, OutputError):
+        return str(error)
+    return type(error).__name__
 
 
-def _missing(collection: str, file: str, failures: list[str]) -> str:
-    looked = ", ".join(str(folder) for folder in _places(collection))
-    first = "" if os.environ.get("NARROWS_DATA") else "set NARROWS_DATA to a folder of yours and "
+def _missing_message(collection: str, file: str, failures: list[str]) -> str:
+    folders = ", ".join(map(str, _folders(collection)))
+    first = "set NARROWS_DATA to a folder of yours and "
+    if os.environ.get("NARROWS_DATA"):
+        first = ""
     return (
-        f"{file} is missing: it was looked for in {looked}, and could not be downloaded ({'; '.join(failures)}); "
+        f"{file} is missing: it was looked for in {folders}, and could not be downloaded ({'; '.join(failures)}); "
         f"{first}place {file}.gz in $NARROWS_DATA/{collection}/, or connect to the internet"
     )

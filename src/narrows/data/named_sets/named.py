@@ -1,7 +1,7 @@
 """The table of named sets.
 
 A set is `function(split, **options) -> ImageSet`, with split "train" or "test" ("all" is both, joined by the
-caller); its own keyword arguments are its options. To add a set: one function, one entry in `SETS`.
+caller); its own keyword arguments are its options. To add a set: one function, one entry in `NAMED_SETS`.
 """
 
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from narrows.data.image_set import ImageSet
-from narrows.data.named_sets.coloured import colours, paint
+from narrows.data.named_sets.coloured import draw_colours, paint
 from narrows.data.named_sets.fetch import obtain
 from narrows.data.named_sets.spiral import spiral
-from narrows.data.readers.idx import decode
+from narrows.data.readers.idx import parse_idx
 
 STEMS = {"train": "train", "test": "t10k"}
-TEN = tuple("0123456789")
+DIGITS = tuple("0123456789")
 GARMENTS = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
@@ -40,17 +40,17 @@ def digits(split: str) -> ImageSet:
     chosen = is_test if split == "test" else ~is_test
     images = np.rint(stored.images[chosen] * 255 / 16).astype(np.uint8)
     source = f"Optical Recognition of Handwritten Digits (UCI, scikit-learn's copy), {split} images"
-    return ImageSet(images, stored.target[chosen].astype(np.int64), classes=TEN, source=source)
+    return ImageSet(images, stored.target[chosen].astype(np.int64), classes=DIGITS, source=source)
 
 
 def mnist(split: str) -> ImageSet:
     """Handwritten digits, 28 x 28, uint8: 60,000 to train, 10,000 to test. Raises `DataError`."""
-    return _idx("mnist", split, TEN, "the MNIST database of handwritten digits (LeCun, Cortes, Burges)")
+    return _read_idx_files("mnist", split, DIGITS, "the MNIST database of handwritten digits (LeCun, Cortes, Burges)")
 
 
 def fashion_mnist(split: str) -> ImageSet:
     """Photographs of garments, 28 x 28, uint8: 60,000 to train, 10,000 to test. Raises `DataError`."""
-    return _idx("fashion-mnist", split, GARMENTS, "Fashion-MNIST (Xiao, Rasul, Vollgraf, 2017)")
+    return _read_idx_files("fashion-mnist", split, GARMENTS, "Fashion-MNIST (Xiao, Rasul, Vollgraf, 2017)")
 
 
 def coloured_mnist(split: str, colour: str = "class", low: float = 0.3, seed: int = 0) -> ImageSet:
@@ -64,10 +64,10 @@ def coloured_mnist(split: str, colour: str = "class", low: float = 0.3, seed: in
     test; with `colour="image"` 0.0518 and 0.0526; with `low=0` about 0.038. Raises `UnknownName` and `DataError`.
     """
     grey = mnist(split)
-    assert grey.labels is not None
-    chosen = colours(grey.labels, colour, low, (seed, split == "test"))
-    told = f"strokes in one random colour per {colour}, channels in [{low}, 1], seed {seed}"
-    return replace(grey, images=paint(grey.images, chosen), source=f"{grey.source}; {told}")
+    labels = np.asarray(grey.labels)
+    chosen = draw_colours(labels, colour, low, (seed, split == "test"))
+    strokes = f"strokes in one random colour per {colour}, channels in [{low}, 1], seed {seed}"
+    return replace(grey, images=paint(grey.images, chosen), source=f"{grey.source}; {strokes}")
 
 
 NAMED_SETS: dict[str, Callable[..., ImageSet]] = {
@@ -79,10 +79,14 @@ NAMED_SETS: dict[str, Callable[..., ImageSet]] = {
 }
 
 
-def _idx(name: str, split: str, classes: tuple[str, ...], title: str) -> ImageSet:
+def _read_idx_files(name: str, split: str, classes: tuple[str, ...], title: str) -> ImageSet:
     """One split of a set that is kept as four IDX files."""
     stem = STEMS[split]
-    images, labels = (
-        decode(obtain(name, file), Path(file)) for file in (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")
-    )
-    return ImageSet(images, labels.astype(np.int64), classes=classes, source=f"{title}, {split} images")
+    images = _obtain_array(name, f"{stem}-images-idx3-ubyte")
+    labels = _obtain_array(name, f"{stem}-labels-idx1-ubyte")
+    source = f"{title}, {split} images"
+    return ImageSet(images, labels.astype(np.int64), classes=classes, source=source)
+
+
+def _obtain_array(name: str, file: str) -> np.ndarray:
+    return parse_idx(obtain(name, file), Path(file))

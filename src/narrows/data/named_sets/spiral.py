@@ -9,8 +9,8 @@ import numpy as np
 
 from narrows.data.image_set import ImageSet
 
-COUNTS = {"train": 4000, "test": 1000}
-NOISE = 0.008
+POINTS = {"train": 4000, "test": 1000}
+SPIRAL_NOISE = 0.008
 
 
 def spiral(split: str, seed: int = 0) -> ImageSet:
@@ -19,9 +19,12 @@ def spiral(split: str, seed: int = 0) -> ImageSet:
     Labels are the arms. seed: of the points; default 0.
     """
     random = np.random.default_rng((seed, split == "test"))
-    arm, t = random.integers(0, 2, COUNTS[split]), random.random(COUNTS[split])
-    angle, radius = 1.5 * np.pi * t + np.pi * arm, 0.08 + 0.37 * t
-    points = 0.5 + radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    points += random.normal(0, NOISE, points.shape)
+    arm = random.integers(0, 2, POINTS[split])
+    t = random.random(POINTS[split])
+    radius = 0.08 + 0.37 * t
+    angle = 1.5 * np.pi * t + np.pi * arm
+    direction = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    points = 0.5 + radius[:, None] * direction
+    points += random.normal(0, SPIRAL_NOISE, points.shape)
     source = f"a spiral with two arms, {split} points"
     return ImageSet(points.astype(np.float32), arm, classes=("0", "1"), source=source)

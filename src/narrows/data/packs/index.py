@@ -1,15 +1,15 @@
-"""The index of a pack: where in which tar each image lies, so that any one is read without the others.
+"""The index of a pack: where in which tar each image is, so that any one is read without the others.
 
-`set.index`, beside `set.tar` or `set-00000.tar`, ..., is an `.npz` file by another name, with the arrays
+`set.index`, next to `set.tar` or `set-00000.tar`, ..., is an `.npz` file by another name, with the arrays
 
     about     JSON: format (1), bytes (the length of each shard), splits, labelled
-    shards    the names of the tars, beside the index
+    shards    the names of the tars, next to the index
     entries   one an image: shard, offset (of its first byte), size (bytes), crc (CRC-32 of these), label
     names     the file name of each image
-    classes   the name of each class; none where there are none
+    classes   the name of each class; empty if there are none
 
-Names are bytes, each closed by a zero. The zip around them has a checksum of each array and its table of contents at
-the end, so a damaged index or half of one is noticed.
+Names are bytes, each ended by a zero. The zip around them has a checksum of each array and its table of contents at
+the end, so that a damaged index or half of one is noticed.
 """
 
 import json
@@ -25,19 +25,22 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
-from narrows.data.readers.arrays import NPZ_ERRORS as BROKEN_ARRAYS
+from narrows.data.readers.arrays import NPZ_ERRORS
 from narrows.errors import DataError
 from narrows.files import atomic
 
-FORMAT = 1
+INDEX_FORMAT = 1
 ENTRY = np.dtype([("shard", "<u4"), ("offset", "<u8"), ("size", "<u8"), ("crc", "<u4"), ("label", "<i8")])
-ASTRAY = re.compile(rb"[\0/]\.\.[\0/]|\0[\0/]")  # in names, each with a zero before it: one that leaves its folder
-BROKEN = (*BROKEN_ARRAYS, msgspec.MsgspecError, AttributeError, TypeError, NotImplementedError, MemoryError)
+LEADS_OUT = re.compile(rb"[\0/]\.\.[\0/]|\0[\0/]")  # in names, each after a zero: one that leaves its folder
+INDEX_ERRORS = (
+    *NPZ_ERRORS, msgspec.MsgspecError, AttributeError, TypeError, NotImplementedError, MemoryError,
+)  # fmt: skip
+READABLE_ERRORS = (DataError, OSError, zipfile.BadZipFile)  # whose own words say what is wrong
 Length = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
 
 
 class About(msgspec.Struct, forbid_unknown_fields=True):
-    """What the index says of the pack as a whole."""
+    """What the index says of the complete pack."""
 
     format: int
     bytes: list[Length]
@@ -50,7 +53,7 @@ class Index:
     """Where the images of a pack are, and what is known of each.
 
     folder: of the shards. shards, bytes: their names and lengths. entries: `ENTRY`, one an image.
-    blob: the names, each closed by a zero byte, uint8. classes: None where there are none.
+    blob: the names, each ended by a zero byte, uint8. classes: None if there are none.
     splits: names begin with train/ or test/. labelled: `entries["label"]` says something.
     summed: `entries["crc"]` does, as in a pack; not in a tar without an index.
     """
@@ -76,79 +79,97 @@ class Index:
         return os.fsdecode(self.blob[start : self.ends[k]].tobytes())
 
     def write(self, path: Path) -> None:
-        """Write it to `path`, whole or not at all."""
-        about = json.dumps({"format": FORMAT, "bytes": self.bytes, "splits": self.splits, "labelled": self.labelled})
-        with atomic(path) as aside, open(aside, "wb") as file:
+        """Write it to `path`, atomically."""
+        about = {
+            "format": INDEX_FORMAT,
+            "bytes": self.bytes,
+            "splits": self.splits,
+            "labelled": self.labelled,
+        }
+        with atomic(path) as temporary, open(temporary, "wb") as file:
             np.savez(
                 file,
-                about=np.frombuffer(about.encode(), np.uint8),
-                shards=blob_of(self.shards),
+                about=np.frombuffer(json.dumps(about).encode(), np.uint8),
+                shards=join_words(self.shards),
                 entries=self.entries,
                 names=self.blob,
-                classes=blob_of(self.classes or ()),
+                classes=join_words(self.classes or ()),
             )
 
 
 def read_index(path: Path) -> Index:
-    """The index in a file. Raises `DataError` where it is damaged, or says what cannot be."""
+    """The index in a file. Raises `DataError` if it is damaged, or says what cannot be."""
     try:
-        return _checked(path)
-    except BROKEN as error:
-        plain = isinstance(error, (DataError, OSError, zipfile.BadZipFile))
-        told = error if plain else "it is not that of a pack"
+        index = _load_index(path)
+        for check in (_check_arrays, _check_names, _check_places, _check_classes):
+            check(index)
+        return index
+    except INDEX_ERRORS as error:
+        reason = error if isinstance(error, READABLE_ERRORS) else "it is not that of a pack"
         raise DataError(
-            f"the index {path} cannot be used: {told}; pack the folder again, or remove the index to read the tar "
+            f"the index {path} cannot be used: {reason}; pack the folder again, or remove the index to read the tar "
             "without it"
         ) from error
 
 
-def _checked(path: Path) -> Index:
+def _load_index(path: Path) -> Index:
     with np.load(path, allow_pickle=False) as stored:
-        found = {name: stored[name] for name in ("about", "shards", "entries", "names", "classes")}
-    about = msgspec.json.decode(found["about"].tobytes(), type=About)
-    if about.format != FORMAT:
-        raise DataError(f"it has format {about.format}, and this version of Narrows knows format {FORMAT}")
-    index = Index(
-        path.parent, words_of(found["shards"]), tuple(about.bytes), found["entries"], found["names"],
-        words_of(found["classes"]) or None, about.splits, about.labelled,
-    )  # fmt: skip
-    if fault := _fault(index):
-        raise DataError(fault)
-    return index
+        arrays = {name: stored[name] for name in ("about", "shards", "entries", "names", "classes")}
+    about = msgspec.json.decode(arrays["about"].tobytes(), type=About)
+    if about.format != INDEX_FORMAT:
+        raise DataError(f"it has format {about.format}, and this version of Narrows knows format {INDEX_FORMAT}")
+    return Index(
+        folder=path.parent,
+        shards=split_words(arrays["shards"]),
+        bytes=tuple(about.bytes),
+        entries=arrays["entries"],
+        blob=arrays["names"],
+        classes=split_words(arrays["classes"]) or None,
+        splits=about.splits,
+        labelled=about.labelled,
+    )
 
 
-def blob_of(words: Iterable[str]) -> np.ndarray:
-    """Words as bytes, each closed by a zero."""
+def join_words(words: Iterable[str]) -> np.ndarray:
+    """Words as bytes, each ended by a zero."""
     return np.frombuffer(b"".join(os.fsencode(word) + b"\0" for word in words), np.uint8)
 
 
-def words_of(blob: np.ndarray) -> tuple[str, ...]:
-    """The words that `blob_of` was given."""
+def split_words(blob: np.ndarray) -> tuple[str, ...]:
+    """The words that `join_words` was given."""
     return tuple(os.fsdecode(blob.tobytes()).split("\0")[:-1])
 
 
-def _fault(index: Index) -> str:
-    """What cannot be, in words; nothing where all is well."""
-    entries, blob = index.entries, index.blob
+def _check_arrays(index: Index) -> None:
+    entries = index.entries
+    blob = index.blob
     if entries.dtype != ENTRY or entries.ndim != 1 or blob.dtype != np.uint8 or blob.ndim != 1:
-        return "its arrays are not those of an index"
+        raise DataError("its arrays are not those of an index")
     if not len(entries) or len(index.ends) != len(entries) or blob[-1] != 0:
-        return f"it has {len(index.ends)} names for {len(entries)} images"
-    if len(index.shards) != len(index.bytes) or any(Path(name).name != name for name in index.shards):
-        return "the names of its tars are not names of files beside it"
-    if ASTRAY.search(b"\0" + blob.tobytes()):
-        return "it has names that lead out of their folder"
-    return _lost(index)
+        raise DataError(f"it has {len(index.ends)} names for {len(entries)} images")
 
 
-def _lost(index: Index) -> str:
-    """As `_fault`, for places and labels that lie outside."""
-    entries, label = index.entries, index.entries["label"]
+def _check_names(index: Index) -> None:
+    are_files = all(Path(name).name == name for name in index.shards)
+    if len(index.shards) != len(index.bytes) or not are_files:
+        raise DataError("the names of its tars are not names of files next to it")
+    if LEADS_OUT.search(b"\0" + index.blob.tobytes()):
+        raise DataError("it has names that lead out of their folder")
+
+
+def _check_places(index: Index) -> None:
+    entries = index.entries
     if entries["shard"].max() >= len(index.shards):
-        return "it places images in tars that it does not name"
-    room = np.array(index.bytes, np.uint64)[entries["shard"]]
-    if (entries["offset"] > room).any() or (entries["size"] > room - entries["offset"]).any():
-        return "it places images beyond the end of their tar"
-    if index.classes and not (index.labelled and label.min() >= 0 and label.max() < len(index.classes)):
-        return "it has labels without a class"
-    return ""
+        raise DataError("it places images in tars that it does not name")
+    length = np.array(index.bytes, np.uint64)[entries["shard"]]
+    offset = entries["offset"]
+    if (offset > length).any() or (entries["size"] > length - offset).any():
+        raise DataError("it places images beyond the end of their tar")
+
+
+def _check_classes(index: Index) -> None:
+    if not index.classes:
+        return
+    label = index.entries["label"]
+    if not index.labelled or label.min() < 0 or label.max() >= len(index.classes):
+        raise DataError("it has labels without a class")

@@ -7,7 +7,8 @@ pack is the same images, byte for byte, in one tar or several (shards), in the l
     set.tar                           set.index        as one file
     set-00000.tar  set-00001.tar ...  set.index        in shards
 
-Tars are written aside and get their names when all is written, the index last: half a pack has no index.
+Tars are written under temporary names and get their own when all is written, the index last: half a pack has no
+index.
 """
 
 import os
@@ -21,17 +22,21 @@ from pathlib import Path
 from typing import Any
 
 from narrows.data.packs.tar_headers import class_of, classes_of
-from narrows.data.packs.tar_writer import Writer
-from narrows.data.readers.decode import each
-from narrows.data.readers.folder import LARGE, SPLITS
+from narrows.data.packs.tar_writer import TarWriter
+from narrows.data.readers.decode import map_ahead
+from narrows.data.readers.folder import SPLIT_FOLDERS, THREADED_FROM, folder_has_splits
 from narrows.data.readers.image_files import SUFFIXES, open_picture, reason_of
 from narrows.errors import DataError, OutputError, wrong
 from narrows.files import refuse_overwrite
 
-UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Z]*)\s*", re.IGNORECASE)
+BYTE_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+BYTE_COUNT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Z]*)\s*", re.IGNORECASE)
 
-Told = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
+
+
+def no_progress(done: int, total: int) -> None:
+    """Do nothing about progress."""
 
 
 def pack(
@@ -41,34 +46,37 @@ def pack(
     check: bool = True,
     strict: bool = False,
     force: bool = False,
-    told: Told = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Write the images of a folder into a pack.
 
-    path: its name, ending in `.tar`. shard: the most bytes of one tar, a number or such as "1GB"; None: one tar.
+    path: its name, ending in `.tar`.
+    shard: the most bytes of one tar, a number or such as "1GB"; None: one tar.
     check: decode each image, and leave out those that cannot be read; without it only those that cannot be opened.
-    strict: raise at the first that cannot be read. force: replace a pack that is there. told: is given the number of
-    files done and of all, after each.
+    strict: raise at the first that cannot be read.
+    force: replace a pack that is there.
+    progress: is called with the number of files done and of all, after each.
 
-    Returns "images", "classes", "shards" and "bytes" (numbers), "skipped", (name, reason) of each file left out, and
-    "path", what to read it by: the tar, or the index of shards. Raises `DataError` for a folder without images,
-    `OutputError` where the pack cannot be written.
+    Returns "images", "classes", "shards" and "bytes" (numbers), "skipped", (name, reason) of each file left out,
+    and "path", what to read it by: the tar, or the index of shards. Raises `DataError` for a folder without images,
+    `OutputError` if the pack cannot be written.
     """
-    folder, path = Path(folder), Path(path)
-    most = bytes_of(shard) if shard is not None else None
-    _may_write(path, force)
-    splits = all((folder / split).is_dir() for split in SPLITS)
-    kinds = Counter(class_of(name, splits) for name in _names(folder, splits))
-    total = kinds.total()
-    if not total:
+    folder = Path(folder)
+    path = Path(path)
+    most = None if shard is None else bytes_of(shard)
+    _refuse_overwrite_of_pack(path, force)
+    splits = folder_has_splits(folder)
+    kinds = Counter(class_of(name, splits) for name in _image_names(folder, splits))
+    if not kinds:
         raise DataError(f"{folder} holds no images to pack; known endings: {', '.join(SUFFIXES)}")
+    files = _read_files(folder, splits, check)
     try:
-        with Writer(path, classes_of(kinds), splits, most) as writer:
-            for done, (name, result) in enumerate(_taken(folder, splits, check), 1):
-                if strict and isinstance(result, str):
-                    raise DataError(f"{folder / name} cannot be read: {result}; replace or remove it")
-                writer.add(name, result)
-                told(done, total)
+        with TarWriter(path, classes_of(kinds), splits, most) as writer:
+            for done, (name, content) in enumerate(files, start=1):
+                if strict and isinstance(content, str):
+                    raise DataError(f"{folder / name} cannot be read: {content}; replace or remove it")
+                writer.add(name, content)
+                progress(done, kinds.total())
             writer.finish()
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
@@ -77,51 +85,62 @@ def pack(
 
 def bytes_of(size: int | str) -> int:
     """A number of bytes, or text such as "500MB" or "1.5 GB" (a GB is 10⁹ bytes). Raises `BuildError`."""
-    found = SIZE.fullmatch(str(size))
-    unit = UNITS.get(found[2].upper()) if found else None
-    count = int(float(found[1]) * unit) if found and unit else 0
-    if not (count > 0):
-        raise wrong("shard", size, "a number of bytes > 0, such as 500MB or 1GB")
-    return count
+    match = BYTE_COUNT.fullmatch(str(size))
+    if match:
+        number, unit = match.groups()
+        count = int(float(number) * BYTE_UNITS.get(unit.upper(), 0))
+        if count > 0:
+            return count
+    raise wrong("shard", size, "a number of bytes > 0, such as 500MB or 1GB")
 
 
-def _may_write(path: Path, force: bool) -> None:
+def _refuse_overwrite_of_pack(path: Path, force: bool) -> None:
     if path.suffix != ".tar":
-        raise OutputError(f"{path} is no name for a pack; it must end in .tar, such as {path.with_suffix('.tar')}")
+        raise OutputError(f"{path} is not a name for a pack; it must end in .tar, such as {path.with_suffix('.tar')}")
     shards = path.parent.glob(f"{escape(path.stem)}-[0-9][0-9][0-9][0-9][0-9].tar")
     for name in (path, path.with_suffix(".index"), *sorted(shards)):
         refuse_overwrite(name, force)
 
 
-def _names(folder: Path, splits: bool) -> Iterator[str]:
+def _image_names(folder: Path, splits: bool) -> Iterator[str]:
     """The names of all images of a folder, in the order of `folder.read_folder`, one folder in memory at a time."""
-    for split in SPLITS if splits else ("",):
-        yield from _below(folder, split)
+    for split in SPLIT_FOLDERS if splits else ("",):
+        yield from _image_names_below(folder, split)
 
 
-def _below(root: Path, inner: str) -> Iterator[str]:
-    """The names of the images in a folder and those in it; hidden ones and links to folders left out."""
-    names, folders = [], set()
+def _image_names_below(root: Path, inner: str) -> Iterator[str]:
+    """The names of the images in a folder and in those in it; hidden ones and links to folders are left out."""
+    images, folders = _list_folder(root / inner)
+    for name in sorted([*images, *folders]):
+        below = f"{inner}/{name}" if inner else name
+        if name in folders:
+            yield from _image_names_below(root, below)
+        else:
+            yield below
+
+
+def _list_folder(folder: Path) -> tuple[list[str], set[str]]:
+    """The names of the images and of the folders in a folder."""
+    images: list[str] = []
+    folders: set[str] = set()
     try:
-        with os.scandir(root / inner) as entries:
+        with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.startswith(".") or (entry.is_symlink() and entry.is_dir()):
                     continue
                 if entry.is_dir():
                     folders.add(entry.name)
                 elif entry.name.lower().endswith(SUFFIXES):
-                    names.append(entry.name)
+                    images.append(entry.name)
     except OSError as error:
-        raise DataError(f"the folder {root / inner} cannot be listed: {error.strerror or error}") from error
-    for name in sorted([*names, *folders]):
-        below = f"{inner}/{name}" if inner else name
-        yield from _below(root, below) if name in folders else (below,)
+        raise DataError(f"the folder {folder} cannot be listed: {error.strerror or error}") from error
+    return images, folders
 
 
-def _taken(folder: Path, splits: bool, check: bool) -> Iterator[tuple[str, bytes | str]]:
-    """Each image's name, and its bytes or why it cannot be read; in threads where files are large."""
+def _read_files(folder: Path, splits: bool, check: bool) -> Iterator[tuple[str, bytes | str]]:
+    """Each image's name, and its bytes or why it cannot be read; in threads if files are large."""
 
-    def take(name: str) -> tuple[str, bytes | str]:
+    def read_file(name: str) -> tuple[str, bytes | str]:
         try:
             data = (folder / name).read_bytes()
             if check:
@@ -130,7 +149,8 @@ def _taken(folder: Path, splits: bool, check: bool) -> Iterator[tuple[str, bytes
         except Exception as error:  # a decoder that is fed broken bytes may raise anything
             return name, reason_of(error)
 
-    names = _names(folder, splits)
+    names = _image_names(folder, splits)
     first = next(names)
-    large = check and (folder / first).exists() and (folder / first).stat().st_size >= LARGE
-    return each(take, chain([first], names), large)
+    file = folder / first
+    threads = check and file.exists() and file.stat().st_size >= THREADED_FROM
+    return map_ahead(read_file, chain([first], names), threads)

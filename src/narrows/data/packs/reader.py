@@ -1,33 +1,34 @@
 """Reading a pack, or any tar of images: one image at a time by its place, or all as a set.
 
 An image is read with `pread`, which asks for bytes at an offset and moves nothing: threads and forked processes may
-share a pack. Its bytes are checked against the index's CRC-32 each time, at some 1 GB/s.
+share a pack. Its bytes are checked against the index's CRC-32 each time, at about 1 GB/s.
 """
 
 import os
 import weakref
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
-from narrows.data.image_set import ImageSet, one_split
+from narrows.data.image_set import ImageSet, refuse_test_split
 from narrows.data.packs.index import Index, read_index
 from narrows.data.packs.tar_headers import read_headers
-from narrows.data.readers.decode import decode
-from narrows.data.readers.folder import LARGE
+from narrows.data.readers.decode import decode_all
+from narrows.data.readers.folder import THREADED_FROM
 from narrows.data.readers.image_files import fitter, open_picture, reason_of
 from narrows.data.share import Share
 from narrows.errors import DataError, Faults
 
-TOLD = 10  # damaged images that are named
+DAMAGED_NAMED = 10  # images, in an error
 
 
-class Packed(NamedTuple):
-    """One image of a pack: its file's name, its label (None where there are none), and its file's bytes."""
+class PackedImage(NamedTuple):
+    """One image of a pack: its file's name, its label (None if there are none), and its file's bytes."""
 
     name: str
     label: int | None
@@ -37,29 +38,29 @@ class Packed(NamedTuple):
 class Pack:
     """A pack, opened: `len(pack)`, `pack[i]`, and a loop over all in order.
 
-    >>> pack = Pack("set.tar")          # or set.index, where it has several shards
+    >>> pack = Pack("set.tar")          # or set.index, if it has several shards
     >>> name, label, data = pack[12345]
 
-    path: a `.tar`, with its index beside it or without (then its headers are read once), or the index. Raises
-    `DataError` where a tar is missing, cut short or no tar, or the index damaged or of another tar.
+    path: a `.tar`, with its index next to it or without (then its headers are read once), or the index. Raises
+    `DataError` if a tar is missing, cut short or not a tar, or the index damaged or of another tar.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
-        self.index = _index(self.path)
+        self.index = _index_of(self.path)
         self._open: dict[int, int] = {}
-        weakref.finalize(self, _close, self._open)
+        weakref.finalize(self, _close_files, self._open)
 
     def __len__(self) -> int:
         return len(self.index.entries)
 
-    def __getitem__(self, k: int) -> Packed:
-        """One image. Raises `IndexError` where there is none, `DataError` where its bytes are damaged."""
+    def __getitem__(self, k: int) -> PackedImage:
+        """One image. Raises `IndexError` if there is none, `DataError` if its bytes are damaged."""
         k = range(len(self))[k]
         label = int(self.index.entries["label"][k]) if self.index.labelled else None
-        return Packed(self.index.name(k), label, self.data(k))
+        return PackedImage(self.index.name(k), label, self.data(k))
 
-    def __iter__(self) -> Iterator[Packed]:
+    def __iter__(self) -> Iterator[PackedImage]:
         return (self[k] for k in range(len(self)))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -75,12 +76,14 @@ class Pack:
         return data
 
     def _file(self, shard: int) -> int:
-        """The open file of a shard. Where two threads open it at once, one of them closes its own again."""
-        if (file := self._open.get(shard)) is not None:
+        """The open file of a shard. If two threads open it at once, one of them closes its own again."""
+        file = self._open.get(shard)
+        if file is not None:
             return file
-        mine = os.open(self.index.folder / self.index.shards[shard], os.O_RDONLY)
-        if (file := self._open.setdefault(shard, mine)) != mine:
-            os.close(mine)
+        opened = os.open(self.index.folder / self.index.shards[shard], os.O_RDONLY)
+        file = self._open.setdefault(shard, opened)
+        if file != opened:
+            os.close(opened)
         return file
 
 
@@ -96,48 +99,69 @@ def read_pack(
 ) -> ImageSet:
     """The images of a pack, or of any tar of images: exactly those of the folder that it was made from.
 
-    Options, and what is given and raised, are those of `folder.read_folder`.
+    Options and errors are those of `folder.read_folder`.
     """
-    pack, to_size = Pack(path), fitter(size, fit)
-    index, chosen = pack.index, _chosen(pack, split)
-    large = index.entries["size"].mean() >= LARGE
-    span = share.of_files(map(index.name, chosen)) if share else None
-    chosen = chosen[span.rows] if span else chosen
-    kept, images, skipped = decode(
-        path, chosen, lambda k: to_size(open_picture(BytesIO(pack.data(k)), grey)), index.name, large, strict,
-        least=0 if span else 1, mode=mode,
-    )  # fmt: skip
+    to_size = fitter(size, fit)
+    pack = Pack(path)
+    index = pack.index
+    chosen = _places_in_split(pack, split)
+    threads = index.entries["size"].mean() >= THREADED_FROM
+    span = None
+    if share is not None:
+        span = share.span_of_files(map(index.name, chosen))
+        chosen = chosen[span.rows]
+
+    def open_image(k: int) -> Image.Image:
+        return to_size(open_picture(BytesIO(pack.data(k)), grey))
+
+    least = 0 if share else 1
+    decoded = decode_all(path, chosen, open_image, index.name, threads, strict, least, mode)
+    labels = None
+    if index.labelled:
+        labels = index.entries["label"][decoded.items].astype(np.int64)
     return ImageSet(
-        images=images,
-        labels=index.entries["label"][kept].astype(np.int64) if index.labelled else None,
-        names=tuple(map(index.name, kept)),
+        images=decoded.images,
+        labels=labels,
+        names=tuple(map(index.name, decoded.items)),
         classes=index.classes,
         source=f"the pack {path}",
-        skipped=skipped,
+        skipped=decoded.skipped,
         span=span,
     )
 
 
-def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
+def pack_has_split(path: Path, split: str) -> bool:
+    """Whether a pack is divided into that split and others. Raises `DataError`."""
+    return _index_of(path).splits
+
+
+def verify_pack(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read a pack through, each image against its checksum; without an index each is decoded instead.
 
     Returns "images", "shards", "bytes" of the tars, and how it was "checked". Raises `DataError` with all faults,
     the first few damaged images by name.
     """
     pack = Pack(path)
-    damaged = [(pack.index.name(k), why) for k in range(len(pack)) if (why := _damage(pack, k))]
-    faults = Faults(f"{path} is damaged, {len(damaged):,} of {len(pack):,} images")
-    for name, why in damaged[:TOLD]:
-        faults.add(f"{name}: {why}")
-    if len(damaged) > TOLD:
-        faults.add(f"... and {len(damaged) - TOLD:,} more")
+    damage = {k: reason for k in range(len(pack)) if (reason := _damage_of(pack, k))}
+    faults = Faults(f"{path} is damaged, {len(damage):,} of {len(pack):,} images")
+    for k in list(damage)[:DAMAGED_NAMED]:
+        faults.add(f"{pack.index.name(k)}: {damage[k]}")
+    if len(damage) > DAMAGED_NAMED:
+        faults.add(f"... and {len(damage) - DAMAGED_NAMED:,} more")
     faults.stop(DataError)
-    checked = "each image against its checksum" if pack.index.summed else "each image decoded, there is no index"
-    return {"images": len(pack), "shards": len(pack.index.shards), "bytes": sum(pack.index.bytes), "checked": checked}
+    checked = "each image decoded, there is no index"
+    if pack.index.summed:
+        checked = "each image against its checksum"
+    return {
+        "images": len(pack),
+        "shards": len(pack.index.shards),
+        "bytes": sum(pack.index.bytes),
+        "checked": checked,
+    }
 
 
-def _damage(pack: Pack, k: int) -> str:
-    """What is wrong with an image of a pack; nothing where it is whole."""
+def _damage_of(pack: Pack, k: int) -> str:
+    """What is wrong with an image of a pack; empty if it is intact."""
     try:
         data = pack.data(k)
         if not pack.index.summed:
@@ -147,43 +171,45 @@ def _damage(pack: Pack, k: int) -> str:
     return ""
 
 
-def _index(path: Path) -> Index:
-    """The index of a pack: the file itself, the one beside it that names it, or one made from the headers."""
+def _index_of(path: Path) -> Index:
+    """The index of a pack: the file itself, the one next to it that names it, or one made from the headers."""
     if not path.is_file():
         raise DataError(f"there is no file {path}; a pack is a .tar, or the .index of several")
-    beside = path if path.suffix == ".index" else path.with_suffix(".index")
-    if path == beside or beside.exists():
-        index = read_index(beside)
-        if path == beside or path.name in index.shards:
-            _check_shards(index, beside)
-            return index
-    return read_headers(path)
+    index_path = path.with_suffix(".index")
+    is_index = path == index_path
+    if not is_index and not index_path.exists():
+        return read_headers(path)
+    index = read_index(index_path)
+    if not is_index and path.name not in index.shards:
+        return read_headers(path)
+    _check_shards(index, index_path)
+    return index
 
 
 def _check_shards(index: Index, path: Path) -> None:
     """Refuse a pack of which a tar is missing, or has not the length that the index knows."""
-    faults = Faults(f"the pack {path} is not whole")
+    faults = Faults(f"the pack {path} is incomplete")
     for name, size in zip(index.shards, index.bytes):
         shard = index.folder / name
         if not shard.is_file():
-            faults.add(f"{name} is missing; put it beside the index, or pack the folder again")
+            faults.add(f"{name} is missing; put it next to the index, or pack the folder again")
         elif shard.stat().st_size != size:
             faults.add(
-                f"{name} has {shard.stat().st_size:,} bytes where the index says {size:,}: it was cut short, or "
+                f"{name} has {shard.stat().st_size:,} bytes but the index says {size:,}: it was cut short, or "
                 "changed since; get it again, or pack the folder again"
             )
     faults.stop(DataError)
 
 
-def _chosen(pack: Pack, split: str) -> list[int]:
+def _places_in_split(pack: Pack, split: str) -> Sequence[int]:
     """The places of a split's images."""
     if not pack.index.splits:
-        one_split(pack.path, split)
+        refuse_test_split(pack.path, split)
     if split == "all" or not pack.index.splits:
-        return list(range(len(pack)))
+        return range(len(pack))
     return [k for k in range(len(pack)) if pack.index.name(k).startswith(f"{split}/")]
 
 
-def _close(files: dict[int, int]) -> None:
+def _close_files(files: dict[int, int]) -> None:
     for file in files.values():
         os.close(file)

@@ -1,4 +1,4 @@
-"""The tars of a pack, in the layout of WebDataset: the files of an image stand side by side and share its key.
+"""The tars of a pack, in the layout of WebDataset: the files of an image follow one another and share its key.
 
     000000000.png     the image, byte for byte as it was
     000000000.json    {"file": "cat/1.png", "class": "cat"}: its name, and its class in words
@@ -21,94 +21,121 @@ from typing import IO, Any
 import numpy as np
 
 from narrows.data.packs.index import ENTRY, Index, read_index
-from narrows.data.packs.tar_headers import BLOCK, class_of
+from narrows.data.packs.tar_headers import TAR_BLOCK, class_of
 from narrows.errors import DataError, wrong
 from narrows.files import atomic
 
-END = bytes(2 * BLOCK)
-ROW = struct.Struct("<IQQIq")  # as `ENTRY`
-HEADER = struct.Struct("100s 8s8s8s 12s12s 8s s 100x 8s 247x")  # name, mode, owners, size, time, sum, kind, form
-MODE, SUM = 0o644, 148  # who may read the file; where the sum stands
+TAR_END = bytes(2 * TAR_BLOCK)
+ENTRY_ROW = struct.Struct("<IQQIq")  # as `ENTRY`
+TAR_HEADER = struct.Struct("100s 8s8s8s 12s12s 8s s 100x 8s 247x")  # name, mode, owners, size, time, sum, kind, form
+FILE_MODE = 0o644  # who may read the file
+SUM_OFFSET = 148  # of the checksum in the header
 
 
-class Writer:
-    """The tars of a pack while they grow. They get their names in `finish`; left before, nothing remains of them."""
+class TarWriter:
+    """The tars of a pack while they grow.
+
+    They get their names in `finish`; if it is not reached, nothing remains of them.
+    """
 
     def __init__(self, path: Path, classes: tuple[str, ...] | None, splits: bool, most: int | None):
-        self.path, self.classes, self.splits, self.most = path, classes, splits, most
-        self.place = {name: k for k, name in enumerate(classes or ())}
-        self.entries, self.names = bytearray(), bytearray()
+        self.path = path
+        self.classes = classes
+        self.splits = splits
+        self.most = most
+        self.label = {name: k for k, name in enumerate(classes or ())}
+        self.entries = bytearray()
+        self.names = bytearray()
         self.shards: list[str] = []
         self.bytes: list[int] = []
         self.skipped: list[tuple[str, str]] = []
-        self.count, self.stack = 0, ExitStack()
+        self.count = 0
+        self.stack = ExitStack()
         self.tar: IO[bytes] | None = None
 
-    def __enter__(self) -> "Writer":
+    def __enter__(self) -> "TarWriter":
         return self
 
     def __exit__(self, *error: Any) -> None:
         self.stack.__exit__(*error)
 
-    def add(self, name: str, data: bytes | str) -> None:
+    def add(self, name: str, content: bytes | str) -> None:
         """One more image; or, as words, why it cannot be read."""
-        if isinstance(data, str):
-            self.skipped.append((name, data))
+        if isinstance(content, str):
+            self.skipped.append((name, content))
             return
         kind = class_of(name, self.splits) if self.classes else None
-        label = self.place[kind] if kind else -1
-        files = sample(f"{self.count:09d}", name, data, kind, label)
-        tar = self._tar(sum(size_in_tar(content) for content in files.values()))
-        offset, *_ = [add_file(tar, file, content) for file, content in files.items()]
-        self.entries += ROW.pack(len(self.shards) - 1, offset, len(data), zlib.crc32(data), label)
+        label = self.label[kind] if kind else -1
+        files = files_of_image(f"{self.count:09d}", name, content, kind, label)
+        tar = self._tar_for(sum(map(size_in_tar, files.values())))
+        offsets = [add_file(tar, file, data) for file, data in files.items()]
+        crc = zlib.crc32(content)
+        self.entries += ENTRY_ROW.pack(len(self.shards) - 1, offsets[0], len(content), crc, label)
         self.names += os.fsencode(name) + b"\0"
         self.count += 1
 
     def finish(self) -> None:
-        """Give the tars their names, then write the index. Raises `DataError` where no image could be read."""
+        """Give the tars their names, then write the index. Raises `DataError` if no image could be read."""
         if not self.count:
             name, reason = self.skipped[0]
             raise DataError(f"none of the {len(self.skipped)} images can be read; the first, {name}: {reason}")
-        self._end()
-        index = self.path.with_suffix(".index")
-        before = _tars_of(index)
-        index.unlink(missing_ok=True)  # an old one would speak of the new tars
+        self._end_tar()
+        index_path = self.path.with_suffix(".index")
+        replaced = _tars_of(index_path)
+        index_path.unlink(missing_ok=True)  # an old one would describe the new tars
         self.stack.close()
-        entries, names = np.frombuffer(self.entries, ENTRY), np.frombuffer(self.names, np.uint8)
-        Index(
-            self.path.parent, tuple(self.shards), tuple(self.bytes), entries, names, self.classes, self.splits,
-            labelled=self.classes is not None,
-        ).write(index)  # fmt: skip
-        for name in before - set(self.shards):  # what is left of a pack that was replaced
+        self._index().write(index_path)
+        for name in replaced - set(self.shards):  # what is left of a pack that was replaced
             self.path.with_name(name).unlink(missing_ok=True)
 
     def counts(self) -> dict[str, Any]:
         """What was written, as `pack` returns it."""
+        suffix = ".tar" if self.most is None else ".index"
         return {
-            "images": self.count, "classes": len(self.place), "shards": len(self.shards), "bytes": sum(self.bytes),
-            "skipped": tuple(self.skipped), "path": self.path.with_suffix(".tar" if self.most is None else ".index"),
-        }  # fmt: skip
+            "images": self.count,
+            "classes": len(self.label),
+            "shards": len(self.shards),
+            "bytes": sum(self.bytes),
+            "skipped": tuple(self.skipped),
+            "path": self.path.with_suffix(suffix),
+        }
 
-    def _tar(self, size: int) -> IO[bytes]:
-        """The tar to write so many bytes into: the present one, or where these would be too many, the next."""
-        if self.tar and (self.most is None or self.tar.tell() + size + len(END) <= self.most):
-            return self.tar
-        self._end()
-        path = self.path if self.most is None else self.path.with_stem(f"{self.path.stem}-{len(self.shards):05d}")
+    def _index(self) -> Index:
+        return Index(
+            folder=self.path.parent,
+            shards=tuple(self.shards),
+            bytes=tuple(self.bytes),
+            entries=np.frombuffer(self.entries, ENTRY),
+            blob=np.frombuffer(self.names, np.uint8),
+            classes=self.classes,
+            splits=self.splits,
+            labelled=self.classes is not None,
+        )
+
+    def _tar_for(self, size: int) -> IO[bytes]:
+        """The tar to write `size` bytes into: the present one, or the next if it would grow too long."""
+        if self.tar:
+            if self.most is None or self.tar.tell() + size + len(TAR_END) <= self.most:
+                return self.tar
+            self._end_tar()
+        path = self.path
+        if self.most is not None:
+            path = path.with_stem(f"{path.stem}-{len(self.shards):05d}")
         self.shards.append(path.name)
-        aside = self.stack.enter_context(atomic(path))
-        self.tar = tar = self.stack.enter_context(aside.open("wb"))
+        temporary = self.stack.enter_context(atomic(path))
+        tar = self.stack.enter_context(temporary.open("wb"))
+        self.tar = tar
         return tar
 
-    def _end(self) -> None:
+    def _end_tar(self) -> None:
         if self.tar:
-            self.tar.write(END)
+            self.tar.write(TAR_END)
             self.bytes.append(self.tar.tell())
             self.tar.close()
 
 
 def _tars_of(index: Path) -> set[str]:
-    """The tars that an index names; none where it is not there or damaged."""
+    """The tars that an index names; none if it is not there or damaged."""
     try:
         return {name for name in read_index(index).shards if name.endswith(".tar")}
     except DataError:
@@ -116,33 +143,42 @@ def _tars_of(index: Path) -> set[str]:
 
 
 def add_file(tar: IO[bytes], name: str, data: bytes) -> int:
-    """Write one more file into a tar; where its bytes begin. The same bytes always give the same tar."""
-    tar.write(header(name, len(data)))
+    """Write one more file into a tar; returns where its bytes begin. The same bytes always give the same tar."""
+    tar.write(tar_header(name, len(data)))
     offset = tar.tell()
     tar.write(data)
-    tar.write(bytes(-len(data) % BLOCK))
+    tar.write(bytes(-len(data) % TAR_BLOCK))
     return offset
 
 
-def header(name: str, size: int) -> bytes:
+def tar_header(name: str, size: int) -> bytes:
     """The block that says a file's name (up to 100 bytes) and size; equal to `tarfile`'s, in a fifth of its time.
 
     Numbers are octal digits, and the sum of all bytes of the block is one of them, counted with blanks in its place.
     """
     if not (size < 8**11):
         raise wrong(name, size, "less than 8 GiB, the most that a file in a tar may have")
-    mode, none, length, time = b"%07o\0" % MODE, b"%07o\0" % 0, b"%011o\0" % size, b"%011o\0" % 0
-    block = HEADER.pack(name.encode(), mode, none, none, length, time, b" " * 8, b"0", b"ustar\x0000")
-    return block[:SUM] + b"%06o\0 " % sum(block) + block[SUM + 8 :]
+    mode = b"%07o\0" % FILE_MODE
+    owner = b"%07o\0" % 0
+    length = b"%011o\0" % size
+    time = b"%011o\0" % 0
+    no_sum = b" " * 8
+    block = TAR_HEADER.pack(name.encode(), mode, owner, owner, length, time, no_sum, b"0", b"ustar\x0000")
+    return block[:SUM_OFFSET] + b"%06o\0 " % sum(block) + block[SUM_OFFSET + len(no_sum) :]
 
 
 def size_in_tar(data: bytes) -> int:
     """The bytes that a file takes in a tar, its header included."""
-    return BLOCK + len(data) + -len(data) % BLOCK
+    return TAR_BLOCK + len(data) + -len(data) % TAR_BLOCK
 
 
-def sample(key: str, name: str, data: bytes, kind: str | None, label: int) -> dict[str, bytes]:
-    """The files of one image, by name; kind: its class in words, None where there are no classes."""
-    facts = {"file": name} if kind is None else {"file": name, "class": kind}
-    files = {f"{key}{os.path.splitext(name)[1].lower()}": data, f"{key}.json": json.dumps(facts).encode()}
-    return files if kind is None else {**files, f"{key}.cls": str(label).encode()}
+def files_of_image(key: str, name: str, data: bytes, kind: str | None, label: int) -> dict[str, bytes]:
+    """The files of one image, by name; kind: its class in words, None if there are no classes."""
+    ending = os.path.splitext(name)[1].lower()
+    facts = {"file": name}
+    if kind is not None:
+        facts["class"] = kind
+    files = {f"{key}{ending}": data, f"{key}.json": json.dumps(facts).encode()}
+    if kind is not None:
+        files[f"{key}.cls"] = str(label).encode()
+    return files

@@ -1,11 +1,11 @@
-"""Many pictures from files: in order, a few ahead in threads, and what cannot be read told apart."""
+"""Many pictures from files -> one array: in order, a few decoded ahead in threads, unreadable ones listed."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from os import cpu_count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -14,16 +14,29 @@ from narrows.data.readers.growing_array import GrowingArray
 from narrows.data.readers.image_files import reason_of
 from narrows.errors import DataError
 
-One = TypeVar("One")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-def each(function: Callable[[One], Any], items: Iterable[One], threads: bool) -> Iterator[Any]:
-    """The function of each item, in order. In threads only a few results wait: one may be a photograph of 36 MB."""
+class Decoded(NamedTuple, Generic[Item]):
+    """The items whose picture could be opened, their pixels as one array, and (name, reason) for the others."""
+
+    items: list[Item]
+    images: np.ndarray
+    skipped: tuple[tuple[str, str], ...]
+
+
+def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], threads: bool) -> Iterator[Result]:
+    """The function of each item, in order.
+
+    threads: compute a few ahead. Only a few results wait: each may be a photograph of 36 MB.
+    """
     if not threads:
         yield from map(function, items)
         return
-    waiting: deque[Future[Any]] = deque()
-    with ThreadPoolExecutor(workers := cpu_count() or 1) as pool:
+    workers = cpu_count() or 1
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
         for item in items:
             waiting.append(pool.submit(function, item))
             if len(waiting) > 2 * workers:
@@ -32,39 +45,42 @@ def each(function: Callable[[One], Any], items: Iterable[One], threads: bool) ->
             yield waiting.popleft().result()
 
 
-def decode(
+def decode_all(
     where: Path,
-    items: Sequence[One],
-    opened: Callable[[One], Image.Image],
-    name: Callable[[One], str],
+    items: Sequence[Item],
+    open_item: Callable[[Item], Image.Image],
+    name: Callable[[Item], str],
     threads: bool,
     strict: bool,
     least: int = 1,
     mode: str = "",
-) -> tuple[list[One], np.ndarray, tuple[tuple[str, str], ...]]:
-    """The items whose picture could be opened, their pixels as one array, and (name, reason) for the others.
+) -> Decoded[Item]:
+    """The pictures of all items, in one array.
 
-    threads: open several at a time, which pays where files are large. strict: raise at the first that cannot be
-    opened. least: how many must be readable. mode: as of `Rows`. Raises `DataError` where fewer are, and for pictures
-    of several sizes; where: what held them.
+    where: what holds them, for messages. threads: open several at a time, which pays if files are large.
+    strict: raise at the first that cannot be opened. least: how many must be readable. mode: see `GrowingArray`.
+    Raises `DataError` if fewer are readable, and for pictures of several sizes.
     """
 
-    def attempt(item: One) -> Image.Image | str:
+    def attempt(item: Item) -> Image.Image | str:
         try:
-            return opened(item)
+            return open_item(item)
         except Exception as error:  # a decoder that is fed broken bytes may raise anything
             return reason_of(error)
 
-    kept, rows, skipped = [], GrowingArray(len(items), mode), []
-    for item, result in zip(items, each(attempt, items, threads)):
-        if isinstance(result, Image.Image):
-            kept.append(item)
-            rows.add(result)
+    readable: list[Item] = []
+    skipped: list[tuple[str, str]] = []
+    array = GrowingArray(len(items), mode)
+    for item, picture in zip(items, map_ahead(attempt, items, threads)):
+        if isinstance(picture, Image.Image):
+            readable.append(item)
+            array.add(picture)
             continue
+        reason = picture
         if strict:
-            raise DataError(f"{where}: {name(item)} cannot be read: {result}; replace or remove it")
-        skipped.append((name(item), result))
-    if len(kept) < least:
+            raise DataError(f"{where}: {name(item)} cannot be read: {reason}; replace or remove it")
+        skipped.append((name(item), reason))
+    if len(readable) < least:
         first, reason = skipped[0]
         raise DataError(f"none of the {len(items)} images in {where} can be read; the first, {first}: {reason}")
-    return kept, rows.whole(where), tuple(skipped)
+    return Decoded(readable, array.finish(where), tuple(skipped))

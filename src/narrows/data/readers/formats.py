@@ -11,16 +11,17 @@ from typing import Any
 
 from narrows.choose import validate_spec
 from narrows.data.image_set import ImageSet
-from narrows.data.packs.reader import read_pack
-from narrows.data.readers.arrays import read_npy, read_npz
-from narrows.data.readers.folder import read_folder, read_image
+from narrows.data.packs.reader import pack_has_split, read_pack
+from narrows.data.readers.arrays import npz_has_split, read_npy, read_npz
+from narrows.data.readers.folder import folder_has_splits, read_folder, read_image
 from narrows.data.readers.idx import read_idx
 from narrows.data.readers.image_files import SUFFIXES
 from narrows.data.share import Share
 from narrows.errors import DataError
 
 FOLDER = "folder"
-FORMATS: dict[str, Callable[..., ImageSet]] = {
+Reader = Callable[..., ImageSet]
+FORMATS: dict[str, Reader] = {
     FOLDER: read_folder,
     "*.npy": read_npy,
     "*.npz": read_npz,
@@ -31,28 +32,44 @@ FORMATS: dict[str, Callable[..., ImageSet]] = {
     "*.idx": read_idx,
     "*.idx.gz": read_idx,
 }
-MANY = (read_folder, read_pack)  # readers of many files, that read a share of them alone
+SHARED_READERS = (read_folder, read_pack)  # of many files, of which they can read a share alone
+HAS_SPLIT: dict[Reader, Callable[[Path, str], bool]] = {  # files of all other formats are one set
+    read_folder: folder_has_splits,
+    read_npz: npz_has_split,
+    read_pack: pack_has_split,
+}
 
 
 def read_path(
     path: Path, split: str, options: dict[str, Any], share: Share | None = None, mode: str = ""
 ) -> ImageSet:
-    """The images of a file or a folder that exists; `share`, `mode`: as of `load.read`.
+    """The images of a file or a folder that exists; `share`, `mode`: see `load.read_data`.
 
     Raises `DataError` for a format that is not known, `BuildError` for an option that the format does not have.
     """
-    kind = FOLDER if path.is_dir() else _pattern(path)
-    reader, options = validate_spec(
-        "format", FORMATS, {"kind": kind, **options}, context=("path", "split", "share", "mode")
-    )
-    if reader in MANY:
+    given = ("path", "split", "share", "mode")
+    spec = {"kind": format_of(path), **options}
+    reader, options = validate_spec("format", FORMATS, spec, context=given)
+    if reader in SHARED_READERS:
         return reader(path, split, share=share, mode=mode, **options)
-    found = reader(path, split, **options)
-    return share.of_set(found) if share else found
+    images = reader(path, split, **options)
+    return share.take(images) if share else images
 
 
-def _pattern(path: Path) -> str:
+def path_has_split(path: Path, split: str) -> bool:
+    """Whether a file or a folder that exists has that split: "train" or "test".
+
+    Raises `DataError` if it cannot be read to find out.
+    """
+    has_split = HAS_SPLIT.get(FORMATS[format_of(path)])
+    return has_split is not None and has_split(path, split)
+
+
+def format_of(path: Path) -> str:
+    """The pattern in `FORMATS` that fits. Raises `DataError`."""
+    if path.is_dir():
+        return FOLDER
     for pattern in FORMATS:
         if fnmatch(path.name.lower(), pattern):
             return pattern
-    raise DataError(f"{path} is of no format that can be read; known: a {', '.join(FORMATS)}")
+    raise DataError(f"{path} has no format that can be read; known: a {', '.join(FORMATS)}")

@@ -10,7 +10,7 @@ Several pictures get one mode together:
     else, not all with alpha        RGB     (N, H, W, 3)
     all with alpha                  RGBA    (N, H, W, 4)
 
-Where alpha is dropped, the picture is laid over white: what lies under transparent pixels is arbitrary.
+Where alpha is dropped, the picture is laid over white: what is under transparent pixels is arbitrary.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,55 +23,65 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from narrows.errors import DataError, unknown
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
-KINDS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")  # no others, whatever an ending claims
-GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
-FILTER = Image.Resampling.LANCZOS
+PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")  # no others, whatever an ending claims
+GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
+RESAMPLING = Image.Resampling.LANCZOS
 
-Size = tuple[int, int]  # (width, height), as Pillow has it
+PillowSize = tuple[int, int]  # (width, height), as Pillow has it
 
 
-def _crop(picture: Image.Image, size: Size) -> Image.Image:
+def crop_to_size(picture: Image.Image, size: PillowSize) -> Image.Image:
     """Scale until the picture covers the size, then cut the centre out."""
-    return ImageOps.fit(picture, size, FILTER)
+    return ImageOps.fit(picture, size, RESAMPLING)
 
 
-def _pad(picture: Image.Image, size: Size) -> Image.Image:
-    """Scale until the picture lies within the size, then fill up with zeros (black, or transparent)."""
-    return ImageOps.pad(picture, size, FILTER, color=(0,) * len(picture.getbands()))
+def pad_to_size(picture: Image.Image, size: PillowSize) -> Image.Image:
+    """Scale until the picture fits into the size, then fill up with zeros (black, or transparent)."""
+    return ImageOps.pad(picture, size, RESAMPLING, color=(0,) * len(picture.getbands()))
 
 
-def _stretch(picture: Image.Image, size: Size) -> Image.Image:
-    """Scale height and width each on its own."""
-    return picture.resize(size, FILTER)
+def stretch_to_size(picture: Image.Image, size: PillowSize) -> Image.Image:
+    """Scale height and width separately."""
+    return picture.resize(size, RESAMPLING)
 
 
-FITS: dict[str, Callable[[Image.Image, Size], Image.Image]] = {
-    "crop": _crop,
-    "pad": _pad,
-    "stretch": _stretch,
+FITS: dict[str, Callable[[Image.Image, PillowSize], Image.Image]] = {
+    "crop": crop_to_size,
+    "pad": pad_to_size,
+    "stretch": stretch_to_size,
 }
 
 
 def fitter(size: Any, fit: str) -> Callable[[Image.Image], Image.Image]:
     """What brings a picture to `size`, (H, W) or one number for both; None leaves it.
 
-    Raises `UnknownName` for a fit that is not known, `DataError` for what is no size.
+    Raises `UnknownName` for a fit that is not known, `DataError` for what is not a size.
     """
     if fit not in FITS:
         raise unknown("fit", fit, FITS)
     if size is None:
         return lambda picture: picture
+    target = _pillow_size(size)
+
+    def to_size(picture: Image.Image) -> Image.Image:
+        if picture.size == target:
+            return picture
+        return FITS[fit](picture, target)
+
+    return to_size
+
+
+def _pillow_size(size: Any) -> PillowSize:
     pair = tuple(size) if isinstance(size, Sequence) else (size, size)
-    if len(pair) != 2 or not all(type(n) is int and n > 0 for n in pair):
+    if len(pair) != 2 or not all(type(side) is int and side > 0 for side in pair):
         raise DataError(f"size: got {size!r}, expected (height, width) in pixels, such as size=(64, 64)")
     height, width = pair
-    wanted = (width, height)
-    return lambda picture: picture if picture.size == wanted else FITS[fit](picture, wanted)
+    return width, height
 
 
 def open_picture(path: Path | IO[bytes], grey: bool = False) -> Image.Image:
     """The picture in a file, upright, in mode L, LA, RGB or RGBA; grey: L or LA. Raises what Pillow raises."""
-    with Image.open(path, formats=KINDS) as file:
+    with Image.open(path, formats=PILLOW_FORMATS) as file:
         file.load()
         return plain(ImageOps.exif_transpose(file), grey)
 
@@ -79,7 +89,7 @@ def open_picture(path: Path | IO[bytes], grey: bool = False) -> Image.Image:
 def reason_of(error: Exception) -> str:
     """Why a file could not be read, in a few words."""
     if isinstance(error, UnidentifiedImageError):
-        return "it is no image of a known kind, or is damaged"
+        return "it is not an image of a known kind, or is damaged"
     if isinstance(error, Image.DecompressionBombError):
         return f"it is too large, and may be meant to fill the memory ({error})"
     return str(error).strip() or type(error).__name__
@@ -91,8 +101,10 @@ def plain(picture: Image.Image, grey: bool = False) -> Image.Image:
         raise ValueError("its pixels are floats, whose range is not known")
     if picture.mode.startswith("I"):
         return _from_16_bits(picture)
-    mode = "L" if grey or picture.mode in GREY else "RGB"
-    return picture.convert(mode + "A" if picture.has_transparency_data else mode)
+    mode = "L" if grey or picture.mode in GREY_MODES else "RGB"
+    if picture.has_transparency_data:
+        mode += "A"
+    return picture.convert(mode)
 
 
 def common_mode(modes: set[str]) -> str:
@@ -103,11 +115,13 @@ def common_mode(modes: set[str]) -> str:
 
 
 def in_mode(picture: Image.Image, mode: str) -> Image.Image:
-    """A picture of mode L, LA, RGB or RGBA in one of them; transparency that gets lost is laid over white."""
+    """A picture of mode L, LA, RGB or RGBA in one of them; transparency that is lost is laid over white."""
     if picture.mode.endswith("A") and mode != "RGBA":
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture.convert("RGBA"))
-    return picture if picture.mode == mode else picture.convert(mode)
+    if picture.mode == mode:
+        return picture
+    return picture.convert(mode)
 
 
 def _from_16_bits(picture: Image.Image) -> Image.Image:
