@@ -9,8 +9,10 @@ import pytest
 
 from narrows import data
 from narrows.data import ImageSet, load_data, read_data
+from narrows.data.load import has_split
+from narrows.data.packs.pack import pack
 from narrows.errors import DataError, UnknownName
-from small_files import write_picture
+from small_files import write_idx, write_picture
 
 
 def test_load_data_is_the_face_of_read():
@@ -93,3 +95,53 @@ def test_the_public_face_is_there_and_light():
     heavy = "{'torch', 'sklearn', 'pooch', 'requests'}"
     code = f"import sys, narrows.data; sys.exit(len({heavy} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.fixture
+def kinds(tmp_path):
+    """Data of every kind -> whether it has a test part."""
+    X = np.zeros((5, 6, 4), np.uint8)
+    np.save(tmp_path / "x.npy", X)
+    write_idx(tmp_path / "t10k-images-idx3-ubyte", X)
+    np.savez(tmp_path / "one.npz", x=X, x_test=X)
+    np.savez(tmp_path / "train.npz", x_train=X)
+    np.savez(tmp_path / "both.npz", x_train=X, x_test=X)
+    for name in ("plain/1", "plain/test/1", "split/train/1", "split/test/1"):
+        write_picture(tmp_path / f"{name}.png")
+    for name in ("plain", "split"):
+        pack(tmp_path / name, tmp_path / f"{name}.tar")
+    answers = {
+        "x.npy": False, "t10k-images-idx3-ubyte": False, "one.npz": False, "train.npz": False, "both.npz": True,
+        "plain": False, "plain/1.png": False, "split": True, "plain.tar": False, "split.tar": True,
+        "split.index": True,
+    }  # fmt: skip
+    return {tmp_path / name: answer for name, answer in answers.items()}
+
+
+def test_has_split_says_of_every_kind_of_data_whether_it_has_a_test_part(kinds):
+    for path, answer in kinds.items():
+        assert has_split(path, "test") == has_split({"kind": str(path)}, "test") == answer, path
+        if answer:
+            assert len(read_data(path, "test")) < len(read_data(path, "all"))
+            assert has_split(path, "train")
+        else:
+            with pytest.raises(DataError, match="no test split"):
+                read_data(path, "test")
+
+
+def test_has_split_of_named_sets_functions_and_pairs(kinds, tmp_path):
+    assert has_split("digits", "test")
+    assert has_split({"kind": "digits"}, "train")
+    assert has_split(lambda split: ImageSet(np.zeros((1, 2, 2))), "test")
+    for path, answer in kinds.items():
+        assert has_split({"kind": tmp_path / "split", "noisy": path}, "test") == answer
+        assert has_split({"kind": path, "noisy": tmp_path / "split"}, "test") == answer
+
+
+def test_has_split_raises_what_reading_raises(tmp_path):
+    (tmp_path / "x.npz").write_bytes(b"broken")
+    for path in (tmp_path / "x.npz", tmp_path / "nowhere", tmp_path / "x.csv"):
+        with pytest.raises(DataError):
+            has_split(path, "test")
+    with pytest.raises(UnknownName, match="no split called 'tset'; did you mean 'test'"):
+        has_split("digits", "tset")

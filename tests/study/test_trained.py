@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from narrows.data import ImageSet
 from narrows.data import read_data as read_data
@@ -231,3 +232,28 @@ def test_a_set_without_parts_is_split_so_that_no_image_is_in_both(pictures):
 def test_one_image_is_too_few(pictures):
     with pytest.raises(DataError, match="holds one image; two at least are needed"):
         read_split(pictures(1))
+
+
+def test_a_test_part_that_cannot_be_read_is_an_error_not_a_random_split(tmp_path):
+    for part in ("train", "test"):
+        (tmp_path / part).mkdir()
+        for k in range(4):
+            Image.new("L", (3, 3), 50 * k).save(tmp_path / part / f"{k}.png")
+    assert len(read_split(str(tmp_path)).test) == 4
+    for path in (tmp_path / "test").iterdir():
+        path.write_bytes(b"broken")
+    with pytest.raises(DataError, match=r"none of the 4 images in .* can be read; the first, test/0\.png"):
+        read_split(str(tmp_path))
+    for path in (tmp_path / "test").iterdir():
+        path.unlink()
+    with pytest.raises(DataError, match=r"holds no images \(split 'test'\)"):
+        read_split(str(tmp_path))
+
+
+def test_a_test_part_of_an_npz_with_wrong_labels_is_an_error_not_a_random_split(tmp_path):
+    X = np.zeros((20, 3, 3), np.uint8)
+    np.savez(tmp_path / "x.npz", x_train=X, y_train=np.arange(20), x_test=X, y_test=np.arange(3))
+    with pytest.raises(DataError, match=r"labels of shape \(3,\) for 20 images"):
+        read_split(str(tmp_path / "x.npz"))
+    np.savez(tmp_path / "x.npz", x_train=X, y_train=np.arange(20))
+    assert len(read_split(str(tmp_path / "x.npz")).train) == 18

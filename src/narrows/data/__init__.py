@@ -15,8 +15,8 @@ merging/          the parts that the shares of a job wrote -> one output
 """
 
 from narrows.data.image_set import ImageSet, fingerprint
-from narrows.data.load import load_data, read_data
+from narrows.data.load import has_split, load_data, read_data
 from narrows.data.named_sets.named import NAMED_SETS
 from narrows.data.readers.formats import FORMATS
 
-__all__ = ["FORMATS", "NAMED_SETS", "ImageSet", "fingerprint", "load_data", "read_data"]
+__all__ = ["FORMATS", "NAMED_SETS", "ImageSet", "fingerprint", "has_split", "load_data", "read_data"]

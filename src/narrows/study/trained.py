@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from narrows.data import ImageSet, read_data
+from narrows.data import ImageSet, has_split, read_data
 from narrows.data.pairs import read_pairs
 from narrows.errors import DataError, unknown, wrong
 from narrows.layout import WHITE_LEVELS
@@ -187,12 +187,10 @@ def read_split(data: Any) -> DataSplit:
     are held back, so that both parts stay there; of a file of yours, which is left as it is, they
     are the end: sort no such file by class.
     """
-    try:
+    if has_split(data, "test"):
         test = read_pairs(data, "test")
-    except DataError:
-        whole = read_pairs(data, "all")
-    else:
         return DataSplit(read_pairs(data, "train"), test)
+    whole = read_pairs(data, "all")
     if len(whole) < 2:
         raise DataError(f"{whole.source} holds one image; two at least are needed, to train and to test")
     held = max(1, len(whole) // 10)
