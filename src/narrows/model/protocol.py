@@ -62,6 +62,11 @@ class Model(Protocol):
         ...
 
     @property
+    def prior_is_fitted_(self) -> bool:
+        """Whether `sample` draws codes from a density fitted to the training codes, not from N(0, I)."""
+        ...
+
+    @property
     def fits_in_epochs(self) -> bool:
         """Whether it is trained epoch by epoch: `fit_epochs`, `partial_fit`, checkpoints."""
         ...

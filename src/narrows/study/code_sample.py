@@ -19,7 +19,7 @@ NOT_NARROW = "its code is a feature map of {size:,} numbers, and its side channe
 def why_without_codes(run: Trained) -> str:
     """Why the codes of a run are not drawn; "" where they are."""
     size = run.model.code_size_
-    if run.code_is_feature_map and run.model.side_bits_ > size * FLOAT_BITS:
+    if run.model.code_is_feature_map_ and run.model.side_bits_ > size * FLOAT_BITS:
         return NOT_NARROW.format(size=size)
     return ""
 

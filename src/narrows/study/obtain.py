@@ -18,7 +18,6 @@ from typing import Any
 
 from narrows.distributed.collectives import broadcast_from_first
 from narrows.errors import Interrupted, NarrowsWarning, OutputError, TrainingError, several
-from narrows.model.estimator.autoencoder import Autoencoder
 from narrows.model.estimator.base import ImageModel
 from narrows.model.file_format import CHECKPOINT_NAME
 from narrows.model.trackers import start_logger
@@ -72,7 +71,7 @@ def obtain_run(
         lambda words: say(f"{run.name}: {words}"),
     )
     with _kept(run, trained, place), _noted_warnings(trained.warnings), _named_files(split.train.names):
-        if isinstance(model, Autoencoder):
+        if model.fits_in_epochs:
             _fit_in_epochs(run, trained, place, logger, checkpoint)
         else:
             model.fit(split.train.images, logger=logger)
@@ -132,7 +131,7 @@ def _kept(run: Run, trained: Trained, place: Path) -> Iterator[None]:
         raise
     finally:
         trained.seconds = time.perf_counter() - start
-        trained.step_terms = getattr(trained.model, "steps_", {})
+        trained.step_terms = trained.model.steps_
         if is_worth_keeping and trained.model.__sklearn_is_fitted__():
             keep(run, trained, place)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from narrows.distributed.collectives import broadcast_from_first
-from narrows.model.estimator.autoencoder import Autoencoder
 from narrows.model.estimator.base import ImageModel
 from narrows.model.file_format import CHECKPOINT_NAME
 from narrows.model.training.checkpoint import Checkpoint
@@ -34,6 +33,6 @@ def train_along(
         if already_trained:
             continue
         options = split.fit_options(model)
-        if isinstance(model, Autoencoder) and (resume or model.random_state is not None):
+        if model.fits_in_epochs and (resume or model.random_state is not None):
             options["checkpoint"] = Checkpoint(folder / CHECKPOINT_NAME, minutes, resume)
         model.fit(split.train.images, **options)

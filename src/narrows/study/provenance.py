@@ -66,7 +66,7 @@ def _origin_of_run(run: Run, trained: Trained, folder: Path, place: str) -> dict
         "folder": place,
         "files": [name for name in RUN_FILES if (folder / place / name).is_file()],
         "seed": trained.model.seed_,
-        "device": str(getattr(trained.model, "device_", "cpu")),
+        "device": str(trained.model.device_),
     }
     if run.data is not None:
         origin["data"] = placed(run.data)

@@ -179,7 +179,7 @@ def _description(run: Run, trained: Trained) -> dict[str, Any]:
     return {
         "name": run.name,
         "recipe": run.recipe,
-        "epochs": getattr(model, "epochs_", None),
+        "epochs": model.epochs_,
         "parameters": model.n_parameters_,
         "code size": model.code_size_,
         "side bits": model.side_bits_ or None,

@@ -24,7 +24,6 @@ from narrows.errors import DataError, unknown, wrong
 from narrows.layout import WHITE_LEVELS
 from narrows.model.estimator.base import ImageModel
 from narrows.model.training.pairs import wants_pairs
-from narrows.parts.kinds import KINDS
 from narrows.parts.term import Term
 from narrows.randomness import keyed_generator
 
@@ -76,24 +75,12 @@ class Trained:
 
     @property
     def history(self) -> Mapping[str, list[float]]:
-        return getattr(self.model, "history_", {})
+        return self.model.history_
 
     @property
     def terms(self) -> Mapping[str, Term]:
         """The terms of its loss by name, each with its title, unit and caption."""
-        if (terms := getattr(self.model, "terms_", None)) is not None:
-            return terms
-        network = getattr(self.model, "network_", None)
-        if network is None:
-            return {}
-        objective = KINDS["objective"].make(self.model.get_params(deep=False)["objective"])
-        return {term.name: term for term in objective.terms(network)}
-
-    @property
-    def code_is_feature_map(self) -> bool:
-        """Whether the code is the network's feature map as it is."""
-        bottleneck = getattr(getattr(self.model, "network_", None), "bottleneck", None)
-        return getattr(bottleneck, "keeps_features", False)
+        return self.model.terms_
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -103,7 +90,7 @@ class Trained:
     @property
     def _held_back(self) -> np.ndarray | None:
         """The training images that the model held back for its validation, by their places."""
-        return getattr(self.model, "validation_index_", None)
+        return self.model.validation_index_
 
     def part(self, on: str = "test") -> tuple[np.ndarray, np.ndarray | None]:
         """Images and labels of a part of its data, or of another set."""

@@ -127,7 +127,10 @@ def test_the_table_per_pixel_and_of_chosen_images(picture):
     options = {"sigmas": [0.3], "images": {"index": [3]}}
     whole, share = (picture("tested", "grey-pca", per_pixel=per, **options)[0] for per in (False, True))
     assert share.arrays["error"] * 64 == pytest.approx(whole.arrays["error"])
-    assert (whole.options["unit"], share.options["unit"]) == ("squared error of an image", "squared error per pixel")
+    assert (whole.options["unit"], share.options["unit"]) == (
+        "squared error of an image, on [0, 1]",
+        "squared error per pixel, on [0, 1]",
+    )
 
 
 def test_a_linear_model_without_a_mean_is_no_worse_by_the_trap(picture):

@@ -65,6 +65,11 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
         """How many numbers were learnt."""
         raise NotImplementedError
 
+    @property
+    def prior_is_fitted_(self) -> bool:
+        """Whether `sample` draws codes from a density fitted to the training codes, not from N(0, I)."""
+        return True
+
     def _encode(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 

@@ -153,6 +153,11 @@ class NetworkModel(ImageModel):
         return self.network_.bottleneck.variational
 
     @property
+    def prior_is_fitted_(self) -> bool:
+        """Whether `sample` draws codes from a density fitted to the training codes, not from N(0, I)."""
+        return self.network_.prior.fitted
+
+    @property
     def fits_in_epochs(self) -> bool:
         """Whether it is trained epoch by epoch."""
         return True

@@ -1,8 +1,7 @@
-"""Images from codes: new ones, walks between two, what noise on a code does, and which classes come
-out.
+"""Images from codes: new ones, paths between two, what noise on a code does, and which classes result.
 
 A *reader* says which class an image shows: the majority of its 5 nearest training images among 40
-principal components. It is no part of a model; it makes "still recognisable" a number.
+principal components. It is not part of a model; it makes "still recognisable" a number.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,114 +18,133 @@ from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure
 from narrows.study.trained import DataSplit, Trained, as_floats, class_names
 
-READ, KEPT, NEAREST = 20_000, 40, 5  # training images of a reader, its components, its neighbours
+READER_IMAGES, READER_COMPONENTS, READER_NEIGHBOURS = 20_000, 40, 5
+READER_VALUES = 2**25  # of all its images, so that large ones are fewer
+SHARE_LABEL = "share of the images"
+Read = Callable[[np.ndarray], np.ndarray]  # images -> the classes that they show
+Pair = tuple[int, int]
 
 
 @per_run
 def samples(run: Trained, count: int = 64, seed: int = 0) -> Iterator[Figure]:
     """New images, from the prior or the density fitted to the codes."""
     if _decodes(run):
-        made = run.model.sample(count, random_state=seed)
+        images = run.model.sample(count, random_state=seed)
         options = {"columns": int(count**0.5)}
-        yield Figure(run.name, "tiles", _origin(run), options, {"samples": displayable(made)})
+        yield Figure(run.name, "tiles", _source_of_codes(run), options, {"samples": displayable(images)})
 
 
 @per_run
 def plane(run: Trained, count: int = 20, reach: float = 3.0) -> Iterator[Figure]:
     """A code of two units, decoded on a grid from -reach to reach."""
     if _decodes(run) and run.model.code_size_ == 2:
-        words = f"z₁ from {-reach:g} (left) to {reach:g} (right), z₂ from {-reach:g} (bottom) to {reach:g} (top)"
-        made = run.model.inverse_transform(_grid(count, reach))
-        yield Figure(run.name, "tiles", words, {"columns": count}, {"plane": displayable(made)})
+        ends = f"from {-reach:g} ({{}}) to {reach:g} ({{}})"
+        title = f"z₁ {ends.format('left', 'right')}, z₂ {ends.format('bottom', 'top')}"
+        images = run.model.inverse_transform(_grid(count, reach))
+        yield Figure(run.name, "tiles", title, {"columns": count}, {"plane": displayable(images)})
 
 
 @per_run
 def classes(run: Trained, count: int = 2500, reach: float = 3.0) -> Iterator[Figure]:
-    """Which classes a reader sees in new images: of the prior, of the decoded plane; and those of the test images."""
+    """The classes that a reader sees in new images and in the decoded plane; and those of the test images."""
     labels = run.split.test.labels
     if not _decodes(run) or labels is None or run.split.train.labels is None:
         return
-    read, right = reader(run.split)
-    names = class_names(labels, run.split.test.classes)
-
-    def share(found: np.ndarray) -> np.ndarray:
-        return np.bincount(found, minlength=len(names)) / len(found)
-
-    arrays = {_origin(run): share(read(run.model.sample(count)))}
+    read, accuracy = reader(run.split)
+    seen = {_source_of_codes(run): read(run.model.sample(count))}
     if run.model.code_size_ == 2:
-        made = run.model.inverse_transform(_grid(int(count**0.5), reach))
-        arrays[f"decoded on a grid from {-reach:g} to {reach:g}"] = share(read(made))
-    arrays["test images, as they are labelled"] = share(labels)
-    words = f"read by the {NEAREST} nearest training images, rightly for {100 * right:.1f} % of the test images"
-    options = {"names": names, "xlabel": "class", "ylabel": "share of the images"}
-    yield Figure(run.name, "bars", words, options, arrays)
+        images = run.model.inverse_transform(_grid(int(count**0.5), reach))
+        seen[f"decoded on a grid from {-reach:g} to {reach:g}"] = read(images)
+    seen["test images, as they are labelled"] = labels
+    names = class_names(labels, run.split.test.classes)
+    arrays = {}
+    for name, found in seen.items():
+        arrays[name] = np.bincount(found, minlength=len(names)) / len(found)
+    nearest = f"read by the {READER_NEIGHBOURS} nearest training images"
+    title = f"{nearest}, rightly for {100 * accuracy:.1f} % of the test images"
+    options = {"names": names, "xlabel": "class", "ylabel": SHARE_LABEL}
+    yield Figure(run.name, "bars", title, options, arrays)
 
 
 @per_run
-def interpolation(run: Trained, pairs: list[list[int]] | None = None, steps: int = 9) -> Iterator[Figure]:
-    """Walks in a straight line between the codes of two test images, and the same between their pixels."""
-    if not _decodes(run):
-        return
+def interpolation(
+    run: Trained, pairs: list[list[int]] | None = None, steps: int = 9
+) -> Iterator[Figure]:
+    """Straight lines between the codes of two test images; of the last pair, between their pixels too."""
     images, labels = run.part("test")
-    names = [str(k) for k in range(len(images))] if labels is None else _names(run, labels)
-    arrays, name = {}, ""
-    for a, b in pairs or _pairs(labels, len(images)):
-        if not (0 <= min(a, b) <= max(a, b) < len(images)):
-            raise wrong("pairs", [a, b], f"places below {len(images)}")
-        name = f"{names[a]} to {names[b]}"
-        name = f"{name} ({a}, {b})" if name in arrays else name
-        arrays[name] = displayable(as_floats(interpolate(run.model, images[a], images[b], steps)))
-    if arrays:  # the last pair once more
-        x, y = (as_floats(images[k : k + 1]) for k in (a, b))  # type: ignore[possibly-unbound]
-        t = np.linspace(0, 1, steps, dtype=np.float32).reshape(-1, *[1] * (images.ndim - 1))
-        arrays[f"{name}, pixels mixed"] = displayable((1 - t) * x + t * y)
-        yield Figure(run.name, "grid", "", {"columns": steps}, arrays)
+    chosen = [(a, b) for a, b in pairs or _pairs(labels, len(images))]
+    if not _decodes(run) or not chosen:
+        return
+    names = _image_names(run, labels, len(images))
+    arrays, title = {}, ""
+    for a, b in chosen:
+        _check_pair(a, b, len(images))
+        title = f"{names[a]} to {names[b]}"
+        if title in arrays:
+            title = f"{title} ({a}, {b})"
+        path = interpolate(run.model, images[a], images[b], steps)
+        arrays[title] = displayable(as_floats(path))
+    mixed = _mixed_pixels(as_floats(images[a]), as_floats(images[b]), steps)
+    arrays[f"{title}, pixels mixed"] = displayable(mixed)
+    yield Figure(run.name, "grid", "", {"columns": steps}, arrays)
 
 
 @per_run
-def perturbed(run: Trained, scales: list[float], images: Any = None, seed: int = 0) -> Iterator[Figure]:
-    """Images, their reconstructions, and what noise of several strengths on the code makes of them."""
+def perturbed(
+    run: Trained, scales: list[float], images: Any = None, seed: int = 0
+) -> Iterator[Figure]:
+    """Images, their reconstructions, and the outputs for noise of several strengths on the code."""
     if not _decodes(run):
         return
     x, names = run.pick(images, most=2)
-    made = as_floats(perturb(run.model, x, [0.0, *scales], seed))
+    outputs = as_floats(perturb(run.model, x, [0.0, *scales], seed))
+    arrays = {}
+    for place, name in enumerate(names):
+        arrays[name] = displayable(np.stack([x[place], *outputs[:, place]]))
     texts = ["original", "no noise", *(f"{scale:g}" for scale in scales)]
-    arrays = {name: displayable(np.stack([one, *made[:, k]])) for k, (name, one) in enumerate(zip(names, x))}
     options = {"captions": dict.fromkeys(arrays, texts), "columns": len(texts)}
     yield Figure(run.name, "grid", "strength of the noise under each", options, arrays)
 
 
-def legible(runs: Sequence[Trained], scales: list[float], count: int = 1000) -> Iterator[Figure]:
-    """The share of test images whose class can still be read when noise of so much is put on their codes."""
-    labels, decoding = runs[0].split.test.labels, [run for run in runs if _decodes(run)]
-    if labels is None or runs[0].split.train.labels is None or not decoding:
+def legible(
+    runs: Sequence[Trained], scales: list[float], count: int = 1000
+) -> Iterator[Figure]:
+    """The share of test images whose class can still be read with this much noise on their codes."""
+    split, decoding = runs[0].split, [run for run in runs if _decodes(run)]
+    if split.test.labels is None or split.train.labels is None or not decoding:
         return
-    read, right = reader(runs[0].split)
-    x, arrays = runs[0].part("test")[0][:count], {"x": np.array([0.0, *scales])}
+    read, accuracy = reader(split)
+    labels, x = split.test.labels[:count], runs[0].part("test")[0][:count]
+    strengths = [0.0, *scales]
+    arrays = {"x": np.array(strengths)}
     for run in decoding:
-        made = perturb(run.model, x, [0.0, *scales])
-        arrays[run.name] = np.array([(read(images) == labels[:count]).mean() for images in made])
+        outputs = perturb(run.model, x, strengths)
+        arrays[run.name] = np.array([(read(images) == labels).mean() for images in outputs])
+    chance = 1 / (int(split.test.labels.max()) + 1)
     options = {
-        "xlabel": "standard deviation of the noise on the code", "ylabel": "share read rightly",
-        "reference": {"the images themselves": right, "guessing": 1 / (int(labels.max()) + 1)},
-    }  # fmt: skip
+        "xlabel": "standard deviation of the noise on the code",
+        "ylabel": "share read rightly",
+        "reference": {"the images themselves": accuracy, "guessing": chance},
+    }
     yield Figure("legible", "curves", "", options, arrays)
 
 
 @lru_cache(maxsize=2)
-def reader(shown: DataSplit) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
-    """A function from images to the classes that they show, and the share of test images that it gets right."""
+def reader(split: DataSplit) -> tuple[Read, float]:
+    """A function from images to the classes that they show, and its accuracy on the test images."""
     from sklearn.neighbors import KNeighborsClassifier
 
-    chosen = np.sort(np.random.default_rng(0).permutation(len(shown.train))[:READ])
-    images, labels = shown.train.images[chosen], shown.train.labels[chosen]  # type: ignore[index]
-    components = PCA(min(KEPT, len(images), images[0].size)).fit(images)
-    nearest = KNeighborsClassifier(min(NEAREST, len(images))).fit(components.transform(images), labels)
+    most = min(READER_IMAGES, max(1, READER_VALUES // split.train.images[0].size))
+    chosen = np.sort(np.random.default_rng(0).permutation(len(split.train))[:most])
+    images, labels = split.train.images[chosen], split.train.labels[chosen]  # type: ignore[index]
+    components = PCA(min(READER_COMPONENTS, len(images), images[0].size)).fit(images)
+    classifier = KNeighborsClassifier(min(READER_NEIGHBOURS, len(images)))
+    classifier.fit(components.transform(images), labels)
 
     def read(images: np.ndarray) -> np.ndarray:
-        return nearest.predict(components.transform(images))
+        return classifier.predict(components.transform(images))
 
-    return read, float((read(shown.test.images) == shown.test.labels).mean())
+    return read, float((read(split.test.images) == split.test.labels).mean())
 
 
 def _decodes(run: Trained) -> bool:
@@ -134,10 +152,10 @@ def _decodes(run: Trained) -> bool:
     return not run.model.side_bits_ and not run.model.layout_.is_table
 
 
-def _origin(run: Trained) -> str:
-    network = getattr(run.model, "network_", None)
-    fitted = network is None or network.prior.fitted
-    return "codes drawn from a density fitted to the training codes" if fitted else "codes drawn from N(0, I)"
+def _source_of_codes(run: Trained) -> str:
+    if run.model.prior_is_fitted_:
+        return "codes drawn from a density fitted to the training codes"
+    return "codes drawn from N(0, I)"
 
 
 def _grid(count: int, reach: float) -> np.ndarray:
@@ -148,13 +166,28 @@ def _grid(count: int, reach: float) -> np.ndarray:
     return np.stack(np.meshgrid(line, -line), axis=-1).reshape(-1, 2)
 
 
-def _names(run: Trained, labels: np.ndarray) -> list[str]:
+def _mixed_pixels(x: np.ndarray, y: np.ndarray, steps: int) -> np.ndarray:
+    """(1 - t) x + t y for t from 0 to 1, `(steps, *x.shape)`."""
+    t = np.linspace(0, 1, steps, dtype=np.float32).reshape(-1, *[1] * x.ndim)
+    return (1 - t) * x + t * y
+
+
+def _check_pair(a: int, b: int, count: int) -> None:
+    if not (0 <= min(a, b) <= max(a, b) < count):
+        raise wrong("pairs", [a, b], f"places below {count}")
+
+
+def _image_names(run: Trained, labels: np.ndarray | None, count: int) -> list[str]:
+    """A name for each test image: its class, or its place."""
+    if labels is None:
+        return [str(place) for place in range(count)]
     names = class_names(labels, run.split.test.classes)
     return [names[label] for label in labels]
 
 
-def _pairs(labels: np.ndarray | None, count: int) -> list[tuple[int, int]]:
+def _pairs(labels: np.ndarray | None, count: int) -> list[Pair]:
     """Four pairs of images of different classes: the first image of each class, two and two."""
-    first = [int(k) for k in np.unique(labels, return_index=True)[1]] if labels is not None else range(min(count, 8))
-    halves = list(first)[:8]
-    return list(zip(halves[::2], halves[1::2]))
+    first = list(range(min(count, 8)))
+    if labels is not None:
+        first = np.unique(labels, return_index=True)[1].tolist()[:8]
+    return list(zip(first[::2], first[1::2]))

@@ -1,8 +1,8 @@
-"""The score field of a denoiser, and its walk to where the data are.
+"""The score field of a denoiser, and paths along it to the data.
 
-The best denoiser of x̃ = x + σε is f(x̃) = E[x | x̃], and E[x | x̃] = x̃ + σ² ∇ log p(x̃), with p
-the density of the noisy x̃ (Tweedie's formula). So f(x̃) - x̃ points up the density: a step of
-denoising is a step towards the data.
+The best denoiser of x̃ = x + σε is f(x̃) = E[x | x̃], and E[x | x̃] = x̃ + σ² ∇ log p(x̃), with p the
+density of the noisy x̃ (Tweedie's formula). So f(x̃) - x̃ points up the density: a step of denoising
+is a step towards the data.
 
 With N training points x_i, p is a mixture of N gaussians, and its score is known exactly:
 
@@ -21,78 +21,99 @@ import numpy as np
 from narrows.errors import wrong
 from narrows.measure import psnr
 from narrows.model.use.evaluate import displayable
+from narrows.parts.corruption import Gaussian as GaussianNoise
 from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure
 from narrows.study.trained import Trained
 
-POINTS, MARGIN, NEAR = 1500, 0.12, 3.0  # points shown; room about them; strengths of noise within which data are near
+POINTS_SHOWN = 1500
+MARGIN = 0.12  # around the points, as a share of their extent
+NEAR = 3.0  # strengths of noise within which a place is near the data
 
 
 @per_run
 def field(run: Trained, count: int = 18, steps: int = 6, walks: int = 12) -> Iterator[Figure]:
-    """The score field of a denoiser of points in the plane, as arrows, beside the exact one, and walks along it."""
+    """The learned score field of a denoiser of points in the plane, the exact one, and paths."""
     if run.model.n_features_in_ != 2:
         raise wrong("field", run.model.n_features_in_, "a model of points in the plane, (N, 2)")
-    model = _denoiser(run)
-    points = np.asarray(run.split.train.images, dtype=np.float64)
-    sigma = float(model.network_.corruption.sigma / model.scale_.gain)
+    model, points = _denoiser(run), np.asarray(run.split.train.images, dtype=np.float64)
+    gain = float(model.scale_.gain)
+    sigma = _sigma(run) / gain
     places = _places(points, count).astype(np.float32)
-    learned = model.score_field(places) * sigma**2 * float(model.scale_.gain)
     exact, distance = _exact(places, points, sigma)
     near = distance < NEAR * sigma
     if not near.any():
         raise wrong("count", count, f"more: no place of the grid is within {NEAR:g} σ of a point")
+    learned = model.score_field(places) * sigma**2 * gain
     starts = places[near][np.linspace(0, near.sum() - 1, walks).astype(int)]
     arrays = {
-        "x": places[near], "v": learned[near], "exact": exact[near], "points": points[:POINTS],
+        "x": places[near],
+        "v": learned[near],
+        "exact": exact[near],
+        "points": points[:POINTS_SHOWN],
         "walks": model.project(starts, steps),
-    }  # fmt: skip
-    words = f"σ² · score at σ = {sigma:g}; {_agreement(learned[near], exact[near])}"
+    }
+    title = f"σ² · score at σ = {sigma:g}; {_agreement(learned[near], exact[near])}"
     options = {"xlabel": "x₁", "ylabel": "x₂", "unit": "σ² · score"}
-    yield Figure(run.name, "arrows", words, options, {k: np.asarray(v, np.float32) for k, v in arrays.items()})
+    arrays = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
+    yield Figure(run.name, "arrows", title, options, arrays)
 
 
 @per_run
-def walk(run: Trained, sigma: float = 0.5, steps: int = 5, images: Any = None, seed: int = 0) -> Iterator[Figure]:
-    """Images with heavy noise, walked towards the data by steps of denoising; under each its PSNR
-    to the original.
+def walk(
+    run: Trained, sigma: float = 0.5, steps: int = 5, images: Any = None, seed: int = 0
+) -> Iterator[Figure]:
+    """Images with heavy noise, moved towards the data by steps of denoising; PSNR under each.
 
     sigma: of the noise, on [0, 1]. A second figure shows the score field at the first of them.
     """
-    x, _ = run.pick(images, most=8)
-    noisy = x + sigma * np.random.default_rng(seed).standard_normal(x.shape).astype(np.float32)
-    walked = _denoiser(run).project(noisy, steps)
-    arrays = {"original": x, "noisy": noisy, **{f"step {k}": walked[k] for k in range(1, steps + 1)}}
-    texts = {name: [f"{v:.1f} dB" for v in psnr(x, y, 1.0)] for name, y in arrays.items() if name != "original"}
-    shown = {name: displayable(y) for name, y in arrays.items()}
-    yield Figure(f"{run.name}-walk", "grid", "", {"captions": texts, "columns": len(x)}, shown)
-    score = _denoiser(run).score_field(noisy)
-    if displayable(score).ndim == 3:
-        words = "the score at the noisy images, per unit of the working scale"
+    model, (x, _) = _denoiser(run), run.pick(images, most=8)
+    noise = np.random.default_rng(seed).standard_normal(x.shape).astype(np.float32)
+    noisy = x + sigma * noise
+    path = model.project(noisy, steps)
+    rows = {"original": x, "noisy": noisy}
+    for step in range(1, steps + 1):
+        rows[f"step {step}"] = path[step]
+    captions = {name: _decibels(x, y) for name, y in rows.items() if name != "original"}
+    arrays = {name: displayable(y) for name, y in rows.items()}
+    options = {"captions": captions, "columns": len(x)}
+    yield Figure(f"{run.name}-walk", "grid", "", options, arrays)
+    score = displayable(model.score_field(noisy))
+    if score.ndim == 3:  # a scale colours grey images alone
+        title = "the score at the noisy images, per unit of the working scale"
         options = {"signed": True, "columns": 4, "unit": "score"}
-        yield Figure(f"{run.name}-score", "tiles", words, options, {"score": displayable(score)})
+        yield Figure(f"{run.name}-score", "tiles", title, options, {"score": score})
+
+
+def _decibels(x: np.ndarray, y: np.ndarray) -> list[str]:
+    return [f"{value:.1f} dB" for value in psnr(x, y, 1.0)]
 
 
 def _denoiser(run: Trained) -> Any:
     """The model, if it has a score field."""
-    noise = getattr(getattr(run.model, "network_", None), "corruption", None)
-    sigma = getattr(noise, "sigma", None)
-    cure = "train with corruption={'kind': 'gaussian', 'sigma': 0.3, 'clip': False}"
-    if sigma is None:
-        raise wrong("run", run.name, "a denoiser of unclipped Gaussian noise of one strength", cure)
+    _sigma(run)
     return run.model
 
 
+def _sigma(run: Trained) -> float:
+    """The strength of the noise that the model was trained on, on its working scale."""
+    noise = run.model.noise_
+    if isinstance(noise, GaussianNoise) and noise.sigma is not None:
+        return noise.sigma
+    cure = "train with corruption={'kind': 'gaussian', 'sigma': 0.3, 'clip': False}"
+    raise wrong("run", run.name, "a denoiser of unclipped Gaussian noise of one strength", cure)
+
+
 def _places(points: np.ndarray, count: int) -> np.ndarray:
-    """A grid over the points and some room about them, `(count², 2)`."""
+    """A grid over the points with a margin, `(count², 2)`."""
     low, high = points.min(0), points.max(0)
-    room = MARGIN * (high - low)
-    axes = [np.linspace(a, b, count) for a, b in zip(low - room, high + room)]
+    margin = MARGIN * (high - low)
+    axes = [np.linspace(a, b, count) for a, b in zip(low - margin, high + margin)]
     return np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
 
 
 def _exact(places: np.ndarray, points: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    """σ² · score of the noisy points' density at each place, and how far the nearest point is."""
+    """σ² · score of the noisy points' density at each place; the distance to the nearest point."""
     squared = np.square(places[:, None] - points[None]).sum(-1)
     weights = np.exp(-(squared - squared.min(1, keepdims=True)) / (2 * sigma**2))
     mean = weights @ points / weights.sum(1, keepdims=True)
