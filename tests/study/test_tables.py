@@ -1,12 +1,13 @@
 """The tables of a page hold what history, measures and sizes say, under names with units and scales."""
 
 from copy import copy
-from types import SimpleNamespace
 
 import pytest
 
+from narrows.parts.term import Term
 from narrows.study.byte_sizes import byte_sizes
 from narrows.study.tables import merged_order, tables
+from narrows.study.trained import Trained
 
 MEASURED = {
     "grey-3": {"mse": 0.1, "psnr": 20.0, "signal_power": 0.1, "code_size": 3, "parameters": 99},
@@ -16,8 +17,18 @@ MEASURED = {
 PUBLISHED = [{"": "loss", "published": 1.0, "faithful": 2.0, "difference": 1.0}]
 
 
-def term(title: str, unit: str = "nats an image", caption: str = "") -> SimpleNamespace:
-    return SimpleNamespace(title=title, unit=unit, caption=caption)
+class Declared(Trained):
+    """A run whose terms are given."""
+
+    declared: dict = {}
+
+    @property
+    def terms(self):
+        return self.declared
+
+
+def term(title: str, unit: str = "nats an image", caption: str = "") -> Term:
+    return Term("", title, unit, caption)
 
 
 @pytest.fixture
@@ -40,9 +51,9 @@ def of_history(models):
 
     def run(history: dict, terms: dict, name: str = "own"):
         model = copy(models["grey-3"].model)
-        model.history_, model.terms_ = {key: [value] for key, value in history.items()}, terms
-        trained = copy(models["grey-3"])
-        trained.name, trained.model = name, model
+        model.history_ = {key: [value] for key, value in history.items()}
+        trained = Declared(name, model, models["grey-3"].split)
+        trained.declared = terms
         return trained
 
     return run

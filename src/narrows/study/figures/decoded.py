@@ -67,9 +67,7 @@ def classes(run: Trained, count: int = 2500, reach: float = 3.0) -> Iterator[Fig
 
 
 @per_run
-def interpolation(
-    run: Trained, pairs: list[list[int]] | None = None, steps: int = 9
-) -> Iterator[Figure]:
+def interpolation(run: Trained, pairs: list[list[int]] | None = None, steps: int = 9) -> Iterator[Figure]:
     """Straight lines between the codes of two test images; of the last pair, between their pixels too."""
     images, labels = run.part("test")
     chosen = [(a, b) for a, b in pairs or _pairs(labels, len(images))]
@@ -90,9 +88,7 @@ def interpolation(
 
 
 @per_run
-def perturbed(
-    run: Trained, scales: list[float], images: Any = None, seed: int = 0
-) -> Iterator[Figure]:
+def perturbed(run: Trained, scales: list[float], images: Any = None, seed: int = 0) -> Iterator[Figure]:
     """Images, their reconstructions, and the outputs for noise of several strengths on the code."""
     if not _decodes(run):
         return
@@ -106,9 +102,7 @@ def perturbed(
     yield Figure(run.name, "grid", "strength of the noise under each", options, arrays)
 
 
-def legible(
-    runs: Sequence[Trained], scales: list[float], count: int = 1000
-) -> Iterator[Figure]:
+def legible(runs: Sequence[Trained], scales: list[float], count: int = 1000) -> Iterator[Figure]:
     """The share of test images whose class can still be read with this much noise on their codes."""
     split, decoding = runs[0].split, [run for run in runs if _decodes(run)]
     if split.test.labels is None or split.train.labels is None or not decoding:

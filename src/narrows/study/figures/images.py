@@ -57,9 +57,7 @@ def reconstructions(run: Trained, images: Any = None) -> Iterator[Figure]:
     yield Figure(run.name, "grid", "", options, rows)
 
 
-def beside(
-    runs: Sequence[Trained], images: Any = None, fed: Fed = None, captions: str = "error"
-) -> Iterator[Figure]:
+def beside(runs: Sequence[Trained], images: Any = None, fed: Fed = None, captions: str = "error") -> Iterator[Figure]:
     """The same images through several models, a row for each, with the error (or PSNR) under each image."""
     if captions not in CAPTIONS:
         raise wrong("captions", captions, " or ".join(map(repr, CAPTIONS)))
@@ -78,9 +76,7 @@ def beside(
     yield Figure("images", "grid", "", options, _displayable(rows))
 
 
-def strengths(
-    runs: Sequence[Trained], sigmas: list[float], images: Any = None, fed: Fed = None
-) -> Iterator[Figure]:
+def strengths(runs: Sequence[Trained], sigmas: list[float], images: Any = None, fed: Fed = None) -> Iterator[Figure]:
     """One image with noise of several strengths, and what each model makes of it; the error under each."""
     if runs[0].model.layout_.is_table:
         return
@@ -93,9 +89,7 @@ def strengths(
         yield Figure(name, "grid", name, options, _displayable(rows))
 
 
-def _rows_of_strengths(
-    runs: Sequence[Trained], x: np.ndarray, sigmas: Sequence[float], fed: Fed
-) -> Rows:
+def _rows_of_strengths(runs: Sequence[Trained], x: np.ndarray, sigmas: Sequence[float], fed: Fed) -> Rows:
     """The image with each strength of noise as the first model is fed it, then each model's outputs."""
     rows = {}
     for run in runs:

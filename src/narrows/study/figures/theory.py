@@ -60,9 +60,7 @@ def field(run: Trained, count: int = 18, steps: int = 6, walks: int = 12) -> Ite
 
 
 @per_run
-def walk(
-    run: Trained, sigma: float = 0.5, steps: int = 5, images: Any = None, seed: int = 0
-) -> Iterator[Figure]:
+def walk(run: Trained, sigma: float = 0.5, steps: int = 5, images: Any = None, seed: int = 0) -> Iterator[Figure]:
     """Images with heavy noise, moved towards the data by steps of denoising; PSNR under each.
 
     sigma: of the noise, on [0, 1]. A second figure shows the score field at the first of them.
