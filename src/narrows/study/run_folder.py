@@ -110,7 +110,7 @@ def _read(run: Run, model: ImageModel, split: DataSplit, folder: Path, about: Ma
     times = json.loads((folder / TIMES_FILE).read_text(encoding="utf-8"))
     trained = Trained(run.name, store.load(folder), split, times["training"], about["warnings"])
     trained.complete = trained.reused = True
-    trained.model.history_.update(times["history"])
+    trained.model.history_ = {**trained.model.history_, **times["history"]}
     if isinstance(share := getattr(model, "validation", None), float):
         index = held_back(len(split.train), share, trained.model.seed_)
         trained.model.validation_index_ = index  # type: ignore[attr-defined]

@@ -82,7 +82,8 @@ def interpolation(run: Trained, pairs: list[list[int]] | None = None, steps: int
             title = f"{title} ({a}, {b})"
         path = interpolate(run.model, images[a], images[b], steps)
         arrays[title] = displayable(as_floats(path))
-    mixed = _mixed_pixels(as_floats(images[a]), as_floats(images[b]), steps)
+    start, end = chosen[-1]
+    mixed = _mixed_pixels(as_floats(images[start]), as_floats(images[end]), steps)
     arrays[f"{title}, pixels mixed"] = displayable(mixed)
     yield Figure(run.name, "grid", "", {"columns": steps}, arrays)
 
