@@ -7,7 +7,7 @@ import torch
 from narrows.image_batches import CACHE_VALUES, ImageBatches
 from narrows.image_inputs import as_images
 from narrows.layout import WHITE_LEVELS
-from narrows.scale import FIXED_SCALES
+from narrows.scale import FIXED_SCALES, choose_scale
 from small_images import random_images
 
 X = (np.arange(48) * 5).astype(np.uint8).reshape(4, 4, 3)
@@ -16,6 +16,11 @@ WEIGHTS = np.array([1.0, 2.0, 3.0, 2.0])
 
 def batches_of(array: np.ndarray, **options) -> ImageBatches:
     return ImageBatches(*as_images(array), FIXED_SCALES["unit"], **options)
+
+
+def standardised(table: np.ndarray) -> ImageBatches:
+    array, layout = as_images(table)
+    return ImageBatches(array, layout, choose_scale("standard", array, layout))
 
 
 def fingerprint(array: np.ndarray, **options) -> str:
@@ -133,3 +138,11 @@ def test_a_batch_has_one_memory_order_whatever_the_arrays_was(shape, index):
         batch = batches_of(other).batch(index)
         assert batch.stride() == expected.stride()
         assert torch.equal(batch, expected)
+
+
+def test_tables_of_any_memory_order_have_one_scale_and_one_memory_order():
+    X = np.random.default_rng(0).normal(size=(300, 37)).astype(np.float32)
+    for other in (np.asfortranarray(X), np.repeat(X, 2, axis=1)[:, ::2]):
+        a, b = (standardised(table).batch(slice(None)) for table in (X, other))
+        assert a.stride() == b.stride()
+        assert torch.equal(a, b)

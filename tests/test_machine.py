@@ -1,8 +1,11 @@
 """Laws of the machine: numbers belong to a key, not to a history, a place or a neighbour."""
 
+import multiprocessing
 import random
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from narrows.distributed import process_group
 from narrows.distributed.process_group import rank_slice
 from narrows.errors import NarrowsError, NarrowsWarning, UnknownName
 from narrows.machine import select_device
+from narrows.parts import register
 from narrows.randomness import image_keys, key_of, keyed_generator, seeded_initialisation
 
 KINDS = ["normal", "uniform", "half"]
@@ -221,6 +225,119 @@ def test_the_global_generator_is_put_back_after_an_exception():
     assert state() == before
 
 
+def test_threads_that_initialise_at_once_get_the_weights_of_their_seed_and_move_no_generator():
+    def weights(seed):
+        with seeded_initialisation(seed):
+            return torch.cat([torch.nn.Linear(50, 50).weight for _ in range(20)])
+
+    before = state()
+    expected = {seed: weights(seed) for seed in range(2)}
+    with ThreadPoolExecutor(4) as pool:
+        for seed, drawn in zip([0, 1] * 8, pool.map(weights, [0, 1] * 8)):
+            assert torch.equal(drawn, expected[seed])
+    assert state() == before
+
+
+@pytest.mark.parametrize("device", ["cuda:1", "cuda"])
+def test_the_global_generator_of_a_gpu_is_seeded_and_put_back(monkeypatch, device):
+    generators = (torch.Generator().manual_seed(1), torch.Generator().manual_seed(2))
+    monkeypatch.setattr(torch.cuda, "default_generators", generators)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    before = [generator.get_state() for generator in generators]
+
+    def drawn(seed):
+        with seeded_initialisation(seed, device):
+            return torch.rand(3, generator=generators[1])
+
+    assert torch.equal(drawn(5), drawn(5))
+    assert not torch.equal(drawn(5), drawn(6))
+    assert all(torch.equal(a, b.get_state()) for a, b in zip(before, generators))
+
+
+def test_a_module_of_the_user_draws_from_the_generator_of_its_device(monkeypatch):
+    devices = []
+
+    def seeded(seed, device):
+        devices.append(device)
+        return nullcontext()
+
+    monkeypatch.setattr(register, "seeded_initialisation", seeded)
+    register._drawn(torch.nn.Identity(), "body", torch.empty(2, device="meta"), Keyed(0))
+    assert devices == [torch.device("meta")]
+
+
+# -- denormal numbers ---------------------------------------------------------------------------------------------
+
+DENORMAL = torch.full((200_000,), 1 << 16, dtype=torch.int32).view(torch.float32)  # 9e-41, enough for all threads
+
+
+def share_of_zeros() -> float:
+    """Of products that are denormal numbers."""
+    return ((DENORMAL * 0.5).view(torch.int32) == 0).double().mean().item()
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("started", [True, False], ids=["threads of before", "new threads"])
+def test_denormals_are_flushed_in_every_thread_of_a_block_and_kept_after_it(started):
+    def shares():  # in a thread of its own, to which torch gives new threads
+        before = [share_of_zeros()] if started else []
+        with machine.flush_denormals():
+            within = share_of_zeros()
+        return [*before, within, share_of_zeros()]
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(shares).result() == ([0, 1, 0] if started else [1, 0])
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_denormals_that_the_user_flushes_stay_flushed():
+    def share():
+        torch.set_flush_denormal(True)
+        with machine.flush_denormals():
+            pass
+        return share_of_zeros()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(share).result() == 1
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_denormals_of_the_user_are_kept_where_other_threads_cannot_be_reached(monkeypatch):
+    monkeypatch.setattr(machine, "_openmp_reaches_all", lambda threads: False)
+
+    def share():
+        with machine.flush_denormals():
+            share_of_zeros()
+        return share_of_zeros()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(share).result() == 0
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_forked_child_does_not_ask_for_the_threads_of_its_parent():
+    share_of_zeros()
+    child = multiprocessing.get_context("fork").Process(target=flush_nothing)
+    child.start()
+    child.join(20)
+    if child.is_alive():
+        child.kill()
+    assert child.exitcode == 0
+
+
+def flush_nothing():
+    with machine.flush_denormals():
+        pass
+
+
 # -- devices ------------------------------------------------------------------------------------------------------
 
 
@@ -247,8 +364,8 @@ def test_an_unknown_device_is_refused(name):
 
 @pytest.mark.parametrize("name", ["cuda", "cuda:1", "mps"])
 def test_a_device_that_is_not_there_is_refused_with_what_is(monkeypatch, name):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda threads: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda threads: False)
     with pytest.raises(NarrowsError, match=f"'{name}' is not on this machine; here: cpu; 'auto' takes the best"):
         select_device(name)
 

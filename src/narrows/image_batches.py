@@ -79,8 +79,8 @@ class ImageBatches:
         if self.rows is not None:
             index = self.rows[index]
         raw = self.raw[index] if isinstance(index, slice) else self._rows_of_memory(index)
-        # one order in memory, whatever the array's was: torch computes a convolution by the strides of its input
-        raw = raw.reshape(len(raw), prod(self.layout.image))
+        # one order in memory, whatever the array's was: how torch computes a product depends on its factors' strides
+        raw = raw.reshape(-1).contiguous().view(len(raw), prod(self.layout.image))
         return self.scale.work(to_unit(raw, self.layout))
 
     def weights_at(self, index: Tensor | slice) -> Tensor | None:

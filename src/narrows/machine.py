@@ -1,6 +1,7 @@
 """The machine: device, precision of products, threads, denormal numbers and freed memory."""
 
 import ctypes
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from narrows.errors import NarrowsError, NarrowsWarning, UnknownName, unknown
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 Make = Callable[..., Tensor]  # (shape, generator, device) -> random numbers
+GRAIN = 2**15  # values of an element-wise operation that torch gives to a thread at least
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
@@ -66,18 +68,73 @@ def initialise_vector_library() -> None:
 
 @contextmanager
 def flush_denormals() -> Iterator[None]:
-    """Numbers below 1e-38 count as 0 in here: a processor takes a hundred times longer over them, to no end.
+    """Numbers below 1e-38 count as 0 in the block: a processor takes a hundred times longer over them, to no end.
 
-    Weights that decay without a gradient, and Adam's averages of them, come to such numbers: lab F's network, while
-    all its output is black, took four times as long over a step. Holds for this thread and those that it starts, so
-    the first large operation of a fit belongs in here: with it torch starts its other threads, and keeps them.
+    Weights that decay without a gradient, and Adam's averages of them, come to such numbers, and so do the gradients
+    of an output that is all but black. Each thread has a flag of its own for it, and a new one takes that of the
+    thread which starts it. So the flag is set in each thread that computes for this one, and put back afterwards, or
+    the user's own tensors would be flushed too. Where that cannot be done (`_copy_environment`), it is set in this
+    thread alone, once the others have been started without it.
     """
-    before = bool(torch.tensor(1e-30) * 1e-10 == 0)
-    torch.set_flush_denormal(True)
+    before = _flushes()
+    if not (_FORKED or _openmp_reaches_all(torch.get_num_threads())):
+        _start_threads()
+    _set_flush(True)
     try:
         yield
     finally:
+        _set_flush(before)
+
+
+def _flushes() -> bool:
+    """Whether this thread counts denormal numbers as 0."""
+    return bool(torch.tensor(1e-30) * 1e-10 == 0)
+
+
+def _start_threads() -> None:
+    """Have torch start the threads that compute for this one: with so many values each of them has a share."""
+    torch.ones(torch.get_num_threads() * GRAIN).mul_(1)
+
+
+def _set_flush(flush: bool) -> None:
+    """Set the flag of this thread and, if that can be done, of those that compute for it."""
+    torch.set_flush_denormal(flush)
+    if not _FORKED and _openmp_reaches_all(torch.get_num_threads()):
+        _copy_environment()
+
+
+def _copy_environment() -> None:
+    """Give this thread's floating-point flags to those that compute for it.
+
+    On Linux torch's threads are those of GNU's OpenMP, in each of which the C library's `fesetenv` can be run.
+    """
+    process = ctypes.CDLL(None)
+    environment = ctypes.create_string_buffer(256)  # a fenv_t: 32 bytes on x86, 8 on ARM
+    process.fegetenv(environment)
+    function = ctypes.cast(process.fesetenv, ctypes.c_void_p)
+    process.GOMP_parallel(function, environment, torch.get_num_threads(), 0)
+
+
+@cache
+def _openmp_reaches_all(threads: int) -> bool:
+    """Whether `_copy_environment` works here: tried once, on numbers whose halves are 0 or not."""
+    numbers = torch.full((threads * GRAIN,), 1 << 16, dtype=torch.int32).view(torch.float32)
+    before, reached = _flushes(), []
+    try:
+        for flush in (True, False, before):
+            torch.set_flush_denormal(flush)
+            _copy_environment()
+            halves = (numbers * 0.5).view(torch.int32)
+            reached.append(bool((halves == 0).all() if flush else (halves != 0).all()))
+    except (OSError, AttributeError, TypeError):  # another C library, or another OpenMP
         torch.set_flush_denormal(before)
+        return False
+    return all(reached)
+
+
+_FORKED: list[bool] = []  # not empty in a forked child, in which OpenMP's threads do not exist: to ask for them hangs
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _FORKED.append(True))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from math import ceil, prod
+from threading import RLock
 
 import numpy as np
 import torch
@@ -32,11 +33,36 @@ def keyed_generator(*parts: object, on: torch.device | str = "cpu") -> torch.Gen
 
 
 @contextmanager
-def seeded_initialisation(seed: int) -> Iterator[None]:
-    """torch's own initialisers under a seed of ours; the global generator is put back afterwards."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(key_of(seed, "initialise"))
-        yield
+def seeded_initialisation(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
+    """torch's global generators under a seed of ours, for code that takes no generator; they are put back afterwards.
+
+    Such code is torch's own initialisers, and modules of the user's. device: on which it draws, besides the CPU. One
+    thread at a time: the generators belong to the process.
+    """
+    with _GLOBAL_GENERATORS:
+        generators = _global_generators(torch.device(device))
+        states = [generator.get_state() for generator in generators]
+        try:
+            for generator in generators:
+                generator.manual_seed(key_of(seed, "initialise"))
+            yield
+        finally:
+            for generator, state in zip(generators, states):
+                generator.set_state(state)
+
+
+_GLOBAL_GENERATORS = RLock()  # re-entrant, as a module may be built while another one is
+
+
+def _global_generators(device: torch.device) -> list[torch.Generator]:
+    """Those from which code without a generator draws: the CPU's, and that of `device`."""
+    generators = [torch.default_generator]
+    if device.type == "cuda":
+        index = torch.cuda.current_device() if device.index is None else device.index
+        generators.append(torch.cuda.default_generators[index])
+    elif device.type == "mps":
+        generators.append(torch.mps._get_default_mps_generator())
+    return generators
 
 
 class KeyedRandom:

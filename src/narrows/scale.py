@@ -101,6 +101,7 @@ def choose_scale(name: str, array: np.ndarray, layout: Layout) -> Scale:
 
 def _standard_scale(array: np.ndarray, layout: Layout) -> Scale:
     """Each feature to mean 0 and deviation 1; one that is constant stays constant."""
+    array = np.ascontiguousarray(array)  # the order in memory decides the last digits of a sum
     mean = array.mean(axis=0, dtype=np.float64) / layout.white
     std = array.std(axis=0, dtype=np.float64) / layout.white
     varies = std > CONSTANT * (1 + abs(mean))

@@ -180,5 +180,5 @@ def _drawn(module: Callable[[Tensor], Tensor], purpose: str, x: Tensor, random: 
     """The module's output; what it draws at random belongs to the step."""
     if random is None:
         return module(x)
-    with seeded_initialisation(key_of(*random.key, purpose)):
+    with seeded_initialisation(key_of(*random.key, purpose), x.device):
         return module(x)
