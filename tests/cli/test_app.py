@@ -70,7 +70,7 @@ def test_a_real_call_ends_with_its_code_and_speaks_to_the_right_stream():
         (["train", "pca", "-o", "x"], "--data requires an argument"),
         (["train", "pca", "--data", "digits"], "--output requires an argument"),
         (["evaluate", "--data", "digits"], "RUN requires an argument"),
-        (["train", "pca", "--data", "digits", "-o", "x", "--epochs", "two"], '"two"'),
+        (["train", "pca", "--data", "digits", "-o", "x", "--epochs", "two"], "got 'two', expected a whole number"),
         (["train", "pca", "--data", "digits", "-o", "x", "--epoch", "2"], "Unknown option: --epoch"),
         (["labs", "more"], "more"),
     ],

@@ -35,7 +35,7 @@ def run(arguments: list[str]) -> int:
         with plain_warnings():
             app([a for a in arguments if a != "--debug"], exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        complain(f"{error}\nSee: narrows --help, or narrows VERB --help")
+        complain(f"{str(error).removeprefix('Invalid value for ')}\nSee: narrows --help, or narrows VERB --help")
         return 2
     except KeyboardInterrupt as error:
         complain(str(error) or "interrupted")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from narrows.cli.options import Force, Json
+from narrows.cli.options import Force, Integer, Json
 from narrows.cli.output import give, give_facts, tell
 from narrows.errors import wrong
 
@@ -20,8 +20,8 @@ app = App("bench", help=HELP, help_format="plaintext", sort_key=100)
 def speed(
     *labs: str,
     ways: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
-    rounds: int = 5,
-    images: int | None = None,
+    rounds: Integer = 5,
+    images: Integer | None = None,
     device: str = "cpu",
     output: Annotated[str, Parameter(name=["--output", "-o"])] = "",
     json: Json = False,
@@ -69,7 +69,7 @@ def speed(
 @app.command
 def profile(
     *labs: str,
-    images: int | None = None,
+    images: Integer | None = None,
     output: Annotated[str, Parameter(name=["--output", "-o"])] = "",
     json: Json = False,
     force: Force = False,

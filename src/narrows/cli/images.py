@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from narrows.cli.inputs import Skipped
-from narrows.cli.options import Force, Output, Reading
+from narrows.cli.options import Force, Integer, Output, Reading
 from narrows.cli.output import tell
 from narrows.cli.sharded_job import Job, Shard
 
@@ -71,8 +71,8 @@ def sample(
     /,
     *,
     output: Output,
-    count: Annotated[int, Parameter(name=["--count", "-n"])] = 64,
-    seed: int = 0,
+    count: Annotated[Integer, Parameter(name=["--count", "-n"])] = 64,
+    seed: Integer = 0,
     force: Force = False,
 ) -> None:
     """Draw new images from a model.
@@ -119,7 +119,7 @@ def decode(run: str, codes: str, /, *, output: Output, force: Force = False) -> 
 
 
 def interpolate(
-    run: str, first: str, second: str, /, *, output: Output, steps: int = 9, force: Force = False
+    run: str, first: str, second: str, /, *, output: Output, steps: Integer = 9, force: Force = False
 ) -> None:
     """Walk from one image to another through the codes between them.
 

@@ -2,15 +2,33 @@
 
 import ast
 import tomllib
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import CoercionError, Parameter, Token
 
 from narrows.choose import merge_spec
 from narrows.errors import BuildError
 
+
+def integer(kind: Any, tokens: Sequence[Token]) -> int:
+    """The integer of an option. cyclopts alone would round a fraction."""
+    text = tokens[0].value
+    try:
+        return int(text)
+    except ValueError:
+        words = f"got {text!r}, expected a whole number"
+        raise CoercionError(msg=words, token=tokens[0]) from None
+
+
+def integers(kind: Any, tokens: Sequence[Token]) -> list[int]:
+    """The integers of an option that takes several."""
+    return [integer(int, [token]) for token in tokens]
+
+
+Integer = Annotated[int, Parameter(converter=integer)]  # the type of every option that takes an int
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print numbers as JSON.")]
 Force = Annotated[bool, Parameter(negative="", help="Replace what is there.")]
 Output = Annotated[str, Parameter(name=["--output", "-o"], help="Where to write.")]
@@ -41,9 +59,9 @@ class Changes:
         part.option=value, as in bottleneck.size=64; may be given several times.
     """
 
-    epochs: int | None = None
-    batch_size: int | None = None
-    seed: int | None = None
+    epochs: Integer | None = None
+    batch_size: Integer | None = None
+    seed: Integer | None = None
     device: str | None = None
     validation: float | None = None
     set: Annotated[list[str] | None, Parameter(negative="")] = None
@@ -75,7 +93,7 @@ class Reading:
         Stop at the first file that cannot be read; by default it is skipped and told.
     """
 
-    size: Annotated[list[int] | None, Parameter(consume_multiple=True, negative="")] = None
+    size: Annotated[list[int] | None, Parameter(consume_multiple=True, negative="", converter=integers)] = None
     fit: str = "crop"
     grey: Annotated[bool, Parameter(negative="")] = False
     strict: Annotated[bool, Parameter(negative="")] = False
@@ -144,7 +162,7 @@ class How:
     resume: Annotated[bool, Parameter(negative="")] = False
     save_every: float = 10.0
     force: Annotated[bool, Parameter(negative="")] = False
-    devices: int = 1
+    devices: Integer = 1
     json: Annotated[bool, Parameter(negative="")] = False
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from narrows.cli.inputs import Skipped, array, skipping
-from narrows.cli.options import Changes, Data, Force, How, Json, Noisy, Output, Reading
+from narrows.cli.options import Changes, Data, Force, How, Integer, Json, Noisy, Output, Reading
 from narrows.cli.output import give
 from narrows.cli.run_study import run
 
@@ -75,7 +75,7 @@ def evaluate(
     *,
     data: Data,
     split: str = "",
-    seed: int = 0,
+    seed: Integer = 0,
     noisy: Noisy = "",
     baselines: Annotated[bool, Parameter(negative="")] = False,
     reading: Reading = AS_THEY_ARE,
