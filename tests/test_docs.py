@@ -1,4 +1,4 @@
-"""The pages tell the truth: their snippets run, their links lead somewhere."""
+"""The documents are true: their snippets run, their links resolve, their tables match the code."""
 
 import inspect
 import json
@@ -13,34 +13,37 @@ import msgspec
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = {str(path.relative_to(ROOT)): path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
+PAGES = {
+    str(path.relative_to(ROOT)): path
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+}
 PAGES = {name: path for name, path in PAGES.items() if path.is_file()}
 FENCE = re.compile(r"^(?:<!-- (no test) -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 NEEDS_MNIST = re.compile(r'load_data\("[a-z-]*mnist')
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 STUDIES = ROOT / "docs" / "studies.md"
-FAULTS = re.compile(r"```toml\n((?:(?!```).)*)```\n\n```text\n(.*?)```", re.DOTALL)  # a study, and what is told of it
+FAULTS = re.compile(r"```toml\n((?:(?!```).)*)```\n\n```text\n(.*?)```", re.DOTALL)  # a study, and its message
 OPTION = re.compile(r"`([a-z_]+)(?: = ([^`]+))?`")
-NEEDED = "must be there"
+NEEDED = "required"
 pages = pytest.mark.parametrize("page", PAGES)
 
 
 def fences(path: Path, language: str) -> list[str]:
-    """The snippets of a page in a language, each with as many empty lines before it as tell its place."""
+    """The snippets of a page in a language, each after as many empty lines as precede it on the page."""
     text = path.read_text(encoding="utf-8")
-    found = [m for m in FENCE.finditer(text) if m[2] == language and not m[1]]
-    return ["\n" * text.count("\n", 0, m.start(3)) + m[3] for m in found]
+    blocks = [m for m in FENCE.finditer(text) if m[2] == language and not m[1]]
+    return ["\n" * text.count("\n", 0, m.start(3)) + m[3] for m in blocks]
 
 
 @pages
 @pytest.mark.filterwarnings("ignore::narrows.errors.NarrowsWarning")  # a few epochs may well come to nothing
-def test_its_snippets_run(page, tmp_path, monkeypatch):
+def test_snippets_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    there = Path(os.environ.get("NARROWS_DATA") or "nowhere", "mnist").is_dir()
+    has_mnist = Path(os.environ.get("NARROWS_DATA") or "nowhere", "mnist").is_dir()
     names, left_out = {"__name__": page}, 0
     for snippet in fences(PAGES[page], "python"):
-        if NEEDS_MNIST.search(snippet) and not there:
+        if NEEDS_MNIST.search(snippet) and not has_mnist:
             left_out += 1
             continue
         exec(compile(snippet, PAGES[page], "exec"), names)
@@ -49,7 +52,7 @@ def test_its_snippets_run(page, tmp_path, monkeypatch):
 
 
 @pages
-def test_its_studies_are_studies(page, tmp_path):
+def test_studies_are_valid(page, tmp_path):
     from narrows.study.schema import read_study
 
     for snippet in fences(PAGES[page], "toml"):
@@ -59,7 +62,7 @@ def test_its_studies_are_studies(page, tmp_path):
 
 @pages
 @pytest.mark.filterwarnings("ignore::narrows.errors.NarrowsWarning")
-def test_its_studies_of_digits_run_and_draw_all_that_they_ask_for(page, tmp_path):
+def test_studies_of_digits_run_and_draw_what_they_ask_for(page, tmp_path):
     from narrows.study.run import run_study
     from narrows.study.schema import read_study
 
@@ -69,20 +72,20 @@ def test_its_studies_of_digits_run_and_draw_all_that_they_ask_for(page, tmp_path
         (tmp_path / "study.toml").write_text(snippet, encoding="utf-8")
         study = read_study(tmp_path / "study.toml")
         record = run_study(study, tmp_path / str(number), changes={"epochs": 1})
-        told = {row[""] for table in record.tables for row in table["rows"] if "" in row}
+        labels = {row[""] for table in record.tables for row in table["rows"] if "" in row}
         assert {figure.title for figure in study.figures} <= {figure.section for figure in record.figures}
-        assert {number.label for number in study.numbers} <= told
+        assert {number.label for number in study.numbers} <= labels
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.toml")), ids=lambda path: path.name)
-def test_a_study_beside_the_pages_is_a_study(path):
+def test_study_files_next_to_the_pages_are_valid(path):
     from narrows.study.schema import read_study
 
     read_study(path)
 
 
 @pages
-def test_its_links_resolve(page):
+def test_links_resolve(page):
     path = PAGES[page]
     for link in LINK.findall(path.read_text(encoding="utf-8")):
         if re.match(r"[a-z]+:", link):
@@ -106,10 +109,10 @@ def slug(heading: str) -> str:
 @pytest.mark.parametrize(
     ("heading", "form"), [("The study", "Study"), ("Runs", "Run"), ("Numbers", "Number"), ("Figures", "Drawing")]
 )
-def test_every_key_of_a_study_file_stands_in_a_table_with_its_default(heading, form):
-    from narrows.study import schema as forms
+def test_every_key_of_a_study_file_is_in_a_table_with_its_default(heading, form):
+    from narrows.study import schema
 
-    fields = {field.name: field for field in msgspec.structs.fields(getattr(forms, form))}
+    fields = {field.name: field for field in msgspec.structs.fields(getattr(schema, form))}
     table = rows(f"### {heading}")
     assert set(table) == set(fields)
     for key, cells in table.items():
@@ -118,13 +121,13 @@ def test_every_key_of_a_study_file_stands_in_a_table_with_its_default(heading, f
             assert cells[-1] == f"`{toml(fields[key].default)}`", key
 
 
-def test_every_source_of_a_number_stands_in_its_table():
+def test_every_source_of_a_number_is_in_its_table():
     from narrows.study.schema import SOURCES
 
     assert set(rows("## Where a number comes from")) == set(SOURCES)
 
 
-def test_every_choice_of_images_stands_in_a_table_with_its_default():
+def test_every_choice_of_images_is_in_a_table_with_its_default():
     from narrows.study.trained import CHOICE, FED
 
     table, known = rows("## Which images, and what a model is fed"), {**CHOICE, **FED}
@@ -134,34 +137,34 @@ def test_every_choice_of_images_stands_in_a_table_with_its_default():
             assert table[key][-1] == f"`{toml(default)}`", key
 
 
-def test_every_kind_of_figure_stands_in_a_table_with_its_options_and_their_defaults():
+def test_every_kind_of_figure_is_in_a_table_with_its_options_and_their_defaults():
     from narrows.study.figures import STUDY_FIGURES
 
     table = rows("## Kinds of figures")
     assert set(table) == set(STUDY_FIGURES)
     for kind, cells in table.items():
-        said, (own, passed_on) = dict(OPTION.findall(cells[-1])), options(STUDY_FIGURES[kind])
-        assert set(said) == {**own, **passed_on}.keys(), kind
+        listed, (own, passed_on) = dict(OPTION.findall(cells[-1])), options(STUDY_FIGURES[kind])
+        assert set(listed) == {**own, **passed_on}.keys(), kind
         for name, default in own.items():
             needed = default is inspect.Parameter.empty
             assert (f"`{name}` ({NEEDED}" in cells[-1]) == needed, f"{kind}: {name}"
-            assert said[name] == ("" if needed else toml(default)), f"{kind}: {name}"
+            assert listed[name] == ("" if needed else toml(default)), f"{kind}: {name}"
         for name, default in passed_on.items():  # a kind may set what it passes on: then the page says so in words
-            assert said[name] in ("", toml(default)), f"{kind}: {name}"
+            assert listed[name] in ("", toml(default)), f"{kind}: {name}"
 
 
-def test_the_faults_that_the_page_shows_are_those_that_are_told(tmp_path, monkeypatch):
+def test_faults_on_the_page_are_those_that_are_raised(tmp_path, monkeypatch):
     from narrows.errors import DataError
     from narrows.study.schema import read_study
 
     monkeypatch.chdir(tmp_path)
-    found = FAULTS.findall(STUDIES.read_text(encoding="utf-8"))
-    assert found
-    for study, told in found:
+    examples = FAULTS.findall(STUDIES.read_text(encoding="utf-8"))
+    assert examples
+    for study, message in examples:
         Path("wrong.toml").write_text(study, encoding="utf-8")
         with pytest.raises(DataError) as caught:
             read_study(Path("wrong.toml"))
-        assert told == f"narrows: {caught.value}\n"
+        assert message == f"narrows: {caught.value}\n"
 
 
 def rows(heading: str) -> dict[str, list[str]]:
@@ -169,9 +172,9 @@ def rows(heading: str) -> dict[str, list[str]]:
     below = STUDIES.read_text(encoding="utf-8").split(f"\n{heading}\n")[1]
     section = re.split(rf"^#{{1,{heading.index(' ')}}} ", below, flags=re.MULTILINE)[0]
     cells = [re.split(r" *\| *", line.strip("| ")) for line in section.splitlines() if line.startswith("| `")]
-    found = {row[0].strip("`"): row[1:] for row in cells}
-    assert len(found) == len(cells), f"{heading}: a name stands twice"
-    return found
+    by_name = {row[0].strip("`"): row[1:] for row in cells}
+    assert len(by_name) == len(cells), f"{heading}: a name is there twice"
+    return by_name
 
 
 def options(make: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -187,5 +190,5 @@ def options(make: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def toml(value: Any) -> str:
-    """A value as the page writes it; nothing for none."""
+    """A value as the page writes it; nothing for None."""
     return "" if value is None else json.dumps(value)
