@@ -4,9 +4,10 @@
     {"kind": "mlp", "widths": [256, 128]}   the part with options
     Mlp                                     a class of your own that keeps the part's contract
 
-A *table* maps names to classes (or functions). What the build itself knows (the image's shape, the working scale)
-is the *context*: a class takes of it what its constructor names. Everything else must be an option of the part;
-a wrong name, an unknown option and a missing one are told together, with the names that are known.
+A *table* maps names to classes (or functions). What the build itself knows (the image's shape, the
+working scale) is the *context*: a class takes of it what its constructor names. Everything else
+must be an option of the part; a wrong name, an unknown option and a missing one are told together,
+with the names that are known.
 """
 
 import inspect

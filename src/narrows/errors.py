@@ -1,8 +1,8 @@
 """The family of errors: what was asked, what was got, what is known, what to do.
 
-Every error that a user can cause derives from `NarrowsError`, itself a `ValueError`. A message is one or a few
-plain sentences, written with the user's own words in it. Where several things are wrong at once, `Faults`
-collects them, so that nobody mends one only to meet the next.
+Every error that a user can cause derives from `NarrowsError`, itself a `ValueError`. A message is
+one or a few plain sentences, written with the user's own words in it. Where several things are
+wrong at once, `Faults` collects them, so that nobody mends one only to meet the next.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

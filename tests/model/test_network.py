@@ -5,7 +5,7 @@ from narrows.errors import BuildError, UnknownName
 from narrows.model.build import build, parts_table
 from narrows.model.network import Network, count_parameters
 from narrows.parts.kinds import KINDS
-from narrows.parts.up import Linear
+from narrows.parts.up import LinearUp
 from narrows.randomness import KeyedRandom
 from narrows.scale import FIXED_SCALES
 
@@ -73,8 +73,8 @@ def test_side_bits_are_counted_only_where_the_switches_are_used():
 
 
 def test_a_part_may_be_a_class_of_ones_own():
-    class Double(Linear):
-        """Twice what `Linear` gives."""
+    class Double(LinearUp):
+        """Twice what `LinearUp` gives."""
 
         def forward(self, z, side, random=None):
             return 2 * super().forward(z, side, random)
@@ -97,7 +97,7 @@ def test_a_part_may_be_a_class_of_ones_own():
         ({"bottleneck": {"kind": "topk", "size": 4, "k": 5}}, "bottleneck 'topk': k: got 5, expected .* 1..4"),
         ({"penalties": "contractive"}, "penalties: got 'contractive', expected a list"),
         ({"penalties": ["contractiv"]}, "no penalty called 'contractiv'; did you mean 'contractive'"),
-        ({"body": {"kind": "mlp", "widths": 7}}, "widths: got 7, expected a list of whole numbers"),
+        ({"body": {"kind": "mlp", "widths": 7}}, "widths: got 7, expected a list of integers"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_cure(specs, reason):

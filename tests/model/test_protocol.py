@@ -16,7 +16,7 @@ from narrows.model.protocol import Model
 from narrows.model.use.baselines import compare_denoisers
 from narrows.model.use.evaluate import image_rows
 from narrows.model.use.tiles import error_map, process_tiled, worst_tile_score
-from narrows.parts.prior import Gaussian
+from narrows.parts.prior import GaussianPrior
 from narrows.study.run import run_study
 from narrows.study.schema import Run, Study
 
@@ -35,7 +35,7 @@ class Brightness(ImageModel):
         images = ImageBatches(given.images, self.layout_, self.scale_)
         self.mean_ = images.batch(slice(0, len(images))).mean(0)
         self.code_size_ = 1
-        self.prior_ = Gaussian(1)
+        self.prior_ = GaussianPrior(1)
         calibrate(self, images, self.prior_)
         return self
 
@@ -58,7 +58,7 @@ class Brightness(ImageModel):
     def _restore(self, tensors: dict[str, Tensor]) -> None:
         self.mean_ = tensors["mean_"]
         self.code_size_ = 1
-        self.prior_ = Gaussian(1)
+        self.prior_ = GaussianPrior(1)
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,7 @@ def test_the_linears_are_those_of_the_widths_top_down():
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ({"kind": "mlp", "widths": [3, 0]}, r"widths: got \[3, 0\], expected a list of whole numbers ≥ 1"),
+        ({"kind": "mlp", "widths": [3, 0]}, r"widths: got \[3, 0\], expected a list of integers ≥ 1"),
         ({"kind": "mlp", "widths": 3}, "widths: got 3, expected a list"),
         ({"kind": "mlp", "widths": "ab"}, "widths: got 'ab'"),
         ({"kind": "mlp", "widths": [2.5]}, "widths: got"),

@@ -11,7 +11,7 @@ from narrows.choose import choose
 from narrows.errors import BuildError
 from narrows.measure import CodeStatistics, kl_per_unit
 from narrows.parts.bottleneck import BOTTLENECKS
-from narrows.parts.prior import Normal
+from narrows.parts.prior import NormalPrior
 from narrows.randomness import KeyedRandom, seeded_initialisation
 
 SMALL = {"topk": {"k": 3}}  # options for codes of 5 units, where the defaults do not fit
@@ -27,7 +27,7 @@ def chosen(name, features=(12,), size=5, **options):
 
 
 def code_of(bottleneck, h, random=None):
-    return bottleneck(h, Normal(prod(bottleneck.shape)), random)
+    return bottleneck(h, NormalPrior(prod(bottleneck.shape)), random)
 
 
 @names
@@ -97,7 +97,7 @@ def test_the_sparse_cost_is_weight_times_the_sum_of_absolute_codes(some, weight,
 @pytest.mark.parametrize("beta", [0, 1.0, 4.0])
 def test_the_variational_cost_is_beta_times_the_kl(some, beta):
     code = code_of(chosen("variational", beta=beta), some(7, 12), KeyedRandom(0))
-    torch.testing.assert_close(code.terms["kl"], beta * Normal(5).kl(code.posterior, code.z))
+    torch.testing.assert_close(code.terms["kl"], beta * NormalPrior(5).kl(code.posterior, code.z))
 
 
 def test_a_variational_code_is_the_mean_unless_it_is_drawn(some):

@@ -10,7 +10,7 @@ from scipy import stats
 
 from narrows.choose import choose
 from narrows.errors import BuildError, NarrowsError
-from narrows.parts.corruption import CORRUPTIONS, Gaussian, Jpeg, Masking, Poisson, SaltAndPepper
+from narrows.parts.corruption import CORRUPTIONS, GaussianNoise, JpegArtefacts, Masking, PoissonNoise, SaltAndPepper
 from narrows.randomness import KeyedRandom, PerImageRandom
 
 MADE = [name for name, make in CORRUPTIONS.items() if not make.paired]  # noise that is drawn
@@ -58,7 +58,7 @@ def test_none_changes_nothing(some):
 @pytest.mark.parametrize("sigma", [0.1, 0.3, 5])
 def test_gaussian_noise_has_mean_0_and_deviation_sigma_and_is_not_clipped_unasked(some, sigma):
     x = some(200, 1, 20, 20)
-    make = Gaussian((0.0, 1.0), sigma)
+    make = GaussianNoise((0.0, 1.0), sigma)
     noise = make(x, KeyedRandom(0))[0] - x
     assert abs(noise.mean()) < 0.01 * sigma
     assert abs(noise.std() / sigma - 1) < 0.01
@@ -68,13 +68,16 @@ def test_gaussian_noise_has_mean_0_and_deviation_sigma_and_is_not_clipped_unaske
 @pytest.mark.parametrize("span", [(0.0, 1.0), (-1.0, 1.0)])
 def test_clipped_noise_is_the_same_noise_inside_the_range(some, span):
     x = some(50, 3, 9, 9)
-    free, clipped = Gaussian(span, 0.5)(x, KeyedRandom(0))[0], Gaussian(span, 0.5, clip=True)(x, KeyedRandom(0))[0]
+    free, clipped = (
+        GaussianNoise(span, 0.5)(x, KeyedRandom(0))[0],
+        GaussianNoise(span, 0.5, clip=True)(x, KeyedRandom(0))[0],
+    )
     assert torch.equal(clipped, free.clamp(*span))
     assert not torch.equal(clipped, free)
 
 
 def test_a_range_of_strengths_is_drawn_evenly_one_for_each_image():
-    make = Gaussian((0.0, 1.0), sigma=(0.2, 0.6))
+    make = GaussianNoise((0.0, 1.0), sigma=(0.2, 0.6))
     strengths = make(torch.zeros(2000, 1, 30, 30), KeyedRandom(0))[0].flatten(1).std(1)
     assert make.sigma is None
     assert 0.18 < strengths.min() < 0.21
@@ -117,7 +120,7 @@ def test_a_range_of_rates_is_drawn_evenly_one_for_each_image(part):
 @pytest.mark.parametrize("peak", [1, 30, 1000])
 def test_photons_are_counted_as_poisson_has_it(peak, level):
     x = torch.full((40, 1, 50, 50), level)
-    counts = Poisson((0.0, 1.0), peak)(x, KeyedRandom(0))[0].double() * peak
+    counts = PoissonNoise((0.0, 1.0), peak)(x, KeyedRandom(0))[0].double() * peak
     torch.testing.assert_close(counts, counts.round(), atol=1e-3, rtol=0)
     seen = np.bincount(counts.round().long().flatten().numpy())
     expected = stats.poisson(peak * level).pmf(np.arange(len(seen))) * counts.numel()
@@ -129,21 +132,21 @@ def test_photons_are_counted_as_poisson_has_it(peak, level):
 def test_photon_noise_is_the_same_on_both_scales(some):
     x = some(20, 3, 9, 7)
     unit, symmetric = (
-        Poisson((0.0, 1.0), 10)(x, KeyedRandom(0))[0],
-        Poisson((-1.0, 1.0), 10)(2 * x - 1, KeyedRandom(0))[0],
+        PoissonNoise((0.0, 1.0), 10)(x, KeyedRandom(0))[0],
+        PoissonNoise((-1.0, 1.0), 10)(2 * x - 1, KeyedRandom(0))[0],
     )
     assert (((symmetric + 1) / 2 - unit).abs() > 1e-5).float().mean() < 0.01  # rates that round otherwise
 
 
 def test_a_range_of_peaks_is_drawn_one_for_each_image():
-    noisy = Poisson((0.0, 1.0), (10, 40))(torch.ones(2000, 1, 30, 30), KeyedRandom(0))[0]
+    noisy = PoissonNoise((0.0, 1.0), (10, 40))(torch.ones(2000, 1, 30, 30), KeyedRandom(0))[0]
     quartiles = (1 / noisy.flatten(1).var(1)).quantile(torch.tensor([0.25, 0.5, 0.75]))
     torch.testing.assert_close(quartiles, torch.tensor([17.5, 25.0, 32.5]), atol=1.5, rtol=0)
 
 
 def test_clipped_photon_noise_stays_in_the_range_and_values_below_it_are_black(some):
     x = some(20, 1, 9, 9) * 2 - 0.5
-    noisy, _ = Poisson((0.0, 1.0), 5, clip=True)(x, KeyedRandom(0))
+    noisy, _ = PoissonNoise((0.0, 1.0), 5, clip=True)(x, KeyedRandom(0))
     assert noisy.min() == 0
     assert noisy.max() == 1
     assert (noisy[x <= 0] == 0).all()
@@ -162,7 +165,7 @@ def smooth() -> torch.Tensor:
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_jpeg_is_what_pillow_writes_and_alpha_is_kept(smooth, channels):
     x = torch.cat([smooth, smooth[:, :1]], dim=1)[:, :channels]
-    noisy, _ = Jpeg((0.0, 1.0), quality=20)(x, KeyedRandom(0))
+    noisy, _ = JpegArtefacts((0.0, 1.0), quality=20)(x, KeyedRandom(0))
     colours = 3 if channels >= 3 else 1
     for image, found in zip(x, noisy):
         raw = (image[:colours].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
@@ -174,11 +177,11 @@ def test_jpeg_is_what_pillow_writes_and_alpha_is_kept(smooth, channels):
 
 
 def test_a_higher_quality_is_nearer_and_both_scales_see_the_same(smooth):
-    errors = [(Jpeg((0.0, 1.0), q)(smooth, KeyedRandom(0))[0] - smooth).square().mean() for q in (5, 30, 95)]
+    errors = [(JpegArtefacts((0.0, 1.0), q)(smooth, KeyedRandom(0))[0] - smooth).square().mean() for q in (5, 30, 95)]
     assert errors[0] > errors[1] > errors[2]
     unit, symmetric = (
-        Jpeg((0.0, 1.0))(smooth, KeyedRandom(0))[0],
-        Jpeg((-1.0, 1.0))(2 * smooth - 1, KeyedRandom(0))[0],
+        JpegArtefacts((0.0, 1.0))(smooth, KeyedRandom(0))[0],
+        JpegArtefacts((-1.0, 1.0))(2 * smooth - 1, KeyedRandom(0))[0],
     )
     torch.testing.assert_close((symmetric + 1) / 2, unit, atol=1e-5, rtol=0)
 
@@ -221,7 +224,7 @@ def test_pairs_are_the_noisy_images_that_came_with_the_draw(some):
     found, hidden = corrupt("pairs", (0.0, 1.0), x, KeyedRandom(0, noisy=noisy))
     assert found is noisy
     assert hidden is None
-    with pytest.raises(BuildError, match="pairs: got 'clean images alone', expected noisy ones beside them"):
+    with pytest.raises(BuildError, match="pairs: got 'clean images alone', expected noisy ones with them"):
         corrupt("pairs", (0.0, 1.0), x, PerImageRandom(x, 0))
 
 
@@ -261,10 +264,10 @@ def test_the_order_in_memory_changes_nothing(some, name, span):
         ("masking", {"rate": [0, 0]}, "rate: got"),
         ("poisson", {"peak": 0}, "peak: got 0, expected a number > 0, or"),
         ("poisson", {"peak": [0, 10]}, "peak: got .*, both > 0"),
-        ("jpeg", {"quality": 0}, "quality: got 0, expected a whole number in 1..95, or"),
+        ("jpeg", {"quality": 0}, "quality: got 0, expected an integer in 1..95, or"),
         ("jpeg", {"quality": 96}, "quality: got 96"),
-        ("jpeg", {"quality": 0.5}, "quality: got 0.5, expected whole numbers"),
-        ("jpeg", {"quality": [0, 50]}, "quality: got .*, expected whole numbers"),
+        ("jpeg", {"quality": 0.5}, "quality: got 0.5, expected integers"),
+        ("jpeg", {"quality": [0, 50]}, "quality: got .*, expected integers"),
         ("mixed", {"of": []}, "of: got .*, expected a list of corruptions"),
         ("mixed", {"of": "gaussian"}, "of: got 'gaussian', expected a list of corruptions"),
         ("mixed", {"of": [{"kind": "masking", "only_hidden": True}]}, "only_hidden: got True, expected False"),

@@ -9,7 +9,7 @@ from narrows.parts.bottleneck import Plain, Relu, Variational
 from narrows.parts.code import Code
 from narrows.parts.forward_pass import ForwardPass
 from narrows.parts.penalty import PENALTIES, Contractive
-from narrows.parts.prior import Normal
+from narrows.parts.prior import NormalPrior
 from narrows.randomness import KeyedRandom, seeded_initialisation
 
 
@@ -29,7 +29,7 @@ def forward(code, x):
 
 
 def code_of(bottleneck, x):
-    return bottleneck(x, Normal(bottleneck.shape[0]))
+    return bottleneck(x, NormalPrior(bottleneck.shape[0]))
 
 
 @pytest.mark.parametrize("name", PENALTIES)
@@ -70,7 +70,7 @@ def test_of_a_rectified_encoder_only_active_units_count(x):
 
 def test_of_a_variational_code_it_is_the_mean_s(x):
     bottleneck = encoder(Variational, 5)
-    code = bottleneck(x, Normal(5), KeyedRandom(0))
+    code = bottleneck(x, NormalPrior(5), KeyedRandom(0))
     closed = bottleneck.project.weight[:5].square().sum().expand(6)
     torch.testing.assert_close(Contractive(1.0)(forward(code, x), x, KeyedRandom(0)), closed)
 

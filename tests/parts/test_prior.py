@@ -9,7 +9,7 @@ from torch import distributions as d
 from narrows.errors import BuildError
 from narrows.parts import prior as priors
 from narrows.parts.code import Posterior
-from narrows.parts.prior import PRIORS, Mixture
+from narrows.parts.prior import PRIORS, MixturePrior
 from narrows.randomness import KeyedRandom
 
 MIX = torch.tensor([[2.0, 0.0, -1.0], [0.5, 1.0, 0.0], [-1.0, 0.3, 0.4]])
@@ -25,7 +25,7 @@ def lumps(count=2000, size=3):
     return torch.where(torch.arange(count)[:, None] % 4 == 0, z + 8, z)
 
 
-def reference(prior: Mixture) -> d.Distribution:
+def reference(prior: MixturePrior) -> d.Distribution:
     if prior.factors.dim() == 3:
         parts = d.MultivariateNormal(prior.means, scale_tril=prior.factors)
     else:
@@ -108,7 +108,7 @@ def test_codes_density_and_samples_have_one_mean_and_variance(monkeypatch, name,
 
 def test_a_mixture_tells_lumps_apart_that_one_gaussian_blurs():
     codes = lumps()
-    one, two = fitted("gaussian", codes), Mixture(3, components=2)
+    one, two = fitted("gaussian", codes), MixturePrior(3, components=2)
     two.fit(codes, seed=0)
     assert two.log_prob(codes).mean() > one.log_prob(codes).mean() + 0.5
     torch.testing.assert_close(two.weights.sort().values, torch.tensor([0.25, 0.75]), atol=0.01, rtol=0)
@@ -138,15 +138,15 @@ def test_units_that_never_vary_do_not_break_a_fit(name):
 
 
 def test_a_fitted_prior_is_saved_and_restored():
-    prior, copy = fitted("mixture", lumps()), Mixture(3)
+    prior, copy = fitted("mixture", lumps()), MixturePrior(3)
     copy.load_state_dict(prior.state_dict())
     assert torch.equal(copy.sample(5, seed=0), prior.sample(5, seed=0))
 
 
 @pytest.mark.parametrize("components", [0, -1, 1.5])
 def test_a_wrong_number_of_components_is_refused(components):
-    with pytest.raises(BuildError, match=f"components: got {components}, expected a whole number ≥ 1"):
-        Mixture(3, components)
+    with pytest.raises(BuildError, match=f"components: got {components}, expected an integer ≥ 1"):
+        MixturePrior(3, components)
 
 
 # -- divergences --------------------------------------------------------------------------------------------------

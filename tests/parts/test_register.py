@@ -11,6 +11,7 @@ from torch import nn
 
 import narrows as nw
 from narrows.errors import BuildError, UnknownName
+from narrows.parts import register as register_module
 from narrows.parts.bottleneck import Plain
 from narrows.parts.kinds import KINDS
 from narrows.parts.register import ModuleBody, import_path
@@ -176,3 +177,17 @@ def test_the_path_of_a_class_is_the_one_to_import_it_from(monkeypatch):
     assert import_path(Down) == "nets.Down"
     main.__spec__ = SimpleNamespace(name="mine.nets")
     assert import_path(Down) == "mine.nets.Down"
+
+
+def test_what_a_module_draws_is_seeded_on_the_device_of_its_input(monkeypatch):
+    devices = []
+    seeded = register_module.seeded_initialisation
+
+    def spy(seed, device="cpu"):
+        devices.append(device)
+        return seeded(seed)
+
+    monkeypatch.setattr(register_module, "seeded_initialisation", spy)
+    body = ModuleBody(nn.Flatten(), (1, 8, 8))
+    assert body.encode(torch.empty(2, 1, 8, 8, device="meta"), KeyedRandom(0))[0].is_meta
+    assert devices == [torch.device("meta")]

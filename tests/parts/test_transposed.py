@@ -5,13 +5,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from narrows.parts.transposed import FEW, Transposed
+from narrows.parts.transposed import FEW_CHANNELS, Transposed
 
 CASES = [  # channels in and out, size, kernel, stride, padding, output padding
     (5, 7, (4, 4), 3, 2, (1, 1), (1, 1)),
     (5, 1, (4, 4), 3, 2, (1, 1), (1, 1)),
-    (3, FEW, (7, 5), 4, 2, (1, 1), (0, 0)),
-    (3, FEW + 1, (3, 6), 3, 2, (0, 1), (0, 1)),
+    (3, FEW_CHANNELS, (7, 5), 4, 2, (1, 1), (0, 0)),
+    (3, FEW_CHANNELS + 1, (3, 6), 3, 2, (0, 1), (0, 1)),
     (4, 2, (5, 5), 3, 1, (1, 1), (0, 0)),
     (4, 8, (1, 9), 5, 2, (2, 2), (1, 1)),
 ]

@@ -217,14 +217,14 @@ def test_a_skip_by_passes_the_code(some, make):
     ("up", "words"),
     [
         ({"kind": "linear", "widths": [0]}, r"widths: got \[0\], expected"),
-        ({"kind": "deconv", "channels_up": [5]}, r"channels_up: got \[5\], expected 2 whole numbers"),
+        ({"kind": "deconv", "channels_up": [5]}, r"channels_up: got \[5\], expected 2 integers"),
         (
             {"kind": "deconv", "channels_up": [5, 0]},
-            r"channels_up: got \[5, 0\], expected a list of whole numbers ≥ 1",
+            r"channels_up: got \[5, 0\], expected a list of integers ≥ 1",
         ),
         ({"kind": "unpool", "channels_up": [7, 5]}, r"channels_up: got \[7, 5\], expected \[16, 8\].*; leave it out"),
-        ({"kind": "deconv", "kernels": 2}, "kernels: got 2, expected whole numbers ≥ 3"),
-        ({"kind": "deconv", "kernels": None}, "kernels: got None, expected whole numbers ≥ 3"),
+        ({"kind": "deconv", "kernels": 2}, "kernels: got 2, expected integers ≥ 3"),
+        ({"kind": "deconv", "kernels": None}, "kernels: got None, expected integers ≥ 3"),
         ({"kind": "deconv", "kernels": [3, 3]}, r"kernels: got \[3, 3\], expected one number, or 3"),
         ({"kind": "unpool", "kernels": 4}, "kernels: got 4, expected odd numbers"),
         ({"kind": "unpool", "kernels": None}, r"expected a convolution where the channels change \(16 to 8\)"),

@@ -7,27 +7,30 @@
     unet   stages of two convolutions, each with an activation; the first at the image's own size, every other begins
            with stride 2
 
-A rising activation and the maximum may change places; in this order there is a quarter to activate (a step of lab
-E6 takes 0.9 of the time).
+A rising activation and the maximum may change places; in this order only a quarter of the values is
+activated (a step of lab E6 takes 0.9 of the time).
 
-The step from features to the code belongs to the bottleneck; the way back up to `up`, which by default mirrors the
-body. Any image size will do, odd ones too: the sizes on the way down are kept and met again on the way up.
+The step from features to the code belongs to the bottleneck; the way back up to `up`, which by
+default mirrors the body. Images may have any size, odd ones too: the way up restores the sizes of
+the way down.
 
-*Side channel.* A 2 x 2 maximum forgets where it was: 2 bits a pooled value. Where the way up asks for these
-switches they travel beside the code, as `side`, and `side_bits` says how many bits they are. The side channel of a
-U-Net is far wider: the image itself, and what each stage but the last puts out, 32 bits a value (its *skips*). Such a
-model is a denoiser, and no compressor.
+*Side channel.* A 2 x 2 maximum forgets where it was: 2 bits a pooled value. If the way up asks for
+these switches, they by-pass the code as `side`, and `side_bits` says how many bits they are. The
+side channel of a U-Net is far wider: the image itself, and what each stage but the last puts out,
+32 bits a value (its *skips*). Such a model is a denoiser, and compresses nothing.
 
-A body says what it `gives`: "widths" (a chain of linear layers), "stages" (feature maps and their sizes), "switches"
-(of its poolings) and "skips". Each way up says what it needs.
+A body says what it `gives`: "widths" (a chain of linear layers), "stages" (feature maps and their
+sizes), "switches" (of its poolings) and "skips". Each way up says what it needs.
 
-References: O. Ronneberger et al., "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015,
-https://arxiv.org/abs/1505.04597; S. Mohan et al., "Robust and interpretable blind image denoising via bias-free
-convolutional neural networks", ICLR 2020, https://arxiv.org/abs/1906.05478 (no bias).
+References: O. Ronneberger et al., "U-Net: convolutional networks for biomedical image
+segmentation", MICCAI 2015, https://arxiv.org/abs/1505.04597; S. Mohan et al., "Robust and
+interpretable blind image denoising via bias-free convolutional neural networks", ICLR 2020,
+https://arxiv.org/abs/1906.05478 (no bias).
 """
 
 from collections.abc import Sequence
-from math import log2, prod
+from itertools import pairwise
+from math import ceil, prod
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -36,7 +39,7 @@ from narrows.errors import unknown, wrong
 from narrows.parts.layers import Chain, after_weights
 from narrows.randomness import KeyedRandom
 
-Side = list[Tensor]
+SideChannel = list[Tensor]  # what by-passes the code
 
 
 class Body(nn.Module):
@@ -49,9 +52,7 @@ class Body(nn.Module):
     def __init__(self, image: tuple[int, int, int], activation: str, dropout: float, batch_norm: bool):
         super().__init__()
         self.image = image
-        after_weights(
-            1, activation, batch_norm, dropout, flat=True
-        )  # refuses wrong ones, even where no layer is made
+        after_weights(1, activation, batch_norm, dropout, flat=True)  # refuses wrong options, if no layer does
         self.activation, self.dropout, self.batch_norm = activation, dropout, batch_norm
         self.shape: tuple[int, ...] = image
 
@@ -69,7 +70,14 @@ class Body(nn.Module):
         """What follows a layer's weights, on the way down and in its mirror."""
         return after_weights(channels, self.activation, self.batch_norm, self.dropout, flat)
 
-    def encode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Tensor, Side]:
+    def linear_layers(self, widths: Sequence[int]) -> list[nn.Module]:
+        """A linear layer from each width to the next, and what follows its weights."""
+        layers: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            layers += [nn.Linear(before, after), *self.finish(after, flat=True)]
+        return layers
+
+    def encode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Tensor, SideChannel]:
         """Images `(N, C, H, W)` to features `(N, *shape)` and the side channel."""
         raise NotImplementedError
 
@@ -77,7 +85,7 @@ class Body(nn.Module):
 class Mlp(Body):
     """Linear layers on the flattened image.
 
-    widths: of the hidden layers, top down; [] for none. activation: see `parts.layers`.
+    widths: of the hidden layers, top down; [] for none. activation: see `narrows.parts.layers`.
     dropout: rate after each layer, in [0, 1). batch_norm: before each activation.
     """
 
@@ -95,8 +103,7 @@ class Mlp(Body):
         positive("widths", widths)
         self.widths = [prod(image), *widths]
         self.shape = (self.widths[-1],)
-        steps = zip(self.widths, self.widths[1:])
-        self.layers = Chain([layer for a, b in steps for layer in (nn.Linear(a, b), *self.finish(b, flat=True))])
+        self.layers = Chain(self.linear_layers(self.widths))
 
     @property
     def widest(self) -> int:
@@ -107,7 +114,7 @@ class Mlp(Body):
         """The linear layers, top down."""
         return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
-    def encode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Tensor, Side]:
+    def encode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Tensor, SideChannel]:
         return self.layers(x.flatten(1), random), []
 
 
@@ -141,22 +148,31 @@ class Conv(Body):
         self.channels = [image[0], *channels]
         self.sizes = self._sizes(image[1:], len(channels))
         self.shape = (channels[-1], *self.sizes[-1])
-        stride = 1 if self.pooled else 2
         self.layers, self.after = nn.ModuleList(), nn.ModuleList()
-        for a, b in zip(self.channels, self.channels[1:]):
-            follow, norms = self.finish(b, flat=False), int(batch_norm)
-            self.layers.append(Chain([nn.Conv2d(a, b, kernel, stride, kernel // 2), *follow[:norms]]))
-            self.after.append(Chain(follow[norms:]))
+        for a, b in pairwise(self.channels):
+            layer, after = self._stage(a, b, kernel)
+            self.layers.append(layer)
+            self.after.append(after)
+
+    def _stage(self, a: int, b: int, kernel: int) -> tuple[Chain, Chain]:
+        """A convolution from `a` channels to `b` with its batch normalisation; what follows the maximum."""
+        stride = 1 if self.pooled else 2
+        norms, after = int(self.batch_norm), self.finish(b, flat=False)
+        return Chain([nn.Conv2d(a, b, kernel, stride, kernel // 2), *after[:norms]]), Chain(after[norms:])
 
     def _sizes(self, size: tuple[int, int], count: int) -> list[tuple[int, int]]:
         """Height and width before the first stage, and after each."""
+        fitting = min(size).bit_length() - 1
+        if self.pooled and count > fitting:
+            cure = f"at most {fitting} pooled stages fit an image of {size[0]} x {size[1]}"
+            raise wrong("stages", count, "fewer", cure)
         sizes = [size]
         for _ in range(count):
             height, width = sizes[-1]
-            sizes.append((height // 2, width // 2) if self.pooled else (-(-height // 2), -(-width // 2)))
-            cure = f"at most {int(log2(min(size)))} pooled stages fit an image of {size[0]} x {size[1]}"
-            if not (min(sizes[-1]) > 0):
-                raise wrong("stages", count, "fewer", cure)
+            if self.pooled:
+                sizes.append((height // 2, width // 2))
+            else:
+                sizes.append((ceil(height / 2), ceil(width / 2)))
         return sizes
 
     @property
@@ -164,14 +180,14 @@ class Conv(Body):
         """Bits of the switches, for one image: log2(4) = 2 for each pooled value. 0 where they are not kept."""
         if not self.keeps_side:
             return 0
-        return sum(2 * c * h * w for c, (h, w) in zip(self.channels[1:], self.sizes[1:]))
+        return 2 * sum(c * h * w for c, (h, w) in zip(self.channels[1:], self.sizes[1:]))
 
     @property
     def widest(self) -> int:
         sizes = self.sizes if self.pooled else self.sizes[1:]  # where the convolution puts out
         return max(c * h * w for c, (h, w) in zip(self.channels[1:], sizes))
 
-    def encode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Tensor, Side]:
+    def encode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Tensor, SideChannel]:
         h, side = x, []
         for stage, after in zip(self.layers, self.after):
             h = stage(h)
@@ -187,10 +203,11 @@ class Conv(Body):
 class Unet(Body):
     """Stages of two convolutions of 3 x 3; what each but the last puts out may by-pass the code.
 
-    channels: of the stages, top down; the first has the image's size, each other half that of the one before.
-    activation, dropout (rate after each convolution), batch_norm (before each activation): as in `Mlp`.
-    bias: of the convolutions, on both ways. Without one a network of relus is homogeneous, f(a x̃) = a f(x̃) for
-    a > 0: it has no number of its own to compare the noise with, and what it learns at one strength serves at others.
+    channels: of the stages, top down; the first has the image's size, each other half that of the
+    one before. activation, dropout (rate after each convolution), batch_norm (before each
+    activation): as in `Mlp`. bias: of the convolutions, on both ways. Without one a network of
+    relus is homogeneous, f(a x̃) = a f(x̃) for a > 0: it has no number of its own to compare the
+    noise with, and what it learns at one strength serves at others.
     """
 
     gives = frozenset({"skips"})
@@ -210,12 +227,11 @@ class Unet(Body):
         if not isinstance(bias, bool):
             raise wrong("bias", bias, "True or False")
         self.channels, self.bias = list(channels), bias
-        halves = [2**k for k in range(len(channels))]
-        self.sizes = [(-(-image[1] // half), -(-image[2] // half)) for half in halves]
+        self.sizes = [(ceil(image[1] / 2**k), ceil(image[2] / 2**k)) for k in range(len(channels))]
         self.shape = (channels[-1], *self.sizes[-1])
         self.layers = nn.ModuleList()
-        for k, (a, b) in enumerate(zip([image[0], *channels], channels)):
-            first = self.convolution(a, b, stride=1 if k == 0 else 2)
+        for k, (a, b) in enumerate(pairwise([image[0], *channels])):
+            first = self.convolution(a, b, stride=min(k + 1, 2))
             self.layers.append(Chain([*first, *self.convolution(b, b)]))
 
     def convolution(self, a: int, b: int, stride: int = 1) -> list[nn.Module]:
@@ -233,7 +249,7 @@ class Unet(Body):
     def widest(self) -> int:
         return max(c * h * w for c, (h, w) in zip(self.channels, self.sizes))
 
-    def encode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Tensor, Side]:
+    def encode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Tensor, SideChannel]:
         h, side = x, []
         for stage in self.layers:
             side.append(h)
@@ -242,11 +258,14 @@ class Unet(Body):
 
 
 def positive(what: str, numbers: Sequence[int], least: int = 0) -> None:
-    """Refuse a list of widths or channels that is no list of whole numbers ≥ 1, or is shorter than `least`."""
-    fine = not isinstance(numbers, (int, str)) and len(numbers) >= least
-    fine = fine and all(isinstance(n, int) and n >= 1 for n in numbers)
-    if not fine:
-        raise wrong(what, numbers, "a list of whole numbers ≥ 1" + (f", {least} at least" if least else ""))
+    """Refuse widths or channels that are not a list of integers ≥ 1, or fewer than `least`."""
+    is_list = not isinstance(numbers, (int, str)) and len(numbers) >= least
+    if is_list and all(isinstance(n, int) and n >= 1 for n in numbers):
+        return
+    expected = "a list of integers ≥ 1"
+    if least:
+        expected += f", {least} at least"
+    raise wrong(what, numbers, expected)
 
 
 BODIES = {"mlp": Mlp, "conv": Conv, "unet": Unet}

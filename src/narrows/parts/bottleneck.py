@@ -8,19 +8,21 @@ Features h become a code of `size` numbers by one linear map, a = W h + b, and t
     topk          z = max(a, 0), of which the k largest are kept, the others 0
     variational   z ~ q(z|x) = N(μ, σ²), with μ and log σ² both linear in h, at a cost of β · KL(q(z|x) ‖ p(z))
 
-With `size=None` the feature map itself takes the place of a (for a variational code: of the shape of μ), and the
-code keeps its shape. A bottleneck owns the weights of its costs and their warm-up: over the first `warmup` epochs a
-weight grows in proportion from 0 to its value. Validation and scoring always use the final weight.
+With `size=None` the feature map itself takes the place of a (for a variational code: of the shape
+of μ), and the code keeps its shape. A bottleneck owns the weights of its costs and their warm-up:
+over the first `warmup` epochs a weight grows in proportion from 0 to its value. Validation and
+scoring always use the final weight.
 
-*Unused units.* A unit that says nothing of the image is unused: a rectified one that is active for no image; a
-variational one with a KL below 0.01 nats, KLⱼ = E ½ (μⱼ² + σⱼ² - 1 - log σⱼ²), or, where only means are at hand,
-with a variance of μⱼ over the images below 0.01 (Burda et al.); any other that has the same value for every image.
-Each bottleneck counts its own and says what to try.
+*Unused units.* A unit that says nothing of the image is unused: a rectified one that is active for
+no image; a variational one with a KL below 0.01 nats, KLⱼ = E ½ (μⱼ² + σⱼ² - 1 - log σⱼ²), or,
+where only means are at hand, with a variance of μⱼ over the images below 0.01 (Burda et al.); any
+other that has the same value for every image. Each bottleneck counts its own and says what to try.
 
-References: A. Makhzani, B. Frey, "k-sparse autoencoders", ICLR 2014, https://arxiv.org/abs/1312.5663; I. Higgins et
-al., "beta-VAE", ICLR 2017, https://openreview.net/forum?id=Sy2fzU9gl; S. Bowman et al., "Generating sentences from
-a continuous space", CoNLL 2016, https://arxiv.org/abs/1511.06349 (warm-up); Y. Burda et al., "Importance weighted
-autoencoders", ICLR 2016, https://arxiv.org/abs/1509.00519 (unused units).
+References: A. Makhzani, B. Frey, "k-sparse autoencoders", ICLR 2014,
+https://arxiv.org/abs/1312.5663; I. Higgins et al., "beta-VAE", ICLR 2017,
+https://openreview.net/forum?id=Sy2fzU9gl; S. Bowman et al., "Generating sentences from a continuous
+space", CoNLL 2016, https://arxiv.org/abs/1511.06349 (warm-up); Y. Burda et al., "Importance
+weighted autoencoders", ICLR 2016, https://arxiv.org/abs/1509.00519 (unused units).
 """
 
 from math import prod
@@ -92,8 +94,8 @@ class Bottleneck(nn.Module):
     def unused(self, statistics: CodeStatistics, kl: np.ndarray | None = None) -> np.ndarray:
         """Which units say nothing of the images, `(size,)` booleans.
 
-        statistics: of the codes of many images. kl: of each unit from N(0, 1), averaged over them, nats, `(size,)`,
-        of a variational code.
+        statistics: of the codes of many images. kl: of each unit from N(0, 1), averaged over them,
+        nats, `(size,)`, of a variational code.
         """
         return statistics.constant
 
@@ -202,7 +204,8 @@ class TopK(Rectified):
 class Variational(Bottleneck):
     """z ~ N(μ, σ²) at a cost of β · KL(q(z|x) ‖ p(z)) nats, per image. Without random numbers z = μ.
 
-    beta: ≥ 0; with 1 the loss is the negative ELBO. warmup: epochs over which β grows to its value, ≥ 0.
+    beta: ≥ 0; with 1 the loss is the negative ELBO. warmup: epochs over which β grows to its value,
+    ≥ 0.
     """
 
     variational = True

@@ -1,8 +1,8 @@
 """What a bottleneck says of a code: the code itself, its costs, and its uncertainty.
 
-A variational code is a belief about z given x, q(z|x) = N(μ(x), diag σ²(x)); a sample of it is z = μ + σ ε with
-ε ~ N(0, I), through which gradients pass (D. Kingma, M. Welling, "Auto-encoding variational Bayes", ICLR 2014,
-https://arxiv.org/abs/1312.6114).
+A variational code is a belief about z given x, q(z|x) = N(μ(x), diag σ²(x)); a sample of it is z =
+μ + σ ε with ε ~ N(0, I), through which gradients pass (D. Kingma, M. Welling, "Auto-encoding
+variational Bayes", ICLR 2014, https://arxiv.org/abs/1312.6114).
 """
 
 from dataclasses import dataclass, field

@@ -9,12 +9,12 @@
     mixed             each image by one of several of these, chosen at random
     pairs             x̃ comes with x: the same image with noise of the user's own (`narrows.model.training.pairs`)
 
-A network trained to give x back from x̃ estimates the posterior mean E[x | x̃]; for unclipped Gaussian noise this is
-x̃ + σ² ∇ log p(x̃) (Tweedie's formula), see `Autoencoder.score_field`.
+A network trained to give x back from x̃ estimates the posterior mean E[x | x̃]; for unclipped
+Gaussian noise this is x̃ + σ² ∇ log p(x̃) (Tweedie's formula), see `Autoencoder.score_field`.
 
-Strengths are on the working scale; each is a number, or a range of which every image draws its own. Reference:
-P. Vincent et al., "Extracting and composing robust features with denoising autoencoders", ICML 2008,
-https://doi.org/10.1145/1390156.1390294.
+Strengths are on the working scale; each is a number, or a range of which every image draws its own.
+Reference: P. Vincent et al., "Extracting and composing robust features with denoising
+autoencoders", ICML 2008, https://doi.org/10.1145/1390156.1390294.
 """
 
 from collections.abc import Sequence
@@ -26,15 +26,16 @@ from torch import Tensor
 
 from narrows.choose import choose
 from narrows.errors import BuildError, Faults, wrong
-from narrows.parts.noise import Bounds, Strength, ranged, streams, through_jpeg
+from narrows.parts.noise import Bounds, Strength, image_generators, require_bounds, through_jpeg
 from narrows.randomness import KeyedRandom
 
 
 class Corruption:
     """The contract: images `(N, C, H, W)` and random numbers in, corrupted images and a mask out.
 
-    The mask `(N, 1, H, W)` is True where a pixel was replaced; None where every pixel may have changed.
-    only_hidden: the loss counts the replaced pixels alone. paired: it makes no noise, but takes `draw.noisy`.
+    The mask `(N, 1, H, W)` is True where a pixel was replaced; None if every pixel may have
+    changed. only_hidden: the loss counts the replaced pixels alone. paired: it makes no noise, but
+    takes `random.noisy`.
     """
 
     only_hidden = False
@@ -45,7 +46,7 @@ class Corruption:
         raise NotImplementedError
 
 
-class Clean(Corruption):
+class NoCorruption(Corruption):
     """No corruption: x̃ = x."""
 
     makes_noise = False
@@ -54,11 +55,12 @@ class Clean(Corruption):
         return x, None
 
 
-class Gaussian(Corruption):
+class GaussianNoise(Corruption):
     """Additive Gaussian noise.
 
-    sigma: standard deviation on the working scale, > 0; or a pair (low, high), drawn evenly for each image.
-    clip: keep the noisy image inside the working range (not for tables, which have none).
+    sigma: standard deviation on the working scale, > 0; or a pair (low, high), drawn evenly for
+    each image. clip: keep the noisy image inside the working range (not for tables, which have
+    none).
     """
 
     def __init__(self, bounds: Bounds, sigma: float | tuple[float, float] = 0.3, clip: bool = False):
@@ -69,24 +71,29 @@ class Gaussian(Corruption):
 
     @property
     def sigma(self) -> float | None:
-        """The one strength; None where it is drawn for each image."""
-        return self.strength.one
+        """The strength of all images; None if it is drawn for each image."""
+        return self.strength.single
 
     def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         noise, sigma = random.normal("noise", x), self.strength(x, random)
-        noisy = x + noise * sigma if isinstance(sigma, Tensor) else torch.add(x, noise, alpha=sigma)
-        return (noisy if self.bounds is None else noisy.clamp_(*self.bounds)), None
+        if isinstance(sigma, Tensor):
+            noise, sigma = noise * sigma, 1.0
+        noisy = torch.add(x, noise, alpha=sigma)  # in one pass over the images
+        if self.bounds:
+            noisy.clamp_(*self.bounds)
+        return noisy, None
 
 
 class Masking(Corruption):
     """Pixels hidden at random, in all channels together.
 
-    rate: share of the pixels hidden, in (0, 1); or a pair (low, high), drawn evenly for each image. only_hidden: the
-    loss counts these pixels alone.
+    rate: share of the pixels hidden, in (0, 1); or a pair (low, high), drawn evenly for each image.
+    only_hidden: the loss counts these pixels alone.
     """
 
     def __init__(self, bounds: Bounds, rate: float | tuple[float, float] = 0.5, only_hidden: bool = False):
-        self.rate, self.only_hidden = Strength("rate", rate, "a share in (0, 1)", below=1), only_hidden
+        self.rate = Strength("rate", rate, "a share in (0, 1)", below=1)
+        self.only_hidden = only_hidden
         self.value = bounds[0] if bounds else 0.0
 
     def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
@@ -97,13 +104,14 @@ class Masking(Corruption):
 class SaltAndPepper(Corruption):
     """Pixels replaced by black or white, in all channels together.
 
-    rate: share of the pixels replaced, in (0, 1); or a pair (low, high), drawn evenly for each image. only_hidden:
-    the loss counts these pixels alone.
+    rate: share of the pixels replaced, in (0, 1); or a pair (low, high), drawn evenly for each
+    image. only_hidden: the loss counts these pixels alone.
     """
 
     def __init__(self, bounds: Bounds, rate: float | tuple[float, float] = 0.1, only_hidden: bool = False):
-        self.rate, self.only_hidden = Strength("rate", rate, "a share in (0, 1)", below=1), only_hidden
-        self.black, self.white = ranged("salt-and-pepper", bounds)
+        self.rate = Strength("rate", rate, "a share in (0, 1)", below=1)
+        self.only_hidden = only_hidden
+        self.black, self.white = require_bounds("salt-and-pepper", bounds)
 
     def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         chance, rate = random.uniform("mask", x[:, :1]), self.rate(x, random)
@@ -112,7 +120,7 @@ class SaltAndPepper(Corruption):
         return noisy.masked_fill_(chance < rate / 2, self.black), hidden
 
 
-class Poisson(Corruption):
+class PoissonNoise(Corruption):
     """Photon noise: what is dark is counted worst. The deviation of a pixel x on [0, 1] is √(x / peak).
 
     peak: photons of a white pixel, > 0; or a pair (low, high), drawn evenly for each image.
@@ -120,45 +128,52 @@ class Poisson(Corruption):
     """
 
     def __init__(self, bounds: Bounds, peak: float | tuple[float, float] = 30.0, clip: bool = False):
-        self.peak, self.clip = Strength("peak", peak, "a number > 0"), clip
+        self.peak = Strength("peak", peak, "a number > 0")
+        self.clip = clip
         if not (self.peak.low > 0):
             raise wrong("peak", peak, "a number > 0, or (low, high), both > 0")
-        self.bounds = ranged("poisson", bounds)
+        self.bounds = require_bounds("poisson", bounds)
 
     def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         (black, white), peak = self.bounds, self.peak(x, random)
         rates = (peak * (x - black) / (white - black)).clamp_(min=0).contiguous()
-        counts = [torch.poisson(rate, stream) for rate, stream in zip(rates, streams("photons", x, random))]
-        noisy = black + (white - black) * torch.stack(counts) / peak
-        return (noisy.clamp_(*self.bounds) if self.clip else noisy), None
+        counts = torch.stack([*map(torch.poisson, rates, image_generators("photons", x, random))])
+        noisy = black + (white - black) * counts / peak
+        if self.clip:
+            noisy.clamp_(*self.bounds)
+        return noisy, None
 
 
-class Jpeg(Corruption):
+class JpegArtefacts(Corruption):
     """JPEG artefacts: an image written at a quality, and read back. Of 2 or 4 channels the last, alpha, is kept.
 
-    quality: a whole number in 1..95; or a pair (low, high), drawn evenly for each image.
+    quality: an integer in 1..95; or a pair (low, high), drawn evenly for each image.
     """
 
     def __init__(self, bounds: Bounds, quality: int | tuple[int, int] = (10, 60)):
-        self.quality = Strength("quality", quality, "a whole number in 1..95", below=96)
+        self.quality = Strength("quality", quality, "an integer in 1..95", below=96)
         ends = (self.quality.low, self.quality.high)
-        whole = all(isinstance(end, int) and end >= 1 for end in ends)
-        if not whole:
-            raise wrong("quality", quality, "whole numbers in 1..95")
-        self.bounds = ranged("jpeg", bounds)
+        if not all(isinstance(end, int) and end >= 1 for end in ends):
+            raise wrong("quality", quality, "integers in 1..95")
+        self.bounds = require_bounds("jpeg", bounds)
 
     def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
-        (black, white), colours = self.bounds, 3 if x.shape[1] >= 3 else 1
-        qualities = torch.as_tensor(self.quality(x, random)).round().int().flatten().expand(len(x)).tolist()
+        black, white = self.bounds
+        colours = 3 if x.shape[1] >= 3 else 1
         unit = (x[:, :colours] - black).div_(white - black).clamp_(0, 1)
         raw = (unit * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-        read = np.stack([through_jpeg(image, quality) for image, quality in zip(raw, qualities)])
-        seen = torch.from_numpy(read).permute(0, 3, 1, 2).to(x) / 255 * (white - black) + black
-        return torch.cat([seen, x[:, colours:]], dim=1), None
+        decoded = np.stack([*map(through_jpeg, raw, self._qualities(x, random))])
+        noisy = torch.from_numpy(decoded).permute(0, 3, 1, 2).to(x) / 255 * (white - black) + black
+        return torch.cat([noisy, x[:, colours:]], dim=1), None
+
+    def _qualities(self, x: Tensor, random: KeyedRandom) -> list[int]:
+        """The quality of each image."""
+        qualities = torch.as_tensor(self.quality(x, random)).round().int().flatten()
+        return qualities.expand(len(x)).tolist()
 
 
-class Mixed(Corruption):
-    """Each image by one of several corruptions, all as likely as each other.
+class MixedCorruption(Corruption):
+    """Each image by one of several corruptions, which are equally likely.
 
     of: a list of corruptions, each a name or a dict of its kind and options.
     """
@@ -180,31 +195,30 @@ class Mixed(Corruption):
     def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         chosen = random.uniform("which", x[:, :1, :1, :1]) * len(self.parts)
         noisy = x
-        for k, part in enumerate(self.parts):  # each of all images, so that ranks draw the rows of the whole
+        for k, part in enumerate(self.parts):  # each of all images, so that ranks draw rows of the global batch
             noisy = torch.where((chosen >= k) & (chosen < k + 1), part(x, random)[0], noisy)
         return noisy, None
 
 
-class Pairs(Corruption):
-    """Noise of the user's own: noisy images that come beside the clean ones, `fit(X, noisy=Y)`."""
+class NoisyPairs(Corruption):
+    """The user's own noise: noisy images that come with the clean ones, `fit(X, noisy=Y)`."""
 
     paired = True
     makes_noise = False
 
     def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         if random.noisy is None:
-            raise wrong("pairs", "clean images alone", "noisy ones beside them", "give noisy=Y")
-        assert random.noisy is not None
+            raise wrong("pairs", "clean images alone", "noisy ones with them", "give noisy=Y")
         return random.noisy, None
 
 
 CORRUPTIONS = {
-    "none": Clean,
-    "gaussian": Gaussian,
+    "none": NoCorruption,
+    "gaussian": GaussianNoise,
     "masking": Masking,
     "salt-and-pepper": SaltAndPepper,
-    "poisson": Poisson,
-    "jpeg": Jpeg,
-    "mixed": Mixed,
-    "pairs": Pairs,
+    "poisson": PoissonNoise,
+    "jpeg": JpegArtefacts,
+    "mixed": MixedCorruption,
+    "pairs": NoisyPairs,
 }

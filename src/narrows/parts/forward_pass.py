@@ -11,8 +11,9 @@ from narrows.parts.code import Code
 class ForwardPass:
     """One forward pass of a batch.
 
-    code: of the images. out: the likelihood's parameters, `(N, outputs · C, H, W)`. corrupted: the images that the
-    body was given, `(N, C, H, W)`. hidden: the mask of the values that the corruption hid, or None.
+    code: of the images. out: the likelihood's parameters, `(N, outputs · C, H, W)`. corrupted: the
+    images that the body was given, `(N, C, H, W)`. hidden: the mask of the values that the
+    corruption hid, or None.
     """
 
     code: Code

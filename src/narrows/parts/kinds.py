@@ -2,8 +2,9 @@
 
     corruption → body → bottleneck (with a prior) → up → likelihood;  objective and penalties make the loss of them
 
-A *table* maps names to classes; `narrows.register` enters a class of the user's own. The *context* is what the build
-knows and an option cannot say, such as the image's shape: a class takes of it what its constructor names.
+A *table* maps names to classes; `narrows.register` enters a class of the user's own. The *context*
+is what the build knows and an option cannot say, such as the image's shape: a class takes of it
+what its constructor names.
 """
 
 from collections.abc import Callable

@@ -48,8 +48,8 @@ class Activation(nn.Module):
 class Dropout(nn.Module):
     """Inverted dropout: in training each value is 0 with probability `rate`, the others are divided by 1 - rate.
 
-    torch's own takes its numbers from the global generator; this one takes them from the step's `Draw`, so that a
-    resumed or distributed run drops the same values.
+    torch's own takes its numbers from the global generator; this one takes them from the step's
+    `KeyedRandom`, so that a resumed or distributed run drops the same values.
     """
 
     def __init__(self, rate: float):
@@ -77,47 +77,59 @@ class Chain(nn.ModuleList):
         return h
 
 
-class _OverRanks(nn.modules.batchnorm._BatchNorm):
+class _GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
     """Batch normalisation over the global batch: ŷ = (h - μ) / √(σ² + ε), y = γ ŷ + β, for each channel.
 
-    μ and σ² are those of all images of all ranks, and gradients flow through them to all. Outside of training, where
-    the running figures serve, it is torch's own.
+    μ and σ² are those of all images of all ranks, and gradients flow through them to all. Outside
+    of training, where the running averages of μ and σ² serve, it is torch's own.
     """
 
     def forward(self, input: Tensor) -> Tensor:
         if not self.training or rank_and_size()[1] == 1:
             return super().forward(input)
         h = input if input.dtype == torch.float64 else input.float()
-        each, axes = (1, -1, *[1] * (h.dim() - 2)), (0, *range(2, h.dim()))
+        shape = (1, -1, *[1] * (h.dim() - 2))  # of a number for each channel
+        axes = (0, *range(2, h.dim()))
         count = all_reduce(h.new_tensor(h.numel() // h.shape[1]))
         mean = all_reduce_with_gradient(h.sum(axes)) / count
-        variance = all_reduce_with_gradient((h - mean.view(each)).square().sum(axes)) / count
-        if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
-            self.num_batches_tracked += 1
-            pace = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-            self.running_mean.lerp_(mean.detach(), pace)
-            self.running_var.lerp_(variance.detach() * count / (count - 1), pace)  # without bias, as torch's own
-        y = (h - mean.view(each)) * (variance + self.eps).rsqrt().view(each)
-        return (y * self.weight.view(each) + self.bias.view(each) if self.affine else y).to(input.dtype)
+        centred = h - mean.view(shape)
+        variance = all_reduce_with_gradient(centred.square().sum(axes)) / count
+        self._average(mean.detach(), variance.detach() * count / (count - 1))  # without bias, as torch's own
+        y = centred * (variance + self.eps).rsqrt().view(shape)
+        if self.affine:
+            y = y * self.weight.view(shape) + self.bias.view(shape)
+        return y.to(input.dtype)
+
+    def _average(self, mean: Tensor, variance: Tensor) -> None:
+        """Move the running averages towards the moments of a batch."""
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked += 1
+        share = self.momentum
+        if share is None:
+            share = 1 / float(self.num_batches_tracked)
+        self.running_mean.lerp_(mean, share)
+        self.running_var.lerp_(variance, share)
 
 
-class BatchNorm1d(_OverRanks, nn.BatchNorm1d):
+class BatchNorm1d(_GlobalBatchNorm, nn.BatchNorm1d):
     """Of features `(N, C)`."""
 
 
-class BatchNorm2d(_OverRanks, nn.BatchNorm2d):
+class BatchNorm2d(_GlobalBatchNorm, nn.BatchNorm2d):
     """Of feature maps `(N, C, H, W)`."""
 
 
-SYNCHRONISED_NORMS: dict[type, type] = {
-    nn.BatchNorm1d: BatchNorm1d,
-    nn.BatchNorm2d: BatchNorm2d,
-}  # what takes whose place
+# torch's layers, and those that take their place where there are several ranks
+SYNCHRONISED_NORMS: dict[type, type] = {nn.BatchNorm1d: BatchNorm1d, nn.BatchNorm2d: BatchNorm2d}
 
 
 def after_weights(channels: int, activation: str, batch_norm: bool, dropout: float, flat: bool) -> list[nn.Module]:
     """What follows a layer's weights: batch normalisation, the activation, dropout."""
-    norm = nn.BatchNorm1d if flat else nn.BatchNorm2d
-    layers: list[nn.Module] = [norm(channels)] if batch_norm else []
+    layers: list[nn.Module] = []
+    if batch_norm:
+        layers.append(nn.BatchNorm1d(channels) if flat else nn.BatchNorm2d(channels))
     layers.append(Activation(activation))
-    return [*layers, Dropout(dropout)] if dropout else layers
+    if dropout:
+        layers.append(Dropout(dropout))
+    return layers

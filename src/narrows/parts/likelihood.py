@@ -4,11 +4,13 @@
     laplace     |x - m| / width             + log(2 · width)            m = φ(out)
     bernoulli   -x log m - (1 - x) log(1 - m)                           m = sigmoid(out)
 
-`nll` gives the first part, one value an element, in nats; `constant` is the second, which no parameter moves and no
-loss holds, and which a log-likelihood needs. The gaussian's default variance, ½, makes nll the squared error. On grey
-pixels the bernoulli is no density of the data: what it bounds is a pseudo-likelihood, though a good loss.
+`nll` gives the first part, one value an element, in nats; `constant` is the second, which depends
+on no parameter. A loss leaves it out, and a log-likelihood needs it. The gaussian's default
+variance, ½, makes nll the squared error. On grey pixels the bernoulli is not a density of the data:
+it bounds a pseudo-likelihood, though it is a good loss.
 
-φ is the output's non-linearity: identity, sigmoid, tanh or relu. It must be able to reach the working scale.
+φ is the output's non-linearity: identity, sigmoid, tanh or relu. It must be able to reach the
+working scale.
 """
 
 from math import log, pi
@@ -49,21 +51,17 @@ class Located(Likelihood):
         if output not in OUTPUTS:
             raise unknown("output", output, OUTPUTS)
         low, high = scale.bounds or (-INF, INF)
-        reach = OUTPUTS[output]
-        if not (reach[0] <= low and reach[1] >= high):
-            raise wrong(
-                "output",
-                output,
-                f"one that reaches all of the working scale {scale.name!r}, {low:g} to {high:g}",
-                "use 'identity', or another scale",
-            )
+        lowest, highest = OUTPUTS[output]
+        if lowest > low or highest < high:
+            expected = f"one that reaches all of the working scale {scale.name!r}, {low:g} to {high:g}"
+            raise wrong("output", output, expected, "use 'identity', or another scale")
         self.phi = ACTIVATIONS[output]
 
     def mean(self, out: Tensor) -> Tensor:
         return self.phi(out)
 
 
-class Gaussian(Located):
+class GaussianLikelihood(Located):
     """Squared error over twice the variance. variance: > 0, on the working scale; ½ makes nll the squared error."""
 
     def __init__(self, scale: Scale, variance: float = 0.5, output: str = "identity"):
@@ -75,10 +73,12 @@ class Gaussian(Located):
 
     def nll(self, out: Tensor, x: Tensor) -> Tensor:
         error = F.mse_loss(self.mean(out), x, reduction="none")  # one pass there and one back
-        return error if self.variance == 0.5 else error * (0.5 / self.variance)
+        if self.variance == 0.5:
+            return error
+        return error * (0.5 / self.variance)
 
 
-class Laplace(Located):
+class LaplaceLikelihood(Located):
     """Absolute error over the width. width: > 0, on the working scale."""
 
     def __init__(self, scale: Scale, width: float = 1.0, output: str = "identity"):
@@ -91,7 +91,7 @@ class Laplace(Located):
         return F.l1_loss(self.mean(out), x, reduction="none") / self.width
 
 
-class Bernoulli(Likelihood):
+class BernoulliLikelihood(Likelihood):
     """Cross-entropy, computed on the logits. For images on the scale "unit"."""
 
     measure = "bce"
@@ -107,4 +107,4 @@ class Bernoulli(Likelihood):
         return torch.sigmoid(out)
 
 
-LIKELIHOODS = {"gaussian": Gaussian, "bernoulli": Bernoulli, "laplace": Laplace}
+LIKELIHOODS = {"gaussian": GaussianLikelihood, "bernoulli": BernoulliLikelihood, "laplace": LaplaceLikelihood}

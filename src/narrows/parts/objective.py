@@ -3,14 +3,16 @@
     elbo    -log p(x | z) + Σ costs of the code + Σ penalties,   z ~ bottleneck(body(x̃)),  x̃ ~ corruption(x)
     root    √(-log p(x | z) + least) + the same; with the gaussian's default variance the length ‖x - m‖ of the error
 
-Every term is summed over an image; their averages over images add up to the loss. With a variational code, β = 1 and
-no corruption this is the negative ELBO in nats, up to the likelihood's constant:
+Every term is summed over an image; their averages over images add up to the loss. With a
+variational code, β = 1 and no corruption this is the negative ELBO in nats, up to the likelihood's
+constant:
 
     -ELBO = E_q[-log p(x | z)] + KL(q(z|x) ‖ p(z)) ≥ -log p(x)
 
-The root is for denoisers of many strengths of noise. The gradient of a square grows with the error, so that the
-noisiest images dominate a batch, and the network never learns to leave almost clean images alone; the gradient of a
-length has length one, so that every image counts alike. At noise of one strength, the two differ little.
+The root is for denoisers of many strengths of noise. The gradient of a square grows with the error,
+so that the noisiest images dominate a batch, and the network never learns to leave almost clean
+images alone; the gradient of a length has length one, so that every image counts alike. At noise of
+one strength, the two differ little.
 """
 
 from collections.abc import Sequence
@@ -50,8 +52,9 @@ class TrainedNetwork(Protocol):
 class Objective:
     """The contract: `(network, x, random)` to the terms of the loss and the forward pass that they are of.
 
-    A subclass gives `data`, its own terms, and declares them in `data_terms`. The costs of the code and the
-    penalties are added here. One that needs more than one forward pass overrides `__call__`.
+    A subclass gives `data`, its own terms, and declares them in `data_terms`. The costs of the code
+    and the penalties are added here. One that needs more than one forward pass overrides
+    `__call__`.
     """
 
     data_terms: tuple[Term, ...] = ()

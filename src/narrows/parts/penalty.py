@@ -1,9 +1,10 @@
-"""Penalties: costs that need more than one code: the whole batch, or the slope of the code.
+"""Penalties: costs that need more than one code: gradients, the output, the batch.
 
-    contractive   weight · ‖J‖²,  J = ∂z/∂x̃, the squared Frobenius norm of the encoder's slope, per image
+    contractive   weight · ‖J‖²,  J = ∂z/∂x̃, the squared Frobenius norm of the code's gradient, per image
 
-The norm is exact for small codes, by one backward pass a unit. For larger ones it is estimated without bias from
-random directions v with E[v vᵀ] = I (here ±1 each), since E‖vᵀJ‖² = ‖J‖² (M. Hutchinson, 1989).
+The norm is exact for small codes, by one backward pass a unit. For larger ones it is estimated
+without bias from random directions v with E[v vᵀ] = I (here ±1 each), since E‖vᵀJ‖² = ‖J‖² (M.
+Hutchinson, 1989).
 
 Reference: S. Rifai et al., "Contractive auto-encoders", ICML 2011,
 https://icml.cc/Conferences/2011/papers/455_icmlpaper.pdf.
@@ -17,14 +18,15 @@ from narrows.parts.forward_pass import ForwardPass
 from narrows.parts.term import Term
 from narrows.randomness import KeyedRandom
 
-EXACT = 16  # up to this many units the norm is exact
+EXACT_UNITS = 16  # up to this many the norm is exact
 
 
 class Penalty:
     """The contract: `(forward, x, random)` to one value an image, `(N,)`, weighted.
 
-    forward: the pass of the batch, with the code, the output and the images x̃ that the body was given. x: the clean
-    images. name: of its term. needs_gradient: x̃ must carry gradients when it is encoded.
+    forward: the pass of the batch, with the code, the output and the images x̃ that the body was
+    given. x: the clean images. name: of its term. needs_gradient: x̃ must carry gradients when it
+    is encoded.
     """
 
     name = "penalty"
@@ -42,8 +44,8 @@ class Penalty:
 class Contractive(Penalty):
     """weight · ‖∂z/∂x̃‖² per image; of a variational code, of its mean.
 
-    weight: ≥ 0, beside a loss that is summed over the image. probes: random directions for codes of more than 16
-    units, ≥ 1; exact: True or False overrides that choice.
+    weight: ≥ 0, next to a loss that is summed over the image. probes: random directions for codes
+    of more than 16 units, ≥ 1; exact: True or False overrides that choice.
     """
 
     name = "contractive"
@@ -53,7 +55,7 @@ class Contractive(Penalty):
         if not (weight >= 0):
             raise wrong("weight", weight, "a number ≥ 0")
         if not (probes >= 1):
-            raise wrong("probes", probes, "a whole number ≥ 1")
+            raise wrong("probes", probes, "an integer ≥ 1")
         self.weight, self.probes, self.exact = weight, probes, exact
 
     @property
@@ -62,19 +64,22 @@ class Contractive(Penalty):
         return Term(self.name, "contractive penalty", "", caption)
 
     def __call__(self, forward: ForwardPass, x: Tensor, random: KeyedRandom) -> Tensor:
-        z, x = forward.code.mean, forward.corrupted
-        exact = z.shape[1] <= EXACT if self.exact is None else self.exact
+        z, given = forward.code.mean, forward.corrupted
+        exact = self.exact
+        if exact is None:
+            exact = z.shape[1] <= EXACT_UNITS
         if exact:
-            slopes = [self._slope(z[:, j].sum(), x) for j in range(z.shape[1])]
-            return self.weight * torch.stack(slopes).sum(0)
-        signs = [random.uniform("probe", z).sub(0.5).sign() for _ in range(self.probes)]
-        return self.weight * torch.stack([self._slope((z * v).sum(), x) for v in signs]).mean(0)
+            norms = [_squared_gradient(unit.sum(), given) for unit in z.unbind(1)]
+            return self.weight * torch.stack(norms).sum(0)
+        directions = [random.uniform("probe", z).sub(0.5).sign() for _ in range(self.probes)]
+        norms = [_squared_gradient((z * v).sum(), given) for v in directions]
+        return self.weight * torch.stack(norms).mean(0)
 
-    @staticmethod
-    def _slope(scalar: Tensor, x: Tensor) -> Tensor:
-        """‖∂ scalar / ∂x‖² of each image."""
-        (slope,) = torch.autograd.grad(scalar, x, create_graph=True)
-        return slope.flatten(1).square().sum(1)
+
+def _squared_gradient(scalar: Tensor, x: Tensor) -> Tensor:
+    """‖∂ scalar / ∂x‖² of each image, `(N,)`."""
+    (gradient,) = torch.autograd.grad(scalar, x, create_graph=True)
+    return gradient.flatten(1).square().sum(1)
 
 
 PENALTIES = {"contractive": Contractive}

@@ -1,16 +1,18 @@
-"""Prior: a density over codes, p(z): its logarithm, samples of it, and a fit to codes that were seen.
+"""Prior: a density over codes, p(z): its logarithm, samples of it, and a fit to codes.
 
     normal     N(0, I), what a variational code is trained against
     gaussian   N(μ, Σ) fitted to the training codes
     mixture    Σₖ πₖ N(μₖ, Σₖ), fitted by expectation-maximisation
 
-The last two are for codes that nothing pulls towards N(0, I), so that any autoencoder can be sampled; before they are
-fitted they are N(0, I) too. Beside a variational code they are fitted after training ("ex-post density estimation":
-P. Ghosh et al., "From variational to deterministic autoencoders", ICLR 2020, https://arxiv.org/abs/1903.12436).
+The last two are for codes that nothing pulls towards N(0, I), so that any autoencoder can be
+sampled; before they are fitted they are N(0, I) too. With a variational code they are fitted after
+training ("ex-post density estimation": P. Ghosh et al., "From variational to deterministic
+autoencoders", ICLR 2020, https://arxiv.org/abs/1903.12436).
 """
 
 import warnings
 from math import log, pi
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,14 +43,14 @@ class Prior(nn.Module):
         raise NotImplementedError
 
     def fit(self, codes: Tensor, seed: int) -> None:
-        """Fit the density to codes `(N, size)`; nothing to do where it is fixed."""
+        """Fit the density to codes `(N, size)`; a fixed one stays as it is."""
 
     def kl(self, posterior: Posterior, z: Tensor) -> Tensor:
         """KL(q(z|x) ‖ p(z)), one an image: estimated at the sample `z` of q."""
         return posterior.log_prob(z) - self.log_prob(z)
 
 
-class Normal(Prior):
+class NormalPrior(Prior):
     """N(0, I). Its divergence is exact: KL = ½ Σⱼ (μⱼ² + σⱼ² - 1 - log σⱼ²)."""
 
     def log_prob(self, z: Tensor) -> Tensor:
@@ -62,7 +64,7 @@ class Normal(Prior):
         return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
 
 
-class Mixture(Prior):
+class MixturePrior(Prior):
     """A mixture of Gaussians, z = μₖ + Lₖ ε with k ~ π and ε ~ N(0, I).
 
     components: ≥ 1. Up to 256 units Σₖ = Lₖ Lₖᵀ is full, beyond that diagonal.
@@ -76,63 +78,81 @@ class Mixture(Prior):
     def __init__(self, size: int, components: int = 10):
         super().__init__(size)
         if not (isinstance(components, int) and components >= 1):
-            raise wrong("components", components, "a whole number ≥ 1")
-        full = size <= FULL_COVARIANCE
-        factors = torch.zeros(components, *[size] * (1 + full))
-        (factors.diagonal(dim1=1, dim2=2) if full else factors).fill_(1)
+            raise wrong("components", components, "an integer ≥ 1")
+        if size <= FULL_COVARIANCE:
+            factors = torch.eye(size).repeat(components, 1, 1)
+        else:
+            factors = torch.ones(components, size)
         self.register_buffer("weights", torch.full((components,), 1 / components))
         self.register_buffer("means", torch.zeros(components, size))
         self.register_buffer("factors", factors)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the covariances are full: `factors` are Lₖ, `(K, size, size)`, else their diagonals."""
+        return self.factors.dim() == 3
+
     def log_prob(self, z: Tensor) -> Tensor:
-        rest = z[:, None] - self.means  # (N, K, size)
-        if self.factors.dim() == 3:
-            white = torch.linalg.solve_triangular(self.factors, rest.permute(1, 2, 0), upper=False).permute(2, 0, 1)
-            diagonal = self.factors.diagonal(dim1=1, dim2=2)
+        centred = z[:, None] - self.means  # (N, K, size)
+        if self.is_full:
+            columns = centred.permute(1, 2, 0)
+            whitened = torch.linalg.solve_triangular(self.factors, columns, upper=False).permute(2, 0, 1)
+            deviations = self.factors.diagonal(dim1=1, dim2=2)
         else:
-            white, diagonal = rest / self.factors, self.factors
-        each = -0.5 * (white.square() + log(2 * pi)).sum(2) - diagonal.log().sum(1)
-        return torch.logsumexp(self.weights.log() + each, dim=1)
+            whitened, deviations = centred / self.factors, self.factors
+        of_components = -0.5 * (whitened.square() + log(2 * pi)).sum(2) - deviations.log().sum(1)
+        return torch.logsumexp(self.weights.log() + of_components, dim=1)
 
     def sample(self, count: int, seed: int) -> Tensor:
-        stream = keyed_generator(seed, "sample")
-        steps = self.weights.cpu().cumsum(0)
-        k = torch.searchsorted(steps, torch.rand(count, generator=stream) * steps[-1]).clamp(max=len(steps) - 1)
-        noise = torch.randn(count, self.size, generator=stream)
-        factors, means = self.factors.cpu()[k], self.means.cpu()[k]
-        return means + (torch.einsum("nij,nj->ni", factors, noise) if factors.dim() == 3 else factors * noise)
+        generator = keyed_generator(seed, "sample")
+        bounds = self.weights.cpu().cumsum(0)
+        k = torch.searchsorted(bounds, torch.rand(count, generator=generator) * bounds[-1])
+        k = k.clamp(max=len(bounds) - 1)
+        noise = torch.randn(count, self.size, generator=generator)
+        means, factors = self.means.cpu()[k], self.factors.cpu()[k]
+        if self.is_full:
+            return means + torch.einsum("nij,nj->ni", factors, noise)
+        return means + factors * noise
 
     def fit(self, codes: Tensor, seed: int) -> None:
+        data = codes[:MOST_CODES].detach().cpu().numpy().astype(np.float64)
+        fewest = max(len(self.weights), 2)
+        if len(data) < fewest:  # a mixture needs a code for each component, and two at least
+            data = np.resize(data, (fewest, self.size))
+        mixture = self._fitted(data, seed)
+        factors = mixture.covariances_
+        factors = np.linalg.cholesky(factors) if self.is_full else np.sqrt(factors)
+        self.weights = _buffer(mixture.weights_, codes.device)
+        self.means = _buffer(mixture.means_, codes.device)
+        self.factors = _buffer(factors, codes.device)
+
+    def _fitted(self, codes: np.ndarray, seed: int) -> Any:
+        """scikit-learn's mixture of the codes `(N, size)`."""
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 
-        data = codes[:MOST_CODES].detach().cpu().numpy().astype(np.float64)
-        spread = float(data.var(axis=0).mean())
-        least = max(len(self.weights), 2)
-        if len(data) < least:  # a mixture needs a code for each component, and two at least
-            data = np.resize(data, (least, self.size))
-        model = GaussianMixture(
+        variance = float(codes.var(axis=0).mean())
+        mixture = GaussianMixture(
             len(self.weights),
-            covariance_type="full" if self.factors.dim() == 3 else "diag",
-            reg_covar=1e-6 * spread + 1e-9,  # keeps units that never vary from making Σ singular
+            covariance_type="full" if self.is_full else "diag",
+            reg_covar=1e-6 * variance + 1e-9,  # keeps units that never vary from making Σ singular
             random_state=seed % 2**32,
             max_iter=50,
         )
         with warnings.catch_warnings():
-            # a density for sampling need not have converged
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(data)
-        covariances = np.asarray(model.covariances_)
-        factors = np.linalg.cholesky(covariances) if covariances.ndim == 3 else np.sqrt(covariances)
-        for name, value in (("weights", model.weights_), ("means", model.means_), ("factors", factors)):
-            setattr(self, name, torch.as_tensor(np.asarray(value), dtype=torch.float32, device=codes.device))
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a density for sampling need not have converged
+            return mixture.fit(codes)
 
 
-class Gaussian(Mixture):
+class GaussianPrior(MixturePrior):
     """One Gaussian, N(μ, Σ): the mixture of a single component."""
 
     def __init__(self, size: int):
         super().__init__(size, components=1)
 
 
-PRIORS = {"normal": Normal, "gaussian": Gaussian, "mixture": Mixture}
+def _buffer(values: Any, device: torch.device) -> Tensor:
+    return torch.as_tensor(np.asarray(values), dtype=torch.float32, device=device)
+
+
+PRIORS = {"normal": NormalPrior, "gaussian": GaussianPrior, "mixture": MixturePrior}

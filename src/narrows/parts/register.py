@@ -3,19 +3,21 @@
     narrows.register("body", Down)      then  Autoencoder(body="Down", up={"kind": "Up", "width": 64})
     @narrows.register("up")             the same, above the class
 
-A class that keeps the contract of its kind (`docs/parts.md`) is entered as it is. A body or a way up may be a plain
-`nn.Module` as well, which knows nothing of Narrows; a thin part stands before it then:
+A class that keeps the contract of its kind (`docs/parts.md`) is entered as it is. A body or a way
+up may be a plain `nn.Module` as well, which knows nothing of Narrows; a thin part stands before it
+then:
 
     body    images (N, C, H, W) on the working scale  →  features (N, ...), one tensor
     up      codes (N, size), or (N, *features) without a size  →  (N, channels, H, W), before the likelihood's φ
 
-The arguments of its constructor are its options, but for those that the build knows and gives to a class which names
-them: `image` (C, H, W); for a way up also `size` (numbers in the code) and `channels` (to put out). The shapes that a
-plain module gives are found by showing it two black images. What it draws at random (`nn.Dropout`, `torch.randn`) is
-drawn under a seed of the step, so that a training repeats; in ranks each draws for its own rows.
+The arguments of its constructor are its options, but for those that the build knows and gives to a
+class which names them: `image` (C, H, W); for a way up also `size` (numbers in the code) and
+`channels` (to put out). The shapes that a plain module gives are found by showing it two black
+images. What it draws at random (`nn.Dropout`, `torch.randn`) is drawn under a seed of the step, so
+that a training repeats; in ranks each draws for its own rows.
 
-A model file holds the name of such a part, and the import path of its class. Nothing is imported because a file says
-so: whoever loads it has registered that class before, or the file is refused.
+A model file holds the name of such a part, and the import path of its class. Nothing is imported
+because a file says so: whoever loads it has registered that class before, or the file is refused.
 """
 
 import sys
@@ -29,7 +31,7 @@ from torch import Tensor, nn
 
 from narrows.choose import name_of
 from narrows.errors import BuildError, DataError, unknown, wrong
-from narrows.parts.body import Body, Side
+from narrows.parts.body import Body, SideChannel
 from narrows.parts.kinds import KINDS
 from narrows.parts.up import Up
 from narrows.randomness import KeyedRandom, key_of, seeded_initialisation
@@ -40,9 +42,9 @@ Paths = dict[str, dict[str, str]]  # kind → name → import path
 def register(kind: str, make: Any = None, *, name: str | None = None) -> Any:
     """Enter a class of your own among the parts of `kind`, and give the class back; without it, a decorator.
 
-    kind: corruption, body, bottleneck, up, likelihood, prior, penalty or objective. name: by default the
-    class's own. The same class may be registered again, as when a cell is run twice; the name of another part is
-    refused.
+    kind: corruption, body, bottleneck, up, likelihood, prior, penalty or objective. name: by
+    default the class's own. The same class may be registered again, as when a cell is run twice;
+    the name of another part is refused.
     """
     if make is None:
         return lambda made: register(kind, made, name=name)
@@ -108,7 +110,7 @@ class ModuleBody(Body):
     def widest(self) -> int:
         return max(prod(self.image), prod(self.shape))
 
-    def encode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Tensor, Side]:
+    def encode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Tensor, SideChannel]:
         return _drawn(self.module, "body", x, random), []
 
 
@@ -123,7 +125,7 @@ class ModuleUp(Up):
         if got != wanted:
             raise wrong(f"up {_name(module)}: the shape it gives for one image", got, f"{wanted}", cure)
 
-    def forward(self, z: Tensor, side: Side, random: KeyedRandom | None = None) -> Tensor:
+    def forward(self, z: Tensor, side: SideChannel, random: KeyedRandom | None = None) -> Tensor:
         return _drawn(self.module, "up", z, random)
 
 

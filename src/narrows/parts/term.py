@@ -1,7 +1,7 @@
 """A term of the loss, as its maker describes it: what it is called, what it means, in which unit it is.
 
-A loss is a sum of named terms, loss = Σ terms. The part or objective that makes a term declares it here, so that
-histories, figures and tables need no list of names:
+A loss is a sum of named terms, loss = Σ terms. The part or objective that makes a term declares it
+here, so that histories, figures and tables need no list of names:
 
     Term("kl", "KL to the prior", "nats an image", "KL(q(z|x) ‖ p(z))")
 

@@ -1,15 +1,17 @@
 """The transposed convolution, as what it is: the adjoint of a convolution.
 
-A convolution C with weights W takes images of b channels to maps of a channels, and is linear in both. Then
+A convolution C with weights W takes images of b channels to maps of a channels, and is linear in
+both. Then
 
     forward              y = Cᵀ h                      each value of h spreads W over y, stride s apart
-    slope to the input   ∂L/∂h = C ∂L/∂y               a convolution
-    slope to W           that of the convolution C, of the input ∂L/∂y and the slope h
+    gradient to h        ∂L/∂h = C ∂L/∂y               a convolution
+    gradient to W        that of the convolution C, with the input ∂L/∂y and the gradient h
 
-torch has all three; on a CPU its own transposed convolution takes other ways to them, which are slower: a step of
-lab F takes 1.2 times as long with it, one of lab E6 1.1 times. What made the difference: the slope to W as a
-convolution's, memory with the channels last, and for up to 4 channels of y (the image itself) one matrix product,
-whose columns are then added up where they belong.
+torch has all three; on a CPU its own transposed convolution computes them in other ways, which are
+slower: a step of lab F takes 1.2 times as long with it, one of lab E6 1.1 times. What made the
+difference: the gradient to W as a convolution's, memory with the channels last, and for up to 4
+channels of y (the image itself) one matrix product, whose columns are then added up where they
+belong.
 
 Reference: V. Dumoulin, F. Visin, "A guide to convolution arithmetic for deep learning", 2016,
 https://arxiv.org/abs/1603.07285.
@@ -22,8 +24,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-FEW = 4  # channels of y, up to which one matrix product is faster
-Pair = tuple[int, int]
+FEW_CHANNELS = 4  # of y, up to which one matrix product is faster
+Lengths = tuple[int, int]  # along height and width
 
 
 class Transposed(nn.ConvTranspose2d):
@@ -37,12 +39,14 @@ class Transposed(nn.ConvTranspose2d):
 
 
 class Adjoint(torch.autograd.Function):
-    """y = Cᵀ h + bias, and its slopes (see the module)."""
+    """y = Cᵀ h + bias, and its gradients (see the module)."""
 
     @staticmethod
-    def forward(ctx: Any, h: Tensor, weight: Tensor, bias: Tensor, stride: Pair, padding: Pair, out: Pair) -> Tensor:
+    def forward(
+        ctx: Any, h: Tensor, weight: Tensor, bias: Tensor, stride: Lengths, padding: Lengths, out: Lengths
+    ) -> Tensor:
         ctx.stride, ctx.padding = stride, padding
-        if weight.shape[1] <= FEW:
+        if weight.shape[1] <= FEW_CHANNELS:
             ctx.save_for_backward(h, weight)
             return torch.ops.aten.slow_conv_transpose2d(h, weight, weight.shape[2:], bias, stride, padding, out)
         h = h.contiguous(memory_format=torch.channels_last)
@@ -51,12 +55,16 @@ class Adjoint(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         h, weight = ctx.saved_tensors
-        slope = slopes[0].contiguous(memory_format=torch.channels_last)
-        wanted = ctx.needs_input_grad
-        to_h = F.conv2d(slope, weight, None, ctx.stride, ctx.padding) if wanted[0] else None
+        gradient = gradients[0].contiguous(memory_format=torch.channels_last)
+        needs_h, needs_weight, needs_bias = ctx.needs_input_grad[:3]
+        to_h = to_bias = None
+        if needs_h:
+            to_h = F.conv2d(gradient, weight, None, ctx.stride, ctx.padding)
         _, to_weight, _ = torch.ops.aten.convolution_backward(
-            h, slope, weight, None, ctx.stride, ctx.padding, [1, 1], False, [0, 0], 1, [False, wanted[1], False]
+            h, gradient, weight, None, ctx.stride, ctx.padding, [1, 1], False, [0, 0], 1, [False, needs_weight, False]
         )
-        return to_h, to_weight, slope.sum((0, 2, 3)) if wanted[2] else None, None, None, None
+        if needs_bias:
+            to_bias = gradient.sum((0, 2, 3))
+        return to_h, to_weight, to_bias, None, None, None

@@ -8,69 +8,79 @@
     resize          the feature map made larger (nearest or bilinear), then a convolution
     unet            hₖ = two convolutions of (grow(hₖ₊₁) + skipₖ), and at last x̃ + a convolution of h₀
 
-The ways up of a convolutional body meet again, exactly, the sizes that its way down went through. A transposed
-convolution with kernel k takes n to 2(n - 1) + k - 2p + o; padding p and output padding o in {0, 1} are solved for
-each axis so that this is the size wanted. What follows each layer but the last (activation, dropout, batch
-normalisation) is as in the body; the last non-linearity belongs to the likelihood.
+The ways up of a convolutional body restore exactly the sizes of its way down. A transposed
+convolution with kernel k takes n to 2(n - 1) + k - 2p + o; padding p and output padding o in {0, 1}
+are solved for each axis so that this is the target size. What follows each layer but the last
+(activation, dropout, batch normalisation) is as in the body; the last non-linearity belongs to the
+likelihood.
 
-Each says with `needs` what its body must give. Switches and skips by-pass the code: see `Body.side_bits`. The last
-way up adds to the image that went in, so that what is learnt is the noise.
+Each says in `needs` what its body must give. Switches and skips by-pass the code: see
+`Body.side_bits`. The U-Net's way up adds to the image that went in, so that what is learnt is the
+noise.
 
 References: M. Zeiler, R. Fergus, "Visualizing and understanding convolutional networks", ECCV 2014,
-https://arxiv.org/abs/1311.2901 (unpooling); A. Odena et al., "Deconvolution and checkerboard artifacts", Distill
-2016, https://distill.pub/2016/deconv-checkerboard/ (resize against deconv); K. Zhang et al., "Beyond a Gaussian
-denoiser", IEEE TIP 2017, https://arxiv.org/abs/1608.03981 (the noise is learnt, not the image).
+https://arxiv.org/abs/1311.2901 (unpooling); A. Odena et al., "Deconvolution and checkerboard
+artifacts", Distill 2016, https://distill.pub/2016/deconv-checkerboard/ (resize against deconv); K.
+Zhang et al., "Beyond a Gaussian denoiser", IEEE TIP 2017, https://arxiv.org/abs/1608.03981 (the
+noise is learnt, not the image).
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import prod
+from math import ceil, prod
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from narrows.errors import unknown, wrong
-from narrows.parts.body import Body, Conv, Mlp, Side, Unet, positive
+from narrows.parts.body import Body, Conv, Mlp, SideChannel, Unet, positive
 from narrows.parts.bottleneck import Bottleneck
 from narrows.parts.layers import Chain
 from narrows.parts.transposed import Transposed
 from narrows.randomness import KeyedRandom
 
-Size = tuple[int, int]
+MapSize = tuple[int, int]  # height and width
 
 
 class Up(nn.Module):
-    """The contract. `channels` is the number of channels to put out: the likelihood's need, times the image's."""
+    """The contract. channels: how many to put out, those of the image times the `outputs` of the likelihood."""
 
     needs: frozenset[str] = frozenset()
     side = False
 
-    def forward(self, z: Tensor, side: Side, random: KeyedRandom | None = None) -> Tensor:
+    def forward(self, z: Tensor, side: SideChannel, random: KeyedRandom | None = None) -> Tensor:
         """Codes `(N, *shape)` and the side channel to `(N, channels, H, W)`."""
         raise NotImplementedError
 
 
-class Linear(Up):
+class LinearUp(Up):
     """Linear layers to the image. widths: of the hidden layers, bottom up; by default the body's in reverse."""
 
     def __init__(self, body: Body, bottleneck: Bottleneck, channels: int, widths: Sequence[int] | None = None):
         super().__init__()
         if widths is None:
-            widths = body.widths[:0:-1] if isinstance(body, Mlp) else []
-            widths = widths[1:] if bottleneck.is_feature_map else widths
+            widths = self._mirrored(body, bottleneck)
         positive("widths", widths)
         self.shape = (channels, *body.image[1:])
-        steps = list(zip([prod(bottleneck.shape), *widths], widths))
-        layers = [layer for a, b in steps for layer in (nn.Linear(a, b), *body.finish(b, flat=True))]
-        last = widths[-1] if widths else prod(bottleneck.shape)
-        self.layers = Chain([*layers, nn.Linear(last, prod(self.shape))])
+        widths = [prod(bottleneck.shape), *widths]
+        self.layers = Chain([*body.linear_layers(widths), nn.Linear(widths[-1], prod(self.shape))])
 
-    def forward(self, z: Tensor, side: Side, random: KeyedRandom | None = None) -> Tensor:
+    @staticmethod
+    def _mirrored(body: Body, bottleneck: Bottleneck) -> Sequence[int]:
+        """The body's widths in reverse; its last one is the code itself if that is the feature map."""
+        if not isinstance(body, Mlp):
+            return []
+        widths = body.widths[:0:-1]
+        if bottleneck.is_feature_map:
+            return widths[1:]
+        return widths
+
+    def forward(self, z: Tensor, side: SideChannel, random: KeyedRandom | None = None) -> Tensor:
         return self.layers(z.flatten(1), random).view(-1, *self.shape)
 
 
-class Tied(Up):
+class TiedUp(Up):
     """out = b₁ + W₁ᵀ φ(b₂ + W₂ᵀ ...): the weights of the way down, transposed."""
 
     needs = frozenset({"widths"})
@@ -81,7 +91,7 @@ class Tied(Up):
             raise wrong("outputs per value", channels // body.image[0], "1", "use up='linear'")
         downs = [*body.linears, *bottleneck.linears]
         cure = "give the body widths, or the bottleneck a size"
-        if not bool(downs):
+        if not downs:
             raise wrong("linear layers on the way down", 0, "1 at least", cure)
         self.downs = [downs]  # in a list, so that the weights are counted once, in the body
         self.shape = body.image
@@ -89,12 +99,13 @@ class Tied(Up):
         widths = [down.in_features for down in reversed(downs)][:-1]
         self.between = nn.ModuleList(Chain(body.finish(width, flat=True)) for width in widths)
 
-    def forward(self, z: Tensor, side: Side, random: KeyedRandom | None = None) -> Tensor:
-        h, size = z.flatten(1), z.flatten(1).shape[1]
-        for k, (down, bias) in enumerate(zip(reversed(self.downs[0]), self.biases)):
-            weight = down.weight[:size] if k == 0 else down.weight  # of two heads, the first: the mean
+    def forward(self, z: Tensor, side: SideChannel, random: KeyedRandom | None = None) -> Tensor:
+        h = z.flatten(1)
+        for down, bias, after in zip(reversed(self.downs[0]), self.biases, [*self.between, None]):
+            weight = down.weight[: h.shape[1]]  # of a code with two heads, the first: the mean
             h = F.linear(h, weight.t(), bias)
-            h = self.between[k](h, random) if k < len(self.between) else h
+            if after is not None:
+                h = after(h, random)
         return h.view(-1, *self.shape)
 
 
@@ -102,20 +113,24 @@ class Unproject(Chain):
     """From a code that is a vector back to a feature map; nothing where the code is a feature map."""
 
     def __init__(self, body: Body, bottleneck: Bottleneck):
-        features, size = prod(body.shape), prod(bottleneck.shape)
-        direct = bottleneck.shape == body.shape
-        super().__init__([] if direct else [nn.Linear(size, features), *body.finish(features, flat=True)])
         self.shape = body.shape
+        if bottleneck.shape == body.shape:
+            super().__init__()
+        else:
+            super().__init__(body.linear_layers([prod(bottleneck.shape), prod(body.shape)]))
 
     def forward(self, h: Tensor, random: KeyedRandom | None = None) -> Tensor:
-        return super().forward(h.flatten(1), random).view(-1, *self.shape) if len(self) else h
+        if not len(self):
+            return h
+        return super().forward(h.flatten(1), random).view(-1, *self.shape)
 
 
 class ConvUp(Up):
     """Stages that double height and width: grow, then convolve. What differs between the kinds is below.
 
-    channels_up: channels after each stage but the last, bottom up; by default the body's in reverse.
-    kernels: one size for all stages, or one for each; None for a stage without a convolution.
+    channels_up: channels after each stage but the last, bottom up; by default the body's in
+    reverse. kernels: one size for all stages, or one for each; None for a stage without a
+    convolution.
     """
 
     needs = frozenset({"stages"})
@@ -130,21 +145,22 @@ class ConvUp(Up):
     ):
         super().__init__()
         stages = len(body.layers)
-        hidden = list(body.channels[-2:0:-1] if channels_up is None else channels_up)
+        hidden = body.channels[-2:0:-1] if channels_up is None else list(channels_up)
         if len(hidden) != stages - 1:
-            raise wrong("channels_up", channels_up, f"{stages - 1} whole numbers")
+            raise wrong("channels_up", channels_up, f"{stages - 1} integers")
         positive("channels_up", hidden)
-        sizes = list(kernels) if isinstance(kernels, Sequence) else [kernels] * stages
-        if len(sizes) != stages:
+        if not isinstance(kernels, Sequence):
+            kernels = [kernels] * stages
+        if len(kernels) != stages:
             raise wrong("kernels", kernels, f"one number, or {stages}")
         self.sizes = body.sizes[-2::-1]
         self.unproject = Unproject(body, bottleneck)
-        widths = [body.shape[0], *hidden, channels]
-        steps = zip(widths, widths[1:], sizes, body.sizes[::-1], self.sizes)
-        self.layers = nn.ModuleList(self.convolution(*step) for step in steps)
+        changes = pairwise([body.shape[0], *hidden, channels])
+        steps = zip(changes, kernels, pairwise(body.sizes[::-1]))
+        self.layers = nn.ModuleList(self.convolution(*ab, kernel, *sizes) for ab, kernel, sizes in steps)
         self.after = nn.ModuleList(Chain(body.finish(width, flat=False)) for width in hidden)
 
-    def convolution(self, a: int, b: int, kernel: int | None, low: Size, high: Size) -> nn.Module:
+    def convolution(self, a: int, b: int, kernel: int | None, low: MapSize, high: MapSize) -> nn.Module:
         """The layer from `a` channels at size `low` to `b` channels at size `high`; by default it keeps the size."""
         if kernel is None:
             if a != b:
@@ -154,33 +170,31 @@ class ConvUp(Up):
             raise wrong("kernels", kernel, "odd numbers")
         return nn.Conv2d(a, b, kernel, padding=kernel // 2)
 
-    def grow(self, h: Tensor, size: Size, switches: Tensor | None) -> Tensor:
+    def grow(self, h: Tensor, size: MapSize, switches: Tensor | None) -> Tensor:
         """Make the feature map larger, before the convolution."""
         return h
 
-    def forward(self, z: Tensor, side: Side, random: KeyedRandom | None = None) -> Tensor:
+    def forward(self, z: Tensor, side: SideChannel, random: KeyedRandom | None = None) -> Tensor:
         h = self.unproject(z, random)
         switches = side[::-1] or [None] * len(self.layers)
-        for k, layer in enumerate(self.layers):
-            h = layer(self.grow(h, self.sizes[k], switches[k]))
-            h = self.after[k](h, random) if k < len(self.after) else h
+        for layer, after, size, places in zip(self.layers, [*self.after, None], self.sizes, switches):
+            h = layer(self.grow(h, size, places))
+            if after is not None:
+                h = after(h, random)
         return h
 
 
-class Deconv(ConvUp):
+class DeconvUp(ConvUp):
     """Transposed convolutions with stride 2, padded so that the size comes out exactly. kernels ≥ 3."""
 
-    def convolution(self, a: int, b: int, kernel: int | None, low: Size, high: Size) -> nn.Module:
-        if not (kernel is not None and kernel >= 3):
-            raise wrong("kernels", kernel, "whole numbers ≥ 3")
-        kernel = kernel or 3
-        spare = [2 * (n - 1) + kernel - m for n, m in zip(low, high)]
-        padding = [-(-s // 2) for s in spare]
-        out = [2 * p - s for p, s in zip(padding, spare)]
-        return Transposed(a, b, kernel, 2, (padding[0], padding[1]), (out[0], out[1]))
+    def convolution(self, a: int, b: int, kernel: int | None, low: MapSize, high: MapSize) -> nn.Module:
+        if kernel is None or kernel < 3:
+            raise wrong("kernels", kernel, "integers ≥ 3")
+        padding, out_padding = zip(*(_paddings(kernel, n, m) for n, m in zip(low, high)))
+        return Transposed(a, b, kernel, 2, padding, out_padding)
 
 
-class Unpool(ConvUp):
+class UnpoolUp(ConvUp):
     """Each value back where its maximum was, zeros elsewhere, then a convolution."""
 
     needs = frozenset({"stages", "switches"})
@@ -195,28 +209,27 @@ class Unpool(ConvUp):
         kernels: int | Sequence[int | None] = 3,
     ):
         mirror = body.channels[-2:0:-1]
-        fits = channels_up is None or list(channels_up) == mirror
-        if not fits:
+        if channels_up is not None and list(channels_up) != mirror:
             raise wrong("channels_up", channels_up, f"{mirror}, as the switches have", "leave it out")
         super().__init__(body, bottleneck, channels, channels_up, kernels)
 
-    def grow(self, h: Tensor, size: Size, switches: Tensor | None) -> Tensor:
-        cure = "reconstruct images, or use up='resize' to decode codes alone"
+    def grow(self, h: Tensor, size: MapSize, switches: Tensor | None) -> Tensor:
         if switches is None:
+            cure = "reconstruct images, or use up='resize' to decode codes alone"
             raise wrong("side", None, "the switches of the way down", cure)
         return F.max_unpool2d(h, switches, 2, output_size=size)  # type: ignore[arg-type]
 
 
-class DeconvUnpool(Unpool):
+class DeconvUnpoolUp(UnpoolUp):
     """Each value back where its maximum was, then a transposed convolution with stride 1."""
 
-    def convolution(self, a: int, b: int, kernel: int | None, low: Size, high: Size) -> nn.Module:
+    def convolution(self, a: int, b: int, kernel: int | None, low: MapSize, high: MapSize) -> nn.Module:
         if kernel is None or kernel % 2 != 1:
             raise wrong("kernels", kernel, "odd numbers")
-        return Transposed(a, b, kernel or 1, padding=(kernel or 1) // 2)
+        return Transposed(a, b, kernel, padding=kernel // 2)
 
 
-class Resize(ConvUp):
+class ResizeUp(ConvUp):
     """The feature map made larger, then a convolution. mode: "nearest" or "bilinear"."""
 
     def __init__(
@@ -233,11 +246,11 @@ class Resize(ConvUp):
         super().__init__(body, bottleneck, channels, channels_up, kernels)
         self.mode = mode
 
-    def grow(self, h: Tensor, size: Size, switches: Tensor | None) -> Tensor:
+    def grow(self, h: Tensor, size: MapSize, switches: Tensor | None) -> Tensor:
         return F.interpolate(h, size, mode=self.mode)
 
 
-class Skips(Up):
+class UnetUp(Up):
     """A U-Net's way up: each map made larger, added to the skip of its size, and convolved twice; then the image."""
 
     needs = frozenset({"skips"})
@@ -253,9 +266,9 @@ class Skips(Up):
         self.layers = nn.ModuleList(Chain([*body.convolution(b, b), *body.convolution(b, b)]) for _, b in steps)
         self.last = nn.Conv2d(body.channels[0], channels, 3, padding=1, bias=body.bias)
 
-    def forward(self, z: Tensor, side: Side, random: KeyedRandom | None = None) -> Tensor:
-        cure = "reconstruct images, or use up='linear' to decode codes alone"
-        if not (len(side) > 0):
+    def forward(self, z: Tensor, side: SideChannel, random: KeyedRandom | None = None) -> Tensor:
+        if not side:
+            cure = "reconstruct images, or use up='linear' to decode codes alone"
             raise wrong("side", None, "the skips of the way down", cure)
         image, *skips = side
         h = self.unproject(z, random)
@@ -264,12 +277,19 @@ class Skips(Up):
         return image + self.last(h)
 
 
+def _paddings(kernel: int, n: int, target: int) -> tuple[int, int]:
+    """Padding p and output padding o in {0, 1} with 2 (n - 1) + kernel - 2 p + o = target."""
+    excess = 2 * (n - 1) + kernel - target
+    padding = ceil(excess / 2)
+    return padding, 2 * padding - excess
+
+
 UPS = {
-    "linear": Linear,
-    "tied": Tied,
-    "deconv": Deconv,
-    "unpool": Unpool,
-    "deconv+unpool": DeconvUnpool,
-    "resize": Resize,
-    "unet": Skips,
+    "linear": LinearUp,
+    "tied": TiedUp,
+    "deconv": DeconvUp,
+    "unpool": UnpoolUp,
+    "deconv+unpool": DeconvUnpoolUp,
+    "resize": ResizeUp,
+    "unet": UnetUp,
 }

@@ -13,7 +13,7 @@ from narrows.model.training.diagnose import Diagnosis, check_late
 from narrows.model.training.split import held_back
 from narrows.model.training.training import Training
 from narrows.parts.kinds import KINDS
-from narrows.parts.likelihood import Bernoulli
+from narrows.parts.likelihood import BernoulliLikelihood
 from small_models import model, same, timeless, weights
 
 
@@ -37,7 +37,7 @@ class Rooted(Divides):
         return h + (h * x.flatten(1).sum(1, keepdim=True)).square().sum(1, keepdim=True).sqrt()
 
 
-class Deviance(Bernoulli):
+class Deviance(BernoulliLikelihood):
     """What the cross-entropy lacks of its lowest value, as it is written: no number where a pixel is 0."""
 
     def nll(self, out, x):

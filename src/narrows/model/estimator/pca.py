@@ -28,7 +28,7 @@ from narrows.model.estimator.fitting import begin_fit, calibrate
 from narrows.model.file_format import check_tensors
 from narrows.model.trackers import Logger, reported
 from narrows.model.training.sample_weight import effective_count
-from narrows.parts.prior import Gaussian as GaussianPrior
+from narrows.parts.prior import GaussianPrior
 
 WIDEST_COVARIANCE = 4096  # values in an image, beyond which their covariance is too large to be worth it
 FITTED_ARRAYS = ("mean_", "components_", "explained_variance_")

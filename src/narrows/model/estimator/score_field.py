@@ -17,7 +17,7 @@ from torch import Tensor
 from narrows.errors import wrong
 from narrows.model.estimator.arguments import check_integer
 from narrows.model.estimator.base import ImageModel
-from narrows.parts.corruption import Gaussian as GaussianNoise
+from narrows.parts.corruption import GaussianNoise
 from narrows.scale import to_user
 
 

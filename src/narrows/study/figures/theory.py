@@ -21,7 +21,7 @@ import numpy as np
 from narrows.errors import wrong
 from narrows.measure import psnr
 from narrows.model.use.evaluate import displayable
-from narrows.parts.corruption import Gaussian as GaussianNoise
+from narrows.parts.corruption import GaussianNoise
 from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure
 from narrows.study.trained import Trained
