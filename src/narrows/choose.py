@@ -80,9 +80,9 @@ def default_options(make: Callable[..., Any], context: Iterable[str] = ()) -> di
 def merge_spec(old: Any, new: Any) -> Any:
     """A changed spec: options are merged into a part of the same kind; another kind replaces it.
 
-    >>> merge({"kind": "variational", "size": 20}, {"beta": 4.0})
+    >>> merge_spec({"kind": "variational", "size": 20}, {"beta": 4.0})
     {'kind': 'variational', 'size': 20, 'beta': 4.0}
-    >>> merge({"kind": "variational", "size": 20}, {"kind": "plain", "size": 2})
+    >>> merge_spec({"kind": "variational", "size": 20}, {"kind": "plain", "size": 2})
     {'kind': 'plain', 'size': 2}
     """
     if not isinstance(new, Mapping):

@@ -65,13 +65,58 @@ def several(things: Sequence[object], most: int = 8) -> str:
     return ", ".join(map(str, things[:most])) + more
 
 
+# Options by the words that other libraries and papers use for them. An option of a part is `part.option`.
+OTHER_WORDS = {
+    "optimiser.lr": ("learning_rate", "rate", "step_size"),
+    "optimiser.weight_decay": ("l2", "decay"),
+    "optimiser.momentum": (),
+    "epochs": ("epoch", "n_epochs", "num_epochs", "max_epochs"),
+    "batch_size": ("batch", "batchsize", "bs", "minibatch_size"),
+    "random_state": ("seed", "random_seed"),
+    "validation": ("validation_split", "validation_fraction", "val_split"),
+    "schedule": ("scheduler", "lr_schedule", "lr_scheduler"),
+    "bottleneck.size": (
+        "code_size", "code_dim", "latent", "latent_dim", "latent_size", "n_latent", "z_dim", "hidden_size",
+        "embedding_dim",
+    ),
+    "n_components": ("code_size", "latent_dim", "components"),
+    "bottleneck.beta": ("kl_weight",),
+    "bottleneck.warmup": ("kl_warmup", "annealing"),
+    "body.widths": ("hidden", "hidden_dims", "hidden_layers", "hidden_layer_sizes", "layers", "units"),
+    "body.channels": ("filters", "hidden_channels"),
+    "body.dropout": ("dropout_rate",),
+    "body.batch_norm": ("batchnorm",),
+    "body.activation": ("nonlinearity",),
+    "body": ("encoder", "architecture", "network"),
+    "up": ("decoder",),
+    "likelihood": ("loss", "criterion", "reconstruction_loss"),
+    "corruption": ("noise",),
+    "corruption.sigma": ("noise_std", "noise_level", "noise_factor"),
+}  # fmt: skip
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a sentence: a close name if there is one, and all that are known."""
     known = sorted(known)
-    lowered = {one.lower(): one for one in known}
-    close = get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.6)
-    hint = f"did you mean '{lowered[close[0]]}'? " if close else ""
+    close = _same_option(str(name), known) or _close_name(str(name), known)
+    hint = f"did you mean '{close}'? " if close else ""
     return f"{hint}known: {', '.join(known) or 'none'}"
+
+
+def _close_name(name: str, known: Sequence[str]) -> str:
+    lowered = {known_name.lower(): known_name for known_name in known}
+    close = get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    return lowered[close[0]] if close else ""
+
+
+def _same_option(name: str, known: Sequence[str]) -> str:
+    """The option that goes by that name elsewhere, if it, or the part that it belongs to, is known here."""
+    word = name.lower().replace("-", "_")
+    for option, words in OTHER_WORDS.items():
+        part, _, own = option.rpartition(".")
+        if word in (own, *words) and (own in known or part in known):
+            return option
+    return ""
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownName:

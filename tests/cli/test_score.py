@@ -130,7 +130,9 @@ def test_a_class_that_is_not_there_is_refused(refused, trained, folder, tmp_path
 def test_what_cannot_be_scored_is_told_and_leaves_nothing(refused, trained, folder, tmp_path):
     asked = ["score", trained["pca"], folder, "-o", tmp_path / "s.csv"]
     assert "did you mean 'patch'" in refused(2, *asked, "--kind", "pach")
-    assert "without a threshold" in refused(2, *asked, "--kind", "bound")
+    message = refused(2, *asked, "--kind", "bound")
+    assert "the anomaly score 'bound' needs a variational model" in message
+    assert "fit it again" not in message
     asked[2] = folder / "1" / "small.png"
     assert "none of the images" in refused(1, *asked)
     assert not (tmp_path / "s.csv").exists()

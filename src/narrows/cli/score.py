@@ -141,16 +141,14 @@ def _scores(model: Any, job: Job, skip: Any, kind: str | None) -> tuple[Any, lis
 
 
 def _threshold(model: Any, kind: str | None) -> float:
-    """The threshold of a kind of score, of the usual one for None."""
-    from narrows.errors import unknown
-    from narrows.model.estimator.anomaly import SCORES
+    """The threshold of a kind of score; None is the model's default kind."""
+    from narrows.model.estimator.anomaly import find_score
 
-    if kind is not None and kind not in SCORES:
-        raise unknown("anomaly score", kind, SCORES)
-    found = model.threshold_ if kind is None else model.thresholds_.get(kind)
-    if found is None:
+    find_score(model, kind)  # refuses a kind that this model cannot give
+    threshold = model.threshold_ if kind is None else model.thresholds_.get(kind)
+    if threshold is None:
         raise wrong("score", "a model without a threshold", "one that was fitted to its end", "fit it again")
-    return found
+    return threshold
 
 
 def _maps(model: Any, job: Job, folder: Path) -> int:

@@ -22,6 +22,7 @@ from narrows.model.estimator.base import ImageModel
 from narrows.model.file_format import CHECKPOINT_NAME
 from narrows.model.trackers import start_logger
 from narrows.model.training.checkpoint import Checkpoint
+from narrows.model.use.cost import cost_in_words
 from narrows.model.use.evaluate import image_rows
 from narrows.study.run_folder import keep, keep_snapshots, settings_in_words, snapshots_in, take_up
 from narrows.study.schema import Run
@@ -61,6 +62,8 @@ def obtain_run(
         say(f"{run.name}: already trained")
         return kept
     say(f"{run.name}: training {type(model).__name__} on {len(split.train):,} images")
+    if cost := cost_in_words(model, split.train.images):
+        say(f"{run.name}: {cost}")
     trained = Trained(run.name, model, split)
     logger = start_logger(log, place, run.name) if log else None
     checkpoint = Checkpoint(
