@@ -364,8 +364,8 @@ def test_an_unknown_device_is_refused(name):
 
 @pytest.mark.parametrize("name", ["cuda", "cuda:1", "mps"])
 def test_a_device_that_is_not_there_is_refused_with_what_is(monkeypatch, name):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda threads: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda threads: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(NarrowsError, match=f"'{name}' is not on this machine; here: cpu; 'auto' takes the best"):
         select_device(name)
 
