@@ -37,7 +37,7 @@ def validate_spec(
     what: str, table: Mapping[str, Callable[..., Any]], spec: Any, context: Iterable[str] = ()
 ) -> tuple[Callable[..., Any], dict[str, Any]]:
     """The class that `spec` names and the options it gives, once names are known to be right."""
-    make, options = find_part(what, table, spec)
+    make, options = find_part(what, table, with_present_names(what, spec))
     faults = Faults(f"{what} {name_of(spec)!r}")
     known = default_options(make, context)
     for option in options:
@@ -75,6 +75,29 @@ def default_options(make: Callable[..., Any], context: Iterable[str] = ()) -> di
     context = set(context)
     parameters = inspect.signature(make).parameters.values()
     return {p.name: p.default for p in parameters if p.name not in context and p.kind is not p.VAR_KEYWORD}
+
+
+RENAMED = {"optimiser": {"rate": "lr"}}  # options by their former names, which files and commands may still have
+
+
+def with_present_names(what: str, spec: Any) -> Any:
+    """A spec in which options have their present names. Raises `BuildError` if one is given by both."""
+    former_names = RENAMED.get(what, {})
+    if not isinstance(spec, Mapping):
+        return spec
+    for former, present in former_names.items():
+        if former in spec and present in spec:
+            raise BuildError(f"{what}: got both {present!r} and {former!r}, its former name; expected one of them")
+    return {former_names.get(name, name): value for name, value in spec.items()}
+
+
+def merge_options(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that change, merged into those of `base`."""
+    pairs = {name: (base.get(name), change) for name, change in changes.items()}
+    return {
+        name: merge_spec(with_present_names(name, old), with_present_names(name, new))
+        for name, (old, new) in pairs.items()
+    }
 
 
 def merge_spec(old: Any, new: Any) -> Any:

@@ -15,7 +15,7 @@ from narrows.study.run import run_study
 from narrows.study.schema import Drawing, Number, Run, Study
 from narrows.study.trained import DataSplit, Trained
 
-SMALL = {"epochs": 2, "batch_size": 32, "body": {"widths": [32]}, "optimiser": {"kind": "adam", "rate": 3e-3}}
+SMALL = {"epochs": 2, "batch_size": 32, "body": {"widths": [32]}, "optimiser": {"kind": "adam", "lr": 3e-3}}
 SHARP = {"kind": "gaussian", "variance": 0.02, "output": "sigmoid"}  # a VAE that soon holds something in its code
 RUNS = [
     Run("denoiser", "denoising-mlp", {**SMALL, "bottleneck": {"size": 6}, "validation": 0.2}, snapshots=[1, 2, 9]),
@@ -41,7 +41,7 @@ FIGURES = [
 MLP = {"kind": "mlp", "widths": [16]}
 POOLED = {"kind": "conv", "channels": [4, 8], "stages": "pooled"}
 UNCLIPPED = {"kind": "gaussian", "sigma": 0.3, "clip": False}
-QUICK = {"epochs": 2, "batch_size": 16, "optimiser": {"kind": "adam", "rate": 3e-3}}
+QUICK = {"epochs": 2, "batch_size": 16, "optimiser": {"kind": "adam", "lr": 3e-3}}
 
 
 def plain(size: int | None, kind: str = "plain") -> dict:

@@ -326,7 +326,7 @@ def test_more_epochs_go_on_from_a_training_that_has_ended(go, tmp_path):
     [
         ({"bottleneck": {"size": 3}}, "bottleneck.size was 32, now 3"),
         ({"epochs": 1}, "epochs was 2, now 1"),
-        ({"optimiser": {"rate": 0.5}}, "optimiser.rate was 0.003, now 0.5"),
+        ({"optimiser": {"rate": 0.5}}, "optimiser.lr was 0.003, now 0.5"),
     ],
 )
 def test_other_settings_are_refused_in_the_words_they_are_set_by(go, changes, told):

@@ -149,22 +149,22 @@ def test_a_watched_run_is_validated_on_the_tested(several, tested):
 
 def test_changes_merge_into_those_of_the_study_and_pass_by_runs_that_have_no_such_option(go):
     record = go(
-        Run("a", "ae-mlp", {"bottleneck": {"size": 7}, "optimiser": {"kind": "adam", "rate": 2e-3}}),
+        Run("a", "ae-mlp", {"bottleneck": {"size": 7}, "optimiser": {"kind": "adam", "lr": 2e-3}}),
         Run("p", "pca", {"n_components": 3}),
         changes={"epochs": 2, "bottleneck": {"size": 5}, "body": {"activation": "tanh"}, "random_state": 4},
     )
     a, p = (model["options"] for model in record.models)
     assert a["bottleneck"] == {"kind": "plain", "size": 5}
     assert a["body"] == {"kind": "mlp", "widths": [32], "activation": "tanh"}
-    assert a["optimiser"] == {"kind": "adam", "rate": 2e-3}
+    assert a["optimiser"] == {"kind": "adam", "lr": 2e-3}
     assert (a["epochs"], record.models[0]["epochs"], p["n_components"]) == (2, 2, 3)
     assert record.facts["seed"] == "4"
 
 
 def test_a_change_of_a_part_left_to_its_default_goes_into_the_default(go):
-    changes = {"optimiser": {"rate": 5e-4}, "likelihood": {"variance": 2.0}}
+    changes = {"optimiser": {"lr": 5e-4}, "likelihood": {"variance": 2.0}}
     options = go(Run("a", "ae-mlp", {"optimiser": "adam"}), changes=changes).models[0]["options"]
-    assert options["optimiser"] == {"kind": "adam", "rate": 5e-4}
+    assert options["optimiser"] == {"kind": "adam", "lr": 5e-4}
     assert options["likelihood"] == {"kind": "gaussian", "variance": 2.0}
 
 

@@ -18,7 +18,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from narrows.choose import choose, default_options, merge_spec
+from narrows.choose import choose, default_options, merge_options
 from narrows.errors import unknown
 from narrows.measure import Table
 from narrows.model.estimator.autoencoder import Autoencoder
@@ -51,9 +51,9 @@ def noise(sigma: float | list[float], clip: bool) -> dict[str, Any]:
     return part("gaussian", sigma=sigma, clip=clip)
 
 
-def adam(values: int, rate: float = 1e-3, decay: float = 0.0) -> dict[str, Any]:
+def adam(values: int, lr: float = 1e-3, decay: float = 0.0) -> dict[str, Any]:
     """Adam as it was for a mean over `values` values, for a loss that is their sum (see the module)."""
-    return part("adam", rate=rate, eps=1e-8 * values, weight_decay=decay * values)
+    return part("adam", lr=lr, eps=1e-8 * values, weight_decay=decay * values)
 
 
 LAST: dict[str, Any] = {"keep": "last"}  # the labs report their last epoch
@@ -100,7 +100,7 @@ RECIPES: dict[str, Recipe] = {
         "epochs": 15}),
     "denoiser-unet": Recipe("U-Net denoiser for Gaussian noise up to 0.5: the strong one, no narrow code", OURS, {
         "body": part("unet", channels=[16, 32, 64], bias=False), "bottleneck": part("plain", size=None),
-        "corruption": noise([0.0, 0.5], clip=True), "objective": "root", "optimiser": part("adam", rate=2e-3),
+        "corruption": noise([0.0, 0.5], clip=True), "objective": "root", "optimiser": part("adam", lr=2e-3),
         "schedule": "cosine", "epochs": 15, "batch_size": 16}),
     "vae-mlp": Recipe("variational autoencoder, code 20: lab C's", "lab C", LAB_C),
     "vae-conv": Recipe("convolutional variational autoencoder, code 32", OURS, {
@@ -112,7 +112,7 @@ RECIPES: dict[str, Recipe] = {
     "lab-a-plane": Recipe("denoiser of points in the plane, to see its score field", "lab A's theory", {
         "body": part("mlp", widths=[128, 128]), "bottleneck": part("plain", size=128), "scale": "symmetric",
         "corruption": noise(0.12, clip=False), "epochs": 150, "batch_size": 256,
-        "optimiser": part("adam", rate=3e-3), "schedule": "cosine"}),
+        "optimiser": part("adam", lr=3e-3), "schedule": "cosine"}),
     "lab-b": Recipe("compression, code 32", "lab B", {
         "body": part("mlp", widths=[128, 64]), "bottleneck": part("relu", size=32), "likelihood": "bernoulli",
         "epochs": 50, "batch_size": 256, "optimiser": adam(784), "training": LAST}),
@@ -129,7 +129,7 @@ RECIPES: dict[str, Recipe] = {
        for name, weight in (("1e-6", 1e-6), ("1e-5", 1e-5), ("1e-4", 1e-4))},
     **{f"lab-e4-{sigma}": Recipe(f"denoiser for noise {sigma}", "lab E4", {
         **E2, "bottleneck": part("relu", size=256), "corruption": noise(sigma, clip=False),
-        "optimiser": adam(784, rate=8e-4)})
+        "optimiser": adam(784, lr=8e-4)})
        for sigma in (0.3, 0.5, 0.8, 0.9)},
     "lab-e5": Recipe("a code of 8, to be perturbed", "lab E5", {
         **LAB_E, "body": part("mlp", widths=[64]), "bottleneck": part("relu", size=8), "likelihood": mse("sigmoid")}),
@@ -156,7 +156,7 @@ def recipe(name: str, **changes: Any) -> ImageModel:
     estimator = ESTIMATORS[RECIPES[name].estimator]
     options = deepcopy(dict(RECIPES[name].options))  # what is changed on the model leaves the recipe as it is
     base = {**default_options(estimator), **options}
-    options |= {key: merge_spec(base.get(key), value) for key, value in changes.items()}
+    options |= merge_options(base, changes)
     return choose("recipe", {name: estimator}, {"kind": name, **options})
 
 

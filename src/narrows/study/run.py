@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from narrows.choose import merge_spec
+from narrows.choose import merge_options
 from narrows.distributed.process_group import is_first_rank
 from narrows.errors import DataError, Faults, unknown
 from narrows.files import locked
@@ -134,8 +134,8 @@ def _models(study: Study, changes: dict[str, Any]) -> list[tuple[Run, ImageModel
         raise unknown("option", name, known)
     for _, model in models:
         options = model.get_params(deep=False)
-        fitting = set(changes) & set(options)
-        model.set_params(**{name: merge_spec(options[name], changes[name]) for name in fitting})
+        fitting = {name: change for name, change in changes.items() if name in options}
+        model.set_params(**merge_options(options, fitting))
     return models
 
 

@@ -7,6 +7,7 @@ import torch
 import narrows as nw
 from narrows.choose import choose
 from narrows.errors import BuildError, UnknownName
+from narrows.model.training.checkpoint import Checkpoint
 from narrows.model.training.optimise import OPTIMISERS, SCHEDULES
 
 RATE, DECAY, W, G = 0.1, 0.5, 2.0, 3.0
@@ -15,7 +16,7 @@ RATE, DECAY, W, G = 0.1, 0.5, 2.0, 3.0
 def after_one_step(kind, weight=W, **options):
     """Where a weight that stood at W goes, by a gradient of G."""
     w = torch.nn.Parameter(torch.tensor([weight]))
-    optimiser = choose("optimiser", OPTIMISERS, {"kind": kind, "rate": RATE, **options}, parameters=[w])
+    optimiser = choose("optimiser", OPTIMISERS, {"kind": kind, "lr": RATE, **options}, parameters=[w])
     w.grad = torch.tensor([G])
     optimiser.step()
     return w.item()
@@ -46,7 +47,7 @@ def test_a_loss_times_784_takes_the_same_steps_where_eps_and_decay_are_times_784
     ends = []
     for values in (1, 784):
         w = torch.nn.Parameter(torch.linspace(-1, 1, 50))
-        spec = {"kind": "adam", "rate": RATE, "eps": 1e-8 * values, "weight_decay": 1e-5 * values}
+        spec = {"kind": "adam", "lr": RATE, "eps": 1e-8 * values, "weight_decay": 1e-5 * values}
         optimiser = choose("optimiser", OPTIMISERS, spec, parameters=[w])
         for gradient in gradients:
             w.grad = gradient * values
@@ -57,7 +58,7 @@ def test_a_loss_times_784_takes_the_same_steps_where_eps_and_decay_are_times_784
 
 def test_momentum_carries_a_step_on():
     w = torch.nn.Parameter(torch.zeros(1))
-    optimiser = choose("optimiser", OPTIMISERS, {"kind": "sgd", "rate": 1.0, "momentum": 0.5}, parameters=[w])
+    optimiser = choose("optimiser", OPTIMISERS, {"kind": "sgd", "lr": 1.0, "momentum": 0.5}, parameters=[w])
     for gradient in (1.0, 0.0, 0.0):
         w.grad = torch.tensor([gradient])
         optimiser.step()
@@ -105,15 +106,19 @@ def test_the_rate_of_a_training_follows_its_schedule(digits):
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [
-        ({"kind": "adam", "rate": 0}, "rate: got 0, expected a number > 0"),
+        ({"kind": "adam", "lr": 0}, "lr: got 0, expected a number > 0"),
         ({"kind": "adam", "weight_decay": -1}, "weight_decay: got -1, expected a number ≥ 0"),
         ({"kind": "adam", "betas": (2, 0.9)}, r"betas: got \(2, 0.9\), expected two numbers in \[0, 1\)"),
         ({"kind": "adam", "betas": (0.9,)}, "betas"),
         ({"kind": "adam", "eps": 0}, "eps: got 0, expected a number > 0"),
-        ({"kind": "adam", "rate": "fast"}, "wrong type"),
+        ({"kind": "adam", "lr": "fast"}, "wrong type"),
         ({"kind": "sgd", "momentum": 1}, r"momentum: got 1, expected a number in \[0, 1\)"),
         ({"kind": "sgd", "weight_decay": -1}, "weight_decay: got -1"),
-        ({"kind": "adam", "lr": 1}, "no option 'lr'; .*known: betas, decoupled, eps, rate, weight_decay"),
+        (
+            {"kind": "adam", "learning_rate": 1},
+            "no option 'learning_rate'; .*known: betas, decoupled, eps, lr",
+        ),
+        ({"kind": "adam", "lr": 1, "rate": 1}, "got both 'lr' and 'rate', its former name"),
         ("adamw", "no optimiser called 'adamw'; did you mean 'adam'"),
     ],
 )
@@ -133,3 +138,32 @@ def test_wrong_optimisers_are_refused(spec, reason):
 def test_wrong_schedules_are_refused(spec, reason):
     with pytest.raises((BuildError, UnknownName), match=reason):
         choose("schedule", SCHEDULES, spec)
+
+
+@pytest.mark.filterwarnings("ignore:the model predicts a constant")
+def test_the_former_name_rate_of_lr_is_read(digits):
+    w = torch.nn.Parameter(torch.zeros(1))
+    optimiser = choose("optimiser", OPTIMISERS, {"kind": "adam", "rate": 0.25}, parameters=[w])
+    assert optimiser.param_groups[0]["lr"] == 0.25
+    assert nw.recipe("ae-mlp", optimiser={"rate": 0.25}).optimiser == {"kind": "adam", "lr": 0.25}
+    given = {"kind": "adam", "rate": 0.25}
+    model = nw.Autoencoder(optimiser=given, epochs=1).fit(digits)
+    assert model.optimiser is given  # as it was given, for scikit-learn's clone
+
+
+@pytest.mark.filterwarnings("ignore:the model predicts a constant")
+def test_a_resumed_training_may_call_its_learning_rate_by_either_name(digits, tmp_path):
+    path = tmp_path / "last.safetensors"
+    for epochs, name in enumerate(("rate", "lr", "rate"), start=1):
+        optimiser = {"kind": "adam", name: 1e-3}
+        model = nw.Autoencoder(optimiser=optimiser, epochs=epochs, batch_size=200)
+        model.fit(digits, checkpoint=Checkpoint(path, resume=epochs > 1))
+        assert len(model.history_["loss"]) == epochs
+
+
+@pytest.mark.parametrize("name", ["cosine", "one-cycle"])
+@pytest.mark.parametrize("final", [0.0, 0.3])
+def test_a_schedule_stays_at_its_final_factor_after_its_end(name, final):
+    """A training continues past its end in `partial_fit`, where a cosine would rise again."""
+    factor = choose("schedule", SCHEDULES, {"kind": name, "final": final})
+    assert [factor(t) for t in (1.0, 1.5, 2.0)] == pytest.approx([final] * 3)

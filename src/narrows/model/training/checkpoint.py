@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import narrows
+from narrows.choose import RENAMED
 from narrows.distributed.collectives import all_reduce_max, broadcast_from_first
 from narrows.distributed.process_group import is_first_rank, rank_and_size
 from narrows.distributed.rendezvous import barrier
@@ -180,6 +181,7 @@ class Checkpoint:
 
     def _same(self, saved: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
         """Refuse a state of other settings; more epochs are allowed."""
+        saved, settings = _with_present_names(saved), _with_present_names(settings)
         names = [name for name in dict.fromkeys([*saved, *settings]) if name != "epochs"]
         told = [(n, saved.get(n), settings.get(n)) for n in names]
         changed = [f"{n} was {a!r}, now {b!r}" for n, a, b in told if a != b]
@@ -190,6 +192,12 @@ class Checkpoint:
                 f"{self.path} is the state of another training: {'; '.join(changed)}. Only more epochs may be asked "
                 "for: use the settings that it had, or start over with --force, not --resume (resume=False)"
             )
+
+
+def _with_present_names(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings in which renamed options have their present names: `optimiser.rate` is `optimiser.lr`."""
+    present = {f"{part}.{old}": f"{part}.{new}" for part, names in RENAMED.items() for old, new in names.items()}
+    return {present.get(name, name): value for name, value in settings.items()}
 
 
 def _where(training: Training, saved: Mapping[str, Any], settings: Mapping[str, Any]) -> str:

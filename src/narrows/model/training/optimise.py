@@ -1,14 +1,14 @@
-"""Optimisers, and schedules of their rate.
+"""Optimisers, and schedules of their learning rate (`lr`, formerly `rate`, which files and commands may still say).
 
-A schedule is a function of how far the training has come, t in [0, 1], to a factor on the rate. It has no state: a
-run that resumes at step s knows its rate from s alone.
+A schedule is a function of how far the training has come, t in [0, 1], to a factor on the learning rate. It has no
+state: a run that resumes at step s knows its learning rate from s alone.
 
     constant    1
     cosine      a rise over the first `warmup`, then final + (1 - final) ½ (1 + cos πt')
     one-cycle   a cosine rise from `start` to 1 over the first `warmup`, a cosine fall to `final`
 
-Weight decay is Adam's own *coupled* one (λw added to the gradient) unless `decoupled` (AdamW: w shrunk by rate · λ).
-Mind the units: beside a loss summed over an image, a coupled weight is that published beside a mean per pixel, times
+Weight decay is Adam's own *coupled* one (λw added to the gradient) unless `decoupled` (AdamW: w shrunk by lr · λ).
+Mind the units: with a loss summed over an image, a coupled weight is that published with a mean per pixel, times
 the number of values. So is Adam's `eps`: a step is m / (√v + eps), and where a gradient is small, eps decides whether
 a weight moves.
 
@@ -29,15 +29,15 @@ Schedule = Callable[[float], float]
 
 def adam(
     parameters: Iterable[nn.Parameter],
-    rate: float = 1e-3,
+    lr: float = 1e-3,
     weight_decay: float = 0.0,
     decoupled: bool = False,
     betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-8,
 ) -> optim.Optimizer:
-    """Adam, in its fused form where there is one. weight_decay: coupled unless `decoupled`. eps: see the module."""
-    if not (rate > 0):
-        raise wrong("rate", rate, "a number > 0")
+    """Adam, in its fused form if there is one. weight_decay: coupled unless `decoupled`. eps: see the module."""
+    if not (lr > 0):
+        raise wrong("lr", lr, "a number > 0")
     if not (weight_decay >= 0):
         raise wrong("weight_decay", weight_decay, "a number ≥ 0")
     fine = len(betas) == 2 and all(0 <= beta < 1 for beta in betas)
@@ -48,24 +48,24 @@ def adam(
     parameters = list(parameters)
     kind = optim.AdamW if decoupled else optim.Adam
     fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
-    return kind(parameters, lr=rate, betas=(betas[0], betas[1]), eps=eps, weight_decay=weight_decay, fused=fused)
+    return kind(parameters, lr=lr, betas=(betas[0], betas[1]), eps=eps, weight_decay=weight_decay, fused=fused)
 
 
 def sgd(
-    parameters: Iterable[nn.Parameter], rate: float = 1e-2, momentum: float = 0.9, weight_decay: float = 0.0
+    parameters: Iterable[nn.Parameter], lr: float = 1e-2, momentum: float = 0.9, weight_decay: float = 0.0
 ) -> optim.Optimizer:
     """Stochastic gradient descent with momentum; weight decay is coupled."""
-    if not (rate > 0):
-        raise wrong("rate", rate, "a number > 0")
+    if not (lr > 0):
+        raise wrong("lr", lr, "a number > 0")
     if not (0 <= momentum < 1):
         raise wrong("momentum", momentum, "a number in [0, 1)")
     if not (weight_decay >= 0):
         raise wrong("weight_decay", weight_decay, "a number ≥ 0")
-    return optim.SGD(parameters, lr=rate, momentum=momentum, weight_decay=weight_decay)
+    return optim.SGD(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay)
 
 
 def constant() -> Schedule:
-    """The same rate all along."""
+    """The same learning rate throughout."""
     return lambda t: 1.0
 
 
