@@ -175,6 +175,6 @@ def parts_table() -> Table:
     for kind in KINDS.values():
         for name, make in kind.table.items():
             options = [f"{option}={default!r}" for option, default in kind.options(name).items()]
-            description = (make.__doc__ or "").strip().split("\n")[0]
+            description = " ".join((make.__doc__ or "").strip().split("\n\n")[0].split())
             rows.append({"kind": kind.name, "part": name, "options": ", ".join(options), "what": description})
     return rows
