@@ -186,6 +186,19 @@ def test_fingerprints_of_other_images_differ_and_last_bits_do_not_matter(peak):
     assert image_keys(x.flip(3)) != prints
 
 
+def test_the_key_of_an_image_is_exactly_this_and_changes_with_any_pixel():
+    """Scores and reconstructions draw by it: with other keys they give other numbers than before."""
+    x = torch.linspace(-1, 1, 3 * 8).view(3, 1, 2, 4)
+    known = [8713663144624688041, 8128764303354919346, 1314829834588202541]
+    assert image_keys(x) == known
+    for k in range(8):
+        changed = x.clone()
+        changed.view(3, 8)[1, k] += 1 / 4096
+        first, second, third = image_keys(changed)
+        assert (first, third) == (known[0], known[2])
+        assert second != known[1]
+
+
 # -- initialising -------------------------------------------------------------------------------------------------
 
 

@@ -18,12 +18,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from narrows.errors import ImageError
-from narrows.layout import WHITE_LEVELS, Layout, Shape, layout_of
+from narrows.layout import WHITE_LEVELS, ImageShape, Layout, layout_of
 
 KEPT_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "F")  # of pictures whose pixels are taken as they are
 
 
-def as_images(X: Any, image_shape: Shape | None = None) -> tuple[np.ndarray, Layout]:
+def as_images(X: Any, image_shape: ImageShape | None = None) -> tuple[np.ndarray, Layout]:
     """The images as an array, and their layout. Raises `ImageError` if they are not a batch of images."""
     array = _as_array(X)
     if _is_table_of_numbers(array) and image_shape is None:

@@ -17,7 +17,7 @@ from narrows.errors import Faults, ImageError
 WHITE_LEVELS = {"uint8": 255, "uint16": 65535, "bool": 1, "float16": 1, "float32": 1, "float64": 1}
 CHECKED_AT_ONCE = 4096  # images
 
-Shape = tuple[int, ...]
+ImageShape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Layout:
     dtype: the name of its numpy type.
     """
 
-    given: Shape
+    given: ImageShape
     image: tuple[int, int, int]
     dtype: str
 
@@ -54,7 +54,7 @@ def white_level(array: np.ndarray) -> int:
     return WHITE_LEVELS.get(array.dtype.name, 1)
 
 
-def layout_of(array: np.ndarray, image_shape: Shape | None) -> Layout:
+def layout_of(array: np.ndarray, image_shape: ImageShape | None) -> Layout:
     """The layout of images `(N, *given)`. Raises `ImageError`.
 
     image_shape: what a table's rows are as images, `(H, W)` or `(H, W, C)`; None: `given` says it.
@@ -73,7 +73,7 @@ def layout_of(array: np.ndarray, image_shape: Shape | None) -> Layout:
     return Layout(given, (height, width, channels), array.dtype.name)
 
 
-def _checked_image_shape(image_shape: Iterable[int], given: Shape) -> Shape:
+def _checked_image_shape(image_shape: Iterable[int], given: ImageShape) -> ImageShape:
     try:
         shape = tuple(as_integer(side) for side in image_shape)
     except TypeError:  # not a sequence, or not of integers

@@ -19,6 +19,26 @@ def test_the_fingerprint_names_values_shape_and_type(images):
     assert len({known, *map(fingerprint, others)}) == 6
 
 
+PIXELS = (np.arange(60) * 4).astype(np.uint8).reshape(5, 4, 3)
+
+
+def test_the_fingerprint_is_exactly_this():
+    """Records and model files hold it: another value makes the same data look like other data."""
+    assert fingerprint(PIXELS) == "d09c77918e225718"
+    assert fingerprint(PIXELS.astype(np.float32) / 255) == "b4901e2dfc8802af"
+    assert ImageSet(PIXELS, noisy=PIXELS[::-1]).fingerprint == "6661ab54a8691602"
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_the_fingerprint_changes_with_any_bit_of_either_image_of_a_pair(bit):
+    known = {fingerprint(PIXELS), ImageSet(PIXELS, noisy=PIXELS).fingerprint}
+    for place in np.ndindex(PIXELS.shape):
+        changed = PIXELS.copy()
+        changed[place] ^= 1 << bit
+        known |= {ImageSet(changed, noisy=PIXELS).fingerprint, ImageSet(PIXELS, noisy=changed).fingerprint}
+    assert len(known) == 2 + 2 * PIXELS.size
+
+
 def test_the_fingerprint_is_the_same_for_any_memory_layout_and_byte_order(images):
     wide = images.astype(np.uint16)
     assert fingerprint(wide) == fingerprint(wide.astype(">u2")) == fingerprint(np.asfortranarray(wide))

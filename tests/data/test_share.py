@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from narrows.data import read_data
+from narrows.data.image_set import ImageSet, Span
 from narrows.data.packs.pack import pack
 from narrows.data.share import Share, part_path, take_share
 from narrows.errors import BuildError, DataError
@@ -115,3 +116,18 @@ def test_pictures_are_brought_to_a_mode_that_goes_with_them(tmp_path, asked, mod
     for k, mode in enumerate(modes):
         write_picture(tmp_path / f"{k}.png", mode, fill=0)
     assert read_data(tmp_path, mode=asked).images.shape[3:] == given
+
+
+def test_inputs_are_identified_by_exactly_these_digits():
+    """Manifests hold them: with other digits the parts of machines with other versions are not joined."""
+    X = (np.arange(60) * 4).astype(np.uint8).reshape(5, 4, 3)
+    assert Share(2, 4).span_of_files(["a/1.png", "é.png", "z"]) == Span(0, 1, 3, "9e84c68703d7f420")
+    assert Share(2, 4).take(ImageSet(np.concatenate([X, X]))).span == Span(2, 5, 10, "b62b7876f792d694")
+    names = (["ab", "c"], ["a", "bc"], ["abc"], ["c", "ab"], ["ab", "d"])
+    assert len({Share(1, 1).span_of_files(files).inputs for files in names}) == 5
+
+
+@pytest.mark.parametrize("text", ["", "3", "a/b", "0/4", "5/4", "1/0", "-1/4", "1.5/4", "1/2/3", "²/4"])
+def test_a_shard_that_is_not_i_of_n_is_refused(text):
+    with pytest.raises(BuildError, match=r"--shard: got .* expected i/n with i from 1 to n"):
+        take_share(text)

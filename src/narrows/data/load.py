@@ -25,7 +25,7 @@ from narrows.errors import DataError, NarrowsError, did_you_mean, unknown
 SPLITS = ("train", "test", "all")
 
 Data = str | os.PathLike[str] | Mapping[str, Any] | Callable[..., ImageSet]
-Kind = str | os.PathLike[str] | Callable[..., ImageSet]
+DataKind = str | os.PathLike[str] | Callable[..., ImageSet]
 
 
 def load_data(data: Data, split: str = "train", **options: Any) -> tuple[np.ndarray, np.ndarray | None]:
@@ -98,7 +98,7 @@ def _kind_and_options(data: Data, options: dict[str, Any]) -> tuple[Any, dict[st
     return kind, spec
 
 
-def _is_named(kind: Kind) -> bool:
+def _is_named(kind: DataKind) -> bool:
     return callable(kind) or kind in NAMED_SETS
 
 

@@ -90,13 +90,13 @@ def write_like(picture: Picture, pixels: np.ndarray, path: Path) -> None:
 
 
 def _write_picture(image: np.ndarray, path: Path) -> None:
-    pixels = _as_bytes(image)
+    pixels = _as_uint8(image)
     if pixels.ndim == 3 and pixels.shape[-1] == 1:
         pixels = pixels[..., 0]
     _save_picture(Image.fromarray(pixels), path)
 
 
-def _as_bytes(image: np.ndarray) -> np.ndarray:
+def _as_uint8(image: np.ndarray) -> np.ndarray:
     """Pixels as uint8."""
     if image.dtype == np.uint8:
         return image

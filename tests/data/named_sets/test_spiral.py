@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from narrows.data import read_data
-from narrows.data.named_sets.spiral import POINTS, SPIRAL_NOISE, spiral
+from narrows.data.named_sets.spiral import SPIRAL_NOISE, SPIRAL_POINTS, spiral
 
 
 def arm(which: int) -> np.ndarray:
@@ -20,14 +20,14 @@ def distance(points: np.ndarray, curve: np.ndarray) -> np.ndarray:
     )
 
 
-@pytest.mark.parametrize("split", POINTS)
+@pytest.mark.parametrize("split", SPIRAL_POINTS)
 def test_it_is_a_table_of_points_in_the_unit_square(split):
     found = spiral(split)
-    assert (found.images.shape, found.images.dtype) == ((POINTS[split], 2), np.float32)
+    assert (found.images.shape, found.images.dtype) == ((SPIRAL_POINTS[split], 2), np.float32)
     assert 0 <= found.images.min() < found.images.max() <= 1
     assert found.classes == ("0", "1")
     assert split in found.source
-    np.testing.assert_allclose(np.bincount(found.labels) / POINTS[split], [0.5, 0.5], atol=0.05)
+    np.testing.assert_allclose(np.bincount(found.labels) / SPIRAL_POINTS[split], [0.5, 0.5], atol=0.05)
 
 
 @pytest.mark.parametrize("which", [0, 1])

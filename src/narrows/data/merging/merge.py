@@ -39,12 +39,12 @@ READ_ALIKE = "read all of them with --grey, or with one --size"
 PART_ERRORS = (*NPZ_ERRORS, csv.Error, IndexError, NotImplementedError)
 
 Parts = dict[Path, Manifest]
-Skipped = list[tuple[str, str]]
+SkippedInputs = list[tuple[str, str]]
 
 
 def merge(
     output: Path, parts: Sequence[Path] | None = None, force: bool = False, remove: bool = False
-) -> tuple[int, Skipped]:
+) -> tuple[int, SkippedInputs]:
     """Join parts into `output`: how many results it holds, and what was skipped, (name, reason).
 
     parts: by default those next to it, named as `share.part_path` names them.
@@ -153,14 +153,14 @@ def _check_one_job(faults: Faults, parts: Parts) -> None:
     """Report parts that are not of the same job as most are."""
     for field, words in AGREEING_FIELDS.items():
         values = {part: getattr(manifest, field) for part, manifest in parts.items()}
-        for fault in _differences(words, values):
+        for fault in _unlike_most(words, values):
             faults.add(fault)
     forms = {part: manifest.form for part, manifest in parts.items() if manifest.rows}
-    for fault in _differences("form of its images", forms):
+    for fault in _unlike_most("form of its images", forms):
         faults.add(f"{fault}; {READ_ALIKE}")
 
 
-def _differences(words: str, values: dict[Path, Any]) -> list[str]:
+def _unlike_most(words: str, values: dict[Path, Any]) -> list[str]:
     """A sentence for each part whose value is not that of most."""
     counts = Counter(values.values())
     if len(counts) < 2:

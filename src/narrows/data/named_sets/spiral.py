@@ -9,7 +9,7 @@ import numpy as np
 
 from narrows.data.image_set import ImageSet
 
-POINTS = {"train": 4000, "test": 1000}
+SPIRAL_POINTS = {"train": 4000, "test": 1000}
 SPIRAL_NOISE = 0.008
 
 
@@ -19,8 +19,8 @@ def spiral(split: str, seed: int = 0) -> ImageSet:
     Labels are the arms. seed: of the points; default 0.
     """
     random = np.random.default_rng((seed, split == "test"))
-    arm = random.integers(0, 2, POINTS[split])
-    t = random.random(POINTS[split])
+    arm = random.integers(0, 2, SPIRAL_POINTS[split])
+    t = random.random(SPIRAL_POINTS[split])
     radius = 0.08 + 0.37 * t
     angle = 1.5 * np.pi * t + np.pi * arm
     direction = np.stack([np.cos(angle), np.sin(angle)], axis=1)

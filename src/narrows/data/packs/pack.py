@@ -21,7 +21,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from narrows.data.packs.tar_headers import class_of, classes_of
+from narrows.data.packs.tar_headers import all_classes, class_of
 from narrows.data.packs.tar_writer import TarWriter
 from narrows.data.readers.decode import map_ahead
 from narrows.data.readers.folder import SPLIT_FOLDERS, THREADED_FROM, folder_has_splits
@@ -32,7 +32,7 @@ from narrows.files import refuse_overwrite
 BYTE_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 BYTE_COUNT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Z]*)\s*", re.IGNORECASE)
 
-Progress = Callable[[int, int], None]
+PackProgress = Callable[[int, int], None]
 
 
 def no_progress(done: int, total: int) -> None:
@@ -46,7 +46,7 @@ def pack(
     check: bool = True,
     strict: bool = False,
     force: bool = False,
-    progress: Progress = no_progress,
+    progress: PackProgress = no_progress,
 ) -> dict[str, Any]:
     """Write the images of a folder into a pack.
 
@@ -71,7 +71,7 @@ def pack(
         raise DataError(f"{folder} holds no images to pack; known endings: {', '.join(SUFFIXES)}")
     files = _read_files(folder, splits, check)
     try:
-        with TarWriter(path, classes_of(kinds), splits, most) as writer:
+        with TarWriter(path, all_classes(kinds), splits, most) as writer:
             for done, (name, content) in enumerate(files, start=1):
                 if strict and isinstance(content, str):
                     raise DataError(f"{folder / name} cannot be read: {content}; replace or remove it")

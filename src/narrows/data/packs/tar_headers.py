@@ -90,7 +90,7 @@ def class_of(name: str, splits: bool) -> str | None:
     return parts[0] if len(parts) > 1 else None
 
 
-def classes_of(kinds: Iterable[str | None]) -> Classes:
+def all_classes(kinds: Iterable[str | None]) -> Classes:
     """All classes, by name, from that of each image; None unless every image has one."""
     known = set(kinds)
     if None in known:
@@ -104,7 +104,7 @@ def _labels_of_tar(images: Sequence[TarImage], splits: bool, path: Path) -> tupl
     if len(words) == len(images):
         return _labels_by_words(words, images, path)
     kinds = [class_of(image.name, splits) for image in images]
-    classes = classes_of(kinds)
+    classes = all_classes(kinds)
     if not classes:
         return None, classes
     place = {kind: k for k, kind in enumerate(classes)}
