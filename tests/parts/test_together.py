@@ -15,6 +15,7 @@ from narrows.parts.likelihood import LIKELIHOODS, Likelihood
 from narrows.parts.objective import Elbo, Objective
 from narrows.parts.penalty import PENALTIES, Penalty
 from narrows.parts.prior import Prior
+from narrows.parts.term import Term, described_terms
 from narrows.parts.up import UPS, Up
 from narrows.randomness import KeyedRandom, seeded_initialisation
 
@@ -108,6 +109,39 @@ def test_every_parameter_learns_under_every_loss(some, make, likelihood, corrupt
     assert_all_learn(network, some(16, 3, 9, 7))
     terms, _ = Elbo()(network, some(16, 3, 9, 7), KeyedRandom(0))
     assert set(terms) == {"nll", *penalties}
+
+
+class Halved(Penalty):
+    """A registered penalty that declares no term."""
+
+    name = "halved"
+
+    def __call__(self, forward, x, random):
+        return forward.code.mean.square().sum(1) / 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, name) for kind in ("bottleneck", "objective", "penalty") for name in KINDS[kind].table]
+    + [("penalty", "Halved")],
+)
+def test_every_part_declares_the_terms_that_it_puts_out(some, make, monkeypatch, kind, name):
+    monkeypatch.setitem(KINDS["penalty"].table, "Halved", Halved)
+    spec = bottleneck(name) if kind == "bottleneck" else name
+    objective = KINDS["objective"].make(name if kind == "objective" else "elbo")
+    network = make(**({"penalties": [spec]} if kind == "penalty" else {kind: spec}))
+    terms, _ = objective(network, some(4, 1, 9, 7), KeyedRandom(0))
+    declared = objective.terms(network)
+    assert list(terms) == [term.name for term in declared]
+    assert all(term.title for term in declared)
+    assert list(described_terms(terms, declared).values()) == list(declared)
+
+
+def test_an_undeclared_term_is_described_by_its_name():
+    declared = [Term("kl", "KL to the prior", "nats an image")]
+    described = described_terms(["nll", "my_cost", "kl"], declared)
+    assert [term.title for term in described.values()] == ["nll", "my cost", "KL to the prior"]
+    assert list(described) == ["nll", "my_cost", "kl"]
 
 
 # -- numbers that belong to a key ---------------------------------------------------------------------------------
