@@ -46,25 +46,38 @@ def curves(
     points: names drawn as marks without a line, such as published values (NaN where there are none).
     panels: {"title (unit)": [names]}.
     """
-    for name, value in (("reference", reference), ("panels", panels)):
-        if value is not None and not isinstance(value, Mapping):
-            raise wrong(name, value, "a table of names")
+    _check_tables(reference=reference, panels=panels)
     x, lines = _lines(arrays)
     panels = dict(panels or {ylabel: [*lines]})
-    named = {name for names in panels.values() for name in names} | set(points)
-    if not (named <= set(lines)):
-        raise wrong("panels and points", sorted(named), f"names of the arrays {sorted(lines)}")
-    styles = {name: _style(k, name) for k, name in enumerate(lines)}
+    _check_names(panels, points, lines)
+    styles = {name: _style(place, name) for place, name in enumerate(lines)}
     figure, spots = _spots(len(panels), title)
     for axes, (panel, names) in zip(spots, panels.items()):
         for name in names:
-            _draw_line(axes, _axis(x, lines[name], name), lines[name], styles[name], smooth, name in points)
+            place = _axis(x, lines[name], name)
+            _draw_line(axes, place, lines[name], styles[name], smooth, name in points)
         _draw_references(axes, _of_panel(reference or {}, panel), styles)
         axes.set(xlabel=xlabel, yscale="log" if log else "linear")
         axes.xaxis.get_major_locator().set_params(integer=x is None, nbins=6)
-        axes.set(ylabel=ylabel) if len(panels) == 1 else axes.set_title(panel)
+        if len(panels) == 1:
+            axes.set(ylabel=ylabel)
+        else:
+            axes.set_title(panel)
     _legend(figure)
     return figure
+
+
+def _check_tables(**options: Any) -> None:
+    for name, value in options.items():
+        if value is not None and not isinstance(value, Mapping):
+            raise wrong(name, value, "a table of names")
+
+
+def _check_names(panels: Mapping[str, Sequence[str]], points: Sequence[str], lines: Mapping[str, Any]) -> None:
+    """Refuse names in panels and points that no line has."""
+    named = set(points).union(*panels.values())
+    if not named <= set(lines):
+        raise wrong("panels and points", sorted(named), f"names of the arrays {sorted(lines)}")
 
 
 def moving_average(y: np.ndarray, window: int) -> np.ndarray:
@@ -111,10 +124,16 @@ def _style(k: int, name: str) -> dict[str, Any]:
 
 
 def _draw_line(
-    axes: "Axes", x: np.ndarray, y: np.ndarray, style: dict[str, Any], smooth: bool | int, marks: bool
+    axes: "Axes",
+    x: np.ndarray,
+    y: np.ndarray,
+    style: dict[str, Any],
+    smooth: bool | int,
+    marks: bool,
 ) -> None:
     if marks or len(y) == 1:
-        axes.plot(x, y, marker="D", markersize=5, markerfacecolor="white", **{**style, "linestyle": "none"})
+        marked = {**style, "linestyle": "none"}
+        axes.plot(x, y, marker="D", markersize=5, markerfacecolor="white", **marked)
     elif smooth:
         window = max(1, len(y) // 50) if smooth is True else int(smooth)
         axes.plot(x, y, linewidth=0.5, alpha=0.3, color=style["color"])
@@ -124,23 +143,28 @@ def _draw_line(
 
 
 def _of_panel(reference: References, panel: str) -> dict[str, float]:
-    """The references of one panel: those under its name, and those under none."""
+    """The references of one panel: those under its name, and those under no panel's."""
     common = {label: value for label, value in reference.items() if not isinstance(value, Mapping)}
-    return {**common, **reference.get(panel, {})} if panel not in common else common
+    if panel in common:
+        return common
+    return {**common, **reference.get(panel, {})}
 
 
 def _draw_references(axes: "Axes", values: Mapping[str, float], styles: Mapping[str, Any]) -> None:
     for (label, value), dashes in zip(values.items(), cycle(DASHES)):
-        line = max((name for name in styles if label.startswith(name)), key=len, default=None)
-        color = styles[line]["color"] if line else FAINT
-        axes.axhline(value, color=color, linestyle=dashes, linewidth=1.2, label=f"{label}: {value:.4g}", zorder=1)
+        lines = [name for name in styles if label.startswith(name)]
+        color = styles[max(lines, key=len)]["color"] if lines else FAINT
+        text = f"{label}: {value:.4g}"
+        axes.axhline(value, color=color, linestyle=dashes, linewidth=1.2, label=text, zorder=1)
 
 
 def _legend(figure: "Figure") -> None:
-    """One legend under all the panels, of what stands beside something else in its panel."""
+    """One legend under all the panels, of the lines that are not alone in their panel."""
     entries = {}
     for axes in figure.axes:
         handles, labels = axes.get_legend_handles_labels()
-        entries.update(zip(labels, handles) if len(labels) > 1 else ())
+        if len(labels) > 1:
+            entries.update(zip(labels, handles))
     if entries:
-        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=legend_columns(entries))
+        columns = legend_columns(entries)
+        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns)

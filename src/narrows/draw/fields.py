@@ -56,39 +56,42 @@ def arrows(
     names: of the two sets, in the legend.
     unit: of an arrow's length, in the key above the field.
     """
-    found = _arrays(arrays)
-    sets = {key: found[key] for key in SETS if key in found}
-    if not (len(names) >= len(sets)):
+    given = _arrays(arrays)
+    sets = {key: given[key] for key in SETS if key in given}
+    if len(names) < len(sets):
         raise wrong("names", list(names), f"{len(sets)}, one a set of arrows")
-    figure, axes = _axes(found, title)
+    figure, axes = _axes(given, title)
     axes.set(xlabel=xlabel, ylabel=ylabel)
-    if "points" in found:
-        axes.scatter(*found["points"].T, s=5, c=FAINT, alpha=0.4, linewidths=0, label="data", rasterized=True)
+    if "points" in given:
+        _draw_points(axes, given["points"])
     largest, reach = reach_of(np.concatenate([*sets.values()]))
-    factor = SHARE * spacing(found["x"]) / reach
+    factor = SHARE * spacing(given["x"]) / reach
     for (key, v), name in zip(sets.items(), names):
-        _draw(axes, found["x"], shortened(v, reach) * factor, **SETS[key])
+        _draw_arrows(axes, given["x"], shortened(v, reach) * factor, **SETS[key])
         axes.plot([], [], c=SETS[key]["color"], marker=r"$\longrightarrow$", ms=20, ls="none", label=name)
-    if "walks" in found:
-        _walk(axes, found["walks"])
-    _key(axes, reach, factor, unit, largest > reach)
+    if "walks" in given:
+        _draw_walks(axes, given["walks"])
+    _draw_key(axes, reach, factor, unit, largest > reach)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
 
 
 def reach_of(v: np.ndarray) -> tuple[float, float]:
     """The largest length of arrows `(n, 2)`, and the one that is drawn longest: it, or a round one near 1.5 m."""
-    found = np.hypot(*v[np.isfinite(v).all(1)].T)
-    largest, usual = float(found.max(initial=0)), 1.5 * float(np.median(found) if found.size else 0)
+    lengths = np.hypot(*v[np.isfinite(v).all(1)].T)
+    if not lengths.size:
+        return 0.0, 1.0
+    largest, usual = float(lengths.max()), 1.5 * float(np.median(lengths))
     if usual == 0 or largest <= 1.2 * usual:
         return largest, largest or 1.0
     return largest, float(f"{usual:.1g}")
 
 
 def shortened(v: np.ndarray, reach: float) -> np.ndarray:
-    """The arrows `(n, 2)`, those longer than `reach` as long as it; those that are no numbers are left out."""
+    """The arrows `(n, 2)`, those longer than `reach` as long as it; those that are not finite are left out."""
     v = np.where(np.isfinite(v).all(1, keepdims=True), v, np.nan)
-    return v * np.minimum(1, reach / np.maximum(np.hypot(*v.T), 1e-300))[:, None]
+    factor = np.minimum(1, reach / np.maximum(np.hypot(*v.T), 1e-300))
+    return v * factor[:, None]
 
 
 def spacing(x: np.ndarray) -> float:
@@ -102,36 +105,43 @@ def spacing(x: np.ndarray) -> float:
 
 
 def _arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    fits = {"x", "v"} <= {*arrays} <= {*SHAPES}
-    optional = ", ".join(f"'{name}' {SHAPES[name]}" for name in ("exact", "points", "walks"))
-    if not fits:
+    """The arrays as floats, of the right shapes."""
+    if not {"x", "v"} <= {*arrays} <= {*SHAPES}:
+        optional = ", ".join(f"'{name}' {SHAPES[name]}" for name in ("exact", "points", "walks"))
         raise wrong("arrays", sorted(arrays), f"'x' (n, 2) and 'v' (n, 2), and {optional} if there are any")
-    found = {name: np.asarray(arrays[name], dtype=np.float64) for name in arrays}
-    for name, y in found.items():
-        fits = y.ndim == (3 if name == "walks" else 2) and y.shape[-1] == 2 and y.size > 0
-        if not (fits and (name not in SETS or len(y) == len(found["x"]))):
+    given = {name: np.asarray(arrays[name], dtype=np.float64) for name in arrays}
+    for name, y in given.items():
+        dimensions = 3 if name == "walks" else 2
+        fits = y.ndim == dimensions and y.shape[-1] == 2 and y.size > 0
+        if not fits or (name in SETS and len(y) != len(given["x"])):
             raise wrong(f"array {name!r}", y.shape, SHAPES[name])
-    if not np.isfinite(found["x"]).all():
-        raise wrong("array 'x'", "places that are no numbers", "numbers")
-    return found
+    if not np.isfinite(given["x"]).all():
+        raise wrong("array 'x'", "places that are not finite", "finite numbers")
+    return given
 
 
-def _axes(found: Mapping[str, np.ndarray], title: str) -> tuple["Figure", "Axes"]:
+def _axes(given: Mapping[str, np.ndarray], title: str) -> tuple["Figure", "Axes"]:
     """A figure with axes for all places, as high as they are."""
-    every = np.concatenate([y.reshape(-1, 2) for name, y in found.items() if name not in SETS])
-    rim = spacing(found["x"])
+    places = [y.reshape(-1, 2) for name, y in given.items() if name not in SETS]
+    every, rim = np.concatenate(places), spacing(given["x"])
     every = every[np.isfinite(every).all(1)]
     low, high = every.min(0) - rim, every.max(0) + rim
     width, height = high - low
     figure = blank(float(np.clip(height / width * 5.4 + 1.4, 2.8, 6.8)), title)
-    return figure, figure.add_subplot(aspect="equal", xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    limits = {"xlim": (low[0], high[0]), "ylim": (low[1], high[1])}
+    return figure, figure.add_subplot(aspect="equal", **limits)
 
 
-def _draw(axes: "Axes", x: np.ndarray, v: np.ndarray, **style: Any) -> None:
+def _draw_points(axes: "Axes", points: np.ndarray) -> None:
+    style = {"s": 5, "c": FAINT, "alpha": 0.4, "linewidths": 0}
+    axes.scatter(*points.T, **style, label="data", rasterized=True)
+
+
+def _draw_arrows(axes: "Axes", x: np.ndarray, v: np.ndarray, **style: Any) -> None:
     axes.quiver(*x.T, *v.T, units="inches", angles="xy", scale_units="xy", scale=1, **style)
 
 
-def _walk(axes: "Axes", walks: np.ndarray) -> None:
+def _draw_walks(axes: "Axes", walks: np.ndarray) -> None:
     """Paths `(s + 1, k, 2)` with a dot at each step and a diamond at the end."""
     dots = {"color": "k", "linewidth": 1, "marker": "o", "markersize": 2.5}
     axes.plot(*np.moveaxis(walks, 2, 0), **dots, zorder=4)
@@ -140,15 +150,22 @@ def _walk(axes: "Axes", walks: np.ndarray) -> None:
     axes.plot(*walks[-1].T, color="k", **end, zorder=5, label="where they end")
 
 
-def _key(axes: "Axes", reach: float, factor: float, unit: str, cut: bool) -> None:
+def _draw_key(axes: "Axes", reach: float, factor: float, unit: str, cut: bool) -> None:
     """Above the field on the left an arrow of a round length, with that length."""
     from matplotlib.transforms import ScaledTranslation
 
-    power = 10.0 ** floor(log10(reach))
-    length = reach if cut else next((k * power for k in (5, 2) if k * power <= reach), power)
+    length = reach if cut else _round_below(reach)
     (left, right), top = axes.get_xlim(), axes.get_ylim()[1]
     above = axes.transData + ScaledTranslation(0, 9 / 72, axes.figure.dpi_scale_trans)
-    shown = np.array([[length * factor, 0]])
-    _draw(axes, np.array([[left, top]]), shown, **SETS["v"], transform=above, clip_on=False)
-    words = f"{length:.4g} {unit}".rstrip() + ("; longer arrows are drawn as long as this" if cut else "")
-    axes.set_title(words, loc="left", fontsize=SMALL, x=shown[0, 0] / (right - left) + 0.01)
+    arrow = np.array([[length * factor, 0]])
+    _draw_arrows(axes, np.array([[left, top]]), arrow, **SETS["v"], transform=above, clip_on=False)
+    text = f"{length:.4g} {unit}".rstrip()
+    if cut:
+        text += "; longer arrows are drawn as long as this"
+    axes.set_title(text, loc="left", fontsize=SMALL, x=arrow[0, 0] / (right - left) + 0.01)
+
+
+def _round_below(reach: float) -> float:
+    """The largest of 1, 2 or 5 times a power of ten that is at most `reach`."""
+    power = 10.0 ** floor(log10(reach))
+    return next((k * power for k in (5, 2) if k * power <= reach), power)

@@ -2,11 +2,12 @@
 
 Every pixel is a square of one colour: nothing is interpolated or stretched. Grey runs from black at
 0 to white at 1 whatever the images hold, so that a weak image looks weak; values outside are
-clipped for show. Numbers that are no pixels (filters, codes) get a colour bar, one scale for all
-that stand together.
+clipped. Numbers that are not pixels (filters, codes) get a colour bar, one scale for all sheets of a
+figure.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GREY = {"cmap": "gray", "vmin": 0, "vmax": 1}
-SHEET = 1120  # dots: the widest that a grid is drawn, so that ten digits stand in a row three times enlarged
+SHEET = 1120  # dots: the widest that a grid is drawn, so that ten digits fit in a row three times enlarged
 LARGEST = 168  # dots: the widest that one image of a grid is drawn
 GAP = 6  # dots between images
 LETTERS = 14  # in a line of a row's name
@@ -48,15 +49,16 @@ def grid(
     count = _count(rows)
     texts = _captions(captions or {}, rows, count)
     labels = {name: fill(name, LETTERS, break_long_words=False) for name in rows}
-    margin = 2 * PAD + LETTER * max(len(line) for label in labels.values() for line in label.split("\n"))
+    letters = max(len(line) for label in labels.values() for line in label.split("\n"))
+    margin = 2 * PAD + LETTER * letters
     columns, cell = _cells(rows, count, columns, SHEET - margin - PAD)
     places, height = _plan(rows, texts, columns, cell)
     figure, axes = canvas(max(margin + columns * (cell + GAP) + PAD, 400), height, title)
     for name, start, top in places:
         block = slice(start, start + columns)
         _draw_row(axes, rows[name][block], texts.get(name, [])[block], (margin, top), cell)
-        bottom = top + _enlarged(rows[name], cell)
-        axes.text(margin - PAD, (top + bottom) / 2, labels[name], ha="right", va="center")
+        middle = top + _enlarged(rows[name], cell) / 2
+        axes.text(margin - PAD, middle, labels[name], ha="right", va="center")
     return figure
 
 
@@ -90,7 +92,7 @@ def tiles(
 
 
 def _cells(rows: Mapping[str, np.ndarray], count: int, columns: int, room: int) -> tuple[int, int]:
-    """How many images stand side by side, and how many dots each may have: a whole multiple of the first row's."""
+    """How many images are side by side, and the dots of each: an integer multiple of the first row's."""
     if not (columns >= 1):
         raise wrong("columns", columns, "1 or more")
     width = next(iter(rows.values())).shape[2]
@@ -108,7 +110,7 @@ def _enlarged(images: np.ndarray, cell: int) -> float:
 def _plan(
     rows: Mapping[str, np.ndarray], captions: Mapping[str, list[str]], columns: int, cell: int
 ) -> tuple[list[tuple[str, int, float]], float]:
-    """Where each row stands (its name, its first image, its top), block after block, and the height of all."""
+    """The place of each row (its name, its first image, its top), block after block, and the height of all."""
     places, top = [], float(PAD)
     for start in range(0, _count(rows), columns):
         for name, images in rows.items():
@@ -120,18 +122,26 @@ def _plan(
 
 
 def _draw_row(axes: "Axes", images: np.ndarray, captions: list[str], corner: tuple[float, float], cell: int) -> None:
+    """A row of images from its top left corner, each in the middle of its cell, with its caption below."""
     left, top = corner
     times = zoom(images.shape[2], cell)
-    bottom, inset = top + _enlarged(images, cell), (cell - times * images.shape[2]) // 2
-    if times >= 1:  # as one picture: matplotlib takes 3 ms over each
-        large = images.repeat(int(times), 1).repeat(int(times), 2)
-        show(axes, contact_sheet(large, len(large), gap=cell + GAP - large.shape[2]), left + inset, top, 1, **GREY)
+    inset = left + (cell - times * images.shape[2]) // 2
+    if times >= 1:
+        _show_as_one(axes, images, (inset, top), int(times), cell)
     else:
         for column, image in enumerate(images):
-            show(axes, image, left + column * (cell + GAP) + inset, top, times, **GREY)
+            show(axes, image, inset + column * (cell + GAP), top, times, **GREY)
+    below = top + _enlarged(images, cell) + 3
     for column, text in enumerate(captions):
         middle = left + column * (cell + GAP) + cell / 2
-        axes.text(middle, bottom + 3, text, ha="center", va="top", fontsize=SMALL)
+        axes.text(middle, below, text, ha="center", va="top", fontsize=SMALL)
+
+
+def _show_as_one(axes: "Axes", images: np.ndarray, corner: tuple[float, float], times: int, cell: int) -> None:
+    """Enlarged images as one picture: matplotlib takes 3 ms over each."""
+    large = images.repeat(times, 1).repeat(times, 2)
+    row = contact_sheet(large, len(large), gap=cell + GAP - large.shape[2])
+    show(axes, row, *corner, 1, **GREY)
 
 
 def _scale(sheets: Mapping[str, np.ndarray], signed: bool, limits: Sequence[float] | None) -> dict[str, Any] | None:
@@ -150,34 +160,65 @@ def _scale(sheets: Mapping[str, np.ndarray], signed: bool, limits: Sequence[floa
 
 
 def _sheet(images: np.ndarray, columns: int | None, bare: bool) -> np.ndarray:
-    """The images tiled: with white between them where they are pixels, with no value (NaN) where they are numbers."""
-    return (
-        contact_sheet(as_unit(images), columns)
-        if bare
-        else contact_sheet(images.astype(np.float32), columns, fill=np.nan)
-    )
+    """The images tiled, with white between them if they are pixels, with no value (NaN) if they are numbers."""
+    if bare:
+        return contact_sheet(as_unit(images), columns)
+    return contact_sheet(images.astype(np.float32), columns, fill=np.nan)
+
+
+@dataclass(frozen=True)
+class _SheetPlan:
+    """Where sheets are placed, in dots: columns of equal width, rows of equal height, names above."""
+
+    columns: int
+    bar: int
+    width: int  # of a column
+    height: int  # of a row
+    names_height: int
+    zooms: dict[str, float]
+    names: dict[str, str]
+
+    @property
+    def rows(self) -> int:
+        return ceil(len(self.zooms) / self.columns)
+
+    def corner(self, place: int) -> tuple[int, int]:
+        """The top left corner of a sheet."""
+        row, column = divmod(place, self.columns)
+        return PAD + self.width * column, PAD + self.height * row + self.names_height
+
+
+def _plan_sheets(pictures: Mapping[str, np.ndarray], bar: int) -> _SheetPlan:
+    columns = min(ACROSS, len(pictures))
+    room, names, names_height = ALONE, dict.fromkeys(pictures, ""), 0
+    if columns > 1:
+        room = (PAGE - bar - PAD) // columns - PAD
+    zooms = {name: zoom(picture.shape[1], room) for name, picture in pictures.items()}
+    sizes = [[ceil(zooms[name] * side) for side in pictures[name].shape[:2]] for name in pictures]
+    height, width = (max(sides) + PAD for sides in zip(*sizes))
+    if columns > 1:
+        names = {name: fill(name, width // LETTER) for name in pictures}
+        names_height = LINE * max(1 + name.count("\n") for name in names.values()) + GAP
+    return _SheetPlan(columns, bar, width, height + names_height, names_height, zooms, names)
 
 
 def _side_by_side(
     pictures: Mapping[str, np.ndarray], title: str, scale: dict[str, Any] | None, label: str
 ) -> "Figure":
-    """Pictures beside one another, at most three in a row, names above, and one colour bar for all of them."""
-    across, bar = min(ACROSS, len(pictures)), BAR if scale else 0
-    room = (PAGE - bar - PAD) // across - PAD if across > 1 else ALONE
-    times = {name: zoom(picture.shape[1], room) for name, picture in pictures.items()}
-    wide = max(ceil(times[name] * picture.shape[1]) for name, picture in pictures.items()) + PAD
-    names = {name: fill(name, wide // LETTER) if across > 1 else "" for name in pictures}
-    above = LINE * max(1 + name.count("\n") for name in names.values()) + GAP if across > 1 else 0
-    high = max(ceil(times[name] * picture.shape[0]) for name, picture in pictures.items()) + PAD + above
-    height = PAD + high * ceil(len(pictures) / across)
-    figure, axes = canvas(PAD + wide * across + bar, height, title)
-    for k, (name, picture) in enumerate(pictures.items()):
-        left, top = PAD + wide * (k % across), PAD + high * (k // across) + above
-        show(axes, picture, left, top, times[name], **(scale or GREY))
-        axes.text(left + (wide - PAD) / 2, top - GAP, names[name], ha="center", va="bottom")
+    """Pictures in rows of at most three, names above, and one colour bar for all of them."""
+    plan = _plan_sheets(pictures, BAR if scale else 0)
+    height = PAD + plan.height * plan.rows
+    figure, axes = canvas(PAD + plan.width * plan.columns + plan.bar, height, title)
+    for place, (name, picture) in enumerate(pictures.items()):
+        left, top = plan.corner(place)
+        show(axes, picture, left, top, plan.zooms[name], **(scale or GREY))
+        middle = left + (plan.width - PAD) / 2
+        axes.text(middle, top - GAP, plan.names[name], ha="center", va="bottom")
     if scale:
-        place = (PAD + wide * across, PAD + above, 1.5 * PAD, min(height - 2 * PAD - above, ALONE))
-        figure.colorbar(axes.images[0], cax=axes.inset_axes(place, transform=axes.transData), label=label)
+        left, top = PAD + plan.width * plan.columns, PAD + plan.names_height
+        bar = (left, top, 1.5 * PAD, min(height - 2 * PAD - plan.names_height, ALONE))
+        inset = axes.inset_axes(bar, transform=axes.transData)
+        figure.colorbar(axes.images[0], cax=inset, label=label)
     return figure
 
 

@@ -74,30 +74,47 @@ def scatter(
     """
     x, labels = points_of(arrays)
     place, names = classes_of(labels, classes)
-    index = np.linspace(0, len(x) - 1, min(len(x), LIMIT)).astype(int)
-    index = index[np.argsort(place[index], kind="stable")] if names else index
-    shares = np.split(index, np.cumsum(np.bincount(place[index], minlength=len(names)))[:-1]) if names else [index]
-    starts = np.cumsum([0, *map(len, shares)])
-    colours = [{"color": colour} for colour in CLASSES] if names else [_colour(place, index, unit)]
-    data = [
-        _trace(x, share, {"size": SIZE[x.shape[1]] * size_of(len(index)) ** 0.5, **colour}, name, int(start))
-        for share, start, colour, name in zip(shares, starts, colours, names or [""])
-        if len(share)
-    ]
+    index, groups = _groups(place, len(x), names)
+    size = SIZE[x.shape[1]] * size_of(len(index)) ** 0.5
+    data, start = [], 0
+    for group, name, colour in zip(groups, names or [""], _colours(place, index, names, unit)):
+        if len(group):
+            data.append(_trace(x, group, {"size": size, **colour}, name, start))
+        start += len(group)
     axes = [_axis(label) for label in (xlabel, ylabel, zlabel)[: x.shape[1]]]
     legend = {"title": {"text": text(unit), "side": "top"}, "itemsizing": "constant"}
     layout = {"showlegend": bool(names), "legend": legend, **_axes(axes, equal)}
     images = _images(arrays, index, len(x))
-    return {"data": data, "layout": layout, "note": _note(x, len(index), bool(images), bool(names)), **images}
+    note = _note(x, len(index), bool(images), bool(names))
+    return {"data": data, "layout": layout, "note": note, **images}
+
+
+def _groups(place: np.ndarray | None, count: int, names: Sequence[str]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The points that are in the figure, evenly thinned, class after class; and those of each class."""
+    index = np.linspace(0, count - 1, min(count, LIMIT)).astype(int)
+    if place is None or not names:
+        return index, [index]
+    index = index[np.argsort(place[index], kind="stable")]
+    counts = np.bincount(place[index], minlength=len(names))
+    return index, np.split(index, np.cumsum(counts)[:-1])
+
+
+def _colours(place: np.ndarray | None, index: np.ndarray, names: Sequence[str], unit: str) -> list[dict[str, Any]]:
+    """The colour of each class, or that of all points."""
+    if names:
+        return [{"color": colour} for colour in CLASSES]
+    return [_colour(place, index, unit)]
 
 
 LIVE: dict[str, Callable[..., dict[str, Any]]] = {"scatter": scatter}
 
 
 def text(words: str, letters: int | None = None) -> str:
-    """Words for plotly, which reads some tags: as they are, cut to so many letters."""
+    """Words for plotly, which reads some tags: as they are, cut to this many letters."""
     words = str(words)
-    return escape(words if letters is None or len(words) <= letters else f"{words[: letters - 1]}…", quote=False)
+    if letters is not None and len(words) > letters:
+        words = f"{words[: letters - 1]}…"
+    return escape(words, quote=False)
 
 
 def numbers(values: Any, kind: str = "f4") -> dict[str, str]:
@@ -105,11 +122,18 @@ def numbers(values: Any, kind: str = "f4") -> dict[str, str]:
     return {"dtype": kind, "bdata": b64encode(np.asarray(values).astype(f"<{kind}").tobytes()).decode()}
 
 
-def _trace(x: np.ndarray, share: np.ndarray, marker: dict[str, Any], name: str, start: int) -> dict[str, Any]:
-    kind, marker = "scatter3d" if x.shape[1] == 3 else "scattergl", {"opacity": 0.7, **marker}
-    places = {axis: numbers(values) for axis, values in zip("xyz", x[share].T)}
-    said = {"name": text(name, LETTERS), "meta": {"name": name, "start": start}, "customdata": numbers(share, "i4")}
-    return {"type": kind, "mode": "markers", "hoverinfo": "none", "marker": marker, **places, **said}
+def _trace(x: np.ndarray, group: np.ndarray, marker: dict[str, Any], name: str, start: int) -> dict[str, Any]:
+    """The points of a class. start: the place of its first image on the sheet."""
+    return {
+        "type": "scatter3d" if x.shape[1] == 3 else "scattergl",
+        "mode": "markers",
+        "hoverinfo": "none",
+        "marker": {"opacity": 0.7, **marker},
+        **{axis: numbers(values) for axis, values in zip("xyz", x[group].T)},
+        "name": text(name, LETTERS),
+        "meta": {"name": name, "start": start},
+        "customdata": numbers(group, "i4"),
+    }
 
 
 def _colour(values: np.ndarray | None, index: np.ndarray, unit: str) -> dict[str, Any]:
@@ -127,19 +151,28 @@ def _axis(label: str) -> dict[str, Any]:
 def _axes(axes: list[dict[str, Any]], equal: bool) -> dict[str, Any]:
     """The axes in the plane, or those of a scene in space."""
     if len(axes) == 2:
-        x, y = ({**axis, "automargin": True, "linecolor": "#262626", "ticks": "outside"} for axis in axes)
-        return {"xaxis": x, "yaxis": {**y, **({"scaleanchor": "x"} if equal else {})}}
-    seen = {"camera": {"eye": EYE, "center": {"x": 0, "y": 0, "z": -0.15}}, "aspectmode": "data" if equal else "cube"}
-    axes = [{**axis, "gridcolor": "#c4c9ce", "showspikes": False} for axis in axes]  # drawn thinner there
-    return {"scene": {**dict(zip(("xaxis", "yaxis", "zaxis"), axes)), **seen}}
+        style = {"automargin": True, "linecolor": "#262626", "ticks": "outside"}
+        x, y = ({**axis, **style} for axis in axes)
+        if equal:
+            y["scaleanchor"] = "x"
+        return {"xaxis": x, "yaxis": y}
+    style = {"gridcolor": "#c4c9ce", "showspikes": False}  # drawn thinner there
+    scene = {name: {**axis, **style} for name, axis in zip(("xaxis", "yaxis", "zaxis"), axes)}
+    camera = {"eye": EYE, "center": {"x": 0, "y": 0, "z": -0.15}}
+    return {"scene": {**scene, "camera": camera, "aspectmode": "data" if equal else "cube"}}
 
 
-def _note(x: np.ndarray, shown: int, images: bool, names: bool) -> str:
-    """What can be done with the figure, and how many of its points are there."""
+def _note(x: np.ndarray, count: int, images: bool, names: bool) -> str:
+    """What can be done with the figure, and how many of its points it has."""
     words = [f"Point at a dot, or tap it, to see its {'image' if images else 'numbers'}"]
-    words += ["drag to turn"] * (x.shape[1] == 3) + ["click a class to hide it"] * names
-    thinned = f" {shown:,} of the {len(x):,} points are shown, evenly chosen." if shown < len(x) else ""
-    return f"{'; '.join(words)}.{thinned}"
+    if x.shape[1] == 3:
+        words.append("drag to turn")
+    if names:
+        words.append("click a class to hide it")
+    note = f"{'; '.join(words)}."
+    if count < len(x):
+        note += f" {count:,} of the {len(x):,} points are shown, evenly chosen."
+    return note
 
 
 def _images(arrays: Mapping[str, np.ndarray], index: np.ndarray, count: int) -> dict[str, Any]:
@@ -163,14 +196,16 @@ def _sheet(values: bytes, dtype: str, shape: tuple[int, ...]) -> dict[str, Any]:
 
 
 def _small(images: np.ndarray) -> np.ndarray:
-    """Images in [0, 1] of at most THUMB pixels a side, averaged; what lets light through stands on white."""
+    """Images in [0, 1] of at most THUMB pixels a side, averaged; transparent ones are on white."""
     times = -(-max(images.shape[1:3]) // THUMB)
     height, width = (max(n // times, 1) for n in images.shape[1:3])
     images = images[:, : height * times, : width * times]
     if images.shape[3:] == (4,):
-        images = images[..., :3] * images[..., 3:] + 1 - images[..., 3:]
+        alpha = images[..., 3:]
+        images = images[..., :3] * alpha + 1 - alpha
     n, high, wide = images.shape[:3]
-    return images.reshape(n, height, high // height, width, wide // width, *images.shape[3:]).mean(axis=(2, 4))
+    blocks = images.reshape(n, height, high // height, width, wide // width, *images.shape[3:])
+    return blocks.mean(axis=(2, 4))
 
 
 def _png(sheet: np.ndarray) -> bytes:
@@ -179,13 +214,12 @@ def _png(sheet: np.ndarray) -> bytes:
 
     file = io.BytesIO()
     if sheet.ndim == 2:
-        steps = np.round(sheet * (GREYS - 1)).astype(np.uint8)
-        image = Image.frombytes("P", (steps.shape[1], steps.shape[0]), steps.tobytes())
+        shades = np.round(sheet * (GREYS - 1)).astype(np.uint8)
+        image = Image.frombytes("P", (shades.shape[1], shades.shape[0]), shades.tobytes())
         image.putpalette([k * 255 // (GREYS - 1) for k in range(GREYS) for _ in "rgb"])
         image.save(file, "PNG", bits=4)
-    else:
-        image = Image.fromarray(np.round(sheet * 255).astype(np.uint8))
-        image.quantize(COLOURS, Image.Quantize.FASTOCTREE).save(
-            file, "PNG"
-        )  # nearer than the median cut, and quicker
+        return file.getvalue()
+    image = Image.fromarray(np.round(sheet * 255).astype(np.uint8))
+    method = Image.Quantize.FASTOCTREE  # nearer than the median cut, and quicker
+    image.quantize(COLOURS, method).save(file, "PNG")
     return file.getvalue()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEGIBLE = 30  # bars: with more, the numbers over them would touch
+BRIGHTNESS = np.array([0.299, 0.587, 0.114])  # of red, green and blue
 NAMED = 40  # rows or columns: with more, names would run into one another
 
 
@@ -38,20 +39,22 @@ def heatmap(
     the value in each cell. unit: what the colours measure.
     """
     values = _matrix(arrays)
-    low, high = limits or _limits(values, signed)
     h, w = values.shape
-    figure = blank(0.4 * h + 1.2 if numbers else min(max(WIDTH * 0.8 * h / w, 2.2), 5.6) + 0.5, title)
+    low, high = limits or _limits(values, signed)
+    height = 0.4 * h + 1.2
+    if not numbers:
+        height = min(max(WIDTH * 0.8 * h / w, 2.2), 5.6) + 0.5
+    figure = blank(height, title)
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
+    colours = SIGNED if signed else UNSIGNED
     square = "equal" if h == w and not numbers else "auto"
-    shown = axes.imshow(
-        values, cmap=SIGNED if signed else UNSIGNED, vmin=low, vmax=high, interpolation="none", aspect=square
-    )
+    cells = axes.imshow(values, cmap=colours, vmin=low, vmax=high, interpolation="none", aspect=square)
     axes.grid(visible=False)
     _name(axes.xaxis, columns, w, "columns", 60 // w)
     _name(axes.yaxis, rows, h, "rows", 20)
     if numbers:
-        _print(axes, values, shown)
-    figure.colorbar(shown, ax=axes, label=unit)
+        _print(axes, values, cells)
+    figure.colorbar(cells, ax=axes, label=unit)
     return figure
 
 
@@ -70,27 +73,37 @@ def bars(
     numbers: print the values over the bars, upright where they are many, and not at all over more
     than 30.
     """
-    series = {name: np.asarray(y, dtype=np.float64) for name, y in arrays.items()}
-    shapes = {name: y.shape for name, y in series.items()}
-    k = len(next(iter(series.values()), ()))
-    if not (k > 0 and set(shapes.values()) == {(k,)}):
-        raise wrong("arrays", shapes, "name -> (k,), the same k for all")
+    series, k = _series(arrays)
     figure = blank(3.6, title)
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
-    width = 0.84 / len(series)
     upright = 90 if k * len(series) > 14 else 0
+    legible = numbers and k * len(series) <= LEGIBLE
+    width = 0.84 / len(series)
     for j, (name, y) in enumerate(series.items()):
         place = np.arange(k) + (j - (len(series) - 1) / 2) * width
-        drawn = axes.bar(place, y, width * 0.94, label=name, color=LINES[j % len(LINES)])
-        if numbers and k * len(series) <= LEGIBLE:
-            texts = ["" if np.isnan(v) else f"{v:.4g}" for v in y]
-            axes.bar_label(drawn, texts, padding=2, fontsize=SMALL, rotation=upright)
+        group = axes.bar(place, y, width * 0.94, label=name, color=LINES[j % len(LINES)])
+        if legible:
+            axes.bar_label(group, _texts(y), padding=2, fontsize=SMALL, rotation=upright)
     axes.grid(visible=False, axis="x")
     axes.margins(y=0.18 if upright else 0.1)
     _name(axes.xaxis, names, k, "names", 70 // k)
     if len(series) > 1:
         figure.legend(loc="outside lower center", ncols=legend_columns(series))
     return figure
+
+
+def _series(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], int]:
+    """The arrays by name, and the length that all of them have."""
+    series = {name: np.asarray(y, dtype=np.float64) for name, y in arrays.items()}
+    shapes = {name: y.shape for name, y in series.items()}
+    k = len(next(iter(series.values()), ()))
+    if k == 0 or set(shapes.values()) != {(k,)}:
+        raise wrong("arrays", shapes, "name -> (k,), the same k for all")
+    return series, k
+
+
+def _texts(y: np.ndarray) -> list[str]:
+    return ["" if np.isnan(value) else f"{value:.4g}" for value in y]
 
 
 def _matrix(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -106,40 +119,40 @@ def _limits(values: np.ndarray, signed: bool) -> tuple[float, float]:
     finite = values[np.isfinite(values)]
     if not finite.size:
         return 0.0, 1.0
-    reach = float(np.abs(finite).max()) or 1.0
-    return (-reach, reach) if signed else (float(finite.min()), float(finite.max()))
+    if signed:
+        reach = float(np.abs(finite).max()) or 1.0
+        return -reach, reach
+    return float(finite.min()), float(finite.max())
 
 
 def _name(axis: Any, names: Sequence[Any] | None, count: int, what: str, letters: int) -> None:
-    """Names at the ticks, in lines of so many letters; slanted where a word is longer than that."""
+    """Names at the ticks, in lines of this many letters; slanted if a word is longer than that."""
     if names is None:
         axis.get_major_locator().set_params(integer=True)
         return
     if len(names) != count:
         raise wrong(what, list(names), f"{count} names")
     texts = [str(name) for name in names]
-    slanted = what != "rows" and max(len(word) for text in texts for word in text.split() or [""]) > letters
     step = -(-count // NAMED)
-    texts = texts if slanted else [fill(text, max(letters, 4), break_long_words=False) for text in texts]
+    slanted = what != "rows" and _longest_word(texts) > letters
+    if not slanted:
+        texts = [fill(text, max(letters, 4), break_long_words=False) for text in texts]
     axis.set_ticks(range(0, count, step), texts[::step])
     if slanted:
         for label in axis.get_ticklabels():
             label.set(rotation=35, ha="right", rotation_mode="anchor")
 
 
-def _print(axes: "Axes", values: np.ndarray, shown: Any) -> None:
+def _longest_word(texts: Sequence[str]) -> int:
+    return max((len(word) for text in texts for word in text.split()), default=0)
+
+
+def _print(axes: "Axes", values: np.ndarray, cells: Any) -> None:
     """The number in each cell, to 4 digits of the largest, black on light colours and white on dark ones."""
     largest = np.nanmax(np.abs(values), initial=1e-9)
     digits = int(np.clip(4 - np.ceil(np.log10(largest)), 0, 5))
+    style = {"ha": "center", "va": "center", "fontsize": SMALL}
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
-            light = shown.cmap(shown.norm(value))[:3] @ np.array([0.299, 0.587, 0.114]) > 0.5
-            axes.text(
-                column,
-                row,
-                f"{value:.{digits}f}",
-                ha="center",
-                va="center",
-                fontsize=SMALL,
-                color="k" if light else "w",
-            )
+            brightness = cells.cmap(cells.norm(value))[:3] @ BRIGHTNESS
+            axes.text(column, row, f"{value:.{digits}f}", color="k" if brightness > 0.5 else "w", **style)

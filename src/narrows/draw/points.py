@@ -6,6 +6,7 @@ far out.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,14 +43,25 @@ def scatter(
     x, labels = points_of(arrays)
     place, names = classes_of(labels, classes)
     figure, axes = _axes(x, title, equal)
-    axes.set(xlabel=xlabel, ylabel=ylabel, **({"zlabel": zlabel} if x.shape[1] == 3 else {}))
-    colour = {"color": LINES[0]} if labels is None else _discrete(len(names)) if names else {"cmap": UNSIGNED}
-    drawn = axes.scatter(*x.T, c=place, s=size_of(len(x)), alpha=0.6, linewidths=0, rasterized=True, **colour)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    in_space = x.shape[1] == 3
+    if in_space:
+        axes.set(zlabel=zlabel)
+    style = {"s": size_of(len(x)), "alpha": 0.6, "linewidths": 0, "rasterized": True}
+    points = axes.scatter(*x.T, c=place, **style, **_colours(labels, names))
     if labels is not None:
-        _bar(figure, axes, drawn, names, unit)
-    if names and x.shape[1] == 2:  # in space, names would stand before and behind one another
-        _name_classes(axes, {names[k]: np.median(x[place == k], axis=0) for k in np.unique(place)})
+        _bar(figure, axes, points, names, unit)
+    if names and not in_space:  # in space, names would be in front of and behind one another
+        centres = {names[k]: np.median(x[place == k], axis=0) for k in np.unique(place)}
+        _name_classes(axes, centres)
     return figure
+
+
+def _colours(labels: np.ndarray | None, names: Sequence[str]) -> dict[str, Any]:
+    """One colour, those of the classes, or a scale of values."""
+    if labels is None:
+        return {"color": LINES[0]}
+    return _discrete(len(names)) if names else {"cmap": UNSIGNED}
 
 
 def _axes(x: np.ndarray, title: str, equal: bool) -> tuple["Figure", Any]:
@@ -78,25 +90,30 @@ def points_of(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray 
 
 
 def classes_of(labels: np.ndarray | None, names: Sequence[str] | None) -> tuple[Any, list[str]]:
-    """Each point's class as a number, and the classes' names; values and no names where labels are
-    no classes.
+    """Each point's class as a number, and the classes' names; values and no names if labels are not classes.
 
-    A whole number keeps its colour also where other classes are missing, so that figures can be
-    compared.
+    An integer keeps its colour also where other classes are missing, so that figures can be compared.
     """
     if labels is None:
         return None, []
     kinds = np.unique(labels)
     if labels.dtype.kind in "iub" and kinds[0] >= 0 and kinds[-1] < len(CLASSES):
-        names = [str(k) for k in range(int(kinds[-1]) + 1)] if names is None else list(map(str, names))
-        if not (len(names) > kinds[-1]):
-            raise wrong("classes", names, f"a name for each class from 0 to {kinds[-1]}")
-        return labels.astype(int), names[: len(CLASSES)]
+        return labels.astype(int), _names_of_integers(int(kinds[-1]), names)
     if labels.dtype.kind in "US" and len(kinds) <= len(CLASSES):
         return np.searchsorted(kinds, labels), [str(kind) for kind in kinds]
     if labels.dtype.kind not in "iubf":
         raise wrong("array 'labels'", f"{len(kinds)} texts", f"at most {len(CLASSES)}, or numbers")
     return labels.astype(np.float64), []
+
+
+def _names_of_integers(largest: int, names: Sequence[str] | None) -> list[str]:
+    """The names of the classes from 0: those given, or the numbers."""
+    if names is None:
+        return [str(k) for k in range(largest + 1)]
+    texts = [str(name) for name in names]
+    if len(texts) <= largest:
+        raise wrong("classes", texts, f"a name for each class from 0 to {largest}")
+    return texts[: len(CLASSES)]
 
 
 def _discrete(count: int) -> dict[str, Any]:
@@ -133,13 +150,14 @@ def _name_classes(axes: Any, centres: Mapping[str, np.ndarray]) -> None:
 def _apart(places: np.ndarray, widths: np.ndarray, height: float) -> np.ndarray:
     """Places `(k, 2)` of texts, moved along y until no two of these widths and this height overlap."""
     places, order = places.copy(), np.argsort(places[:, 1], kind="stable")
-    beside = np.abs(places[:, None, 0] - places[None, :, 0]) < (widths[:, None] + widths) / 2
+    distance = np.abs(places[:, None, 0] - places[None, :, 0])
+    overlapping = distance < (widths[:, None] + widths) / 2
+    pairs = [(low, high) for low, high in combinations(order, 2) if overlapping[low, high]]
     for _ in range(100):
-        for n, low in enumerate(order):
-            for high in order[n + 1 :]:
-                lack = height - (places[high, 1] - places[low, 1])
-                if beside[low, high] and lack > 0:
-                    places[[low, high], 1] += -lack / 2, lack / 2
+        for low, high in pairs:
+            lack = height - (places[high, 1] - places[low, 1])
+            if lack > 0:
+                places[[low, high], 1] += -lack / 2, lack / 2
     return places
 
 
