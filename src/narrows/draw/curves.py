@@ -59,12 +59,18 @@ def curves(
         _draw_references(axes, _of_panel(reference or {}, panel), styles)
         axes.set(xlabel=xlabel, yscale="log" if log else "linear")
         axes.xaxis.get_major_locator().set_params(integer=x is None, nbins=6)
-        if len(panels) == 1:
-            axes.set(ylabel=ylabel)
-        else:
-            axes.set_title(panel)
+    _name_panels(spots, [*panels], ylabel)
     _legend(figure)
     return figure
+
+
+def _name_panels(spots: Sequence["Axes"], panels: Sequence[str], ylabel: str) -> None:
+    """The label of a single panel, or a title for each of several."""
+    if len(panels) == 1:
+        spots[0].set(ylabel=ylabel)
+        return
+    for axes, panel in zip(spots, panels):
+        axes.set_title(panel)
 
 
 def _check_tables(**options: Any) -> None:
@@ -108,14 +114,14 @@ def _axis(x: np.ndarray | None, y: np.ndarray, name: str) -> np.ndarray:
     return x
 
 
-def _spots(count: int, title: str) -> tuple["Figure", np.ndarray]:
+def _spots(count: int, title: str) -> tuple["Figure", list["Axes"]]:
     """A figure with room for `count` panels."""
     across, down = min(ACROSS, count), ceil(count / ACROSS)
     figure = blank((3.3 if across < 3 else 2.6) * down + 0.3, title)
     spots = figure.subplots(down, across, squeeze=False).ravel()
     for axes in spots[count:]:
         axes.remove()
-    return figure, spots[:count]
+    return figure, list(spots[:count])
 
 
 def _style(k: int, name: str) -> dict[str, Any]:

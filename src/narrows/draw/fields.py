@@ -68,7 +68,7 @@ def arrows(
     factor = SHARE * spacing(given["x"]) / reach
     for (key, v), name in zip(sets.items(), names):
         _draw_arrows(axes, given["x"], shortened(v, reach) * factor, **SETS[key])
-        axes.plot([], [], c=SETS[key]["color"], marker=r"$\longrightarrow$", ms=20, ls="none", label=name)
+        _name_arrows(axes, name, SETS[key]["color"])
     if "walks" in given:
         _draw_walks(axes, given["walks"])
     _draw_key(axes, reach, factor, unit, largest > reach)
@@ -139,6 +139,11 @@ def _draw_points(axes: "Axes", points: np.ndarray) -> None:
 
 def _draw_arrows(axes: "Axes", x: np.ndarray, v: np.ndarray, **style: Any) -> None:
     axes.quiver(*x.T, *v.T, units="inches", angles="xy", scale_units="xy", scale=1, **style)
+
+
+def _name_arrows(axes: "Axes", name: str, color: str) -> None:
+    """An entry of the legend."""
+    axes.plot([], [], c=color, marker=r"$\longrightarrow$", ms=20, ls="none", label=name)
 
 
 def _draw_walks(axes: "Axes", walks: np.ndarray) -> None:

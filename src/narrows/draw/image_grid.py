@@ -6,7 +6,7 @@ clipped. Numbers that are not pixels (filters, codes) get a colour bar, one scal
 figure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from textwrap import fill
@@ -49,8 +49,7 @@ def grid(
     count = _count(rows)
     texts = _captions(captions or {}, rows, count)
     labels = {name: fill(name, LETTERS, break_long_words=False) for name in rows}
-    letters = max(len(line) for label in labels.values() for line in label.split("\n"))
-    margin = 2 * PAD + LETTER * letters
+    margin = 2 * PAD + LETTER * _widest_line(labels.values())
     columns, cell = _cells(rows, count, columns, SHEET - margin - PAD)
     places, height = _plan(rows, texts, columns, cell)
     figure, axes = canvas(max(margin + columns * (cell + GAP) + PAD, 400), height, title)
@@ -60,6 +59,10 @@ def grid(
         middle = top + _enlarged(rows[name], cell) / 2
         axes.text(margin - PAD, middle, labels[name], ha="right", va="center")
     return figure
+
+
+def _widest_line(texts: Iterable[str]) -> int:
+    return max(len(line) for text in texts for line in text.split("\n"))
 
 
 @styled
@@ -187,6 +190,11 @@ class _SheetPlan:
         row, column = divmod(place, self.columns)
         return PAD + self.width * column, PAD + self.height * row + self.names_height
 
+    def bar_place(self, height: float) -> tuple[float, float, float, float]:
+        """Left, top, width and height of the colour bar, on paper of that height."""
+        left, top = PAD + self.width * self.columns, PAD + self.names_height
+        return left, top, 1.5 * PAD, min(height - 2 * PAD - self.names_height, ALONE)
+
 
 def _plan_sheets(pictures: Mapping[str, np.ndarray], bar: int) -> _SheetPlan:
     columns = min(ACROSS, len(pictures))
@@ -215,9 +223,7 @@ def _side_by_side(
         middle = left + (plan.width - PAD) / 2
         axes.text(middle, top - GAP, plan.names[name], ha="center", va="bottom")
     if scale:
-        left, top = PAD + plan.width * plan.columns, PAD + plan.names_height
-        bar = (left, top, 1.5 * PAD, min(height - 2 * PAD - plan.names_height, ALONE))
-        inset = axes.inset_axes(bar, transform=axes.transData)
+        inset = axes.inset_axes(plan.bar_place(height), transform=axes.transData)
         figure.colorbar(axes.images[0], cax=inset, label=label)
     return figure
 

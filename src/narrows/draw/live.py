@@ -75,18 +75,29 @@ def scatter(
     x, labels = points_of(arrays)
     place, names = classes_of(labels, classes)
     index, groups = _groups(place, len(x), names)
-    size = SIZE[x.shape[1]] * size_of(len(index)) ** 0.5
-    data, start = [], 0
-    for group, name, colour in zip(groups, names or [""], _colours(place, index, names, unit)):
-        if len(group):
-            data.append(_trace(x, group, {"size": size, **colour}, name, start))
-        start += len(group)
+    data = _traces(x, groups, names or [""], _colours(place, index, names, unit))
     axes = [_axis(label) for label in (xlabel, ylabel, zlabel)[: x.shape[1]]]
     legend = {"title": {"text": text(unit), "side": "top"}, "itemsizing": "constant"}
     layout = {"showlegend": bool(names), "legend": legend, **_axes(axes, equal)}
     images = _images(arrays, index, len(x))
     note = _note(x, len(index), bool(images), bool(names))
     return {"data": data, "layout": layout, "note": note, **images}
+
+
+def _traces(
+    x: np.ndarray,
+    groups: Sequence[np.ndarray],
+    names: Sequence[str],
+    colours: Sequence[dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """The points of each class, one after another; those of classes without points are left out."""
+    size = SIZE[x.shape[1]] * size_of(sum(map(len, groups))) ** 0.5
+    traces, start = [], 0
+    for group, name, colour in zip(groups, names, colours):
+        if len(group):
+            traces.append(_trace(x, group, {"size": size, **colour}, name, start))
+        start += len(group)
+    return traces
 
 
 def _groups(place: np.ndarray | None, count: int, names: Sequence[str]) -> tuple[np.ndarray, list[np.ndarray]]:

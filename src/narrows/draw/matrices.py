@@ -87,9 +87,13 @@ def bars(
     axes.grid(visible=False, axis="x")
     axes.margins(y=0.18 if upright else 0.1)
     _name(axes.xaxis, names, k, "names", 70 // k)
+    _legend(figure, series)
+    return figure
+
+
+def _legend(figure: "Figure", series: Mapping[str, Any]) -> None:
     if len(series) > 1:
         figure.legend(loc="outside lower center", ncols=legend_columns(series))
-    return figure
 
 
 def _series(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], int]:

@@ -97,10 +97,7 @@ def _run(job: _Job) -> Record:
     splits = {run.name: job.read(run.data) for run in study.runs}  # all, before the first is trained
     origin = provenance.started(study, job.data)
     record = Record(study.title, study.question, list(study.text), origin=origin)
-    trained: dict[str, Trained] = {}
-    for run, model in job.models:
-        trained[run.name] = job.obtain(run, model, splits[run.name], job.place(run))
-        _note(record, run, trained[run.name], job.say)
+    trained = _obtain_all(job, splits, record)
     faults = Faults(f"{study.title}: the page is drawn, but")
     measured = _measure(study, record, trained, faults)
     record.origin["runs"] = provenance.provenance_of_runs(study, trained, measured, job.folder)
@@ -112,6 +109,15 @@ def _run(job: _Job) -> Record:
         draw_page(record, job.folder)
     faults.stop(DataError)
     return record
+
+
+def _obtain_all(job: _Job, splits: dict[str, DataSplit], record: Record) -> dict[str, Trained]:
+    """The runs, one after another, each noted in the record."""
+    trained: dict[str, Trained] = {}
+    for run, model in job.models:
+        trained[run.name] = job.obtain(run, model, splits[run.name], job.place(run))
+        _note(record, run, trained[run.name], job.say)
+    return trained
 
 
 def _note(record: Record, run: Run, trained: Trained, say: Say) -> None:

@@ -27,6 +27,7 @@ from narrows.study.record import Figure
 from narrows.study.trained import Trained
 
 POINTS_SHOWN = 1500
+FIELD_OPTIONS = {"xlabel": "x₁", "ylabel": "x₂", "unit": "σ² · score"}
 MARGIN = 0.12  # around the points, as a share of their extent
 NEAR = 3.0  # strengths of noise within which a place is near the data
 
@@ -44,19 +45,14 @@ def field(run: Trained, count: int = 18, steps: int = 6, walks: int = 12) -> Ite
     near = distance < NEAR * sigma
     if not near.any():
         raise wrong("count", count, f"more: no place of the grid is within {NEAR:g} σ of a point")
-    learned = model.score_field(places) * sigma**2 * gain
-    starts = places[near][np.linspace(0, near.sum() - 1, walks).astype(int)]
-    arrays = {
-        "x": places[near],
-        "v": learned[near],
-        "exact": exact[near],
-        "points": points[:POINTS_SHOWN],
-        "walks": model.project(starts, steps),
-    }
-    title = f"σ² · score at σ = {sigma:g}; {_agreement(learned[near], exact[near])}"
-    options = {"xlabel": "x₁", "ylabel": "x₂", "unit": "σ² · score"}
+    learned = (model.score_field(places) * sigma**2 * gain)[near]
+    places, exact = places[near], exact[near]
+    starts = places[np.linspace(0, len(places) - 1, walks).astype(int)]
+    arrays = {"x": places, "v": learned, "exact": exact, "points": points[:POINTS_SHOWN]}
+    arrays["walks"] = model.project(starts, steps)
+    title = f"σ² · score at σ = {sigma:g}; {_agreement(learned, exact)}"
     arrays = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
-    yield Figure(run.name, "arrows", title, options, arrays)
+    yield Figure(run.name, "arrows", title, FIELD_OPTIONS, arrays)
 
 
 @per_run
