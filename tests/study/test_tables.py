@@ -127,9 +127,9 @@ def test_an_objective_without_nll_has_a_page(found, of_history):
 
 
 def test_scales_of_the_losses_are_said_for_each_run(found):
-    assert "are on [0, 1];" in found("grey-3")["Last epoch"]["caption"]
+    assert "are on [0, 1]." in found("grey-3")["Last epoch"]["caption"]
     caption = found("grey-3", "points")["Last epoch"]["caption"]
-    assert "are on [0, 1] (grey-3), [-1, 1] (points);" in caption
+    assert "are on [0, 1] (grey-3), [-1, 1] (points)." in caption
     assert "standardised features (table-ae)" in found("grey-3", "table-ae")["Last epoch"]["caption"]
 
 

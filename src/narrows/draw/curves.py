@@ -114,7 +114,7 @@ def _axis(x: np.ndarray | None, y: np.ndarray, name: str) -> np.ndarray:
     return x
 
 
-def _spots(count: int, title: str) -> tuple["Figure", list["Axes"]]:
+def _spots(count: int, title: str) -> tuple["Figure", list[Any]]:
     """A figure with room for `count` panels."""
     across, down = min(ACROSS, count), ceil(count / ACROSS)
     figure = blank((3.3 if across < 3 else 2.6) * down + 0.3, title)

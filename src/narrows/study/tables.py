@@ -15,6 +15,7 @@ from narrows.study.entries import (
     Entry,
     describe_entry,
     is_time,
+    loss_entries,
     loss_unit,
     per_value,
     training_scale,
@@ -87,9 +88,17 @@ def _epoch_caption(runs: Sequence[Trained]) -> str:
     terms = {term.title: term.caption for run in runs for term in run.terms.values() if term.caption}
     captions = [f"{title}: {caption.rstrip('.')}." for title, caption in terms.items()]
     scales = _by_scale({run.name: working_scale(run.model) for run in runs})
-    measures = dict.fromkeys(training_scale(run.model) for run in runs)
-    words = [f"The loss and its terms are on {scales}", f"measures of the validation on {' or '.join(measures)}."]
-    return " ".join([EPOCH, *captions, "; ".join(words)])
+    words = [f"The loss and its terms are on {scales}"]
+    measures = dict.fromkeys(training_scale(run.model) for run in runs if _has_measures(run))
+    if measures:
+        words.append(f"measures of the validation on {' or '.join(measures)}")
+    return " ".join([EPOCH, *captions, f"{'; '.join(words)}."])
+
+
+def _has_measures(run: Trained) -> bool:
+    """Whether measures of the validation images are in its history."""
+    losses = loss_entries(run.history)
+    return any(name.startswith(VALIDATION) and name not in losses and not is_time(name) for name in run.history)
 
 
 def _by_scale(scales: Mapping[str, str]) -> str:
