@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import resource, warnings
 import numpy as np, torch
@@ -31,14 +33,17 @@ def beside_the_images(count: int, work: str) -> float:
     return float(told.stdout)
 
 
+@pytest.mark.slow
 def test_a_training_holds_its_images_once_and_little_beside_them():
     assert beside_the_images(60_000, TRAIN) < LIBRARIES + 100
 
 
+@pytest.mark.slow
 def test_a_pca_sums_up_its_images_a_batch_at_a_time():
     assert beside_the_images(60_000, "nw.PCA(5).fit(images)") < LIBRARIES + 100
 
 
+@pytest.mark.slow
 def test_codes_are_written_where_they_are_wanted_a_batch_at_a_time(tmp_path):
     place = str(tmp_path / "out.npy")
     work = f"""

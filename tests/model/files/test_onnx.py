@@ -48,16 +48,16 @@ def whole(colourful, tmp_path_factory):
 
 
 @pytest.mark.parametrize("count", [1, 2, 32])
-def test_a_variational_model_of_colour_images(colourful, whole, colour, count):
+def test_export_of_a_variational_model_of_colour_images(colourful, whole, colour, count):
     agree(run(whole, colour[:count]), expected(colourful, colour[:count]))
 
 
-def test_odd_images_are_flagged(colourful, whole, colour):
+def test_export_flags_anomalies(colourful, whole, colour):
     odd = np.concatenate([colour[:3], np.ones((3, 28, 28, 3), np.float32)])
     np.testing.assert_array_equal(run(whole, odd)["flagged"], [False] * 3 + [True] * 3)
 
 
-def test_the_file_says_what_it_is(colourful, whole):
+def test_export_the_file_says_what_it_is(colourful, whole):
     told = runtime.InferenceSession(str(whole)).get_modelmeta().custom_metadata_map
     assert float(told.pop("threshold")) == colourful.threshold_
     assert told == {
@@ -66,7 +66,7 @@ def test_the_file_says_what_it_is(colourful, whole):
     }  # fmt: skip
 
 
-def test_an_encoder_and_a_decoder_without_a_word_and_the_model_stays_as_it_was(ae, digits, tmp_path, capfd):
+def test_export_of_encoder_and_decoder_is_silent_and_leaves_the_model_as_it_was(ae, digits, tmp_path, capfd):
     codes = ae.transform(digits)
     agree(run(export(ae, tmp_path / "e.onnx", "encoder"), digits), {"code": codes})
     images = ae.reconstruct(digits, exact=True)
@@ -75,23 +75,25 @@ def test_an_encoder_and_a_decoder_without_a_word_and_the_model_stays_as_it_was(a
     np.testing.assert_array_equal(ae.transform(digits), codes)
 
 
-def test_components_of_images_of_another_type(pca, digits, tmp_path):
+def test_export_components_of_images_of_another_type(pca, digits, tmp_path):
     path = export(pca, tmp_path / "m.onnx", dtype="float64")
     agree(run(path, digits / 255), expected(pca, digits / 255))
 
 
-def test_a_table_keeps_its_units(table, tmp_path):
+@pytest.mark.slow
+def test_export_a_table_keeps_its_units(table, tmp_path):
     model = nw.PCA(2, add_mean=False).fit(table)
     agree(run(export(model, tmp_path / "m.onnx"), table), expected(model, table))
 
 
-def test_a_way_up_that_uses_the_switches_has_no_decoder_alone(pooled, digits, tmp_path):
+@pytest.mark.slow
+def test_export_a_way_up_that_uses_the_switches_has_no_decoder_alone(pooled, digits, tmp_path):
     with pytest.raises(BuildError, match="export of a decoder needs images that follow from the code alone"):
         export(pooled, tmp_path / "m.onnx", "decoder")
     agree(run(export(pooled, tmp_path / "m.onnx"), digits), expected(pooled, digits))
 
 
-def test_what_cannot_be_exported_is_refused(ae, tmp_path):
+def test_export_of_what_cannot_be_exported_is_refused(ae, tmp_path):
     path = tmp_path / "m.onnx"
     with pytest.raises(UnknownName, match="no part of a model to export called 'encodr'; did you mean 'encoder'"):
         export(ae, path, "encodr")
@@ -103,7 +105,8 @@ def test_what_cannot_be_exported_is_refused(ae, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:the model predicts a constant")
-def test_an_operation_without_a_counterpart_is_refused_and_nothing_written(digits, tmp_path):
+@pytest.mark.slow
+def test_export_an_operation_without_a_counterpart_is_refused_and_nothing_written(digits, tmp_path):
     bottleneck = {"kind": "variational", "size": 2}
     model = nw.Autoencoder("mlp", bottleneck, prior="gaussian", epochs=1).fit(digits)
     model.thresholds_ = {"bound": 1.0}  # the score that needs the operation
@@ -112,7 +115,7 @@ def test_an_operation_without_a_counterpart_is_refused_and_nothing_written(digit
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_extra_is_named_where_it_is_missing(ae, tmp_path, monkeypatch):
+def test_export_the_extra_is_named_where_it_is_missing(ae, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(MissingExtra, match=r"this needs onnxscript, .* pip install 'narrows\[onnx\]'"):
         export(ae, tmp_path / "m.onnx")

@@ -77,6 +77,7 @@ def test_the_scale_is_kept(table, scale, tmp_path):
         assert again.scale_.name == model.scale_.name
 
 
+@pytest.mark.slow
 def test_another_process_gives_the_same_results_exactly(vae, digits, tmp_path):
     nw.save(vae, tmp_path / "m.safetensors")
     np.save(tmp_path / "X.npy", digits)
