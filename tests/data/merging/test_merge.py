@@ -1,4 +1,4 @@
-"""Parts are joined where they are one work, whole and all there; else everything that is wrong is told."""
+"""Parts are joined if they are complete, all there, and of one job; else all that is wrong is reported."""
 
 import shutil
 from pathlib import Path
@@ -16,7 +16,7 @@ from narrows.files import write_csv
 
 CODES = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)
 NAMES = [f"{'long' * k}.png" for k in range(10)]
-MARK = {"work": "encode", "model": "m", "total": 10, "inputs": "i"}
+FACTS = {"work": "encode", "model": "m", "total": 10, "inputs": "i"}
 
 
 def make(path: Path, place: int, of: int = 4, **facts) -> Path:
@@ -25,8 +25,8 @@ def make(path: Path, place: int, of: int = 4, **facts) -> Path:
     part = part_path(path, Share(place, of))
     write_codes(CODES[span.rows], part, NAMES[span.rows], np.arange(10)[span.rows], force=True)
     rows = span.stop - span.first
-    mark = {**MARK, "shard": place, "of": of, "first": span.first, "stop": span.stop, "rows": rows, **facts}
-    write_manifest(part, Manifest(**mark))
+    facts = {**FACTS, "shard": place, "of": of, "first": span.first, "stop": span.stop, "rows": rows, **facts}
+    write_manifest(part, Manifest(**facts))
     return part
 
 
@@ -57,7 +57,7 @@ def _made(path: Path) -> Path:
     return path
 
 
-def test_parts_are_removed_if_so_wished(tmp_path, parts):
+def test_parts_are_removed_on_request(tmp_path, parts):
     merge(tmp_path / "codes.npz", remove=True)
     assert [path.name for path in tmp_path.iterdir()] == ["codes.npz"]
 
@@ -157,7 +157,7 @@ def test_parts_without_any_result_are_refused(tmp_path):
     for place in (1, 2):
         part = part_path(tmp_path / "x.csv", Share(place, 2))
         write_csv(part, ("file", "score"), [])
-        write_manifest(part, Manifest(**MARK, shard=place, of=2, first=0, stop=0, rows=0))
+        write_manifest(part, Manifest(**FACTS, shard=place, of=2, first=0, stop=0, rows=0))
     with pytest.raises(DataError, match="none of the 10 inputs could be used"):
         merge(tmp_path / "x.csv")
 
@@ -212,6 +212,64 @@ def test_what_is_left_of_a_file_that_was_being_written_is_no_result(tmp_path):
 
 
 def test_a_mark_comes_back(tmp_path):
-    mark = Manifest(**MARK, shard=2, of=4, first=1, stop=5, rows=3, form="f", skipped=[("é.png", "why")])
+    mark = Manifest(**FACTS, shard=2, of=4, first=1, stop=5, rows=3, form="f", skipped=[("é.png", "why")])
     write_manifest(tmp_path / "x.npz", mark)
     assert read_manifest(tmp_path / "x.npz") == mark
+
+
+def fault(path: Path, parts: list[Path] | None = None) -> str:
+    with pytest.raises(DataError) as caught:
+        merge(path, parts)
+    return str(caught.value)
+
+
+def test_any_missing_share_is_named(tmp_path, parts):
+    for place, part in enumerate(parts, start=1):
+        others = [other for other in parts if other != part]
+        assert fault(tmp_path / "codes.npz", others).endswith(
+            f"share {place} of 4 is missing; run with --shard {place}/4"
+        )
+
+
+def test_ten_missing_shares_are_named_and_the_others_counted(tmp_path):
+    make(tmp_path / "codes.npz", 13, of=13)
+    assert "shares 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more of 13 are missing" in fault(tmp_path / "codes.npz")
+
+
+def test_a_share_of_another_number_of_shares_does_not_count_as_present(tmp_path, parts):
+    other = make(tmp_path / "codes.npz", 4, of=5)
+    assert "share 4 of 4 is missing" in fault(tmp_path / "codes.npz", [*parts[:3], other])
+    other.write_bytes(b"broken")
+    assert "share 4 of 4 is missing" in fault(tmp_path / "codes.npz", [*parts[:3], other])
+
+
+def test_a_faulty_part_is_not_reported_as_missing_too(tmp_path, parts):
+    parts[3].write_bytes(b"broken")
+    assert "is missing" not in fault(tmp_path / "codes.npz")
+
+
+def test_parts_that_are_all_faulty_are_reported(tmp_path, parts):
+    for part in parts:
+        manifest_path(part).unlink()
+    assert "for 4 reasons" in fault(tmp_path / "codes.npz")
+
+
+def test_folders_are_joined_with_their_folders_and_removed_on_request(tmp_path):
+    for place in (1, 2):
+        part = tmp_path / f"out-{place}-of-2"
+        write_csv(part / "a" / "deep" / f"{place}.csv", ["x"], [[place]])
+        write_manifest(part, Manifest(**FACTS, shard=place, of=2, first=0, stop=1, rows=1))
+    assert merge(tmp_path / "out", remove=True) == (2, [])
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert sorted(path.name for path in (tmp_path / "out" / "a" / "deep").iterdir()) == ["1.csv", "2.csv"]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 100])
+def test_npy_rows_are_counted_and_joined_in_their_order(tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr("narrows.data.merging.joins.ROWS_AT_ONCE", at_once)
+    parts = [tmp_path / f"{k}.npy" for k in range(3)]
+    for part, rows in zip(parts, np.split(CODES, [3, 4])):
+        np.save(part, rows)
+    assert [JOINS[".npy"].count_results(part) for part in parts] == [3, 1, 6]
+    JOINS[".npy"].join(parts, tmp_path / "joint.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "joint.npy"), CODES)
