@@ -90,7 +90,7 @@ def test_wrong_use_is_told_with_where_to_look(refused, arguments, said):
             "no recipe called 'vae-mpl'; did you mean 'vae-mlp'?",
         ),
         (["compare", "pca", "vae-mpl", "--data", "digits", "-o", "x"], 2, "did you mean 'vae-mlp'?"),
-        (["compare", "pca", "--data", "digits", "-o", "x"], 2, "two recipes at least"),
+        (["compare", "pca", "--data", "digits", "-o", "x"], 2, "at least two recipes"),
         (["lab", "Z"], 2, "no lab called 'Z'"),
         (["evaluate", "none", "--data", "digits"], 1, "no model file none"),
         (["report", "none"], 1, "run.json is missing"),

@@ -45,7 +45,7 @@ def test_a_run_goes_on_and_a_folder_that_is_taken_says_that_it_could(narrows, re
     train = ("train", "ae-mlp", "--data", "digits", "-o", tmp_path / "run", *quick[2:], "--epochs")
     first = narrows(*train, "1", "--resume")
     assert f"there is no state {tmp_path / 'run' / CHECKPOINT_NAME} to go on from" in first.err
-    assert "choose another name, go on with --resume, or replace it with --force" in refused(1, *train, "1")
+    assert "choose another name, continue with --resume, or replace it with --force" in refused(1, *train, "1")
     assert "ae-mlp: already trained" in narrows(*train, "1", "--resume").err
     more = narrows(*train, "3", "--resume")
     assert "ae-mlp: going on from epoch 2 of 3, batch 1" in more.err
@@ -58,7 +58,7 @@ def test_a_run_goes_on_and_a_folder_that_is_taken_says_that_it_could(narrows, re
 def test_what_cannot_be_asked_for_together_is_refused_before_anything_is_read(refused, tmp_path, study_text):
     for order in orders(tmp_path, study_text):
         assert refused(2, *order, "--resume", "--force") == (
-            "narrows: --resume goes on and --force starts over: ask for one of them\n"
+            "narrows: --resume continues and --force starts over: choose one of them\n"
         )
         assert "--save-every: got 0.0, expected minutes, above 0" in refused(2, *order, "--save-every", "0")
 
@@ -81,7 +81,7 @@ def test_the_page_is_not_drawn_again_while_another_process_writes_there(refused,
 def test_a_state_says_what_it_is(narrows, refused, trained):
     path = trained["denoiser"] / CHECKPOINT_NAME
     told = narrows("info", path, "--json").json()
-    assert told["what"].startswith("state of a training, which `narrows train ... --resume` goes on from")
+    assert told["what"].startswith("checkpoint of a training, from which `narrows train ... --resume` continues")
     assert (told["epochs done"], told["recipe"], told["bottleneck.size"]) == (1, "denoising-mlp", 4)
     assert "it is the checkpoint of a training" in refused(1, "evaluate", path, "--data", "digits")
 
@@ -97,7 +97,7 @@ def test_a_tracker_is_told_what_the_history_holds(narrows, tmp_path):
     for name, tag in (("ae-mlp", "loss"), ("pca", "explained_variance_ratio")):
         found = accumulator.EventAccumulator(str(tmp_path / "runs" / name / "log" / "1")).Reload()
         told = [(event.step, event.value) for event in found.Scalars(tag)]
-        history = getattr(store.load(tmp_path / "runs" / name), "history_", {tag: [told[0][1]]})
+        history = store.load(tmp_path / "runs" / name).history_ or {tag: [told[0][1]]}
         assert told == [(k, pytest.approx(value, rel=1e-6)) for k, value in enumerate(history[tag], start=1)]
 
 

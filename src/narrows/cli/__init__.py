@@ -1,6 +1,24 @@
-"""The command line: verbs that parse, call and print. What they do is done below.
+"""The command line: verbs that parse, call and print; the work itself is done in the packages below.
 
 Exit codes: 0 done, 1 failed, 2 wrong use. Errors are one plain sentence; `--debug` shows where they come from.
+
+app             the table of verbs
+options         options that verbs share; `--set part.option=value`
+output          what is printed, and where; exit codes
+inputs          the images that a verb works on, and files that cannot be read
+lazy            modules that are imported when they are first used
+train           train, compare, evaluate
+run_study       what the verbs that train share
+studies         demo, lab, study, report
+images          reconstruct, denoise, sample, decode, interpolate
+score           encode, score
+sharded_job     the work of one verb, or a share of it
+merge           merge, which joins shares
+packs           pack, verify
+model_files     info, export
+lists           labs, recipes, parts
+bench           bench speed, bench profile, bench scale
+launch          several processes: torchrun, and `--devices`
 """
 
 import os
@@ -13,12 +31,11 @@ from narrows.cli.lazy import put_off
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
-    # threads that wait for each other by spinning for long are slower than one, where a core is shared; not to spin
-    # at all is slower still, where none is
+    # long spinning is slow if threads share a core, and no spinning is slow if they do not
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # what torch says of ranks is for those who build it
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # messages about ranks are for developers of torch
     put_off("scipy.stats")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what is being written is whole or gone
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -28,7 +45,6 @@ def run(arguments: list[str]) -> int:
 
     from narrows.cli.app import app
     from narrows.cli.output import code_of, complain, plain_warnings
-    from narrows.errors import NarrowsError
 
     debug = "--debug" in arguments
     try:
@@ -45,7 +61,14 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if debug:
             raise
-        known = isinstance(error, NarrowsError)
-        complain(str(error) if known else f"{type(error).__name__}: {error} (--debug shows where)")
+        complain(_in_words(error))
         return code_of(error)
     return 0
+
+
+def _in_words(error: Exception) -> str:
+    from narrows.errors import NarrowsError
+
+    if isinstance(error, NarrowsError):
+        return str(error)
+    return f"{type(error).__name__}: {error} (--debug shows where)"

@@ -27,7 +27,7 @@ def speed(
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Time the labs' networks: the notebook's way, a plain loop, pythae's trainer, ours, and the floor below them.
+    """Time the labs' networks: as in a notebook, in a plain loop, by pythae, by Narrows, and the least time possible.
 
     Example: narrows bench speed A C --rounds 3 -o speed.md
 
@@ -36,11 +36,11 @@ def speed(
     labs
         A, C, D, E1, E2-64, E6-deconv, F; by default all.
     ways
-        Of floor, notebook, plain, pythae, narrows, fast; by default all.
+        Any of floor, notebook, plain, pythae, narrows, fast; by default all.
     rounds
-        Each way runs so many epochs, in turn with the others.
+        Epochs of each way; the ways take turns.
     images
-        So many of each set only.
+        Use only this many images of each set.
     device
         cpu or cuda, for all ways.
     output
@@ -54,16 +54,15 @@ def speed(
 
     _known("timed lab", labs, CASES)
     _known("way", ways or (), SAID)
-    if not (rounds >= 1):
+    if rounds < 1:
         raise wrong("rounds", rounds, "a whole number ≥ 1")
-    if not (images is None or images >= 20):
-        raise wrong("images", images, "20 at least")
+    _enough(images)
     path = refuse_overwrite(output, force) if output else None
     machine.select_device(device)
-    found = timed(labs or tuple(CASES), ways or tuple(SAID), rounds, images, device, tell)
-    give(found if json else table(found), json)
+    rows = timed(labs or tuple(CASES), ways or tuple(SAID), rounds, images, device, tell)
+    give(rows if json else table(rows), json)
     if path:
-        write_file(path, markdown(table(found)) + "\n")
+        write_file(path, markdown(table(rows)) + "\n")
 
 
 @app.command
@@ -74,7 +73,7 @@ def profile(
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Tell where the time of a training step of the labs goes, and of an evaluation, on the CPU.
+    """Show where the time of a training step and of an evaluation of the labs goes, on the CPU.
 
     Example: narrows bench profile A C
 
@@ -83,7 +82,7 @@ def profile(
     labs
         A, C, D, E1, E2-64, E6-deconv, F; by default all.
     images
-        So many of each set only.
+        Use only this many images of each set.
     output
         A file for the tables as markdown.
     """
@@ -93,13 +92,12 @@ def profile(
     from narrows.files import refuse_overwrite, write_file
 
     _known("timed lab", labs, CASES)
-    if not (images is None or images >= 20):
-        raise wrong("images", images, "20 at least")
+    _enough(images)
     path = refuse_overwrite(output, force) if output else None
-    found = profiled(labs or tuple(CASES), images, tell)
-    tables = [rounded(rows) for rows in found.values()]
+    profiles = profiled(labs or tuple(CASES), images, tell)
+    tables = [rounded(rows) for rows in profiles.values()]
     if json:
-        give_facts(found, as_json=True)
+        give_facts(profiles, as_json=True)
     else:
         for table in tables:
             give(table)
@@ -114,14 +112,14 @@ def scale(
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Tell how time and memory grow with images, pixels, parameters and processes, and the model that follows.
+    """Measure how time and memory grow with images, pixels, parameters and processes, and fit a model of cost.
 
     Example: narrows bench scale images processes
 
     Parameters
     ----------
     along
-        images, side, width, processes; by default all.
+        Any of images, side, width, processes; by default all.
     output
         A file for the table as markdown.
     """
@@ -132,12 +130,18 @@ def scale(
 
     _known("direction", along, ALONG)
     path = refuse_overwrite(output, force) if output else None
-    found = measured(along or tuple(ALONG), tell)
-    give(found if json else table(found), json)
-    if not json and len(found) > 3:
-        give_facts({f"{name}, s": f"{value:.3g}" for name, value in fitted(found).items()}, as_json=False)
+    rows = measured(along or tuple(ALONG), tell)
+    give(rows if json else table(rows), json)
+    if not json and len(rows) > 3:
+        give_facts({f"{name}, s": f"{value:.3g}" for name, value in fitted(rows).items()})
     if path:
-        write_file(path, markdown(table(found)) + "\n")
+        write_file(path, markdown(table(rows)) + "\n")
+
+
+def _enough(images: int | None) -> None:
+    """Refuse fewer images than a lab's split and batches need."""
+    if images is not None and images < 20:
+        raise wrong("images", images, "at least 20")
 
 
 def _known(kind: str, asked: Collection[str], known: Collection[str]) -> None:

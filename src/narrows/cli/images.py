@@ -1,5 +1,6 @@
 """Verbs that use a trained model to make images: reconstruct, denoise, sample, decode, interpolate."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from narrows.cli.output import tell
 from narrows.cli.sharded_job import Job, Shard
 
 AS_THEY_ARE = Reading()
+ARRAYS = (".npy", ".npz")
 
 
 def reconstruct(
@@ -25,7 +27,7 @@ def reconstruct(
     skipped: Skipped = "",
     force: Force = False,
 ) -> None:
-    """Pass images through a model and back.
+    """Encode and decode images: what a model makes of them.
 
     Example: narrows reconstruct my-run photos/ -o rebuilt/
 
@@ -36,7 +38,7 @@ def reconstruct(
     images
         An image, a folder, an IDX, .npy or .npz file, or a named set (its test part).
     """
-    _through(Job("reconstruct", run, images, reading, shard, force), output, skipped)
+    _process(Job("reconstruct", run, images, reading, shard, force), output, skipped)
 
 
 def denoise(
@@ -63,7 +65,7 @@ def denoise(
     images
         An image, a folder, an IDX, .npy or .npz file, or a named set (its test part).
     """
-    _through(Job("denoise", run, images, reading, shard, force), output, skipped)
+    _process(Job("denoise", run, images, reading, shard, force), output, skipped)
 
 
 def sample(
@@ -84,9 +86,9 @@ def sample(
     run
         A run folder, or a model file.
     count
-        How many images.
+        Number of images.
     seed
-        Another seed, other images.
+        Seed of the codes; another seed gives other images.
     """
     from narrows.data.write import write_images
     from narrows.files import refuse_overwrite
@@ -114,14 +116,14 @@ def decode(run: str, codes: str, /, *, output: Output, force: Force = False) -> 
     from narrows.model.files.store import load
 
     path = refuse_overwrite(output, force)
-    found, names = read_codes(codes)
-    print(write_images(load(run).inverse_transform(found), path, names, force))
+    values, names = read_codes(codes)
+    print(write_images(load(run).inverse_transform(values), path, names, force))
 
 
 def interpolate(
     run: str, first: str, second: str, /, *, output: Output, steps: Integer = 9, force: Force = False
 ) -> None:
-    """Walk from one image to another through the codes between them.
+    """Interpolate between two images, along the straight line between their codes.
 
     Example: narrows interpolate my-run a.png b.png -o walk.png
 
@@ -132,71 +134,83 @@ def interpolate(
     first
         An image of the size that the model was trained on.
     second
-        Another one.
+        Another image of that size.
     steps
-        How many images, both ends included.
+        Number of images, both ends included.
     """
     from narrows.data import read_data
     from narrows.data.write import write_images
     from narrows.files import refuse_overwrite
     from narrows.layout import contact_sheet
     from narrows.model.files.store import load
-    from narrows.model.use.latent import interpolate as walk
+    from narrows.model.use.latent import interpolate as interpolate_codes
 
     path = refuse_overwrite(output, force)
     ends = [read_data(name, "all").images[0] for name in (first, second)]
-    found = walk(load(run), *ends, steps=steps)
-    sheet = bool(path.suffix) and path.suffix not in (".npy", ".npz")
-    print(write_images(contact_sheet(found, columns=steps)[None] if sheet else found, path, force=force))
+    between = interpolate_codes(load(run), *ends, steps=steps)
+    is_sheet = bool(path.suffix) and path.suffix not in ARRAYS
+    if is_sheet:
+        between = contact_sheet(between, columns=steps)[None]
+    print(write_images(between, path, force=force))
 
 
-def _through(job: Job, output: str, skipped: str) -> None:
-    """Images in, the same images out, with their names, forms and types."""
+def _process(job: Job, output: str, skipped: str) -> None:
+    """Images in, the same images out, with their names, shapes and types."""
     path, model = job.free(output), job.model()
-    if job.verb == "denoise" and getattr(model, "corruption", "none") == "none":
-        tell("note: this model was not trained on noise; what it gives is its reconstruction")
-    one_by_one = job.one_by_one and (not path.suffix or Path(job.images).expanduser().is_file())
-    through = _pictures if one_by_one and path.suffix not in (".npy", ".npz") else _array
+    if job.verb == "denoise" and not (model.noise_ or model.wants_pairs):
+        tell("note: this model was not trained on noise, so the result is its reconstruction")
+    many_to_one = bool(path.suffix) and not Path(job.images).expanduser().is_file()
+    process = _process_pictures
+    if not job.one_by_one or many_to_one or path.suffix in ARRAYS:
+        process = _process_array
     with job.skipping(skipped) as skip:
-        count = through(model, job, path, skip)
+        count = process(model, job, path, skip)
     print(job.done(path, count))
 
 
-def _pictures(model: Any, job: Job, path: Path, skip: Any) -> int:
-    """Picture after picture, each in its own size; how many there were."""
+def _process_pictures(model: Any, job: Job, path: Path, skip: Any) -> int:
+    """Picture after picture, each in its own size; returns how many."""
     from narrows.data.write import write_like
     from narrows.errors import DataError
     from narrows.model.use.folders import process_pictures
 
     count = 0
-    for count, (picture, pixels) in enumerate(  # noqa: B007 (told after the loop)
-        process_pictures(model, job.verb, job.pictures(skip, job.verb), skip), start=1
-    ):
-        write_like(picture, pixels, path if path.suffix else path / picture.name)
+    pictures = job.pictures(skip, job.verb)
+    for picture, pixels in process_pictures(model, job.verb, pictures, skip):
+        place = path if path.suffix else path / picture.name
+        write_like(picture, pixels, place)
+        count += 1
     if not count and not job.share:
         raise DataError(f"none of the images in {job.images} could be used; see above")
     return count
 
 
-def _array(model: Any, job: Job, path: Path, skip: Any) -> int:
-    """One array in, one array or a folder of images out; how many images there were."""
+def _process_array(model: Any, job: Job, path: Path, skip: Any) -> int:
+    """One array in, one array or a folder of images out; returns how many images."""
     from narrows.data.write import memory_mapped, write_images
     from narrows.layout import WHITE_LEVELS
+
+    data = job.array(skip)
+    images = data.images
+    process, is_tiled = _array_function(model, job.verb, images)
+    fits_in_place = path.suffix == ".npy" and images.dtype.name in WHITE_LEVELS
+    if fits_in_place and not is_tiled and len(data):  # a batch at a time, from file to file
+        with memory_mapped(path, images.shape, images.dtype, job.force) as out:
+            process(images, out=out)
+        return len(data)
+    if len(data):
+        images = process(images)
+    write_images(images, path, data.names, job.force, job.first)
+    return len(data)
+
+
+def _array_function(model: Any, verb: str, images: Any) -> tuple[Callable[..., Any], bool]:
+    """The function that does the verb, and whether it goes by tiles, as images larger than the model's need."""
     from narrows.model.use.folders import with_fixed_batches
     from narrows.model.use.tiles import fits_model, process_tiled
 
-    found = job.array(skip)
-    images, through = found.images, getattr(with_fixed_batches(model), job.verb)
-    larger = images.ndim > 2 and not fits_model(model, images.shape[1:])
-    if larger and len(found):
-        own = " x ".join(map(str, model.layout_.image[:2]))
-        tell(f"note: these images are larger than the model's {own}: they go through in tiles")
-        through = partial(process_tiled, model, verb=job.verb)
-    elif (
-        path.suffix == ".npy" and images.dtype.name in WHITE_LEVELS and len(found)
-    ):  # a batch at a time, from file to file
-        with memory_mapped(path, images.shape, images.dtype, job.force) as out:
-            through(images, out=out)
-        return len(found)
-    write_images(through(images) if len(found) else images, path, found.names, job.force, job.first)
-    return len(found)
+    if not len(images) or images.ndim == 2 or fits_model(model, images.shape[1:]):
+        return getattr(with_fixed_batches(model), verb), False
+    size = " x ".join(map(str, model.layout_.image[:2]))
+    tell(f"note: these images are larger than the model's {size}, so they are processed in tiles")
+    return partial(process_tiled, model, verb=verb), True

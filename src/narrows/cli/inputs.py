@@ -1,4 +1,4 @@
-"""Where images for a verb come from, and how files that cannot be read are told of."""
+"""The images that a verb works on, and the report of files that cannot be read."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from narrows.cli.options import Reading
 from narrows.cli.output import tell
 
-Skipped = Annotated[str, Parameter(help="A file for the list of what could not be read: name, reason.")]
+Skipped = Annotated[str, Parameter(help="A CSV file for the list of files that could not be read: name, reason.")]
 Skip = Callable[[str, str], None]
 
 
@@ -26,7 +26,7 @@ def are_pictures(images: str) -> bool:
 def pictures(
     images: str, reading: Reading, skip: Skip, doing: str, files: Sequence[Path] | None = None
 ) -> Iterator[Any]:
-    """Pictures one after another, with a bar. files: some of the folder's alone."""
+    """Pictures one after another, with a progress bar. files: only these of the folder."""
     from narrows.data.readers.folder import image_files
     from narrows.data.readers.picture_stream import stream_pictures
     from narrows.model.progress_bar import progress_bar
@@ -38,20 +38,27 @@ def pictures(
             advance(lambda name=picture.name: name)
 
 
-def array(images: str, reading: Reading, skip: Skip, split: str = "", noisy: str = "", **wanted: Any) -> Any:
-    """Images as one set; by default the test part of named sets. noisy: those beside them. wanted: as of `read`."""
+def array(images: str, reading: Reading, skip: Skip, split: str = "", noisy: str = "", **options: Any) -> Any:
+    """Images as one set; by default the test part of named sets.
+
+    noisy: the same images with noise. options: of `read_data`.
+    """
     from narrows.data import NAMED_SETS, read_data
     from narrows.data.pairs import read_pairs
 
-    split = split or ("test" if images in NAMED_SETS else "all")
-    found = read_pairs(reading.of(images, noisy), split) if noisy else read_data(reading.of(images), split, **wanted)
-    for name, reason in found.skipped:
+    if not split:
+        split = "test" if images in NAMED_SETS else "all"
+    if noisy:
+        data = read_pairs(reading.of(images, noisy), split)
+    else:
+        data = read_data(reading.of(images), split, **options)
+    for name, reason in data.skipped:
         skip(name, reason)
-    return found
+    return data
 
 
 class Skips:
-    """Tells of a file that was skipped, and why, and keeps it in mind."""
+    """Reports a file that was skipped, and why, and remembers it."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, str]] = []
@@ -63,17 +70,18 @@ class Skips:
 
 @contextmanager
 def skipping(output: str, force: bool) -> Iterator[Skips]:
-    """What tells of skipped files; they are listed in `output`, if it has a name."""
+    """Reports skipped files, and lists them in `output` unless that is empty."""
     from narrows.files import refuse_overwrite
 
-    path, skip = refuse_overwrite(output, force) if output else None, Skips()
+    path = refuse_overwrite(output, force) if output else None
+    skip = Skips()
     yield skip
     if path:
         list_skipped(path, skip.rows)
 
 
 def list_skipped(path: Path, rows: Iterable[tuple[str, str]]) -> None:
-    """Write (name, reason) of skipped files, in the order of their names, whenever they were told of."""
+    """Write (name, reason) of skipped files, sorted by name."""
     from narrows.files import write_csv
 
     in_order = sorted(rows, key=lambda row: row[0].split("/"))

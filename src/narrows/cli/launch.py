@@ -1,9 +1,9 @@
-"""Ranks on the command line: taking part in what torchrun has started, and starting some on this machine.
+"""Several processes (ranks) for one command: those of torchrun, or new ones on this machine.
 
     torchrun --nproc-per-node 4 -m narrows train vae-mlp --data mnist -o run
     narrows train vae-mlp --data mnist -o run --devices 4                       the same
 
-The first rank speaks and writes; the others are silent. An error is told once, by the first that has it.
+The first rank prints and writes; the others are silent. An error is reported once, by the first rank that has it.
 """
 
 import os
@@ -17,7 +17,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from narrows.cli.output import code_of, complain
 from narrows.errors import TrainingError, wrong
 
-GRACE = 3.0  # seconds in which the first rank may tell an error that others have too
+GRACE = 3.0  # seconds in which the first rank can report an error that others have too
 
 
 def is_first() -> bool:
@@ -26,7 +26,7 @@ def is_first() -> bool:
 
 
 def is_restarted() -> bool:
-    """Whether torchrun has started the ranks again after one was lost: they go on from the last state."""
+    """Whether torchrun has restarted the ranks after one was lost: they continue from the last checkpoint."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return False
     from narrows.distributed.rendezvous import was_restarted
@@ -36,9 +36,9 @@ def is_restarted() -> bool:
 
 @contextmanager
 def together(devices: int = 1) -> Iterator[None]:
-    """The block is one rank of several; or, where `devices` are asked for, it is run by so many new processes.
+    """The block is one rank of several; if `devices` are asked for, it is run by that many new processes.
 
-    Raises `SystemExit` then, with their exit code, and at ranks whose error another one tells.
+    Raises `SystemExit` then, with their exit code, and at ranks whose error another one reports.
     """
     if not (devices >= 1):
         raise wrong("--devices", devices, "a whole number ≥ 1")
@@ -58,7 +58,7 @@ def together(devices: int = 1) -> Iterator[None]:
 
 
 def launch(devices: int) -> int:
-    """This command line as so many processes of this machine, under torch's own agent; returns its exit code."""
+    """This command line as several processes on this machine, under torch's agent; returns its exit code."""
     import logging
 
     from torch.distributed.elastic.multiprocessing.api import SignalException
@@ -66,7 +66,7 @@ def launch(devices: int) -> int:
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // devices)))
-    logging.disable()  # what the agent says is told below, in plain words
+    logging.disable()  # its messages are replaced by those below
     config = LaunchConfig(
         1, 1, devices, run_id=f"narrows-{os.getpid()}", rdzv_backend="c10d", rdzv_endpoint="localhost:0",
         max_restarts=0,
@@ -76,7 +76,7 @@ def launch(devices: int) -> int:
     except ChildFailedError as error:
         place, failure = error.get_first_failure()
         if failure.exitcode < 0:
-            complain(f"rank {place} of {devices} was ended by {signal.Signals(-failure.exitcode).name}")
+            complain(f"rank {place} of {devices} was stopped by {signal.Signals(-failure.exitcode).name}")
         return max(1, failure.exitcode)
     except SignalException:
         return 1
@@ -85,8 +85,8 @@ def launch(devices: int) -> int:
 
 @contextmanager
 def _muted() -> Iterator[None]:
-    """The block says nothing, unless this is the first rank."""
-    warnings.filterwarnings("ignore", "Grad strides do not match")  # which DDP finds a little slow, at 9 numbers
+    """The block prints nothing, unless this is the first rank."""
+    warnings.filterwarnings("ignore", "Grad strides do not match")  # DDP warns that 9 numbers are a little slow
     if is_first():
         yield
         return
@@ -95,11 +95,12 @@ def _muted() -> Iterator[None]:
 
 
 def _leave(error: BaseException) -> None:
-    """Tell an error, unless it is told by another rank: then raise `SystemExit`. The first tells its own as ever."""
+    """Report an error, unless another rank does: then raise `SystemExit`. The first rank's is reported as usual."""
     from narrows.distributed.rendezvous import claims_report
 
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends the others as soon as one is gone
-    place, world = int(os.environ["RANK"]), os.environ["WORLD_SIZE"]
+    place = int(os.environ["RANK"])
+    world = os.environ["WORLD_SIZE"]
     common = isinstance(error, (KeyboardInterrupt, TrainingError))  # which end all ranks together
     if place and not common:
         time.sleep(GRACE)

@@ -1,7 +1,7 @@
-"""A module that is imported when something of it is first used.
+"""A module that is imported when it is first used.
 
 scikit-learn imports scipy.stats for one function, which nothing here calls: without it a verb starts 0.5 s sooner.
-Done for the command line alone, whose process is its own; a library leaves the modules of others as they are.
+Only the command line does this, in its own process; as a library Narrows leaves other modules alone.
 """
 
 import sys
@@ -12,10 +12,10 @@ from typing import Any
 
 
 class Later(ModuleType):
-    """Stands for a module until something of it is used."""
+    """Takes the place of a module until it is used."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name != "__path__":  # asked of every module by those who look for one
+        if name.startswith("__") and name != "__path__":  # import machinery asks every module for these
             raise AttributeError(name)
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
@@ -23,7 +23,7 @@ class Later(ModuleType):
 
 
 def put_off(name: str) -> None:
-    """Have `name` imported when something of it is first used, unless it is there already."""
+    """Import `name` when it is first used, unless it is loaded already."""
     if name not in sys.modules:
         sys.modules[name] = later = Later(name)
-        later.__spec__ = ModuleSpec(name, None)  # which an import statement looks at
+        later.__spec__ = ModuleSpec(name, None)  # import statements read it

@@ -1,4 +1,4 @@
-"""Verbs that list what there is: labs, recipes, parts."""
+"""Verbs that list labs, recipes and parts."""
 
 from narrows.cli.options import Json
 from narrows.cli.output import give
@@ -9,9 +9,9 @@ def labs(*, json: Json = False) -> None:
 
     Example: narrows labs
     """
-    from narrows.study.labs import labs as found
+    from narrows.study.labs import labs as all_labs
 
-    give(found(), json)
+    give(all_labs(), json)
 
 
 def recipes(*, json: Json = False) -> None:
@@ -19,9 +19,9 @@ def recipes(*, json: Json = False) -> None:
 
     Example: narrows recipes
     """
-    from narrows.model.recipes import recipes as found
+    from narrows.model.recipes import recipes as all_recipes
 
-    give(found(), json)
+    give(all_recipes(), json)
 
 
 def parts(*, json: Json = False) -> None:
@@ -29,6 +29,6 @@ def parts(*, json: Json = False) -> None:
 
     Example: narrows parts
     """
-    from narrows.model.build import parts_table as found
+    from narrows.model.build import parts_table
 
-    give(found(), json)
+    give(parts_table(), json)

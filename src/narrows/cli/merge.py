@@ -1,4 +1,4 @@
-"""The verb that joins what shares of a work have written: merge."""
+"""The verb that joins the outputs of shares: merge."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,18 +18,18 @@ def merge(
     remove: Annotated[bool, Parameter(negative="")] = False,
     force: Force = False,
 ) -> None:
-    """Join what the shares of a work have written; refused unless all are there, once each, and of the same work.
+    """Join the outputs of all shares of one command; every share must be present, exactly once.
 
     Example: narrows merge codes.npz
 
     Parameters
     ----------
     names
-        Outputs whose parts lie beside them: codes.npz for codes-1-of-4.npz and so on. With -o, the parts themselves.
+        Outputs whose parts are in the same folder: codes.npz for codes-1-of-4.npz and so on. With -o, the parts.
     output
-        Where to write, where the parts are named.
+        Where to write, if the parts themselves are given.
     remove
-        Delete the parts once they are joined.
+        Delete the parts after they are joined.
     """
     from narrows.data.merging.merge import merge as join
     from narrows.files import refuse_overwrite
@@ -37,12 +37,14 @@ def merge(
     if not names:
         raise wrong("merge", "no name", "an output, such as codes.npz, or parts and -o")
     listed = refuse_overwrite(skipped, force) if skipped else None
-    works = {output: list(map(Path, names))} if output else dict.fromkeys(names)
-    left: dict[tuple[str, str], None] = {}
-    for name, parts in works.items():
-        count, missed = join(Path(name), parts, force, remove)
-        left |= dict.fromkeys(missed)
-        tell(f"{count:,} results, {len(missed):,} inputs were skipped")
+    parts_of: dict[str, list[Path] | None] = dict.fromkeys(names)
+    if output:
+        parts_of = {output: [Path(name) for name in names]}
+    all_skipped: dict[tuple[str, str], None] = {}  # in order, each once
+    for name, parts in parts_of.items():
+        count, skipped_here = join(Path(name), parts, force, remove)
+        all_skipped |= dict.fromkeys(skipped_here)
+        tell(f"{count:,} results, {len(skipped_here):,} inputs were skipped")
         print(name)
     if listed:
-        list_skipped(listed, left)
+        list_skipped(listed, all_skipped)

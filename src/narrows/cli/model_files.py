@@ -1,11 +1,11 @@
-"""Verbs about a model's file: info, export."""
+"""Verbs on model files: info, export."""
 
 from narrows.cli.options import Force, Json, Output
 from narrows.cli.output import give_facts
 
 
 def info(file: str, /, *, json: Json = False) -> None:
-    """What a model file holds: its parts, sizes, threshold, last losses and versions. Nothing is built or run.
+    """Show what a model file contains: parts, sizes, threshold, last losses, versions. No model is built.
 
     Example: narrows info my-run
 
@@ -23,7 +23,7 @@ def info(file: str, /, *, json: Json = False) -> None:
 
 
 def export(run: str, /, *, output: Output, what: str = "whole", dtype: str = "", force: Force = False) -> None:
-    """Write a model as ONNX, for programs without Narrows; scaling and threshold are inside.
+    """Write a model as ONNX, for programs without Narrows; scaling and threshold are included.
 
     Example: narrows export my-run -o model.onnx
 
@@ -34,7 +34,7 @@ def export(run: str, /, *, output: Output, what: str = "whole", dtype: str = "",
     what
         whole, encoder or decoder.
     dtype
-        Type of the images that it is to take, such as uint8 or float32; by default that of the training images.
+        Type of its input images, such as uint8 or float32; by default that of the training images.
     """
     from narrows.files import refuse_overwrite
     from narrows.model.files.onnx import export as write_onnx

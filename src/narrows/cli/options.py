@@ -30,7 +30,7 @@ def integers(kind: Any, tokens: Sequence[Token]) -> list[int]:
 
 Integer = Annotated[int, Parameter(converter=integer)]  # the type of every option that takes an int
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print numbers as JSON.")]
-Force = Annotated[bool, Parameter(negative="", help="Replace what is there.")]
+Force = Annotated[bool, Parameter(negative="", help="Replace existing output.")]
 Output = Annotated[str, Parameter(name=["--output", "-o"], help="Where to write.")]
 Noisy = Annotated[
     str, Parameter(help="The same images with noise of your own: a folder of the same names, or a file.")
@@ -46,17 +46,17 @@ class Changes:
     Parameters
     ----------
     epochs
-        How many times to go through the images.
+        Number of passes over the training images.
     batch_size
-        Images in a step.
+        Images in each step.
     seed
-        Fixes everything that is random.
+        Seed of everything that is random.
     device
         auto, cpu, cuda or mps.
     validation
-        Share of the training images held back to choose the best epoch by.
+        Share of the training images held back to choose the best epoch, such as 0.1.
     set
-        part.option=value, as in bottleneck.size=64; may be given several times.
+        part.option=value, such as bottleneck.size=64; can be repeated.
     """
 
     epochs: Integer | None = None
@@ -67,13 +67,18 @@ class Changes:
     set: Annotated[list[str] | None, Parameter(negative="")] = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The changes that were asked for, by the names that models know."""
-        names = {"epochs": "epochs", "batch_size": "batch_size", "seed": "random_state", "device": "device",
-                 "validation": "validation"}  # fmt: skip
-        found = {new: getattr(self, old) for old, new in names.items() if getattr(self, old) is not None}
+        """The given changes, by the names that models use."""
+        given = {
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "random_state": self.seed,
+            "device": self.device,
+            "validation": self.validation,
+        }
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         for text in self.set or []:
-            found = merge_spec(found, assignment(text))
-        return found
+            changes = merge_spec(changes, assignment(text))
+        return changes
 
 
 @Parameter(name="*")
@@ -84,13 +89,13 @@ class Reading:
     Parameters
     ----------
     size
-        Height and width (or one number for both) to bring every picture to.
+        Height and width of every picture, or one number for both.
     fit
-        How: crop (scale, and cut the centre out), pad (scale, and fill up with black) or stretch.
+        How to reach that size: crop (scale, cut out the centre), pad (scale, fill with black) or stretch.
     grey
-        Make colour pictures grey.
+        Convert colour pictures to grey.
     strict
-        Stop at the first file that cannot be read; by default it is skipped and told.
+        Stop at the first file that cannot be read; by default it is skipped and reported.
     """
 
     size: Annotated[list[int] | None, Parameter(consume_multiple=True, negative="", converter=integers)] = None
@@ -99,31 +104,38 @@ class Reading:
     strict: Annotated[bool, Parameter(negative="")] = False
 
     def as_options(self) -> dict[str, Any]:
-        """What was asked for, by the names that readers know."""
-        found: dict[str, Any] = {name: True for name in ("grey", "strict") if getattr(self, name)}
+        """The given options, by the names that readers use."""
+        options: dict[str, Any] = {}
+        if self.grey:
+            options["grey"] = True
+        if self.strict:
+            options["strict"] = True
         if self.fit != "crop":
-            found["fit"] = self.fit
+            options["fit"] = self.fit
         if self.size is not None:
-            found["size"] = self.size[0] if len(self.size) == 1 else list(self.size)
-        return found
+            side, *others = self.size
+            options["size"] = [side, *others] if others else side
+        return options
 
     def of(self, data: str, noisy: str = "") -> Any:
         """The data as a reader takes it: a name or a path, with these options if there are any."""
-        options = {**self.as_options(), **({"noisy": noisy} if noisy else {})}
+        options = self.as_options()
+        if noisy:
+            options["noisy"] = noisy
         return {"kind": data, **options} if options else data
 
 
 @Parameter(name="*")
 @dataclass
 class Tsne:
-    """What takes the place of t-SNE, in figures that ask for it.
+    """What replaces t-SNE in figures that ask for it.
 
     Parameters
     ----------
     no_tsne
-        Show codes by principal components, not by t-SNE.
+        Show codes by their principal components instead of t-SNE.
     quick_tsne
-        Of many codes lay out some by t-SNE, others beside them.
+        If there are many codes, lay out a subset by t-SNE and the others next to their nearest neighbours.
     """
 
     no_tsne: Annotated[bool, Parameter(negative="")] = False
@@ -131,28 +143,32 @@ class Tsne:
 
     @property
     def method(self) -> str:
-        return "components" if self.no_tsne else "quick-tsne" if self.quick_tsne else "tsne"
+        if self.no_tsne:
+            return "components"
+        if self.quick_tsne:
+            return "quick-tsne"
+        return "tsne"
 
 
 @Parameter(name="*")
 @dataclass
 class How:
-    """How models are trained and what becomes of it.
+    """How models are trained, and how results are kept and printed.
 
     Parameters
     ----------
     log
         Also log to a tracker: tensorboard, wandb or mlflow.
     reuse
-        Take over what the folder holds already, where nothing that made it has changed.
+        Keep the models that the folder already holds, if nothing that made them has changed.
     resume
-        The same, and go on with a training that was broken off, as if it had not been; --epochs may ask for more.
+        The same, and continue an interrupted training as if it had not stopped; --epochs can ask for more.
     save_every
-        Minutes between two states of a training, to go on from; one is written after each epoch too.
+        Minutes between two checkpoints of a training; one is also written after each epoch.
     force
-        Replace what is there.
+        Replace existing output.
     devices
-        How many processes of this machine to spread each training over: one a GPU, or so many on its CPU.
+        Number of processes on this machine for each training: one for each GPU, or this many on the CPU.
     json
         Print numbers as JSON.
     """
@@ -167,7 +183,7 @@ class How:
 
 
 def assignment(text: str) -> dict[str, Any]:
-    """`part.option=value` as nested dicts; the value is read as TOML or as Python, or else taken as a word.
+    """`part.option=value` as nested dicts; the value is read as TOML or as Python, or else kept as text.
 
     >>> assignment("bottleneck.size=64")
     {'bottleneck': {'size': 64}}
@@ -176,14 +192,15 @@ def assignment(text: str) -> dict[str, Any]:
     parts, value = [part.strip() for part in name.split(".")], value.strip()
     if not (all(parts) and value):
         raise BuildError(f"--set: got {text!r}, expected part.option=value, such as bottleneck.size=64")
-    found = _value(value)
+    nested = _value(value)
     for part in reversed(parts):
-        found = {part: found}
-    return found
+        nested = {part: nested}
+    return nested
 
 
 def _value(text: str) -> Any:
-    for read in (lambda text: tomllib.loads(f"value = {text}")["value"], ast.literal_eval):
-        with suppress(ValueError, SyntaxError):
-            return read(text)
+    with suppress(ValueError):
+        return tomllib.loads(f"value = {text}")["value"]
+    with suppress(ValueError, SyntaxError):
+        return ast.literal_eval(text)
     return text

@@ -1,4 +1,4 @@
-"""What the command line says: results to the standard output, everything else to the standard error."""
+"""What the command line prints: results to standard output, everything else to standard error."""
 
 import json
 import sys
@@ -20,20 +20,22 @@ def complain(words: str) -> None:
 
 
 def code_of(error: BaseException) -> int:
-    """The exit code: 2 where the command was wrong, else 1."""
-    return 2 if isinstance(error, (UnknownName, BuildError)) else 1
+    """The exit code: 2 if the command was wrong, else 1."""
+    if isinstance(error, (UnknownName, BuildError)):
+        return 2
+    return 1
 
 
 @contextmanager
 def plain_warnings() -> Iterator[None]:
-    """Show the warnings of Narrows as it says everything else, each time, without the line that they come from."""
-    usual = warnings.showwarning
+    """Show the warnings of Narrows in the style of its other messages, each time, without their source line."""
+    showwarning = warnings.showwarning
 
     def show(message: Any, category: type[Warning], *where: Any) -> None:
         if issubclass(category, NarrowsWarning):
             complain(f"warning: {message}")
         else:
-            usual(message, category, *where)
+            showwarning(message, category, *where)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", NarrowsWarning)
@@ -45,7 +47,10 @@ def give(table: Any, as_json: bool = False) -> None:
     """A table of results, as text or as JSON."""
     from narrows.measure import Table
 
-    print(Table(table).to_json() if as_json else Table(table))
+    if as_json:
+        print(Table(table).to_json())
+    else:
+        print(Table(table))
 
 
 def give_facts(facts: dict[str, Any], as_json: bool = False) -> None:

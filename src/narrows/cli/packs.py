@@ -1,4 +1,4 @@
-"""Verbs on packs, and one on runs too: pack, verify."""
+"""Verbs that pack folders of images and verify packs and runs."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,7 +24,7 @@ def pack(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Put a folder of many images into one tar, or some, with an index.
+    """Pack a folder of many images into one tar, or several, with an index.
 
     Example: narrows pack photos/ -o set.tar --shard 1GB
 
@@ -33,9 +33,9 @@ def pack(
     folder
         A folder of images; sub-folders are classes.
     shard
-        The most bytes of one tar, such as 500MB or 1GB; without it there is one tar.
+        Maximum size of a tar, such as 500MB or 1GB; by default there is one tar.
     no_check
-        Do not decode the images, which finds those that cannot be read.
+        Do not decode the images; decoding finds those that cannot be read.
     strict
         Stop at the first image that cannot be read.
     """
@@ -57,17 +57,16 @@ def pack(
 
 
 def verify(what: str, /, *, data: str | None = None, json: Json = False) -> None:
-    """Measure a run again and compare with what it reported; or read a pack through and check every image in it.
+    """Check a run or a pack: measure the run again and compare with its report, or read every image of the pack.
 
     Example: narrows verify my-run
 
     Parameters
     ----------
     what
-        A run folder, or the folder of a study, a lab, or all labs. Or the tar of a pack, its index where it has
-        several tars, or any tar of images.
+        The folder of a run, a study, a lab or all labs; or a pack (its index if it has several tars), or any tar.
     data
-        Where the run's images now are; by default where they were.
+        Where the images of the run are now; by default where they were.
     """
     path = Path(what).expanduser()
     path = path.parent if path.name == "model.safetensors" else path

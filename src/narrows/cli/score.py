@@ -1,8 +1,9 @@
 """Verbs that turn images into numbers: encode, score."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from cyclopts import Parameter
 
@@ -38,24 +39,31 @@ def encode(
     images
         An image, a folder, an IDX, .npy or .npz file, or a named set (its test part).
     """
-    import numpy as np
-
-    from narrows.data.code_files import write_codes
-    from narrows.data.write import memory_mapped
     from narrows.model.use.folders import with_fixed_batches
 
     job = Job("encode", run, images, reading, shard, force)
     path, model = job.free(output), with_fixed_batches(job.model())
     with job.skipping(skipped) as skip:
-        found = job.array(skip, mode=MODES.get(model.layout_.image[2], ""))
-        if path.suffix == ".npy" and len(found):  # a batch at a time, from file to file
-            with memory_mapped(path, (len(found), model.code_size_), np.dtype(np.float32), force) as out:
-                model.transform(found.images, out=out)
-        else:
-            none = np.empty((0, model.code_size_), np.float32)
-            codes = model.transform(found.images) if len(found) else none
-            write_codes(codes, path, found.names, found.labels, force)
-    print(job.done(path, len(found)))
+        data = job.array(skip, mode=MODES.get(model.layout_.image[2], ""))
+        _write_codes(model, data, path, force)
+    print(job.done(path, len(data)))
+
+
+def _write_codes(model: Any, data: Any, path: Path, force: bool) -> None:
+    import numpy as np
+
+    from narrows.data.code_files import write_codes
+    from narrows.data.write import memory_mapped
+
+    shape = (len(data), model.code_size_)
+    if path.suffix == ".npy" and len(data):  # a batch at a time, from file to file
+        with memory_mapped(path, shape, np.dtype(np.float32), force) as out:
+            model.transform(data.images, out=out)
+        return
+    codes = np.empty(shape, np.float32)
+    if len(data):
+        codes = model.transform(data.images)
+    write_codes(codes, path, data.names, data.labels, force)
 
 
 def score(
@@ -73,9 +81,9 @@ def score(
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Score how odd each image is: a CSV of file, score, and whether it is above the training images' threshold.
+    """Score how anomalous each image is: a CSV of file, score, and whether it exceeds the model's threshold.
 
-    Of a picture larger than the model's own images the oddest tile counts.
+    The threshold comes from the training images. A picture larger than them is scored by its worst tile.
 
     Example: narrows score my-run photos/ -o scores.csv --normal good
 
@@ -88,56 +96,101 @@ def score(
     kind
         patch, error, bound or code; by default patch, the error of the worst patch.
     normal
-        The classes (names of sub-folders) that are normal: tells how well the score finds the others.
+        The classes (names of sub-folders) that are normal: prints how well the score finds the others.
     maps
-        A folder for a picture of the error of each image, white where it is 1 (of image files only).
+        A folder for a picture of each image's error, white where it is 1 (image files only).
     """
-    from narrows.files import write_csv
-
-    job = Job("score", run, images, reading, shard, force, **({"kind": kind} if kind else {}))
+    options = {"kind": kind} if kind else {}
+    job = Job("score", run, images, reading, shard, force, **options)
     if normal and shard:
         raise wrong("--normal", shard, "all images, not a share of them", "score without --shard")
-    path, folder = job.free(output), job.free(maps) if maps else None
+    path = job.free(output)
+    folder = job.free(maps) if maps else None
     if maps and not job.one_by_one:
         raise wrong("--maps", images, "an image file, or a folder of them")
     model = job.model()
     threshold = _threshold(model, kind)
     with job.skipping(skipped) as skip:
-        names, classes, scores = _scores(model, job, skip, kind)
+        scored = _scores(model, job, skip, kind)
     if normal:
-        _separation(scores, classes, normal, json)
-    flagged = scores > threshold
-    columns = {"file": names, **({"class": classes} if classes else {}), "score": scores.tolist()}
-    write_csv(path, (*columns, "flagged"), zip(*columns.values(), flagged.astype(int).tolist()))
-    tell(f"{flagged.sum():,} of {len(scores):,} images score above {threshold:.6g}")
+        _print_separation(scored, normal, json)
+    _write_scores(scored, threshold, path)
     if folder:
-        job.done(folder, _maps(model, job, folder))
-    (tell if json else print)(str(job.done(path, len(scores))))
+        job.done(folder, _write_maps(model, job, folder))
+    written = str(job.done(path, len(scored.scores)))
+    if json:
+        tell(written)
+    else:
+        print(written)
 
 
-def _scores(model: Any, job: Job, skip: Any, kind: str | None) -> tuple[Any, list[str], Any]:
-    """Names, classes if there are any, and scores."""
+class Scored(NamedTuple):
+    """Scores `(N,)` of images, their names, and their classes if there are any."""
+
+    names: Sequence[Any]
+    classes: list[str]
+    scores: Any
+
+
+def _write_scores(scored: Scored, threshold: float, path: Path) -> None:
+    from narrows.files import write_csv
+
+    flagged = scored.scores > threshold
+    columns: dict[str, Sequence[Any]] = {"file": scored.names}
+    if scored.classes:
+        columns["class"] = scored.classes
+    columns |= {"score": scored.scores.tolist(), "flagged": flagged.astype(int).tolist()}
+    write_csv(path, tuple(columns), zip(*columns.values()))
+    tell(f"{flagged.sum():,} of {len(flagged):,} images score above {threshold:.6g}")
+
+
+def _scores(model: Any, job: Job, skip: Any, kind: str | None) -> Scored:
+    if job.one_by_one:
+        return _scores_of_pictures(model, job, skip, kind)
+    return _scores_of_array(model, job, skip, kind)
+
+
+def _scores_of_pictures(model: Any, job: Job, skip: Any, kind: str | None) -> Scored:
+    """Picture after picture, of any size; classes are the first folders of their names, if all have one."""
     import numpy as np
 
     from narrows.errors import DataError
-    from narrows.model.use.folders import score_pictures, with_fixed_batches
+    from narrows.model.use.folders import score_pictures
+
+    names, scores = [], []
+    for picture, score in score_pictures(model, job.pictures(skip, "scoring"), skip, kind):
+        names.append(picture.name)
+        scores.append(score)
+    if not names and not job.share:
+        raise DataError(f"none of the images in {job.images} could be used; see above")
+    classes = []
+    if all("/" in name for name in names):
+        classes = [name.split("/")[0] for name in names]
+    return Scored(names, classes, np.array(scores, dtype=np.float32))
+
+
+def _scores_of_array(model: Any, job: Job, skip: Any, kind: str | None) -> Scored:
+    """Images of one size; those without names are numbered."""
+    import numpy as np
+
+    data = job.array(skip)
+    scores = np.empty(0, np.float32)
+    if len(data):
+        scores = _score_function(model, data.images)(data.images, kind)
+    labels = [] if data.labels is None else data.labels.tolist()
+    classes = [str(label) for label in labels]
+    if data.classes:
+        classes = [data.classes[label] for label in labels]
+    return Scored(data.names or range(job.first, job.first + len(data)), classes, scores)
+
+
+def _score_function(model: Any, images: Any) -> Callable[..., Any]:
+    from narrows.model.use.folders import with_fixed_batches
     from narrows.model.use.tiles import fits_model, worst_tile_score
 
-    if job.one_by_one:
-        each = score_pictures(model, job.pictures(skip, "scoring"), skip, kind)
-        found = [(picture.name, value) for picture, value in each]
-        if not found and not job.share:
-            raise DataError(f"none of the images in {job.images} could be used; see above")
-        names = [name for name, _ in found]
-        classes = [name.split("/")[0] for name in names] if all("/" in name for name in names) else []
-        return names, classes, np.array([value for _, value in found], dtype=np.float32)
-    found = job.array(skip)
-    own = found.images.ndim == 2 or fits_model(model, found.images.shape[1:])
-    score = with_fixed_batches(model).anomaly_score if own else partial(worst_tile_score, model)
-    scores = score(found.images, kind) if len(found) else np.empty(0, np.float32)
-    labels = [] if found.labels is None else found.labels.tolist()
-    classes = [found.classes[k] for k in labels] if found.classes else list(map(str, labels))
-    return found.names or range(job.first, job.first + len(found)), classes, scores
+    if images.ndim == 2 or fits_model(model, images.shape[1:]):
+        return with_fixed_batches(model).anomaly_score
+    return partial(worst_tile_score, model)
 
 
 def _threshold(model: Any, kind: str | None) -> float:
@@ -151,29 +204,38 @@ def _threshold(model: Any, kind: str | None) -> float:
     return threshold
 
 
-def _maps(model: Any, job: Job, folder: Path) -> int:
-    """A picture of the error of each picture, as PNG under its name; how many there are."""
+def _write_maps(model: Any, job: Job, folder: Path) -> int:
+    """A PNG of the error of each picture, under its name; returns how many."""
     from narrows.data.write import write_images
     from narrows.model.use.folders import map_errors
 
-    count, quiet = 0, lambda *_: None
-    for picture, found in map_errors(model, job.pictures(quiet, "mapping"), quiet):
-        write_images(found[None], folder / f"{picture.name}.png", force=True)
+    def skip(name: str, reason: str) -> None:
+        """Skipped files were reported when the scores were computed."""
+
+    count = 0
+    for picture, error in map_errors(model, job.pictures(skip, "mapping"), skip):
+        write_images(error[None], folder / f"{picture.name}.png", force=True)
         count += 1
     return count
 
 
-def _separation(scores: Any, classes: list[str], normal: list[str], json: bool) -> None:
-    """Print how well the scores tell the other classes from the normal ones."""
+def _print_separation(scored: Scored, normal: list[str], json: bool) -> None:
+    """Print how well the scores separate the other classes from the normal ones."""
     from narrows.errors import unknown
     from narrows.measure import auroc, average_precision, best_f1
 
-    if not bool(classes):
+    scores, classes = scored.scores, scored.classes
+    if not classes:
         raise wrong("--normal", normal, "images whose classes are known: sub-folders, or a named set")
     for name in normal:
         if name not in classes:
             raise unknown("class", name, sorted(set(classes)))
-    odd = [name not in normal for name in classes]
-    f1, threshold = best_f1(scores, odd)
-    found = {"AUROC": auroc(scores, odd), "average precision": average_precision(scores, odd)}
-    give([{**found, "best F1": f1, "at a threshold of": threshold}], as_json=json)
+    anomalous = [name not in normal for name in classes]
+    f1, threshold = best_f1(scores, anomalous)
+    measures = {
+        "AUROC": auroc(scores, anomalous),
+        "average precision": average_precision(scores, anomalous),
+        "best F1": f1,
+        "at a threshold of": threshold,
+    }
+    give([measures], as_json=json)

@@ -9,11 +9,13 @@ from narrows.cli.options import Changes, Data, Force, How, Json, Output, Tsne
 from narrows.cli.output import give, give_facts, tell
 from narrows.cli.run_study import free, record_of, run
 
-NO_CHANGES, PLAINLY, AS_ASKED = Changes(), How(), Tsne()
+NO_CHANGES = Changes()
+PLAINLY = How()
+AS_ASKED = Tsne()
 
 
 def demo(output: Output = "narrows-demo", *, force: Force = False, json: Json = False) -> None:
-    """Train a denoiser and a VAE on embedded digits, and measure them beside PCA: under a minute.
+    """Train a denoiser and a VAE on embedded digits and compare them with PCA: under a minute.
 
     Example: narrows demo
     """
@@ -30,14 +32,14 @@ def lab(
     changes: Changes = NO_CHANGES,
     how: How = PLAINLY,
 ) -> None:
-    """Run one lab, or all: its numbers beside the published ones, its figures, and report.html.
+    """Run one lab, or all: its numbers next to the published ones, its figures, and report.html.
 
     Example: narrows lab A -o lab-a
 
     Parameters
     ----------
     name
-        The lab's letter, such as A, or all; `narrows labs` lists them.
+        The letter of a lab, such as A, or all; `narrows labs` lists them.
     """
     name = name.lower()
     if name == "all":
@@ -58,7 +60,7 @@ def study(
     changes: Changes = NO_CHANGES,
     how: How = PLAINLY,
 ) -> None:
-    """Run your own study file, as a lab is run.
+    """Run your own study file, like a lab.
 
     Example: narrows study my.toml -o my-study
 
@@ -72,7 +74,7 @@ def study(
 
 
 def report(folder: str, /) -> None:
-    """Draw the page of a run or a study again, from what is stored, without training.
+    """Draw the page of a run or a study again from its stored results, without training.
 
     Example: narrows report my-run
 
@@ -100,24 +102,26 @@ def _run_file(file: Path, output: str, data: Any, changes: Changes, how: How, ts
 
 
 def _study(file: Path, tsne: Tsne) -> Any:
-    """The study in a file, with another method in the place of t-SNE if so wished."""
+    """The study in a file; `tsne` may replace its t-SNE by another method."""
     from narrows.study.schema import read_study
 
-    found = read_study(file)
-    for drawing in found.figures:
+    study = read_study(file)
+    for drawing in study.figures:
         if drawing.options.get("method") == "tsne":
             drawing.options["method"] = tsne.method
-    return found
+    return study
 
 
 def _all_labs(output: str, data: Any, changes: Changes, how: How, tsne: Tsne) -> None:
-    """Every lab into a folder of its own, and a page over all of them, which grows as they end."""
+    """Every lab into a folder of its own, and an index page, which is drawn again after each lab."""
     from narrows.errors import Faults, NarrowsError
     from narrows.files import locked
     from narrows.study.index import draw_index
     from narrows.study.labs import lab_names
 
-    folder, tables, faults = free(output, how), {}, Faults("all labs are run, but")
+    folder = free(output, how)
+    tables: dict[str, dict[str, Any]] = {}
+    faults = Faults("all labs have run, but")
     with locked(folder, folder=True):
         for name in lab_names():
             tell(f"\nlab {name.upper()}")
@@ -126,11 +130,16 @@ def _all_labs(output: str, data: Any, changes: Changes, how: How, tsne: Tsne) ->
                 tables[name.upper()] = {table["title"]: table["rows"] for table in record.tables}
             if is_first() and any(folder.glob("*/run.json")):
                 draw_index(folder)
-    if how.json:
-        give_facts(tables, as_json=True)
-    for name, found in {} if how.json else tables.items():
-        print(f"\nLab {name}")
-        give(found.get("Published and faithful", []))
+    _print_labs(tables, how.json)
     if (folder / "index.html").exists():
         tell(f"\nThe index: {(folder / 'index.html').resolve()}")
     faults.stop(NarrowsError)
+
+
+def _print_labs(tables: dict[str, dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        give_facts(tables, as_json=True)
+        return
+    for name, tables_of_lab in tables.items():
+        print(f"\nLab {name}")
+        give(tables_of_lab.get("Published and faithful", []))

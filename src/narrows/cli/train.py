@@ -10,7 +10,9 @@ from narrows.cli.options import Changes, Data, Force, How, Integer, Json, Noisy,
 from narrows.cli.output import give
 from narrows.cli.run_study import run
 
-NO_CHANGES, PLAINLY, AS_THEY_ARE = Changes(), How(), Reading()
+NO_CHANGES = Changes()
+PLAINLY = How()
+AS_THEY_ARE = Reading()
 
 
 def train(
@@ -37,8 +39,10 @@ def train(
     from narrows.study.schema import Run, Study
 
     _known([recipe])
-    own = Run(recipe, recipe, {"corruption": "pairs"} if noisy else {})
-    run(Study(f"{recipe} on {data}", [own], placed(reading.of(data, noisy))), output, None, changes, how)
+    own_changes = {"corruption": "pairs"} if noisy else {}
+    runs = [Run(recipe, recipe, own_changes)]
+    study = Study(f"{recipe} on {data}", runs, placed(reading.of(data, noisy)))
+    run(study, output, None, changes, how)
 
 
 def compare(
@@ -49,24 +53,28 @@ def compare(
     changes: Changes = NO_CHANGES,
     how: How = PLAINLY,
 ) -> None:
-    """Train several recipes on the same images and measure them side by side.
+    """Train several recipes on the same images and compare their measures.
 
     Example: narrows compare pca ae-mlp sparse-mlp --data mnist -o compared --epochs 5
 
     Parameters
     ----------
     recipes
-        Names of recipes, two at least.
+        Names of recipes, at least two.
     """
     from narrows.errors import BuildError
     from narrows.study.provenance import placed
     from narrows.study.schema import Run, Study
 
     if len(recipes) < 2:
-        raise BuildError(f"compare needs two recipes at least, got {len(recipes)}; `narrows recipes` lists them")
+        raise BuildError(f"compare needs at least two recipes, got {len(recipes)}; `narrows recipes` lists them")
     _known(recipes)
-    runs = [Run(name if recipes.count(name) == 1 else f"{name}-{k + 1}", name) for k, name in enumerate(recipes)]
-    run(Study(f"{', '.join(recipes)} on {data}", runs, placed(reading.of(data))), output, None, changes, how)
+    runs = []
+    for number, name in enumerate(recipes, start=1):
+        label = name if recipes.count(name) == 1 else f"{name}-{number}"
+        runs.append(Run(label, name))
+    study = Study(f"{', '.join(recipes)} on {data}", runs, placed(reading.of(data)))
+    run(study, output, None, changes, how)
 
 
 def evaluate(
@@ -94,13 +102,13 @@ def evaluate(
     split
         train, test or all; by default test for named sets, all for paths.
     seed
-        Of noise and sampled codes.
+        Seed of the noise and of sampled codes.
     baselines
-        Measure classical denoisers instead, beside the model, on the same noisy images (1,000 at most).
+        Compare the model with classical denoisers on the same noisy images (1,000 at most).
     """
     from narrows.measure.names import measure_title
     from narrows.model.files.store import load
-    from narrows.model.use.evaluate import evaluate as measured
+    from narrows.model.use.evaluate import evaluate as evaluate_model
 
     model = load(run)
     with skipping(skipped, force) as skip:
@@ -110,15 +118,15 @@ def evaluate(
 
         give(compare_denoisers(model, images.images, noisy=images.noisy, seed=seed), as_json=json)
         return
-    found = measured(model, *images.pair, seed=seed)
+    measures = evaluate_model(model, *images.pair, seed=seed)
     if json:
-        give([found], as_json=True)
+        give([measures], as_json=True)
     else:
-        give([{"measure": measure_title(name), "value": value} for name, value in found.items()])
+        give([{"measure": measure_title(name), "value": value} for name, value in measures.items()])
 
 
 def _known(names: Iterable[str]) -> None:
-    """Refuse names that are no recipes."""
+    """Refuse names of recipes that do not exist."""
     from narrows.errors import unknown
     from narrows.model.recipes import RECIPES
 
