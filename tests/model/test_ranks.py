@@ -234,15 +234,15 @@ def test_a_cost_of_the_whole_batch_has_the_gradient_of_one_process(total):
 def run(digits, path, options, resume=False, asked=None):
     """A training with a state; `asked`: a step after which the last rank gets a signal."""
     checkpoint, model = Checkpoint(path, resume=resume), made(**SMALL, schedule="cosine", training=options)
-    steps, between = [0], checkpoint._between
+    steps, after_step = [0], checkpoint.after_step
 
-    def counted(training, save):
+    def counted(training):
         steps[0] += 1
         if steps[0] == asked and rank_and_size()[0] == rank_and_size()[1] - 1:
             os.kill(os.getpid(), signal.SIGTERM)
-        between(training, save)
+        after_step(training)
 
-    checkpoint._between = counted
+    checkpoint.after_step = counted
     words = ""
     try:
         model.fit(digits, checkpoint=checkpoint)
@@ -339,7 +339,7 @@ def test_what_ranks_cannot_do_is_refused(digits):
         return True
 
     assert all(together(2, joined(refused)))
-    with pytest.raises(BuildError, match=r"shard: got True, expected False; .* slopes of slopes"):
+    with pytest.raises(BuildError, match=r"shard: got True, expected False; .* second derivatives"):
         made(**CASES["slopes"], training={"shard": True}).fit(digits)
-    with pytest.raises(BuildError, match="shard: got True, expected False beside compile; leave one of them out"):
+    with pytest.raises(BuildError, match="shard: got True, expected False with compile; leave one of them out"):
         made(training={"shard": True, "compile": True}).fit(digits)

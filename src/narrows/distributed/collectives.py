@@ -7,14 +7,16 @@ variance of a batch norm. A sum over the batch is the sum over ranks of the sums
 compute what one does, up to the order of the additions. A rank may have no rows (a last batch of 2 images among 4);
 it takes part in every sum all the same, since a sum waits for all.
 
-    added(t)       Σ over ranks, of figures
-    summed(t)      Σ over ranks, through which gradients flow
-    gathered(t)    the rows of all ranks in order, through which gradients flow: for costs of the batch as a whole
-    of_first(f)    what f gives at rank 0;  of_all(value)  every rank's
+    all_reduce(t)                 Σ over ranks, of figures
+    all_reduce_with_gradient(t)   Σ over ranks, through which gradients flow
+    all_gather_rows(t)            the rows of all ranks in order, through which gradients flow: for costs of the
+                                  complete batch
+    broadcast_from_first(f)       what f gives at rank 0
+    all_gather_objects(value)     every rank's
 
-Alone, a process is rank 0 of 1, and all of these give back what they were given. torch's own engine is what joins
+Alone, a process is rank 0 of 1, and all of these give back what they were given. torch's own engine connects the
 processes (https://docs.pytorch.org/docs/stable/distributed.html): gloo for a CPU, nccl for a GPU, one process each;
-how they come together is told in `narrows.distributed.rendezvous`.
+`narrows.distributed.rendezvous` says how they meet.
 """
 
 from collections.abc import Callable
@@ -52,8 +54,8 @@ class _Sum(torch.autograd.Function):
         return all_reduce(values.contiguous())
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> Tensor:
-        return all_reduce_with_gradient(slopes[0])
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return all_reduce_with_gradient(gradients[0])
 
 
 def all_gather_rows(rows: Tensor, total: int) -> Tensor:
@@ -65,31 +67,32 @@ def all_gather_rows(rows: Tensor, total: int) -> Tensor:
 
 def broadcast_from_first(make: Callable[[], T]) -> T:
     """What `make` gives at rank 0, at every rank; there its `NarrowsError` is raised, too."""
-    found: list[Any] = [None, None]
+    value_and_error: list[Any] = [None, None]
     if is_first_rank():
         try:
-            found[0] = make()
+            value_and_error[0] = make()
         except NarrowsError as error:
-            found[1] = error
+            value_and_error[1] = error
     if rank_and_size()[1] > 1:
         barrier()
-        dist.broadcast_object_list(found)
-    if found[1] is not None:
-        raise found[1]
-    return found[0]
+        dist.broadcast_object_list(value_and_error)
+    value, error = value_and_error
+    if error is not None:
+        raise error
+    return value
 
 
 def all_gather_objects(value: T) -> list[T]:
     """What each rank gives, in their order."""
-    found: list[Any] = [value] * rank_and_size()[1]
-    if len(found) > 1:
-        dist.all_gather_object(found, value)
-    return found
+    values: list[Any] = [value] * rank_and_size()[1]
+    if len(values) > 1:
+        dist.all_gather_object(values, value)
+    return values
 
 
 def all_reduce_max(*figures: float) -> list[float]:
-    """Of each figure the highest that any rank has."""
-    found = torch.tensor(figures, dtype=torch.float64)
+    """The highest value of each figure on any rank."""
+    highest = torch.tensor(figures, dtype=torch.float64)
     if rank_and_size()[1] > 1:
-        dist.all_reduce(found, dist.ReduceOp.MAX)
-    return found.tolist()
+        dist.all_reduce(highest, dist.ReduceOp.MAX)
+    return highest.tolist()

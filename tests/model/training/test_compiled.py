@@ -71,7 +71,7 @@ def test_the_rehearsal_leaves_no_trace(digits):
         assert torch.equal(value, before[name])
 
 
-def test_a_penalty_on_slopes_is_not_compiled(digits):
+def test_a_penalty_on_gradients_is_not_compiled(digits):
     model = nw.Autoencoder(penalties=["contractive"], training={"compile": True})
     with pytest.raises(BuildError, match="second derivatives"):
         model.fit(digits)

@@ -30,7 +30,7 @@ class Divides(nn.Module):
 
 
 class Rooted(Divides):
-    """Takes a root, whose value for a black image is 0 and whose slope there is no number."""
+    """Takes a root, whose value for a black image is 0 and whose gradient there is NaN."""
 
     def forward(self, x):
         h = self.linear(x.flatten(1))
@@ -38,7 +38,7 @@ class Rooted(Divides):
 
 
 class Deviance(BernoulliLikelihood):
-    """What the cross-entropy lacks of its lowest value, as it is written: no number where a pixel is 0."""
+    """What the cross-entropy lacks of its lowest value, as it is written: NaN where a pixel is 0."""
 
     def nll(self, out, x):
         mean = torch.sigmoid(out)
@@ -113,7 +113,7 @@ def test_where_only_the_sum_is_infinite_the_images_come_by_their_loss(digits):
     assert (np.diff(sums) <= 1e-6).all()
 
 
-def test_values_far_beyond_the_scale_are_told_with_their_size(table):
+def test_values_far_beyond_the_scale_are_reported_with_their_size(table):
     X = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
     X[17] = 1e30
     said = r"1 of its 50 images \(17\), which hold values up to 1e\+30; .*scale='standard'"
@@ -125,24 +125,24 @@ def test_values_far_beyond_the_scale_are_told_with_their_size(table):
 
 
 @pytest.mark.parametrize("validation", [None, "own"])
-def test_a_gradient_that_is_no_number_is_found_after_the_last_step(digits, validation):
+def test_a_nan_gradient_is_found_after_the_last_step(digits, validation):
     X, held = with_black(digits, 33), digits[:20] if validation else None
     said = (
-        r"the weights body.module.linear.weight, body.module.linear.bias are no numbers any more, since their "
-        r"gradient was none in epoch 1, batch 1, of 200 images \(.* root of it"
+        r"the weights body.module.linear.weight, body.module.linear.bias became NaN or infinite, since their "
+        r"gradient was not finite in epoch 1, batch 1, of 200 images \(.* root of it"
     )
     error, _ = failing(X, said, body="Rooted", up="linear", batch_size=200, validation=held)
     assert sorted(error.images) == list(range(200))
 
 
-def test_a_gradient_that_is_no_number_is_found_one_step_later(digits):
-    said = r"in the term 'nll'; the weights body.module.linear.weight, .* was none in epoch 1, batch 18, of 10"
+def test_a_nan_gradient_is_found_one_step_later(digits):
+    said = r"in the term 'nll'; the weights body.module.linear.weight, .* was not finite in epoch 1, batch 18, of 10"
     error, _ = failing(with_black(digits, 33), said, body="Rooted", up="linear", batch_size=10, epochs=1)
     assert 33 in error.images
     assert len(error.images) == 10
 
 
-def test_a_gradient_that_is_clipped_is_found_at_once(digits):
+def test_a_nan_gradient_that_is_clipped_is_found_at_once(digits):
     said = (
         r"the gradient of body.module.linear.weight, body.module.linear.bias became nan in epoch 1, batch 18, of 10"
     )
@@ -151,12 +151,15 @@ def test_a_gradient_that_is_clipped_is_found_at_once(digits):
     assert 33 in error.images
 
 
-def test_an_optimiser_that_remembers_what_is_no_number_is_told_from_a_gradient(digits):
+def test_nan_in_the_optimisers_averages_is_distinguished_from_a_nan_gradient(digits):
     training = model(batch_size=50)._prepare(digits)
     training.run_epoch()
     good, history = training.weights(), timeless(training.progress.history)
     next(iter(training.optimiser.state.values()))["exp_avg"].fill_(torch.nan)
-    said = r"epoch 2, batch 2, .* the weights body.layers.0.weight are no .*epoch 1 are kept. The optimiser remembers"
+    said = (
+        r"epoch 2, batch 2, .* the weights body.layers.0.weight became NaN or infinite; .*epoch 1 are kept. "
+        r"The optimiser's averages are NaN"
+    )
     with pytest.raises(TrainingError, match=said):
         training.run_epoch()
     assert same(good, dict(training.network.state_dict()))
@@ -167,7 +170,7 @@ def test_an_optimiser_that_remembers_what_is_no_number_is_told_from_a_gradient(d
 # -- what is kept ---------------------------------------------------------------------------------------------
 
 
-def test_an_epoch_that_fails_at_its_end_leaves_no_trace_in_the_history(digits):
+def test_an_epoch_that_ends_with_nan_leaves_no_trace_in_the_history(digits):
     X = with_black(digits, 33)
     m = model(body="Rooted", up="linear", batch_size=50, validation=digits[:20])
     training = m._prepare(X[40:])
@@ -182,7 +185,7 @@ def test_an_epoch_that_fails_at_its_end_leaves_no_trace_in_the_history(digits):
 # -- what to try ----------------------------------------------------------------------------------------------
 
 
-def test_a_logarithm_of_zero_is_told(digits):
+def test_nan_from_a_logarithm_of_zero_is_reported(digits):
     said = "the loss became nan in epoch 1, batch 1, in the term 'nll', for all its 50 images .* takes a logarithm"
     failing(digits, said, likelihood="Deviance")
 
@@ -190,19 +193,19 @@ def test_a_logarithm_of_zero_is_told(digits):
 @pytest.mark.parametrize(
     ("facts", "options", "words"),
     [
-        ({"losses": [30, 90, 400, 2e4]}, {}, "Try a lower rate (now 0.001), or training={'clip': 1.0}"),
+        ({"losses": [30, 90, 400, 2e4]}, {}, "Try a lower learning rate (now 0.001), or training={'clip': 1.0}"),
         ({"losses": [30] * 9 + [4e5]}, {}, "The loss was steady, then jumped in one batch: try training={'clip'"),
-        ({"losses": [30, 29], "size": 1e6}, {}, "Try a lower rate"),
+        ({"losses": [30, 29], "size": 1e6}, {}, "Try a lower learning rate"),
         ({"losses": [30, 29], "term": "kl"}, {}, "Try a lower weight of the cost 'kl'"),
-        ({"losses": [30, 29], "some": True}, {}, "A part divides by 0 there"),
-        ({"losses": [30, 29], "sloped": ["a"]}, {}, "A part divides by 0 there"),
-        ({"losses": [30, 29], "some": True}, {"precision": "bf16"}, "Try training={'precision': 'fp32'}"),
-        ({"losses": [30, 90], "some": True}, {"precision": "bf16"}, "Try a lower rate"),
-        ({"losses": [30, 90]}, {"clip": 0.5}, "Try a lower rate (now 0.001), or a smaller clip (now 0.5)"),
-        ({"losses": [30, 29]}, {}, "Try a lower rate"),
+        ({"losses": [30, 29], "some_images": True}, {}, "A part divides by 0 there"),
+        ({"losses": [30, 29], "bad_gradients": ["a"]}, {}, "A part divides by 0 there"),
+        ({"losses": [30, 29], "some_images": True}, {"precision": "bf16"}, "Try training={'precision': 'fp32'}"),
+        ({"losses": [30, 90], "some_images": True}, {"precision": "bf16"}, "Try a lower learning rate"),
+        ({"losses": [30, 90]}, {"clip": 0.5}, "Try a lower learning rate (now 0.001), or a smaller clip (now 0.5)"),
+        ({"losses": [30, 29]}, {}, "Try a lower learning rate"),
         ({}, {}, "A part divides by 0 there"),
         ({"largest": 1e4}, {}, "Try scale='standard', or divide"),
-        ({"largest": float("inf"), "some": True}, {}, "Try scale='standard', or divide"),
+        ({"largest": float("inf"), "some_images": True}, {}, "Try scale='standard', or divide"),
     ],
 )  # fmt: skip
 def test_the_cure_fits_the_case(digits, facts, options, words):
@@ -218,7 +221,7 @@ def test_what_is_standardised_already_is_not_to_be_standardised(table):
 # -- where a look is a wait -----------------------------------------------------------------------------------
 
 
-def test_ranks_tell_the_batch_and_its_images(digits, monkeypatch):
+def test_nan_on_several_ranks_is_reported_with_its_batch_and_images(digits, monkeypatch):
     monkeypatch.setattr(Training, "checks_every_loss", False)
     training = model(optimiser={"kind": "adam", "rate": 1e30}, batch_size=50)._prepare(digits)
     said = "became nan in epoch 1, batch 2, in the term 'nll', of 50 images"
@@ -227,8 +230,8 @@ def test_ranks_tell_the_batch_and_its_images(digits, monkeypatch):
     assert caught.value.images == tuple(training.batches(0)[1].tolist())
 
 
-def test_an_accelerator_is_looked_at_now_and_then_and_at_the_end(digits, monkeypatch):
-    monkeypatch.setattr(trouble, "LOOK", 3)
+def test_an_accelerator_is_checked_for_nan_now_and_then_and_at_the_end(digits, monkeypatch):
+    monkeypatch.setattr(trouble, "CHECK_EVERY", 3)
     training = model(batch_size=40)._prepare(digits)
     training.run_epoch()
     batches = training.batches(0)

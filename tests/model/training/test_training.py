@@ -133,6 +133,21 @@ def test_patience_stops_after_so_many_epochs_without_a_lower_loss(overfitted):
     assert m.history_["val_loss"] == losses[: m.epochs_]
 
 
+def test_of_equal_validation_losses_the_first_epoch_is_kept_and_patience_runs_out(digits):
+    """Where nothing is learnt any more, the weights of the earliest of the best epochs are kept."""
+    m = model(validation=digits[:50], epochs=9, batch_size=200, training={"patience": 2})
+    training = m._prepare(digits)
+    weights_of_epochs = []
+    for epoch in range(3):
+        training.progress.epoch = epoch + 1
+        training.progress.add("val_loss", 1.0)
+        training.network.body.layers[0].weight.data.fill_(epoch)
+        training._select()
+        weights_of_epochs.append(training.progress.best["body.layers.0.weight"].mean().item())
+    assert weights_of_epochs == [0, 0, 0]
+    assert (training.progress.waited, training.progress.stopped) == (2, True)
+
+
 def test_patience_reads_the_training_loss_where_there_is_no_validation(digits):
     assert model(optimiser=STILL, epochs=9, batch_size=200, training={"patience": 1}).fit(digits).epochs_ <= 4
 
@@ -161,9 +176,11 @@ def test_clipping_bounds_the_step(digits):
 
 @pytest.mark.parametrize("epochs", [1, 3])
 @pytest.mark.parametrize("optimiser", ["adam", "sgd"])
-def test_a_loss_that_is_no_number_stops_with_a_reason_and_keeps_finite_weights(digits, epochs, optimiser):
+def test_a_nan_loss_stops_with_a_reason_and_keeps_finite_weights(digits, epochs, optimiser):
     m = model(optimiser={"kind": optimiser, "rate": 1e30}, epochs=epochs, batch_size=50)
-    with pytest.raises(TrainingError, match=r"epoch 1, batch \d, in the term 'nll'.* lower rate \(now 1e\+30\)"):
+    with pytest.raises(
+        TrainingError, match=r"epoch 1, batch \d, in the term 'nll'.* lower learning rate \(now 1e\+30\)"
+    ):
         m.fit(digits)
     assert all(torch.isfinite(value).all() for value in weights(m).values())
     assert not m.network_.training
@@ -171,7 +188,7 @@ def test_a_loss_that_is_no_number_stops_with_a_reason_and_keeps_finite_weights(d
 
 @pytest.mark.parametrize("optimiser", ["adam", "sgd"])
 @pytest.mark.parametrize("validation", [None, 0.2])
-def test_a_last_step_that_diverges_is_told_too(digits, optimiser, validation):
+def test_nan_after_the_last_step_is_reported_too(digits, optimiser, validation):
     m = model(optimiser={"kind": optimiser, "rate": 1e30}, epochs=1, batch_size=500, validation=validation)
     with pytest.raises(TrainingError, match=r"lower (learning )?rate"):
         m.fit(digits)
@@ -196,6 +213,7 @@ def test_a_diverging_term_is_named(digits):
         ("compile", "always", "compile: got 'always', expected True, False or 'auto'"),
         ("measure_scale", "standard", "measure_scale: got 'standard'"),
         ("measures", ["pnsr"], "no measure called 'pnsr'; did you mean 'psnr'"),
+        ("patience", 1.5, "patience: got 1.5, expected a whole number of epochs"),
         ("patience", "3", "wrong type"),
     ],
 )

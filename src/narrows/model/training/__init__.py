@@ -1,10 +1,12 @@
 """Training: from parts and images to a fitted network.
 
-train       the loop, and all that changes while it runs
-objective   what is made small             optimise    how: optimisers, schedules of their rate
-validate    the same on held images        split       which images are held back
-weights     images that count for more     pairs       images that are clean and noisy
-compiled    a step as one program          spread      a network over several processes
-state       all that changes, as values    saving      as a file, to go on from
-trouble     what is said when a number is none
+training       the loop: epochs, steps, validation, the weights to keep
+setup          what a training is made of             options      its options, and what they cannot hold
+progress       all that changes while it runs         state        the same and the weights, as tensors and numbers
+checkpoint     the state in a file, to resume from    diagnose     what is known when a number becomes NaN
+optimise       optimisers, and schedules of their learning rate
+validate       the objective and measures on images that are held out
+split          which images are held out
+sample_weight  images that count for more             pairs        images that are clean and noisy
+compiled       a step as one program                  distributed  the network over several processes
 """

@@ -1,26 +1,26 @@
-"""When numbers go wrong: what is known of a step whose loss or gradient is no number, and what to try.
+"""When numbers become NaN or infinite: what is known of such a step, and what to try.
 
-A loss is NaN or infinite for one of few reasons, and each leaves its mark:
+A loss is NaN or infinite for one of few reasons, and each can be recognised:
 
     an image holds values far beyond the scale   max |x| > 1,000
-    the rate is too high                         the loss had grown to more than twice, or weights are above 10,000
+    the learning rate is too high                the loss had grown to more than twice, or weights are above 10,000
     one batch threw the weights far              the loss was steady, then 10 times as high
     16 bits are too few                          precision is bf16
-    a cost has too large a weight                its term is the one that is no number
-    a part divides by 0, or takes a logarithm    weights are sound, but some images give no number, or their gradient
-    or a root of it                              is none, or it is the first step
+    a cost has too large a weight                its term is the one that is not finite
+    a part divides by 0, or takes a logarithm    weights are finite, but the loss of some images or its gradient is
+    or a root of it                              not, or it is the first step
 
-Every loss is looked at before its gradient is taken, so that the weights and the gradient of the step before are
-still at hand: weights that are no numbers were spoilt by that step, and its gradient tells where. Where weights are
-sound the loss of each image of the batch is computed once more, to tell which images are to blame. Several ranks look
-after the step, when all have seen the same; an accelerator, which would have to be waited for, is looked at every 500
-steps. Then only the batch is known.
+Every loss is checked before its gradient is taken, so that the weights and the gradient of the step before are still
+at hand: weights that are not finite were made so by that step, and its gradient tells where. If the weights are
+finite, the loss of each image of the batch is computed once more, to find the images to blame. Several ranks check
+after the step, when all have the same figures; an accelerator, which would have to be waited for, is checked every
+500 steps. Then only the batch is known.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from math import isfinite
+from math import inf, isfinite
 from statistics import median
 from typing import Any
 
@@ -34,18 +34,19 @@ from narrows.randomness import KeyedRandom
 
 FAR, BIG = 1e3, 1e4  # of values that go in, and of weights, where both should be about 1
 JUMP, GROWTH = 10, 2  # times as high as it was
-MEMORY = 50  # steps that are looked back on
+MEMORY = 50  # steps before it whose losses are compared
 NAMED = 3  # parameters, before "and 5 more"
-LOOK = 500  # steps between looks where a look means waiting
+CHECK_EVERY = 500  # steps between checks on an accelerator, each of which means waiting
 
 
 @dataclass
 class Diagnosis:
-    """What is known of a step that came to no number.
+    """What is known of a step whose loss, weights or gradient are not finite.
 
-    said: what was seen, where. images: places in the user's X, those to blame first. term: of the loss, that is no
-    number. largest: |value| that went in. size: the largest weight. spoilt, sloped: parameters that are no numbers,
-    and whose gradient is none. some: whether it is some images of the batch, not all. losses: of the steps before.
+    said: what happened, where. images: indices in the user's X, those to blame first. term: of the loss, which is not
+    finite. largest: |value| that went in. size: the largest weight. bad_weights, bad_gradients: parameters that are
+    not finite, and whose gradient is not. some_images: whether some images of the batch are to blame, not all.
+    losses: of the steps before.
     """
 
     said: str
@@ -54,9 +55,9 @@ class Diagnosis:
     term: str = ""
     largest: float = 0.0
     size: float = 0.0
-    spoilt: list[str] = field(default_factory=list)
-    sloped: list[str] = field(default_factory=list)
-    some: bool = False
+    bad_weights: list[str] = field(default_factory=list)
+    bad_gradients: list[str] = field(default_factory=list)
+    some_images: bool = False
     losses: Sequence[float] = ()
 
     @property
@@ -83,10 +84,10 @@ class Diagnosis:
 
     @property
     def stale(self) -> bool:
-        """Whether weights were spoilt by what the optimiser remembered, not by a gradient."""
+        """Whether weights became NaN by the optimiser's averages, not by a gradient."""
         held = (slot for slots in self.training.optimiser.state.values() for slot in slots.values())
         remembered = any(isinstance(slot, Tensor) and bool(slot.isnan().any()) for slot in held)
-        return bool(self.spoilt) and not self.sloped and remembered
+        return bool(self.bad_weights) and not self.bad_gradients and remembered
 
     @property
     def is_cost(self) -> bool:
@@ -104,79 +105,80 @@ class Diagnosis:
 CURES: tuple[tuple[Callable[[Diagnosis], bool], str], ...] = (
     (lambda case: case.stretched, "Try scale='standard', or divide the values by their largest"),
     (lambda case: case.far, "Leave these images out, or bound their values"),
-    (lambda case: case.stale, "The optimiser remembers what is no number: start over, without --resume"),
+    (lambda case: case.stale, "The optimiser's averages are NaN: start over, without --resume"),
     (lambda case: case.jumped, "The loss was steady, then jumped in one batch: try {clip}"),
-    (lambda case: case.fast, "Try a lower rate (now {rate}), or {clip}"),
+    (lambda case: case.fast, "Try a lower learning rate (now {rate}), or {clip}"),
     (lambda case: case.training.options.precision == "bf16", "Try training={{'precision': 'fp32'}}"),
     (lambda case: case.is_cost, "Try a lower weight of the cost '{term}'"),
     (
-        lambda case: case.some or bool(case.sloped) or not case.losses,
-        "A part divides by 0 there, or takes a logarithm or a root of it, one of your own as a rule: "
+        lambda case: case.some_images or bool(case.bad_gradients) or not case.losses,
+        "A part divides by 0 there, or takes a logarithm or a root of it, usually one that you registered: "
         "have it add a small number first",
     ),
-    (lambda case: True, "Try a lower rate (now {rate}), or {clip}"),
+    (lambda case: True, "Try a lower learning rate (now {rate}), or {clip}"),
 )
 
 
-# -- where it is seen -----------------------------------------------------------------------------------------
+# -- where it happens -----------------------------------------------------------------------------------------
 
 
 def diagnose_loss(
     training: TrainingSetup, step: int, index: Tensor, random: KeyedRandom, sums: dict[str, Tensor]
 ) -> Diagnosis:
-    """A loss that is no number, before its gradient is taken: the weights before it are still there."""
+    """A loss that is not finite, before its gradient is taken: the weights before it are still there."""
     values = {name: float(value.detach()) for name, value in sums.items()}
-    term = next((name for name, value in values.items() if not isfinite(value)), max(values, key=values.__getitem__))
-    value = next((value for value in values.values() if not isfinite(value)), float("inf"))
-    case = Diagnosis(
-        f"the loss became {value} in {_place(training, step)}, in the term '{term}'", training, term=term
-    )
-    case.losses = _losses(training, training.progress.step)
-    _look_at(case, training.network.named_parameters(), training.progress.epoch, step)
-    if not case.spoilt:
+    not_finite = [name for name, value in values.items() if not isfinite(value)]
+    if not_finite:
+        term, value = not_finite[0], values[not_finite[0]]
+    else:  # only their sum is infinite
+        term, value = max(values, key=values.__getitem__), inf
+    case = Diagnosis(f"the loss became {value} in {_step_name(training, step)}, in the term '{term}'", training)
+    case.term, case.losses = term, _losses(training, training.progress.step)
+    _check_weights(case, training.network.named_parameters(), training.progress.epoch, step)
+    if not case.bad_weights:
         again = copy(random)
         again.streams = {}  # from the start
-        _blame(case, training.images, index, _each(training, training.network, training.images.batch(index), again))
+        x = training.images.batch(index)
+        _blame(case, training.images, index, _loss_per_image(training, training.network, x, again))
     return case
 
 
 def diagnose_gradient(training: TrainingSetup, step: int, index: Tensor, norm: float) -> Diagnosis:
-    """A gradient that is no number, though the loss is one."""
-    sloped = _no_numbers((name, p.grad) for name, p in training.network.named_parameters())
-    what = f"the gradient of {several(sloped, NAMED)} became {norm} in {_place(training, step)}"
-    case = Diagnosis(
-        what, training, sloped=sloped, losses=_losses(training, training.progress.step), size=_size(training)
-    )
+    """A gradient that is not finite, though the loss is."""
+    names = _bad_gradients(training)
+    what = f"the gradient of {several(names, NAMED)} became {norm} in {_step_name(training, step)}"
+    case = Diagnosis(what, training, bad_gradients=names, size=_largest_weight(training))
+    case.losses = _losses(training, training.progress.step)
     _blame(case, training.images, index)
     return case
 
 
 def diagnose_weights(training: TrainingSetup, what: str) -> Diagnosis:
-    """Weights that are no numbers after an epoch, all of whose steps had a loss."""
+    """Weights that are not finite after an epoch, all of whose steps had a finite loss."""
     case = Diagnosis(what, training, losses=_losses(training, 0))
-    _look_at(case, training.average.state_dict().items(), training.progress.epoch + 1, 0)
+    _check_weights(case, training.average.state_dict().items(), training.progress.epoch + 1, 0)
     return case
 
 
 def diagnose_validation(training: TrainingSetup, held: ImageBatches, what: str) -> Diagnosis:
-    """A validation loss that is no number."""
+    """A validation loss that is not finite."""
     case = diagnose_weights(training, what)
     bad, losses = [torch.empty(0, dtype=torch.long)], [torch.empty(0)]
-    for rows in [] if case.spoilt else held.batches(training.network.body.widest):
+    for rows in [] if case.bad_weights else held.batches(training.network.body.widest):
         random = KeyedRandom(training.seed, rows.start, "validation", noisy=held.noisy_at(rows))
-        each = _each(training, training.average, held.batch(rows), random)
+        each = _loss_per_image(training, training.average, held.batch(rows), random)
         bad.append((~each.isfinite()).nonzero().flatten() + rows.start)
         losses.append(each[~each.isfinite()])
     _blame(case, held, torch.cat(bad), torch.cat(losses), len(held))
-    if not case.spoilt and held.rows is None:
-        case.images = []  # they are places in images of their own, not in X
+    if not case.bad_weights and held.rows is None:
+        case.images = []  # they are indices in images of their own, not in X
     return case
 
 
 def check_late(training: TrainingSetup) -> Diagnosis | None:
-    """A loss that was no number, after its step; None where all is well, or it is not yet time to look."""
+    """A loss that was not finite, after its step; None if all is well, or if it is not yet time to check."""
     done, whole = training.progress.step, len(training.progress.step_sums)
-    every = 1 if training.device.type == "cpu" else LOOK
+    every = 1 if training.device.type == "cpu" else CHECK_EVERY
     if done % every and done < whole:
         return None
     start = (done - 1) // every * every
@@ -184,64 +186,90 @@ def check_late(training: TrainingSetup) -> Diagnosis | None:
     if not len(bad):
         return None
     step, column = bad[0].tolist()
-    value, term = training.progress.step_sums[start + step, column].item(), training.progress.term_names[column]
-    case = Diagnosis(f"the loss became {value} in {_place(training, start + step)}, in the term '{term}'", training)
+    term = training.progress.term_names[column]
+    value = training.progress.step_sums[start + step, column].item()
+    place = _step_name(training, start + step)
+    case = Diagnosis(f"the loss became {value} in {place}, in the term '{term}'", training)
     case.term, case.losses = term, _losses(training, start + step)
     _blame(case, training.images, training.batches(training.progress.epoch)[start + step])
     return case
 
 
-# -- what is looked at ----------------------------------------------------------------------------------------
+# -- what is checked ----------------------------------------------------------------------------------------
 
 
-def _each(training: TrainingSetup, network: Any, x: Tensor, random: KeyedRandom) -> Tensor:
+def _loss_per_image(training: TrainingSetup, network: Any, x: Tensor, random: KeyedRandom) -> Tensor:
     """The loss of each image, `(N,)`."""
     with torch.no_grad():
         terms, _ = training.objective(network, x, random)
     return torch.stack(list(terms.values())).sum(0).cpu()
 
 
-def _look_at(case: Diagnosis, weights: Iterable[tuple[str, Tensor]], epoch: int, step: int) -> None:
-    """Note how the weights are before that step; where some are no numbers, the step before it is to blame."""
+def _check_weights(case: Diagnosis, weights: Iterable[tuple[str, Tensor]], epoch: int, step: int) -> None:
+    """Note how the weights are before that step; if some are not finite, the step before it is to blame."""
     training = case.training
-    case.size, case.spoilt = _size(training), _no_numbers(weights)
-    if not case.spoilt:
+    case.size, case.bad_weights = _largest_weight(training), _not_finite(weights)
+    if not case.bad_weights:
         return
-    case.sloped = _no_numbers((name, p.grad) for name, p in training.network.named_parameters())
-    case.said += f"; the weights {several(case.spoilt, NAMED)} are no numbers any more"
-    epoch, step = (epoch, step) if step else (epoch - 1, training.steps_per_epoch)
-    if case.sloped and epoch >= 0:
-        whose = "their gradient" if case.sloped == case.spoilt else f"the gradient of {several(case.sloped, NAMED)}"
-        case.said += f", since {whose} was none in epoch {epoch + 1}, batch {step}"
-        _blame(case, training.images, training.batches(epoch)[step - 1])
+    case.bad_gradients = _bad_gradients(training)
+    case.said += f"; the weights {several(case.bad_weights, NAMED)} became NaN or infinite"
+    if not step:
+        epoch, step = epoch - 1, training.steps_per_epoch
+    if not case.bad_gradients or epoch < 0:
+        return
+    whose = "their gradient"
+    if case.bad_gradients != case.bad_weights:
+        whose = f"the gradient of {several(case.bad_gradients, NAMED)}"
+    case.said += f", since {whose} was not finite in epoch {epoch + 1}, batch {step}"
+    _blame(case, training.images, training.batches(epoch)[step - 1])
 
 
-def _blame(case: Diagnosis, pixels: Any, index: Tensor, each: Any = None, total: int = 0) -> None:
-    """Note which images of a batch are to blame: those far beyond the scale, else those whose loss is no number.
+def _blame(
+    case: Diagnosis, images: ImageBatches, index: Tensor, losses: Tensor | None = None, total: int = 0
+) -> None:
+    """Note which images are to blame: those far beyond the scale, or else those whose loss is not finite.
 
-    each: their losses, where they are known. total: images of the whole, if those at `index` are not all.
+    losses: of the images at `index`, if they are known. total: images of the complete set, if there are others.
     """
     if not len(index):
         return
-    largest, total = pixels.batch(index).abs().flatten(1).amax(1).cpu(), total or len(index)
+    total = total or len(index)
+    largest = images.batch(index).abs().flatten(1).amax(1).cpu()
     case.largest = float(largest.max())
-    losses = torch.zeros(len(index)) if each is None else each.nan_to_num(torch.inf)
-    order = (largest if case.far else losses).argsort(descending=True, stable=True)
-    bad = largest > FAR if case.far else losses.isinf()
-    order = order[: int(bad.sum())] if bad.any() else order
-    rows = index.cpu() if pixels.rows is None else pixels.rows.cpu()[index.cpu()]
-    case.images, case.some = rows[order].tolist(), bool(bad.any()) and len(order) < total
-    of = f"for {len(order)} of its {total}" if case.some else f"for all its {total}" if bad.any() else f"of {total}"
-    values = f", which hold values up to {case.largest:.3g}" if case.far else ""
-    case.said += f", {of} images ({several(case.images)}){values}"
+    if case.far:
+        blame, is_bad = largest, largest > FAR
+    else:
+        blame = torch.zeros(len(index)) if losses is None else losses.nan_to_num(torch.inf)
+        is_bad = blame.isinf()
+    order = blame.argsort(descending=True, stable=True)
+    if is_bad.any():
+        order = order[: int(is_bad.sum())]
+    rows = index.cpu() if images.rows is None else images.rows.cpu()[index.cpu()]
+    case.images = rows[order].tolist()
+    case.some_images = bool(is_bad.any()) and len(order) < total
+    case.said += f", {_share_of(len(order), total, bool(is_bad.any()))} images ({several(case.images)})"
+    if case.far:
+        case.said += f", which hold values up to {case.largest:.3g}"
 
 
-def _no_numbers(tensors: Iterable[tuple[str, Tensor | None]]) -> list[str]:
+def _share_of(count: int, total: int, known: bool) -> str:
+    """How many images are to blame, in words; known: whether it is known which."""
+    if not known:
+        return f"of {total}"
+    return f"for {count} of its {total}" if count < total else f"for all its {total}"
+
+
+def _bad_gradients(training: TrainingSetup) -> list[str]:
+    """The parameters whose gradient is not finite."""
+    return _not_finite((name, p.grad) for name, p in training.network.named_parameters())
+
+
+def _not_finite(tensors: Iterable[tuple[str, Tensor | None]]) -> list[str]:
     return [name for name, tensor in tensors if tensor is not None and not bool(tensor.isfinite().all())]
 
 
-def _size(training: TrainingSetup) -> float:
-    """The largest of the weights that are numbers."""
+def _largest_weight(training: TrainingSetup) -> float:
+    """The largest of the finite weights."""
     return max(float(p.detach().nan_to_num(0, 0, 0).abs().max()) for p in training.network.parameters())
 
 
@@ -251,5 +279,5 @@ def _losses(training: TrainingSetup, done: int) -> list[float]:
     return [*training.progress.steps.get("loss", [])[-MEMORY:], *now][-MEMORY:]
 
 
-def _place(training: TrainingSetup, step: int) -> str:
+def _step_name(training: TrainingSetup, step: int) -> str:
     return f"epoch {training.progress.epoch + 1}, batch {step + 1}"

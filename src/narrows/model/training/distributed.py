@@ -1,4 +1,4 @@
-"""The network spread over ranks while it is trained.
+"""The network distributed over ranks while it is trained.
 
     alone      the network itself
     together   DDP: every rank holds all weights, and after each step's backward pass the average of all gradients
@@ -8,7 +8,7 @@
 The loss of a batch is the sum of the ranks' parts of it. Both engines average over the w ranks, so that each part is
 taken w times (`Training.step`). With Adam in float32, of P parameters, a rank holds 16 P bytes together, 16 P / w
 sharded. Between epochs the whole network is brought together on each rank, to be validated, kept and used; while it
-is trained that copy lies in the host's memory.
+is trained that copy is in the host's memory.
 
 References: S. Li et al., "PyTorch distributed: experiences on accelerating data parallel training", VLDB 2020,
 https://arxiv.org/abs/2006.15704; Y. Zhao et al., "PyTorch FSDP", VLDB 2023, https://arxiv.org/abs/2304.11277.
@@ -93,24 +93,24 @@ class Sharded(Distribution):
 
 def distribute(network: Network, average: Network, sums: Sums, batch_size: int, shard: bool) -> Distribution:
     """The network as these ranks train it; alone it is never in pieces. Raises `BuildError`."""
-    cure = "leave it out: a penalty on the slope of the code needs slopes of slopes"
+    cure = "leave it out: a penalty on the gradient of the code needs second derivatives"
     if shard and network.needs_gradient:
         raise wrong("shard", shard, "False", cure)
     cure = "leave one of them out: what is compiled takes weights in one piece"
     if shard and isinstance(sums, Compiled):
-        raise wrong("shard", shard, "False beside compile", cure)
+        raise wrong("shard", shard, "False with compile", cure)
     world = rank_and_size()[1]
     if not (batch_size >= world):
         raise wrong("batch_size", batch_size, f"{world} at least, an image for each of {world} processes")
     if world > 1:
-        _vet_device(device_of(network))
+        _validate_device(device_of(network))
         barrier()
         for layer in network.modules():  # those of a user's own modules, too
             layer.__class__ = SYNCHRONISED_NORMS.get(type(layer), type(layer))
     return (Sharded if shard and rank_and_size()[1] > 1 else Distribution)(network, average, sums)
 
 
-def _vet_device(device: torch.device) -> None:
+def _validate_device(device: torch.device) -> None:
     """Refuse more processes than there are GPUs on this machine."""
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     fits = device.type == "cpu" or (device.type == "cuda" and here <= torch.cuda.device_count())
