@@ -114,8 +114,12 @@ def _same_option(name: str, known: Sequence[str]) -> str:
     word = name.lower().replace("-", "_")
     for option, words in OTHER_WORDS.items():
         part, _, own = option.rpartition(".")
-        if word in (own, *words) and (own in known or part in known):
+        if word not in (own, *words):
+            continue
+        if part in known:
             return option
+        if own in known:
+            return own
     return ""
 
 

@@ -1,15 +1,23 @@
 """Studies: a study file → runs → numbers and figures → a record → one page.
 
-parse      a file as a dict, a dict as structures, all faults told at once
-form       what a study file says
-shown      a trained model with its images, and what pictures can look at
-run        runs it: trains, measures, collects
-output     the folder that a run leaves behind, and how it is taken up again
-numbers    the published ones and ours
-sizes      what a code takes, in bytes
-tables     all of them
-pictures   the arrays of each figure, from trained models
-record     what is kept: numbers, tables, figures as arrays, so that the page can be drawn again
-page       the record as one self-contained page
-labs       the studies that come with Narrows
+parse        a TOML file as a dict, a dict as structures, all faults reported at once
+schema       what a study file may hold, and what in it cannot be used
+trained      a trained model with its images, and the images that figures look at
+run          runs a study: trains, measures, collects
+obtain       trains the runs, or takes over what is trained already
+other_ranks  what the other ranks of a distributed training do meanwhile
+run_folder   the folder that a run leaves behind, and how it is taken up again
+entries      what the entries of a history mean: titles, units, scales
+published    the published numbers and ours
+byte_sizes   what a code takes, in bytes
+tables       the tables of a page
+code_sample  codes for figures, bounded in time and memory
+figures      the arrays of each kind of figure, from trained models
+drawings     the figures that a study asks for, or the standard ones
+provenance   where a study came from, and how to run it again
+record       what is kept: numbers, tables, figures as arrays, so that the page can be drawn again
+page         the record as one self-contained page
+index        one page over several studies
+verify       measures what a run reported again
+labs         the studies that come with Narrows
 """

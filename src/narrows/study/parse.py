@@ -1,7 +1,7 @@
 """Strict reading: a TOML file becomes a dict, the dict becomes Structs, and all that is wrong is
 told at once.
 
-A Struct (msgspec's) is the form of a table: its fields are the keys, with their types and ranges.
+A Struct (msgspec's) is the schema of a table: its fields are the keys, with their types and ranges.
 
     class Run(msgspec.Struct):                            [[runs]]
         name: str                                         name = "vae"
@@ -11,7 +11,7 @@ msgspec converts such a dict too, but stops at the first fault and names it in i
 "Expected `int`, got `str` - at `$.runs[1].epochs`". So the walk is ours and the leaves are
 msgspec's. The walk goes down the Structs, the lists and the tables of the form, beside the dict;
 each value at the end of it goes alone through `msgspec.convert`, strictly: '8' and 1.0 are no whole
-numbers, true is no number, but 3 is a number. What fails is told with its place as the file shows
+numbers, true is no number, but 3 is a number. What fails is reported with its place as the file shows
 it, and goes to `Faults`:
 
     runs 2 ('vae'): epochs: got '20', expected a whole number, at least 1; write 20
@@ -162,21 +162,37 @@ def parse(plain: Any, kind: type[S], faults: Faults, where: str = "") -> S | Non
 
 
 def _value(plain: Any, kind: Any, place: Place) -> Any:
-    """`plain` as a `kind`; anything at all where it is not, which `place` is then told."""
+    """`plain` as a `kind`; if it is not one, anything, and a fault at `place`."""
     kind = _alike(plain, kind)
     bare, *limits = get_args(kind) if get_origin(kind) is Annotated else (kind,)
     outer, inner = get_origin(bare), get_args(bare)
     if isinstance(plain, Mapping) and _is_struct(bare):
         return _struct(plain, bare, place)
     if isinstance(plain, list) and outer in (list, tuple):
-        fixed = outer is tuple and ... not in inner
-        _leaf(plain, _limited(tuple[(Any,) * len(inner)] if fixed else list, limits), place, kind)
-        kinds = inner if fixed else inner[:1] * len(plain)
-        return outer(_value(one, k, place.entry(str(n), one)) for n, (one, k) in enumerate(zip(plain, kinds), 1))
+        return _entries(plain, kind, place, limits)
     if isinstance(plain, Mapping) and outer is dict:
         _leaf(plain, _limited(dict, limits), place, kind)
-        return {_value(key, inner[0], place): _value(one, inner[1], place.down(key)) for key, one in plain.items()}
+        return _table(plain, inner, place)
     return _leaf(plain, kind, place, kind)
+
+
+def _entries(plain: list[Any], kind: Any, place: Place, limits: list[Any]) -> Any:
+    """A list, or a tuple whose entries may be of different kinds."""
+    bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    outer, kinds = get_origin(bare), get_args(bare)
+    shell: Any = list
+    if outer is tuple and ... not in kinds:
+        shell = tuple[(Any,) * len(kinds)]
+    else:
+        kinds = kinds[:1] * len(plain)
+    _leaf(plain, _limited(shell, limits), place, kind)
+    places = [place.entry(str(number), entry) for number, entry in enumerate(plain, start=1)]
+    return (outer or list)(_value(*one) for one in zip(plain, kinds, places))
+
+
+def _table(plain: Mapping[Any, Any], kinds: tuple[Any, ...], place: Place) -> dict[Any, Any]:
+    key_kind, value_kind = kinds
+    return {_value(key, key_kind, place): _value(value, value_kind, place.down(key)) for key, value in plain.items()}
 
 
 def _struct(plain: Mapping[str, Any], kind: type[msgspec.Struct], place: Place) -> Any:
@@ -198,7 +214,7 @@ def _struct(plain: Mapping[str, Any], kind: type[msgspec.Struct], place: Place) 
 
 
 def _unknown(key: str, fields: Mapping[str, Any], place: Place) -> str:
-    """Tell of a key that is not known; the hint that was given."""
+    """Report a key that is not known; returns the hint that was given."""
     hint = did_you_mean(key, fields)
     if key in place.top:  # TOML gives a key to the [table] above it, however far above
         hint += "; it is a key of the file itself: write it above the first [table]"
@@ -249,11 +265,22 @@ def _words(info: inspect.Type, many: bool = False) -> str:
         return " or ".join(dict.fromkeys(_words(one, many) for one in kinds))
     if isinstance(info, inspect.TupleType):
         return f"{'lists' if many else 'a list'} of {len(info.item_types)}: {', '.join(map(_words, info.item_types))}"
-    noun = NOUNS.get(type(info), (type(info).__name__.removesuffix("Type").lower(),) * 2)[many]
+    return ", ".join([_noun(info, many), *_limits(info)])
+
+
+def _noun(info: inspect.Type, many: bool) -> str:
+    """What a value is, and what it holds: "a list of texts"."""
+    name = type(info).__name__.removesuffix("Type").lower()
+    noun = NOUNS.get(type(info), (name, name))[many]
     inner = getattr(info, "item_type", None) or getattr(info, "value_type", None)
-    of = f" of {_words(inner, True)}" if inner is not None and not isinstance(inner, inspect.AnyType) else ""
+    if inner is None or isinstance(inner, inspect.AnyType):
+        return noun
+    return f"{noun} of {_words(inner, True)}"
+
+
+def _limits(info: inspect.Type) -> list[str]:
     limits = {words: getattr(info, name, None) for name, words in LIMITS.items()}
-    return ", ".join([noun + of, *(words.format(limit) for words, limit in limits.items() if limit is not None)])
+    return [words.format(limit) for words, limit in limits.items() if limit is not None]
 
 
 def _said(value: Any) -> str:

@@ -3,7 +3,7 @@ strictly.
 
     title = "A plane for a code"        question = "..."            text = ["a paragraph", ...]
     data = "mnist"                      a named set, a path, or { kind = "coloured-mnist", colour = "image" };
-                                        pairs: { kind = "clean", noisy = "spoilt" }, of two folders or two files, for
+                                        pairs: { kind = "clean", noisy = "noisy" }, of two folders or two files, for
                                         runs with changes = { corruption = "pairs" }; others are measured on them too
 
     [[runs]]                            one trained model
@@ -27,7 +27,7 @@ strictly.
     per_pixel = false                   divide by the number of values in an image
     times = 1.0                         multiply by this
 
-    [[figures]]                         see `pictures.PICTURES` for the kinds
+    [[figures]]                         see `figures.STUDY_FIGURES` for the kinds
     kind = "curves"
     title = "Loss"
     caption = "what to see"
@@ -70,7 +70,7 @@ class Run(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Number(msgspec.Struct, forbid_unknown_fields=True):
-    """One number, beside the published one."""
+    """One number, next to the published one."""
 
     label: str
     run: str
@@ -97,7 +97,7 @@ class Drawing(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Study(msgspec.Struct, forbid_unknown_fields=True):
-    """A whole study."""
+    """A study."""
 
     title: str
     runs: list[Run]
@@ -122,7 +122,7 @@ def read_study(path: Path) -> Study:
 
 
 def _readable(plain: dict[str, Any]) -> Study | None:
-    """What of a faulty file can be vetted: the entries that are right in themselves, and every
+    """What of a faulty file can be validated: the entries that are right in themselves, and every
     run's name.
 
     None where a run has no name, since then nobody can say which runs there are.

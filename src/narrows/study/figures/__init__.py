@@ -1,15 +1,16 @@
-"""Pictures: from trained models to the arrays of figures.
+"""Figures of a study: from trained models to the arrays of figures.
 
-A picture is a function of the trained runs and of the figure's options; it yields figures, whose
-arrays are all that drawing needs, and nothing where it has nothing to show. To add a kind: one
-function, one entry in `PICTURES`.
+A picture is a function of the trained runs and of the figure's options; it yields figures, whose arrays
+are all that drawing needs, and nothing if there is nothing to show. To add a kind: one function, one
+entry in `STUDY_FIGURES`.
 
-history    what training wrote down, over epochs and batches
+history    what training recorded, over epochs and steps
 images     images and what models make of them
 codes      the space of codes
-decoded    images from codes: new ones, walks, noise
+decoded    images from codes: new ones, paths, noise
 weights    filters and kernels
 theory     the score field of a denoiser
+per_run    a picture of one run, made a picture of several
 """
 
 from narrows.study.figures import codes, decoded, history, images, theory, weights
