@@ -1,6 +1,7 @@
 """Studies: a study file → runs → numbers and figures → a record → one page.
 
 parse        a TOML file as a dict, a dict as structures, all faults reported at once
+parse_words  types and values of a study file in words
 schema       what a study file may hold, and what in it cannot be used
 trained      a trained model with its images, and the images that figures look at
 run          runs a study: trains, measures, collects

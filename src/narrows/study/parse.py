@@ -34,26 +34,9 @@ import msgspec
 from msgspec import inspect
 
 from narrows.errors import DataError, Faults, did_you_mean
+from narrows.study.parse_words import cure_for, in_words, value_in_words
 
 NAMES = ("name", "title", "label")  # keys by which an entry of a list is called
-LIMITS = {
-    "gt": "above {}", "ge": "at least {}", "lt": "below {}", "le": "at most {}", "multiple_of": "a multiple of {}",
-    "min_length": "of length {} or more", "max_length": "of length {} or less", "pattern": "that fits {!r}",
-}  # fmt: skip
-NOUNS: dict[type[inspect.Type], tuple[str, str]] = {  # one, several
-    inspect.AnyType: ("anything", "anything"),
-    inspect.BoolType: ("true or false", "true or false"),
-    inspect.DateTimeType: ("a date and time", "dates and times"),
-    inspect.DateType: ("a date", "dates"),
-    inspect.DictType: ("a table", "tables"),
-    inspect.FloatType: ("a number", "numbers"),
-    inspect.IntType: ("a whole number", "whole numbers"),
-    inspect.ListType: ("a list", "lists"),
-    inspect.StrType: ("a text", "texts"),
-    inspect.StructType: ("a table", "tables"),
-    inspect.TimeType: ("a time", "times"),
-    inspect.VarTupleType: ("a list", "lists"),
-}
 SLIPS = {  # the beginning of what tomllib says -> the usual cause
     "Invalid value": "texts stand in straight quotes, true and false have no capitals, numbers begin with a digit",
     "Cannot overwrite a value": "the key is given twice",
@@ -146,7 +129,7 @@ class Place:
         """One of several: `step`, and what it is called."""
         names = (value.get(key) for key in NAMES) if isinstance(value, Mapping) else ()
         name = next((name for name in names if isinstance(name, str) and name), "")
-        here = f"{self.words} {step}" + (f" ({_said(name)})" if name else "")
+        here = f"{self.words} {step}" + (f" ({value_in_words(name)})" if name else "")
         return Place(self.faults, here, self.top)
 
 
@@ -204,7 +187,7 @@ def _struct(plain: Mapping[str, Any], kind: type[msgspec.Struct], place: Place) 
         if key in plain:
             kept[field.name] = _value(plain[key], field.type, place.down(key))
         elif field.required and not any(f"did you mean '{key}'" in hint for hint in hints):
-            place.add(f"it needs the key '{key}', {_words(inspect.type_info(field.type))}")
+            place.add(f"it needs the key '{key}', {in_words(inspect.type_info(field.type))}")
     if len(place.faults.found) > before:
         return None
     try:
@@ -228,7 +211,7 @@ def _leaf(plain: Any, kind: Any, place: Place, whole: Any) -> Any:
         return msgspec.convert(plain, kind, strict=True)
     except msgspec.ValidationError:
         info = inspect.type_info(whole)
-        place.add(f"got {_said(plain)}, expected {_words(info)}{_cure(plain, kind, info)}")
+        place.add(f"got {value_in_words(plain)}, expected {in_words(info)}{cure_for(plain, kind, info)}")
 
 
 def _alike(plain: Any, kind: Any) -> Any:
@@ -249,63 +232,3 @@ def _is_struct(kind: Any) -> bool:
 def _limited(kind: Any, limits: list[Any]) -> Any:
     """A list or a dict of anything, within the limits of one that says of what."""
     return Annotated[(kind, *limits)] if limits else kind
-
-
-# -- words ----------------------------------------------------------------------------------------------------
-
-
-def _words(info: inspect.Type, many: bool = False) -> str:
-    """A type in words: "a whole number, at least 1", "a list of texts"."""
-    if isinstance(info, inspect.Metadata):
-        return _words(info.type, many)
-    if isinstance(info, inspect.LiteralType):
-        return " or ".join(map(_said, info.values))
-    if isinstance(info, inspect.UnionType):
-        kinds = [one for one in info.types if not isinstance(one, inspect.NoneType)]  # TOML has no null
-        return " or ".join(dict.fromkeys(_words(one, many) for one in kinds))
-    if isinstance(info, inspect.TupleType):
-        return f"{'lists' if many else 'a list'} of {len(info.item_types)}: {', '.join(map(_words, info.item_types))}"
-    return ", ".join([_noun(info, many), *_limits(info)])
-
-
-def _noun(info: inspect.Type, many: bool) -> str:
-    """What a value is, and what it holds: "a list of texts"."""
-    name = type(info).__name__.removesuffix("Type").lower()
-    noun = NOUNS.get(type(info), (name, name))[many]
-    inner = getattr(info, "item_type", None) or getattr(info, "value_type", None)
-    if inner is None or isinstance(inner, inspect.AnyType):
-        return noun
-    return f"{noun} of {_words(inner, True)}"
-
-
-def _limits(info: inspect.Type) -> list[str]:
-    limits = {words: getattr(info, name, None) for name, words in LIMITS.items()}
-    return [words.format(limit) for words, limit in limits.items() if limit is not None]
-
-
-def _said(value: Any) -> str:
-    """A value as the file has it; a list or a table by its name, a long text by its beginning."""
-    if isinstance(value, Mapping):
-        return "a table"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    if isinstance(value, str):
-        return repr(value if len(value) <= 60 else f"{value[:57]}...")
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _cure(plain: Any, kind: Any, info: inspect.Type) -> str:
-    """The value that was probably meant, or how TOML writes tables and lists of them."""
-    kinds = info.types if isinstance(info, inspect.UnionType) else (info,)
-    if isinstance(plain, Mapping):
-        tables = any(isinstance(getattr(one, "item_type", None), inspect.StructType) for one in kinds)
-        return "; a list of tables has double brackets, as in [[runs]]" if tables else ""
-    if isinstance(plain, list):
-        table = any(isinstance(one, inspect.StructType) for one in kinds)
-        return "; one table has single brackets, as in [run]" if table else ""
-    for tried in (plain, [plain]):  # '8' -> 8, 1.0 -> 1, 'True' -> true; 'vae' -> ['vae']
-        with suppress(msgspec.ValidationError):
-            meant = msgspec.convert(tried, kind, strict=False)
-            if meant is not None:
-                return f"; write {_said(meant) if tried is plain else f'[{_said(plain)}]'}"
-    return ""
