@@ -8,7 +8,7 @@ export PIP_CONSTRAINT := constraints.txt
 demo: .venv/ready            ## train, measure and picture two autoencoders on embedded digits, in under a minute
 	$(BIN)/narrows demo --force
 
-test: .venv/ready            ## the tests; those on MNIST run where $$NARROWS_DATA has it
+test: .venv/ready            ## the tests; those on MNIST run if $$NARROWS_DATA holds it
 	$(BIN)/python -m pytest
 
 check: .venv/ready           ## style, types, layers
@@ -17,7 +17,7 @@ check: .venv/ready           ## style, types, layers
 	$(BIN)/pyright
 	$(BIN)/python -m pytest tests/test_layers.py tests/test_face.py
 
-bench: .venv/ready           ## how fast training is, beside other ways and the floor below them all (20 minutes)
+bench: .venv/ready           ## how fast training is, against other ways and the floor of the arithmetic (20 minutes)
 	$(BIN)/narrows bench speed
 
 plot:                        ## build the plot bundle of live figures again (node 20)
