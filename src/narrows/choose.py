@@ -6,7 +6,7 @@
 
 A *table* maps names to classes (or functions). What the build itself knows (the image's shape, the
 working scale) is the *context*: a class takes of it what its constructor names. Everything else
-must be an option of the part; a wrong name, an unknown option and a missing one are told together,
+must be an option of the part; a wrong name, an unknown option and a missing one are reported together,
 with the names that are known.
 """
 

@@ -136,7 +136,7 @@ class ImageBatches:
                 yield rows, self.batch(rows)
 
     def _evenly_spaced(self, most: int) -> Tensor:
-        """At most so many images, as given, from the first to the last."""
+        """At most `most` images, as given, from the first to the last."""
         index = torch.linspace(0, len(self) - 1, min(len(self), most), dtype=torch.float64).long()
         if self.rows is not None:
             index = self.rows.cpu()[index]

@@ -92,7 +92,7 @@ def _flushes() -> bool:
 
 
 def _start_threads() -> None:
-    """Have torch start the threads that compute for this one: with so many values each of them has a share."""
+    """Have torch start the threads that compute for this one: with this many values each of them has a share."""
     torch.ones(torch.get_num_threads() * GRAIN).mul_(1)
 
 

@@ -5,7 +5,7 @@ the value of unit j for image i:
 
     active      |z_ij| > threshold; a unit is *dead* when it is active for no image of the set
     constant    its standard deviation over the images is (almost) 0: it may be large and yet say nothing
-    correlation ρ_jk = Σᵢ (z_ij - z̄_j)(z_ik - z̄_k) / (N s_j s_k); 0 beside a constant unit, 1 on the diagonal
+    correlation ρ_jk = Σᵢ (z_ij - z̄_j)(z_ik - z̄_k) / (N s_j s_k); 0 with a constant unit, 1 on the diagonal
     KL          of a Gaussian posterior N(m, v) from the prior N(0, 1), averaged over the images:
                 KL_j = 1/N Σᵢ ½ (m_ij² + v_ij - 1 - log v_ij)   nats; a unit near 0 has *collapsed*
     spread      of a class c with centre z̄_c: r_c = √(1/N_c Σ_{i in c} ‖z_i - z̄_c‖²)
@@ -85,7 +85,7 @@ def correlation(codes: Any) -> np.ndarray:
     """Pearson's correlation between the units over the images: `(size, size)`, in [-1, 1], without
     NaN.
 
-    A constant unit correlates with nothing: 0 beside the others, 1 with itself.
+    A constant unit correlates with nothing: 0 with the others, 1 with itself.
     """
     z = _table(codes).astype(np.float64)
     constant = constant_units(z)

@@ -65,7 +65,7 @@ def _by_threshold(scores: np.ndarray, odd: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _both(what: str, scores: Any, odd: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Scores as floats and oddness as booleans, or the reason why they cannot be measured."""
+    """Scores as floats and labels as booleans, or the reason why they cannot be measured."""
     scores, odd = np.asarray(scores, dtype=np.float64), np.asarray(odd).astype(bool)
     if scores.ndim != 1 or scores.shape != odd.shape:
         raise NarrowsError(f"{what}: scores and odd must both be (N,); got shapes {scores.shape} and {odd.shape}")

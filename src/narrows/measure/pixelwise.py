@@ -81,7 +81,7 @@ def _snr(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _one_scale(a: Images, b: Images) -> None:
-    """Refuse uint8 beside floats: 0..255 against [0, 1] has an error, but no meaning."""
+    """Refuse uint8 with floats: the error of 0..255 against [0, 1] has no meaning."""
     if hasattr(a, "dtype") and hasattr(b, "dtype") and a.dtype != b.dtype:
         peak(a, b)
 

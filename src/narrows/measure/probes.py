@@ -32,7 +32,7 @@ def probe(
 
     codes, test_codes: `(N, size)`; labels, test_labels: `(N,)`.
     kind: "logistic" or "knn".
-    limit: at most so many training codes are used, a subset drawn with `seed`.
+    limit: the number of training codes that are used at most, a subset drawn with `seed`.
     """
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

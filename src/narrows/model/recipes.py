@@ -119,7 +119,7 @@ RECIPES: dict[str, Recipe] = {
     "lab-c": Recipe("variational autoencoder, code 20", "lab C", LAB_C),
     "lab-d": Recipe("variational autoencoder with a plane for a code", "lab D", {
         **LAB_C, "bottleneck": part("variational", size=2), "likelihood": mse("sigmoid"), "epochs": 20}),
-    "lab-e1": Recipe("deep autoencoder beside PCA, code 30", "lab E1", {
+    "lab-e1": Recipe("deep autoencoder against PCA, code 30", "lab E1", {
         **LAB_E, "body": part("mlp", widths=[512, 256, 128]), "bottleneck": part("relu", size=30),
         "up": part("linear", widths=[128, 256])}),
     **{f"lab-e2-{h}": Recipe(f"one hidden layer of {h}", "lab E2", {**E2, "bottleneck": part("relu", size=h)})

@@ -121,7 +121,7 @@ class ModuleUp(Up):
         super().__init__()
         self.module = module
         got = tuple(_tried("up", module, shape).shape[1:])
-        cure = "the likelihood asks for it; a constructor that names `image` and `channels` is told both"
+        cure = "the likelihood asks for it; a constructor that names `image` and `channels` gets both"
         if got != wanted:
             raise wrong(f"up {_name(module)}: the shape it gives for one image", got, f"{wanted}", cure)
 
@@ -167,8 +167,8 @@ def _tried(kind: str, module: nn.Module, shape: tuple[int, ...]) -> Tensor:
         with torch.no_grad():
             given = module.eval()(torch.zeros(2, *shape))
     except Exception as error:  # whatever a stranger's code may raise
-        told = f"{type(error).__name__}: {error}"
-        raise BuildError(f"{kind} {_name(module)} fails for an input of the shape {(2, *shape)}: {told}") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise BuildError(f"{kind} {_name(module)} fails for an input of the shape {(2, *shape)}: {reason}") from error
     finally:
         module.train(training)
     what = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
