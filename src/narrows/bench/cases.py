@@ -80,7 +80,7 @@ def crossed(out: Tensor, x: Tensor) -> Tensor:
 class Case:
     """A lab as it is timed.
 
-    cost: summed over a batch. per: what the report divided it by, beside the batch ("pixel", or "image").
+    cost: summed over a batch. per: what the report divided it by, apart from the batch ("pixel", or "image").
     evaluation: what stands after each epoch, "loss" or "images" (loss, PSNR and SSIM), or "" for nothing.
     held: the share of the training images held back for it; 0 takes the test images. span: black to white.
     notebook, floor: what we hold ourselves to, times faster than the notebook (evaluation included), and times the
@@ -104,7 +104,7 @@ class Case:
     held: float = 0
 
     def split(self, count: int) -> int:
-        """How many of so many images are trained on."""
+        """How many of `count` images are trained on."""
         return count - round(count * self.held)
 
 

@@ -43,7 +43,7 @@ EPOCHS = 5
 def profiled(
     labs: Sequence[str] = tuple(CASES), images: int | None = None, say: Callable[[str], None] = lambda words: None
 ) -> dict[str, list[dict[str, Any]]]:
-    """Of each lab the parts of a "step" and of an "evaluation". images: so many of each set only."""
+    """Of each lab the parts of a "step" and of an "evaluation". images: how many of each set; None for all."""
     found: dict[str, list[dict[str, Any]]] = {"step": [], "evaluation": []}
     for lab in labs:
         for name, part in (("step", steps), ("evaluation", evaluations)):

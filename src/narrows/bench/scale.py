@@ -126,11 +126,11 @@ def _run(point: dict[str, int], path: Path) -> dict[str, float]:
     order = json.dumps({**point, "path": str(path)})
     command = [*(several if processes > 1 else alone), order]
     done = subprocess.run(command, capture_output=True, text=True, env=env if processes > 1 else None)
-    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode or not told:
+    results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode or not results:
         raise NarrowsError(f"a process of the measurement failed: {done.stderr.strip().splitlines()[-1:]}")
-    first = min(told, key=lambda one: one["rank"])
-    return {**first, "memory": max(one["memory"] for one in told)}
+    first = min(results, key=lambda result: result["rank"])
+    return {**first, "memory": max(result["memory"] for result in results)}
 
 
 def main(order: dict[str, Any]) -> None:

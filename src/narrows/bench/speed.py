@@ -1,8 +1,8 @@
 """All ways of a lab, in turn, and the table that comes of it.
 
 For each lab every way is made ready in a process of its own; then they run a round each, in turn, again and again, so
-that a machine that slows down slows all of them. What is told is the median of the rounds and their spread; a ratio
-is taken round by round, and then its median.
+that a machine that slows down slows all of them. The median of the rounds and their spread are reported; a ratio is
+taken round by round, and then its median.
 
     times the notebook    (training + evaluation of the notebook) / (ours): how many times faster
     times the floor       training / floor: how near to what the arithmetic alone takes; 1 cannot be beaten by much
@@ -40,7 +40,7 @@ def speed(
     device: str = "cpu",
     say: Callable[[str], None] = lambda words: None,
 ) -> list[dict[str, Any]]:
-    """Time the ways of the labs. images: so many of each set only. Returns a dict for each lab and way:
+    """Time the ways of the labs. images: how many of each set; None for all. Returns a dict for each lab and way:
 
     lab, way; training, evaluation, memory: a number a round (seconds, seconds, MB at most until then); torch: MB of
     the process before the images came; or why: the reason why this way of this lab was not run.

@@ -1,7 +1,7 @@
 """One way of one lab, in a process of its own: it makes ready, and then runs a round for each line that it is sent.
 
-A process of its own has a memory of its own, whose peak is told after each round, and no thread of another way spins
-beside it while it waits.
+A process of its own has a memory of its own, whose peak is reported after each round, and no thread of another way
+spins while it waits.
 """
 
 import json

@@ -90,7 +90,7 @@ def barrier() -> None:
 
 
 def claims_report() -> bool:
-    """Whether this rank is the first to ask, of those that have an error to tell: it is told once."""
+    """Whether this rank is the first to ask, of those that have an error to report: it is reported once."""
     place = os.environ.get("RANK", "0")
     with suppress(RuntimeError):
         return not _store or _store[0].compare_set("told", "", place) == place.encode()
@@ -164,7 +164,7 @@ def _wait(there: Callable[[], bool], end: Callable[[], float]) -> bool:
 
 
 def _after(seconds: float) -> Callable[[], float]:
-    """The time in so many seconds."""
+    """The time in this many seconds."""
     end = time.monotonic() + seconds
     return lambda: end
 

@@ -37,12 +37,12 @@ def canvas(width: float, height: float, title: str = "") -> tuple["Figure", "Axe
 
 
 def zoom(size: int, room: float) -> float:
-    """By how much to enlarge `size` pixels in a room of so many dots: a whole number, or less than 1."""
+    """By how much to enlarge `size` pixels to fill this many dots: an integer, or less than 1."""
     return max(1, room // size) if size <= room else room / size
 
 
 def show(axes: "Axes", image: np.ndarray, left: float, top: float, times: float, **scale: Any) -> Any:
-    """Draw an image, enlarged so many times, with its top left corner there."""
+    """Draw an image, enlarged by this factor, with its top left corner there."""
     height, width = (times * n for n in image.shape[:2])
     extent = (left, left + width, top + height, top)
     limits = axes.get_xlim(), axes.get_ylim()

@@ -42,8 +42,8 @@ def grid(
     """Rows of images, such as original / noisy / reconstruction, each with its name at the left.
 
     arrays: name -> `(k, H, W)` or `(k, H, W, C)`, floats in [0, 1] or uint8, the same k in every
-    row. captions: name -> k texts, small under the images of that row. columns: at most so many
-    side by side; more are wrapped, evenly, into blocks of all the rows.
+    row. captions: name -> k texts, small under the images of that row. columns: at most this
+    many side by side; more are wrapped, evenly, into blocks of all the rows.
     """
     rows = {name: as_unit(as_images(name, images)) for name, images in arrays.items()}
     count = _count(rows)

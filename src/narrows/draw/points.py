@@ -37,7 +37,7 @@ def scatter(
         kinds, are classes, with a bar of separate colours and, in the plane, a name at each; others are values.
         "images", one a point, are for the live form (`draw.live`): here they are ignored.
     classes: the names of classes 0, 1, ...
-    unit: what the labels are, beside the bar.
+    unit: what the labels are, next to the bar.
     equal: one scale for both axes.
     """
     x, labels = points_of(arrays)
@@ -124,7 +124,7 @@ def _discrete(count: int) -> dict[str, Any]:
 
 
 def _bar(figure: "Figure", axes: Any, drawn: Any, names: list[str], unit: str) -> None:
-    """The scale beside the points, in full colour although the points are not."""
+    """The scale next to the points, in full colour although the points are not."""
     from matplotlib.cm import ScalarMappable
 
     pad = 0.1 if hasattr(axes, "zaxis") else 0.02  # a third axis has its name there

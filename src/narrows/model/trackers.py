@@ -1,10 +1,10 @@
-"""Trackers: who is told of a training while it runs.
+"""Trackers: loggers that follow a training while it runs.
 
 A logger is anything with the four names of Lightning's loggers (`Logger` below), so any of those fits:
 
     Autoencoder().fit(X, logger=logger)
 
-It is told the options of the model at the start, by the names that `--set` takes ("bottleneck.size": 20), and after
+It gets the options of the model at the start, by the names that `--set` takes ("bottleneck.size": 20), and after
 each epoch, counted from 1, what the epoch added to `history_` ("loss", "val_psnr", ...). If it has a fifth name,
 `finalize(status)`, as Lightning's have, that is called at the end: with "success", or "failed" after an error.
 

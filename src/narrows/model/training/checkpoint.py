@@ -2,15 +2,15 @@
 
     Autoencoder(epochs=100).fit(X, checkpoint=Checkpoint("last.safetensors", minutes=10, resume=True))
 
-The state (`narrows.model.training.state`) is written as the training starts, after each epoch and every so many
-minutes: aside, synced and renamed, so that a run that is killed at any moment leaves a whole one. SIGINT and SIGTERM
-are waited for until the step is done; then the state is written too, and the training ends with `Interrupted`. A file
-is that of one training at a time, which holds a lock that dies with its process.
+The state (`narrows.model.training.state`) is written as the training starts, after each epoch and every few minutes
+(`minutes`): under a temporary name, synced and renamed, so that a run that is killed at any moment leaves a complete
+one. After SIGINT or SIGTERM the step is finished; then the state is written too, and the training ends with
+`Interrupted`. A file belongs to one training at a time, which holds a lock that ends with its process.
 
 Over ranks the first one writes and reads the file, for all: a state belongs to the whole, whatever their number, and
 any number goes on from it. What one of them is asked by a signal, all do, within `OFTEN` steps.
 
-What a state belongs to is written beside it: the options, the images, the version. A training goes on from it where
+What a state belongs to is written with it: the options, the images, the version. A training goes on from it where
 all these are the same; only `epochs` may have grown.
 """
 
@@ -79,8 +79,8 @@ class Checkpoint:
         fixed = "a whole number: a training without it draws other numbers each time"
         if options["random_state"] is None:
             raise wrong("random_state", None, fixed)
-        told = {**options, **self.about, "narrows": narrows.__version__}
-        settings = broadcast_from_first(lambda: {**told, "images": training.images.fingerprint()})
+        fixed_settings = {**options, **self.about, "narrows": narrows.__version__}
+        settings = broadcast_from_first(lambda: {**fixed_settings, "images": training.images.fingerprint()})
         with locked(self.path) if is_first_rank() else nullcontext(), self._listening():
             if self.resume:
                 self._go_on(training, settings)
@@ -183,8 +183,8 @@ class Checkpoint:
         """Refuse a state of other settings; more epochs are allowed."""
         saved, settings = _with_present_names(saved), _with_present_names(settings)
         names = [name for name in dict.fromkeys([*saved, *settings]) if name != "epochs"]
-        told = [(n, saved.get(n), settings.get(n)) for n in names]
-        changed = [f"{n} was {a!r}, now {b!r}" for n, a, b in told if a != b]
+        values = [(n, saved.get(n), settings.get(n)) for n in names]
+        changed = [f"{n} was {a!r}, now {b!r}" for n, a, b in values if a != b]
         if settings["epochs"] < saved["epochs"]:
             changed.append(f"epochs was {saved['epochs']}, now {settings['epochs']}")
         if changed:

@@ -28,7 +28,7 @@ Order = tuple[Callable[..., Tensor], str, Tensor]
 
 
 def repays(steps: int, device: torch.device) -> bool:
-    """Whether so many steps win back the seconds that compiling takes."""
+    """Whether this many steps win back the seconds that compiling takes."""
     return steps >= REPAYS.get(device.type, inf)
 
 
