@@ -1,5 +1,5 @@
 """Strict reading: a TOML file becomes a dict, the dict becomes Structs, and all that is wrong is
-told at once.
+reported at once.
 
 A Struct (msgspec's) is the schema of a table: its fields are the keys, with their types and ranges.
 
@@ -9,7 +9,8 @@ A Struct (msgspec's) is the schema of a table: its fields are the keys, with the
 
 msgspec converts such a dict too, but stops at the first fault and names it in its own terms:
 "Expected `int`, got `str` - at `$.runs[1].epochs`". So the walk is ours and the leaves are
-msgspec's. The walk goes down the Structs, the lists and the tables of the form, beside the dict;
+msgspec's. The walk goes down the Structs, the lists and the tables of the schema, together
+with the dict;
 each value at the end of it goes alone through `msgspec.convert`, strictly: '8' and 1.0 are no whole
 numbers, true is no number, but 3 is a number. What fails is reported with its place as the file shows
 it, and goes to `Faults`:
@@ -17,8 +18,8 @@ it, and goes to `Faults`:
     runs 2 ('vae'): epochs: got '20', expected a whole number, at least 1; write 20
 
 Counting begins at 1; the name is the first of `name`, `title` and `label` that an entry has. An
-unknown key is told with the one that was probably meant, and that one is then not told to be
-missing as well: one slip, one fault.
+unknown key is reported with the one that was probably meant, and that one is then not reported
+as missing as well: one slip, one fault.
 """
 
 import re
@@ -79,24 +80,24 @@ def _text(path: Path) -> str:
     except OSError as error:
         near = sorted(other.name for other in (path if path.is_dir() else path.parent).glob("*.toml"))
         if path.is_dir():
-            told = f"{path} is a folder, expected a file; files in it: {', '.join(near) or 'none that is .toml'}"
+            message = f"{path} is a folder, expected a file; files in it: {', '.join(near) or 'none that is .toml'}"
         elif not path.exists():
-            told = f"there is no file {path}; {did_you_mean(path.name, near)}"
+            message = f"there is no file {path}; {did_you_mean(path.name, near)}"
         else:
-            told = f"{path} cannot be read: {error.strerror or error}"
-        raise DataError(told) from error
+            message = f"{path} cannot be read: {error.strerror or error}"
+        raise DataError(message) from error
 
 
-def _slip(path: Path, text: str, told: str) -> str:
+def _slip(path: Path, text: str, message: str) -> str:
     """tomllib's words, "Invalid value (at line 3, column 5)", with the line itself and the usual cause."""
     lines = text.split("\n")
-    told, _, place = told.rpartition(" (at ")
+    message, _, place = message.rpartition(" (at ")
     row, column = map(int, re.findall(r"\d+", place) or _unended(lines))
-    told = re.sub(r"\(('.*?'),?\)", lambda keys: f"[{keys[1]}]".replace("', '", ".").replace("'", ""), told)
+    message = re.sub(r"\(('.*?'),?\)", lambda keys: f"[{keys[1]}]".replace("', '", ".").replace("'", ""), message)
     line = "".join(c if c.isprintable() else "?" for c in lines[row - 1].strip()[:60])
-    cause = next((f"; {cause}" for words, cause in SLIPS.items() if told.startswith(words)), "")
-    told = told[:1].lower() + told[1:] + (f" in `{line}`" if line else "")
-    return f"{path}, line {row}, column {column}: {told}{cause}"
+    cause = next((f"; {cause}" for words, cause in SLIPS.items() if message.startswith(words)), "")
+    message = message[:1].lower() + message[1:] + (f" in `{line}`" if line else "")
+    return f"{path}, line {row}, column {column}: {message}{cause}"
 
 
 def _unended(lines: list[str]) -> tuple[int, int]:
