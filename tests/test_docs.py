@@ -167,6 +167,15 @@ def test_faults_on_the_page_are_those_that_are_raised(tmp_path, monkeypatch):
         assert message == f"narrows: {caught.value}\n"
 
 
+def test_advice_on_a_nan_is_in_the_table_of_the_page():
+    from narrows.model.training.diagnose import CURES
+
+    page = (ROOT / "docs" / "diagnose.md").read_text(encoding="utf-8")
+    for _, advice in CURES:
+        sentence = advice.format(rate="0.1", clip="training={'clip': 1.0}", term="l1").partition(", usually")[0]
+        assert f"| `{sentence}` |" in page
+
+
 def rows(heading: str) -> dict[str, list[str]]:
     """The rows of all tables below a heading of the page on studies, by the name in their first cell."""
     below = STUDIES.read_text(encoding="utf-8").split(f"\n{heading}\n")[1]
