@@ -3,12 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_CONSTRAINT := constraints.txt
 
-.PHONY: demo test check bench plot clean
+.PHONY: demo test quick check bench plot clean
 
 demo: .venv/ready            ## train, measure and picture two autoencoders on embedded digits, in under a minute
 	$(BIN)/narrows demo --force
 
-test: .venv/ready            ## the tests; those on MNIST run if $$NARROWS_DATA holds it
+test: .venv/ready            ## all tests; those on MNIST need $$NARROWS_DATA
+	$(BIN)/python -m pytest -m ''
+
+quick: .venv/ready           ## the tests without the slow ones
 	$(BIN)/python -m pytest
 
 check: .venv/ready           ## style, types, layers
@@ -17,7 +20,7 @@ check: .venv/ready           ## style, types, layers
 	$(BIN)/pyright
 	$(BIN)/python -m pytest tests/test_layers.py tests/test_face.py
 
-bench: .venv/ready           ## how fast training is, against other ways and the floor of the arithmetic (20 minutes)
+bench: .venv/ready           ## the speed of training, compared with other ways and the least time possible (20 minutes)
 	$(BIN)/narrows bench speed
 
 plot:                        ## build the plot bundle of live figures again (node 20)

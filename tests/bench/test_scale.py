@@ -24,6 +24,7 @@ def test_points_of_several_processes_do_not_bend_the_model():
     assert fitted([*rows, other]) == fitted(rows)
 
 
+@pytest.mark.slow
 def test_points_are_measured_alone_and_together(monkeypatch):
     monkeypatch.setattr(module, "BASE", {"images": 300, "side": 8, "width": 16, "processes": 1})
     monkeypatch.setattr(module, "ALONG", {"images": (300,), "processes": (2,)})

@@ -26,11 +26,11 @@ def mnist():
         pytest.skip("$NARROWS_DATA does not hold mnist")
 
 
-def test_ratios_are_taken_round_by_round_and_stand_beside_what_is_wanted():
+def test_ratios_are_taken_round_by_round_and_printed_with_their_target():
     *_, ours = table(FOUND)
     assert ours["training, s"] == "2.00 (2.00-3.00)"
-    assert ours["times the notebook"] == "3.00 (2.50-4.00), wanted 3.2"
-    assert ours["times the floor"] == "2.00 (1.50-2.00), wanted 1.7"
+    assert ours["times the notebook"] == "3.00 (2.50-4.00), target 3.2"
+    assert ours["times the floor"] == "2.00 (1.50-2.00), target 1.7"
     assert ours["memory, MB"] == "421 (+121)"
     assert ours["evaluation, s"] == ""
 
@@ -54,6 +54,7 @@ def test_markdown_has_a_line_for_each_row():
     assert all(line.count(" | ") == len(lines[0].split(" | ")) - 1 for line in lines)
 
 
+@pytest.mark.slow
 def test_ways_run_in_turn_each_in_a_process_of_its_own(mnist):
     said = []
     found = speed(["E2-64"], ["floor", "plain", "narrows"], rounds=2, images=400, say=said.append)

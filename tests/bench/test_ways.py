@@ -119,5 +119,5 @@ def test_pythae_runs_the_same_encoder_and_decoder(lab, sets):
 def test_pythae_is_not_asked_for_what_it_has_not(sets):
     from narrows.bench.pythae_way import Pythae
 
-    with pytest.raises(BuildError, match="given noise"):
+    with pytest.raises(BuildError, match="no denoising"):
         Pythae(CASES["A"], *sets["mnist"], CPU)

@@ -1,4 +1,4 @@
-"""Ranks on the command line: real processes, of `--devices` and of torchrun."""
+"""Several processes for one command: real ones, of `--devices` and of torchrun."""
 
 import os
 import signal
@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 
 from small_ranks import free_port
 
+pytestmark = pytest.mark.slow
 NARROWS = [sys.executable, "-m", "narrows"]
 TRAIN = ["train", "ae-mlp", "--data", "digits", "--batch-size", "60", "--set", "body.widths=[16]"]
 TORCHRUN = [
@@ -26,6 +27,7 @@ TORCHRUN = [
     "--max-restarts",
     "1",
 ]
+EPOCHS = "6"
 LONG = 150  # seconds, on a machine that does much else
 
 
@@ -71,31 +73,32 @@ def history(folder: Path) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def spread(tmp_path_factory):
-    """A run of 2 processes that nothing disturbed, and what it said."""
-    folder = tmp_path_factory.mktemp("spread") / "run"
-    return folder, ended(start([*NARROWS, *TRAIN, "--epochs", "12", "-o", str(folder), "--devices", "2"]))
+def undisturbed(tmp_path_factory):
+    """A run of 2 processes that nothing disturbed, and what it printed."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    return folder, ended(start([*NARROWS, *TRAIN, "--epochs", EPOCHS, "-o", str(folder), "--devices", "2"]))
 
 
-def test_devices_are_so_many_processes_of_which_one_speaks(spread, tmp_path):
-    folder, (code, out, err) = spread
+def test_devices_start_processes_of_which_only_the_first_prints(undisturbed, tmp_path):
+    folder, (code, out, err) = undisturbed
     assert code == 0, err
-    alone, said, _ = ended(start([*NARROWS, *TRAIN, "--epochs", "12", "-o", str(tmp_path / "run")]))
+    alone, printed, _ = ended(start([*NARROWS, *TRAIN, "--epochs", EPOCHS, "-o", str(tmp_path / "run")]))
     assert alone == 0
-    assert [line.split()[:1] for line in out.splitlines()] == [line.split()[:1] for line in said.splitlines()]
+    assert [line.split()[:1] for line in out.splitlines()] == [line.split()[:1] for line in printed.splitlines()]
     assert err.count("training Autoencoder on 1,437 images") == err.count("The report: ") == 1
     assert "Warning" not in err
     np.testing.assert_allclose(history(folder), history(tmp_path / "run"), rtol=1e-5)
     assert {path.name for path in folder.iterdir()} == {path.name for path in (tmp_path / "run").iterdir()}
 
 
-def test_a_fault_is_told_once(spread):
-    code, out, err = ended(start([*NARROWS, *TRAIN, "-o", str(spread[0]), "--devices", "2"]))
+def test_an_error_of_several_processes_is_reported_once(tmp_path):
+    (tmp_path / "there.txt").write_text("mine")
+    code, out, err = ended(start([*NARROWS, *TRAIN, "-o", str(tmp_path), "--devices", "2"]))
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert "exists already" in err
 
 
-def test_a_signal_ends_all_with_a_state(tmp_path):
+def test_a_signal_stops_all_processes_with_a_checkpoint(tmp_path):
     folder = tmp_path / "run"
     process = start([*NARROWS, *TRAIN, "--epochs", "400", "-o", str(folder), "--devices", "2"])
     wait_for(folder / "last.safetensors", process)
@@ -107,11 +110,11 @@ def test_a_signal_ends_all_with_a_state(tmp_path):
     assert "--resume" in told[0]
 
 
-def test_two_machines_go_on_after_a_rank_is_lost(spread, tmp_path):
-    """Each agent of torchrun is a machine: they meet at an address, and start the ranks again from the last state."""
+def test_two_machines_resume_after_a_rank_is_lost(undisturbed, tmp_path):
+    """Each agent of torchrun stands for a machine; they restart the ranks from the last checkpoint."""
     folder, at = tmp_path / "run", f"127.0.0.1:{free_port()}"
     meet = ["--rdzv-backend", "c10d", "--rdzv-id", "test", "--rdzv-endpoint", at]
-    train = ["-m", "narrows", *TRAIN, "--epochs", "12", "-o", str(folder)]
+    train = ["-m", "narrows", *TRAIN, "--epochs", EPOCHS, "-o", str(folder)]
     agents = [start([*TORCHRUN, "--node-rank", str(k), *meet, *train]) for k in range(2)]
     wait_for(folder / "last.safetensors", agents[0])
     os.kill(process_of(1, folder), signal.SIGKILL)
@@ -120,5 +123,5 @@ def test_two_machines_go_on_after_a_rank_is_lost(spread, tmp_path):
     words = "".join(told)
     assert "narrows: rank 1 of 2 was lost: " in words
     assert "going on from epoch " in words or "ends" in words
-    assert same_run(folder, spread[0])
-    assert np.array_equal(history(folder), history(spread[0]))
+    assert same_run(folder, undisturbed[0])
+    assert np.array_equal(history(folder), history(undisturbed[0]))

@@ -96,6 +96,7 @@ def test_the_demo_is_a_sound_study_of_the_embedded_digits():
     assert read_study(lab_file("demo")).data == "digits"
 
 
+@pytest.mark.slow
 def test_a_lab_is_run_by_its_letter(narrows, tmp_path):
     root = Path(os.environ.get("NARROWS_DATA") or "nowhere", "mnist")
     if not all((root / file).exists() or (root / f"{file}.gz").exists() for file in SUMS["mnist"]):

@@ -1,8 +1,12 @@
-"""How fast Narrows is, compared with the ways in which people train the same networks today.
+"""How fast Narrows is, compared with the usual ways of training the same networks.
 
-cases       the labs that are timed: network, cost, noise, evaluation, and what we hold ourselves to
-rivals      the notebook's way and a plain loop; pythae's in a file of its own; ours, through the face
-floor       what the arithmetic alone would take on this machine
-worker      one way of one lab in a process of its own, which runs when asked
-speed       all of them, in turn, and the table
+cases           the labs that are timed: network, cost, noise, evaluation, and target speeds
+narrows_way     Narrows itself, through its public interface
+other_ways      the notebook's way and a plain loop
+pythae_way      pythae's models and trainer
+floor           the time of the arithmetic alone on this machine
+worker          one way of one lab in its own process, which runs a round on demand
+speed           all ways in turn, and the table of results
+profile         where the time of a step and of an evaluation goes
+scale           how time and memory grow with images, pixels, parameters and processes
 """

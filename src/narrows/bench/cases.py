@@ -1,8 +1,8 @@
 """The labs that are timed.
 
-A network is written here once more, in plain torch and as its report has it (the last non-linearity inside it), so
-that the rivals owe nothing to Narrows. That the mathematics is the same is a law of the tests: with the same weights,
-cost and gradients agree.
+Each network is written again in plain torch, as in its report (with the last non-linearity inside it), so that the
+other ways use nothing of Narrows. Tests check that the mathematics is the same: with equal weights, cost and
+gradients agree.
 
     A          784-256-128 → 64 → 128-256-784, noise on the input       after an epoch: loss, PSNR, SSIM of 12,000
     C, D       784-400 → 20 or 2 (mean, log-variance) → 400-784         D: loss, PSNR, SSIM of 10,000 test images
@@ -23,14 +23,14 @@ Cost = Callable[[Tensor, Tensor], Tensor]
 
 
 class Net(nn.Module):
-    """An encoder and a decoder; where `variational`, the encoder puts out mean and log-variance, side by side."""
+    """An encoder and a decoder; if `variational`, the encoder returns mean and log-variance, concatenated."""
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, variational: bool = False):
         super().__init__()
         self.encoder, self.decoder, self.variational = encoder, decoder, variational
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Images to their reconstructions, and the cost of their codes summed over the batch."""
+        """The reconstructions of images, and the cost of their codes, summed over the batch."""
         code, cost = self.encoder(x), torch.zeros(())
         if self.variational:
             mean, logvar = code.chunk(2, dim=1)
@@ -80,11 +80,11 @@ def crossed(out: Tensor, x: Tensor) -> Tensor:
 class Case:
     """A lab as it is timed.
 
-    cost: summed over a batch. per: what the report divided it by, apart from the batch ("pixel", or "image").
-    evaluation: what stands after each epoch, "loss" or "images" (loss, PSNR and SSIM), or "" for nothing.
+    cost: summed over a batch. per: what the report divides it by, besides the batch size ("pixel" or "image").
+    evaluation: what is measured after each epoch: "loss", "images" (loss, PSNR and SSIM), or "" for nothing.
     held: the share of the training images held back for it; 0 takes the test images. span: black to white.
-    notebook, floor: what we hold ourselves to, times faster than the notebook (evaluation included), and times the
-    floor (training alone). fast: the first, in bf16 and compiled; None where that is not asked for.
+    notebook, floor: target speeds: times faster than the notebook (evaluation included), and at most this many
+    times the floor (training alone). fast: the first, compiled in bf16; None if there is no target.
     """
 
     recipe: str
@@ -104,7 +104,7 @@ class Case:
     held: float = 0
 
     def split(self, count: int) -> int:
-        """How many of `count` images are trained on."""
+        """The number of training images, of `count` images."""
         return count - round(count * self.held)
 
 

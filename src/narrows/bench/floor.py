@@ -1,14 +1,15 @@
-"""The floor: what an epoch's arithmetic takes if nothing else takes any time.
+"""The floor: the time of an epoch's arithmetic, if nothing else took any time.
 
-    floor = 3 · F · N / P      F  floating-point operations of one image's way through the network
+    floor = 3 · F · N / P      F  floating-point operations of one image's forward pass
                                N  images of an epoch
                                P  operations a second of this machine, in its best product of two large matrices
 
-Three, because the way back costs two products for each of the way there: one for the gradient of the weights, one for
-that of the input. (The first layer's input needs none, so that a network may go a little below its floor.)
+Three, because the backward pass takes two products for each one of the forward pass: the gradient of the weights,
+and that of the input. (The first layer needs no gradient of its input, so a network can be a little below its floor.)
 """
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -20,8 +21,9 @@ SIDE, TRIES = 2048, 5
 
 
 def forward(case: Case) -> float:
-    """Floating-point operations of one image's way through the case's network: 2 for each multiply and add."""
-    shape = (1, 784) if case.flat else (1, 3 if case.data == "coloured-mnist" else 1, 28, 28)
+    """Floating-point operations of one image's forward pass: 2 for each multiplication and addition."""
+    channels = 3 if case.data == "coloured-mnist" else 1
+    shape = (1, 784) if case.flat else (1, channels, 28, 28)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         case.net()(torch.zeros(shape))
     return float(counter.get_total_flops())
@@ -34,22 +36,22 @@ def peak(device: torch.device, dtype: torch.dtype = torch.float32) -> float:
     return max(2 * side**3 / seconds(lambda: torch.mm(a, b), device) for _ in range(TRIES))
 
 
-def seconds(work, device: torch.device) -> float:
-    """How long `work()` takes, to the end of what it asks of an accelerator."""
-    _settle(device)
+def seconds(work: Callable[[], object], device: torch.device) -> float:
+    """How long `work()` takes, including its work on an accelerator."""
+    _synchronise(device)
     start = time.perf_counter()
     work()
-    _settle(device)
+    _synchronise(device)
     return time.perf_counter() - start
 
 
-def _settle(device: torch.device) -> None:
+def _synchronise(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 class Floor:
-    """A way as the others are: a round is the time that an epoch's arithmetic would take."""
+    """A round is the time that an epoch's arithmetic would take."""
 
     def __init__(self, case: Case, train: np.ndarray, test: np.ndarray, device: torch.device):
         self.device = device

@@ -1,4 +1,4 @@
-"""Narrows' way: the recipe of the lab, fitted epoch by epoch through the face."""
+"""Narrows: the recipe of the lab, fitted epoch by epoch through the public interface."""
 
 import numpy as np
 import torch
@@ -6,16 +6,16 @@ import torch
 from narrows.bench.cases import Case
 from narrows.model.recipes import recipe
 
-LONG = 1000  # epochs: more than anyone times
+MANY_EPOCHS = 1000  # more than are timed
 
 
 class Narrows:
-    """A recipe as it comes. training: further options of the training, such as compile and precision."""
+    """A recipe with its defaults. training: more options of the training, such as compile and precision."""
 
     training: dict[str, object] = {}
 
     def __init__(self, case: Case, train: np.ndarray, test: np.ndarray, device: torch.device):
-        changes: dict[str, object] = {"epochs": LONG, "device": str(device), "training": dict(self.training)}
+        changes: dict[str, object] = {"epochs": MANY_EPOCHS, "device": str(device), "training": dict(self.training)}
         if case.evaluation and not case.held:
             changes["validation"] = test
             changes["training"] = {**self.training, "measures": ["psnr", "ssim"]}

@@ -1,10 +1,10 @@
-"""The ways in which people train these networks today, written as they are written.
+"""The usual ways of training these networks, written as they usually are.
 
     Notebook    a data set that makes a PIL image and then a tensor of each image, a DataLoader, `.item()` at each
-                step, and scikit-image's measures image by image: the way of the labs' own programs
+                step, and scikit-image's measures image by image: as in the labs' programs
     Plain       the images as one float tensor in a TensorDataset, the same loop, measures image by image
 
-Both use torch.optim.Adam as it comes.
+Both use torch.optim.Adam with its defaults.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class Images(Dataset):
 
 
 class Notebook:
-    """The labs' own way."""
+    """As in the labs' programs."""
 
     def __init__(self, case: Case, train: np.ndarray, test: np.ndarray, device: torch.device):
         torch.manual_seed(0)
@@ -56,7 +56,7 @@ class Notebook:
         return Images(images, self.case)
 
     def round(self) -> tuple[float, float]:
-        """One epoch, and what the lab does after it: seconds of each."""
+        """One epoch, and the evaluation after it: seconds of each."""
         training = seconds(self.train, self.device)
         return training, seconds(self.evaluate, self.device) if self.case.evaluation else 0.0
 
@@ -75,7 +75,7 @@ class Notebook:
 
     @torch.no_grad()
     def evaluate(self) -> None:
-        """What the lab does after an epoch: the loss, and PSNR and SSIM image by image."""
+        """The evaluation after an epoch: the loss, and PSNR and SSIM image by image."""
         self.net.eval()
         self.held_loss, measured = 0.0, []
         for x, noisy in self._batches(self.held):
@@ -87,7 +87,7 @@ class Notebook:
         self.measured = np.mean(measured, axis=0) if measured else None
 
     def _batches(self, loader: DataLoader) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images as the network takes them, and with the noise that it is given."""
+        """Images in the shape that the network takes, clean and with noise."""
         for x, *_ in loader:
             x = x.to(self.device)
             x = x.view(len(x), -1) if self.case.flat else x

@@ -1,14 +1,14 @@
-"""Where the time of a training step goes, and that of an evaluation.
+"""Where the time of a training step and of an evaluation goes.
 
-torch's profiler gives each operation the time that it spends itself. They are added up in kinds:
+torch's profiler gives the time spent in each operation. These times are added up by kind:
 
-    products      of matrices, convolutions, and the sums that their biases need
+    products      products of matrices, convolutions, and the sums for their biases
     random        random numbers
     optimiser     the optimiser's own kernels
-    elementwise   activations, losses, their slopes, reading and copying pixels
+    elementwise   activations, losses, their gradients, reading and copying pixels
 
-and what is left of the step, timed without the profiler, is Python's, autograd's, and the way through torch to the
-operations ("between"). The floor is what the products of such a step would take at the machine's best (`floor`).
+The rest of the step, timed without the profiler, is Python, autograd and torch's dispatch ("between"). The floor is
+the time of the step's products at the machine's best speed (see `floor`).
 """
 
 import time
@@ -43,39 +43,50 @@ EPOCHS = 5
 def profiled(
     labs: Sequence[str] = tuple(CASES), images: int | None = None, say: Callable[[str], None] = lambda words: None
 ) -> dict[str, list[dict[str, Any]]]:
-    """Of each lab the parts of a "step" and of an "evaluation". images: how many of each set; None for all."""
-    found: dict[str, list[dict[str, Any]]] = {"step": [], "evaluation": []}
+    """The parts of a "step" and of an "evaluation" of each lab. images: use only this many of each set."""
+    rows: dict[str, list[dict[str, Any]]] = {"step": [], "evaluation": []}
     for lab in labs:
-        for name, part in (("step", steps), ("evaluation", evaluations)):
+        for name, measure in (("step", steps), ("evaluation", evaluations)):
             say(f"lab {lab}: {name}")
-            found[name].append(part(lab, CASES[lab], images))
-    return found
+            rows[name].append(measure(lab, CASES[lab], images))
+    return rows
 
 
 def steps(lab: str, case: Case, images: int | None = None) -> dict[str, Any]:
-    """Milliseconds of a step of the lab's training, in all and by kind."""
+    """Milliseconds of a step of the lab's training, in total and by kind."""
     train, _ = load_data(case.data)
     changes = {"epochs": 1000, "validation": None, "training": None}
     training = recipe(case.recipe, **changes)._prepare(train[:images])  # type: ignore[union-attr]
     training.run_epoch()
-    whole = median(_epoch(training) for _ in range(EPOCHS))
-    with profile(activities=[ProfilerActivity.CPU]) as seen:
+    step = median(_epoch(training) for _ in range(EPOCHS))
+    count = training.steps_per_epoch
+    operations = 3 * forward(case) * len(training.images) / count
+    kinds = _milliseconds_by_kind(training)
+    times = {
+        "step": step,
+        "floor": operations / peak(torch.device("cpu")) * 1e3,
+        **kinds,
+        "between": step - sum(kinds.values()),
+    }
+    return {"lab": lab, **{f"{name}, ms": value for name, value in times.items()}}
+
+
+def _milliseconds_by_kind(training: Training) -> dict[str, float]:
+    """The time that torch's operations take in a step, over an epoch under the profiler."""
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
         training.run_epoch()
-    count, kinds = training.steps_per_epoch, Counter[str]()
-    for event in seen.key_averages():
+    sums = Counter[str]()
+    for event in profiler.key_averages():
         if event.key.startswith("aten::"):
-            kinds[_kind(event.key)] += event.self_cpu_time_total / count / 1e3
-    floor = 3 * forward(case) * len(training.images) / count / peak(torch.device("cpu")) * 1e3
-    parts = {kind: float(kinds[kind]) for kind in (*KINDS, "elementwise")}
-    found = {"step": whole, "floor": floor, **parts, "between": whole - sum(parts.values())}
-    return {"lab": lab, **{f"{name}, ms": value for name, value in found.items()}}
+            sums[_kind(event.key)] += event.self_cpu_time_total / training.steps_per_epoch / 1e3
+    return {kind: float(sums[kind]) for kind in (*KINDS, "elementwise")}
 
 
 def evaluations(lab: str, case: Case, images: int | None = None) -> dict[str, Any]:
-    """Seconds of an evaluation of the lab's model: all of it, and what of it is not the model's."""
+    """Seconds of an evaluation of the lab's model: in total, and without the model's own time."""
     train, test = (load_data(case.data, split)[0][:images] for split in ("train", "test"))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NarrowsWarning)  # what it learned in two steps is of no concern
+        warnings.simplefilter("ignore", NarrowsWarning)  # two steps teach it little
         model = recipe(case.recipe, epochs=1, validation=None, training=None).fit(train[:512])
     pixels = ImageBatches(test, model.layout_, model.scale_)
 
@@ -108,5 +119,5 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def rounded(rows: list[dict[str, Any]]) -> Table:
-    """Numbers with two digits after the point, as people read them."""
+    """Rows to be printed: numbers with two digits after the point."""
     return Table({k: f"{v:.2f}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)

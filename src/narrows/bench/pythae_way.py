@@ -1,7 +1,7 @@
-"""pythae's way: its own models, costs and trainer around the same encoders and decoders.
+"""pythae: its own models, costs and trainer around the same encoders and decoders.
 
-It has plain and variational autoencoders, none that is given noise, and measures nothing but the loss; so it is timed
-where a lab needs no more.
+It has plain and variational autoencoders, no denoising ones, and measures only the loss; so it is timed only for labs
+that need no more.
 
 Reference: C. Chadebec, L. Vincent, S. Allassonnière, "Pythae: unifying generative autoencoders in Python", NeurIPS
 2022, https://github.com/clementchadebec/benchmark_VAE.
@@ -21,12 +21,12 @@ from narrows.errors import BuildError, extra
 
 
 class Pythae:
-    """`BaseTrainer` with its settings as they come; `train` is its `train_step`, an epoch."""
+    """`BaseTrainer` with its default settings; its `train_step` is an epoch."""
 
     def __init__(self, case: Case, train: np.ndarray, test: np.ndarray, device: torch.device):
         if case.noise:
-            raise BuildError("pythae has no autoencoder that is given noise")
-        os.environ["TQDM_DISABLE"] = "1"  # no bar among the answers
+            raise BuildError("pythae has no denoising autoencoder")
+        os.environ["TQDM_DISABLE"] = "1"  # no progress bar among the answers
         datasets, trainers = (extra(f"pythae.{name}", "bench") for name in ("data.datasets", "trainers"))
         logging.disable(logging.INFO)
         self.device = device
@@ -58,10 +58,10 @@ def _model(case: Case):
             self.layers = net.encoder
 
         def forward(self, x: Tensor):
-            found = self.layers(x)
+            code = self.layers(x)
             if not net.variational:
-                return output(embedding=found)
-            mean, logvar = found.chunk(2, dim=1)
+                return output(embedding=code)
+            mean, logvar = code.chunk(2, dim=1)
             return output(embedding=mean, log_covariance=logvar)
 
     class Decoder(parts.BaseDecoder):

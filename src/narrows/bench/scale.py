@@ -1,13 +1,14 @@
 """How time and memory grow: with images, with pixels, with parameters, and with processes.
 
-Each point is a training of `ae-mlp` (one hidden layer of `width`) on random images that lie in a file, in processes
-of its own: three epochs, of which the median counts (one of more than 500,000 images), then the codes of 100,000 of
-the images at most. Memory is the process's own, without the pages of the file, which the system takes back at need.
+Each point is a training of `ae-mlp` (one hidden layer of `width`) on random images in a file, in its own processes:
+three epochs, of which the median counts (one epoch if there are more than 500,000 images), then the codes of at most
+100,000 images. Memory is the process's own, without the pages of the file, which the system reclaims at need.
 
-The model of cost is the least-squares fit, weighed so that each point counts alike, of the points of one process:
+The model of cost is a least-squares fit to the points of one process, with weights that count each point alike:
 
     t = N · (a · P + b · p) + s · c        N images of p values, P parameters, s steps
-        6 P operations an image, the way there and back, at 6 / a a second; b a value: reading, loss, slopes; c a step
+        a: 6 P operations an image, forward and backward, at 6 / a a second; b: reading, loss and gradients of a
+        value; c: the rest of a step
 
 References: R. Hockney's and S. Williams' models of rate and traffic, "Roofline", CACM 2009,
 https://doi.org/10.1145/1498765.1498785.
@@ -50,7 +51,7 @@ KEPT = re.compile(r"RssAnon:\s+(\d+) kB")
 def scale(
     along: Sequence[str] = tuple(ALONG), say: Callable[[str], None] = lambda words: None
 ) -> list[dict[str, Any]]:
-    """A row for each point: what grows, and what was found. along: of images, side, width, processes."""
+    """A row for each point: what grows, and the measurements. along: any of images, side, width, processes."""
     found = []
     with tempfile.TemporaryDirectory() as folder:
         for name in along:
@@ -82,7 +83,7 @@ def _parts(row: dict[str, Any]) -> tuple[float, float, float]:
 
 
 def table(rows: Sequence[dict[str, Any]]) -> Table:
-    """The points as people read them."""
+    """The points as a table to be printed."""
     model = fitted(rows) if len(rows) > len("abc") else {}
     return Table(
         {
@@ -110,7 +111,7 @@ def _file(folder: Path, count: int, side: int) -> Path:
 
 
 def _run(point: dict[str, int], path: Path) -> dict[str, float]:
-    """What the processes of a point found; times are the first one's, memory that of the largest."""
+    """The measurements of a point: times of its first process, memory of its largest."""
     processes = point["processes"]
     alone = [sys.executable, "-m", "narrows.bench.scale"]
     launch = (
@@ -126,15 +127,15 @@ def _run(point: dict[str, int], path: Path) -> dict[str, float]:
     order = json.dumps({**point, "path": str(path)})
     command = [*(several if processes > 1 else alone), order]
     done = subprocess.run(command, capture_output=True, text=True, env=env if processes > 1 else None)
-    results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode or not results:
+    answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode or not answers:
         raise NarrowsError(f"a process of the measurement failed: {done.stderr.strip().splitlines()[-1:]}")
-    first = min(results, key=lambda result: result["rank"])
-    return {**first, "memory": max(result["memory"] for result in results)}
+    first = min(answers, key=lambda answer: answer["rank"])
+    return {**first, "memory": max(answer["memory"] for answer in answers)}
 
 
 def main(order: dict[str, Any]) -> None:
-    """One process of a point: train, encode, tell."""
+    """One process of a point: train, encode, and print the measurements."""
     images = np.load(order["path"], mmap_mode="r")
     body, epochs = {"kind": "mlp", "widths": [order["width"]]}, 1 if len(images) > MANY else EPOCHS
     with process_group(), _peak() as peak:
@@ -148,7 +149,7 @@ def main(order: dict[str, Any]) -> None:
 
 @contextmanager
 def _peak() -> Iterator[list[float]]:
-    """The most memory of its own, MB, that this process holds within the block; looked at every 20 ms."""
+    """The peak of this process's own memory within the block, MB, sampled every 20 ms."""
     peak, over = [0.0], threading.Event()
 
     def look() -> None:

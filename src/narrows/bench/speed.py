@@ -1,11 +1,11 @@
-"""All ways of a lab, in turn, and the table that comes of it.
+"""All ways of a lab, in turn, and the table of their times.
 
-For each lab every way is made ready in a process of its own; then they run a round each, in turn, again and again, so
-that a machine that slows down slows all of them. The median of the rounds and their spread are reported; a ratio is
-taken round by round, and then its median.
+For each lab every way is prepared in its own process; then they take turns, a round each, so that a machine that
+slows down slows all of them. The table shows the median of the rounds and their range; a ratio is taken round by
+round, and then its median.
 
     times the notebook    (training + evaluation of the notebook) / (ours): how many times faster
-    times the floor       training / floor: how near to what the arithmetic alone takes; 1 cannot be beaten by much
+    times the floor       training / floor: how close to the time of the arithmetic alone; 1 cannot be beaten by much
 """
 
 import json
@@ -40,29 +40,36 @@ def speed(
     device: str = "cpu",
     say: Callable[[str], None] = lambda words: None,
 ) -> list[dict[str, Any]]:
-    """Time the ways of the labs. images: how many of each set; None for all. Returns a dict for each lab and way:
+    """Time the ways of the labs. images: use only this many of each set. Returns a dict for each lab and way:
 
-    lab, way; training, evaluation, memory: a number a round (seconds, seconds, MB at most until then); torch: MB of
-    the process before the images came; or why: the reason why this way of this lab was not run.
+    lab, way; training, evaluation, memory: a number for each round (seconds, seconds, peak MB so far); torch: MB of
+    the process before it loaded images; or why: the reason why this way of this lab was not run.
     """
-    found = []
+    rows: list[dict[str, Any]] = []
     for lab in labs:
         order = {"lab": lab, "images": images, "device": device}
-        asked = [way for way in ways if way != "fast" or CASES[lab].fast]
+        own_ways = [way for way in ways if way != "fast" or CASES[lab].fast]
         with ExitStack() as stack:
-            running = {way: stack.enter_context(_started({**order, "way": way})) for way in asked}
-            ready = {way: _answer(process) for way, process in running.items()}
-            times: dict[str, Rounds] = {way: [] for way in asked if "why" not in ready[way]}
-            for number in range(rounds):
-                for way in times:
-                    say(f"lab {lab}, round {number + 1} of {rounds}: {SAID[way]}")
-                    times[way].append(_asked(running[way]))
-        found += [{"lab": lab, "way": way, **ready[way], **_columns(times.get(way, []))} for way in asked]
-    return found
+            workers = {way: stack.enter_context(_started({**order, "way": way})) for way in own_ways}
+            rows += _timed(lab, workers, rounds, say)
+    return rows
+
+
+def _timed(
+    lab: str, workers: dict[str, subprocess.Popen], rounds: int, say: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """Wait until all workers of a lab are ready, and let them take turns."""
+    ready = {way: _answer(worker) for way, worker in workers.items()}
+    times: dict[str, Rounds] = {way: [] for way in workers if "why" not in ready[way]}
+    for number in range(1, rounds + 1):
+        for way, rounds_of_way in times.items():
+            say(f"lab {lab}, round {number} of {rounds}: {SAID[way]}")
+            rounds_of_way.append(_asked(workers[way]))
+    return [{"lab": lab, "way": way, **ready[way], **_columns(times.get(way, []))} for way in workers]
 
 
 def table(found: list[dict[str, Any]]) -> Table:
-    """What `speed` found, as people read it."""
+    """The results of `speed` as a table to be printed."""
     by = {(row["lab"], row["way"]): row for row in found}
     return Table(_row(row, by.get((row["lab"], "notebook")), by.get((row["lab"], "floor"))) for row in found)
 
@@ -75,29 +82,33 @@ def markdown(rows: Table) -> str:
 
 
 def _row(row: dict[str, Any], notebook: Any, floor: Any) -> dict[str, str]:
-    said = {"lab": row["lab"], "way": SAID[row["way"]]}
-    if "why" in row:
-        return {**said, "training, s": row["why"]}
-    said["training, s"] = _spread(row["training"])
-    if row["way"] == "floor":
-        return said
-    said["evaluation, s"] = _spread(row["evaluation"]) if any(row["evaluation"]) else ""
     case, way = CASES[row["lab"]], row["way"]
-    skipped = bool(case.evaluation) and not any(row["evaluation"])
-    faster = [] if skipped or not notebook or "why" in notebook else _ratios(_whole(notebook), _whole(row))
-    said["times the notebook"] = _beside(faster, {"narrows": case.notebook, "fast": case.fast}.get(way))
+    cells = {"lab": row["lab"], "way": SAID[way]}
+    if "why" in row:
+        return {**cells, "training, s": row["why"]}
+    cells["training, s"] = _spread(row["training"])
+    if way == "floor":
+        return cells
+    evaluates = any(row["evaluation"])
+    cells["evaluation, s"] = _spread(row["evaluation"]) if evaluates else ""
+    faster: list[float] = []
+    if notebook and "why" not in notebook and (evaluates or not case.evaluation):
+        faster = _ratios(_total(notebook), _total(row))
+    targets = {"narrows": case.notebook, "fast": case.fast}
+    cells["times the notebook"] = _with_target(faster, targets.get(way))
     above = _ratios(row["training"], floor["training"]) if floor else []
-    said["times the floor"] = _beside(above, case.floor if way == "narrows" else None)
-    said["memory, MB"] = f"{max(row['memory']):.0f} ({max(row['memory']) - row['torch']:+.0f})"
-    return said
+    cells["times the floor"] = _with_target(above, case.floor if way == "narrows" else None)
+    peak = max(row["memory"])
+    cells["memory, MB"] = f"{peak:.0f} ({peak - row['torch']:+.0f})"
+    return cells
 
 
-def _beside(ratios: list[float], wanted: float | None) -> str:
-    """Ratios, and what we hold ourselves to."""
-    return _spread(ratios) + (f", wanted {wanted:g}" if ratios and wanted else "")
+def _with_target(ratios: list[float], target: float | None) -> str:
+    """Ratios, and the target."""
+    return _spread(ratios) + (f", target {target:g}" if ratios and target else "")
 
 
-def _whole(row: dict[str, Any]) -> list[float]:
+def _total(row: dict[str, Any]) -> list[float]:
     return [a + b for a, b in zip(row["training"], row["evaluation"])]
 
 
@@ -118,7 +129,7 @@ def _columns(rounds: Rounds) -> dict[str, list[float]]:
 
 @contextmanager
 def _started(order: dict[str, Any]) -> Iterator[subprocess.Popen]:
-    """A worker, stopped at the end. Rivals run with the thread settings that torch comes with, ours with ours."""
+    """A worker, stopped at the end. The other ways run with torch's own thread settings."""
     ours = order["way"] in ("narrows", "fast")
     environment = {k: v for k, v in os.environ.items() if ours or k != "GOMP_SPINCOUNT"}
     command = [sys.executable, "-m", "narrows.bench.worker", json.dumps(order)]

@@ -1,7 +1,7 @@
-"""One way of one lab, in a process of its own: it makes ready, and then runs a round for each line that it is sent.
+"""One way of one lab in its own process: it prepares, and then runs a round for each line that it receives.
 
-A process of its own has a memory of its own, whose peak is reported after each round, and no thread of another way
-spins while it waits.
+A process of its own has its own memory, whose peak is reported after each round, and no threads of another way spin
+while it waits.
 """
 
 import json
@@ -26,30 +26,30 @@ WAYS = {"floor": Floor, "notebook": Notebook, "plain": Plain, "pythae": Pythae, 
 
 
 def main(order: dict) -> None:
-    """Make ready the way that the order names, say so, and run rounds as long as lines come."""
+    """Prepare the way that the order names, answer, and run a round for each line."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what others print is no answer
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # only answers go to the pipe
 
-    def tell(**found: object) -> None:
-        print(json.dumps(found), file=answers)
+    def answer(**values: object) -> None:
+        print(json.dumps(values), file=answers)
 
     try:
         case, device = CASES[order["lab"]], torch.device(order["device"])
         torch.ones(8, 8, device=device, requires_grad=True).square().sum().backward()
-        alone = peak_memory()
+        memory_of_torch = peak_memory()
         train, test = (load_data(case.data, split)[0][: order["images"]] for split in ("train", "test"))
         way = WAYS[order["way"]](case, train, test, device)
     except NarrowsError as error:
-        tell(why=str(error))
+        answer(why=str(error))
         return
-    tell(ready=True, torch=alone)
+    answer(ready=True, torch=memory_of_torch)
     for _ in sys.stdin:
         training, evaluation = way.round()
-        tell(training=training, evaluation=evaluation, memory=peak_memory())
+        answer(training=training, evaluation=evaluation, memory=peak_memory())
 
 
 def peak_memory() -> float:
-    """The most memory that this process has held, MB."""
+    """The peak memory of this process, MB."""
     with suppress(OSError):  # Linux; there getrusage would count the process that started this one, too
         for line in STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):
