@@ -109,8 +109,8 @@ def test_terms_are_printed_with_their_own_titles_units_and_captions(found, of_hi
 @pytest.mark.parametrize("features", [64])
 def test_loss_is_given_a_value_where_it_is_a_sum_over_the_image(found, of_history, features):
     table = found(of_history({"loss": 128.0, "nll": 128.0}, {"nll": term("NLL")}))["Last epoch"]
-    assert rows_of(table)["training loss a value"]["own"] == 128 / features
-    assert table["names"]["training loss a value"] == "training loss, nats a value"
+    assert rows_of(table)["training nll per value"]["own"] == 128 / features
+    assert table["names"]["training nll per value"] == "training NLL, nats a value"
 
 
 def test_a_length_of_the_error_is_never_in_nats_nor_divided_by_the_values(found, of_history):

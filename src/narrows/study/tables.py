@@ -16,7 +16,6 @@ from narrows.study.entries import (
     describe_entry,
     is_time,
     loss_entries,
-    loss_unit,
     per_value,
     training_scale,
     working_scale,
@@ -35,7 +34,6 @@ BYTES = (
 )
 SKIPPED_LIMIT = 1000  # skipped files that the page names
 SKIPPED = f"Files that could not be read, and why; the first {SKIPPED_LIMIT:,}."
-LOSS_A_VALUE = "training loss a value"
 
 
 def tables(
@@ -57,7 +55,7 @@ def tables(
 
 
 def last_epoch_table(runs: Sequence[Trained]) -> dict[str, Any]:
-    """The last entries of each run's history; where the loss is a sum over an image, its share of a value too."""
+    """The last entries of each run's history; the data's term per value too, if it is a sum over an image."""
     runs = [run for run in runs if run.history]
     entries = [describe_entry(run, name) for run in runs for name in _last_epoch(run)]
     keys = [_row_name(name) for run in runs for name in _last_epoch(run)]
@@ -65,10 +63,12 @@ def last_epoch_table(runs: Sequence[Trained]) -> dict[str, Any]:
     columns = {}
     for run in runs:
         columns[run.name] = {_row_name(name): value for name, value in _last_epoch(run).items()}
-        unit = loss_unit(run)
-        if per_value(unit) != unit:
-            columns[run.name][LOSS_A_VALUE] = run.history["loss"][-1] / run.model.n_features_in_
-            names[LOSS_A_VALUE] = Entry("loss", per_value(unit)).words
+        data_term = next(iter(run.terms), "")
+        entry = describe_entry(run, data_term)
+        if data_term in run.history and per_value(entry.unit) != entry.unit:
+            key = f"training {data_term} per value"
+            columns[run.name][key] = run.history[data_term][-1] / run.model.n_features_in_
+            names[key] = Entry(entry.title, per_value(entry.unit)).words
     return _table("Last epoch", _epoch_caption(runs), _transposed(columns), names)
 
 
