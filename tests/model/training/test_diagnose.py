@@ -87,6 +87,7 @@ def test_an_image_that_is_held_back_is_named_by_its_place_too(digits):
     error, m = failing(with_black(digits, HELD[7]), said, body="Divides", up="linear", validation=0.2)
     assert error.images == (HELD[7],)
     assert m.epochs_ == 0
+    assert not any(m.history_.values())  # the epoch that failed at its end left nothing
 
 
 def test_places_in_validation_images_of_their_own_are_not_taken_for_places_in_the_others(digits):

@@ -82,6 +82,7 @@ def test_a_validation_share_is_held_out(digits):
     m = model(validation=0.25, optimiser=STILL, epochs=1).fit(digits)
     held = m.validation_index_
     assert len(held) == 50
+    assert (np.diff(held) > 0).all()  # in the order of X
     assert m.history_["val_loss"] == pytest.approx([-m.score(digits[held])], rel=1e-5)
     rest = np.delete(digits, held, axis=0)
     assert m.history_["loss"] == pytest.approx([-m.score(rest)], rel=1e-5)
