@@ -4,20 +4,19 @@
     @narrows.register("up")             the same, above the class
 
 A class that keeps the contract of its kind (`docs/parts.md`) is entered as it is. A body or a way
-up may be a plain `nn.Module` as well, which knows nothing of Narrows; a thin part stands before it
-then:
+up may also be a plain `nn.Module` that knows nothing of Narrows; it is wrapped in a thin part:
 
     body    images (N, C, H, W) on the working scale  →  features (N, ...), one tensor
     up      codes (N, size), or (N, *features) without a size  →  (N, channels, H, W), before the likelihood's φ
 
-The arguments of its constructor are its options, but for those that the build knows and gives to a
-class which names them: `image` (C, H, W); for a way up also `size` (numbers in the code) and
-`channels` (to put out). The shapes that a plain module gives are found by showing it two black
-images. What it draws at random (`nn.Dropout`, `torch.randn`) is drawn under a seed of the step, so
-that a training repeats; in ranks each draws for its own rows.
+The arguments of its constructor are its options, except those that the build gives to a class that
+names them: `image` (C, H, W); for a way up also `size` (numbers in the code) and `channels` (to put
+out). The shape of a plain module's output is found by giving it two black images. What it draws at
+random (`nn.Dropout`, `torch.randn`) is drawn under a seed of the step, so that a training repeats;
+with several ranks each draws for its own rows.
 
 A model file holds the name of such a part, and the import path of its class. Nothing is imported
-because a file says so: whoever loads it has registered that class before, or the file is refused.
+because a file says so: the class must be registered before the file is loaded, or it is refused.
 """
 
 import sys
@@ -64,36 +63,49 @@ def register(kind: str, make: Any = None, *, name: str | None = None) -> Any:
 
 def import_path(make: Any) -> str:
     """The import path of a class; of one in the script that runs, the path that it would have from outside."""
+    module = _script_name() if make.__module__ == "__main__" else make.__module__
+    return f"{module}.{make.__qualname__}"
+
+
+def _script_name() -> str:
+    """The name under which the script that runs could be imported."""
     main = sys.modules.get("__main__")
     spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
-    script = spec.name if spec else Path(file).stem if file else "__main__"
-    return f"{script if make.__module__ == '__main__' else make.__module__}.{make.__qualname__}"
+    if spec:
+        return spec.name
+    return Path(file).stem if file else "__main__"
 
 
 def custom_paths(specs: Mapping[str, Any]) -> Paths:
-    """The import paths of those parts in `specs` (as `network.build` takes them) that are not Narrows' own."""
-    found: Paths = {}
-    chosen = [(kind, spec) for kind, spec in specs.items() if kind != "penalties"]
-    for kind, spec in chosen + [("penalty", spec) for spec in specs.get("penalties", ())]:
-        make = KINDS[kind].table.get(name := name_of(spec))
-        if make is not None and make.__module__.split(".")[0] != "narrows":
-            found.setdefault(kind, {})[name] = import_path(make)
-    return found
+    """The import paths of those parts in `specs` (as `build` takes them) that are not Narrows' own."""
+    paths: Paths = {}
+    penalties = [("penalty", spec) for spec in specs.get("penalties", ())]
+    for kind, spec in [*specs.items(), *penalties]:
+        if kind in KINDS:
+            name = name_of(spec)
+            make = KINDS[kind].table.get(name)
+            if make is not None and make.__module__.split(".")[0] != "narrows":
+                paths.setdefault(kind, {})[name] = import_path(make)
+    return paths
 
 
 def validate_paths(paths: Paths) -> None:
-    """Refuse a model whose own parts are not registered here as the very classes that they were."""
+    """Refuse a model whose registered parts are not registered here as the very same classes."""
     for kind, names in paths.items():
         if kind not in KINDS:
             raise unknown("kind of part", kind, KINDS)
-        table = KINDS[kind].table
         for name, path in names.items():
-            cure = f"import {path} and call narrows.register({kind!r}, ...) with it before the model is loaded"
-            if name not in table:
-                raise DataError(f"its {kind} {name!r} is not part of Narrows, and none is registered; {cure}")
-            here = import_path(table[name])
-            if here != path:
-                raise DataError(f"its {kind} {name!r} was {path}, and {here} is registered under that name; {cure}")
+            _validate_path(kind, name, path)
+
+
+def _validate_path(kind: str, name: str, path: str) -> None:
+    cure = f"import {path} and call narrows.register({kind!r}, ...) with it before the model is loaded"
+    make = KINDS[kind].table.get(name)
+    if make is None:
+        raise DataError(f"its {kind} {name!r} is not part of Narrows, and none is registered; {cure}")
+    if import_path(make) != path:
+        here = f"{import_path(make)} is registered under that name"
+        raise DataError(f"its {kind} {name!r} was {path}, and {here}; {cure}")
 
 
 class ModuleBody(Body):
@@ -102,16 +114,16 @@ class ModuleBody(Body):
     def __init__(self, module: nn.Module, image: tuple[int, int, int]):
         super().__init__(image, "relu", 0.0, False)  # of the layers that a linear way up adds
         self.module = module
-        self.shape = tuple(_tried("body", module, image).shape[1:])
-        if not (len(self.shape) > 0):
-            raise wrong(f"body {_name(module)}: its features", self.shape, "numbers for each image")
+        self.shape = tuple(_trial_output("body", module, image).shape[1:])
+        if not self.shape:
+            raise wrong(f"body {_class_name(module)}: its features", self.shape, "numbers for each image")
 
     @property
     def widest(self) -> int:
         return max(prod(self.image), prod(self.shape))
 
     def encode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Tensor, SideChannel]:
-        return _drawn(self.module, "body", x, random), []
+        return _run_module(self.module, "body", x, random), []
 
 
 class ModuleUp(Up):
@@ -120,23 +132,23 @@ class ModuleUp(Up):
     def __init__(self, module: nn.Module, shape: tuple[int, ...], wanted: tuple[int, int, int]):
         super().__init__()
         self.module = module
-        got = tuple(_tried("up", module, shape).shape[1:])
-        cure = "the likelihood asks for it; a constructor that names `image` and `channels` gets both"
+        got = tuple(_trial_output("up", module, shape).shape[1:])
+        cure = "the likelihood asks for it; a constructor that names `image` and `channels` is given both"
         if got != wanted:
-            raise wrong(f"up {_name(module)}: the shape it gives for one image", got, f"{wanted}", cure)
+            raise wrong(f"up {_class_name(module)}: the shape it gives for one image", got, f"{wanted}", cure)
 
     def forward(self, z: Tensor, side: SideChannel, random: KeyedRandom | None = None) -> Tensor:
-        return _drawn(self.module, "up", z, random)
+        return _run_module(self.module, "up", z, random)
 
 
-def as_body(made: Any, image: tuple[int, int, int]) -> Body:
-    """What was made as a body, with a thin part before it where it is a plain module."""
-    return made if isinstance(made, Body) else ModuleBody(_module("body", made), image)
+def as_body(part: Any, image: tuple[int, int, int]) -> Body:
+    """The part itself if it is a body; a plain module, wrapped."""
+    return part if isinstance(part, Body) else ModuleBody(_require_module("body", part), image)
 
 
-def as_up(made: Any, shape: tuple[int, ...], wanted: tuple[int, int, int]) -> Up:
-    """What was made as a way up, from codes of `shape`, with a thin part before it where it is a plain module."""
-    return made if isinstance(made, Up) else ModuleUp(_module("up", made), shape, wanted)
+def as_up(part: Any, shape: tuple[int, ...], wanted: tuple[int, int, int]) -> Up:
+    """The part itself if it is a way up; a plain module, wrapped, from codes of `shape`."""
+    return part if isinstance(part, Up) else ModuleUp(_require_module("up", part), shape, wanted)
 
 
 def refuse_instances(kind: str, spec: Any) -> None:
@@ -150,35 +162,38 @@ def refuse_instances(kind: str, spec: Any) -> None:
         )
 
 
-def _module(kind: str, made: Any) -> nn.Module:
-    if not isinstance(made, nn.Module):
-        raise wrong(kind, made, "a part of Narrows, or an nn.Module")
-    return made
+def _require_module(kind: str, part: Any) -> nn.Module:
+    if not isinstance(part, nn.Module):
+        raise wrong(kind, part, "a part of Narrows, or an nn.Module")
+    return part
 
 
-def _name(module: nn.Module) -> str:
+def _class_name(module: nn.Module) -> str:
     return repr(type(module).__name__)
 
 
-def _tried(kind: str, module: nn.Module, shape: tuple[int, ...]) -> Tensor:
+def _trial_output(kind: str, module: nn.Module, shape: tuple[int, ...]) -> Tensor:
     """What the module gives for two inputs of zeros."""
-    training = module.training
+    was_training, inputs = module.training, torch.zeros(2, *shape)
     try:
         with torch.no_grad():
-            given = module.eval()(torch.zeros(2, *shape))
-    except Exception as error:  # whatever a stranger's code may raise
-        reason = f"{type(error).__name__}: {error}"
-        raise BuildError(f"{kind} {_name(module)} fails for an input of the shape {(2, *shape)}: {reason}") from error
+            output = module.eval()(inputs)
+    except Exception as error:  # whatever the user's code may raise
+        problem = f"{type(error).__name__}: {error}"
+        raise BuildError(
+            f"{kind} {_class_name(module)} fails for an input of the shape {tuple(inputs.shape)}: {problem}"
+        ) from error
     finally:
-        module.train(training)
-    what = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
-    fine = isinstance(given, Tensor) and given.dim() > 0 and len(given) == 2
-    if not fine:
-        raise wrong(f"{kind} {_name(module)}: what it gives for 2 images", what, "one tensor with 2 rows")
-    return given
+        module.train(was_training)
+    what = f"{kind} {_class_name(module)}: what it gives for 2 images"
+    if not isinstance(output, Tensor):
+        raise wrong(what, type(output).__name__, "one tensor with 2 rows")
+    if output.dim() == 0 or len(output) != 2:
+        raise wrong(what, tuple(output.shape), "one tensor with 2 rows")
+    return output
 
 
-def _drawn(module: Callable[[Tensor], Tensor], purpose: str, x: Tensor, random: KeyedRandom | None) -> Tensor:
+def _run_module(module: Callable[[Tensor], Tensor], purpose: str, x: Tensor, random: KeyedRandom | None) -> Tensor:
     """The module's output; what it draws at random belongs to the step."""
     if random is None:
         return module(x)
