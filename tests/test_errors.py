@@ -1,6 +1,9 @@
 """Laws of the errors: what was asked, what is known, what to do; and all faults at once."""
 
 import inspect
+import re
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -84,3 +87,11 @@ def test_a_missing_extra_is_named_in_one_line():
     with pytest.raises(errors.MissingExtra) as caught:
         extra("no_such_package.part", "tsne")
     assert str(caught.value) == ("this needs no_such_package, which is not installed: pip install 'narrows[tsne]'")
+
+
+def test_every_extra_that_an_error_names_exists():
+    root = Path(errors.__file__).parents[2]
+    extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for path in (root / "src").rglob("*.py"):
+        for name in re.findall(r"""\bextra\([^()]*"([\w-]+)"\)""", path.read_text()):
+            assert name in extras, f"{path.name} names the extra {name}"

@@ -162,7 +162,7 @@ class How:
     reuse
         Keep the models that the folder already holds, if nothing that made them has changed.
     resume
-        The same, and continue an interrupted training as if it had not stopped; --epochs can ask for more.
+        Like --reuse, and continue an interrupted training as if it had not stopped; --epochs can ask for more.
     save_every
         Minutes between two checkpoints of a training; one is also written after each epoch.
     force

@@ -85,7 +85,7 @@ SCORES: dict[str, AnomalyScore] = {
         bound,
         lambda model: model.is_variational,
         "a variational model",
-        "use kind='error', or bottleneck='variational'",
+        "use the score 'error', or train a model with a variational bottleneck",
     ),
     "code": AnomalyScore(
         code,
