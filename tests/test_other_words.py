@@ -33,8 +33,8 @@ def test_an_unknown_option_points_at_the_one_that_exists(word, option):
 
 
 def test_an_unknown_option_of_a_part_points_at_the_one_that_exists():
-    assert did_you_mean("learning_rate", ["lr", "betas"]).startswith("did you mean 'optimiser.lr'?")
-    assert did_you_mean("latent_dim", ["size"]).startswith("did you mean 'bottleneck.size'?")
+    assert did_you_mean("learning_rate", ["lr", "betas"]).startswith("did you mean 'lr'?")
+    assert did_you_mean("latent_dim", ["size"]).startswith("did you mean 'size'?")
     assert did_you_mean("latent_dim", ["n_components", "scale"]).startswith("did you mean 'n_components'?")
 
 
@@ -50,3 +50,15 @@ def test_every_option_that_is_pointed_at_exists(option):
         return
     table = KINDS[part].table.values()
     assert any(own in inspect.signature(make).parameters for make in table)
+
+
+@pytest.mark.parametrize("setting", ["learning_rate=0.1", "lr=0.1", "optimiser.learning_rate=0.1"])
+def test_a_learning_rate_by_another_name_is_refused_with_the_option(setting, tmp_path, capsys):
+    from narrows.cli import run
+
+    arguments = ["train", "ae-mlp", "--data", "digits", "-o", str(tmp_path / "run"), "--set", setting]
+    assert run(arguments) == 2
+    message = capsys.readouterr().err
+    assert "optimiser" in message
+    assert "did you mean" in message
+    assert "lr'?" in message

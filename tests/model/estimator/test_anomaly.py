@@ -157,7 +157,7 @@ def test_a_new_fit_forgets_the_old_thresholds(digits):
 def test_a_kind_that_a_model_does_not_have_is_refused(ae, pca, digits, table):
     for model in (ae, pca):
         for use in (model.anomaly_score, model.flag):
-            with pytest.raises(BuildError, match=r"'bound' needs a variational model; use kind='error', or"):
+            with pytest.raises(BuildError, match=r"'bound' needs a variational model; use the score 'error', or"):
                 use(digits, "bound")
     with pytest.raises(UnknownName, match=r"called 'pach'; did you mean 'patch'\? known: bound, code, error"):
         pca.anomaly_score(digits, "pach")
