@@ -58,10 +58,14 @@ def curves(
             _draw_line(axes, place, lines[name], styles[name], smooth, name in points)
         _draw_references(axes, _of_panel(reference or {}, panel), styles)
         axes.set(xlabel=xlabel, yscale="log" if log else "linear")
-        axes.xaxis.get_major_locator().set_params(integer=x is None, nbins=6)
+        _set_ticks(axes, integer=x is None)
     _name_panels(spots, [*panels], ylabel)
     _legend(figure)
     return figure
+
+
+def _set_ticks(axes: "Axes", integer: bool) -> None:
+    axes.xaxis.get_major_locator().set_params(integer=integer, nbins=6)
 
 
 def _name_panels(spots: Sequence["Axes"], panels: Sequence[str], ylabel: str) -> None:

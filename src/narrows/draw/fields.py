@@ -58,8 +58,7 @@ def arrows(
     """
     given = _arrays(arrays)
     sets = {key: given[key] for key in SETS if key in given}
-    if len(names) < len(sets):
-        raise wrong("names", list(names), f"{len(sets)}, one a set of arrows")
+    _require_names(names, len(sets))
     figure, axes = _axes(given, title)
     axes.set(xlabel=xlabel, ylabel=ylabel)
     if "points" in given:
@@ -72,8 +71,17 @@ def arrows(
     if "walks" in given:
         _draw_walks(axes, given["walks"])
     _draw_key(axes, reach, factor, unit, largest > reach)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    _draw_legend(figure, axes)
     return figure
+
+
+def _require_names(names: Sequence[str], count: int) -> None:
+    if len(names) < count:
+        raise wrong("names", list(names), f"{count}, one a set of arrows")
+
+
+def _draw_legend(figure: "Figure", axes: "Axes") -> None:
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
 
 
 def reach_of(v: np.ndarray) -> tuple[float, float]:

@@ -56,9 +56,12 @@ def grid(
     for name, start, top in places:
         block = slice(start, start + columns)
         _draw_row(axes, rows[name][block], texts.get(name, [])[block], (margin, top), cell)
-        middle = top + _enlarged(rows[name], cell) / 2
-        axes.text(margin - PAD, middle, labels[name], ha="right", va="center")
+        _draw_label(axes, labels[name], margin - PAD, top + _enlarged(rows[name], cell) / 2)
     return figure
+
+
+def _draw_label(axes: "Axes", label: str, right: float, middle: float) -> None:
+    axes.text(right, middle, label, ha="right", va="center")
 
 
 def _widest_line(texts: Iterable[str]) -> int:

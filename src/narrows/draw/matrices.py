@@ -41,10 +41,7 @@ def heatmap(
     values = _matrix(arrays)
     h, w = values.shape
     low, high = limits or _limits(values, signed)
-    height = 0.4 * h + 1.2
-    if not numbers:
-        height = min(max(WIDTH * 0.8 * h / w, 2.2), 5.6) + 0.5
-    figure = blank(height, title)
+    figure = blank(_height(h, w, numbers), title)
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
     colours = SIGNED if signed else UNSIGNED
     square = "equal" if h == w and not numbers else "auto"
@@ -56,6 +53,13 @@ def heatmap(
         _print(axes, values, cells)
     figure.colorbar(cells, ax=axes, label=unit)
     return figure
+
+
+def _height(rows: int, columns: int, numbers: bool) -> float:
+    """The height of the figure in inches: enough for the numbers, or for the shape of the matrix."""
+    if numbers:
+        return 0.4 * rows + 1.2
+    return min(max(WIDTH * 0.8 * rows / columns, 2.2), 5.6) + 0.5
 
 
 @styled

@@ -66,13 +66,12 @@ def obtain_run(
         say(f"{run.name}: {cost}")
     trained = Trained(run.name, model, split)
     logger = start_logger(log, place, run.name) if log else None
-    checkpoint = Checkpoint(
-        place / CHECKPOINT_NAME,
-        minutes,
-        resume,
-        settings_in_words(run, split),
-        lambda words: say(f"{run.name}: {words}"),
-    )
+
+    def say_of_run(words: str) -> None:
+        say(f"{run.name}: {words}")
+
+    settings = settings_in_words(run, split)
+    checkpoint = Checkpoint(place / CHECKPOINT_NAME, minutes, resume, settings, say_of_run)
     with _kept(run, trained, place), _noted_warnings(trained.warnings), _named_files(split.train.names):
         if model.fits_in_epochs:
             _fit_in_epochs(run, trained, place, logger, checkpoint)

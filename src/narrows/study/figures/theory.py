@@ -40,19 +40,24 @@ def field(run: Trained, count: int = 18, steps: int = 6, walks: int = 12) -> Ite
     model, points = _denoiser(run), np.asarray(run.split.train.images, dtype=np.float64)
     gain = float(model.scale_.gain)
     sigma = _sigma(run) / gain
-    places = _places(points, count).astype(np.float32)
-    exact, distance = _exact(places, points, sigma)
-    near = distance < NEAR * sigma
-    if not near.any():
-        raise wrong("count", count, f"more: no place of the grid is within {NEAR:g} σ of a point")
-    learned = (model.score_field(places) * sigma**2 * gain)[near]
-    places, exact = places[near], exact[near]
+    places, exact = _places_near(points, count, sigma)
+    learned = model.score_field(places) * sigma**2 * gain
     starts = places[np.linspace(0, len(places) - 1, walks).astype(int)]
     arrays = {"x": places, "v": learned, "exact": exact, "points": points[:POINTS_SHOWN]}
     arrays["walks"] = model.project(starts, steps)
     title = f"σ² · score at σ = {sigma:g}; {_agreement(learned, exact)}"
     arrays = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
     yield Figure(run.name, "arrows", title, FIELD_OPTIONS, arrays)
+
+
+def _places_near(points: np.ndarray, count: int, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+    """The places of a grid that are near the data, and the exact score at each, times σ²."""
+    places = _places(points, count).astype(np.float32)
+    exact, distance = _exact(places, points, sigma)
+    near = distance < NEAR * sigma
+    if not near.any():
+        raise wrong("count", count, f"more: no place of the grid is within {NEAR:g} σ of a point")
+    return places[near], exact[near]
 
 
 @per_run
