@@ -50,22 +50,28 @@ def curves(
     x, lines = _lines(arrays)
     panels = dict(panels or {ylabel: [*lines]})
     _check_names(panels, points, lines)
-    styles = {name: _style(place, name) for place, name in enumerate(lines)}
+    styles = _styles(lines)
     figure, spots = _spots(len(panels), title)
     for axes, (panel, names) in zip(spots, panels.items()):
         for name in names:
-            place = _axis(x, lines[name], name)
-            _draw_line(axes, place, lines[name], styles[name], smooth, name in points)
+            line = lines[name]
+            _draw_line(axes, _axis(x, line, name), line, styles[name], smooth, name in points)
         _draw_references(axes, _of_panel(reference or {}, panel), styles)
-        axes.set(xlabel=xlabel, yscale="log" if log else "linear")
-        _set_ticks(axes, integer=x is None)
+        axes.set(xlabel=xlabel)
+        _set_scales(axes, log, integer=x is None)
     _name_panels(spots, [*panels], ylabel)
     _legend(figure)
     return figure
 
 
-def _set_ticks(axes: "Axes", integer: bool) -> None:
-    axes.xaxis.get_major_locator().set_params(integer=integer, nbins=6)
+def _styles(lines: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The style of each line."""
+    return {name: _style(place, name) for place, name in enumerate(lines)}
+
+
+def _set_scales(axes: "Axes", log: bool, integer: bool) -> None:
+    axes.set_yscale("log" if log else "linear")
+    axes.locator_params(axis="x", integer=integer, nbins=6)
 
 
 def _name_panels(spots: Sequence["Axes"], panels: Sequence[str], ylabel: str) -> None:

@@ -27,6 +27,7 @@ GREY = {"cmap": "gray", "vmin": 0, "vmax": 1}
 SHEET = 1120  # dots: the widest that a grid is drawn, so that ten digits fit in a row three times enlarged
 LARGEST = 168  # dots: the widest that one image of a grid is drawn
 GAP = 6  # dots between images
+NARROWEST = 400  # dots that the title needs
 LETTERS = 14  # in a line of a row's name
 ACROSS, ALONE = 3, 640  # sheets in a row; dots: the widest that a sheet alone is drawn
 BAR = 130  # dots for a colour bar and its numbers
@@ -48,20 +49,32 @@ def grid(
     rows = {name: as_unit(as_images(name, images)) for name, images in arrays.items()}
     count = _count(rows)
     texts = _captions(captions or {}, rows, count)
-    labels = {name: fill(name, LETTERS, break_long_words=False) for name in rows}
-    margin = 2 * PAD + LETTER * _widest_line(labels.values())
+    labels = _labels(rows)
+    margin = _margin(labels.values())
     columns, cell = _cells(rows, count, columns, SHEET - margin - PAD)
     places, height = _plan(rows, texts, columns, cell)
-    figure, axes = canvas(max(margin + columns * (cell + GAP) + PAD, 400), height, title)
+    width = margin + columns * (cell + GAP) + PAD
+    figure, axes = canvas(max(width, NARROWEST), height, title)
     for name, start, top in places:
         block = slice(start, start + columns)
         _draw_row(axes, rows[name][block], texts.get(name, [])[block], (margin, top), cell)
-        _draw_label(axes, labels[name], margin - PAD, top + _enlarged(rows[name], cell) / 2)
+        _draw_label(axes, labels[name], margin, top, _enlarged(rows[name], cell))
     return figure
 
 
-def _draw_label(axes: "Axes", label: str, right: float, middle: float) -> None:
-    axes.text(right, middle, label, ha="right", va="center")
+def _margin(labels: Iterable[str]) -> int:
+    """The room for the labels at the left."""
+    return 2 * PAD + LETTER * _widest_line(labels)
+
+
+def _labels(names: Iterable[str]) -> dict[str, str]:
+    """The names of the rows, in lines that fit the margin."""
+    return {name: fill(name, LETTERS, break_long_words=False) for name in names}
+
+
+def _draw_label(axes: "Axes", label: str, margin: float, top: float, height: float) -> None:
+    """The name of a row, in the margin at its left."""
+    axes.text(margin - PAD, top + height / 2, label, ha="right", va="center")
 
 
 def _widest_line(texts: Iterable[str]) -> int:

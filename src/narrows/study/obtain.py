@@ -55,30 +55,35 @@ def obtain_run(
 
     minutes: between two checkpoints within an epoch.
     """
-    if run.watch:
-        model.set_params(validation=split.validation_for(model))
-    kept = take_up(run, model, split, place) if reuse or resume else None
-    if broadcast_from_first(lambda: kept is not None) and kept:
-        say(f"{run.name}: already trained")
-        return kept
-    say(f"{run.name}: training {type(model).__name__} on {len(split.train):,} images")
-    if cost := cost_in_words(model, split.train.images):
-        say(f"{run.name}: {cost}")
-    trained = Trained(run.name, model, split)
-    logger = start_logger(log, place, run.name) if log else None
 
     def say_of_run(words: str) -> None:
         say(f"{run.name}: {words}")
 
+    if run.watch:
+        model.set_params(validation=split.validation_for(model))
+    kept = take_up(run, model, split, place) if reuse or resume else None
+    if broadcast_from_first(lambda: kept is not None) and kept:
+        say_of_run("already trained")
+        return kept
+    say_of_run(f"training {type(model).__name__} on {len(split.train):,} images")
+    if cost := cost_in_words(model, split.train.images):
+        say_of_run(cost)
+    trained = Trained(run.name, model, split)
     settings = settings_in_words(run, split)
     checkpoint = Checkpoint(place / CHECKPOINT_NAME, minutes, resume, settings, say_of_run)
     with _kept(run, trained, place), _noted_warnings(trained.warnings), _named_files(split.train.names):
-        if model.fits_in_epochs:
-            _fit_in_epochs(run, trained, place, logger, checkpoint)
-        else:
-            model.fit(split.train.images, logger=logger)
+        _fit(run, trained, place, log, checkpoint)
     trained.seconds += checkpoint.seconds
     return trained
+
+
+def _fit(run: Run, trained: Trained, place: Path, log: str | None, checkpoint: Checkpoint) -> None:
+    """Fit the model, in epochs if it has them. log: a tracker."""
+    logger = start_logger(log, place, run.name) if log else None
+    if trained.model.fits_in_epochs:
+        _fit_in_epochs(run, trained, place, logger, checkpoint)
+    else:
+        trained.model.fit(trained.split.train.images, logger=logger)
 
 
 def checkpoints_in(folder: Path) -> list[Path]:

@@ -56,8 +56,12 @@ class TrainingSetup:
         after_step: Callable[["TrainingSetup"], None] | None = None,
         **options: Any,
     ):
-        self.network, self.images, self.validation = network, images, validation
-        self.epochs, self.batch_size, self.seed = epochs, batch_size, seed
+        self.network = network
+        self.images = images
+        self.validation = validation
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.seed = seed
         self.device = device_of(network)
         self.options = choose_options(options, network, images, validation)
         self.after_step = after_step
@@ -69,9 +73,13 @@ class TrainingSetup:
         self.optimiser = choose("optimiser", OPTIMISERS, optimiser, parameters=self.parameters)
         self.learning_rate: float = self.optimiser.param_groups[0]["lr"]
         self.schedule = choose("schedule", SCHEDULES, schedule)
-        self.progress = progress or Progress()
-        self.progress.best = self.progress.best or self.weights()
+        self.progress = self._begin(progress or Progress())
         keep_freed_memory()
+
+    def _begin(self, progress: Progress) -> Progress:
+        """The progress with the best weights so far: by default those at the start."""
+        progress.best = progress.best or self.weights()
+        return progress
 
     @property
     def steps_per_epoch(self) -> int:

@@ -4,7 +4,6 @@ Nothing is dropped out, costs have their final weights, and the random numbers a
 epochs can be compared.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import torch
@@ -16,6 +15,7 @@ from narrows.distributed.process_group import rank_and_size
 from narrows.errors import unknown, wrong
 from narrows.image_batches import ImageBatches, weighted
 from narrows.model.network import Network
+from narrows.parts.forward_pass import ForwardPass
 from narrows.parts.objective import Objective
 from narrows.randomness import KeyedRandom
 from narrows.scale import Scale
@@ -29,7 +29,7 @@ SPANS = {"unit": 1.0, "symmetric": 2.0}  # black to white
 def validation_means(
     network: Network,
     objective: Objective,
-    pixels: ImageBatches,
+    images: ImageBatches,
     seed: int,
     measures: Sequence[str],
     measure_scale: str,
@@ -39,23 +39,43 @@ def validation_means(
     measure_scale: of the measures, "unit" or "symmetric".
     """
     network.eval()
-    totals: dict[str, Tensor | float] = defaultdict(float)
-    place, world = rank_and_size()
-    for rows in pixels.batches(network.body.widest)[place::world]:  # whole batches, each as one process computes it
-        x = pixels.batch(rows)
-        terms, done = objective(network, x, KeyedRandom(seed, rows.start, "validation", noisy=pixels.noisy_at(rows)))
-        found = {"loss": torch.stack(list(terms.values())).sum(0), **terms}
-        if measures:
-            a, b = (
-                on_measure_scale(image, pixels.scale, measure_scale)
-                for image in (x, network.likelihood.mean(done.out))
-            )
-            found |= {name: MEASURES[name](a, b, **_span(name, SPANS[measure_scale])) for name in measures}
-        for name, values in found.items():
-            values = weighted(values, pixels.weights_at(rows))
-            totals[name] += values.double().sum()  # read at the end, so that an accelerator is not waited for
-    every = all_gather_objects({name: float(total) for name, total in totals.items()})
-    return {name: sum(found.get(name, 0.0) for found in every) / len(pixels) for name in every[0]}
+    totals: dict[str, Tensor] = {}
+    rank, ranks = rank_and_size()
+    # each rank computes complete batches, as one process computes them
+    for rows in images.batches(network.body.widest)[rank::ranks]:
+        x = images.batch(rows)
+        random = KeyedRandom(seed, rows.start, "validation", noisy=images.noisy_at(rows))
+        terms, forward = objective(network, x, random)
+        values = {"loss": torch.stack(list(terms.values())).sum(0), **terms}
+        values |= _measures(network, images.scale, x, forward, measures, measure_scale)
+        _add(totals, values, images.weights_at(rows))
+    # read at the end, so that an accelerator is not waited for
+    of_ranks = all_gather_objects({name: float(total) for name, total in totals.items()})
+    return {name: sum(of_rank.get(name, 0.0) for of_rank in of_ranks) / len(images) for name in of_ranks[0]}
+
+
+def _measures(
+    network: Network,
+    scale: Scale,
+    x: Tensor,
+    forward: ForwardPass,
+    measures: Sequence[str],
+    measure_scale: str,
+) -> dict[str, Tensor]:
+    """The measures of a batch that are asked for, one value an image."""
+    if not measures:
+        return {}
+    clean = on_measure_scale(x, scale, measure_scale)
+    output = on_measure_scale(network.likelihood.mean(forward.out), scale, measure_scale)
+    span = SPANS[measure_scale]
+    return {name: MEASURES[name](clean, output, **_span(name, span)) for name in measures}
+
+
+def _add(totals: dict[str, Tensor], values: dict[str, Tensor], weights: Tensor | None) -> None:
+    """Add the sums of a batch to the totals."""
+    for name, of_images in values.items():
+        total = weighted(of_images, weights).double().sum()
+        totals[name] = total + totals[name] if name in totals else total
 
 
 def validate_measures(
