@@ -25,7 +25,9 @@ def write_idx(path: Path, array: np.ndarray) -> Path:
     return path
 
 
-def write_picture(path: Path, mode: str = "L", size: tuple[int, int] = (6, 4), fill=128, **options) -> Path:
+def write_picture(
+    path: Path, mode: str = "L", size: tuple[int, int] = (6, 4), fill=128, **options
+) -> Path:
     """Write a picture of one colour; `size` is (height, width)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new(mode, size[::-1], fill).save(path, **options)

@@ -10,7 +10,9 @@ SHAPES = [(12,), (5, 9), (1, 1), (4, 3, 1), (4, 3, 2), (5, 7, 3), (2, 2, 4)]  # 
 
 
 def random_images(dtype: str, *shape: int, seed: int = 0) -> np.ndarray:
-    """Images of that type in its range; floats are multiples of 1/256, which float32 holds on any scale."""
+    """Images of that type in its range; floats are multiples of 1/256, which float32 holds on any
+    scale.
+    """
     random = np.random.default_rng(seed)
     high = {"uint8": 256, "uint16": 65536, "bool": 2}.get(dtype, 257)
     values = random.integers(0, high, shape)

@@ -20,8 +20,17 @@ def live_record(name: str = "named") -> Record:
     classes = {"classes": [f"{name} {k}" for k in "abc"], "unit": name}
     labels = {"xlabel": name, "ylabel": name}
     figures = [
-        Figure("plane", "scatter", name, {**classes, **labels}, points(), section=name, caption=name),
-        Figure("space", "scatter", name, {**classes, **labels, "zlabel": name}, points(3), section="in space"),
+        Figure(
+            "plane", "scatter", name, {**classes, **labels}, points(), section=name, caption=name
+        ),
+        Figure(
+            "space",
+            "scatter",
+            name,
+            {**classes, **labels, "zlabel": name},
+            points(3),
+            section="in space",
+        ),
         Figure("loss", "curves", "", {"xlabel": "epoch"}, {"loss": np.ones(5)}, section="Loss"),
     ]
     return Record("Live", facts={"command": f"narrows study {name}"}, figures=figures)

@@ -7,7 +7,8 @@ import socket
 import traceback
 from contextlib import closing
 
-FORK = multiprocessing.get_context("fork")  # a copy of this process, which has torch in its memory already
+# a copy of this process, which has torch in its memory already
+FORK = multiprocessing.get_context("fork")
 
 
 def free_port() -> int:

@@ -41,7 +41,9 @@ def test_options_reach_the_part_and_the_spec_stays_as_it_was(spec):
 
 
 def test_an_outer_option_wins_over_an_inner_one():
-    assert find_part("vessel", TABLE, {"kind": {"kind": "box", "size": 5}, "size": 6})[1] == {"size": 6}
+    assert find_part("vessel", TABLE, {"kind": {"kind": "box", "size": 5}, "size": 6})[1] == {
+        "size": 6
+    }
 
 
 @pytest.mark.parametrize("spec", ["bocks", {"kind": "bocks"}, None, 3, ["box"]])
@@ -51,7 +53,9 @@ def test_an_unknown_name_is_refused_with_all_that_are_known(spec):
 
 
 def test_a_mapping_needs_a_kind():
-    with pytest.raises(BuildError, match=r"got \{'size': 5\}, expected a 'kind' in it; one of: bag, box"):
+    with pytest.raises(
+        BuildError, match=r"got \{'size': 5\}, expected a 'kind' in it; one of: bag, box"
+    ):
         choose("vessel", TABLE, {"size": 5}, image=7)
 
 

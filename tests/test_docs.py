@@ -15,7 +15,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = {
     str(path.relative_to(ROOT)): path
-    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    for path in [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *sorted((ROOT / "docs").glob("*.md")),
+    ]
 }
 PAGES = {name: path for name, path in PAGES.items() if path.is_file()}
 FENCE = re.compile(r"^(?:<!-- (no test) -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -23,7 +27,8 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 NEEDS_MNIST = re.compile(r'load_data\("[a-z-]*mnist')
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 STUDIES = ROOT / "docs" / "studies.md"
-FAULTS = re.compile(r"```toml\n((?:(?!```).)*)```\n\n```text\n(.*?)```", re.DOTALL)  # a study, and its message
+# a study, and its message
+FAULTS = re.compile(r"```toml\n((?:(?!```).)*)```\n\n```text\n(.*?)```", re.DOTALL)
 OPTION = re.compile(r"`([a-z_]+)(?: = ([^`]+))?`")
 NEEDED = "required"
 pages = pytest.mark.parametrize("page", PAGES)
@@ -37,7 +42,8 @@ def fences(path: Path, language: str) -> list[str]:
 
 
 @pages
-@pytest.mark.filterwarnings("ignore::narrows.errors.NarrowsWarning")  # a few epochs may well come to nothing
+# a few epochs may well come to nothing
+@pytest.mark.filterwarnings("ignore::narrows.errors.NarrowsWarning")
 def test_snippets_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     has_mnist = Path(os.environ.get("NARROWS_DATA") or "nowhere", "mnist").is_dir()
@@ -48,7 +54,9 @@ def test_snippets_run(page, tmp_path, monkeypatch):
             continue
         exec(compile(snippet, PAGES[page], "exec"), names)
     if left_out:
-        pytest.skip(f"{left_out} snippets of {page} need MNIST, which $NARROWS_DATA does not hold; the others ran")
+        pytest.skip(
+            f"{left_out} snippets of {page} need MNIST, which $NARROWS_DATA does not hold; the others ran"
+        )
 
 
 @pages
@@ -73,7 +81,9 @@ def test_studies_of_digits_run_and_draw_what_they_ask_for(page, tmp_path):
         study = read_study(tmp_path / "study.toml")
         record = run_study(study, tmp_path / str(number), changes={"epochs": 1})
         labels = {row[""] for table in record.tables for row in table["rows"] if "" in row}
-        assert {figure.title for figure in study.figures} <= {figure.section for figure in record.figures}
+        assert {figure.title for figure in study.figures} <= {
+            figure.section for figure in record.figures
+        }
         assert {number.label for number in study.numbers} <= labels
 
 
@@ -94,7 +104,9 @@ def test_links_resolve(page):
         target = path.parent / file if file else path
         assert target.exists(), f"{page} links to {link}, which is not there"
         if anchor:
-            anchors = {slug(heading) for heading in HEADING.findall(target.read_text(encoding="utf-8"))}
+            anchors = {
+                slug(heading) for heading in HEADING.findall(target.read_text(encoding="utf-8"))
+            }
             assert anchor in anchors, f"{page} links to {link}; its headings are {sorted(anchors)}"
 
 
@@ -107,7 +119,8 @@ def slug(heading: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("heading", "form"), [("The study", "Study"), ("Runs", "Run"), ("Numbers", "Number"), ("Figures", "Drawing")]
+    ("heading", "form"),
+    [("The study", "Study"), ("Runs", "Run"), ("Numbers", "Number"), ("Figures", "Drawing")],
 )
 def test_every_key_of_a_study_file_is_in_a_table_with_its_default(heading, form):
     from narrows.study import schema
@@ -149,7 +162,8 @@ def test_every_kind_of_figure_is_in_a_table_with_its_options_and_their_defaults(
             needed = default is inspect.Parameter.empty
             assert (f"`{name}` ({NEEDED}" in cells[-1]) == needed, f"{kind}: {name}"
             assert listed[name] == ("" if needed else toml(default)), f"{kind}: {name}"
-        for name, default in passed_on.items():  # a kind may set what it passes on: then the page says so in words
+        # a kind may set what it passes on: then the page says so in words
+        for name, default in passed_on.items():
             assert listed[name] in ("", toml(default)), f"{kind}: {name}"
 
 
@@ -172,7 +186,9 @@ def test_advice_on_a_nan_is_in_the_table_of_the_page():
 
     page = (ROOT / "docs" / "diagnose.md").read_text(encoding="utf-8")
     for _, advice in CURES:
-        sentence = advice.format(rate="0.1", clip="training={'clip': 1.0}", term="l1").partition(", usually")[0]
+        sentence = advice.format(rate="0.1", clip="training={'clip': 1.0}", term="l1").partition(
+            ", usually"
+        )[0]
         assert f"| `{sentence}` |" in page
 
 
@@ -180,14 +196,20 @@ def rows(heading: str) -> dict[str, list[str]]:
     """The rows of all tables below a heading of the page on studies, by the name in their first cell."""
     below = STUDIES.read_text(encoding="utf-8").split(f"\n{heading}\n")[1]
     section = re.split(rf"^#{{1,{heading.index(' ')}}} ", below, flags=re.MULTILINE)[0]
-    cells = [re.split(r" *\| *", line.strip("| ")) for line in section.splitlines() if line.startswith("| `")]
+    cells = [
+        re.split(r" *\| *", line.strip("| "))
+        for line in section.splitlines()
+        if line.startswith("| `")
+    ]
     by_name = {row[0].strip("`"): row[1:] for row in cells}
     assert len(by_name) == len(cells), f"{heading}: a name is there twice"
     return by_name
 
 
 def options(make: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options of a kind of figure with their defaults: its own, and those that go to the drawing of curves."""
+    """The options of a kind of figure with their defaults: its own, and those that go to the
+    drawing of curves.
+    """
     from narrows.choose import default_options
     from narrows.draw import FIGURES
     from narrows.study.schema import GIVEN, PASSED_ON

@@ -8,9 +8,22 @@ from pathlib import Path
 import pytest
 
 from narrows import errors
-from narrows.errors import BuildError, Faults, NarrowsError, UnknownName, did_you_mean, extra, unknown, wrong
+from narrows.errors import (
+    BuildError,
+    Faults,
+    NarrowsError,
+    UnknownName,
+    did_you_mean,
+    extra,
+    unknown,
+    wrong,
+)
 
-FAMILY = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, NarrowsError)]
+FAMILY = [
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(kind, NarrowsError)
+]
 
 
 @pytest.mark.parametrize("kind", FAMILY)
@@ -22,7 +35,11 @@ def test_every_error_is_a_narrows_error_and_a_value_error(kind):
 
 @pytest.mark.parametrize(
     ("name", "known", "close"),
-    [("gausian", ["gaussian", "none"], "gaussian"), ("MLP", ["mlp", "conv"], "mlp"), ("a", ["A", "E6"], "A")],
+    [
+        ("gausian", ["gaussian", "none"], "gaussian"),
+        ("MLP", ["mlp", "conv"], "mlp"),
+        ("a", ["A", "E6"], "A"),
+    ],
 )
 def test_a_close_name_is_proposed_whatever_its_case(name, known, close):
     assert did_you_mean(name, known).startswith(f"did you mean '{close}'? known: ")
@@ -41,8 +58,13 @@ def test_unknown_says_the_kind_the_name_and_what_is_known():
 
 def test_wrong_says_what_was_got_what_is_expected_and_the_cure():
     assert isinstance(wrong("share", 2, "a number"), BuildError)
-    assert str(wrong("share", 2, "a number in [0, 1]")) == "share: got 2, expected a number in [0, 1]"
-    assert str(wrong("share", 2, "a number", "divide by 100")) == "share: got 2, expected a number; divide by 100"
+    assert (
+        str(wrong("share", 2, "a number in [0, 1]")) == "share: got 2, expected a number in [0, 1]"
+    )
+    assert (
+        str(wrong("share", 2, "a number", "divide by 100"))
+        == "share: got 2, expected a number; divide by 100"
+    )
 
 
 def test_no_fault_raises_nothing():
@@ -86,12 +108,16 @@ def test_an_extra_that_is_there_is_imported():
 def test_a_missing_extra_is_named_in_one_line():
     with pytest.raises(errors.MissingExtra) as caught:
         extra("no_such_package.part", "tsne")
-    assert str(caught.value) == ("this needs no_such_package, which is not installed: pip install 'narrows[tsne]'")
+    assert str(caught.value) == (
+        "this needs no_such_package, which is not installed: pip install 'narrows[tsne]'"
+    )
 
 
 def test_every_extra_that_an_error_names_exists():
     root = Path(errors.__file__).parents[2]
-    extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    extras = tomllib.loads((root / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
     for path in (root / "src").rglob("*.py"):
         for name in re.findall(r"""\bextra\([^()]*"([\w-]+)"\)""", path.read_text()):
             assert name in extras, f"{path.name} names the extra {name}"

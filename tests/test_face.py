@@ -27,7 +27,18 @@ FACE = [
     "register",
     "save",
 ]
-HEAVY = {"torch", "numpy", "sklearn", "PIL", "matplotlib", "safetensors", "rich", "cyclopts", "msgspec", "pooch"}
+HEAVY = {
+    "torch",
+    "numpy",
+    "sklearn",
+    "PIL",
+    "matplotlib",
+    "safetensors",
+    "rich",
+    "cyclopts",
+    "msgspec",
+    "pooch",
+}
 
 
 def test_the_face_is_exactly_this():
@@ -46,7 +57,13 @@ def test_each_name_is_there_and_documented(name):
 @pytest.mark.parametrize("name", [n for n in FACE if inspect.isclass(getattr(narrows, n))])
 def test_each_method_of_the_face_is_documented(name):
     kind = getattr(narrows, name)
-    ours = [m for k in kind.__mro__ if k.__module__.startswith("narrows") for m in vars(k) if not m.startswith("_")]
+    ours = [
+        m
+        for k in kind.__mro__
+        if k.__module__.startswith("narrows")
+        for m in vars(k)
+        if not m.startswith("_")
+    ]
     for member in ours:
         if callable(getattr(kind, member)) or isinstance(getattr(kind, member), property):
             assert inspect.getdoc(getattr(kind, member)), f"{name}.{member} has no docstring"
@@ -59,5 +76,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
 
 def test_importing_narrows_imports_nothing_heavy():
     code = "import sys, narrows, narrows.errors; narrows.__version__; print(*sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert not HEAVY & set(told.split())

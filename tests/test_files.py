@@ -89,7 +89,9 @@ def test_what_is_taken_is_refused_unless_forced_and_never_removed(tmp_path, kind
     path = tmp_path / "x"
     inside = path / "y" if kind == "folder" else path
     write_file(inside, "old")
-    with pytest.raises(OutputError, match=r"x exists already; choose another name, or replace it with --force"):
+    with pytest.raises(
+        OutputError, match=r"x exists already; choose another name, or replace it with --force"
+    ):
         refuse_overwrite(path)
     assert refuse_overwrite(path, force=True) == path
     assert inside.read_text() == "old"
@@ -98,7 +100,8 @@ def test_what_is_taken_is_refused_unless_forced_and_never_removed(tmp_path, kind
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize("name", ["x", "new/x"])
 def test_a_read_only_folder_is_refused(tmp_path, monkeypatch, force, name):
-    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(tmp_path))  # root may write anywhere
+    # root may write anywhere
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(tmp_path))
     with pytest.raises(OutputError, match=r"the folder .* is read-only"):
         refuse_overwrite(tmp_path / name, force)
 
@@ -112,7 +115,9 @@ def test_a_read_only_folder_is_refused_where_it_is_to_be_written_into(tmp_path, 
 
 def test_what_else_would_do_is_told(tmp_path):
     write_file(tmp_path / "x", "old")
-    with pytest.raises(OutputError, match="choose another name, go on with --resume, or replace it with --force"):
+    with pytest.raises(
+        OutputError, match="choose another name, go on with --resume, or replace it with --force"
+    ):
         refuse_overwrite(tmp_path / "x", cure="go on with --resume")
 
 
@@ -138,7 +143,9 @@ def test_a_disk_that_takes_no_more_is_told_and_what_was_there_stands(tmp_path, n
             raise OSError(code, os.strerror(code))
 
     kept = "its old content is intact" if old else "nothing was left of it"
-    with pytest.raises(OutputError, match=rf"x\.txt cannot be written: {os.strerror(code)}; {kept}$"):
+    with pytest.raises(
+        OutputError, match=rf"x\.txt cannot be written: {os.strerror(code)}; {kept}$"
+    ):
         fail()
     assert [p.name for p in tmp_path.iterdir()] == ([] if old is None else ["x.txt"])
 
@@ -152,7 +159,9 @@ def test_a_lock_is_one_process_s_and_leaves_nothing(tmp_path, folder):
     for _ in range(2):
         with locked(path, folder):
             assert len(list((tmp_path / "new").rglob(f"{PREFIX}*"))) == 1
-            with pytest.raises(OutputError, match=r"x is being written by another process; wait for it"):
+            with pytest.raises(
+                OutputError, match=r"x is being written by another process; wait for it"
+            ):
                 locked(path, folder).__enter__()
         assert list(tmp_path.iterdir()) == []
 

@@ -32,12 +32,22 @@ def test_the_fingerprint_is_exactly_this():
     assert fingerprint(X) == "edec347658ad5992"
     assert fingerprint(X, weights=WEIGHTS) == "af1d2e4d424d167b"
     assert fingerprint(X, noisy=batches_of(X[::-1])) == "5af331ef36335c15"
-    assert fingerprint(np.linspace(0, 1, 2000 * 4, dtype=np.float32).reshape(2000, 4)) == "28b8b1cbd528d8e1"
+    assert (
+        fingerprint(np.linspace(0, 1, 2000 * 4, dtype=np.float32).reshape(2000, 4))
+        == "28b8b1cbd528d8e1"
+    )
     assert batches_of(X).part(torch.tensor([2, 0])).fingerprint() == "9ac3406f3d23f167"
 
 
 def test_the_fingerprint_changes_with_shape_type_and_number():
-    others = [X[:3], X[::-1], X.reshape(4, 3, 4), X.reshape(4, 12), X[..., None], X.astype(np.uint16)]
+    others = [
+        X[:3],
+        X[::-1],
+        X.reshape(4, 3, 4),
+        X.reshape(4, 12),
+        X[..., None],
+        X.astype(np.uint16),
+    ]
     assert fingerprint(X) == fingerprint(X.copy())
     assert len({fingerprint(array) for array in (X, *others)}) == 7
 
@@ -115,9 +125,12 @@ def test_a_memory_map_stays_on_the_disk(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("values", "widest", "step"), [(12, 0, 3), (15, 3, 3), (3, 0, 1), (10**6, 0, 1000), (12, 6, 2), (12, 99, 1)]
+    ("values", "widest", "step"),
+    [(12, 0, 3), (15, 3, 3), (3, 0, 1), (10**6, 0, 1000), (12, 6, 2), (12, 99, 1)],
 )
-def test_batches_cover_the_set_in_order_and_are_smaller_for_large_images(monkeypatch, values, widest, step):
+def test_batches_cover_the_set_in_order_and_are_smaller_for_large_images(
+    monkeypatch, values, widest, step
+):
     monkeypatch.setitem(CACHE_VALUES, "cpu", values)
     pixels = ImageBatches(*as_images(random_images("uint8", 2, 2, 2)), FIXED_SCALES["unit"])
     pixels.raw = torch.zeros(7, 2, 2)
@@ -130,11 +143,17 @@ def test_batches_cover_the_set_in_order_and_are_smaller_for_large_images(monkeyp
 @pytest.mark.parametrize("shape", [(6, 5, 7), (6, 5, 7, 3)], ids=str)
 @pytest.mark.parametrize("index", [slice(1, 4), torch.tensor([4, 0])], ids=["slice", "index"])
 def test_a_batch_has_one_memory_order_whatever_the_arrays_was(shape, index):
-    """torch computes a convolution by the strides of its input, and with other strides other last bits."""
+    """torch computes a convolution by the strides of its input, and with other strides other last
+    bits.
+    """
     X = random_images("uint8", *shape)
     expected = batches_of(X).batch(index)
     swapped = np.ascontiguousarray(X.swapaxes(1, 2)).swapaxes(1, 2)
-    for other in (np.asfortranarray(X), swapped, X[..., None] if X.ndim == 3 else X[:, ::-1][:, ::-1]):
+    for other in (
+        np.asfortranarray(X),
+        swapped,
+        X[..., None] if X.ndim == 3 else X[:, ::-1][:, ::-1],
+    ):
         batch = batches_of(other).batch(index)
         assert batch.stride() == expected.stride()
         assert torch.equal(batch, expected)

@@ -18,7 +18,9 @@ def test_a_table_with_an_image_shape_is_read_as_images():
     X = random_images("uint8", 6, 60)
     array, layout = as_images(X, (5, 4, 3))
     batch = ImageBatches(array, layout, FIXED_SCALES["unit"]).batch(slice(None))
-    np.testing.assert_array_equal((batch * 255).round(), X.reshape(6, 5, 4, 3).transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(
+        (batch * 255).round(), X.reshape(6, 5, 4, 3).transpose(0, 3, 1, 2)
+    )
     assert (layout.chw, layout.is_table) == ((3, 5, 4), False)
     np.testing.assert_array_equal(round_trip(X, image_shape=(5, 4, 3)), X)
 
@@ -35,7 +37,9 @@ def test_integers_in_a_table_are_read_as_floats():
 
 
 @pytest.mark.parametrize("dtype", WHITE_LEVELS)
-@pytest.mark.parametrize("how", ["read-only", "negative strides", "transposed", "big-endian", "list", "nested list"])
+@pytest.mark.parametrize(
+    "how", ["read-only", "negative strides", "transposed", "big-endian", "list", "nested list"]
+)
 def test_arrays_of_any_memory_order_and_lists(dtype, how):
     X = random_images(dtype, 6, 5, 7)
     if how == "read-only":
@@ -87,7 +91,10 @@ def test_pictures_of_other_modes_become_grey_or_colour_and_upright():
         (colour.convert("CMYK"), colour.convert("CMYK").convert("RGB")),
         (colour.convert("1"), colour.convert("1").convert("L")),
         (turned, colour.rotate(180)),
-        (Image.fromarray(random_images("uint16", 8, 6)), Image.fromarray(random_images("uint16", 8, 6))),
+        (
+            Image.fromarray(random_images("uint16", 8, 6)),
+            Image.fromarray(random_images("uint16", 8, 6)),
+        ),
     ):
         np.testing.assert_array_equal(as_images([picture])[0], np.asarray(expected)[None])
     see_through = colour.convert("P")
@@ -99,22 +106,36 @@ def test_pictures_of_other_modes_become_grey_or_colour_and_upright():
 def test_tensors_with_channels_first_become_channels_last(channels):
     X = random_images("float32", 6, 5, 7, channels)
     first = torch.from_numpy(X).permute(0, 3, 1, 2)
-    for given in (first, list(first), Items(6, lambda k: first[k]), Items(6, lambda k: (first[k], 3))):
+    for given in (
+        first,
+        list(first),
+        Items(6, lambda k: first[k]),
+        Items(6, lambda k: (first[k], 3)),
+    ):
         np.testing.assert_array_equal(as_images(given)[0], X)
-    np.testing.assert_array_equal(as_images(torch.from_numpy(X))[0], X)  # and others stay as they are
+    # and others stay as they are
+    np.testing.assert_array_equal(as_images(torch.from_numpy(X))[0], X)
 
 
 def test_a_tensor_whose_channels_are_ambiguous_is_refused():
-    with pytest.raises(ImageError, match=r"shape \(6, 3, 4, 4\) may have its channels first or last; pass an array"):
+    with pytest.raises(
+        ImageError, match=r"shape \(6, 3, 4, 4\) may have its channels first or last; pass an array"
+    ):
         as_images(torch.zeros(6, 3, 4, 4))
     assert as_images(np.zeros((6, 3, 4, 4)))[1].image == (3, 4, 4)
 
 
 def test_a_torch_data_set_becomes_an_array():
     X = random_images("uint8", 6, 5, 9)
-    for make in (lambda k: X[k], lambda k: [Image.fromarray(X[k]), "a"], lambda k: torch.from_numpy(X[k])):
+    for make in (
+        lambda k: X[k],
+        lambda k: [Image.fromarray(X[k]), "a"],
+        lambda k: torch.from_numpy(X[k]),
+    ):
         np.testing.assert_array_equal(as_images(Items(6, make))[0], X)
-    np.testing.assert_array_equal(as_images(TensorDataset(torch.from_numpy(X), torch.arange(6)))[0], X)
+    np.testing.assert_array_equal(
+        as_images(TensorDataset(torch.from_numpy(X), torch.arange(6)))[0], X
+    )
 
 
 class Endless(IterableDataset):
@@ -157,7 +178,10 @@ def test_pictures_and_data_sets_that_make_no_batch_are_refused(given, words):
         (np.zeros((2, 4, 4, 0)), "the set is empty"),
         (np.zeros((2, 8, 8, 5)), "got 5 channels.*expected 1 to 4 in the last place"),
         (np.zeros((2, 3, 8, 8)), "got 8 channels.*in the last place"),
-        ([np.zeros((2, 3)), np.zeros((3, 2)), np.zeros((2, 3))], "2 different shapes: 2x3 \\(2\\), 3x2 \\(1\\)"),
+        (
+            [np.zeros((2, 3)), np.zeros((3, 2)), np.zeros((2, 3))],
+            "2 different shapes: 2x3 \\(2\\), 3x2 \\(1\\)",
+        ),
         ([[1, 2], [3]], "their shapes differ"),
     ],
 )
@@ -166,9 +190,13 @@ def test_arrays_that_are_not_images_are_refused(X, words):
         as_images(X)
 
 
-@pytest.mark.parametrize("shape", [(5, 4), (60,), (60, 1, 1, 1), (-5, -12), (0, 60), 60, "ab", (5.5, 12), ()])
+@pytest.mark.parametrize(
+    "shape", [(5, 4), (60,), (60, 1, 1, 1), (-5, -12), (0, 60), 60, "ab", (5.5, 12), ()]
+)
 def test_an_image_shape_that_does_not_fit_is_refused(shape):
-    with pytest.raises(ImageError, match=r"does not fit images of shape \(60,\); expected .* 60 values"):
+    with pytest.raises(
+        ImageError, match=r"does not fit images of shape \(60,\); expected .* 60 values"
+    ):
         as_images(np.zeros((3, 60)), shape)
 
 

@@ -20,7 +20,9 @@ def refusal(X: np.ndarray, ranged: bool = True, **options) -> str:
 
 def test_layout_imports_neither_torch_nor_pillow():
     code = "import sys, narrows.layout; print(sorted({'torch', 'PIL'} & set(sys.modules)))"
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert printed.stdout.strip() == "[]"
 
 
@@ -36,7 +38,12 @@ def test_nan_and_infinity_are_refused_with_the_first_image(monkeypatch, bad, ran
 
 @pytest.mark.parametrize(
     ("low", "high", "cure"),
-    [(0, 255, "divide by 255"), (0, 1.01, "divide by 255"), (-1, 1, "scale them"), (0, 256, "scale them")],
+    [
+        (0, 255, "divide by 255"),
+        (0, 1.01, "divide by 255"),
+        (-1, 1, "scale them"),
+        (0, 256, "scale them"),
+    ],
 )
 def test_images_out_of_range_are_refused_with_a_cure(low, high, cure):
     X = random_images("float64", 5, 4, 4) * (high - low) + low

@@ -64,7 +64,9 @@ def test_a_key_is_a_positive_number_that_belongs_to_all_its_parts_in_order():
 
 def test_a_key_is_the_same_in_another_process():
     code = "from narrows.randomness import key_of; print(key_of(3, 'noise', 1.5))"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert int(told) == key_of(3, "noise", 1.5)
 
 
@@ -73,7 +75,9 @@ def test_a_number_of_numpy_is_that_number():
 
 
 def test_generators_of_one_key_agree_and_of_others_do_not():
-    first, again, other = (torch.rand(5, generator=keyed_generator(*k)) for k in [(1, "a"), (1, "a"), (2, "a")])
+    first, again, other = (
+        torch.rand(5, generator=keyed_generator(*k)) for k in [(1, "a"), (1, "a"), (2, "a")]
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -125,7 +129,9 @@ def test_numbers_are_standard_normal_and_uniform(make):
     assert abs(uniform.mean() - 0.5) < 0.005
     assert abs(uniform.var() - 1 / 12) < 0.002
     rows = normal.flatten(1)
-    assert (rows @ rows.T / 400 - torch.eye(400)).fill_diagonal_(0).abs().max() < 0.35, "rows are independent"
+    assert (rows @ rows.T / 400 - torch.eye(400)).fill_diagonal_(0).abs().max() < 0.35, (
+        "rows are independent"
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -281,7 +287,8 @@ def test_a_module_of_the_user_draws_from_the_generator_of_its_device(monkeypatch
 
 # -- denormal numbers ---------------------------------------------------------------------------------------------
 
-DENORMAL = torch.full((200_000,), 1 << 16, dtype=torch.int32).view(torch.float32)  # 9e-41, enough for all threads
+# 9e-41, enough for all threads
+DENORMAL = torch.full((200_000,), 1 << 16, dtype=torch.int32).view(torch.float32)
 
 
 def share_of_zeros() -> float:
@@ -371,7 +378,9 @@ def test_auto_prefers_cuda_then_mps(monkeypatch, there):
 
 @pytest.mark.parametrize("name", ["cdua", None, "cpu:x", ""])
 def test_an_unknown_device_is_refused(name):
-    with pytest.raises(UnknownName, match=r"there is no device called .*; .*known: auto, cpu, cuda, mps"):
+    with pytest.raises(
+        UnknownName, match=r"there is no device called .*; .*known: auto, cpu, cuda, mps"
+    ):
         select_device(name)
 
 
@@ -379,11 +388,15 @@ def test_an_unknown_device_is_refused(name):
 def test_a_device_that_is_not_there_is_refused_with_what_is(monkeypatch, name):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(NarrowsError, match=f"'{name}' is not on this machine; here: cpu; 'auto' takes the best"):
+    with pytest.raises(
+        NarrowsError, match=f"'{name}' is not on this machine; here: cpu; 'auto' takes the best"
+    ):
         select_device(name)
 
 
-@pytest.mark.parametrize(("precision", "asked"), [("fp32", ("highest", False)), ("tf32", ("high", True))])
+@pytest.mark.parametrize(
+    ("precision", "asked"), [("fp32", ("highest", False)), ("tf32", ("high", True))]
+)
 def test_products_on_a_gpu_are_as_asked_and_the_process_is_left_as_it_was(precision, asked):
     def now():
         return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
@@ -407,7 +420,9 @@ def test_memory_is_kept_without_an_error_where_there_is_no_glibc(monkeypatch):
 
 
 def test_a_model_file_is_read_on_a_machine_without_its_device():
-    with pytest.warns(NarrowsWarning, match="'cuda' is not on this machine; .*; the model is on the CPU"):
+    with pytest.warns(
+        NarrowsWarning, match="'cuda' is not on this machine; .*; the model is on the CPU"
+    ):
         assert machine.available_device("cuda") == torch.device("cpu")
     assert machine.available_device("cpu") == torch.device("cpu")
     with pytest.raises(UnknownName):

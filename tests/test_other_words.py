@@ -8,7 +8,9 @@ import narrows as nw
 from narrows.errors import OTHER_WORDS, UnknownName, did_you_mean, unknown
 from narrows.parts.kinds import KINDS
 
-OPTIONS = set(inspect.signature(nw.Autoencoder).parameters) | set(inspect.signature(nw.PCA).parameters)
+OPTIONS = set(inspect.signature(nw.Autoencoder).parameters) | set(
+    inspect.signature(nw.PCA).parameters
+)
 
 
 @pytest.mark.parametrize(
@@ -35,14 +37,18 @@ def test_an_unknown_option_points_at_the_one_that_exists(word, option):
 def test_an_unknown_option_of_a_part_points_at_the_one_that_exists():
     assert did_you_mean("learning_rate", ["lr", "betas"]).startswith("did you mean 'lr'?")
     assert did_you_mean("latent_dim", ["size"]).startswith("did you mean 'size'?")
-    assert did_you_mean("latent_dim", ["n_components", "scale"]).startswith("did you mean 'n_components'?")
+    assert did_you_mean("latent_dim", ["n_components", "scale"]).startswith(
+        "did you mean 'n_components'?"
+    )
 
 
 def test_other_words_lead_to_nothing_where_the_option_does_not_exist():
     assert did_you_mean("learning_rate", ["mlp", "conv"]) == "known: conv, mlp"
 
 
-@pytest.mark.parametrize("option", [option for option in OTHER_WORDS if not option.startswith("optimiser.")])
+@pytest.mark.parametrize(
+    "option", [option for option in OTHER_WORDS if not option.startswith("optimiser.")]
+)
 def test_every_option_that_is_pointed_at_exists(option):
     part, _, own = option.rpartition(".")
     if not part:
@@ -56,7 +62,16 @@ def test_every_option_that_is_pointed_at_exists(option):
 def test_a_learning_rate_by_another_name_is_refused_with_the_option(setting, tmp_path, capsys):
     from narrows.cli import run
 
-    arguments = ["train", "ae-mlp", "--data", "digits", "-o", str(tmp_path / "run"), "--set", setting]
+    arguments = [
+        "train",
+        "ae-mlp",
+        "--data",
+        "digits",
+        "-o",
+        str(tmp_path / "run"),
+        "--set",
+        setting,
+    ]
     assert run(arguments) == 2
     message = capsys.readouterr().err
     assert "optimiser" in message

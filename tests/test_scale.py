@@ -35,7 +35,9 @@ def test_every_grey_level_is_in_range_on_the_unit_scale(dtype):
     array, layout = as_images(levels)
     unit = ImageBatches(array, layout, FIXED_SCALES["unit"]).batch(slice(None))
     assert (unit.min().item(), unit.max().item()) == (0.0, 1.0)
-    np.testing.assert_allclose(unit.numpy().ravel(), levels.ravel() / WHITE_LEVELS[dtype], rtol=2e-7)
+    np.testing.assert_allclose(
+        unit.numpy().ravel(), levels.ravel() / WHITE_LEVELS[dtype], rtol=2e-7
+    )
     np.testing.assert_array_equal(to_user(unit, layout), levels)
 
 
@@ -79,7 +81,11 @@ def test_the_auto_scale(X, shape, name):
 
 @pytest.mark.parametrize(
     "X",
-    [random_images("uint8", 50, 4, 3, 3), random_images("float64", 50, 6) * 40 - 7, random_images("uint16", 50, 6)],
+    [
+        random_images("uint8", 50, 4, 3, 3),
+        random_images("float64", 50, 6) * 40 - 7,
+        random_images("uint16", 50, 6),
+    ],
 )
 def test_the_standard_scale_gives_each_feature_mean_0_and_deviation_1(X):
     array, layout = as_images(X)

@@ -1,4 +1,5 @@
-"""The words of documents and code: private ones, which only their author would use, do not come back.
+"""The words of documents and code: private ones, which only their author would use, do not come
+back.
 
 CONTRIBUTING.md has the pairs of words, under its glossary mark; the words below are those of them
 that are never right. In documents code is exempt, in code the names that files have.

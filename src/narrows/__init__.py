@@ -1,7 +1,7 @@
 """Narrows: train, compare and use autoencoders on images.
 
-The names below are the public face (`__init__.pyi` lists them); each is loaded at its first use, so that importing
-Narrows is quick.
+The names below are the public face (`__init__.pyi` lists them); each is loaded at its first use, so
+that importing Narrows is quick.
 """
 
 import lazy_loader

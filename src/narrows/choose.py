@@ -6,8 +6,8 @@
 
 A *table* maps names to classes (or functions). What the build itself knows (the image's shape, the
 working scale) is the *context*: a class takes of it what its constructor names. Everything else
-must be an option of the part; a wrong name, an unknown option and a missing one are reported together,
-with the names that are known.
+must be an option of the part; a wrong name, an unknown option and a missing one are reported
+together, with the names that are known.
 """
 
 import inspect
@@ -24,13 +24,17 @@ Spec = str | Mapping[str, Any] | Callable[..., Any]
 def choose(what: str, table: Mapping[str, Callable[..., Any]], spec: Any, /, **context: Any) -> Any:
     """Build the part that `spec` names, from `table`. `what` is its kind in words, for errors."""
     make, options = validate_spec(what, table, spec, context)
-    given = {key: value for key, value in context.items() if key in inspect.signature(make).parameters}
+    given = {
+        key: value for key, value in context.items() if key in inspect.signature(make).parameters
+    }
     try:
         return make(**given, **options)
     except NarrowsError as error:
         raise type(error)(f"{what} {name_of(spec)!r}: {error}") from error
     except TypeError as error:
-        raise BuildError(f"{what} {name_of(spec)!r}: an option has the wrong type ({error})") from error
+        raise BuildError(
+            f"{what} {name_of(spec)!r}: an option has the wrong type ({error})"
+        ) from error
 
 
 def validate_spec(
@@ -47,7 +51,10 @@ def validate_spec(
         if default is inspect.Parameter.empty and option not in options:
             faults.add(f"it needs the option {option!r}")
     faults.stop(BuildError)
-    return make, {name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()}
+    return make, {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in options.items()
+    }
 
 
 def find_part(
@@ -74,10 +81,15 @@ def default_options(make: Callable[..., Any], context: Iterable[str] = ()) -> di
     """The options of a part and their defaults, without what the build gives it (`context`)."""
     context = set(context)
     parameters = inspect.signature(make).parameters.values()
-    return {p.name: p.default for p in parameters if p.name not in context and p.kind is not p.VAR_KEYWORD}
+    return {
+        p.name: p.default
+        for p in parameters
+        if p.name not in context and p.kind is not p.VAR_KEYWORD
+    }
 
 
-RENAMED = {"optimiser": {"rate": "lr"}}  # options by their former names, which files and commands may still have
+# options by their former names, which files and commands may still have
+RENAMED = {"optimiser": {"rate": "lr"}}
 
 
 def with_present_names(what: str, spec: Any) -> Any:
@@ -87,7 +99,9 @@ def with_present_names(what: str, spec: Any) -> Any:
         return spec
     for former, present in former_names.items():
         if former in spec and present in spec:
-            raise BuildError(f"{what}: got both {present!r} and {former!r}, its former name; expected one of them")
+            raise BuildError(
+                f"{what}: got both {present!r} and {former!r}, its former name; expected one of them"
+            )
     return {former_names.get(name, name): value for name, value in spec.items()}
 
 

@@ -65,7 +65,8 @@ def several(things: Sequence[object], most: int = 8) -> str:
     return ", ".join(map(str, things[:most])) + more
 
 
-# Options by the words that other libraries and papers use for them. An option of a part is `part.option`.
+# Options by the words that other libraries and papers use for them. An option of a part is
+# `part.option`.
 OTHER_WORDS = {
     "optimiser.lr": ("learning_rate", "rate", "step_size"),
     "optimiser.weight_decay": ("l2", "decay"),
@@ -110,7 +111,9 @@ def _close_name(name: str, known: Sequence[str]) -> str:
 
 
 def _same_option(name: str, known: Sequence[str]) -> str:
-    """The option that goes by that name elsewhere, if it, or the part that it belongs to, is known here."""
+    """The option that goes by that name elsewhere, if it, or the part that it belongs to, is known
+    here.
+    """
     word = name.lower().replace("-", "_")
     for option, words in OTHER_WORDS.items():
         part, _, own = option.rpartition(".")
@@ -129,7 +132,9 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownName:
 
 
 def wrong(what: str, got: object, expected: str, cure: str = "") -> BuildError:
-    """The error for a value that cannot be used: what was asked, what was got, what is expected, what to do."""
+    """The error for a value that cannot be used: what was asked, what was got, what is expected,
+    what to do.
+    """
     advice = f"; {cure}" if cure else ""
     return BuildError(f"{what}: got {got!r}, expected {expected}{advice}")
 
@@ -180,4 +185,6 @@ def extra(module: str, name: str) -> Any:
         return import_module(module)
     except ImportError as error:
         package = module.split(".")[0]
-        raise MissingExtra(f"this needs {package}, which is not installed: pip install 'narrows[{name}]'") from error
+        raise MissingExtra(
+            f"this needs {package}, which is not installed: pip install 'narrows[{name}]'"
+        ) from error

@@ -1,4 +1,5 @@
-"""Writing files so that nothing is lost: complete or not at all, and over something else only when asked.
+"""Writing files so that nothing is lost: complete or not at all, and over something else only when
+asked.
 
 Half-written files and locks have names that begin with `.narrows-`; no other program's files do.
 """
@@ -21,10 +22,11 @@ LOCK_SUFFIX = "lock"  # ends the name of each lock
 
 @contextmanager
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary path next to `path`, renamed to `path` when the block succeeds and removed when it fails.
+    """A temporary path next to `path`, renamed to `path` when the block succeeds and removed when
+    it fails.
 
-    The file is synced before the rename, so that after a crash `path` holds either the old bytes or the new.
-    Raises `OutputError` if nothing can be written.
+    The file is synced before the rename, so that after a crash `path` holds either the old bytes or
+    the new. Raises `OutputError` if nothing can be written.
     """
     path = Path(path)
     if path.is_dir():
@@ -49,7 +51,9 @@ def _temporary_file(path: Path) -> Path:
     """A new empty file next to `path`, with the same ending."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PREFIX}{path.stem}-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f"{PREFIX}{path.stem}-", suffix=path.suffix
+        )
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
     os.close(handle)
@@ -58,10 +62,11 @@ def _temporary_file(path: Path) -> Path:
 
 @contextmanager
 def locked(path: str | os.PathLike[str], folder: bool = False) -> Iterator[None]:
-    """The block has `path` for itself, among all processes that ask; the lock ends with the process.
+    """The block has `path` for itself, among all processes that ask; the lock ends with the
+    process.
 
-    folder: `path` is a folder, locked with all that is in it; what a killed process left half written is removed.
-    Raises `OutputError` if another process has it.
+    folder: `path` is a folder, locked with all that is in it; what a killed process left half
+    written is removed. Raises `OutputError` if another process has it.
     """
     path = Path(path)
     lock = path.parent / f"{PREFIX}{path.name}.{LOCK_SUFFIX}"
@@ -85,7 +90,9 @@ def _open_lock(lock: Path, path: Path) -> IO[str]:
         lock.parent.mkdir(parents=True, exist_ok=True)
         return _locked_file(lock)
     except BlockingIOError as error:
-        raise OutputError(f"{path} is being written by another process; wait for it, or choose another") from error
+        raise OutputError(
+            f"{path} is being written by another process; wait for it, or choose another"
+        ) from error
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
 
@@ -126,7 +133,9 @@ def write_file(path: str | os.PathLike[str], content: str | bytes) -> Path:
     return Path(path)
 
 
-def write_csv(path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
+def write_csv(
+    path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[object]]
+) -> Path:
     """Write a table as CSV to `path`, atomically, a row at a time."""
     with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         lines = csv.writer(file, lineterminator="\n")
@@ -138,15 +147,17 @@ def write_csv(path: str | os.PathLike[str], columns: Sequence[str], rows: Iterab
 def refuse_overwrite(path: str | os.PathLike[str], force: bool = False, cure: str = "") -> Path:
     """`path`, if it is free (or an empty folder), or if `force` allows replacing it.
 
-    cure: in words, what else would do apart from another name. Raises `OutputError` otherwise. Nothing is removed
-    here: what is written later replaces file by file.
+    cure: in words, what else would do apart from another name. Raises `OutputError` otherwise.
+    Nothing is removed here: what is written later replaces file by file.
     """
     path = Path(path)
     if _is_taken(path) and not force:
         cures = "choose another name"
         if cure:
             cures = f"{cures}, {cure}"
-        raise OutputError(f"{path} exists already; {cures}, or replace it with --force (force=True)")
+        raise OutputError(
+            f"{path} exists already; {cures}, or replace it with --force (force=True)"
+        )
     folder = path if path.is_dir() else next(place for place in path.parents if place.exists())
     if not folder.is_dir():
         raise OutputError(f"{path} cannot be written: {folder} is a file, not a folder")

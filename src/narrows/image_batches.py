@@ -1,4 +1,6 @@
-"""A set of images in memory, or on the disk, from which batches leave on the working scale (`narrows.scale`)."""
+"""A set of images in memory, or on the disk, from which batches leave on the working scale
+(`narrows.scale`).
+"""
 
 import warnings
 from collections.abc import Iterator
@@ -13,14 +15,16 @@ from torch import Tensor
 from narrows.layout import Layout
 from narrows.scale import Scale, to_unit
 
-CACHE_VALUES = {"cpu": 3_200_000}  # values of a layer, of a batch without training: they stay in the cache
+# values of a layer, of a batch without training: they stay in the cache
+CACHE_VALUES = {"cpu": 3_200_000}
 ACCELERATOR_VALUES = 50_000_000  # the same on an accelerator
 MOST_AT_ONCE = 1000  # images of a batch without training
 FINGERPRINTED = 1000  # images of which a fingerprint is taken
 
 
 def inference_batch_size(values: int, device: torch.device | str = "cpu") -> int:
-    """How many images to compute together without training, of `values` values each in their widest layer.
+    """How many images to compute together without training, of `values` values each in their widest
+    layer.
 
     Lab F's networks take half as long over 127 at once as over 1000.
     """
@@ -35,10 +39,12 @@ class ImageBatches:
     >>> images.batch(torch.tensor([3, 1, 4])).shape
     torch.Size([3, 1, 28, 28])
 
-    On the CPU the memory is the array's own: a memory map stays on the disk, and only what is used is read.
+    On the CPU the memory is the array's own: a memory map stays on the disk, and only what is used
+    is read.
 
-    weights: of the images, `(N,)`, not all 0; they are kept with a mean of 1 over the set. None: all count alike.
-    noisy: the same images in the same order as the network is given them, if there are such pairs.
+    weights: of the images, `(N,)`, not all 0; they are kept with a mean of 1 over the set. None:
+    all count alike. noisy: the same images in the same order as the network is given them, if there
+    are such pairs.
     """
 
     def __init__(
@@ -79,7 +85,8 @@ class ImageBatches:
         if self.rows is not None:
             index = self.rows[index]
         raw = self.raw[index] if isinstance(index, slice) else self._rows_of_memory(index)
-        # one order in memory, whatever the array's was: how torch computes a product depends on its factors' strides
+        # one order in memory, whatever the array's was: how torch computes a product depends on its
+        # factors' strides
         raw = raw.reshape(-1).contiguous().view(len(raw), prod(self.layout.image))
         return self.scale.work(to_unit(raw, self.layout))
 
@@ -94,7 +101,8 @@ class ImageBatches:
     def fingerprint(self) -> str:
         """16 hex digits that identify the set.
 
-        They are of its layout and length, of at most 1,000 of its images, evenly spaced, and of all weights.
+        They are of its layout and length, of at most 1,000 of its images, evenly spaced, and of all
+        weights.
         """
         # the words are those of the first version, so that checkpoints keep their fingerprints
         layout = f"Layout(came={self.layout.given}, image={self.layout.image}, dtype={self.layout.dtype!r})"
@@ -108,7 +116,8 @@ class ImageBatches:
         return digest.hexdigest()[:16]
 
     def step(self, widest: int = 0) -> int:
-        """How many images to compute at once without training: 1000 small ones, fewer of large ones.
+        """How many images to compute at once without training: 1000 small ones, fewer of large
+        ones.
 
         widest: values of an image in the network's widest layer, if they are more than its own.
         """
@@ -122,9 +131,10 @@ class ImageBatches:
     def inference_batches(self, widest: int = 0, even: int = 0) -> Iterator[tuple[slice, Tensor]]:
         """The complete set in order: rows, and their images as `batch` gives them.
 
-        even: not 0 if the last bit counts: what a machine computes of one image depends on how many are in its
-            batch. Then every batch has the same number, at most `even`, and the last one is filled up with copies
-            of its last image.
+        even: not 0 if the last bit counts: what a machine computes of one image depends on how many
+        are in its
+            batch. Then every batch has the same number, at most `even`, and the last one is filled
+            up with copies of its last image.
         """
         step = min(even or len(self), self.step(widest))
         for start in range(0, len(self), step):

@@ -20,7 +20,8 @@ from torch.utils.data import DataLoader, Dataset
 from narrows.errors import ImageError
 from narrows.layout import WHITE_LEVELS, ImageShape, Layout, layout_of
 
-KEPT_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "F")  # of pictures whose pixels are taken as they are
+# of pictures whose pixels are taken as they are
+KEPT_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "F")
 
 
 def as_images(X: Any, image_shape: ImageShape | None = None) -> tuple[np.ndarray, Layout]:
@@ -39,7 +40,9 @@ def as_images(X: Any, image_shape: ImageShape | None = None) -> tuple[np.ndarray
             "a single image x goes in as x[None]"
         )
     if array.size == 0:
-        raise ImageError(f"the set is empty: its shape is {array.shape}; at least 1 image with 1 pixel is needed")
+        raise ImageError(
+            f"the set is empty: its shape is {array.shape}; at least 1 image with 1 pixel is needed"
+        )
     return array, layout_of(array, image_shape)
 
 
@@ -68,7 +71,9 @@ def _as_array(X: Any) -> np.ndarray:
     except ValueError as error:
         raise ImageError(f"the images make no array, their shapes differ: {error}") from error
     if array.dtype.kind == "O":
-        raise ImageError("the images make no array of numbers: their shapes differ, or they hold other objects")
+        raise ImageError(
+            "the images make no array of numbers: their shapes differ, or they hold other objects"
+        )
     return array
 
 
@@ -79,7 +84,9 @@ def _refuse_single_objects(X: Any) -> None:
         cure = "its .dataset"
     else:
         return
-    raise ImageError(f"got one object of type {type(X).__name__}, expected several images; pass {cure}")
+    raise ImageError(
+        f"got one object of type {type(X).__name__}, expected several images; pass {cure}"
+    )
 
 
 def _is_list_of_images(X: Any) -> bool:
@@ -93,9 +100,12 @@ def _images_of_one_shape(items: Sequence[Any]) -> list[np.ndarray]:
     images = [_image_of(item) for item in items]
     shapes = Counter(image.shape for image in images)
     if len(shapes) > 1:
-        counts = [f"{'x'.join(map(str, shape))} ({count})" for shape, count in shapes.most_common(5)]
+        counts = [
+            f"{'x'.join(map(str, shape))} ({count})" for shape, count in shapes.most_common(5)
+        ]
         raise ImageError(
-            f"the images are of {len(shapes)} different shapes: {', '.join(counts)}; bring them to one size first"
+            f"the images are of {len(shapes)} different shapes: {', '.join(counts)}; bring them "
+            f"to one size first"
         )
     return images
 
@@ -137,7 +147,9 @@ def _channels_last(x: Tensor, dims: int) -> Tensor:
 def _array_of_data_set(items: Any) -> np.ndarray:
     """The images of a data set of torch, in one array."""
     if not hasattr(items, "__len__") or not len(items):
-        raise ImageError(f"this data set ({type(items).__name__}) has no length, or no images; expected 1 at least")
+        raise ImageError(
+            f"this data set ({type(items).__name__}) has no length, or no images; expected 1 at least"
+        )
     first = _image_of_data_set(items, 0)
     array = np.empty((len(items), *first.shape), first.dtype)
     array[0] = first

@@ -1,7 +1,8 @@
-"""What a batch of images is: the shape of one image, the type of its values, and what they mean. numpy only.
+"""What a batch of images is: the shape of one image, the type of its values, and what they mean.
+numpy only.
 
-Images are `(N, D)`, `(N, H, W)` or `(N, H, W, C)` with C of 1 to 4. A table `(N, D)` without an image shape is one
-row of D values an image: 1 channel, height 1, width D.
+Images are `(N, D)`, `(N, H, W)` or `(N, H, W, C)` with C of 1 to 4. A table `(N, D)` without an
+image shape is one row of D values an image: 1 channel, height 1, width D.
 """
 
 from collections.abc import Iterable
@@ -22,7 +23,8 @@ ImageShape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Layout:
-    """The shape and type of the images of a batch, so that results are handed back as the images were given.
+    """The shape and type of the images of a batch, so that results are handed back as the images
+    were given.
 
     given: shape of one image as it was given: `(D,)`, `(H, W)` or `(H, W, C)`.
     image: the same as an image, always `(H, W, C)`.
@@ -69,7 +71,9 @@ def layout_of(array: np.ndarray, image_shape: ImageShape | None) -> Layout:
         shape = (*shape, 1)
     height, width, channels = shape
     if not 1 <= channels <= 4:
-        raise ImageError(f"got {channels} channels (shape {array.shape}); expected 1 to 4 in the last place")
+        raise ImageError(
+            f"got {channels} channels (shape {array.shape}); expected 1 to 4 in the last place"
+        )
     return Layout(given, (height, width, channels), array.dtype.name)
 
 
@@ -86,7 +90,9 @@ def _checked_image_shape(image_shape: Iterable[int], given: ImageShape) -> Image
     return shape
 
 
-def validate_images(array: np.ndarray, layout: Layout, ranged: bool, expected: Layout | None = None) -> None:
+def validate_images(
+    array: np.ndarray, layout: Layout, ranged: bool, expected: Layout | None = None
+) -> None:
     """Refuse what no model can use; all faults at once.
 
     ranged: floats that are images must lie in [0, 1] (asked for when a model is fitted).
@@ -106,20 +112,26 @@ def _compare_layouts(faults: Faults, got: Layout, expected: Layout) -> None:
     if channels != fitted_channels:
         faults.add(f"they have {channels} channels, the model was fitted on {fitted_channels}")
     if (height, width) != (fitted_height, fitted_width):
-        faults.add(f"they are {height} x {width} pixels, the model was fitted on {fitted_height} x {fitted_width}")
+        faults.add(
+            f"they are {height} x {width} pixels, the model was fitted on {fitted_height} x {fitted_width}"
+        )
 
 
 def _check_values(faults: Faults, array: np.ndarray, ranged: bool) -> None:
     values = value_range(array)
     if values.not_finite:
-        faults.add(f"{values.not_finite} values are NaN or infinity (the first in image {values.first})")
+        faults.add(
+            f"{values.not_finite} values are NaN or infinity (the first in image {values.first})"
+        )
     if not ranged or values.not_finite == array.size:
         return
     if values.low < 0 or values.high > 1:
         cure = "scale them to [0, 1]"
         if values.low >= 0 and 1 < values.high <= 255:
             cure = "divide by 255, or pass uint8"
-        faults.add(f"float images must lie in [0, 1], these run from {values.low:.4g} to {values.high:.4g}; {cure}")
+        faults.add(
+            f"float images must lie in [0, 1], these run from {values.low:.4g} to {values.high:.4g}; {cure}"
+        )
 
 
 class ValueRange(NamedTuple):

@@ -19,7 +19,9 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
 def select_device(name: str = "auto") -> torch.device:
-    """The device of that name; "auto" takes cuda, else mps, else cpu. Raises if this machine does not have it."""
+    """The device of that name; "auto" takes cuda, else mps, else cpu. Raises if this machine does
+    not have it.
+    """
     here = _devices_here()
     if name == "auto":
         return torch.device(here[0])
@@ -28,7 +30,9 @@ def select_device(name: str = "auto") -> torch.device:
         raise unknown("device", name, DEVICES)
     if kind not in here:
         known = ", ".join(here)
-        raise NarrowsError(f"the device {name!r} is not on this machine; here: {known}; 'auto' takes the best")
+        raise NarrowsError(
+            f"the device {name!r} is not on this machine; here: {known}; 'auto' takes the best"
+        )
     try:
         return torch.device(name)
     except RuntimeError as error:
@@ -36,7 +40,9 @@ def select_device(name: str = "auto") -> torch.device:
 
 
 def available_device(name: str) -> torch.device:
-    """The device of that name if this machine has it, else the CPU, with a warning: a model file works anywhere."""
+    """The device of that name if this machine has it, else the CPU, with a warning: a model file
+    works anywhere.
+    """
     try:
         device = select_device(name)
     except UnknownName:
@@ -56,25 +62,38 @@ def _devices_here() -> list[str]:
 
 
 def initialise_vector_library() -> None:
-    """Call the functions of MKL's vector library once, on one thread, which this module does when it is imported.
+    """Call the functions of MKL's vector library once, on one thread, which this module does when
+    it is imported.
 
-    The library finds out at its first call which code fits the processor. Where two threads make that call together,
-    one of them may compute it with code of a fifth of the digits: one run in ten then ended with other weights.
+    The library finds out at its first call which code fits the processor. Where two threads make
+    that call together, one of them may compute it with code of a fifth of the digits: one run in
+    ten then ended with other weights.
     """
     one = torch.ones(1)
-    for function in (torch.tanh, torch.exp, torch.log, torch.erf, torch.expm1, torch.log1p, torch.sin, torch.cos):
+    for function in (
+        torch.tanh,
+        torch.exp,
+        torch.log,
+        torch.erf,
+        torch.expm1,
+        torch.log1p,
+        torch.sin,
+        torch.cos,
+    ):
         function(one)
 
 
 @contextmanager
 def flush_denormals() -> Iterator[None]:
-    """Numbers below 1e-38 count as 0 in the block: a processor takes a hundred times longer over them, to no end.
+    """Numbers below 1e-38 count as 0 in the block: a processor takes a hundred times longer over
+    them, to no end.
 
-    Weights that decay without a gradient, and Adam's averages of them, come to such numbers, and so do the gradients
-    of an output that is all but black. Each thread has a flag of its own for it, and a new one takes that of the
-    thread which starts it. So the flag is set in each thread that computes for this one, and put back afterwards, or
-    the user's own tensors would be flushed too. Where that cannot be done (`_copy_environment`), it is set in this
-    thread alone, once the others have been started without it.
+    Weights that decay without a gradient, and Adam's averages of them, come to such numbers, and so
+    do the gradients of an output that is all but black. Each thread has a flag of its own for it,
+    and a new one takes that of the thread which starts it. So the flag is set in each thread that
+    computes for this one, and put back afterwards, or the user's own tensors would be flushed too.
+    Where that cannot be done (`_copy_environment`), it is set in this thread alone, once the others
+    have been started without it.
     """
     before = _flushes()
     if not (_FORKED or _openmp_reaches_all(torch.get_num_threads())):
@@ -92,7 +111,9 @@ def _flushes() -> bool:
 
 
 def _start_threads() -> None:
-    """Have torch start the threads that compute for this one: with this many values each of them has a share."""
+    """Have torch start the threads that compute for this one: with this many values each of them
+    has a share.
+    """
     torch.ones(torch.get_num_threads() * GRAIN).mul_(1)
 
 
@@ -106,7 +127,8 @@ def _set_flush(flush: bool) -> None:
 def _copy_environment() -> None:
     """Give this thread's floating-point flags to those that compute for it.
 
-    On Linux torch's threads are those of GNU's OpenMP, in each of which the C library's `fesetenv` can be run.
+    On Linux torch's threads are those of GNU's OpenMP, in each of which the C library's `fesetenv`
+    can be run.
     """
     process = ctypes.CDLL(None)
     environment = ctypes.create_string_buffer(256)  # a fenv_t: 32 bytes on x86, 8 on ARM
@@ -132,14 +154,17 @@ def _openmp_reaches_all(threads: int) -> bool:
     return all(reached)
 
 
-_FORKED: list[bool] = []  # not empty in a forked child, in which OpenMP's threads do not exist: to ask for them hangs
+# not empty in a forked child, in which OpenMP's threads do not exist: to ask for them hangs
+_FORKED: list[bool] = []
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _FORKED.append(True))
 
 
 @contextmanager
 def matmul_precision(precision: str, device: torch.device) -> Iterator[None]:
-    """Whether a GPU may round the factors of products to 10 bits ("tf32", else not), whatever this process allows."""
+    """Whether a GPU may round the factors of products to 10 bits ("tf32", else not), whatever this
+    process allows.
+    """
     if device.type != "cuda":
         yield
         return
@@ -155,10 +180,11 @@ def matmul_precision(precision: str, device: torch.device) -> Iterator[None]:
 
 @cache
 def keep_freed_memory() -> None:
-    """Have the C library keep up to 512 MB that was freed, for the next step, in place of giving it back each time.
+    """Have the C library keep up to 512 MB that was freed, for the next step, in place of giving it
+    back each time.
 
-    What was given back comes again as pages that the system must clear: then a step of lab F takes 1.4 times as long,
-    one of lab E6 1.35 times. For glibc; elsewhere nothing is done.
+    What was given back comes again as pages that the system must clear: then a step of lab F takes
+    1.4 times as long, one of lab E6 1.35 times. For glibc; elsewhere nothing is done.
     """
     with suppress(OSError, AttributeError):
         tune = ctypes.CDLL(None).mallopt

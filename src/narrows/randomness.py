@@ -1,9 +1,10 @@
 """Random numbers that belong to a key, not to a history.
 
-Every random draw is keyed. In training the key is (seed, epoch, step, purpose) and the draw is made for the
-*global* batch: a run that resumes, or is spread over ranks that each take their rows, draws the same numbers.
-In scoring the key is (seed, image, purpose): an image's noise depends on its pixels, not on its place or its
-neighbours, so that scores repeat whatever the batch. torch's global generators are never read or moved.
+Every random draw is keyed. In training the key is (seed, epoch, step, purpose) and the draw is made
+for the *global* batch: a run that resumes, or is spread over ranks that each take their rows, draws
+the same numbers. In scoring the key is (seed, image, purpose): an image's noise depends on its
+pixels, not on its place or its neighbours, so that scores repeat whatever the batch. torch's global
+generators are never read or moved.
 """
 
 from collections import Counter
@@ -34,10 +35,11 @@ def keyed_generator(*parts: object, on: torch.device | str = "cpu") -> torch.Gen
 
 @contextmanager
 def seeded_initialisation(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
-    """torch's global generators under a seed of ours, for code that takes no generator; they are put back afterwards.
+    """torch's global generators under a seed of ours, for code that takes no generator; they are
+    put back afterwards.
 
-    Such code is torch's own initialisers, and modules of the user's. device: on which it draws, besides the CPU. One
-    thread at a time: the generators belong to the process.
+    Such code is torch's own initialisers, and modules of the user's. device: on which it draws,
+    besides the CPU. One thread at a time: the generators belong to the process.
     """
     with _GLOBAL_GENERATORS:
         generators = _global_generators(torch.device(device))
@@ -68,10 +70,10 @@ def _global_generators(device: torch.device) -> list[torch.Generator]:
 class KeyedRandom:
     """The random numbers of one step.
 
-    key: what they belong to, such as (seed, epoch, step).
-    rows, total: this rank's rows of a global batch of `total` images; by default the batch is the whole.
-    progress: how many epochs the training has seen, for costs that warm up; infinite outside of training.
-    noisy: these images with noise that was not drawn here but came with them (`narrows.model.training.pairs`).
+    key: what they belong to, such as (seed, epoch, step). rows, total: this rank's rows of a global
+    batch of `total` images; by default the batch is the whole. progress: how many epochs the
+    training has seen, for costs that warm up; infinite outside of training. noisy: these images
+    with noise that was not drawn here but came with them (`narrows.model.training.pairs`).
     """
 
     def __init__(
@@ -82,7 +84,13 @@ class KeyedRandom:
         progress: float = float("inf"),
         noisy: Tensor | None = None,
     ):
-        self.key, self.rows, self.total, self.progress, self.noisy = key, rows, total, progress, noisy
+        self.key, self.rows, self.total, self.progress, self.noisy = (
+            key,
+            rows,
+            total,
+            progress,
+            noisy,
+        )
         self.streams: dict[tuple[str, torch.device], torch.Generator] = {}
 
     def normal(self, purpose: str, like: Tensor) -> Tensor:
@@ -94,7 +102,9 @@ class KeyedRandom:
         return self._rows(torch.rand, purpose, like)
 
     def chance(self, purpose: str, like: Tensor, chance: float) -> Tensor:
-        """True with that chance (to 1/65536), of the shape of `like`: a quarter of the work of uniform numbers."""
+        """True with that chance (to 1/65536), of the shape of `like`: a quarter of the work of
+        uniform numbers.
+        """
         return self._rows(_short, purpose, like) >= round((1 - chance) * 2**16) - 2**15
 
     def _rows(self, make: Make, purpose: str, like: Tensor) -> Tensor:
@@ -106,7 +116,9 @@ class KeyedRandom:
 
 
 class PerImageRandom(KeyedRandom):
-    """Random numbers that belong to each image of a batch: keyed by (key, the image's pixels, purpose)."""
+    """Random numbers that belong to each image of a batch: keyed by (key, the image's pixels,
+    purpose).
+    """
 
     def __init__(self, images: Tensor, *key: object):
         super().__init__(*key)
@@ -117,14 +129,20 @@ class PerImageRandom(KeyedRandom):
         self.turns[purpose] += 1  # asked again, the numbers go on, as those of `Draw`
         salt, stream = key_of(*self.key, purpose, self.turns[purpose]), torch.Generator()
         rows = [
-            make(like.shape[1:], generator=stream.manual_seed((salt ^ image) & 0xFFFFFFFFFFFF), device="cpu")
+            make(
+                like.shape[1:],
+                generator=stream.manual_seed((salt ^ image) & 0xFFFFFFFFFFFF),
+                device="cpu",
+            )
             for image in self.keys
         ]
         return torch.stack(rows).to(like.device)
 
 
 def _short(shape: Sequence[int], generator: torch.Generator, device: torch.device | str) -> Tensor:
-    """Whole numbers of 16 bits, all as likely as each other: four of each number that the generator gives."""
+    """Whole numbers of 16 bits, all as likely as each other: four of each number that the generator
+    gives.
+    """
     count = prod(shape)
     words = torch.empty(ceil(count / 4), dtype=torch.int64, device=device)
     words.random_(-(2**63), None, generator=generator)

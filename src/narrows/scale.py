@@ -1,4 +1,5 @@
-"""The working scale: the one place that converts between images as given and what a network computes on.
+"""The working scale: the one place that converts between images as given and what a network
+computes on.
 
 Inside, a batch is a float32 tensor `(N, C, H, W)` on the *working scale* of the model:
 
@@ -37,7 +38,8 @@ def as_given(images: Tensor, layout: Layout) -> Tensor:
 
 
 def to_user(unit: Tensor, layout: Layout, exact: bool = False) -> np.ndarray:
-    """Images `(N, C, H, W)` in units of white, in the shape, range and type in which they were given.
+    """Images `(N, C, H, W)` in units of white, in the shape, range and type in which they were
+    given.
 
     exact: hand back floats as they are, neither clipped nor rounded.
     """

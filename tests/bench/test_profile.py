@@ -1,4 +1,6 @@
-"""Where the time goes: kinds add up to the step, and an evaluation is the model's time and what is beyond it."""
+"""Where the time goes: kinds add up to the step, and an evaluation is the model's time and what is
+beyond it.
+"""
 
 import numpy as np
 import pytest
@@ -13,7 +15,12 @@ KINDS = ("products", "random", "optimiser", "elementwise", "between")
 @pytest.fixture(autouse=True)
 def blurred(monkeypatch):
     """300 images of blurred noise in place of the sets."""
-    drawn = np.random.default_rng(0).integers(0, 256, (300, 7, 7, 3), dtype=np.uint8).repeat(4, 1).repeat(4, 2)
+    drawn = (
+        np.random.default_rng(0)
+        .integers(0, 256, (300, 7, 7, 3), dtype=np.uint8)
+        .repeat(4, 1)
+        .repeat(4, 2)
+    )
     sets = {"mnist": drawn[..., 0], "coloured-mnist": drawn}
     monkeypatch.setattr(profile, "load_data", lambda name, split="train": (sets[name], None))
     monkeypatch.setattr(profile, "peak", lambda device: 1e12)
@@ -41,4 +48,6 @@ def test_each_lab_has_a_row_in_both_tables():
     found = profiled(["E2-64"], 100, said.append)
     assert [len(rows) for rows in found.values()] == [1, 1]
     assert said == ["lab E2-64: step", "lab E2-64: evaluation"]
-    assert rounded([{"lab": "A", "images": 3, "step, ms": 0.1234}]) == [{"lab": "A", "images": 3, "step, ms": "0.12"}]
+    assert rounded([{"lab": "A", "images": 3, "step, ms": 0.1234}]) == [
+        {"lab": "A", "images": 3, "step, ms": "0.12"}
+    ]

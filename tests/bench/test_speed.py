@@ -1,4 +1,6 @@
-"""The timing itself: rounds in turn, ratios round by round, a table, and what is said where a way cannot run."""
+"""The timing itself: rounds in turn, ratios round by round, a table, and what is said where a way
+cannot run.
+"""
 
 import os
 from pathlib import Path
@@ -36,7 +38,11 @@ def test_ratios_are_taken_round_by_round_and_printed_with_their_target():
 
 
 def test_a_way_that_did_not_run_says_why():
-    assert table(FOUND)[2] == {"lab": "C", "way": "pythae's trainer", "training, s": "this needs pythae"}
+    assert table(FOUND)[2] == {
+        "lab": "C",
+        "way": "pythae's trainer",
+        "training, s": "this needs pythae",
+    }
 
 
 def test_a_way_that_skips_the_evaluation_is_not_compared_with_one_that_has_it():

@@ -23,8 +23,16 @@ labs = pytest.mark.parametrize("lab", CASES)
 @pytest.fixture(scope="module")
 def sets():
     """For each data set of the cases, 300 images to train on and 40 to test with: blurred noise."""
-    drawn = np.random.default_rng(0).integers(0, 256, (340, 7, 7, 3), dtype=np.uint8).repeat(4, 1).repeat(4, 2)
-    return {"mnist": (drawn[:300, :, :, 0], drawn[300:, :, :, 0]), "coloured-mnist": (drawn[:300], drawn[300:])}
+    drawn = (
+        np.random.default_rng(0)
+        .integers(0, 256, (340, 7, 7, 3), dtype=np.uint8)
+        .repeat(4, 1)
+        .repeat(4, 2)
+    )
+    return {
+        "mnist": (drawn[:300, :, :, 0], drawn[300:, :, :, 0]),
+        "coloured-mnist": (drawn[:300], drawn[300:]),
+    }
 
 
 @labs
@@ -35,7 +43,8 @@ def test_cost_and_slope_are_those_of_the_recipe(lab, sets):
     model = nw.recipe(case.recipe, corruption="none", validation=None, training=None)
     training = model._prepare(images)
     for ours, theirs in zip(model.network_.parameters(), net.parameters(), strict=True):
-        if net.variational and theirs is net.encoder[-2].bias:  # no spread: the two draw different numbers
+        # no spread: the two draw different numbers
+        if net.variational and theirs is net.encoder[-2].bias:
             theirs.data[len(theirs) // 2 :] = -27
         ours.data.copy_(theirs.data)
     x = ImageBatches(images, model.layout_, model.scale_).batch(slice(None))
@@ -45,7 +54,8 @@ def test_cost_and_slope_are_those_of_the_recipe(lab, sets):
     costs = torch.stack(list(terms.values())).sum(), case.cost(out, flat) + of_code
     torch.testing.assert_close(*costs, rtol=1e-4, atol=0)
     slopes = [
-        torch.autograd.grad(cost, list(parts.parameters())) for cost, parts in zip(costs, (model.network_, net))
+        torch.autograd.grad(cost, list(parts.parameters()))
+        for cost, parts in zip(costs, (model.network_, net))
     ]
     for ours, theirs in zip(*slopes):
         torch.testing.assert_close(ours, theirs, rtol=2e-3, atol=2e-3 * float(theirs.abs().max()))

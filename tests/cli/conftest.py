@@ -48,7 +48,20 @@ def trained(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("trained")
     denoiser, pca = str(folder / "denoiser"), str(folder / "pca")
     assert (
-        run(["train", "denoising-mlp", "--data", "digits", "-o", denoiser, "--set", "bottleneck.size=4", *QUICK]) == 0
+        run(
+            [
+                "train",
+                "denoising-mlp",
+                "--data",
+                "digits",
+                "-o",
+                denoiser,
+                "--set",
+                "bottleneck.size=4",
+                *QUICK,
+            ]
+        )
+        == 0
     )
     assert run(["train", "pca", "--data", "digits", "-o", pca, "--set", "n_components=8"]) == 0
     return {"denoiser": Path(denoiser), "pca": Path(pca)}
@@ -69,7 +82,9 @@ def narrows(capsys):
 
 @pytest.fixture
 def refused(narrows):
-    """A function that runs the command line and expects one plain complaint, and nothing else; returns it."""
+    """A function that runs the command line and expects one plain complaint, and nothing else;
+    returns it.
+    """
 
     def call(code: int, *arguments) -> str:
         found = narrows(*arguments)
@@ -98,7 +113,9 @@ def record():
 
 @pytest.fixture
 def photos(tmp_path):
-    """A folder of 12 pictures named as a set is, one of them broken; the working folder is where it lies."""
+    """A folder of 12 pictures named as a set is, one of them broken; the working folder is where it
+    lies.
+    """
     folder = tmp_path / "digits"
     folder.mkdir()
     for k in range(12):

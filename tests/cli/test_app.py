@@ -14,7 +14,9 @@ VERBS = [name for name in app if not name.startswith("-")]
 
 
 def shell(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_the_verbs_are_those_of_the_design():
@@ -70,8 +72,14 @@ def test_a_real_call_ends_with_its_code_and_speaks_to_the_right_stream():
         (["train", "pca", "-o", "x"], "--data requires an argument"),
         (["train", "pca", "--data", "digits"], "--output requires an argument"),
         (["evaluate", "--data", "digits"], "RUN requires an argument"),
-        (["train", "pca", "--data", "digits", "-o", "x", "--epochs", "two"], "got 'two', expected a whole number"),
-        (["train", "pca", "--data", "digits", "-o", "x", "--epoch", "2"], "Unknown option: --epoch"),
+        (
+            ["train", "pca", "--data", "digits", "-o", "x", "--epochs", "two"],
+            "got 'two', expected a whole number",
+        ),
+        (
+            ["train", "pca", "--data", "digits", "-o", "x", "--epoch", "2"],
+            "Unknown option: --epoch",
+        ),
         (["labs", "more"], "more"),
     ],
 )
@@ -89,7 +97,11 @@ def test_wrong_use_is_told_with_where_to_look(refused, arguments, said):
             2,
             "no recipe called 'vae-mpl'; did you mean 'vae-mlp'?",
         ),
-        (["compare", "pca", "vae-mpl", "--data", "digits", "-o", "x"], 2, "did you mean 'vae-mlp'?"),
+        (
+            ["compare", "pca", "vae-mpl", "--data", "digits", "-o", "x"],
+            2,
+            "did you mean 'vae-mlp'?",
+        ),
         (["compare", "pca", "--data", "digits", "-o", "x"], 2, "at least two recipes"),
         (["lab", "Z"], 2, "no lab called 'Z'"),
         (["evaluate", "none", "--data", "digits"], 1, "no model file none"),
@@ -97,16 +109,38 @@ def test_wrong_use_is_told_with_where_to_look(refused, arguments, said):
         (["study", "none.toml"], 1, "no file none.toml"),
         (["sample", "none", "-o", "x.png"], 1, "no model file none"),
         (["reconstruct", "none", "digits", "-o", "x.npz"], 1, "no model file none"),
-        (["train", "pca", "--data", "digts", "-o", "x"], 2, "no data set called 'digts'; did you mean 'digits'?"),
+        (
+            ["train", "pca", "--data", "digts", "-o", "x"],
+            2,
+            "no data set called 'digts'; did you mean 'digits'?",
+        ),
         (["train", "pca", "--data", "no/photos", "-o", "x"], 1, "no file or folder no/photos"),
-        (["train", "ae-mlp", "--data", "digits", "-o", "x", "--set", "botleneck.size=3"], 2, "mean 'bottleneck'?"),
-        (["train", "ae-mlp", "--data", "digits", "-o", "x", "--set", "bottleneck.siz=3"], 2, "mean 'size'?"),
-        (["train", "ae-mlp", "--data", "digits", "-o", "x", "--set", "size"], 2, "expected part.option=value"),
-        (["train", "ae-mlp", "--data", "digits", "-o", "x", "--device", "gpu"], 2, "no device called 'gpu'"),
+        (
+            ["train", "ae-mlp", "--data", "digits", "-o", "x", "--set", "botleneck.size=3"],
+            2,
+            "mean 'bottleneck'?",
+        ),
+        (
+            ["train", "ae-mlp", "--data", "digits", "-o", "x", "--set", "bottleneck.siz=3"],
+            2,
+            "mean 'size'?",
+        ),
+        (
+            ["train", "ae-mlp", "--data", "digits", "-o", "x", "--set", "size"],
+            2,
+            "expected part.option=value",
+        ),
+        (
+            ["train", "ae-mlp", "--data", "digits", "-o", "x", "--device", "gpu"],
+            2,
+            "no device called 'gpu'",
+        ),
         (["train", "ae-mlp", "--data", "digits", "-o", "x", "--epochs", "0"], 2, "epochs: got 0"),
     ],
 )
-def test_errors_are_one_plain_sentence_and_leave_nothing(refused, tmp_path, monkeypatch, arguments, code, said):
+def test_errors_are_one_plain_sentence_and_leave_nothing(
+    refused, tmp_path, monkeypatch, arguments, code, said
+):
     monkeypatch.chdir(tmp_path)
     assert said in refused(code, *arguments)
     assert list(tmp_path.iterdir()) == []
@@ -149,4 +183,7 @@ def test_warnings_are_told_each_time_without_the_line_they_come_from(narrows, mo
         raise DataError("stop")
 
     monkeypatch.setattr("narrows.study.schema.read_study", warned)
-    assert narrows("study", "x.toml").err == "narrows: warning: the code is dead\n" * 2 + "narrows: stop\n"
+    assert (
+        narrows("study", "x.toml").err
+        == "narrows: warning: the code is dead\n" * 2 + "narrows: stop\n"
+    )

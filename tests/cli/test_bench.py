@@ -29,7 +29,18 @@ def test_by_default_all_ways_of_all_labs_are_timed(narrows, asked):
 
 
 def test_labs_ways_and_rounds_are_chosen(narrows, asked, tmp_path):
-    found = narrows("bench", "speed", "C", "--ways", "floor", "narrows", "--rounds", "2", "-o", tmp_path / "s.md")
+    found = narrows(
+        "bench",
+        "speed",
+        "C",
+        "--ways",
+        "floor",
+        "narrows",
+        "--rounds",
+        "2",
+        "-o",
+        tmp_path / "s.md",
+    )
     assert found.code == 0
     assert asked[0][:3] == (("C",), ["floor", "narrows"], 2)
     assert (tmp_path / "s.md").read_text().startswith("| lab | way |")
@@ -63,7 +74,10 @@ def test_what_cannot_be_timed_is_refused(narrows, asked, words, said):
 def profiled(monkeypatch):
     """What `bench profile` asks for; nothing is timed."""
     asked = []
-    rows = {"step": [{"lab": "C", "step, ms": 3.5, "products, ms": 1.25}], "evaluation": [{"lab": "C", "images": 9}]}
+    rows = {
+        "step": [{"lab": "C", "step, ms": 3.5, "products, ms": 1.25}],
+        "evaluation": [{"lab": "C", "images": 9}],
+    }
     monkeypatch.setattr(where, "profiled", lambda *arguments: asked.append(arguments) or rows)
     return asked
 

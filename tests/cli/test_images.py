@@ -29,19 +29,30 @@ def folder(tmp_path, digits):
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_folder_keeps_its_names_and_what_cannot_be_read_is_told(narrows, trained, folder, tmp_path, verb):
+def test_a_folder_keeps_its_names_and_what_cannot_be_read_is_told(
+    narrows, trained, folder, tmp_path, verb
+):
     found = narrows(verb, trained["denoiser"], folder, "-o", tmp_path / "out")
     assert (found.code, found.out.strip()) == (0, str(tmp_path / "out"))
     assert "skipped b/broken.png: " in found.err
     came, went = read_data(folder, "all"), read_data(tmp_path / "out", "all")
     assert went.names == came.names
-    np.testing.assert_array_equal(went.images, getattr(store.load(trained["denoiser"]), verb)(came.images))
+    np.testing.assert_array_equal(
+        went.images, getattr(store.load(trained["denoiser"]), verb)(came.images)
+    )
 
 
-def test_an_image_gives_an_image_and_in_a_folder_keeps_its_name(narrows, trained, folder, tmp_path, digits):
+def test_an_image_gives_an_image_and_in_a_folder_keeps_its_name(
+    narrows, trained, folder, tmp_path, digits
+):
     wanted = store.load(trained["pca"]).reconstruct(digits[:1])[0]
     for out, made in (("x.png", "x.png"), ("out", "out/0.png")):
-        assert narrows("reconstruct", trained["pca"], folder / "a" / "0.png", "-o", tmp_path / out).code == 0
+        assert (
+            narrows(
+                "reconstruct", trained["pca"], folder / "a" / "0.png", "-o", tmp_path / out
+            ).code
+            == 0
+        )
         np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / made)), wanted)
 
 
@@ -49,7 +60,12 @@ def test_an_image_gives_an_image_and_in_a_folder_keeps_its_name(narrows, trained
 def test_an_array_keeps_its_shape_and_type(narrows, trained, tmp_path, digits, dtype):
     images = digits if dtype == "uint8" else (digits / 255).astype(dtype)
     np.save(tmp_path / "in.npy", images)
-    assert narrows("denoise", trained["denoiser"], tmp_path / "in.npy", "-o", tmp_path / "out.npy").code == 0
+    assert (
+        narrows(
+            "denoise", trained["denoiser"], tmp_path / "in.npy", "-o", tmp_path / "out.npy"
+        ).code
+        == 0
+    )
     out = np.load(tmp_path / "out.npy")
     assert (out.shape, out.dtype) == (images.shape, images.dtype)
     np.testing.assert_array_equal(out, store.load(trained["denoiser"]).denoise(images))
@@ -59,7 +75,12 @@ def test_noise_need_not_be_clipped(narrows, trained, tmp_path, digits):
     noisy = digits / 255 + np.random.default_rng(0).normal(0, 0.5, digits.shape)
     assert noisy.min() < 0 < 1 < noisy.max()
     np.save(tmp_path / "in.npy", noisy.astype(np.float32))
-    assert narrows("denoise", trained["denoiser"], tmp_path / "in.npy", "-o", tmp_path / "out.npy").code == 0
+    assert (
+        narrows(
+            "denoise", trained["denoiser"], tmp_path / "in.npy", "-o", tmp_path / "out.npy"
+        ).code
+        == 0
+    )
 
 
 @pytest.mark.parametrize("form", ["idx", "npz", "set"])
@@ -81,7 +102,10 @@ def test_other_forms_go_in(narrows, trained, tmp_path, digits, form):
 def test_samples_are_those_of_the_model(narrows, trained, tmp_path):
     wanted = store.load(trained["pca"]).sample(3, random_state=7)
     for out in ("x.npy", "x.png", "out"):
-        assert narrows("sample", trained["pca"], "-n", "3", "--seed", "7", "-o", tmp_path / out).code == 0
+        assert (
+            narrows("sample", trained["pca"], "-n", "3", "--seed", "7", "-o", tmp_path / out).code
+            == 0
+        )
     np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), wanted)
     np.testing.assert_array_equal(read_data(tmp_path / "out", "all").images, wanted)
     assert Image.open(tmp_path / "x.png").size == (17, 17)
@@ -106,7 +130,9 @@ def test_64_samples_are_drawn_unless_told_otherwise(narrows, trained, tmp_path):
         ),
     ],
 )
-def test_what_cannot_be_done_is_told_and_leaves_nothing(refused, trained, tmp_path, arguments, code, said):
+def test_what_cannot_be_done_is_told_and_leaves_nothing(
+    refused, trained, tmp_path, arguments, code, said
+):
     np.save(tmp_path / "x-table.npy", np.zeros((2, 7, 9), np.float32))
     filled = [word.format(pca=trained["pca"], out=tmp_path / "x") for word in arguments]
     assert said in refused(code, *filled)
@@ -118,9 +144,15 @@ def test_what_is_there_is_left_alone_unless_forced(narrows, refused, trained, tm
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_bytes(b"mine")
     for out in ("x.npy", "out"):
-        assert "exists already" in refused(1, "sample", trained["pca"], "-n", "2", "-o", tmp_path / out)
-        assert "exists already" in refused(1, "reconstruct", trained["pca"], "digits", "-o", tmp_path / out)
+        assert "exists already" in refused(
+            1, "sample", trained["pca"], "-n", "2", "-o", tmp_path / out
+        )
+        assert "exists already" in refused(
+            1, "reconstruct", trained["pca"], "digits", "-o", tmp_path / out
+        )
     assert (tmp_path / "x.npy").read_bytes() == b"mine"
     assert len(list((tmp_path / "out").iterdir())) == 1
-    assert narrows("sample", trained["pca"], "-n", "2", "-o", tmp_path / "x.npy", "--force").code == 0
+    assert (
+        narrows("sample", trained["pca"], "-n", "2", "-o", tmp_path / "x.npy", "--force").code == 0
+    )
     assert np.load(tmp_path / "x.npy").shape == (2, 8, 8)

@@ -34,7 +34,11 @@ LONG = 150  # seconds, on a machine that does much else
 def start(command, **here):
     ours = {"OMP_NUM_THREADS": "1", **here}
     return subprocess.Popen(
-        command, env={**os.environ, **ours}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env={**os.environ, **ours},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -47,7 +51,9 @@ def process_of(rank: int, folder: Path) -> int:
     """The process that is that rank of a run into this folder."""
     for entry in Path("/proc").iterdir():
         try:
-            variables, command = ((entry / name).read_bytes().split(b"\0") for name in ("environ", "cmdline"))
+            variables, command = (
+                (entry / name).read_bytes().split(b"\0") for name in ("environ", "cmdline")
+            )
         except (OSError, ValueError):
             continue
         if f"RANK={rank}".encode() in variables and str(folder).encode() in command:
@@ -69,26 +75,35 @@ def same_run(one: Path, other: Path) -> bool:
 
 
 def history(folder: Path) -> np.ndarray:
-    return np.loadtxt(folder / "history.csv", delimiter=",", skiprows=1)[:, :3]  # without wall times
+    # without wall times
+    return np.loadtxt(folder / "history.csv", delimiter=",", skiprows=1)[:, :3]
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     """A run of 2 processes that nothing disturbed, and what it printed."""
     folder = tmp_path_factory.mktemp("undisturbed") / "run"
-    return folder, ended(start([*NARROWS, *TRAIN, "--epochs", EPOCHS, "-o", str(folder), "--devices", "2"]))
+    return folder, ended(
+        start([*NARROWS, *TRAIN, "--epochs", EPOCHS, "-o", str(folder), "--devices", "2"])
+    )
 
 
 def test_devices_start_processes_of_which_only_the_first_prints(undisturbed, tmp_path):
     folder, (code, out, err) = undisturbed
     assert code == 0, err
-    alone, printed, _ = ended(start([*NARROWS, *TRAIN, "--epochs", EPOCHS, "-o", str(tmp_path / "run")]))
+    alone, printed, _ = ended(
+        start([*NARROWS, *TRAIN, "--epochs", EPOCHS, "-o", str(tmp_path / "run")])
+    )
     assert alone == 0
-    assert [line.split()[:1] for line in out.splitlines()] == [line.split()[:1] for line in printed.splitlines()]
+    assert [line.split()[:1] for line in out.splitlines()] == [
+        line.split()[:1] for line in printed.splitlines()
+    ]
     assert err.count("training Autoencoder on 1,437 images") == err.count("The report: ") == 1
     assert "Warning" not in err
     np.testing.assert_allclose(history(folder), history(tmp_path / "run"), rtol=1e-5)
-    assert {path.name for path in folder.iterdir()} == {path.name for path in (tmp_path / "run").iterdir()}
+    assert {path.name for path in folder.iterdir()} == {
+        path.name for path in (tmp_path / "run").iterdir()
+    }
 
 
 def test_an_error_of_several_processes_is_reported_once(tmp_path):

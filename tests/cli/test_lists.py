@@ -25,5 +25,9 @@ def test_a_table_and_json_hold_the_same(narrows, verb):
 
 def test_all_that_there_is_is_listed(narrows):
     assert [row["recipe"] for row in narrows("recipes", "--json").json()] == list(RECIPES)
-    assert [row["part"] for row in narrows("parts", "--json").json()] == [row["part"] for row in parts_table()]
-    assert [row["lab"].lower() for row in narrows("labs", "--json").json()] == [n for n in lab_files() if n != "demo"]
+    assert [row["part"] for row in narrows("parts", "--json").json()] == [
+        row["part"] for row in parts_table()
+    ]
+    assert [row["lab"].lower() for row in narrows("labs", "--json").json()] == [
+        n for n in lab_files() if n != "demo"
+    ]

@@ -5,7 +5,10 @@ import numpy as np
 
 def encoded(narrows, trained, folder, *shards, name="x.npz", run="pca"):
     for shard in shards:
-        assert narrows("encode", trained[run], "digits", "-o", folder / name, "--shard", shard).code == 0
+        assert (
+            narrows("encode", trained[run], "digits", "-o", folder / name, "--shard", shard).code
+            == 0
+        )
 
 
 def test_parts_are_named_with_an_output_for_them(narrows, refused, trained, tmp_path):
@@ -22,7 +25,9 @@ def test_parts_are_named_with_an_output_for_them(narrows, refused, trained, tmp_
 
 def test_what_cannot_be_joined_is_told_in_words(narrows, refused, trained, tmp_path):
     encoded(narrows, trained, tmp_path, "1/3", "3/3")
-    assert "share 2 of 3 is missing; run with --shard 2/3" in refused(1, "merge", tmp_path / "x.npz")
+    assert "share 2 of 3 is missing; run with --shard 2/3" in refused(
+        1, "merge", tmp_path / "x.npz"
+    )
     encoded(narrows, trained, tmp_path, "2/3", run="denoiser")
     assert "x-2-of-3.npz has another model than" in refused(1, "merge", tmp_path / "x.npz")
     assert "got 'no name', expected an output" in refused(2, "merge")

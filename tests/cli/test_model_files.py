@@ -29,7 +29,9 @@ def test_an_exported_model_gives_the_same(narrows, refused, trained, tmp_path):
     X = nw.load_data("digits", split="test")[0][:20]
     (name,) = [given.name for given in runtime.InferenceSession(tmp_path / "m.onnx").get_inputs()]
     found = runtime.InferenceSession(tmp_path / "m.onnx").run(["score"], {name: X})[0]
-    np.testing.assert_allclose(found, store.load(trained["pca"]).anomaly_score(X), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        found, store.load(trained["pca"]).anomaly_score(X), rtol=1e-4, atol=1e-5
+    )
     assert "exists already" in refused(1, "export", trained["pca"], "-o", tmp_path / "m.onnx")
     said = refused(2, "export", trained["pca"], "-o", tmp_path / "n.onnx", "--what", "hole")
     assert "did you mean 'whole'" in said

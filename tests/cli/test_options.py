@@ -47,9 +47,22 @@ def test_silly_texts_are_refused_with_an_example(text):
 def test_changes_are_those_asked_for_by_the_names_that_models_know():
     assert Changes().as_dict() == {}
     asked = Changes(epochs=3, batch_size=8, seed=0, device="cpu", validation=0.1)
-    assert asked.as_dict() == {"epochs": 3, "batch_size": 8, "random_state": 0, "device": "cpu", "validation": 0.1}
+    assert asked.as_dict() == {
+        "epochs": 3,
+        "batch_size": 8,
+        "random_state": 0,
+        "device": "cpu",
+        "validation": 0.1,
+    }
 
 
 def test_several_settings_of_one_part_come_together_and_the_last_wins():
-    asked = Changes(epochs=3, set=["body.widths=[8]", "body.dropout=0.1", "bottleneck.size=2", "body.dropout=0.2"])
-    assert asked.as_dict() == {"epochs": 3, "body": {"widths": [8], "dropout": 0.2}, "bottleneck": {"size": 2}}
+    asked = Changes(
+        epochs=3,
+        set=["body.widths=[8]", "body.dropout=0.1", "bottleneck.size=2", "body.dropout=0.2"],
+    )
+    assert asked.as_dict() == {
+        "epochs": 3,
+        "body": {"widths": [8], "dropout": 0.2},
+        "bottleneck": {"size": 2},
+    }

@@ -24,4 +24,7 @@ def test_json_has_no_numbers_that_json_has_not(capsys):
 
 def test_facts_are_a_line_each(capsys):
     give_facts({"seed": 0, "data": "digits"})
-    assert [line.split() for line in capsys.readouterr().out.splitlines()[1:]] == [["seed", "0"], ["data", "digits"]]
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[1:]] == [
+        ["seed", "0"],
+        ["data", "digits"],
+    ]

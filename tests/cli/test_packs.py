@@ -33,10 +33,24 @@ def test_a_pack_is_read_as_the_folder(narrows, folder, tmp_path, options, name):
 
 def test_a_model_is_trained_and_used_on_a_pack(narrows, folder, tmp_path):
     assert narrows("pack", folder, "-o", tmp_path / "set.tar").code == 0
-    asked = ["train", "pca", "--data", tmp_path / "set.tar", "-o", tmp_path / "run", "--set", "n_components=2"]
+    asked = [
+        "train",
+        "pca",
+        "--data",
+        tmp_path / "set.tar",
+        "-o",
+        tmp_path / "run",
+        "--set",
+        "n_components=2",
+    ]
     assert narrows(*asked).code == 0
-    assert narrows("reconstruct", tmp_path / "run", tmp_path / "set.tar", "-o", tmp_path / "out").code == 0
-    assert sorted(p.name for p in (tmp_path / "out").rglob("*.png")) == [f"{k}.png" for k in range(6)]
+    assert (
+        narrows("reconstruct", tmp_path / "run", tmp_path / "set.tar", "-o", tmp_path / "out").code
+        == 0
+    )
+    assert sorted(p.name for p in (tmp_path / "out").rglob("*.png")) == [
+        f"{k}.png" for k in range(6)
+    ]
 
 
 def test_damage_is_told(narrows, refused, folder, tmp_path):

@@ -20,14 +20,28 @@ def files(tmp_path):
 
 def test_train_learns_noise_from_pairs(narrows, files, quick, tmp_path, monkeypatch, record):
     monkeypatch.chdir(tmp_path)
-    found = narrows("train", "ae-mlp", "--data", "clean.npy", "--noisy", "noisy.npy", "-o", "run", "--json", *quick)
+    found = narrows(
+        "train",
+        "ae-mlp",
+        "--data",
+        "clean.npy",
+        "--noisy",
+        "noisy.npy",
+        "-o",
+        "run",
+        "--json",
+        *quick,
+    )
     assert found.code == 0, found.err
     measures = {row["measure"]: row["ae-mlp"] for row in json.loads(found.out)["Measures"]}
     among = nw.measure.psnr(*map(np.load, files))
     assert among.min() <= measures["noisy_psnr"] <= among.max()
     assert measures["denoised_psnr"] > 0
     assert nw.load(tmp_path / "run").get_params()["corruption"] == "pairs"
-    assert record(tmp_path / "run")["origin"]["data"] == {"kind": str(files[0]), "noisy": str(files[1])}
+    assert record(tmp_path / "run")["origin"]["data"] == {
+        "kind": str(files[0]),
+        "noisy": str(files[1]),
+    }
 
 
 def test_options_of_reading_hold_for_both(narrows, photos, quick, tmp_path, record):
@@ -53,7 +67,15 @@ def test_options_of_reading_hold_for_both(narrows, photos, quick, tmp_path, reco
 def test_what_is_no_pair_is_refused_in_one_sentence(refused, files, quick, tmp_path):
     np.save(tmp_path / "fewer.npy", np.load(files[1])[:-1])
     told = refused(
-        1, "train", "ae-mlp", "--data", files[0], "--noisy", tmp_path / "fewer.npy", "-o", tmp_path / "run"
+        1,
+        "train",
+        "ae-mlp",
+        "--data",
+        files[0],
+        "--noisy",
+        tmp_path / "fewer.npy",
+        "-o",
+        tmp_path / "run",
     )
     assert "they are 360 and 359 images; expected as many" in told
     options = ("--set", "corruption=pairs", "-o", tmp_path / "run", *quick)
@@ -63,7 +85,15 @@ def test_what_is_no_pair_is_refused_in_one_sentence(refused, files, quick, tmp_p
 def test_evaluate_measures_any_model_on_noise_of_your_own(narrows, files, tmp_path):
     clean, noisy = map(np.load, files)
     nw.save(nw.recipe("pca", n_components=8).fit(clean), tmp_path / "pca.safetensors")
-    place = ("evaluate", tmp_path / "pca.safetensors", "--data", files[0], "--noisy", files[1], "--json")
+    place = (
+        "evaluate",
+        tmp_path / "pca.safetensors",
+        "--data",
+        files[0],
+        "--noisy",
+        files[1],
+        "--json",
+    )
     [measures] = json.loads(narrows(*place).out)
     assert measures["noisy_psnr"] == pytest.approx(nw.measure.psnr(clean, noisy).mean(), rel=1e-5)
     rows = {row["denoiser"]: row for row in json.loads(narrows(*place, "--baselines").out)}

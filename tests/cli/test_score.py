@@ -54,12 +54,15 @@ def test_encode_and_decode_keep_the_names(narrows, trained, folder, tmp_path):
     assert len(made) == 12
     for name in made:
         np.testing.assert_array_equal(
-            np.asarray(Image.open(tmp_path / "out" / name)), np.asarray(Image.open(tmp_path / "rec" / name))
+            np.asarray(Image.open(tmp_path / "out" / name)),
+            np.asarray(Image.open(tmp_path / "rec" / name)),
         )
 
 
 def test_names_of_codes_cannot_lead_out_of_the_folder(refused, trained, tmp_path):
-    np.savez(tmp_path / "x.npz", codes=np.zeros((1, 8), np.float32), names=np.array(["../evil.png"]))
+    np.savez(
+        tmp_path / "x.npz", codes=np.zeros((1, 8), np.float32), names=np.array(["../evil.png"])
+    )
     said = refused(1, "decode", trained["pca"], tmp_path / "x.npz", "-o", tmp_path / "out")
     assert "leads out of the folder" in said
     assert not (tmp_path / "evil.png").exists()
@@ -67,7 +70,15 @@ def test_names_of_codes_cannot_lead_out_of_the_folder(refused, trained, tmp_path
 
 def test_a_folder_gives_a_row_a_readable_picture(narrows, trained, folder, tmp_path, digits):
     found = narrows(
-        "score", trained["pca"], folder, "-o", tmp_path / "s.csv", "--skipped", tmp_path / "k.csv", "--normal", "0"
+        "score",
+        trained["pca"],
+        folder,
+        "-o",
+        tmp_path / "s.csv",
+        "--skipped",
+        tmp_path / "k.csv",
+        "--normal",
+        "0",
     )
     assert found.code == 0
     rows = rows_of(tmp_path / "s.csv")
@@ -77,12 +88,17 @@ def test_a_folder_gives_a_row_a_readable_picture(narrows, trained, folder, tmp_p
     np.testing.assert_allclose([float(row["score"]) for row in rows], scores, rtol=1e-6)
     assert [row["flagged"] for row in rows] == [str(int(s > model.threshold_)) for s in scores]
     assert [row["file"] for row in rows_of(tmp_path / "k.csv")] == ["1/broken.png", "1/small.png"]
-    assert "the picture has 5 x 5 pixels, the model needs 8 x 8" in rows_of(tmp_path / "k.csv")[1]["reason"]
+    assert (
+        "the picture has 5 x 5 pixels, the model needs 8 x 8"
+        in rows_of(tmp_path / "k.csv")[1]["reason"]
+    )
     assert f"{auroc(scores, [0] * 6 + [1] * 6):.4g}" in found.out
 
 
 def test_a_larger_picture_is_scored_by_its_tiles(narrows, trained, tmp_path):
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 20), dtype=np.uint8)).save(tmp_path / "a.png")
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 20), dtype=np.uint8)).save(
+        tmp_path / "a.png"
+    )
     assert narrows("score", trained["pca"], tmp_path / "a.png", "-o", tmp_path / "s.csv").code == 0
     (row,) = rows_of(tmp_path / "s.csv")
     assert (row["file"], row["flagged"], "class" in row) == ("a.png", "1", False)
@@ -96,34 +112,52 @@ def test_error_maps_show_where_the_error_is(narrows, trained, tmp_path, digits):
     (tmp_path / "in").mkdir()
     for name in "ab":
         (tmp_path / f"{name}.png").rename(tmp_path / "in" / f"{name}.png")
-    asked = ["score", trained["pca"], tmp_path / "in", "-o", tmp_path / "s.csv", "--maps", tmp_path / "maps"]
+    asked = [
+        "score",
+        trained["pca"],
+        tmp_path / "in",
+        "-o",
+        tmp_path / "s.csv",
+        "--maps",
+        tmp_path / "maps",
+    ]
     assert narrows(*asked).code == 0
     model = store.load(trained["pca"])
     found = np.asarray(Image.open(tmp_path / "maps" / "a.png.png"))
-    np.testing.assert_allclose(found / 255, np.sqrt(model.error_map(odd[None])[0]).clip(0, 1), atol=0.51 / 255)
+    np.testing.assert_allclose(
+        found / 255, np.sqrt(model.error_map(odd[None])[0]).clip(0, 1), atol=0.51 / 255
+    )
     assert Image.open(tmp_path / "maps" / "b.png.png").size == (16, 24)
 
 
 @pytest.mark.parametrize("kind", ["error", "patch", "code"])
 def test_a_kind_of_score_has_its_own_threshold(narrows, trained, tmp_path, digits, kind):
-    assert narrows("score", trained["pca"], "digits", "-o", tmp_path / "s.csv", "--kind", kind).code == 0
+    assert (
+        narrows("score", trained["pca"], "digits", "-o", tmp_path / "s.csv", "--kind", kind).code
+        == 0
+    )
     model = store.load(trained["pca"])
     flagged = [row["flagged"] == "1" for row in rows_of(tmp_path / "s.csv")]
     assert flagged == model.flag(digits[0], kind).tolist()
 
 
 def test_a_named_set_is_scored_with_its_classes(narrows, trained, tmp_path):
-    found = narrows("score", trained["pca"], "digits", "-o", tmp_path / "s.csv", "--normal", "0", "1", "--json")
+    found = narrows(
+        "score", trained["pca"], "digits", "-o", tmp_path / "s.csv", "--normal", "0", "1", "--json"
+    )
     assert found.code == 0
     assert set(found.json()[0]) == {"AUROC", "average precision", "best F1", "at a threshold of"}
     assert rows_of(tmp_path / "s.csv")[0]["file"] == "0"
 
 
 @pytest.mark.parametrize(
-    ("normal", "said"), [("cat", "there is no class called 'cat'; known: 0, 1"), ("2", "called '2'")]
+    ("normal", "said"),
+    [("cat", "there is no class called 'cat'; known: 0, 1"), ("2", "called '2'")],
 )
 def test_a_class_that_is_not_there_is_refused(refused, trained, folder, tmp_path, normal, said):
-    assert said in refused(2, "score", trained["pca"], folder, "-o", tmp_path / "s.csv", "--normal", normal)
+    assert said in refused(
+        2, "score", trained["pca"], folder, "-o", tmp_path / "s.csv", "--normal", normal
+    )
     assert not (tmp_path / "s.csv").exists()
 
 
@@ -141,7 +175,10 @@ def test_what_cannot_be_scored_is_told_and_leaves_nothing(refused, trained, fold
 def test_a_walk_from_one_image_to_another(narrows, trained, folder, tmp_path):
     a, b = folder / "0" / "0.png", folder / "1" / "0.png"
     for out in ("x.npy", "x.png"):
-        assert narrows("interpolate", trained["pca"], a, b, "--steps", "5", "-o", tmp_path / out).code == 0
+        assert (
+            narrows("interpolate", trained["pca"], a, b, "--steps", "5", "-o", tmp_path / out).code
+            == 0
+        )
     ends = [np.asarray(Image.open(path)) for path in (a, b)]
     walk = nw.interpolate(store.load(trained["pca"]), *ends, steps=5)
     np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), walk)
@@ -150,18 +187,32 @@ def test_a_walk_from_one_image_to_another(narrows, trained, folder, tmp_path):
 
 def test_pictures_of_all_sizes_go_through_one_by_one(narrows, trained, tmp_path):
     random = np.random.default_rng(0)
-    for name, size, mode in (("a.png", (8, 8), "L"), ("b/c.jpg", (40, 30), "RGB"), ("b/d.tif", (9, 17), "RGBA")):
+    for name, size, mode in (
+        ("a.png", (8, 8), "L"),
+        ("b/c.jpg", (40, 30), "RGB"),
+        ("b/d.tif", (9, 17), "RGBA"),
+    ):
         path = tmp_path / "in" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(random.integers(0, 256, (*size, len(mode)), dtype=np.uint8).squeeze()).save(path)
-    assert narrows("denoise", trained["denoiser"], tmp_path / "in", "-o", tmp_path / "out").code == 0
+        Image.fromarray(random.integers(0, 256, (*size, len(mode)), dtype=np.uint8).squeeze()).save(
+            path
+        )
+    assert (
+        narrows("denoise", trained["denoiser"], tmp_path / "in", "-o", tmp_path / "out").code == 0
+    )
     for path in (tmp_path / "in").rglob("*.*"):
-        before, after = Image.open(path), Image.open(tmp_path / "out" / path.relative_to(tmp_path / "in"))
+        before, after = (
+            Image.open(path),
+            Image.open(tmp_path / "out" / path.relative_to(tmp_path / "in")),
+        )
         assert (before.size, before.mode, before.format) == (after.size, after.mode, after.format)
 
 
 def test_pictures_are_brought_to_a_size_where_one_is_asked_for(narrows, trained, folder, tmp_path):
-    assert narrows("encode", trained["pca"], folder, "-o", tmp_path / "x.npz", "--size", "8", "8").code == 0
+    assert (
+        narrows("encode", trained["pca"], folder, "-o", tmp_path / "x.npz", "--size", "8", "8").code
+        == 0
+    )
     with np.load(tmp_path / "x.npz") as found:
         assert len(found["codes"]) == 13
     said = narrows("encode", trained["pca"], folder, "-o", tmp_path / "y.npz")
@@ -185,8 +236,22 @@ def test_a_model_is_trained_on_pictures_of_several_sizes(narrows, tmp_path):
         path = tmp_path / "in" / f"{k}.png"
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(random.integers(0, 256, size, dtype=np.uint8)).save(path)
-    asked = ["train", "pca", "--data", tmp_path / "in", "-o", tmp_path / "run", "--set", "n_components=4"]
+    asked = [
+        "train",
+        "pca",
+        "--data",
+        tmp_path / "in",
+        "-o",
+        tmp_path / "run",
+        "--set",
+        "n_components=4",
+    ]
     assert "--size" in narrows(*asked).err
     assert narrows(*asked, "--size", "8", "--grey", "--fit", "stretch").code == 0
     assert store.load(tmp_path / "run").image_shape_ == (8, 8)
-    assert narrows("evaluate", tmp_path / "run", "--data", tmp_path / "in", "--size", "8", "--grey").code == 0
+    assert (
+        narrows(
+            "evaluate", tmp_path / "run", "--data", tmp_path / "in", "--size", "8", "--grey"
+        ).code
+        == 0
+    )

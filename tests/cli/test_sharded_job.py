@@ -20,7 +20,9 @@ def digits() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def sources(tmp_path_factory, digits) -> dict[str, Path]:
-    """The same digits as a folder with broken files, as a pack of it, as arrays and as IDX; and one wide picture."""
+    """The same digits as a folder with broken files, as a pack of it, as arrays and as IDX; and one
+    wide picture.
+    """
     root = tmp_path_factory.mktemp("sources")
     for k, image in enumerate(digits):
         path = root / "folder" / "ab"[k % 2] / f"{k}.png"
@@ -32,7 +34,13 @@ def sources(tmp_path_factory, digits) -> dict[str, Path]:
     np.save(root / "x.npy", (digits / 255).astype(np.float32))
     np.savez(root / "x.npz", x=digits, y=np.arange(len(digits)) % 2)
     write_idx(root / "my-images-idx3-ubyte", digits)
-    whole = {"folder": "folder", "pack": "set.tar", "npy": "x.npy", "npz": "x.npz", "idx": "my-images-idx3-ubyte"}
+    whole = {
+        "folder": "folder",
+        "pack": "set.tar",
+        "npy": "x.npy",
+        "npz": "x.npz",
+        "idx": "my-images-idx3-ubyte",
+    }
     return {form: root / name for form, name in whole.items()}
 
 
@@ -71,7 +79,8 @@ def test_shares_of_any_form_of_input_make_the_whole(share_out, trained, sources,
 
 
 @pytest.mark.parametrize(
-    ("verb", "name"), [("encode", "x.npy"), ("denoise", "x.npy"), ("denoise", "x.npz"), ("denoise", "out")]
+    ("verb", "name"),
+    [("encode", "x.npy"), ("denoise", "x.npy"), ("denoise", "x.npz"), ("denoise", "out")],
 )
 def test_shares_of_any_form_of_output_make_the_whole(share_out, trained, sources, verb, name):
     for form in ("folder", "npy"):
@@ -80,12 +89,25 @@ def test_shares_of_any_form_of_output_make_the_whole(share_out, trained, sources
 
 def test_codes_as_parquet_are_merged(narrows, trained, sources, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
-    assert narrows("encode", trained["pca"], sources["folder"], "-o", tmp_path / "whole.parquet").code == 0
+    assert (
+        narrows("encode", trained["pca"], sources["folder"], "-o", tmp_path / "whole.parquet").code
+        == 0
+    )
     for i in range(1, 12):
-        asked = ["encode", trained["pca"], sources["folder"], "-o", tmp_path / "x.parquet", "--shard", f"{i}/11"]
+        asked = [
+            "encode",
+            trained["pca"],
+            sources["folder"],
+            "-o",
+            tmp_path / "x.parquet",
+            "--shard",
+            f"{i}/11",
+        ]
         assert narrows(*asked).code == 0
     assert narrows("merge", tmp_path / "x.parquet").code == 0
-    assert parquet.read_table(tmp_path / "x.parquet").equals(parquet.read_table(tmp_path / "whole.parquet"))
+    assert parquet.read_table(tmp_path / "x.parquet").equals(
+        parquet.read_table(tmp_path / "whole.parquet")
+    )
 
 
 def test_a_named_set_is_shared_out_with_its_labels(share_out, trained):
@@ -94,7 +116,8 @@ def test_a_named_set_is_shared_out_with_its_labels(share_out, trained):
 
 
 def test_error_maps_and_skipped_files_are_merged_too(narrows, trained, sources, tmp_path):
-    small = sources["folder"] / "a" / "+.png"  # it is told of once it goes through the model, after `-.png`
+    # it is told of once it goes through the model, after `-.png`
+    small = sources["folder"] / "a" / "+.png"
     Image.new("L", (5, 5)).save(small)
     for root, shards in (("whole", [""]), ("parts", [f"{i}/6" for i in range(1, 7)])):
         to = ["-o", tmp_path / root / "s.csv", "--maps", tmp_path / root / "maps"]
@@ -123,12 +146,23 @@ def test_classes_are_those_that_all_shares_know(share_out, trained, digits, tmp_
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
-def test_a_share_of_grey_pictures_goes_with_the_colour_of_others(share_out, narrows, tmp_path, mode):
+def test_a_share_of_grey_pictures_goes_with_the_colour_of_others(
+    share_out, narrows, tmp_path, mode
+):
     random = np.random.default_rng(0)
     for k in range(20):
         picture = Image.fromarray(random.integers(0, 256, (6, 6, 3), dtype=np.uint8))
         picture.convert(mode if k < 10 else "RGB").save(_made(tmp_path / "in" / f"{k:02d}.png"))
-    asked = ["train", "pca", "--data", tmp_path / "in", "-o", tmp_path / "run", "--set", "n_components=2"]
+    asked = [
+        "train",
+        "pca",
+        "--data",
+        tmp_path / "in",
+        "-o",
+        tmp_path / "run",
+        "--set",
+        "n_components=2",
+    ]
     assert narrows(*asked).code == 0
     share_out(3, "encode", tmp_path / "run", tmp_path / "in", "x.npz")
 
@@ -144,11 +178,18 @@ def test_a_share_reads_no_file_of_another(narrows, trained, digits, tmp_path, mo
     opened = []
     whole = Image.open
     monkeypatch.setattr(
-        Image, "open", lambda file, **options: opened.append(Path(file).name) or whole(file, **options)
+        Image,
+        "open",
+        lambda file, **options: opened.append(Path(file).name) or whole(file, **options),
     )
     for verb, name in (("encode", "x.npy"), ("denoise", "out"), ("score", "s.csv")):
         opened.clear()
-        assert narrows(verb, trained["denoiser"], tmp_path / "in", "-o", tmp_path / name, "--shard", "2/3").code == 0
+        assert (
+            narrows(
+                verb, trained["denoiser"], tmp_path / "in", "-o", tmp_path / name, "--shard", "2/3"
+            ).code
+            == 0
+        )
         assert sorted(opened) == ["2.png", "3.png"]
 
 
@@ -161,24 +202,40 @@ def test_what_is_made_of_an_image_does_not_depend_on_what_stands_beside_it(train
             np.testing.assert_array_equal(verb(digits[k : k + 1])[0], together[k])
 
 
-@pytest.mark.parametrize("shard", ["0/4", "5/4", "a/b", "3", "1/0", "1/2/3", "-1/4", "1.5/4", "²/4"])
+@pytest.mark.parametrize(
+    "shard", ["0/4", "5/4", "a/b", "3", "1/0", "1/2/3", "-1/4", "1.5/4", "²/4"]
+)
 def test_what_is_no_share_is_refused(refused, trained, tmp_path, shard):
-    said = refused(2, "encode", trained["pca"], "digits", "-o", tmp_path / "x.npz", f"--shard={shard}")
+    said = refused(
+        2, "encode", trained["pca"], "digits", "-o", tmp_path / "x.npz", f"--shard={shard}"
+    )
     assert "expected i/n with i from 1 to n, such as 2/4" in said
 
 
 def test_what_cannot_be_shared_out_is_refused(refused, trained, sources, tmp_path):
     folder = sources["folder"]
     asked = ["--shard", "1/2"]
-    assert "joined as .csv" in refused(1, "reconstruct", trained["pca"], folder, "-o", tmp_path / "x.png", *asked)
+    assert "joined as .csv" in refused(
+        1, "reconstruct", trained["pca"], folder, "-o", tmp_path / "x.png", *asked
+    )
     assert "--normal" in refused(
         2, "score", trained["pca"], folder, "-o", tmp_path / "x.csv", "--normal", "a", *asked
     )
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_part_that_is_there_is_left_alone_unless_forced(narrows, refused, trained, sources, tmp_path):
-    asked = ["encode", trained["pca"], sources["folder"], "-o", tmp_path / "x.npz", "--shard", "1/2"]
+def test_a_part_that_is_there_is_left_alone_unless_forced(
+    narrows, refused, trained, sources, tmp_path
+):
+    asked = [
+        "encode",
+        trained["pca"],
+        sources["folder"],
+        "-o",
+        tmp_path / "x.npz",
+        "--shard",
+        "1/2",
+    ]
     assert narrows(*asked).code == 0
     before = content(tmp_path)
     assert "exists already" in refused(1, *asked)
@@ -188,7 +245,15 @@ def test_a_part_that_is_there_is_left_alone_unless_forced(narrows, refused, trai
 
 def test_a_work_that_breaks_off_leaves_no_mark(narrows, trained, sources, tmp_path, monkeypatch):
     """Not even that of the part that it was about to replace."""
-    asked = ["denoise", trained["denoiser"], sources["folder"], "-o", tmp_path / "out", "--shard", "1/2"]
+    asked = [
+        "denoise",
+        trained["denoiser"],
+        sources["folder"],
+        "-o",
+        tmp_path / "out",
+        "--shard",
+        "1/2",
+    ]
     assert narrows(*asked).code == 0
     assert (tmp_path / "out-1-of-2.part.json").exists()
 

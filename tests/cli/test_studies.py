@@ -22,13 +22,19 @@ figures = [{{ kind = "curves", title = "Loss", options = {{ of = ["loss"] }} }}]
 
 @pytest.fixture
 def labs(tmp_path, monkeypatch):
-    """A function that puts two tiny labs, X and Y, in the place of all labs; the data of X are as given."""
+    """A function that puts two tiny labs, X and Y, in the place of all labs; the data of X are as
+    given.
+    """
 
     def put(data: str = "digits") -> None:
         files = {name: tmp_path / "files" / f"{name}.toml" for name in ("demo", "x", "y")}
         files["x"].parent.mkdir(exist_ok=True)
         for published, (name, path) in enumerate(files.items()):
-            text = LAB.format(name=name.upper(), data=data if name == "x" else "digits", published=float(published))
+            text = LAB.format(
+                name=name.upper(),
+                data=data if name == "x" else "digits",
+                published=float(published),
+            )
             path.write_text(text)
         monkeypatch.setattr("narrows.study.labs.lab_files", lambda: files)
 
@@ -41,7 +47,16 @@ def labs(tmp_path, monkeypatch):
 
 def test_a_study_is_run_with_the_changes_asked_for(narrows, tmp_path, study_text, record):
     (tmp_path / "mine.toml").write_text(study_text)
-    found = narrows("study", tmp_path / "mine.toml", "-o", tmp_path / "out", "--epochs", "1", "--no-tsne", "--json")
+    found = narrows(
+        "study",
+        tmp_path / "mine.toml",
+        "-o",
+        tmp_path / "out",
+        "--epochs",
+        "1",
+        "--no-tsne",
+        "--json",
+    )
     tables = found.json()
     model = store.load(tmp_path / "out" / "runs" / "a")
     assert model.epochs_ == 1
@@ -57,20 +72,29 @@ def test_codes_are_laid_out_quickly_where_that_is_asked_for(narrows, tmp_path, s
     (tmp_path / "mine.toml").write_text(study_text)
     where = (tmp_path / "mine.toml", "-o", tmp_path / "out", "--epochs", "1")
     assert narrows("study", *where, "--quick-tsne").code == 0
-    assert all("by their nearest" in figure["title"] for figure in record(tmp_path / "out")["figures"])
+    assert all(
+        "by their nearest" in figure["title"] for figure in record(tmp_path / "out")["figures"]
+    )
 
 
 def test_a_study_goes_into_a_folder_of_its_name(narrows, tmp_path, monkeypatch, photos, study_text):
     monkeypatch.chdir(tmp_path)
     text = study_text[: study_text.index("[[numbers]]")].replace('"digits"', '"no such set"')
     (tmp_path / "mine.toml").write_text(text)
-    assert narrows("study", "mine.toml", "--data", photos, "--epochs", "1", "--set", "n_components=2").code == 0
+    assert (
+        narrows(
+            "study", "mine.toml", "--data", photos, "--epochs", "1", "--set", "n_components=2"
+        ).code
+        == 0
+    )
     assert (tmp_path / "narrows-mine" / "report.html").exists()
     assert store.load(tmp_path / "narrows-mine" / "runs" / "p").code_size_ == 2
 
 
 def test_a_study_with_wrong_names_tells_them_all(refused, tmp_path, study_text):
-    (tmp_path / "bad.toml").write_text(study_text.replace('"ae-mlp"', '"ae-mpl"').replace('"codes"', '"code"'))
+    (tmp_path / "bad.toml").write_text(
+        study_text.replace('"ae-mlp"', '"ae-mpl"').replace('"codes"', '"code"')
+    )
     told = refused(1, "study", tmp_path / "bad.toml")
     assert "did you mean 'ae-mlp'?" in told
     assert "did you mean 'codes'?" in told
@@ -118,13 +142,18 @@ def test_a_lab_goes_into_a_folder_of_its_name(narrows, labs, tmp_path, monkeypat
     assert found.err.splitlines()[-1] == f"The report: {tmp_path / 'narrows-lab-x' / 'report.html'}"
 
 
-def test_all_labs_go_into_folders_side_by_side_with_an_index(narrows, labs, tmp_path, monkeypatch, record):
+def test_all_labs_go_into_folders_side_by_side_with_an_index(
+    narrows, labs, tmp_path, monkeypatch, record
+):
     monkeypatch.chdir(tmp_path)
     found = narrows("lab", "all", "--epochs", "2")
     assert found.code == 0
     folder = tmp_path / "narrows-labs"
     assert sorted(path.name for path in folder.iterdir()) == ["index.html", "x", "y"]
-    assert [line for line in found.out.splitlines() if line.startswith("Lab ")] == ["Lab X", "Lab Y"]
+    assert [line for line in found.out.splitlines() if line.startswith("Lab ")] == [
+        "Lab X",
+        "Lab Y",
+    ]
     for name, published in (("x", 1), ("y", 2)):
         assert (folder / name / "report.html").is_file()
         assert store.load(folder / name / "runs" / "ae").epochs_ == 2
@@ -139,7 +168,10 @@ def test_all_labs_as_json_are_all_their_tables(narrows, labs, tmp_path, record):
     found = narrows("lab", "all", "-o", tmp_path / "all", "--json").json()
     assert list(found) == ["X", "Y"]
     for name, tables in found.items():
-        kept = {table["title"]: table["rows"] for table in record(tmp_path / "all" / name.lower())["tables"]}
+        kept = {
+            table["title"]: table["rows"]
+            for table in record(tmp_path / "all" / name.lower())["tables"]
+        }
         assert list(tables) == list(kept)
         for title, rows in kept.items():
             assert tables[title] == [pytest.approx(row) for row in rows]
@@ -156,7 +188,9 @@ def test_a_lab_that_fails_does_not_stop_the_others(narrows, labs, tmp_path):
     assert "Lab X: tiny" not in index
 
 
-def test_labs_taken_up_again_train_only_what_has_changed_or_failed(narrows, refused, labs, tmp_path):
+def test_labs_taken_up_again_train_only_what_has_changed_or_failed(
+    narrows, refused, labs, tmp_path
+):
     order = ("lab", "all", "-o", tmp_path / "all", "--json")
     labs(data="digits-of-none")
     assert narrows(*order).code == 2
@@ -169,7 +203,10 @@ def test_labs_taken_up_again_train_only_what_has_changed_or_failed(narrows, refu
     last = narrows(*order, "--reuse")
     assert (last.err.count("already trained"), last.err.count(": training ")) == (4, 0)
     for name, tables in found.json().items():
-        (ours,), (theirs,) = last.json()[name]["Published and faithful"], tables["Published and faithful"]
+        (ours,), (theirs,) = (
+            last.json()[name]["Published and faithful"],
+            tables["Published and faithful"],
+        )
         assert ours == pytest.approx(theirs)
 
 

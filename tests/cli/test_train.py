@@ -19,7 +19,9 @@ def test_train_leaves_a_run_folder_that_loads(trained, record):
 
 
 def test_train_prints_its_tables_and_tells_where_the_report_is(narrows, tmp_path):
-    found = narrows("train", "pca", "--data", "digits", "-o", tmp_path / "run", "--set", "n_components=1")
+    found = narrows(
+        "train", "pca", "--data", "digits", "-o", tmp_path / "run", "--set", "n_components=1"
+    )
     assert found.code == 0
     assert "Measures" in found.out
     assert "psnr" in found.out
@@ -27,7 +29,17 @@ def test_train_prints_its_tables_and_tells_where_the_report_is(narrows, tmp_path
 
 
 def test_train_with_json_prints_nothing_else(narrows, tmp_path):
-    found = narrows("train", "pca", "--data", "digits", "-o", tmp_path / "run", "--json", "--set", "n_components=1")
+    found = narrows(
+        "train",
+        "pca",
+        "--data",
+        "digits",
+        "-o",
+        tmp_path / "run",
+        "--json",
+        "--set",
+        "n_components=1",
+    )
     measures = {row["measure"]: row["pca"] for row in found.json()["Measures"]}
     assert measures["code_size"] == 1
     assert measures["mse"] == pytest.approx(store_mse(tmp_path / "run"), rel=1e-5)
@@ -37,7 +49,9 @@ def store_mse(folder) -> float:
     return nw.evaluate(store.load(folder), nw.load_data("digits", split="test")[0])["mse"]
 
 
-def test_all_training_images_are_used_unless_validation_asks_for_some(narrows, trained, quick, tmp_path, record):
+def test_all_training_images_are_used_unless_validation_asks_for_some(
+    narrows, trained, quick, tmp_path, record
+):
     assert "1,437 images to train, 360 to test" in record(trained["denoiser"])["facts"]["data"]
     assert "val_loss" not in store.load(trained["denoiser"]).history_
     held = (
@@ -59,7 +73,9 @@ def test_all_training_images_are_used_unless_validation_asks_for_some(narrows, t
     assert model.get_params()["random_state"] == 5
 
 
-def test_a_path_is_a_path_even_where_it_has_the_name_of_a_set(narrows, photos, tmp_path, monkeypatch, record):
+def test_a_path_is_a_path_even_where_it_has_the_name_of_a_set(
+    narrows, photos, tmp_path, monkeypatch, record
+):
     monkeypatch.chdir(tmp_path)
     found = narrows("train", "pca", "--data", "./digits", "-o", "run", "--set", "n_components=1")
     assert found.code == 0
@@ -71,7 +87,9 @@ def test_a_path_is_a_path_even_where_it_has_the_name_of_a_set(narrows, photos, t
 def test_compare_measures_recipes_side_by_side_even_one_twice(narrows, tmp_path, quick):
     one = ("--set", "n_components=1", "--set", "bottleneck.size=1")  # a number has few figures
     folder = tmp_path / "out"
-    found = narrows("compare", "pca", "ae-mlp", "pca", "--data", "digits", "-o", folder, "--json", *one, *quick)
+    found = narrows(
+        "compare", "pca", "ae-mlp", "pca", "--data", "digits", "-o", folder, "--json", *one, *quick
+    )
     rows = {row["measure"]: row for row in found.json()["Measures"]}
     assert list(rows["psnr"]) == ["measure", "pca-1", "ae-mlp", "pca-3"]
     for name in ("pca-1", "ae-mlp", "pca-3"):
@@ -102,12 +120,14 @@ def test_evaluate_in_words_is_a_line_for_each_measure(narrows, trained):
 
 def test_evaluate_takes_the_part_and_the_seed_asked_for(narrows, trained):
     def mse(*options):
-        return narrows("evaluate", trained["denoiser"], "--data", "digits", "--json", *options).json()[0][
-            "denoised_mse"
-        ]
+        return narrows(
+            "evaluate", trained["denoiser"], "--data", "digits", "--json", *options
+        ).json()[0]["denoised_mse"]
 
     X, _ = nw.load_data("digits", split="train")
-    assert mse("--split", "train") == pytest.approx(nw.evaluate(store.load(trained["denoiser"]), X)["denoised_mse"])
+    assert mse("--split", "train") == pytest.approx(
+        nw.evaluate(store.load(trained["denoiser"]), X)["denoised_mse"]
+    )
     assert mse() == mse("--split", "test") == mse("--seed", "0") != mse("--seed", "1")
 
 

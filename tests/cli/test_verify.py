@@ -29,7 +29,18 @@ def test_a_run_that_does_not_agree_fails_in_a_sentence(narrows, trained, tmp_pat
 
 
 def test_images_elsewhere_are_read_from_there(narrows, tmp_path, photos):
-    run = ["train", "pca", "--data", photos, "-o", tmp_path / "run", "--set", "n_components=2", "--size", "5"]
+    run = [
+        "train",
+        "pca",
+        "--data",
+        photos,
+        "-o",
+        tmp_path / "run",
+        "--set",
+        "n_components=2",
+        "--size",
+        "5",
+    ]
     (photos / "broken.png").unlink()
     assert narrows(*run).code == 0
     photos.rename(tmp_path / "moved")

@@ -38,7 +38,9 @@ def test_other_endings_are_refused(tmp_path):
         write_codes(CODES, tmp_path / "x.npy")
 
 
-@pytest.mark.parametrize(("content", "said"), [(b"none", "cannot be read"), (None, "cannot be read")])
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"none", "cannot be read"), (None, "cannot be read")]
+)
 def test_what_are_no_codes_is_refused(tmp_path, content, said):
     if content:
         (tmp_path / "x.npz").write_bytes(content)

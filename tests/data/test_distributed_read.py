@@ -45,7 +45,14 @@ def packed(folder):
 def held(path):
     with joining.process_group():
         found = read_distributed(str(path), "all")
-        return found.images.copy(), found.labels, found.names, found.classes, found.skipped, found.fingerprint
+        return (
+            found.images.copy(),
+            found.labels,
+            found.names,
+            found.classes,
+            found.skipped,
+            found.fingerprint,
+        )
 
 
 @pytest.mark.parametrize("world", [2, 4])
@@ -93,7 +100,10 @@ def test_what_cannot_be_read_is_told_as_ever(tmp_path):
         Image.new("L", size).save(tmp_path / f"{k}.png")
 
     def work():
-        with joining.process_group(), pytest.raises(DataError, match="holds images of 2 sizes") as error:
+        with (
+            joining.process_group(),
+            pytest.raises(DataError, match="holds images of 2 sizes") as error,
+        ):
             read_distributed(str(tmp_path), "all")
         return str(error.value)
 

@@ -15,7 +15,13 @@ def test_the_fingerprint_names_values_shape_and_type(images):
     assert ImageSet(images).fingerprint == known == fingerprint(images.copy())
     changed = images.copy()
     changed[-1, -1, -1] ^= 1
-    others = [changed, images[:-1], images.reshape(5, 3, 4), images.astype(np.int8), images.astype(np.float32)]
+    others = [
+        changed,
+        images[:-1],
+        images.reshape(5, 3, 4),
+        images.astype(np.int8),
+        images.astype(np.float32),
+    ]
     assert len({known, *map(fingerprint, others)}) == 6
 
 
@@ -35,13 +41,18 @@ def test_the_fingerprint_changes_with_any_bit_of_either_image_of_a_pair(bit):
     for place in np.ndindex(PIXELS.shape):
         changed = PIXELS.copy()
         changed[place] ^= 1 << bit
-        known |= {ImageSet(changed, noisy=PIXELS).fingerprint, ImageSet(PIXELS, noisy=changed).fingerprint}
+        known |= {
+            ImageSet(changed, noisy=PIXELS).fingerprint,
+            ImageSet(PIXELS, noisy=changed).fingerprint,
+        }
     assert len(known) == 2 + 2 * PIXELS.size
 
 
 def test_the_fingerprint_is_the_same_for_any_memory_layout_and_byte_order(images):
     wide = images.astype(np.uint16)
-    assert fingerprint(wide) == fingerprint(wide.astype(">u2")) == fingerprint(np.asfortranarray(wide))
+    assert (
+        fingerprint(wide) == fingerprint(wide.astype(">u2")) == fingerprint(np.asfortranarray(wide))
+    )
 
 
 def test_the_fingerprint_reads_a_large_set_in_steps():
@@ -57,12 +68,19 @@ def test_join_puts_one_set_after_the_other(images):
     both = join_sets([first, second])
     assert both.images.shape == (7, 4, 3)
     assert both.labels.tolist() == [0, 1, 2, 3, 4, 0, 1]
-    assert (len(both), both.names[-1], both.source, both.skipped) == (7, "c", "here", (("b", "bad"),))
+    assert (len(both), both.names[-1], both.source, both.skipped) == (
+        7,
+        "c",
+        "here",
+        (("b", "bad"),),
+    )
     assert join_sets([first]) is first
     assert join_sets([first, ImageSet(images)]).labels is None
 
 
-@pytest.mark.parametrize("labels", [np.arange(3), np.arange(3.0), np.arange(3)[:, None], np.uint8([0, 1, 2])])
+@pytest.mark.parametrize(
+    "labels", [np.arange(3), np.arange(3.0), np.arange(3)[:, None], np.uint8([0, 1, 2])]
+)
 def test_labels_become_int64(labels):
     found, classes = check_labels(labels, 3, Path("x.npz"))
     assert (found.dtype, found.tolist(), classes) == (np.int64, [0, 1, 2], None)
@@ -76,7 +94,10 @@ def test_words_become_classes():
 @pytest.mark.parametrize(
     ("labels", "told"),
     [
-        (np.arange(4), r"x.npz holds labels of shape \(4,\) for 3 images; expected one label an image, \(3,\)"),
+        (
+            np.arange(4),
+            r"x.npz holds labels of shape \(4,\) for 3 images; expected one label an image, \(3,\)",
+        ),
         (np.eye(3), r"shape \(3, 3\) for 3 images"),
         (np.array([0, 0.5, 1]), "labels of type float64; expected whole numbers or words"),
         (np.array([0, np.nan, 1]), "expected whole numbers or words"),

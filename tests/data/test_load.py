@@ -26,7 +26,9 @@ def test_load_data_is_the_face_of_read():
 def test_a_path_may_be_text_a_path_or_a_spec(tmp_path):
     write_picture(tmp_path / "a.png")
     specs = [str(tmp_path), tmp_path, {"kind": str(tmp_path)}, {"kind": tmp_path, "size": [6, 4]}]
-    assert {read_data(spec).fingerprint for spec in specs} == {read_data(tmp_path / "a.png").fingerprint}
+    assert {read_data(spec).fingerprint for spec in specs} == {
+        read_data(tmp_path / "a.png").fingerprint
+    }
 
 
 def test_options_given_go_before_those_of_the_spec(tmp_path):
@@ -59,7 +61,9 @@ def test_a_function_of_ones_own():
 @pytest.mark.parametrize("kind", ["mnits", "no/such/folder", "no.npy"])
 def test_what_is_nothing_is_told_with_the_names_that_are_known(kind, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises((DataError, UnknownName), match=f"no file or folder {kind}|no.*{kind}") as caught:
+    with pytest.raises(
+        (DataError, UnknownName), match=f"no file or folder {kind}|no.*{kind}"
+    ) as caught:
         read_data(kind)
     assert "known: coloured-mnist, digits, fashion-mnist, mnist" in str(caught.value)
 
@@ -69,22 +73,29 @@ def test_an_unknown_name_says_that_a_path_was_looked_for():
         read_data("mnits")
     assert str(caught.value) == (
         "there is no data set called 'mnits'; did you mean 'mnist'? "
-        "known: coloured-mnist, digits, fashion-mnist, mnist, spiral; nor is there a file or folder mnits here"
+        "known: coloured-mnist, digits, fashion-mnist, mnist, spiral; nor is there a file or "
+        "folder mnits here"
     )
 
 
 def test_an_unknown_format_is_told(tmp_path):
     (tmp_path / "a.csv").write_text("1,2")
-    with pytest.raises(DataError, match=r"a.csv has no format that can be read; known: a folder, \*.npy, \*.npz"):
+    with pytest.raises(
+        DataError, match=r"a.csv has no format that can be read; known: a folder, \*.npy, \*.npz"
+    ):
         read_data(tmp_path / "a.csv")
 
 
 def test_an_unknown_split_is_told():
-    with pytest.raises(UnknownName, match=r"no split called 'tset'; did you mean 'test'\? known: all, test, train"):
+    with pytest.raises(
+        UnknownName, match=r"no split called 'tset'; did you mean 'test'\? known: all, test, train"
+    ):
         read_data("digits", "tset")
 
 
-@pytest.mark.parametrize(("what", "got"), [(3, "a int"), ({"name": "x"}, "{'name': 'x'}"), (None, "a NoneType")])
+@pytest.mark.parametrize(
+    ("what", "got"), [(3, "a int"), ({"name": "x"}, "{'name': 'x'}"), (None, "a NoneType")]
+)
 def test_what_is_no_name_is_told(what, got):
     with pytest.raises(DataError, match=f"data: got {got}, expected a path, the name of a set"):
         read_data(what)

@@ -23,7 +23,9 @@ def pictures(folder, names, size=(6, 5), mode="L", add=0):
 @pytest.fixture
 def folders(tmp_path):
     clean = pictures(tmp_path / "clean", ["cat/a.png", "cat/b.png", "dog/c.png", "dog/e.png"])
-    noisy = pictures(tmp_path / "noisy", ["cat/b.bmp", "cat/a.bmp", "dog/d.png", "dog/e.tif"], add=100)
+    noisy = pictures(
+        tmp_path / "noisy", ["cat/b.bmp", "cat/a.bmp", "dog/d.png", "dog/e.tif"], add=100
+    )
     return {"kind": clean, "noisy": noisy}
 
 
@@ -39,8 +41,12 @@ def test_files_are_matched_by_their_names_without_endings(folders):
 
 def test_what_has_no_counterpart_is_told(folders):
     skipped = dict(read_pairs(folders, "all").skipped)
-    assert skipped["dog/c.png"].endswith("clean it has no noisy counterpart: a pair is two files of one name")
-    assert skipped["dog/d.png"].endswith("noisy it has no clean counterpart: a pair is two files of one name")
+    assert skipped["dog/c.png"].endswith(
+        "clean it has no noisy counterpart: a pair is two files of one name"
+    )
+    assert skipped["dog/d.png"].endswith(
+        "noisy it has no clean counterpart: a pair is two files of one name"
+    )
     assert len(skipped) == 2
 
 

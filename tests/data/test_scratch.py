@@ -27,13 +27,17 @@ def test_a_large_array_is_a_map_of_a_file_without_a_name(tmp_path, monkeypatch):
 
 def test_a_full_disk_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with pytest.raises(OutputError, match=r"no space for 1000000.0 GB of images \(No space left .* let TMPDIR name"):
+    with pytest.raises(
+        OutputError, match=r"no space for 1000000.0 GB of images \(No space left .* let TMPDIR name"
+    ):
         scratch.scratch((10**6, 10**9), np.uint8)
 
 
 def test_a_set_on_the_disk_is_the_set_in_memory(tmp_path, monkeypatch):
     for k, mode in enumerate(("LA", "L", "L", "RGB")):  # the array changes its mode on the way
-        write_picture(tmp_path / f"{k}.png", mode, fill=(k, 9, 9)[: len(mode)] if len(mode) > 1 else k)
+        write_picture(
+            tmp_path / f"{k}.png", mode, fill=(k, 9, 9)[: len(mode)] if len(mode) > 1 else k
+        )
     plain = read_data(tmp_path).images
     monkeypatch.setattr(scratch, "MOST_IN_MEMORY", 50)
     mapped = read_data(tmp_path).images

@@ -59,11 +59,16 @@ def test_shares_of_a_set_are_the_set(data, of):
     np.testing.assert_array_equal(np.concatenate([part.images for part in full]), whole.images)
     for field in ("names", "labels", "skipped"):
         if getattr(whole, field) is not None:
-            assert [one for part in parts for one in getattr(part, field)] == list(getattr(whole, field))
+            assert [one for part in parts for one in getattr(part, field)] == list(
+                getattr(whole, field)
+            )
     assert {part.classes for part in parts} == {whole.classes}
     spans = [part.span for part in parts if part.span]
     assert len({(span.total, span.inputs) for span in spans}) == 1
-    assert [0, *(span.stop for span in spans)] == [*(span.first for span in spans), len(whole) + len(whole.skipped)]
+    assert [0, *(span.stop for span in spans)] == [
+        *(span.first for span in spans),
+        len(whole) + len(whole.skipped),
+    ]
 
 
 def inputs(path: Path) -> str:
@@ -122,12 +127,16 @@ def test_inputs_are_identified_by_exactly_these_digits():
     """Manifests hold them: with other digits the parts of machines with other versions are not joined."""
     X = (np.arange(60) * 4).astype(np.uint8).reshape(5, 4, 3)
     assert Share(2, 4).span_of_files(["a/1.png", "é.png", "z"]) == Span(0, 1, 3, "9e84c68703d7f420")
-    assert Share(2, 4).take(ImageSet(np.concatenate([X, X]))).span == Span(2, 5, 10, "b62b7876f792d694")
+    assert Share(2, 4).take(ImageSet(np.concatenate([X, X]))).span == Span(
+        2, 5, 10, "b62b7876f792d694"
+    )
     names = (["ab", "c"], ["a", "bc"], ["abc"], ["c", "ab"], ["ab", "d"])
     assert len({Share(1, 1).span_of_files(files).inputs for files in names}) == 5
 
 
-@pytest.mark.parametrize("text", ["", "3", "a/b", "0/4", "5/4", "1/0", "-1/4", "1.5/4", "1/2/3", "²/4"])
+@pytest.mark.parametrize(
+    "text", ["", "3", "a/b", "0/4", "5/4", "1/0", "-1/4", "1.5/4", "1/2/3", "²/4"]
+)
 def test_a_shard_that_is_not_i_of_n_is_refused(text):
     with pytest.raises(BuildError, match=r"--shard: got .* expected i/n with i from 1 to n"):
         take_share(text)

@@ -9,7 +9,13 @@ from narrows.data.write import memory_mapped, write_images
 from narrows.errors import OutputError
 
 RANDOM = np.random.default_rng(0)
-SHAPES = {"L": (2, 6, 5), "one": (2, 6, 5, 1), "LA": (2, 6, 5, 2), "RGB": (2, 6, 5, 3), "RGBA": (2, 6, 5, 4)}
+SHAPES = {
+    "L": (2, 6, 5),
+    "one": (2, 6, 5, 1),
+    "LA": (2, 6, 5, 2),
+    "RGB": (2, 6, 5, 3),
+    "RGBA": (2, 6, 5, 4),
+}
 
 
 def some(shape) -> np.ndarray:
@@ -45,7 +51,9 @@ def test_one_image_is_a_picture_in_its_mode(tmp_path, mode):
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-@pytest.mark.parametrize("ending", [".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jpg", ".jpeg", ".PNG"])
+@pytest.mark.parametrize(
+    "ending", [".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jpg", ".jpeg", ".PNG"]
+)
 def test_every_ending_that_is_read_is_written(tmp_path, mode, ending):
     flat = np.full(SHAPES[mode][1:], 96, np.uint8)
     path = write_images(flat[None], tmp_path / f"x{ending}")
@@ -81,7 +89,9 @@ def test_values_become_bytes_clipped_and_rounded(tmp_path, values, dtype, writte
 
 def test_a_folder_holds_an_image_a_file_in_order(tmp_path, images):
     write_images(images, tmp_path / "out")
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [f"{k:05d}.png" for k in range(5)]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        f"{k:05d}.png" for k in range(5)
+    ]
     np.testing.assert_array_equal(read_data(tmp_path / "out", "all").images, images)
 
 
@@ -136,7 +146,10 @@ def test_a_map_takes_its_name_when_it_is_whole(tmp_path):
         for k in range(4):
             out[k] = images[k]
     np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), images)
-    with pytest.raises(OutputError, match="force"), memory_mapped(tmp_path / "x.npy", images.shape, images.dtype):
+    with (
+        pytest.raises(OutputError, match="force"),
+        memory_mapped(tmp_path / "x.npy", images.shape, images.dtype),
+    ):
         pass
 
 

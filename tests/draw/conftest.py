@@ -18,11 +18,20 @@ def examples(digits) -> dict:
     random = np.random.default_rng(0)
     points = {"x": random.normal(size=(200, 2)), "labels": np.arange(200) % 10}
     return {
-        "curves": ({"train": random.random(9), "validation": random.random(9)}, {"ylabel": "loss (nats per image)"}),
+        "curves": (
+            {"train": random.random(9), "validation": random.random(9)},
+            {"ylabel": "loss (nats per image)"},
+        ),
         "grid": ({"original": digits, "noisy": digits + 0.3}, {"captions": {"noisy": range(12)}}),
         "tiles": ({"filters": random.normal(size=(9, 5, 5))}, {"signed": True, "unit": "weight"}),
         "scatter": (points, {"xlabel": "z1", "ylabel": "z2", "unit": "digit"}),
-        "heatmap": ({"r": random.normal(size=(4, 5))}, {"numbers": True, "unit": "dB", "rows": "abcd"}),
+        "heatmap": (
+            {"r": random.normal(size=(4, 5))},
+            {"numbers": True, "unit": "dB", "rows": "abcd"},
+        ),
         "arrows": ({"x": points["x"], "v": -points["x"]}, {"unit": "per pixel"}),
-        "bars": ({"published": [1, 2, np.nan], "ours": [2, 1, 3]}, {"names": ["a", "b", "c"], "ylabel": "MSE"}),
+        "bars": (
+            {"published": [1, 2, np.nan], "ours": [2, 1, 3]},
+            {"names": ["a", "b", "c"], "ylabel": "MSE"},
+        ),
     }

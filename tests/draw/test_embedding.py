@@ -84,8 +84,12 @@ def test_components_of_many_units_are_those_of_the_full_decomposition(shape):
     u, lengths, _ = np.linalg.svd(codes - codes.mean(0), full_matrices=False)
     expected, known = (u * lengths)[:, :2], min(2, len(lengths))
     assert points.shape == (shape[0], 2)
-    np.testing.assert_allclose(np.abs(points[:, :known]), np.abs(expected), atol=2e-3 * (lengths[0] + 1))
-    np.testing.assert_allclose(shares[:known], (lengths**2 / max((lengths**2).sum(), 1e-12))[:2], atol=1e-4)
+    np.testing.assert_allclose(
+        np.abs(points[:, :known]), np.abs(expected), atol=2e-3 * (lengths[0] + 1)
+    )
+    np.testing.assert_allclose(
+        shares[:known], (lengths**2 / max((lengths**2).sum(), 1e-12))[:2], atol=1e-4
+    )
     np.testing.assert_array_equal(principal_components(codes, 2)[0], points)
 
 

@@ -20,11 +20,19 @@ def field() -> dict:
     random, x = np.random.default_rng(0), grid()
     v = -x * np.exp(3 * random.random((len(x), 1)))
     walks = np.cumsum(random.normal(size=(5, 2, 2)) * 0.1, axis=0)
-    return {"x": x, "v": v, "exact": v + random.normal(size=v.shape), "points": 0.3 * x, "walks": walks}
+    return {
+        "x": x,
+        "v": v,
+        "exact": v + random.normal(size=v.shape),
+        "points": 0.3 * x,
+        "walks": walks,
+    }
 
 
 def sets(drawn) -> list[np.ndarray]:
-    """The arrows as they are drawn, in data units: learned, exact where there are any, and last the key."""
+    """The arrows as they are drawn, in data units: learned, exact where there are any, and last the
+    key.
+    """
     found = [artist for artist in drawn.axes[0].collections if isinstance(artist, Quiver)]
     return [np.where(np.atleast_2d(q.Umask).T, np.nan, np.stack([q.U, q.V], 1)) for q in found]
 
@@ -79,7 +87,9 @@ def test_what_is_shortened_is_as_long_as_the_key_and_is_said(field):
     longer = length(field["v"]) > told
     assert 0 < longer.sum() < len(longer) / 2
     np.testing.assert_allclose(length(learned)[longer], length(shown)[0])
-    np.testing.assert_allclose(length(learned)[~longer] / length(field["v"])[~longer], length(shown)[0] / told)
+    np.testing.assert_allclose(
+        length(learned)[~longer] / length(field["v"])[~longer], length(shown)[0] / told
+    )
 
 
 @pytest.mark.parametrize("size", [1e-7, 0.99999, 1, 3.7, 6e4])
@@ -125,27 +135,45 @@ def test_a_single_place():
 
 # -- what else is drawn ---------------------------------------------------------------------------------------
 
-ENTRIES = {"points": ["data"], "v": ["learned"], "exact": ["exact"], "walks": ["walks", "where they end"]}
+ENTRIES = {
+    "points": ["data"],
+    "v": ["learned"],
+    "exact": ["exact"],
+    "walks": ["walks", "where they end"],
+}
 
 
-@pytest.mark.parametrize("left_out", [(), ("exact",), ("points",), ("walks",), ("exact", "points", "walks")])
+@pytest.mark.parametrize(
+    "left_out", [(), ("exact",), ("points",), ("walks",), ("exact", "points", "walks")]
+)
 def test_the_legend_names_what_is_drawn(field, left_out):
     drawn = figure("arrows", {name: y for name, y in field.items() if name not in left_out})
-    assert legend(drawn) == [word for name, words in ENTRIES.items() if name not in left_out for word in words]
+    assert legend(drawn) == [
+        word for name, words in ENTRIES.items() if name not in left_out for word in words
+    ]
 
 
 def test_names_of_the_sets(field):
-    assert legend(figure("arrows", field, names=["a network", "a formula"]))[1:3] == ["a network", "a formula"]
+    assert legend(figure("arrows", field, names=["a network", "a formula"]))[1:3] == [
+        "a network",
+        "a formula",
+    ]
     with pytest.raises(BuildError, match="expected 2, one a set"):
         figure("arrows", field, names=["a network"])
 
 
 def test_the_learned_set_lies_thin_over_the_exact_one(field):
-    learned, exact, _ = (a for a in figure("arrows", field).axes[0].collections if isinstance(a, Quiver))
+    learned, exact, _ = (
+        a for a in figure("arrows", field).axes[0].collections if isinstance(a, Quiver)
+    )
     assert learned.zorder > exact.zorder
     assert learned.width < exact.width / 2
     assert learned.get_facecolor()[0].tolist() != exact.get_facecolor()[0].tolist()
-    labels = [line.get_color() for line in figure("arrows", field).axes[0].lines if line.get_label() in ENTRIES["v"]]
+    labels = [
+        line.get_color()
+        for line in figure("arrows", field).axes[0].lines
+        if line.get_label() in ENTRIES["v"]
+    ]
     assert set(labels) <= set(LINES)
 
 
@@ -153,13 +181,17 @@ def test_a_walk_has_a_dot_at_each_step_and_a_mark_at_its_end(field):
     lines = figure("arrows", field).axes[0].lines
     paths = [line for line in lines if line.get_marker() == "o" and len(line.get_xydata())]
     (ends,) = (line for line in lines if line.get_marker() == "D")
-    np.testing.assert_array_equal([path.get_xydata() for path in paths], np.moveaxis(field["walks"], 1, 0))
+    np.testing.assert_array_equal(
+        [path.get_xydata() for path in paths], np.moveaxis(field["walks"], 1, 0)
+    )
     np.testing.assert_array_equal(ends.get_xydata(), field["walks"][-1])
 
 
 @pytest.mark.parametrize("stretch", [(1, 1), (8, 1), (1, 8), (0, 1)])
 def test_all_places_are_in_view_and_both_axes_have_one_scale(field, stretch):
-    arrays = {name: y * stretch if name in ("x", "points", "walks") else y for name, y in field.items()}
+    arrays = {
+        name: y * stretch if name in ("x", "points", "walks") else y for name, y in field.items()
+    }
     axes = figure("arrows", arrays).axes[0]
     assert axes.get_aspect() == 1
     for name in ("x", "points", "walks"):
@@ -170,13 +202,24 @@ def test_all_places_are_in_view_and_both_axes_have_one_scale(field, stretch):
 
 @pytest.mark.parametrize("stretch", [(1, 1), (8, 1), (1, 8)])
 def test_texts_stand_apart_and_on_the_paper(field, stretch):
-    arrays = {name: y * stretch if name in ("x", "points", "walks") else y for name, y in field.items()}
-    drawn = figure("arrows", arrays, title="A title", unit="nats per unit", xlabel="across", ylabel="up")
+    arrays = {
+        name: y * stretch if name in ("x", "points", "walks") else y for name, y in field.items()
+    }
+    drawn = figure(
+        "arrows", arrays, title="A title", unit="nats per unit", xlabel="across", ylabel="up"
+    )
     drawn.draw_without_rendering()  # lays it out
     axes = drawn.axes[0]
     low, high = axes.get_xlim()
     ticks = [label for label in axes.get_xticklabels() if low <= label.get_position()[0] <= high]
-    texts = [*drawn.texts, axes._left_title, axes.xaxis.label, axes.yaxis.label, *ticks, drawn.legends[0]]
+    texts = [
+        *drawn.texts,
+        axes._left_title,
+        axes.xaxis.label,
+        axes.yaxis.label,
+        *ticks,
+        drawn.legends[0],
+    ]
     boxes = [text.get_window_extent() for text in texts]
     paper = drawn.bbox
     for k, box in enumerate(boxes):

@@ -27,8 +27,12 @@ def legend(drawn) -> list[str]:
 
 def overlapping(drawn, artists) -> list[str]:
     drawn.canvas.draw()
-    boxes = [(artist.get_text(), artist.get_window_extent()) for artist in artists if artist.get_text()]
-    return [a for k, (a, box) in enumerate(boxes) for _, other in boxes[k + 1 :] if box.overlaps(other)]
+    boxes = [
+        (artist.get_text(), artist.get_window_extent()) for artist in artists if artist.get_text()
+    ]
+    return [
+        a for k, (a, box) in enumerate(boxes) for _, other in boxes[k + 1 :] if box.overlaps(other)
+    ]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -52,7 +56,9 @@ def test_matplotlib_is_left_as_it_was(examples, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_figure_can_be_drawn_again_from_files(examples, kind, tmp_path):
     arrays, options = examples[kind]
-    options = {k: {n: [*v] for n, v in o.items()} if isinstance(o, dict) else o for k, o in options.items()}
+    options = {
+        k: {n: [*v] for n, v in o.items()} if isinstance(o, dict) else o for k, o in options.items()
+    }
     np.savez(tmp_path / "arrays.npz", **arrays)
     again = figure(kind, np.load(tmp_path / "arrays.npz"), **json.loads(json.dumps(options)))
     assert as_png(again) == as_png(figure(kind, arrays, **options))
@@ -101,7 +107,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("kind", "arrays"), [(k, a) for k, cases in REFUSED.items() for a in cases])
+@pytest.mark.parametrize(
+    ("kind", "arrays"), [(k, a) for k, cases in REFUSED.items() for a in cases]
+)
 def test_arrays_that_cannot_be_drawn_are_refused(kind, arrays):
     with pytest.raises(BuildError, match="expected"):
         figure(kind, arrays)
@@ -114,14 +122,28 @@ def test_references_are_dashed_in_the_colour_of_their_line(examples):
     drawn = draw(examples, "curves", reference={"validation, published": 0.5, "other": 0.25})
     lines = {line.get_label(): line for line in drawn.axes[0].lines}
     assert lines["validation, published: 0.5"].get_color() == lines["validation"].get_color()
-    assert lines["other: 0.25"].get_color() not in {lines["train"].get_color(), lines["validation"].get_color()}
+    assert lines["other: 0.25"].get_color() not in {
+        lines["train"].get_color(),
+        lines["validation"].get_color(),
+    }
     assert lines["other: 0.25"].get_linestyle() == "--"
 
 
 def test_panels_have_titles_and_one_legend():
-    arrays = {"train": np.ones(5), "validation": np.ones(5), "PSNR": np.ones(5), "published": np.ones(5)}
+    arrays = {
+        "train": np.ones(5),
+        "validation": np.ones(5),
+        "PSNR": np.ones(5),
+        "published": np.ones(5),
+    }
     panels = {"loss (nats)": ["train", "validation"], "PSNR (dB)": ["PSNR", "published"]}
-    drawn = figure("curves", arrays, panels=panels, points=["published"], reference={"PSNR (dB)": {"goal": 2.0}})
+    drawn = figure(
+        "curves",
+        arrays,
+        panels=panels,
+        points=["published"],
+        reference={"PSNR (dB)": {"goal": 2.0}},
+    )
     assert [axes.get_title() for axes in drawn.axes] == list(panels)
     assert legend(drawn) == ["train", "validation", "PSNR", "published", "goal: 2"]
     assert drawn.axes[1].lines[1].get_linestyle() == "None"
@@ -151,7 +173,9 @@ def test_moving_average_is_the_mean_of_the_neighbours(window):
 
 def test_grey_has_one_range_and_is_clipped():
     weak, strong = np.full((2, 4, 4), 0.1), np.full((2, 4, 4), 7.0)
-    drawn = figure("grid", {"weak": weak, "strong": strong, "bytes": np.full((2, 4, 4), 51, np.uint8)})
+    drawn = figure(
+        "grid", {"weak": weak, "strong": strong, "bytes": np.full((2, 4, 4), 51, np.uint8)}
+    )
     images = drawn.axes[0].images
     assert {image.get_clim() for image in images} == {(0, 1)}
     shades = [np.unique(image.get_array()) for image in images]  # 1 is the white between two images
@@ -184,7 +208,12 @@ def test_images_of_any_size_and_colour():
 
 
 def test_signed_tiles_share_one_scale_about_0():
-    drawn = figure("tiles", {"a": np.full((4, 3, 3), -2.0), "b": np.full((1, 3, 3), 0.5)}, signed=True, unit="weight")
+    drawn = figure(
+        "tiles",
+        {"a": np.full((4, 3, 3), -2.0), "b": np.full((1, 3, 3), 0.5)},
+        signed=True,
+        unit="weight",
+    )
     a, b = drawn.axes[0].images
     assert a.get_clim() == b.get_clim() == (-2, 2)
     assert texts(drawn.axes[0]) == ["a", "b"]
@@ -204,7 +233,10 @@ def test_tiles_of_pixels_have_no_bar(digits):
 
 def test_a_class_keeps_its_colour_where_others_are_missing():
     x = np.random.default_rng(0).normal(size=(30, 2))
-    few, all_ = (figure("scatter", {"x": x, "labels": y}).axes[0] for y in (np.full(30, 3), np.arange(30) % 10))
+    few, all_ = (
+        figure("scatter", {"x": x, "labels": y}).axes[0]
+        for y in (np.full(30, 3), np.arange(30) % 10)
+    )
     colour = few.collections[0].to_rgba([3])
     np.testing.assert_array_equal(colour, all_.collections[0].to_rgba([3]))
     assert texts(few) == ["3"]
@@ -212,18 +244,26 @@ def test_a_class_keeps_its_colour_where_others_are_missing():
 
 def test_names_stand_at_the_medians_and_do_not_overlap():
     x = np.concatenate([np.zeros((50, 2)), np.full((50, 2), 0.01), np.full((50, 2), 5.0)])
-    drawn = figure("scatter", {"x": x, "labels": np.repeat([0, 1, 2], 50)}, classes=["shirt", "pullover", "bag"])
+    drawn = figure(
+        "scatter",
+        {"x": x, "labels": np.repeat([0, 1, 2], 50)},
+        classes=["shirt", "pullover", "bag"],
+    )
     names = drawn.axes[0].texts
     assert [t.get_text() for t in names] == ["shirt", "pullover", "bag"]
     assert names[2].get_position() == (5, 5)
     assert overlapping(drawn, names) == []
 
 
-@pytest.mark.parametrize("labels", [None, np.linspace(0, 1, 40), np.arange(40), np.array(["a", "b"] * 20)])
+@pytest.mark.parametrize(
+    "labels", [None, np.linspace(0, 1, 40), np.arange(40), np.array(["a", "b"] * 20)]
+)
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_points_of_every_kind(labels, dimensions):
     arrays = {"x": np.random.default_rng(0).normal(size=(40, dimensions))}
-    drawn = figure("scatter", arrays if labels is None else {**arrays, "labels": labels}, unit="label")
+    drawn = figure(
+        "scatter", arrays if labels is None else {**arrays, "labels": labels}, unit="label"
+    )
     bars = [axes.get_ylabel() for axes in drawn.axes[1:]]
     assert bars == ([] if labels is None else ["label"])
     assert drawn.axes[0].collections[-1].get_rasterized()
@@ -233,7 +273,9 @@ def test_points_of_every_kind(labels, dimensions):
 
 
 def test_heatmap_prints_its_numbers_and_leaves_gaps():
-    drawn = figure("heatmap", {"t": [[12.7, 100.25], [np.nan, 0]]}, numbers=True, rows=["a", "b"], unit="dB")
+    drawn = figure(
+        "heatmap", {"t": [[12.7, 100.25], [np.nan, 0]]}, numbers=True, rows=["a", "b"], unit="dB"
+    )
     assert texts(drawn.axes[0]) == ["12.7", "100.2", "0.0"]
     assert [t.get_text() for t in drawn.axes[0].get_yticklabels()] == ["a", "b"]
     assert drawn.axes[1].get_ylabel() == "dB"

@@ -31,7 +31,9 @@ def places(trace: dict) -> np.ndarray:
 
 
 def sheet(found: dict) -> np.ndarray:
-    with Image.open(io.BytesIO(b64decode(found["images"]["sheet"].removeprefix("data:image/png;base64,")))) as image:
+    with Image.open(
+        io.BytesIO(b64decode(found["images"]["sheet"].removeprefix("data:image/png;base64,")))
+    ) as image:
         return np.asarray(image.convert("RGB"))
 
 
@@ -45,8 +47,14 @@ def cut(found: dict, k: int) -> np.ndarray:
 def words(found) -> list[str]:
     """All texts that plotly shows."""
     if isinstance(found, dict):
-        shown = [value for key, value in found.items() if key in ("text", "name") and isinstance(value, str)]
-        return shown + [word for key, value in found.items() if key != "meta" for word in words(value)]
+        shown = [
+            value
+            for key, value in found.items()
+            if key in ("text", "name") and isinstance(value, str)
+        ]
+        return shown + [
+            word for key, value in found.items() if key != "meta" for word in words(value)
+        ]
     return [word for value in found for word in words(value)] if isinstance(found, list) else []
 
 
@@ -55,7 +63,11 @@ def test_a_live_figure_takes_what_the_still_one_takes_and_is_plain_data(examples
     arrays, options = examples[kind]
     assert inspect.signature(LIVE[kind]).parameters == inspect.signature(FIGURES[kind]).parameters
     found = live(kind, arrays, title="A title", **options)
-    assert json.loads(json.dumps(found, allow_nan=False)) == found == live(kind, arrays, title="A title", **options)
+    assert (
+        json.loads(json.dumps(found, allow_nan=False))
+        == found
+        == live(kind, arrays, title="A title", **options)
+    )
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FIGURES if kind not in LIVE])
@@ -68,10 +80,14 @@ def test_other_kinds_have_no_live_form(examples, kind):
 def test_every_point_is_there_once_in_the_colour_of_its_class(dimensions):
     x = X[:, :dimensions]
     found = live("scatter", {"x": x, "labels": LABELS})
-    assert {trace["type"] for trace in found["data"]} == {"scattergl" if dimensions == 2 else "scatter3d"}
+    assert {trace["type"] for trace in found["data"]} == {
+        "scattergl" if dimensions == 2 else "scatter3d"
+    }
     index = np.concatenate([decoded(trace["customdata"]) for trace in found["data"]])
     assert sorted(index) == list(range(len(x)))
-    np.testing.assert_array_equal(np.concatenate([places(t) for t in found["data"]]), x[index].astype(np.float32))
+    np.testing.assert_array_equal(
+        np.concatenate([places(t) for t in found["data"]]), x[index].astype(np.float32)
+    )
     for trace in found["data"]:
         (label,) = set(LABELS[decoded(trace["customdata"])])
         assert (trace["name"], trace["marker"]["color"]) == (str(label), CLASSES[label])
@@ -101,13 +117,17 @@ def test_axes_say_what_they_measure_and_keep_their_scale():
     assert (plane["xaxis"]["title"]["text"], plane["yaxis"]["title"]["text"]) == ("z₁ (nats)", "z₂")
     assert plane["yaxis"]["scaleanchor"] == "x"
     space = live("scatter", {"x": X}, equal=True, **named)["layout"]["scene"]
-    assert [space[axis]["title"]["text"] for axis in ("xaxis", "yaxis", "zaxis")] == list(named.values())
+    assert [space[axis]["title"]["text"] for axis in ("xaxis", "yaxis", "zaxis")] == list(
+        named.values()
+    )
     assert space["aspectmode"] == "data"
 
 
 def test_many_points_are_thinned_evenly_and_the_note_says_so():
     count = 2 * LIMIT + 7
-    found = live("scatter", {"x": np.arange(2 * count).reshape(count, 2), "labels": np.arange(count) % 3})
+    found = live(
+        "scatter", {"x": np.arange(2 * count).reshape(count, 2), "labels": np.arange(count) % 3}
+    )
     index = np.sort(np.concatenate([decoded(trace["customdata"]) for trace in found["data"]]))
     assert (len(index), index[0], index[-1]) == (LIMIT, 0, count - 1)
     assert set(np.diff(index)) == {2, 3}
@@ -135,7 +155,9 @@ def test_every_point_finds_its_image_on_the_sheet(kind):
 
 
 def test_grey_images_come_in_16_shades_and_large_ones_smaller():
-    found = live("scatter", {"x": X[:4], "images": RANDOM.integers(0, 256, (4, 32, 20), dtype=np.uint8)})
+    found = live(
+        "scatter", {"x": X[:4], "images": RANDOM.integers(0, 256, (4, 32, 20), dtype=np.uint8)}
+    )
     assert len(np.unique(sheet(found))) == 16
     large = np.kron(RANDOM.integers(0, 2, (4, 30, 25)), np.ones((3, 3))).astype(np.float32)
     found = live("scatter", {"x": X[:4], "images": large})
@@ -151,15 +173,27 @@ def test_what_lets_light_through_stands_on_white():
 def test_what_a_user_named_holds_no_tag():
     bad = "<b>bold</b> <a href='https://example.org'>&amp;</a>"
     labels = np.array([bad, "b"] * 45)
-    found = live("scatter", {"x": X, "labels": labels}, title=bad, xlabel=bad, ylabel=bad, zlabel=bad, unit=bad)
+    found = live(
+        "scatter",
+        {"x": X, "labels": labels},
+        title=bad,
+        xlabel=bad,
+        ylabel=bad,
+        zlabel=bad,
+        unit=bad,
+    )
     assert len(words(found)) >= 6
-    assert not [word for word in words(found) if "<" in word or re.search("&(?!amp;|lt;|gt;|$)", word)]
+    assert not [
+        word for word in words(found) if "<" in word or re.search("&(?!amp;|lt;|gt;|$)", word)
+    ]
     assert bad in [trace["meta"]["name"] for trace in found["data"]]  # set as text by live.js
 
 
 def test_a_still_figure_ignores_images():
     arrays = {"x": X[:, :2], "labels": LABELS}
-    assert as_png(figure("scatter", {**arrays, "images": IMAGES["grey"]})) == as_png(figure("scatter", arrays))
+    assert as_png(figure("scatter", {**arrays, "images": IMAGES["grey"]})) == as_png(
+        figure("scatter", arrays)
+    )
 
 
 def test_what_does_not_fit_is_refused():

@@ -8,12 +8,25 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from narrows.draw import as_png, figure, save
 from narrows.draw.style import CLASSES, LINES
 
-# G. Machado et al., "A physiologically-based model for simulation of color vision deficiency", 2009, severity 1
+# G. Machado et al., "A physiologically-based model for simulation of color vision deficiency",
+# 2009, severity 1
 SIGHT = {
     "normal": np.eye(3),
-    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    "protan": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deutan": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritan": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
 }
 
 
@@ -21,7 +34,9 @@ SIGHT = {
 @pytest.mark.parametrize("palette", [CLASSES, LINES], ids=["classes", "lines"])
 def test_colours_differ_to_every_sight(palette, sight):
     rgb = np.array([to_rgb(colour) for colour in palette])
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ np.transpose(SIGHT[sight])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ np.transpose(
+        SIGHT[sight]
+    )
     linear = np.clip(linear, 0, 1)
     seen = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     lab = rgb2lab(seen[None])[0]

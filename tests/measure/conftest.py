@@ -13,11 +13,15 @@ def digits() -> np.ndarray:
     """300 digits, `(300, 28, 28)` uint8."""
     path = Path(os.environ.get("NARROWS_DATA", "")) / "mnist" / "t10k-images-idx3-ubyte.gz"
     if path.is_file():
-        return np.frombuffer(gzip.open(path).read(16 + 300 * 784), np.uint8, offset=16).reshape(-1, 28, 28)
+        return np.frombuffer(gzip.open(path).read(16 + 300 * 784), np.uint8, offset=16).reshape(
+            -1, 28, 28
+        )
     from sklearn.datasets import load_digits
 
     small = load_digits().images[:300] * (255 / 16)
-    return np.pad(small.repeat(3, axis=1).repeat(3, axis=2), ((0, 0), (2, 2), (2, 2))).astype(np.uint8)
+    return np.pad(small.repeat(3, axis=1).repeat(3, axis=2), ((0, 0), (2, 2), (2, 2))).astype(
+        np.uint8
+    )
 
 
 @pytest.fixture(scope="session")
@@ -31,4 +35,8 @@ def pairs(digits) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     grey = (digits / 255).astype(np.float32)
     colour = grey[:100, ..., None] * random.uniform(0.3, 1, (100, 1, 1, 3)).astype(np.float32)
     bright = 1 - grey[:100] * np.float32(0.02)
-    return {"grey": (grey, noisy(grey)), "colour": (colour, noisy(colour)), "bright": (bright, noisy(bright))}
+    return {
+        "grey": (grey, noisy(grey)),
+        "colour": (colour, noisy(colour)),
+        "bright": (bright, noisy(bright)),
+    }

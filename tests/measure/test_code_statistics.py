@@ -54,7 +54,9 @@ def test_kl_agrees_with_torch_and_finds_collapse():
     random = np.random.default_rng(0)
     mean, log_variance = random.normal(size=(2, 100, 3))
     mean[:, 1] = log_variance[:, 1] = 0
-    posterior = torch.distributions.Normal(torch.tensor(mean), torch.tensor(np.exp(log_variance / 2)))
+    posterior = torch.distributions.Normal(
+        torch.tensor(mean), torch.tensor(np.exp(log_variance / 2))
+    )
     prior = torch.distributions.Normal(torch.zeros(3).double(), 1.0)
     expected = torch.distributions.kl_divergence(posterior, prior).mean(0)
     np.testing.assert_allclose(measure.kl_per_unit(mean, log_variance), expected, atol=1e-12)
@@ -78,7 +80,9 @@ def test_spread_is_the_root_mean_square_radius():
         lambda: measure.auroc([1, np.nan], [0, 1]),
         lambda: measure.auroc([1, 2], [1]),
         lambda: measure.probe(np.zeros((3, 2)), [0, 1], np.zeros((3, 2)), [0, 1, 1]),
-        lambda: measure.probe(np.zeros((3, 2)), [0, 1, 0], np.zeros((3, 2)), [0, 1, 1], kind="logstic"),
+        lambda: measure.probe(
+            np.zeros((3, 2)), [0, 1, 0], np.zeros((3, 2)), [0, 1, 1], kind="logstic"
+        ),
     ],
 )
 def test_refusals(call):

@@ -27,9 +27,12 @@ def test_auroc_agrees_with_scikit_learn_also_with_ties(case):
 
 def test_average_precision_agrees_with_scikit_learn_also_with_ties(case):
     scores, odd = case
-    assert measure.average_precision(scores, odd) == pytest.approx(average_precision_score(odd, scores), abs=1e-12)
+    assert measure.average_precision(scores, odd) == pytest.approx(
+        average_precision_score(odd, scores), abs=1e-12
+    )
     assert measure.average_precision([1, 2, 3, 4], [0, 0, 1, 1]) == 1
-    assert measure.average_precision([1, 1, 1, 1], [0, 0, 0, 1]) == 0.25  # told by chance: the share of odd ones
+    # told by chance: the share of odd ones
+    assert measure.average_precision([1, 1, 1, 1], [0, 0, 0, 1]) == 0.25
 
 
 def test_the_best_f1_agrees_with_scikit_learn_and_is_reached_at_its_threshold(case):
@@ -37,13 +40,16 @@ def test_the_best_f1_agrees_with_scikit_learn_and_is_reached_at_its_threshold(ca
     f1, threshold = measure.best_f1(scores, odd)
     precision, recall, _ = precision_recall_curve(odd, scores)
     with np.errstate(invalid="ignore"):
-        assert f1 == pytest.approx(np.nanmax(2 * precision * recall / (precision + recall)), abs=1e-12)
+        assert f1 == pytest.approx(
+            np.nanmax(2 * precision * recall / (precision + recall)), abs=1e-12
+        )
     assert f1_score(odd, scores > threshold) == pytest.approx(f1, abs=1e-12)
 
 
 def test_thresholds_of_the_best_f1_by_hand():
     assert measure.best_f1([1, 2, 3, 4], [0, 0, 1, 1]) == (1, 2)
-    assert measure.best_f1([4, 3, 2, 1], [0, 0, 0, 1]) == (0.4, -np.inf)  # all must be flagged to find the one
+    # all must be flagged to find the one
+    assert measure.best_f1([4, 3, 2, 1], [0, 0, 0, 1]) == (0.4, -np.inf)
 
 
 @pytest.mark.parametrize("score", MEASURES, ids=lambda score: score.__name__)

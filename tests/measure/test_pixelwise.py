@@ -37,15 +37,21 @@ def test_ssim_of_other_windows(pairs, window):
 def test_uint8_is_measured_on_255_and_never_wraps(digits):
     a, b = digits[:20], np.ascontiguousarray(digits[20:40])
     wide = a.astype(np.float64), b.astype(np.float64)
-    np.testing.assert_allclose(measure.mse(a, b), ((wide[0] - wide[1]) ** 2).mean((1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(
+        measure.mse(a, b), ((wide[0] - wide[1]) ** 2).mean((1, 2)), rtol=1e-6
+    )
     np.testing.assert_allclose(measure.psnr(a, b), measure.psnr(*wide, data_range=255), rtol=1e-5)
-    np.testing.assert_allclose(measure.ssim(a, b), [skimage_ssim(p, q) for p, q in zip(a, b)], atol=1e-5)
+    np.testing.assert_allclose(
+        measure.ssim(a, b), [skimage_ssim(p, q) for p, q in zip(a, b)], atol=1e-5
+    )
     np.testing.assert_allclose(measure.bce(a, a), measure.bce(*[wide[0] / 255] * 2), rtol=1e-5)
 
 
 def test_uint16_has_its_own_range(digits):
     a, b = (x.astype(np.uint16) * 257 for x in (digits[:5], digits[5:10]))
-    np.testing.assert_allclose(measure.psnr(a, b), measure.psnr(digits[:5], digits[5:10]), rtol=1e-5)
+    np.testing.assert_allclose(
+        measure.psnr(a, b), measure.psnr(digits[:5], digits[5:10]), rtol=1e-5
+    )
 
 
 def test_formulas(pairs):
@@ -61,7 +67,10 @@ def test_formulas(pairs):
 @pytest.mark.parametrize("name", MEASURES)
 def test_float32_is_enough(pairs, name):
     for a, b in pairs.values():
-        narrow, wide = MEASURES[name](a, b), MEASURES[name](a.astype(np.float64), b.astype(np.float64))
+        narrow, wide = (
+            MEASURES[name](a, b),
+            MEASURES[name](a.astype(np.float64), b.astype(np.float64)),
+        )
         assert (narrow.dtype, wide.dtype) == (np.float32, np.float64)
         np.testing.assert_allclose(narrow, wide, rtol=2e-6, atol=1e-5)
 
@@ -91,7 +100,9 @@ def test_pieces_agree_with_the_whole(pairs, name, monkeypatch):
 def test_empty_set_and_odd_strides(pairs, name):
     a, b = pairs["grey"]
     assert MEASURES[name](a[:0], b[:0]).shape == (0,)
-    np.testing.assert_allclose(MEASURES[name](a[::-1], b[::-1])[::-1], MEASURES[name](a, b), rtol=2e-6)
+    np.testing.assert_allclose(
+        MEASURES[name](a[::-1], b[::-1])[::-1], MEASURES[name](a, b), rtol=2e-6
+    )
 
 
 def test_autocast_does_not_touch_the_arithmetic(pairs):
@@ -131,16 +142,31 @@ REFUSED = {
         lambda: measure.mse(np.zeros((2, 3, 8, 8)), np.zeros((2, 3, 8, 8))),
         r"\(N, H, W, C\)",
     ),
-    "no channels": (lambda: measure.mse(torch.zeros(9, 8, 8), torch.zeros(9, 8, 8)), r"x\[:, None\]"),
-    "two kinds": (lambda: measure.mse(np.zeros((2, 8, 8)), torch.zeros(2, 1, 8, 8)), "torch.as_tensor"),
+    "no channels": (
+        lambda: measure.mse(torch.zeros(9, 8, 8), torch.zeros(9, 8, 8)),
+        r"x\[:, None\]",
+    ),
+    "two kinds": (
+        lambda: measure.mse(np.zeros((2, 8, 8)), torch.zeros(2, 1, 8, 8)),
+        "torch.as_tensor",
+    ),
     "a list": (lambda: measure.mse([[[1]]], [[[1]]]), "np.asarray"),
-    "two scales": (lambda: measure.mse(np.zeros((2, 8, 8)), np.zeros((2, 8, 8), np.uint8)), "one scale"),
+    "two scales": (
+        lambda: measure.mse(np.zeros((2, 8, 8)), np.zeros((2, 8, 8), np.uint8)),
+        "one scale",
+    ),
     "no range": (lambda: measure.psnr(*[np.zeros((2, 8, 8), int)] * 2), "say data_range"),
-    "bad range": (lambda: measure.psnr(*[np.zeros((2, 8, 8))] * 2, data_range=0), "expected a number > 0"),
+    "bad range": (
+        lambda: measure.psnr(*[np.zeros((2, 8, 8))] * 2, data_range=0),
+        "expected a number > 0",
+    ),
     "small": (lambda: measure.ssim(*[np.zeros((2, 6, 8))] * 2), "window=5 is the largest"),
     "tiny": (lambda: measure.ssim(*[np.zeros((2, 2, 8))] * 2), "at least 3 x 3"),
     "even window": (lambda: measure.ssim(*[np.zeros((2, 8, 8))] * 2, window=4), "odd number"),
-    "no probability": (lambda: measure.bce(*[np.full((2, 8, 8), 1.5)] * 2), r"runs from 1.5 to 1.5"),
+    "no probability": (
+        lambda: measure.bce(*[np.full((2, 8, 8), 1.5)] * 2),
+        r"runs from 1.5 to 1.5",
+    ),
 }
 
 

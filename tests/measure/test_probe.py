@@ -8,7 +8,10 @@ from narrows import measure
 def test_a_probe_reads_what_is_there_and_nothing_else(kind):
     random = np.random.default_rng(0)
     labels = np.arange(600) % 3
-    told, noise = np.eye(3)[labels] + 0.2 * random.normal(size=(600, 3)), random.normal(size=(600, 3))
+    told, noise = (
+        np.eye(3)[labels] + 0.2 * random.normal(size=(600, 3)),
+        random.normal(size=(600, 3)),
+    )
     told *= [1, 100, 0.01]  # scales must not matter
     first, rest = slice(0, 400), slice(400, None)
     assert measure.probe(told[first], labels[first], told[rest], labels[rest], kind) > 0.95

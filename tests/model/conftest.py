@@ -23,7 +23,9 @@ def digits(labelled) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def grey() -> np.ndarray:
-    """32 digits, `(32, 28, 28)` uint8: MNIST's where `$NARROWS_DATA` has it, else scikit-learn's enlarged."""
+    """32 digits, `(32, 28, 28)` uint8: MNIST's where `$NARROWS_DATA` has it, else scikit-learn's
+    enlarged.
+    """
     if Path(os.environ.get("NARROWS_DATA") or "nowhere", "mnist").is_dir():
         X, _ = nw.load_data("mnist", split="test")
         return X[:32].copy()
@@ -42,13 +44,21 @@ def colour(grey) -> np.ndarray:
 def table() -> np.ndarray:
     """200 rows of 5 features of very different sizes, float64."""
     random = np.random.default_rng(0)
-    return random.normal(size=(200, 5)) @ random.normal(size=(5, 5)) * [1, 10, 100, 0.1, 1] + [0, 5, -300, 0, 1]
+    return random.normal(size=(200, 5)) @ random.normal(size=(5, 5)) * [1, 10, 100, 0.1, 1] + [
+        0,
+        5,
+        -300,
+        0,
+        1,
+    ]
 
 
 @pytest.fixture(scope="session")
 def ae(digits) -> nw.Autoencoder:
     """A plain autoencoder of `digits`, code 8."""
-    return nw.Autoencoder(body="mlp", bottleneck={"kind": "plain", "size": 8}, epochs=15, batch_size=32).fit(digits)
+    return nw.Autoencoder(
+        body="mlp", bottleneck={"kind": "plain", "size": 8}, epochs=15, batch_size=32
+    ).fit(digits)
 
 
 @pytest.fixture(scope="session")
@@ -56,9 +66,9 @@ def vae(digits) -> nw.Autoencoder:
     """A variational autoencoder of `digits`, code 4."""
     bottleneck = {"kind": "variational", "size": 4}
     rate = {"kind": "adam", "rate": 3e-3}
-    return nw.Autoencoder("mlp", bottleneck, likelihood="bernoulli", epochs=40, batch_size=32, optimiser=rate).fit(
-        digits
-    )
+    return nw.Autoencoder(
+        "mlp", bottleneck, likelihood="bernoulli", epochs=40, batch_size=32, optimiser=rate
+    ).fit(digits)
 
 
 @pytest.fixture(scope="session")

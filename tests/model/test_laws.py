@@ -12,11 +12,14 @@ from narrows.errors import BuildError, NarrowsWarning
 from narrows.model.recipes import RECIPES
 
 SMALL = {"autoencoder": {"epochs": 1, "batch_size": 20}, "pca": {}}
-SIDE = {"lab-e6-unpool": 4992, "lab-e6-both": 4992, "denoiser-unet": None}  # bits, or as many as the image asks for
+# bits, or as many as the image asks for
+SIDE = {"lab-e6-unpool": 4992, "lab-e6-both": 4992, "denoiser-unet": None}
 
 
 @pytest.fixture(
-    scope="module", params=[(name, kind) for name in RECIPES for kind in ("grey", "colour")], ids="-".join
+    scope="module",
+    params=[(name, kind) for name in RECIPES for kind in ("grey", "colour")],
+    ids="-".join,
 )
 def case(request):
     """A recipe's name, its model fitted a little, and the images."""
@@ -77,7 +80,11 @@ def without_gradient(model, X):
     training = model._prepare(X)
     training.network.train()
     training.step(0, torch.arange(20))
-    return [name for name, p in training.network.named_parameters() if p.grad is None or not p.grad.any()]
+    return [
+        name
+        for name, p in training.network.named_parameters()
+        if p.grad is None or not p.grad.any()
+    ]
 
 
 def test_samples_are_images_or_are_refused_with_the_cure(case):
@@ -85,7 +92,9 @@ def test_samples_are_images_or_are_refused_with_the_cure(case):
     assert (model.side_bits_ > 0) == (name in SIDE)
     if model.side_bits_:
         bits = SIDE[name] or model.side_bits_
-        with pytest.raises(BuildError, match=f"{bits} bits of switches or skips .*; use up='resize' or 'deconv'"):
+        with pytest.raises(
+            BuildError, match=f"{bits} bits of switches or skips .*; use up='resize' or 'deconv'"
+        ):
             model.sample(2)
         return
     images = model.sample(3)

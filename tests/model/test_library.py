@@ -34,7 +34,9 @@ def test_a_model_takes_images_in_whatever_python_holds_them(form, ae, digits):
     np.testing.assert_array_equal(ae.transform(given), codes)
     np.testing.assert_array_equal(ae.anomaly_score(given), ae.anomaly_score(digits))
     assert np.array_equal(ae.reconstruct(given).squeeze(), ae.reconstruct(digits))
-    np.testing.assert_allclose(nw.PCA(8).fit(given).transform(given), nw.PCA(8).fit(digits).transform(digits))
+    np.testing.assert_allclose(
+        nw.PCA(8).fit(given).transform(given), nw.PCA(8).fit(digits).transform(digits)
+    )
 
 
 # -- among scikit-learn's -------------------------------------------------------------------------------------
@@ -53,12 +55,22 @@ def test_a_search_over_a_pipeline_reaches_the_options_of_its_model(labelled):
 def test_a_pipeline_gives_data_frames_where_they_are_asked_for(labelled):
     pytest.importorskip("pandas")
     X, y = labelled
-    steps = make_pipeline(nw.PCA(3), LogisticRegression(max_iter=500)).set_output(transform="pandas").fit(X, y)
-    assert list(steps[:-1].transform(X).columns) == list(steps[-1].feature_names_in_) == ["pca0", "pca1", "pca2"]
+    steps = (
+        make_pipeline(nw.PCA(3), LogisticRegression(max_iter=500))
+        .set_output(transform="pandas")
+        .fit(X, y)
+    )
+    assert (
+        list(steps[:-1].transform(X).columns)
+        == list(steps[-1].feature_names_in_)
+        == ["pca0", "pca1", "pca2"]
+    )
 
 
 @pytest.mark.parametrize("fitted", ["ae", "vae", "pca"])
-@pytest.mark.parametrize("again", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))], ids=["copy", "pickle"])
+@pytest.mark.parametrize(
+    "again", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))], ids=["copy", "pickle"]
+)
 def test_a_copy_and_a_pickle_give_the_same_results(request, fitted, again, digits):
     m = request.getfixturevalue(fitted)
     np.testing.assert_array_equal(again(m).transform(digits), m.transform(digits))

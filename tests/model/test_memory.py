@@ -28,7 +28,10 @@ LIBRARIES = 100  # MB: scikit-learn, scipy
 def beside_the_images(count: int, work: str) -> float:
     """MB at most, beyond torch and the images."""
     told = subprocess.run(
-        [sys.executable, "-c", CODE.format(count=count, work=work)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", CODE.format(count=count, work=work)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return float(told.stdout)
 

@@ -41,7 +41,9 @@ def test_parts_that_fit_give_images_of_the_size_that_came(body, up, bottleneck, 
 
 
 def test_the_way_up_mirrors_the_body_by_default():
-    network = made(body={"kind": "mlp", "widths": [40, 20]}, bottleneck={"kind": "plain", "size": 5})
+    network = made(
+        body={"kind": "mlp", "widths": [40, 20]}, bottleneck={"kind": "plain", "size": 5}
+    )
     shapes = [tuple(p.shape) for p in network.up.parameters() if p.dim() == 2]
     assert shapes == [(20, 5), (40, 20), (64, 40)]
     assert count_parameters(network) == sum(
@@ -54,14 +56,19 @@ def test_reconstruction_is_deterministic_and_sampled_only_where_a_draw_is_given(
     network = made(bottleneck="variational", body={"kind": "mlp", "dropout": 0.5}).eval()
     assert torch.equal(network.reconstruct(x), network.reconstruct(x))
     assert not torch.allclose(network.reconstruct(x), network.reconstruct(x, KeyedRandom(0)))
-    assert torch.equal(network.reconstruct(x, KeyedRandom(0)), network.reconstruct(x, KeyedRandom(0)))
+    assert torch.equal(
+        network.reconstruct(x, KeyedRandom(0)), network.reconstruct(x, KeyedRandom(0))
+    )
 
 
 def test_weights_belong_to_the_seed_and_not_to_the_global_state():
     torch.manual_seed(1)
     one = made().state_dict()
     torch.manual_seed(2)
-    two, other = made().state_dict(), build(SPECS, (1, 8, 8), FIXED_SCALES["unit"], seed=1).state_dict()
+    two, other = (
+        made().state_dict(),
+        build(SPECS, (1, 8, 8), FIXED_SCALES["unit"], seed=1).state_dict(),
+    )
     assert all(torch.equal(one[name], two[name]) for name in one)
     assert not torch.equal(one["body.layers.0.weight"], other["body.layers.0.weight"])
 
@@ -86,17 +93,32 @@ def test_a_part_may_be_a_class_of_ones_own():
 @pytest.mark.parametrize(
     ("specs", "reason"),
     [
-        ({"up": "unpool"}, "up 'unpool' needs stages and switches: got a body that gives widths; use up='linear'"),
+        (
+            {"up": "unpool"},
+            "up 'unpool' needs stages and switches: got a body that gives widths; use up='linear'",
+        ),
         ({"body": CONV, "up": "unpool"}, "needs switches.*or body=.*'stages': 'pooled'"),
         ({"body": CONV, "up": "tied"}, "up 'tied' needs widths: got a body that gives stages"),
-        ({"prior": "normal"}, "prior 'normal' needs a variational bottleneck.* use prior='gaussian' or 'mixture'"),
+        (
+            {"prior": "normal"},
+            "prior 'normal' needs a variational bottleneck.* use prior='gaussian' or 'mixture'",
+        ),
         ({"body": "mpl"}, "no body called 'mpl'; did you mean 'mlp'"),
         ({"body": {"widths": [3]}}, "expected a 'kind' in it"),
         ({"body": {"kind": "mlp", "width": [3]}}, "no option 'width'; did you mean 'widths'"),
-        ({"body": {"kind": "conv", "channels": [2] * 9, "stages": "pooled"}}, "at most 3 pooled stages"),
-        ({"bottleneck": {"kind": "topk", "size": 4, "k": 5}}, "bottleneck 'topk': k: got 5, expected .* 1..4"),
+        (
+            {"body": {"kind": "conv", "channels": [2] * 9, "stages": "pooled"}},
+            "at most 3 pooled stages",
+        ),
+        (
+            {"bottleneck": {"kind": "topk", "size": 4, "k": 5}},
+            "bottleneck 'topk': k: got 5, expected .* 1..4",
+        ),
         ({"penalties": "contractive"}, "penalties: got 'contractive', expected a list"),
-        ({"penalties": ["contractiv"]}, "no penalty called 'contractiv'; did you mean 'contractive'"),
+        (
+            {"penalties": ["contractiv"]},
+            "no penalty called 'contractiv'; did you mean 'contractive'",
+        ),
         ({"body": {"kind": "mlp", "widths": 7}}, "widths: got 7, expected a list of integers"),
     ],
 )
@@ -126,9 +148,16 @@ def test_the_table_of_parts_names_every_part_and_its_options():
 
 
 def test_a_network_made_by_hand_has_the_side_channel_that_its_way_up_needs():
-    specs = {**SPECS, "body": {"kind": "conv", "channels": [4, 8], "stages": "pooled"}, "up": "unpool"}
+    specs = {
+        **SPECS,
+        "body": {"kind": "conv", "channels": [4, 8], "stages": "pooled"},
+        "up": "unpool",
+    }
     built = build(specs, (1, 8, 8), FIXED_SCALES["unit"], seed=0)
-    parts = {name: getattr(built, name) for name in ("bottleneck", "up", "likelihood", "prior", "corruption")}
+    parts = {
+        name: getattr(built, name)
+        for name in ("bottleneck", "up", "likelihood", "prior", "corruption")
+    }
     body = KINDS["body"].make(specs["body"], image=(1, 8, 8))
     by_hand = Network(body, **parts)
     body.load_state_dict(built.body.state_dict())

@@ -38,7 +38,9 @@ def test_a_bar_on_a_terminal(monkeypatch):
 def test_a_bar_goes_on_from_where_it_was(monkeypatch):
     a_terminal(monkeypatch)
     begun = []
-    monkeypatch.setattr("rich.progress.Progress.add_task", lambda self, what, **how: begun.append(how))
+    monkeypatch.setattr(
+        "rich.progress.Progress.add_task", lambda self, what, **how: begun.append(how)
+    )
     with progress_bar("training", 3, 2):
         pass
     assert (begun[0]["total"], begun[0]["completed"]) == (3, 2)

@@ -1,4 +1,6 @@
-"""A sibling estimator that defines what a model must define works everywhere, without an edit elsewhere."""
+"""A sibling estimator that defines what a model must define works everywhere, without an edit
+elsewhere.
+"""
 
 from typing import Any, Self
 
@@ -77,7 +79,10 @@ def test_it_is_measured_and_compared(sibling, digits):
     measures = nw.evaluate(sibling, digits)
     assert measures["code_size"] == 1
     assert 0 < measures["psnr"] < 30
-    assert [row["model"] for row in nw.compare([sibling, "pca"], digits, digits)] == ["Brightness", "pca"]
+    assert [row["model"] for row in nw.compare([sibling, "pca"], digits, digits)] == [
+        "Brightness",
+        "pca",
+    ]
     assert image_rows(sibling, digits[:3]).keys() == {"original", "reconstruction"}
 
 
@@ -106,7 +111,9 @@ def test_it_is_saved_and_loaded(sibling, digits, tmp_path, monkeypatch):
 
 def test_it_goes_through_a_study_to_a_page(tmp_path, monkeypatch):
     monkeypatch.setitem(recipes.ESTIMATORS, "brightness", Brightness)
-    recipe = recipes.Recipe("the mean image, made as bright as the image is", "a test", {}, "brightness")
+    recipe = recipes.Recipe(
+        "the mean image, made as bright as the image is", "a test", {}, "brightness"
+    )
     monkeypatch.setitem(recipes.RECIPES, "brightness", recipe)
     study = Study("Brightness", data="digits", runs=[Run("brightness", "brightness")])
     run_study(study, tmp_path / "run")

@@ -22,7 +22,9 @@ from narrows.randomness import KeyedRandom
 from small_models import timeless, weights
 from small_ranks import together
 
-pytestmark = pytest.mark.filterwarnings("ignore:Grad strides", "ignore:the model predicts a constant")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Grad strides", "ignore:the model predicts a constant"
+)
 CONV = {"kind": "conv", "channels": [4, 8], "batch_norm": True, "dropout": 0.2}
 NOISE = {"kind": "gaussian", "sigma": 0.3}
 BETA = {"kind": "variational", "size": 3, "beta": 2.0, "warmup": 3}
@@ -73,11 +75,15 @@ def near(a, b, tolerance):
 
 @WORLDS
 def test_so_many_processes_have_the_losses_of_one(digits, world):
-    one, every = fitted(digits, CASES.values()), together(world, joined(fitted), digits, CASES.values())
+    one, every = (
+        fitted(digits, CASES.values()),
+        together(world, joined(fitted), digits, CASES.values()),
+    )
     for k, name in enumerate(CASES):
         losses, history, final = every[0][k]
         np.testing.assert_allclose(losses[:20], one[k][0][:20], rtol=1e-5, err_msg=name)
-        if name != "batch norm":  # of weights before one, whose gradient is 0, Adam makes steps of the rounding
+        # of weights before one, whose gradient is 0, Adam makes steps of the rounding
+        if name != "batch norm":
             assert all(near(history[term], one[k][1][term], 1e-5) for term in history), name
         for other in every[1:]:  # all ranks come to the same, to the bit
             assert other[k][1] == history
@@ -85,13 +91,17 @@ def test_so_many_processes_have_the_losses_of_one(digits, world):
 
 
 def test_weights_in_pieces_give_the_same(digits):
-    cases = [{**case, "training": AVERAGED, "epochs": 2} for case in (SMALL, CASES["batch norm"], TIED)]
+    cases = [
+        {**case, "training": AVERAGED, "epochs": 2} for case in (SMALL, CASES["batch norm"], TIED)
+    ]
     spread = [{**case, "training": {**AVERAGED, "shard": True}} for case in cases]
     one, every = fitted(digits, cases), together(2, joined(fitted), digits, spread)
     for (losses, _, final), (same, *_), (theirs, _, whole) in zip(one, every[1], every[0]):
         np.testing.assert_allclose(theirs, losses, rtol=1e-5)
         assert np.array_equal(theirs, same)
-        assert {name: value.shape for name, value in whole.items()} == {k: v.shape for k, v in final.items()}
+        assert {name: value.shape for name, value in whole.items()} == {
+            k: v.shape for k, v in final.items()
+        }
 
 
 def joined(work):
@@ -111,7 +121,10 @@ def in_training(network, x, size):
     """Noisy images, codes and outputs of one batch, of all ranks."""
     rows = rank_slice(size)
     done = network(x[rows], KeyedRandom(7, rows=rows, total=size))
-    return [ranks.all_gather_rows(t, size).detach().numpy() for t in (done.corrupted, done.code.z, done.out)]
+    return [
+        ranks.all_gather_rows(t, size).detach().numpy()
+        for t in (done.corrupted, done.code.z, done.out)
+    ]
 
 
 @pytest.mark.parametrize("size", [40, 3])
@@ -123,7 +136,8 @@ def test_each_image_has_its_own_noise_code_and_dropout(digits, size):
         together(4, joined(in_training), network, x, size)[2],
     )
     assert np.array_equal(noisy, found)
-    assert all(near(a, b, 1e-6) for a, b in zip(rest, theirs))  # another dropout or code would move them by a tenth
+    # another dropout or code would move them by a tenth
+    assert all(near(a, b, 1e-6) for a, b in zip(rest, theirs))
 
 
 # -- validation ---------------------------------------------------------------------------------------------------
@@ -131,7 +145,8 @@ def test_each_image_has_its_own_noise_code_and_dropout(digits, size):
 
 @pytest.mark.parametrize("world", [2, 4])
 def test_the_same_weights_have_the_same_measures(digits, world, vae, monkeypatch):
-    monkeypatch.setattr(ImageBatches, "step", lambda self, widest=0: 37)  # 6 batches, of which ranks get whole ones
+    # 6 batches, of which ranks get whole ones
+    monkeypatch.setattr(ImageBatches, "step", lambda self, widest=0: 37)
     pixels, names = ImageBatches(digits, vae.layout_, vae.scale_), ("mse", "psnr", "ssim", "snr")
 
     def measured():
@@ -144,7 +159,12 @@ def test_the_same_weights_have_the_same_measures(digits, world, vae, monkeypatch
 
 
 def test_all_stop_after_the_same_epoch(digits):
-    options = {**SMALL, "epochs": 30, "training": {"patience": 1}, "optimiser": {"kind": "adam", "rate": 3e-2}}
+    options = {
+        **SMALL,
+        "epochs": 30,
+        "training": {"patience": 1},
+        "optimiser": {"kind": "adam", "rate": 3e-2},
+    }
 
     def epochs():
         return made(**options).fit(digits).epochs_
@@ -183,7 +203,9 @@ def test_a_batch_norm_is_that_of_the_whole_batch(kind, total):
         y = norm(x)
         (gradient,) = torch.autograd.grad((y * slope[rows]).sum(), x, create_graph=True)
         (again,) = torch.autograd.grad((gradient * y).sum(), x)  # the slope of a slope
-        return [t.detach() for t in (y, gradient, again)], {k: v for k, v in norm.state_dict().items() if "run" in k}
+        return [t.detach() for t in (y, gradient, again)], {
+            k: v for k, v in norm.state_dict().items() if "run" in k
+        }
 
     def ours():
         torch.manual_seed(1)
@@ -233,7 +255,10 @@ def test_a_cost_of_the_whole_batch_has_the_gradient_of_one_process(total):
 
 def run(digits, path, options, resume=False, asked=None):
     """A training with a state; `asked`: a step after which the last rank gets a signal."""
-    checkpoint, model = Checkpoint(path, resume=resume), made(**SMALL, schedule="cosine", training=options)
+    checkpoint, model = (
+        Checkpoint(path, resume=resume),
+        made(**SMALL, schedule="cosine", training=options),
+    )
     steps, after_step = [0], checkpoint.after_step
 
     def counted(training):
@@ -251,9 +276,14 @@ def run(digits, path, options, resume=False, asked=None):
     return words, timeless(model.history_), weights(model)
 
 
-@pytest.mark.parametrize(("before", "after", "shard"), [(4, 1, False), (4, 2, False), (1, 2, False), (2, 1, True)])
-def test_a_state_of_so_many_ranks_goes_on_with_any_number(digits, tmp_path, before, after, shard, monkeypatch):
-    monkeypatch.setattr("narrows.model.training.checkpoint.OFTEN", 3)  # so that it ends within an epoch
+@pytest.mark.parametrize(
+    ("before", "after", "shard"), [(4, 1, False), (4, 2, False), (1, 2, False), (2, 1, True)]
+)
+def test_a_state_of_so_many_ranks_goes_on_with_any_number(
+    digits, tmp_path, before, after, shard, monkeypatch
+):
+    # so that it ends within an epoch
+    monkeypatch.setattr("narrows.model.training.checkpoint.OFTEN", 3)
     options = {**AVERAGED, "shard": shard}
     _, history, final = run(digits, tmp_path / "whole.safetensors", options)
     path = tmp_path / "last.safetensors"
@@ -283,7 +313,9 @@ def test_what_ranks_tell_each_other():
     def fail():
         raise BuildError(f"rank {rank_and_size()[0]} has it")
 
-    assert together(3, joined(said)) == [(0, [0, 1, 2], [2.0, 0.0], place == 0) for place in range(3)]
+    assert together(3, joined(said)) == [
+        (0, [0, 1, 2], [2.0, 0.0], place == 0) for place in range(3)
+    ]
 
 
 def test_alone_they_give_back_what_they_got():
@@ -291,7 +323,11 @@ def test_alone_they_give_back_what_they_got():
     assert ranks.all_reduce_with_gradient(t) is t
     assert ranks.all_reduce(t) is t
     assert torch.equal(ranks.all_gather_rows(t, 2), t)
-    assert (ranks.broadcast_from_first(lambda: 5), ranks.all_gather_objects(3), ranks.all_reduce_max(1, 2)) == (
+    assert (
+        ranks.broadcast_from_first(lambda: 5),
+        ranks.all_gather_objects(3),
+        ranks.all_reduce_max(1, 2),
+    ) == (
         5,
         [3],
         [1, 2],
@@ -333,7 +369,8 @@ def test_a_rank_that_does_not_come_is_named(monkeypatch):
 def test_what_ranks_cannot_do_is_refused(digits):
     def refused():
         with pytest.raises(
-            BuildError, match="batch_size: got 1, expected 2 at least, an image for each of 2 processes"
+            BuildError,
+            match="batch_size: got 1, expected 2 at least, an image for each of 2 processes",
         ):
             made(batch_size=1).fit(digits)
         return True
@@ -341,5 +378,7 @@ def test_what_ranks_cannot_do_is_refused(digits):
     assert all(together(2, joined(refused)))
     with pytest.raises(BuildError, match=r"shard: got True, expected False; .* second derivatives"):
         made(**CASES["slopes"], training={"shard": True}).fit(digits)
-    with pytest.raises(BuildError, match="shard: got True, expected False with compile; leave one of them out"):
+    with pytest.raises(
+        BuildError, match="shard: got True, expected False with compile; leave one of them out"
+    ):
         made(training={"shard": True, "compile": True}).fit(digits)

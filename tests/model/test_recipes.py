@@ -59,7 +59,13 @@ def test_published_weights_are_converted_to_sums_over_an_image():
     weights = [nw.recipe(f"lab-e3-{w}").bottleneck["weight"] for w in ("1e-6", "1e-5", "1e-4")]
     assert weights == pytest.approx([0.200704, 2.00704, 20.0704])
     assert nw.recipe("lab-f-plain").optimiser["weight_decay"] == pytest.approx(0.02352)
-    for name, values in (("lab-a", 784), ("lab-b", 784), ("lab-e1", 784), ("lab-e4-0.5", 784), ("lab-f-vae", 2352)):
+    for name, values in (
+        ("lab-a", 784),
+        ("lab-b", 784),
+        ("lab-e1", 784),
+        ("lab-e4-0.5", 784),
+        ("lab-f-vae", 2352),
+    ):
         assert nw.recipe(name).optimiser["eps"] == pytest.approx(1e-8 * values)
 
 
@@ -70,9 +76,14 @@ def test_lab_e6_goes_28_14_7_3_and_its_switches_are_4992_bits(grey):
         assert found.body.side_bits == bits
         assert found.code_size == 16 * 3 * 3
     decoder = [
-        layer for layer in network("lab-e6-deconv", grey).up.modules() if isinstance(layer, nn.ConvTranspose2d)
+        layer
+        for layer in network("lab-e6-deconv", grey).up.modules()
+        if isinstance(layer, nn.ConvTranspose2d)
     ]
-    assert [(d.in_channels, d.out_channels, d.kernel_size[0], d.stride[0], d.padding[0]) for d in decoder] == [
+    assert [
+        (d.in_channels, d.out_channels, d.kernel_size[0], d.stride[0], d.padding[0])
+        for d in decoder
+    ] == [
         (16, 16, 3, 2, 0),
         (16, 8, 4, 2, 1),
         (8, 1, 4, 2, 1),
@@ -90,10 +101,15 @@ def test_lab_f_goes_28_14_7_4_2_and_back_with_the_output_paddings_of_the_lab(col
 
 
 def test_a_change_merges_into_a_part_of_the_same_kind_and_replaces_another():
-    assert nw.recipe("vae-mlp", bottleneck={"size": 2}).bottleneck == {"kind": "variational", "size": 2}
+    assert nw.recipe("vae-mlp", bottleneck={"size": 2}).bottleneck == {
+        "kind": "variational",
+        "size": 2,
+    }
     assert nw.recipe("vae-mlp", bottleneck={"kind": "relu"}).bottleneck == {"kind": "relu"}
     assert nw.recipe("vae-mlp", bottleneck="plain").bottleneck == "plain"
-    assert nw.recipe("vae-mlp", likelihood={"kind": "bernoulli"}).likelihood == {"kind": "bernoulli"}
+    assert nw.recipe("vae-mlp", likelihood={"kind": "bernoulli"}).likelihood == {
+        "kind": "bernoulli"
+    }
     assert nw.recipe("lab-c", training={"ema": 0.9}).training == {"keep": "last", "ema": 0.9}
     assert nw.recipe("ae-mlp", optimiser={"kind": "adam", "rate": 0.1}, epochs=3).epochs == 3
 
@@ -129,9 +145,19 @@ def test_the_short_names_take_images_of_any_size(name, shape):
     [
         ("vea-mlp", {}, UnknownName, "no recipe called 'vea-mlp'; did you mean 'vae-mlp'"),
         ("lab-z", {}, UnknownName, "no recipe called 'lab-z'; .*known: ae-conv, "),
-        ("vae-mlp", {"epoch": 3}, BuildError, "recipe 'vae-mlp': it has no option 'epoch'; did you mean 'epochs'"),
+        (
+            "vae-mlp",
+            {"epoch": 3},
+            BuildError,
+            "recipe 'vae-mlp': it has no option 'epoch'; did you mean 'epochs'",
+        ),
         ("pca", {"epochs": 3}, BuildError, "no option 'epochs'"),
-        ("vae-mlp", {"epoch": 3, "optimizer": "adam"}, BuildError, "2 reasons(.|\\n)*'epochs'(.|\\n)*'optimiser'"),
+        (
+            "vae-mlp",
+            {"epoch": 3, "optimizer": "adam"},
+            BuildError,
+            "2 reasons(.|\\n)*'epochs'(.|\\n)*'optimiser'",
+        ),
     ],
 )
 def test_wrong_names_and_options_are_refused(name, changes, kind, reason):

@@ -22,7 +22,9 @@ def test_one_seed_one_result_bit_for_bit(digits):
     other = model(**NOISY, validation=0.2, random_state=1).fit(digits)
     assert same(weights(one), weights(two))
     assert timeless(one.history_) == timeless(two.history_)
-    assert not any(torch.equal(a, b) for a, b in zip(one.network_.parameters(), other.network_.parameters()))
+    assert not any(
+        torch.equal(a, b) for a, b in zip(one.network_.parameters(), other.network_.parameters())
+    )
 
 
 @pytest.mark.filterwarnings(CONSTANT)
@@ -67,7 +69,11 @@ def test_a_model_is_usable_between_epochs(digits, tmp_path):
 
 
 def test_each_epoch_has_its_own_order_and_noise(digits):
-    steps = model(corruption=NOISY["corruption"], optimiser=STILL, epochs=2, batch_size=100).fit(digits).steps_["nll"]
+    steps = (
+        model(corruption=NOISY["corruption"], optimiser=STILL, epochs=2, batch_size=100)
+        .fit(digits)
+        .steps_["nll"]
+    )
     assert len({round(float(value), 4) for value in steps}) == 4
 
 
@@ -127,7 +133,9 @@ def test_the_gradients_of_two_ranks_add_up_to_the_whole_batch(digits, monkeypatc
         return terms, [p.grad.clone() for p in m.network_.parameters()]
 
     terms, whole = gradients(lambda total: slice(0, total))
-    (a, one), (b, two) = (gradients(lambda total, r=r: slice(total * r // 2, total * (r + 1) // 2)) for r in range(2))
+    (a, one), (b, two) = (
+        gradients(lambda total, r=r: slice(total * r // 2, total * (r + 1) // 2)) for r in range(2)
+    )
     for name, value in terms.items():
         torch.testing.assert_close(a[name] + b[name], value)
     for g, part, other in zip(whole, one, two):

@@ -51,12 +51,20 @@ class Finalised(Recorder):
 
 def test_it_is_told_the_history_and_the_options(digits):
     logger = Recorder()
-    m = model(validation=0.2, training={"measures": ["psnr"]}, bottleneck={"kind": "variational", "size": 3})
+    m = model(
+        validation=0.2,
+        training={"measures": ["psnr"]},
+        bottleneck={"kind": "variational", "size": 3},
+    )
     m.fit(digits, logger=logger)
     assert logger.epochs == told(m.history_)
     assert {"loss", "nll", "kl", "val_loss", "val_psnr", "seconds"} <= set(logger.epochs[3])
     (params,) = logger.params
-    assert (params["bottleneck"], params["bottleneck.size"], params["epochs"]) == ("variational", 3, 3)
+    assert (params["bottleneck"], params["bottleneck.size"], params["epochs"]) == (
+        "variational",
+        3,
+        3,
+    )
     assert {name.partition(".")[0] for name in params} == set(m.get_params())
 
 
@@ -94,7 +102,9 @@ def test_options_are_told_as_set_takes_them(name):
         again = merge_spec(again, assignment(f"{option}={value}"))
     filled = {k: v for k, v in options.items() if v != {}}
     assert flatten_options(again) == flatten_options(filled)
-    assert nw.Autoencoder(**again).get_params() if "epochs" in again else nw.PCA(**again).get_params()
+    assert (
+        nw.Autoencoder(**again).get_params() if "epochs" in again else nw.PCA(**again).get_params()
+    )
 
 
 def test_arrays_are_told_as_words(digits):
@@ -103,7 +113,12 @@ def test_arrays_are_told_as_words(digits):
 
     random = np.random.RandomState(0)
     found = flatten_options(
-        {"validation": digits[:9], "body": Body, "random_state": random, "a": {"b": {"c": np.float64(0.5)}}}
+        {
+            "validation": digits[:9],
+            "body": Body,
+            "random_state": random,
+            "a": {"b": {"c": np.float64(0.5)}},
+        }
     )
     assert found == {
         "validation": "an array of 9 x 8 x 8",
@@ -111,8 +126,12 @@ def test_arrays_are_told_as_words(digits):
         "random_state": "RandomState",
         "a.b.c": 0.5,
     }
-    assert flatten_options({"validation": list(digits[:9])}) == {"validation": "an array of 9 x 8 x 8"}
-    assert json.dumps(flatten_options({"widths": [256, np.int64(3)], "on": np.True_, "odd": [[1], [2, 3]]}))
+    assert flatten_options({"validation": list(digits[:9])}) == {
+        "validation": "an array of 9 x 8 x 8"
+    }
+    assert json.dumps(
+        flatten_options({"widths": [256, np.int64(3)], "on": np.True_, "odd": [[1], [2, 3]]})
+    )
 
 
 # -- what goes wrong --------------------------------------------------------------------------------------------
@@ -122,14 +141,17 @@ def test_arrays_are_told_as_words(digits):
 def test_a_logger_that_lacks_a_name_is_refused_before_training(lacking, digits):
     logger = SimpleNamespace(**{name: print for name in NAMES if name != lacking})
     for m in (model(), nw.PCA(2)):
-        with pytest.raises(BuildError, match=rf"expected one with the names .*; missing: {lacking}$"):
+        with pytest.raises(
+            BuildError, match=rf"expected one with the names .*; missing: {lacking}$"
+        ):
             m.fit(digits, logger=logger)
         assert not hasattr(m, "layout_")
 
 
 def test_all_that_a_logger_lacks_is_told(digits):
     with pytest.raises(
-        BuildError, match=r"got 'tensorboard', .*missing: log_hyperparams, log_metrics, name, version"
+        BuildError,
+        match=r"got 'tensorboard', .*missing: log_hyperparams, log_metrics, name, version",
     ):
         model().fit(digits, logger="tensorboard")
 

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.filterwarnings(CONSTANT)
 
 
 def test_an_unknown_tracker_is_told_with_the_nearest(tmp_path):
-    with pytest.raises(UnknownName, match=r"no tracker called 'tensorbord'; did you mean 'tensorboard'\?"):
+    with pytest.raises(
+        UnknownName, match=r"no tracker called 'tensorbord'; did you mean 'tensorboard'\?"
+    ):
         start_logger("tensorbord", tmp_path, "run")
 
 
@@ -27,7 +29,10 @@ def test_a_missing_package_is_told_in_a_line_with_its_extra(name, tmp_path, monk
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingExtra) as caught:
         start_logger(name, tmp_path / "run", "run")
-    assert str(caught.value) == f"this needs {name}, which is not installed: pip install 'narrows[{name}]'"
+    assert (
+        str(caught.value)
+        == f"this needs {name}, which is not installed: pip install 'narrows[{name}]'"
+    )
     assert not (tmp_path / "run").exists()
 
 
@@ -48,7 +53,9 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
 def test_trackers_are_loaded_only_when_they_are_used():
     code = "import sys, narrows.cli.app, narrows.model.trackers; print(*sys.modules)"
     modules = set(
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.split()
     )
     assert "narrows.model.trackers" in modules
     assert not modules & {*LOGGERS, "torch"}
@@ -70,7 +77,9 @@ def events(folder) -> tuple[dict, dict]:
             epochs.setdefault(event.step, {})[name] = event.value
     (content,) = found.PluginTagToContent("hparams").values()
     values = HParamsPluginData.FromString(content).session_start_info.hparams
-    return epochs, {name: getattr(value, value.WhichOneof("kind")) for name, value in values.items()}
+    return epochs, {
+        name: getattr(value, value.WhichOneof("kind")) for name, value in values.items()
+    }
 
 
 def test_event_files_hold_the_history_and_the_options(digits, tmp_path):
@@ -82,7 +91,9 @@ def test_event_files_hold_the_history_and_the_options(digits, tmp_path):
         epochs, options = events(tmp_path / "log" / place)
         assert epochs == approx(told(m.history_))
         assert options == {
-            name: value for name, value in flatten_options(m.get_params()).items() if value is not None
+            name: value
+            for name, value in flatten_options(m.get_params()).items()
+            if value is not None
         }
 
 
@@ -100,7 +111,9 @@ def test_event_files_are_whole_after_each_epoch_and_after_an_error(digits, tmp_p
 
 
 def records(folder) -> list:
-    """The records of an offline run: a header, then blocks of 2^15 bytes; a record may go on over several."""
+    """The records of an offline run: a header, then blocks of 2^15 bytes; a record may go on over
+    several.
+    """
     import wandb
     from wandb.proto.wandb_internal_pb2 import Record
 
@@ -132,10 +145,14 @@ def test_a_run_of_wandb_holds_the_history_and_the_options(digits, tmp_path, monk
     for record in found:
         row = named(record.history.item)
         if "_step" in row:
-            epochs[row["_step"]] = {name: value for name, value in row.items() if not name.startswith("_")}
+            epochs[row["_step"]] = {
+                name: value for name, value in row.items() if not name.startswith("_")
+            }
         options |= named(record.config.update)
     assert epochs == told(m.history_)
-    assert {name: value for name, value in options.items() if name != "_wandb"} == flatten_options(m.get_params())
+    assert {name: value for name, value in options.items() if name != "_wandb"} == flatten_options(
+        m.get_params()
+    )
     assert [record.run.display_name for record in found if record.HasField("run")] == ["my run"]
     assert [record.exit.exit_code for record in found if record.HasField("exit")] == [0]
 
@@ -157,8 +174,13 @@ def test_a_store_of_mlflow_holds_the_history_and_the_options(digits, tmp_path, m
     client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
     experiment = client.get_experiment_by_name("narrows").experiment_id
     runs = {run.info.run_name: run for run in client.search_runs([experiment])}
-    assert {name: run.info.status for name, run in runs.items()} == {"mine": "FINISHED", "wrong": "FAILED"}
-    assert runs["mine"].data.params == {name: str(value) for name, value in flatten_options(m.get_params()).items()}
+    assert {name: run.info.status for name, run in runs.items()} == {
+        "mine": "FINISHED",
+        "wrong": "FAILED",
+    }
+    assert runs["mine"].data.params == {
+        name: str(value) for name, value in flatten_options(m.get_params()).items()
+    }
     for name, values in m.history_.items():
         found = client.get_metric_history(runs["mine"].info.run_id, name)
         assert [(entry.step, entry.value) for entry in found] == list(enumerate(values, start=1))

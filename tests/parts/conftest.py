@@ -1,4 +1,6 @@
-"""Random tensors that leave torch's global generator alone, and networks built from a few changed parts."""
+"""Random tensors that leave torch's global generator alone, and networks built from a few changed
+parts.
+"""
 
 import pytest
 import torch
@@ -29,7 +31,9 @@ def some():
 def make():
     """A network of plain parts, but for those named."""
 
-    def make(image: tuple[int, int, int] = (1, 9, 7), scale: str = "unit", seed: int = 0, **specs) -> Network:
+    def make(
+        image: tuple[int, int, int] = (1, 9, 7), scale: str = "unit", seed: int = 0, **specs
+    ) -> Network:
         return build(PLAIN | specs, image, SCALES[scale], seed)
 
     return make

@@ -1,4 +1,6 @@
-"""Laws of the bodies: features of the sizes they tell, for images of any size; switches only where asked for."""
+"""Laws of the bodies: features of the sizes they tell, for images of any size; switches only where
+asked for.
+"""
 
 from itertools import pairwise
 
@@ -18,7 +20,14 @@ SPECS = [
     {"kind": "mlp", "widths": []},
     {"kind": "mlp", "widths": [9], "activation": "elu", "dropout": 0.2, "batch_norm": True},
     {"kind": "conv", "stages": "pooled", "channels": [4, 6]},
-    {"kind": "conv", "stages": "pooled", "channels": [4], "kernel": 1, "dropout": 0.2, "batch_norm": True},
+    {
+        "kind": "conv",
+        "stages": "pooled",
+        "channels": [4],
+        "kernel": 1,
+        "dropout": 0.2,
+        "batch_norm": True,
+    },
     {"kind": "conv", "channels": [4, 6, 5, 7], "kernel": 5, "activation": "gelu"},
     {"kind": "unet", "channels": [4, 5], "dropout": 0.2, "batch_norm": True},
     {"kind": "unet", "channels": [4, 5], "bias": False},
@@ -38,7 +47,9 @@ def test_features_have_the_shape_that_is_told(some, spec, image):
     h, side = body.encode(x)
     assert h.shape == (3, *body.shape)
     assert (side, body.side_bits) == ([], 0)
-    torch.testing.assert_close(body.encode(x[1:2])[0], h[1:2], msg="an image's features are its own")
+    torch.testing.assert_close(
+        body.encode(x[1:2])[0], h[1:2], msg="an image's features are its own"
+    )
 
 
 @pytest.mark.parametrize(("stages", "count"), [("strided", 5), ("pooled", 4)])
@@ -63,7 +74,9 @@ def test_kept_switches_say_where_each_maximum_was(some):
     assert torch.equal(h, plain)
     assert [s.shape[1:] for s in side] == [(8, 14, 14), (16, 7, 7), (16, 3, 3)]
     before = body.layers[0](some(3, 1, 28, 28))
-    assert torch.equal(before.flatten(2).gather(2, side[0].flatten(2)), F.max_pool2d(before, 2).flatten(2))
+    assert torch.equal(
+        before.flatten(2).gather(2, side[0].flatten(2)), F.max_pool2d(before, 2).flatten(2)
+    )
     assert body.side_bits == 3136 + 1568 + 288 == 2 * sum(s[0].numel() for s in side)
 
 
@@ -75,7 +88,10 @@ def test_the_linears_are_those_of_the_widths_top_down():
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ({"kind": "mlp", "widths": [3, 0]}, r"widths: got \[3, 0\], expected a list of integers ≥ 1"),
+        (
+            {"kind": "mlp", "widths": [3, 0]},
+            r"widths: got \[3, 0\], expected a list of integers ≥ 1",
+        ),
         ({"kind": "mlp", "widths": 3}, "widths: got 3, expected a list"),
         ({"kind": "mlp", "widths": "ab"}, "widths: got 'ab'"),
         ({"kind": "mlp", "widths": [2.5]}, "widths: got"),
@@ -88,7 +104,10 @@ def test_the_linears_are_those_of_the_widths_top_down():
         ({"kind": "conv", "kernel": -1}, "kernel: got -1"),
         ({"kind": "unet", "channels": []}, "channels: got .*, 1 at least"),
         ({"kind": "unet", "bias": 1}, "bias: got 1, expected True or False"),
-        ({"kind": "conv", "stages": "pooled", "channels": [2] * 5}, "stages: got 5, .*; at most 4 pooled stages fit"),
+        (
+            {"kind": "conv", "stages": "pooled", "channels": [2] * 5},
+            "stages: got 5, .*; at most 4 pooled stages fit",
+        ),
     ],
 )
 def test_wrong_options_are_refused(spec, words):
@@ -101,7 +120,10 @@ def test_wrong_options_are_refused(spec, words):
     [
         ({"kind": "mlp", "activation": "rleu"}, "did you mean 'relu'"),
         ({"kind": "mlp", "widths": [], "activation": "rleu"}, "did you mean 'relu'"),
-        ({"kind": "conv", "stages": "pool"}, "no kind of stage called 'pool'; did you mean 'pooled'"),
+        (
+            {"kind": "conv", "stages": "pool"},
+            "no kind of stage called 'pool'; did you mean 'pooled'",
+        ),
     ],
 )
 def test_unknown_names_are_refused(spec, words):

@@ -106,7 +106,9 @@ def test_a_variational_code_is_the_mean_unless_it_is_drawn(some):
     drawn = code_of(bottleneck, h, KeyedRandom(0))
     assert torch.equal(still.z, still.posterior.mean)
     torch.testing.assert_close(drawn.z.mean(0), still.z[0], atol=0.05, rtol=0)
-    torch.testing.assert_close(drawn.z.var(0), still.posterior.log_variance[0].exp(), atol=0, rtol=0.05)
+    torch.testing.assert_close(
+        drawn.z.var(0), still.posterior.log_variance[0].exp(), atol=0, rtol=0.05
+    )
 
 
 def test_an_absurd_variance_is_still_a_number(some):
@@ -118,7 +120,9 @@ def test_an_absurd_variance_is_still_a_number(some):
         assert code.terms["kl"].isfinite().all()
 
 
-@pytest.mark.parametrize("name", [n for n in BOTTLENECKS if "warmup" in inspect.signature(BOTTLENECKS[n]).parameters])
+@pytest.mark.parametrize(
+    "name", [n for n in BOTTLENECKS if "warmup" in inspect.signature(BOTTLENECKS[n]).parameters]
+)
 def test_a_cost_warms_up_in_training_and_is_whole_outside_of_it(some, name):
     bottleneck, h = chosen(name, warmup=4), some(7, 12)
 
@@ -140,7 +144,9 @@ def test_a_cost_warms_up_in_training_and_is_whole_outside_of_it(some, name):
 @names
 @pytest.mark.parametrize("size", [0, -3, 2.5, True, "8"])
 def test_a_wrong_size_is_refused(name, size):
-    with pytest.raises(BuildError, match=r"size: got .*, expected an integer ≥ 1, or None for the feature map"):
+    with pytest.raises(
+        BuildError, match=r"size: got .*, expected an integer ≥ 1, or None for the feature map"
+    ):
         chosen(name, size=size)
 
 
@@ -173,7 +179,8 @@ def test_unused_units_are_those_that_say_nothing_of_the_images(some, name):
         bottleneck.project.bias[6:] = 0
         code = code_of(bottleneck, h)
     kl = kl_per_unit(code.mean, code.posterior.log_variance) if code.posterior else None
-    dead = {"plain": [0, 1], "variational": []}.get(name, [0])  # μ = ±1 costs ½ nat, though it says nothing
+    # μ = ±1 costs ½ nat, though it says nothing
+    dead = {"plain": [0, 1], "variational": []}.get(name, [0])
     assert bottleneck.unused(CodeStatistics().add(code.z), kl).nonzero()[0].tolist() == dead
     if bottleneck.variational:
         assert bottleneck.unused(CodeStatistics().add(code.z)).nonzero()[0].tolist() == [0, 1]
@@ -193,7 +200,9 @@ def test_code_measures_count_active_and_unused_units(some, name):
     bottleneck, z = chosen(name), np.array([[0, 2, 0.0, 1, -3], [0, 2, 0.5, 0, 3]])
     rectified = {"active_units": 3.0, "dead_units": 1}
     other = {"dead_units": 2}
-    assert bottleneck.code_measures(CodeStatistics().add(z)) == (rectified if bottleneck.rectified else other)
+    assert bottleneck.code_measures(CodeStatistics().add(z)) == (
+        rectified if bottleneck.rectified else other
+    )
 
 
 @pytest.mark.parametrize(
@@ -204,10 +213,19 @@ def test_code_measures_count_active_and_unused_units(some, name):
         ({"kind": "relu", "size": 1}, "lower the learning rate"),
         ({"kind": "sparse"}, "lower its weight, or the learning rate"),
         ({"kind": "sparse", "weight": 0}, "lower the learning rate, or give it a smaller size"),
-        ({"kind": "topk", "k": 4}, "raise k, or lower the learning rate, or give it a smaller size"),
+        (
+            {"kind": "topk", "k": 4},
+            "raise k, or lower the learning rate, or give it a smaller size",
+        ),
         ({"kind": "topk", "k": 5}, "lower the learning rate, or give it a smaller size"),
-        ({"kind": "variational"}, "lower β, or let it grow over a warmup, or give it a smaller size"),
-        ({"kind": "variational", "size": None, "warmup": 2}, "lower β, or let it grow over a longer warmup"),
+        (
+            {"kind": "variational"},
+            "lower β, or let it grow over a warmup, or give it a smaller size",
+        ),
+        (
+            {"kind": "variational", "size": None, "warmup": 2},
+            "lower β, or let it grow over a longer warmup",
+        ),
         ({"kind": "variational", "size": None, "beta": 0}, "lower the learning rate"),
     ],
 )

@@ -10,7 +10,14 @@ from scipy import stats
 
 from narrows.choose import choose
 from narrows.errors import BuildError, NarrowsError
-from narrows.parts.corruption import CORRUPTIONS, GaussianNoise, JpegArtefacts, Masking, PoissonNoise, SaltAndPepper
+from narrows.parts.corruption import (
+    CORRUPTIONS,
+    GaussianNoise,
+    JpegArtefacts,
+    Masking,
+    PoissonNoise,
+    SaltAndPepper,
+)
 from narrows.randomness import KeyedRandom, PerImageRandom
 
 MADE = [name for name, make in CORRUPTIONS.items() if not make.paired]  # noise that is drawn
@@ -21,7 +28,9 @@ sets = pytest.mark.parametrize(("name", "span"), SETS)
 
 
 def corrupt(name, span, x, random=None, **options):
-    return choose("corruption", CORRUPTIONS, {"kind": name, **options}, bounds=span)(x, random or KeyedRandom(0))
+    return choose("corruption", CORRUPTIONS, {"kind": name, **options}, bounds=span)(
+        x, random or KeyedRandom(0)
+    )
 
 
 @sets
@@ -43,7 +52,9 @@ def test_numbers_belong_to_the_draw_and_ranks_draw_rows_of_the_whole(some, name,
     whole, _ = corrupt(name, span, x, KeyedRandom(1, 2, 3))
     assert torch.equal(whole, corrupt(name, span, x, KeyedRandom(1, 2, 3))[0])
     part = slice(5, 12)
-    assert torch.equal(whole[part], corrupt(name, span, x[part], KeyedRandom(1, 2, 3, rows=part, total=20))[0])
+    assert torch.equal(
+        whole[part], corrupt(name, span, x[part], KeyedRandom(1, 2, 3, rows=part, total=20))[0]
+    )
     if name != "none":
         assert not torch.equal(whole, corrupt(name, span, x, KeyedRandom(1, 2, 4))[0])
 
@@ -108,7 +119,9 @@ def test_salt_and_pepper_are_even_and_replace_their_share(some, rate, span):
 
 @pytest.mark.parametrize("part", [Masking, SaltAndPepper])
 def test_a_range_of_rates_is_drawn_evenly_one_for_each_image(part):
-    _, hidden = part((0.0, 1.0), rate=(0.2, 0.6))(torch.full((2000, 1, 30, 30), 0.5), KeyedRandom(0))
+    _, hidden = part((0.0, 1.0), rate=(0.2, 0.6))(
+        torch.full((2000, 1, 30, 30), 0.5), KeyedRandom(0)
+    )
     quartiles = hidden.float().flatten(1).mean(1).quantile(torch.tensor([0.25, 0.5, 0.75]))
     torch.testing.assert_close(quartiles, torch.tensor([0.3, 0.4, 0.5]), atol=0.015, rtol=0)
 
@@ -125,7 +138,12 @@ def test_photons_are_counted_as_poisson_has_it(peak, level):
     seen = np.bincount(counts.round().long().flatten().numpy())
     expected = stats.poisson(peak * level).pmf(np.arange(len(seen))) * counts.numel()
     often = expected > 20
-    assert stats.chisquare(seen[often], expected[often] * seen[often].sum() / expected[often].sum()).pvalue > 1e-4
+    assert (
+        stats.chisquare(
+            seen[often], expected[often] * seen[often].sum() / expected[often].sum()
+        ).pvalue
+        > 1e-4
+    )
     assert seen[~often].sum() < 20 + 3 * expected[~often].sum()
 
 
@@ -135,7 +153,8 @@ def test_photon_noise_is_the_same_on_both_scales(some):
         PoissonNoise((0.0, 1.0), 10)(x, KeyedRandom(0))[0],
         PoissonNoise((-1.0, 1.0), 10)(2 * x - 1, KeyedRandom(0))[0],
     )
-    assert (((symmetric + 1) / 2 - unit).abs() > 1e-5).float().mean() < 0.01  # rates that round otherwise
+    # rates that round otherwise
+    assert (((symmetric + 1) / 2 - unit).abs() > 1e-5).float().mean() < 0.01
 
 
 def test_a_range_of_peaks_is_drawn_one_for_each_image():
@@ -177,7 +196,10 @@ def test_jpeg_is_what_pillow_writes_and_alpha_is_kept(smooth, channels):
 
 
 def test_a_higher_quality_is_nearer_and_both_scales_see_the_same(smooth):
-    errors = [(JpegArtefacts((0.0, 1.0), q)(smooth, KeyedRandom(0))[0] - smooth).square().mean() for q in (5, 30, 95)]
+    errors = [
+        (JpegArtefacts((0.0, 1.0), q)(smooth, KeyedRandom(0))[0] - smooth).square().mean()
+        for q in (5, 30, 95)
+    ]
     assert errors[0] > errors[1] > errors[2]
     unit, symmetric = (
         JpegArtefacts((0.0, 1.0))(smooth, KeyedRandom(0))[0],
@@ -191,7 +213,11 @@ def test_a_higher_quality_is_nearer_and_both_scales_see_the_same(smooth):
 
 def test_a_mixture_takes_each_of_its_corruptions_as_often_and_each_image_gets_one(some):
     x = some(900, 1, 6, 6)
-    of = ["none", {"kind": "masking", "rate": 0.999999}, {"kind": "gaussian", "sigma": 5.0, "clip": True}]
+    of = [
+        "none",
+        {"kind": "masking", "rate": 0.999999},
+        {"kind": "gaussian", "sigma": 5.0, "clip": True},
+    ]
     noisy, hidden = corrupt("mixed", (0.0, 1.0), x, of=of)
     assert hidden is None
     clean, masked = ((noisy == target).flatten(1).all(1) for target in (x, torch.zeros_like(x)))
@@ -206,12 +232,19 @@ def test_a_mixture_of_one_is_that_one(some):
     x = some(20, 3, 9, 7)
     only = {"kind": "salt-and-pepper", "rate": (0.1, 0.5)}
     noisy, _ = corrupt("mixed", (0.0, 1.0), x, KeyedRandom(3), of=[only])
-    assert torch.equal(noisy, corrupt("salt-and-pepper", (0.0, 1.0), x, KeyedRandom(3), rate=(0.1, 0.5))[0])
+    assert torch.equal(
+        noisy, corrupt("salt-and-pepper", (0.0, 1.0), x, KeyedRandom(3), rate=(0.1, 0.5))[0]
+    )
 
 
 def test_a_mixture_tells_the_faults_of_all_its_corruptions():
     with pytest.raises(NarrowsError) as caught:
-        corrupt("mixed", (0.0, 1.0), torch.zeros(1, 1, 3, 3), of=["nosie", {"kind": "gaussian", "sigma": -1}])
+        corrupt(
+            "mixed",
+            (0.0, 1.0),
+            torch.zeros(1, 1, 3, 3),
+            of=["nosie", {"kind": "gaussian", "sigma": -1}],
+        )
     assert "no corruption called 'nosie'" in str(caught.value)
     assert "sigma: got -1" in str(caught.value)
 
@@ -224,7 +257,9 @@ def test_pairs_are_the_noisy_images_that_came_with_the_draw(some):
     found, hidden = corrupt("pairs", (0.0, 1.0), x, KeyedRandom(0, noisy=noisy))
     assert found is noisy
     assert hidden is None
-    with pytest.raises(BuildError, match="pairs: got 'clean images alone', expected noisy ones with them"):
+    with pytest.raises(
+        BuildError, match="pairs: got 'clean images alone', expected noisy ones with them"
+    ):
         corrupt("pairs", (0.0, 1.0), x, PerImageRandom(x, 0))
 
 
@@ -236,7 +271,9 @@ def test_scoring_noise_belongs_to_the_image_whatever_stands_beside_it(some, name
     x = some(6, 3, 9, 7)
     whole, _ = corrupt(name, span, x, PerImageRandom(x, 1, "evaluate"))
     for part in (slice(2, 5), slice(4, 5)):
-        assert torch.equal(whole[part], corrupt(name, span, x[part], PerImageRandom(x[part], 1, "evaluate"))[0])
+        assert torch.equal(
+            whole[part], corrupt(name, span, x[part], PerImageRandom(x[part], 1, "evaluate"))[0]
+        )
 
 
 @sets
@@ -270,8 +307,16 @@ def test_the_order_in_memory_changes_nothing(some, name, span):
         ("jpeg", {"quality": [0, 50]}, "quality: got .*, expected integers"),
         ("mixed", {"of": []}, "of: got .*, expected a list of corruptions"),
         ("mixed", {"of": "gaussian"}, "of: got 'gaussian', expected a list of corruptions"),
-        ("mixed", {"of": [{"kind": "masking", "only_hidden": True}]}, "only_hidden: got True, expected False"),
-        ("mixed", {"of": ["gaussian", "pairs"]}, "of: got 'pairs', expected corruptions that make noise"),
+        (
+            "mixed",
+            {"of": [{"kind": "masking", "only_hidden": True}]},
+            "only_hidden: got True, expected False",
+        ),
+        (
+            "mixed",
+            {"of": ["gaussian", "pairs"]},
+            "of: got 'pairs', expected corruptions that make noise",
+        ),
     ],
 )
 def test_wrong_strengths_are_refused(name, options, words):

@@ -1,4 +1,6 @@
-"""Laws of what parts are made of: dropout by a key, activations by name, and the order of a layer's followers."""
+"""Laws of what parts are made of: dropout by a key, activations by name, and the order of a layer's
+followers.
+"""
 
 import pytest
 import torch
@@ -61,7 +63,9 @@ def test_an_unknown_activation_is_refused():
 
 @pytest.mark.parametrize("flat", [True, False])
 def test_a_layer_is_followed_by_norm_activation_dropout_in_this_order(flat):
-    kinds = [type(layer) for layer in after_weights(3, "relu", batch_norm=True, dropout=0.5, flat=flat)]
+    kinds = [
+        type(layer) for layer in after_weights(3, "relu", batch_norm=True, dropout=0.5, flat=flat)
+    ]
     assert kinds == [nn.BatchNorm1d if flat else nn.BatchNorm2d, Activation, Dropout]
     assert [type(layer) for layer in after_weights(3, "relu", False, 0.0, flat)] == [Activation]
 

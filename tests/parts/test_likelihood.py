@@ -1,4 +1,6 @@
-"""Laws of the likelihoods: nll and its constant are a log-density; the output reaches the scale, and no more."""
+"""Laws of the likelihoods: nll and its constant are a log-density; the output reaches the scale,
+and no more.
+"""
 
 import pytest
 import torch
@@ -36,7 +38,9 @@ def pair(some, likelihood):
 
 
 @pytest.mark.parametrize(("name", "options", "density"), CASES)
-def test_nll_and_constant_are_minus_the_log_density_and_mean_is_its_mean(some, name, options, density):
+def test_nll_and_constant_are_minus_the_log_density_and_mean_is_its_mean(
+    some, name, options, density
+):
     likelihood = chosen(name, **options)
     out, x = pair(some, likelihood)
     reference = density(out, likelihood.mean(out))
@@ -88,7 +92,9 @@ def test_an_output_must_reach_all_of_the_scale(some, name, output, scale):
         assert mean.min() <= reach[0]
         assert mean.max() >= reach[1]
     else:
-        with pytest.raises(BuildError, match=f"output: got '{output}', expected .*'{scale.name}'.*; use 'identity'"):
+        with pytest.raises(
+            BuildError, match=f"output: got '{output}', expected .*'{scale.name}'.*; use 'identity'"
+        ):
             chosen(name, scale, output=output)
 
 
@@ -97,7 +103,9 @@ def test_the_bernoulli_takes_the_unit_scale_alone(scale):
     if scale.name == "unit":
         chosen("bernoulli", scale)
     else:
-        with pytest.raises(BuildError, match=f"scale: got '{scale.name}', expected 'unit'; set scale='unit'"):
+        with pytest.raises(
+            BuildError, match=f"scale: got '{scale.name}', expected 'unit'; set scale='unit'"
+        ):
             chosen("bernoulli", scale)
 
 

@@ -18,7 +18,8 @@ SPECS = {
 }  # fmt: skip
 
 
-pytestmark = pytest.mark.filterwarnings("ignore:the model predicts a constant")  # after a step or two
+# after a step or two
+pytestmark = pytest.mark.filterwarnings("ignore:the model predicts a constant")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,9 @@ def test_a_sampled_code_is_mean_plus_deviation_times_the_keys_noise(x):
     (_, done), _ = terms_of(x, bottleneck={"kind": "variational", "size": 3})
     posterior = done.code.posterior
     noise = KeyedRandom(0, 0, 0).normal("code", posterior.mean)
-    torch.testing.assert_close(done.code.z, posterior.mean + noise * (posterior.log_variance / 2).exp())
+    torch.testing.assert_close(
+        done.code.z, posterior.mean + noise * (posterior.log_variance / 2).exp()
+    )
 
 
 def test_the_target_is_the_clean_image_and_the_input_the_corrupted_one(x):
@@ -84,7 +87,9 @@ def test_only_hidden_pixels_count_where_that_is_asked(x):
 def test_every_term_is_one_value_an_image(x):
     parts = {"bottleneck": {"kind": "sparse", "size": 40}, "penalties": ["contractive"]}
     (terms, _), _ = terms_of(x, **parts)
-    assert {name: term.shape for name, term in terms.items()} == dict.fromkeys(("nll", "l1", "contractive"), (20,))
+    assert {name: term.shape for name, term in terms.items()} == dict.fromkeys(
+        ("nll", "l1", "contractive"), (20,)
+    )
 
 
 def test_a_term_of_one_image_does_not_depend_on_its_company(x):
@@ -105,7 +110,9 @@ def test_a_slope_is_taken_even_where_no_gradients_are_kept(x):
 
 
 def test_the_root_is_the_length_of_the_error_and_leaves_other_costs_alone(x):
-    (terms, _), network = terms_of(x, bottleneck={"kind": "sparse", "size": 5}, corruption="gaussian")
+    (terms, _), network = terms_of(
+        x, bottleneck={"kind": "sparse", "size": 5}, corruption="gaussian"
+    )
     found, done = Root()(network, x, KeyedRandom(0, 0, 0))
     error = network.likelihood.mean(done.out) - x
     torch.testing.assert_close(found["root"], error.flatten(1).norm(dim=1), rtol=1e-4, atol=1e-4)
@@ -113,17 +120,30 @@ def test_the_root_is_the_length_of_the_error_and_leaves_other_costs_alone(x):
     assert found.keys() == {"root", "l1"}
 
 
-@pytest.mark.parametrize(("light", "sigma", "length"), [(1, 1.0, 1.0), (1, 0.05, 1.0), (0, None, 0.0)])
-def test_the_slope_of_the_root_is_of_one_length_and_0_where_nothing_is_wrong(x, light, sigma, length):
+@pytest.mark.parametrize(
+    ("light", "sigma", "length"), [(1, 1.0, 1.0), (1, 0.05, 1.0), (0, None, 0.0)]
+)
+def test_the_slope_of_the_root_is_of_one_length_and_0_where_nothing_is_wrong(
+    x, light, sigma, length
+):
     specs = {"body": {"kind": "unet", "bias": False}, "bottleneck": {"kind": "plain", "size": None}}
-    _, network = terms_of(x, **specs, corruption={"kind": "gaussian", "sigma": sigma} if sigma else "none")
-    found, done = Root()(network, x * light, KeyedRandom(0, 0, 0))  # without biases, black stays black
+    _, network = terms_of(
+        x, **specs, corruption={"kind": "gaussian", "sigma": sigma} if sigma else "none"
+    )
+    # without biases, black stays black
+    found, done = Root()(network, x * light, KeyedRandom(0, 0, 0))
     (slope,) = torch.autograd.grad(found["root"].sum(), done.out)
-    torch.testing.assert_close(slope.flatten(1).norm(dim=1), torch.full((20,), length), rtol=1e-2, atol=1e-6)
+    torch.testing.assert_close(
+        slope.flatten(1).norm(dim=1), torch.full((20,), length), rtol=1e-2, atol=1e-6
+    )
 
 
-@pytest.mark.parametrize("objective", [{"kind": "root", "least": 0.25}, {"kind": Root, "least": 0.25}])
-def test_options_of_an_objective_are_used_in_training_and_kept_in_the_model_file(digits, tmp_path, objective):
+@pytest.mark.parametrize(
+    "objective", [{"kind": "root", "least": 0.25}, {"kind": Root, "least": 0.25}]
+)
+def test_options_of_an_objective_are_used_in_training_and_kept_in_the_model_file(
+    digits, tmp_path, objective
+):
     model = nw.Autoencoder(objective=objective, epochs=2, batch_size=5).fit(digits)
     assert model.history_["loss"] == model.history_["root"]
     again = nw.load(nw.save(model, tmp_path / "root.safetensors"))
@@ -136,7 +156,10 @@ def test_options_of_an_objective_are_used_in_training_and_kept_in_the_model_file
     [
         ({"kind": "root", "least": 0}, "objective 'root': least: got 0, expected a number > 0"),
         ({"kind": "root", "most": 1}, "it has no option 'most'; known: least"),
-        (Root(), "objective: got an object, which every fit would share; give its class: objective=Root"),
+        (
+            Root(),
+            "objective: got an object, which every fit would share; give its class: objective=Root",
+        ),
     ],
 )
 def test_wrong_options_of_an_objective_and_objects_are_refused(digits, objective, words):
@@ -153,13 +176,18 @@ class Absolute(Objective):
         return {"absolute": (network.likelihood.mean(forward.out) - x).abs().sum((1, 2, 3))}
 
 
-def test_a_registered_objective_without_nll_trains_validates_and_resumes(digits, tmp_path, monkeypatch):
+def test_a_registered_objective_without_nll_trains_validates_and_resumes(
+    digits, tmp_path, monkeypatch
+):
     monkeypatch.setitem(KINDS["objective"].table, "Absolute", Absolute)
     model = nw.Autoencoder(
         bottleneck="variational", objective="Absolute", epochs=2, batch_size=4, validation=0.2
     ).fit(digits)
     names = {"loss", "absolute", "kl"}
-    assert set(model.history_) == names | {f"val_{name}" for name in names} | {"seconds", "val_seconds"}
+    assert set(model.history_) == names | {f"val_{name}" for name in names} | {
+        "seconds",
+        "val_seconds",
+    }
     assert nw.load(nw.save(model, tmp_path / "own.safetensors")).transform(digits).shape == (20, 20)
 
 
@@ -183,7 +211,10 @@ def test_a_penalty_sees_the_output_and_the_clean_images(x):
         ({"penalties": ["contractive", "contractive"]}, "contractive"),
         ({"penalties": [type("Nll", (Negative,), {"name": "nll"})]}, "nll"),
         ({"penalties": [type("Root", (Negative,), {"name": "root"})], "objective": "root"}, "root"),
-        ({"penalties": [type("Kl", (Negative,), {"name": "kl"})], "bottleneck": "variational"}, "kl"),
+        (
+            {"penalties": [type("Kl", (Negative,), {"name": "kl"})], "bottleneck": "variational"},
+            "kl",
+        ),
     ],
 )
 def test_terms_of_one_name_are_refused(x, specs, name):
@@ -201,7 +232,9 @@ def test_an_undeclared_term_may_not_overwrite_another(x):
             code = super().forward(h, prior, random)
             return Code(code.z, {"nll": code.z.sum(1)})
 
-    with pytest.raises(nw.NarrowsError, match="a term of the loss: got 'nll', expected a name that no other"):
+    with pytest.raises(
+        nw.NarrowsError, match="a term of the loss: got 'nll', expected a name that no other"
+    ):
         terms_of(x, bottleneck=Hidden)
 
 

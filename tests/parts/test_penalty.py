@@ -77,7 +77,9 @@ def test_of_a_variational_code_it_is_the_mean_s(x):
 
 def test_of_a_feature_map_it_sums_over_all_of_it(x):
     code = Code((2 * x).view(6, 3, 2, 2))
-    torch.testing.assert_close(Contractive(1.0)(forward(code, x), x, KeyedRandom(0)), torch.full((6,), 4.0 * 12))
+    torch.testing.assert_close(
+        Contractive(1.0)(forward(code, x), x, KeyedRandom(0)), torch.full((6,), 4.0 * 12)
+    )
 
 
 def test_random_probes_are_unbiased_and_more_of_them_scatter_less(x):
@@ -87,7 +89,9 @@ def test_random_probes_are_unbiased_and_more_of_them_scatter_less(x):
 
     def estimates(probes, keys):
         penalty = Contractive(1.0, probes=probes, exact=False)
-        return torch.cat([penalty(forward(code, x), x, KeyedRandom(0, k)).detach() for k in range(keys)])
+        return torch.cat(
+            [penalty(forward(code, x), x, KeyedRandom(0, k)).detach() for k in range(keys)]
+        )
 
     one, many = estimates(1, 200), estimates(16, 50)
     for found in (one, many):
@@ -116,7 +120,9 @@ def test_numbers_belong_to_the_draw(x, exact):
     assert torch.equal(first, second)
 
 
-@pytest.mark.parametrize(("options", "words"), [({"weight": -1}, "weight: got -1"), ({"probes": 0}, "probes: got 0")])
+@pytest.mark.parametrize(
+    ("options", "words"), [({"weight": -1}, "weight: got -1"), ({"probes": 0}, "probes: got 0")]
+)
 def test_wrong_options_are_refused(options, words):
     with pytest.raises(BuildError, match=words):
         Contractive(**options)

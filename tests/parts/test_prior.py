@@ -1,4 +1,6 @@
-"""Laws of the priors: densities that hold all their mass, samples that follow them, fits that find what was there."""
+"""Laws of the priors: densities that hold all their mass, samples that follow them, fits that find
+what was there.
+"""
 
 import math
 
@@ -90,7 +92,9 @@ def test_a_fitted_density_is_torch_s_mixture(monkeypatch, name, full):
     prior = fitted(name, lumps())
     assert prior.factors.dim() == (3 if full else 2)
     z = 6 * normal(200, 3)
-    torch.testing.assert_close(prior.log_prob(z), reference(prior).log_prob(z), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        prior.log_prob(z), reference(prior).log_prob(z), rtol=1e-4, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("full", [True, False])
@@ -111,7 +115,9 @@ def test_a_mixture_tells_lumps_apart_that_one_gaussian_blurs():
     one, two = fitted("gaussian", codes), MixturePrior(3, components=2)
     two.fit(codes, seed=0)
     assert two.log_prob(codes).mean() > one.log_prob(codes).mean() + 0.5
-    torch.testing.assert_close(two.weights.sort().values, torch.tensor([0.25, 0.75]), atol=0.01, rtol=0)
+    torch.testing.assert_close(
+        two.weights.sort().values, torch.tensor([0.25, 0.75]), atol=0.01, rtol=0
+    )
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 12])
@@ -120,7 +126,9 @@ def test_a_fit_to_few_codes_holds_and_keeps_its_shape(name, count):
     codes = normal(count, 3) * 5 + 2
     prior = fitted(name, codes)
     shapes = {k: v.shape for k, v in prior.state_dict().items()}
-    assert shapes == {k: v.shape for k, v in PRIORS[name](3).state_dict().items()}, "else it could not be loaded"
+    assert shapes == {k: v.shape for k, v in PRIORS[name](3).state_dict().items()}, (
+        "else it could not be loaded"
+    )
     assert prior.log_prob(codes).isfinite().all()
     if prior.fitted:
         nearest = torch.cdist(prior.sample(20, seed=0), codes).min(1).values

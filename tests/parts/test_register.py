@@ -23,7 +23,9 @@ class Down(nn.Module):
 
     def __init__(self, image, width: int = 4, dropout: float = 0.0):
         super().__init__()
-        self.layers = nn.Sequential(nn.Conv2d(image[0], width, 3, 2, 1), nn.ReLU(), nn.Dropout(dropout))
+        self.layers = nn.Sequential(
+            nn.Conv2d(image[0], width, 3, 2, 1), nn.ReLU(), nn.Dropout(dropout)
+        )
 
     def forward(self, x):
         return self.layers(x)
@@ -54,7 +56,13 @@ def digits():
 
 
 def fitted(X, **changes):
-    options = {"body": "Down", "bottleneck": {"kind": "plain", "size": 6}, "up": "Climb", "epochs": 12, **changes}
+    options = {
+        "body": "Down",
+        "bottleneck": {"kind": "plain", "size": 6},
+        "up": "Climb",
+        "epochs": 12,
+        **changes,
+    }
     return nw.Autoencoder(**options, batch_size=8).fit(X)
 
 
@@ -76,7 +84,9 @@ def test_they_are_saved_and_read_again_exactly(digits, tmp_path):
     np.testing.assert_array_equal(again.reconstruct(digits), model.reconstruct(digits))
 
 
-@pytest.mark.parametrize("parts", [{"up": "linear"}, {"body": "conv"}, {"bottleneck": "variational", "up": "linear"}])
+@pytest.mark.parametrize(
+    "parts", [{"up": "linear"}, {"body": "conv"}, {"bottleneck": "variational", "up": "linear"}]
+)
 def test_one_of_them_goes_with_the_others_of_narrows(digits, parts):
     nw.register("body", Down)
     nw.register("up", Climb)
@@ -116,10 +126,13 @@ def test_any_kind_of_part_is_registered_by_line_or_above_its_class(digits):
 
 
 def test_what_cannot_be_registered_is_refused():
-    with pytest.raises(UnknownName, match="there is no kind of part called 'bodi'; did you mean 'body'"):
+    with pytest.raises(
+        UnknownName, match="there is no kind of part called 'bodi'; did you mean 'body'"
+    ):
         nw.register("bodi", Down)
     with pytest.raises(
-        BuildError, match=r"a bottleneck to register: got .*Down.*, expected a class derived from Bottle"
+        BuildError,
+        match=r"a bottleneck to register: got .*Down.*, expected a class derived from Bottle",
     ):
         nw.register("bottleneck", Down)
     with pytest.raises(BuildError, match="expected a class derived from Module"):
@@ -133,9 +146,12 @@ class Broken(nn.Module):
 
     def __init__(self, given="nothing"):
         super().__init__()
-        self.given = {"nothing": None, "two": (1, 2), "one row": torch.zeros(1, 3), "numbers": torch.zeros(2)}.get(
-            given
-        )
+        self.given = {
+            "nothing": None,
+            "two": (1, 2),
+            "one row": torch.zeros(1, 3),
+            "numbers": torch.zeros(2),
+        }.get(given)
 
     def forward(self, x):
         return x.no_such_thing if self.given is None else self.given
@@ -144,8 +160,14 @@ class Broken(nn.Module):
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("nothing", r"body 'Broken' fails for an input of the shape \(2, 1, 8, 8\): AttributeError"),
-        ("two", "body 'Broken': what it gives for 2 images: got 'tuple', expected one tensor with 2 rows"),
+        (
+            "nothing",
+            r"body 'Broken' fails for an input of the shape \(2, 1, 8, 8\): AttributeError",
+        ),
+        (
+            "two",
+            "body 'Broken': what it gives for 2 images: got 'tuple', expected one tensor with 2 rows",
+        ),
         ("one row", r"what it gives for 2 images: got \(1, 3\)"),
         ("numbers", r"body 'Broken': its features: got \(\), expected numbers for each image"),
     ],
@@ -165,7 +187,9 @@ def test_a_way_up_of_another_shape_is_refused_with_the_shape_wanted(digits):
 
 
 def test_an_object_is_refused_where_a_class_is_wanted(digits):
-    with pytest.raises(BuildError, match=r"body: got an object, .*; give its class: body=Down, or .*'kind': Down"):
+    with pytest.raises(
+        BuildError, match=r"body: got an object, .*; give its class: body=Down, or .*'kind': Down"
+    ):
         fitted(digits, body=Down((1, 8, 8)), up="linear")
 
 

@@ -1,4 +1,6 @@
-"""Laws of the parts together: every pair that fits works, at any size, all of it learns; every other is refused."""
+"""Laws of the parts together: every pair that fits works, at any size, all of it learns; every
+other is refused.
+"""
 
 import numpy as np
 import pytest
@@ -25,11 +27,24 @@ BODY_SPECS = {
     "no layers": {"kind": "mlp", "widths": []},
     "mlp with all": {"kind": "mlp", "widths": [20, 12], "dropout": 0.2, "batch_norm": True},
     "pooled": {"kind": "conv", "stages": "pooled", "channels": [4, 6]},
-    "conv with all": {"kind": "conv", "channels": [4, 6], "kernel": 5, "dropout": 0.2, "batch_norm": True},
+    "conv with all": {
+        "kind": "conv",
+        "channels": [4, 6],
+        "kernel": 5,
+        "dropout": 0.2,
+        "batch_norm": True,
+    },
     "unet with all": {"kind": "unet", "channels": [4, 6], "dropout": 0.2, "batch_norm": True},
-    "pooled with all": {"kind": "conv", "stages": "pooled", "channels": [5], "dropout": 0.2, "batch_norm": True},
+    "pooled with all": {
+        "kind": "conv",
+        "stages": "pooled",
+        "channels": [5],
+        "dropout": 0.2,
+        "batch_norm": True,
+    },
 }
-MADE = [name for name, make in CORRUPTIONS.items() if not make.paired]  # noise that needs no noisy images
+# noise that needs no noisy images
+MADE = [name for name, make in CORRUPTIONS.items() if not make.paired]
 SMALL = {"topk": {"k": 3}}  # options for codes of 6 units, where the defaults do not fit
 
 
@@ -49,9 +64,17 @@ def bottleneck(name: str, size: int | None = 6) -> dict:
 def test_the_pairs_that_fit():
     assert {up for body, up in PAIRS if body == "mlp"} >= {"linear", "tied"}
     assert {up for body, up in PAIRS if body == "conv"} >= {"linear", "deconv", "resize"}
-    assert {up for body, up in PAIRS if body == "pooled"} >= {"linear", "deconv", "resize", "unpool", "deconv+unpool"}
+    assert {up for body, up in PAIRS if body == "pooled"} >= {
+        "linear",
+        "deconv",
+        "resize",
+        "unpool",
+        "deconv+unpool",
+    }
     assert {up for body, up in PAIRS if body == "unet"} == {"linear", "unet"}
-    assert {("mlp", "deconv"), ("mlp", "unpool"), ("conv", "tied"), ("conv", "unpool")} <= set(MISFITS)
+    assert {("mlp", "deconv"), ("mlp", "unpool"), ("conv", "tied"), ("conv", "unpool")} <= set(
+        MISFITS
+    )
 
 
 # -- pairs that fit -----------------------------------------------------------------------------------------------
@@ -65,7 +88,9 @@ def test_an_image_of_any_size_comes_out_at_its_size(some, make, body, up, image)
     assert network(x, KeyedRandom(0)).out.shape == x.shape
     assert network.eval().reconstruct(x).shape == x.shape
     code, side = network.encode(x)
-    torch.testing.assert_close(network.likelihood.mean(network.decode(code.z, side)), network.reconstruct(x))
+    torch.testing.assert_close(
+        network.likelihood.mean(network.decode(code.z, side)), network.reconstruct(x)
+    )
 
 
 def unmoved(network: nn.Module) -> set[nn.Parameter]:
@@ -94,7 +119,9 @@ def assert_all_learn(network, x):
 def test_every_parameter_learns(some, make, body, up, code, size):
     specs = {"body": BODY_SPECS[body], "up": up, "bottleneck": bottleneck(code, size)}
     if body == "no layers" and up == "tied" and size is None and not BOTTLENECKS[code].variational:
-        with pytest.raises(BuildError, match="linear layers on the way down: got 0, expected 1 at least; give the"):
+        with pytest.raises(
+            BuildError, match="linear layers on the way down: got 0, expected 1 at least; give the"
+        ):
             make(**specs)
     else:
         assert_all_learn(make(**specs), some(16, 1, 9, 7))
@@ -177,7 +204,9 @@ def test_a_network_belongs_to_its_seed_and_the_global_generators_stay_as_they_ar
         )
         for seed in (0, 0, 1)
     )
-    weights = [torch.cat([p.flatten() for p in network.parameters()]) for network in (first, again, other)]
+    weights = [
+        torch.cat([p.flatten() for p in network.parameters()]) for network in (first, again, other)
+    ]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
     terms, done = Elbo()(first, some(20, 1, 9, 7), KeyedRandom(0))
@@ -187,10 +216,14 @@ def test_a_network_belongs_to_its_seed_and_the_global_generators_stay_as_they_ar
     assert state() == before
 
 
-@pytest.mark.parametrize("name", [n for n in CORRUPTIONS if "only_hidden" in default_options(CORRUPTIONS[n])])
+@pytest.mark.parametrize(
+    "name", [n for n in CORRUPTIONS if "only_hidden" in default_options(CORRUPTIONS[n])]
+)
 def test_the_loss_counts_hidden_pixels_alone_where_asked(some, make, name):
     x = some(5, 3, 9, 7)
-    terms, done = Elbo()(make((3, 9, 7), corruption={"kind": name, "only_hidden": True}), x, KeyedRandom(0))
+    terms, done = Elbo()(
+        make((3, 9, 7), corruption={"kind": name, "only_hidden": True}), x, KeyedRandom(0)
+    )
     nll = make((3, 9, 7)).likelihood.nll(done.out, x)
     torch.testing.assert_close(terms["nll"], (nll * done.hidden).sum((1, 2, 3)))
     everywhere, _ = Elbo()(make((3, 9, 7), corruption=name), x, KeyedRandom(0))
@@ -219,13 +252,21 @@ SALT, CLIP = {"corruption": "salt-and-pepper"}, {"corruption": {"kind": "gaussia
     [
         ("standard", SALT, "got 'a scale without a range', expected scale 'unit' or 'symmetric'"),
         ("standard", CLIP, "clip: got True, expected False on a scale that has no range"),
-        ("standard", {"likelihood": "bernoulli"}, "scale: got 'standard', expected 'unit'; set scale='unit'"),
+        (
+            "standard",
+            {"likelihood": "bernoulli"},
+            "scale: got 'standard', expected 'unit'; set scale='unit'",
+        ),
         (
             "symmetric",
             {"likelihood": {"kind": "gaussian", "output": "relu"}},
             "got 'relu', expected .*; use 'identity'",
         ),
-        ("unit", {"prior": "normal"}, "needs a variational bottleneck: got codes .*; use prior='gaussian'"),
+        (
+            "unit",
+            {"prior": "normal"},
+            "needs a variational bottleneck: got codes .*; use prior='gaussian'",
+        ),
     ],
 )
 def test_other_parts_that_do_not_fit_are_refused_with_a_cure(make, scale, specs, words):
@@ -234,10 +275,21 @@ def test_other_parts_that_do_not_fit_are_refused_with_a_cure(make, scale, specs,
 
 
 def test_every_fault_is_told_at_once(make):
-    wrong = {"corruption": "nosie", "body": {"kind": "mlp", "width": 3}, "up": "lineer", "penalties": ["contract"]}
+    wrong = {
+        "corruption": "nosie",
+        "body": {"kind": "mlp", "width": 3},
+        "up": "lineer",
+        "penalties": ["contract"],
+    }
     with pytest.raises(BuildError) as caught:
         make(**wrong)
-    for words in ("4 reasons", "did you mean 'widths'", "'nosie'", "did you mean 'linear'", "'contractive'"):
+    for words in (
+        "4 reasons",
+        "did you mean 'widths'",
+        "'nosie'",
+        "did you mean 'linear'",
+        "'contractive'",
+    ):
         assert words in str(caught.value)
 
 
@@ -262,7 +314,13 @@ def test_an_unknown_part_is_refused_with_all_that_are_known(make, kind):
 
 @pytest.mark.parametrize(
     ("kind", "contract"),
-    list(zip(KINDS, [Corruption, Body, Bottleneck, Up, Likelihood, Prior, Penalty, Objective], strict=True)),
+    list(
+        zip(
+            KINDS,
+            [Corruption, Body, Bottleneck, Up, Likelihood, Prior, Penalty, Objective],
+            strict=True,
+        )
+    ),
 )
 def test_every_part_is_documented_and_keeps_its_contract(kind, contract):
     for name, part in KINDS[kind].table.items():

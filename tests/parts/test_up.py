@@ -1,4 +1,6 @@
-"""Laws of the ways up: sizes met exactly, tied weights that are the same weights, maxima put back in their places."""
+"""Laws of the ways up: sizes met exactly, tied weights that are the same weights, maxima put back
+in their places.
+"""
 
 import copy
 
@@ -30,7 +32,9 @@ WHOLE = {"kind": "relu", "size": None}
     ],
 )
 def test_linear_mirrors_the_body_unless_it_is_given_widths(make, body, size, up, widths):
-    network = make(body={"kind": "mlp", "widths": body}, bottleneck={"kind": "plain", "size": size}, up=up)
+    network = make(
+        body={"kind": "mlp", "widths": body}, bottleneck={"kind": "plain", "size": size}, up=up
+    )
     linears = [layer for layer in network.up.layers if isinstance(layer, torch.nn.Linear)]
     assert [linears[0].in_features, *(layer.out_features for layer in linears)] == widths
 
@@ -82,7 +86,9 @@ def test_a_copy_is_tied_to_itself_alone(some, tied):
 
 
 def test_tied_to_two_heads_uses_the_mean_s(some, make):
-    network = make(body={"kind": "mlp", "widths": []}, bottleneck={"kind": "variational", "size": 3}, up="tied")
+    network = make(
+        body={"kind": "mlp", "widths": []}, bottleneck={"kind": "variational", "size": 3}, up="tied"
+    )
     z = some(4, 3)
     assert torch.equal(network.decode(z).flatten(1), z @ network.bottleneck.project.weight[:3])
 
@@ -95,14 +101,18 @@ def test_tied_to_two_heads_uses_the_mean_s(some, make):
 def test_deconv_meets_every_size_exactly(some, make, stages, kernel):
     for n in range(2, 20):
         body = {"kind": "conv", "stages": stages, "channels": [2]}
-        network = make((1, n, 21 - n), body=body, bottleneck=WHOLE, up={"kind": "deconv", "kernels": kernel})
+        network = make(
+            (1, n, 21 - n), body=body, bottleneck=WHOLE, up={"kind": "deconv", "kernels": kernel}
+        )
         (layer,) = network.up.layers
         assert network.reconstruct(some(2, 1, n, 21 - n)).shape == (2, 1, n, 21 - n)
         assert set(layer.output_padding) <= {0, 1}
 
 
 def test_the_deconvolutions_of_the_labs(make):
-    three = make((1, 28, 28), body=POOLED, bottleneck=WHOLE, up={"kind": "deconv", "kernels": [3, 4, 4]})
+    three = make(
+        (1, 28, 28), body=POOLED, bottleneck=WHOLE, up={"kind": "deconv", "kernels": [3, 4, 4]}
+    )
     assert [layer.kernel_size[0] for layer in three.up.layers] == [3, 4, 4]
     assert [layer.padding[0] for layer in three.up.layers] == [0, 1, 1]
     assert [layer.output_padding[0] for layer in three.up.layers] == [0, 0, 0]
@@ -114,7 +124,9 @@ def test_the_deconvolutions_of_the_labs(make):
 @pytest.mark.parametrize("mode", ["nearest", "bilinear"])
 def test_resize_with_identity_kernels_is_a_larger_picture(some, make, mode):
     body = {"kind": "conv", "channels": [1]}
-    network = make((1, 9, 7), body=body, bottleneck=WHOLE, up={"kind": "resize", "mode": mode, "kernels": None})
+    network = make(
+        (1, 9, 7), body=body, bottleneck=WHOLE, up={"kind": "resize", "mode": mode, "kernels": None}
+    )
     z = some(3, 1, 5, 4)
     assert torch.equal(network.decode(z), F.interpolate(z, (9, 7), mode=mode))
 
@@ -133,7 +145,13 @@ def test_channels_on_the_way_up_may_be_chosen(some, make, up):
 @pytest.mark.parametrize("stages", [1, 2])
 @pytest.mark.parametrize("up", ["unpool", "deconv+unpool"])
 def test_with_identity_kernels_the_maxima_come_back_to_their_places(some, make, up, stages, size):
-    body = {"kind": "conv", "stages": "pooled", "channels": [1] * stages, "kernel": 1, "activation": "identity"}
+    body = {
+        "kind": "conv",
+        "stages": "pooled",
+        "channels": [1] * stages,
+        "kernel": 1,
+        "activation": "identity",
+    }
     whole = {"kind": "plain", "size": None}
     network = make((1, *size), body=body, bottleneck=whole, up={"kind": up, "kernels": 1})
     for parameter in network.parameters():
@@ -159,7 +177,9 @@ def test_the_side_bits_are_those_of_the_switches_and_0_without_them(make, up):
 
 
 def test_the_unpooling_of_the_labs(some, make):
-    network = make((1, 28, 28), body=POOLED, bottleneck=WHOLE, up={"kind": "unpool", "kernels": [None, 3, 3]})
+    network = make(
+        (1, 28, 28), body=POOLED, bottleneck=WHOLE, up={"kind": "unpool", "kernels": [None, 3, 3]}
+    )
     shapes = [tuple(p.shape) for p in network.up.parameters() if p.dim() == 4]
     assert shapes == [(8, 16, 3, 3), (1, 8, 3, 3)]
     assert network.reconstruct(some(2, 1, 28, 28)).shape == (2, 1, 28, 28)
@@ -168,7 +188,9 @@ def test_the_unpooling_of_the_labs(some, make):
 @pytest.mark.parametrize("up", [name for name in UPS if UPS[name].side])
 def test_a_code_without_its_side_channel_is_refused_with_a_cure_that_works(some, make, up):
     body, cure = ("unet", "linear") if "skips" in UPS[up].needs else (POOLED, "resize")
-    with pytest.raises(BuildError, match=rf"side: got None, expected the s.* of the way down; .* up='{cure}'"):
+    with pytest.raises(
+        BuildError, match=rf"side: got None, expected the s.* of the way down; .* up='{cure}'"
+    ):
         make((1, 28, 28), body=body, up=up).decode(some(2, 6))
     assert make((1, 28, 28), body=body, up=cure).decode(some(2, 6)).shape == (2, 1, 28, 28)
 
@@ -178,7 +200,9 @@ def test_a_code_without_its_side_channel_is_refused_with_a_cure_that_works(some,
 
 @pytest.mark.parametrize("image", [(1, 28, 28), (3, 9, 7), (4, 1, 5), (2, 33, 18)], ids=str)
 @pytest.mark.parametrize("channels", [[4], [3, 5], [2, 3, 4, 5]], ids=str)
-def test_the_skips_of_a_unet_are_its_stages_and_the_side_bits_are_theirs(some, make, image, channels):
+def test_the_skips_of_a_unet_are_its_stages_and_the_side_bits_are_theirs(
+    some, make, image, channels
+):
     network = make(image, body={"kind": "unet", "channels": channels}, bottleneck=WHOLE)
     h, side = network.body.encode(some(2, *image))
     assert [s.shape[1] for s in side] == [image[0], *channels[:-1]]
@@ -207,7 +231,9 @@ def test_a_skip_by_passes_the_code(some, make):
     network.bottleneck.project.weight.data.zero_()
     x = some(2, 1, 28, 28)
     left = network.reconstruct(x) - x
-    assert not torch.allclose(left[0], left[1]), "without skips, all images of one code would get the same"
+    assert not torch.allclose(left[0], left[1]), (
+        "without skips, all images of one code would get the same"
+    )
 
 
 # -- refusals -----------------------------------------------------------------------------------------------------
@@ -222,12 +248,21 @@ def test_a_skip_by_passes_the_code(some, make):
             {"kind": "deconv", "channels_up": [5, 0]},
             r"channels_up: got \[5, 0\], expected a list of integers ≥ 1",
         ),
-        ({"kind": "unpool", "channels_up": [7, 5]}, r"channels_up: got \[7, 5\], expected \[16, 8\].*; leave it out"),
+        (
+            {"kind": "unpool", "channels_up": [7, 5]},
+            r"channels_up: got \[7, 5\], expected \[16, 8\].*; leave it out",
+        ),
         ({"kind": "deconv", "kernels": 2}, "kernels: got 2, expected integers ≥ 3"),
         ({"kind": "deconv", "kernels": None}, "kernels: got None, expected integers ≥ 3"),
-        ({"kind": "deconv", "kernels": [3, 3]}, r"kernels: got \[3, 3\], expected one number, or 3"),
+        (
+            {"kind": "deconv", "kernels": [3, 3]},
+            r"kernels: got \[3, 3\], expected one number, or 3",
+        ),
         ({"kind": "unpool", "kernels": 4}, "kernels: got 4, expected odd numbers"),
-        ({"kind": "unpool", "kernels": None}, r"expected a convolution where the channels change \(16 to 8\)"),
+        (
+            {"kind": "unpool", "kernels": None},
+            r"expected a convolution where the channels change \(16 to 8\)",
+        ),
         ({"kind": "deconv+unpool", "kernels": 4}, "kernels: got 4, expected odd numbers"),
         ({"kind": "deconv+unpool", "kernels": None}, "kernels: got None, expected odd numbers"),
         ({"kind": "resize", "kernels": 0}, "kernels: got 0, expected odd numbers"),

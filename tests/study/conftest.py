@@ -1,4 +1,6 @@
-"""Small studies, run once: of three models with several kinds of figures, and of one model. And small models."""
+"""Small studies, run once: of three models with several kinds of figures, and of one model. And
+small models.
+"""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,11 +17,24 @@ from narrows.study.run import run_study
 from narrows.study.schema import Drawing, Number, Run, Study
 from narrows.study.trained import DataSplit, Trained
 
-SMALL = {"epochs": 2, "batch_size": 32, "body": {"widths": [32]}, "optimiser": {"kind": "adam", "lr": 3e-3}}
-SHARP = {"kind": "gaussian", "variance": 0.02, "output": "sigmoid"}  # a VAE that soon holds something in its code
+SMALL = {
+    "epochs": 2,
+    "batch_size": 32,
+    "body": {"widths": [32]},
+    "optimiser": {"kind": "adam", "lr": 3e-3},
+}
+# a VAE that soon holds something in its code
+SHARP = {"kind": "gaussian", "variance": 0.02, "output": "sigmoid"}
 RUNS = [
-    Run("denoiser", "denoising-mlp", {**SMALL, "bottleneck": {"size": 6}, "validation": 0.2}, snapshots=[1, 2, 9]),
-    Run("plane", "vae-mlp", {**SMALL, "bottleneck": {"size": 2}, "likelihood": SHARP}, watch="test"),
+    Run(
+        "denoiser",
+        "denoising-mlp",
+        {**SMALL, "bottleneck": {"size": 6}, "validation": 0.2},
+        snapshots=[1, 2, 9],
+    ),
+    Run(
+        "plane", "vae-mlp", {**SMALL, "bottleneck": {"size": 2}, "likelihood": SHARP}, watch="test"
+    ),
     Run("pca", "pca", {"n_components": 5}, snapshots=[1]),
 ]
 NUMBERS = [
@@ -30,7 +45,9 @@ NUMBERS = [
     Number("watched", "plane", history="val_loss", epoch=2),
 ]
 FIGURES = [
-    Drawing("curves", "Loss", "they fall", options={"of": ["loss", "val_loss", "nothing"], "log": True}),
+    Drawing(
+        "curves", "Loss", "they fall", options={"of": ["loss", "val_loss", "nothing"], "log": True}
+    ),
     Drawing("steps", "Batch by batch", runs=["denoiser"], options={"of": ["loss"]}),
     Drawing("reconstructions", "Images", runs=["denoiser"], options={"images": {"count": 3}}),
     Drawing("snapshots", "On the way"),
@@ -56,8 +73,12 @@ def several(tmp_path_factory) -> SimpleNamespace:
     """A study of three runs: study, folder, record, said (what it said on the way)."""
     folder, said = tmp_path_factory.mktemp("several"), []
     words = {"question": "Which is <best>?", "text": ["One paragraph.", "A second & last."]}
-    study = Study("Three <script>alert(1)</script>", RUNS, "digits", numbers=NUMBERS, figures=FIGURES, **words)
-    return SimpleNamespace(study=study, folder=folder, said=said, record=run_study(study, folder, say=said.append))
+    study = Study(
+        "Three <script>alert(1)</script>", RUNS, "digits", numbers=NUMBERS, figures=FIGURES, **words
+    )
+    return SimpleNamespace(
+        study=study, folder=folder, said=said, record=run_study(study, folder, say=said.append)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +91,9 @@ def alone(tmp_path_factory) -> SimpleNamespace:
 
 @pytest.fixture
 def go(tmp_path, small):
-    """A function that runs a study of small models with one quick figure, or that given, into a folder of its own."""
+    """A function that runs a study of small models with one quick figure, or that given, into a
+    folder of its own.
+    """
 
     def run(*runs: Run, **options):
         for one in runs:
@@ -123,7 +146,9 @@ def pictures(tmp_path):
         shape = (9, 8) if channels == 1 else (9, 8, channels)
         for k in range(count):
             ramp = np.linspace(0, random.integers(60, 256), 72).reshape(9, 8, *[1] * (channels > 1))
-            Image.fromarray(np.broadcast_to(ramp, shape).astype(np.uint8)).save(folder / f"{k:02d}.png")
+            Image.fromarray(np.broadcast_to(ramp, shape).astype(np.uint8)).save(
+                folder / f"{k:02d}.png"
+            )
         return str(folder)
 
     return write
@@ -134,23 +159,32 @@ def pictures(tmp_path):
 
 @pytest.fixture(scope="session")
 def sets() -> dict[str, DataSplit]:
-    """Grey and colour images with labels, a table without, and points in the plane: 160 to train, 40 to test."""
+    """Grey and colour images with labels, a table without, and points in the plane: 160 to train,
+    40 to test.
+    """
     X, y = nw.load_data("digits", split="train")
     colours = np.random.default_rng(0).uniform(0.3, 1, (200, 1, 1, 3))
     table = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
     points = spiral("train")
     found = {
         "grey": (X[:200], y[:200], tuple("0123456789")),
-        "colour": ((X[:200, ..., None] / 255 * colours).astype(np.float32), y[:200], tuple("0123456789")),
+        "colour": (
+            (X[:200, ..., None] / 255 * colours).astype(np.float32),
+            y[:200],
+            tuple("0123456789"),
+        ),
         "table": (table, None, None),
         "points": (points.images[:200], points.labels[:200], points.classes),
     }
     return {
-        name: DataSplit(*(_part(slice(*part), *one) for part in ((160,), (160, 200)))) for name, one in found.items()
+        name: DataSplit(*(_part(slice(*part), *one) for part in ((160,), (160, 200))))
+        for name, one in found.items()
     }
 
 
-def _part(part: slice, images: np.ndarray, labels: np.ndarray | None, classes: tuple[str, ...] | None) -> ImageSet:
+def _part(
+    part: slice, images: np.ndarray, labels: np.ndarray | None, classes: tuple[str, ...] | None
+) -> ImageSet:
     return ImageSet(images[part], None if labels is None else labels[part], None, classes)
 
 
@@ -171,7 +205,9 @@ def models(sets) -> dict[str, Trained]:
         "table-ae": nw.Autoencoder(MLP, plain(3), **QUICK),
         "table-pca": nw.PCA(3),
         "points-pca": nw.PCA(2),
-        "points": nw.Autoencoder(MLP, plain(16), corruption={**UNCLIPPED, "sigma": 0.1}, scale="symmetric", **QUICK),
+        "points": nw.Autoencoder(
+            MLP, plain(16), corruption={**UNCLIPPED, "sigma": 0.1}, scale="symmetric", **QUICK
+        ),
     }
     return {name: _trained(name, model, sets[name.split("-")[0]]) for name, model in made.items()}
 

@@ -22,10 +22,14 @@ CHROMIUM = shutil.which("chromium")
 FLAGS = ["--headless", "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-sync", "--hide-scrollbars",
          "--disable-background-networking", "--disable-component-update", "--enable-logging=stderr",
          "--host-resolver-rules=MAP * ~NOTFOUND"]  # fmt: skip
-WEBGL = {True: ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"], False: ["--disable-3d-apis"]}
+WEBGL = {
+    True: ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+    False: ["--disable-3d-apis"],
+}
 HINT = "willReadFrequently"  # what the browser says of how plotly measures letters: no fault
-# the page in a frame, since a window is never narrower than 500 pixels; what scrolls by itself may be wider. The
-# browser writes down what it has once everything is loaded: a document still being written holds it until then
+# the page in a frame, since a window is never narrower than 500 pixels; what scrolls by itself may
+# be wider. The browser writes down what it has once everything is loaded: a document still being
+# written holds it until then
 FRAME = """<!doctype html><html><meta charset="utf-8"><body style="margin: 0"><script>
 const hold = document.body.appendChild(document.createElement("iframe"));
 hold.hidden = true;
@@ -47,7 +51,8 @@ async function probe({{ contentDocument: page, contentWindow: view }}) {{
   hold.contentDocument.close();
 }}</script><iframe onload="probe(this)" srcdoc="{page}" width="{width}" height="2000"
 style="border: 0; display: block"></iframe></body></html>"""
-# points at the 8th point of the third class in the first figure, which is number 3 * 7 + 2 of the arrays
+# points at the 8th point of the third class in the first figure, which is number 3 * 7 + 2 of the
+# arrays
 ACT = """async (page, view) => {
   const stage = page.querySelector("#plane .js-plotly-plot");
   const tip = stage && (await point(stage, page.querySelector("#plane .tip")));
@@ -85,18 +90,25 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not instal
 
 @pytest.fixture
 def browse(tmp_path):
-    """A function that shows a page and acts on it: size (the window's width, the page's, tags that are too wide),
-    fetched addresses, what the act told, what the console said, and a picture."""
+    """A function that shows a page and acts on it: size (the window's width, the page's, tags that
+    are too wide), fetched addresses, what the act told, what the console said, and a picture."""
 
     def run(page: str, width: int, act: str = "() => null", webgl: bool = True) -> SimpleNamespace:
         framed, picture = tmp_path / "framed.html", tmp_path / "picture.png"
         framed.write_text(FRAME.format(page=escape(page), width=width, act=act), encoding="utf-8")
         command = [CHROMIUM, *FLAGS, *WEBGL[webgl], f"--user-data-dir={tmp_path / 'profile'}"]
-        command += ["--window-size=1280,2000", f"--screenshot={picture}", "--dump-dom", framed.as_uri()]
+        command += [
+            "--window-size=1280,2000",
+            f"--screenshot={picture}",
+            "--dump-dom",
+            framed.as_uri(),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
         told = json.loads(unescape(re.search('<body[^>]* data-probe="([^"]*)"', done.stdout)[1]))
         said = [line for line in done.stderr.splitlines() if "CONSOLE" in line and HINT not in line]
-        return SimpleNamespace(**told, said=said, picture=np.asarray(Image.open(picture).convert("RGB")))
+        return SimpleNamespace(
+            **told, said=said, picture=np.asarray(Image.open(picture).convert("RGB"))
+        )
 
     return run
 
@@ -127,7 +139,9 @@ def test_the_page_is_drawn_and_fits_the_window(several, browse, width):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_index_fits_the_window_and_shows_a_picture_of_each_study(several, browse, tmp_path, width):
+def test_the_index_fits_the_window_and_shows_a_picture_of_each_study(
+    several, browse, tmp_path, width
+):
     long = "averylongnameofafolder" * 6
     for name in ("a", "b"):
         copytree(several.folder, tmp_path / name, ignore=ignore_patterns("runs"))
@@ -144,14 +158,18 @@ def test_long_words_of_the_user_are_broken(browse, tmp_path):
     long = "averylongnameofafolder" * 6
     table = {"title": long, "caption": long, "rows": [{long: long, "x": long}]}
     model = {"name": long, "recipe": long, "options": {long: long}, "epochs": 3}
-    page = draw_page(Record(long, long, [long], {"command": long, "data": long}, [table], [model]), tmp_path)
+    page = draw_page(
+        Record(long, long, [long], {"command": long, "data": long}, [table], [model]), tmp_path
+    )
     assert browse(page.read_text(encoding="utf-8"), 390).size == [390, 390, ""]
 
 
 def test_the_probe_sees_what_is_too_wide_what_is_fetched_and_what_is_forbidden(browse):
     policy = "<meta http-equiv='Content-Security-Policy' content=\"script-src 'none'\">"
     wide, fetching = "<p style='width: 700px'>wide</p>", "<img src='https://example.org/x.png'>"
-    found = browse(f"<!doctype html>{policy}<body>{wide}{fetching}<script>let a</script></body>", 390)
+    found = browse(
+        f"<!doctype html>{policy}<body>{wide}{fetching}<script>let a</script></body>", 390
+    )
     assert (found.size[0], found.size[2]) == (390, "P")
     assert found.size[1] > 390
     assert found.fetched == ["https://example.org/x.png"]

@@ -1,4 +1,6 @@
-"""Bytes are counted: numbers times their width, and what stands beside them; and for images, real files."""
+"""Bytes are counted: numbers times their width, and what stands beside them; and for images, real
+files.
+"""
 
 import io
 import lzma
@@ -75,7 +77,9 @@ def test_with_a_side_channel_no_error_is_known(table):
 
 def test_codes_too_large_for_a_float16_are_cut_not_refused(sets):
     grey = sets["grey"]
-    table = DataSplit(*(ImageSet(part.images.reshape(len(part), -1) / 255.0) for part in (grey.train, grey.test)))
+    table = DataSplit(
+        *(ImageSet(part.images.reshape(len(part), -1) / 255.0) for part in (grey.train, grey.test))
+    )
     model = nw.PCA(2, image_shape=(8, 8)).fit(table.train.images)
     model.components_ = model.components_ * 1e5
     rows = byte_sizes({"large": Trained("large", model, table)})
@@ -147,7 +151,11 @@ def test_floats_are_no_png(table):
 
 
 def test_ratios_are_to_the_raw_pixels_of_a_runs_own_images(models):
-    for runs in ({"grey-3": 64}, {"grey-3": 64, "colour-vae": 768}, {"colour-vae": 768, "grey-3": 64}):
+    for runs in (
+        {"grey-3": 64},
+        {"grey-3": 64, "colour-vae": 768},
+        {"colour-vae": 768, "grey-3": 64},
+    ):
         found = byte_sizes({name: models[name] for name in runs})
         for row in found:
             name = row[""].split(":")[0]
@@ -157,5 +165,7 @@ def test_ratios_are_to_the_raw_pixels_of_a_runs_own_images(models):
 
 
 def test_sets_that_several_runs_share_are_counted_once_and_tables_not_at_all(table):
-    assert sum(name.startswith("raw") for name in table("grey-3", "grey-1", "table-ae", "points")) == 1
+    assert (
+        sum(name.startswith("raw") for name in table("grey-3", "grey-1", "table-ae", "points")) == 1
+    )
     assert table("table-ae", "points") == {}

@@ -9,7 +9,8 @@ import pytest
 from narrows.study.run import run_study
 from narrows.study.schema import Study
 
-TIMES = ("history.csv", "times.json", "last.safetensors", "run.json", "report.html")  # files that hold wall times
+# files that hold wall times
+TIMES = ("history.csv", "times.json", "last.safetensors", "run.json", "report.html")
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,9 @@ def test_files_without_times_are_the_same_to_the_byte(twice, files):
     compared = [name for name in sorted(files(one)) if name.split("/")[-1] not in TIMES]
     kinds = {name.rpartition(".")[2] for name in compared}
     assert kinds == {"safetensors", "csv", "npz", "png"}
-    assert [name for name in compared if (one / name).read_bytes() != (two / name).read_bytes()] == []
+    assert [
+        name for name in compared if (one / name).read_bytes() != (two / name).read_bytes()
+    ] == []
 
 
 def test_files_with_times_are_the_same_but_for_these(twice):
@@ -63,12 +66,18 @@ def test_taking_runs_up_again_leaves_their_bytes(several, tmp_path, files):
     run_study(several.study, folder, reuse=True)
     kept = [name for name in files(folder) if name.startswith("runs/")]
     assert len(kept) > len(several.study.runs)
-    assert all((folder / name).read_bytes() == (several.folder / name).read_bytes() for name in kept)
+    assert all(
+        (folder / name).read_bytes() == (several.folder / name).read_bytes() for name in kept
+    )
     assert timeless_record(folder) == timeless_record(several.folder)
 
 
 def test_another_seed_gives_other_bytes(several, tmp_path, twice):
     run = next(run for run in several.study.runs if run.name == "plane")
-    run_study(Study("t", [run], "digits", figures=several.study.figures[:1]), tmp_path, changes={"random_state": 1})
+    run_study(
+        Study("t", [run], "digits", figures=several.study.figures[:1]),
+        tmp_path,
+        changes={"random_state": 1},
+    )
     for name in ("model.safetensors", "steps.csv"):
         assert (tmp_path / name).read_bytes() != (twice[1] / "runs" / "plane" / name).read_bytes()

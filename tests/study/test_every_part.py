@@ -1,4 +1,6 @@
-"""A page of a recipe with any objective, penalty or bottleneck; in bounded time, and again without torch."""
+"""A page of a recipe with any objective, penalty or bottleneck; in bounded time, and again without
+torch.
+"""
 
 import subprocess
 import sys
@@ -71,7 +73,8 @@ def test_terms_of_every_part_are_on_its_page(page_of, changes):
         assert rows[f"training {name}"] == history[name][-1]
         assert rows[f"validation {name}"] == history[f"val_{name}"][-1]
         assert term.title in table["names"][f"training {name}"]
-        assert (name in curves.arrays) == (history[name] != history["loss"])  # else it is the loss itself
+        # else it is the loss itself
+        assert (name in curves.arrays) == (history[name] != history["loss"])
     assert curves.options["ylabel"] == next(iter(terms.values())).unit
     assert all(words in page.text for words in table["names"].values())
 
@@ -90,7 +93,11 @@ def test_report_draws_the_same_page_without_torch(page_of):
     file = page.folder / "report.html"
     before = file.read_bytes()
     file.unlink()
-    subprocess.run([sys.executable, "-c", WITHOUT_TORCH, "report", str(page.folder)], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, "report", str(page.folder)],
+        check=True,
+        capture_output=True,
+    )
     assert file.read_bytes() == before
 
 
@@ -98,7 +105,11 @@ def test_report_draws_the_same_page_without_torch(page_of):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in REPRESENTATIVE else pytest.mark.slow) for name in RECIPES]
+    "name",
+    [
+        pytest.param(name, marks=[] if name in REPRESENTATIVE else pytest.mark.slow)
+        for name in RECIPES
+    ],
 )
 @pytest.mark.filterwarnings("ignore::narrows.errors.NarrowsWarning")
 def test_a_page_of_large_colour_images_takes_seconds(name, tmp_path):

@@ -33,13 +33,17 @@ def folder(tmp_path):
     return tmp_path / "pictures"
 
 
-def test_the_files_are_named_and_a_model_is_left_that_says_it_is_not_whole(folder, tmp_path, monkeypatch, capsys):
+def test_the_files_are_named_and_a_model_is_left_that_says_it_is_not_whole(
+    folder, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setitem(KINDS["body"].table, "Divides", Divides)
     parts = ["--set", "body=Divides", "--set", "up=linear", "--epochs", "2", "--batch-size", "40"]
     code = run(["train", "ae-mlp", "--data", str(folder), "-o", str(tmp_path / "out"), *parts])
     said = capsys.readouterr().err
     assert code == 1
-    assert "the loss became nan in epoch 1, batch 1, in the term 'nll', for 3 of its 27 images" in said
+    assert (
+        "the loss became nan in epoch 1, batch 1, in the term 'nll', for 3 of its 27 images" in said
+    )
     assert "These images are the files " in said
     files = said.split("These images are the files ")[1].split()
     assert sorted(name.strip(",") for name in files) == ["07.png", "08.png", "09.png"]

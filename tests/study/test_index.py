@@ -32,7 +32,9 @@ def record(title: str, *kinds: str, rows: list | None = None) -> Record:
         "scatter": {"x": np.arange(6.0).reshape(3, 2)},
     }
     figures = [Figure(f"{kind}-1", kind, "", {}, arrays[kind], section=kind) for kind in kinds]
-    return Record(title, f"{title}?", facts={"seconds": 30.0}, tables=tables, models=[MODEL], figures=figures)
+    return Record(
+        title, f"{title}?", facts={"seconds": 30.0}, tables=tables, models=[MODEL], figures=figures
+    )
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +66,8 @@ def attributes(text: str, tag: str, name: str) -> list[str]:
 
 def test_every_study_is_there_with_a_link_to_its_page(folder):
     text = draw_index(folder).read_text(encoding="utf-8")
-    links = [unquote(urlsplit(link).path) for link in attributes(text, "a", "href")]  # as a browser reads them
+    # as a browser reads them
+    links = [unquote(urlsplit(link).path) for link in attributes(text, "a", "href")]
     assert list(dict.fromkeys(links)) == ["a/report.html", "b/report.html", "my 50% #1/report.html"]
     assert all((folder / link).is_file() for link in links)
     for words in ("3 studies", "Lab A", "Lab B?", "1.5 minutes in all"):
@@ -89,7 +92,9 @@ def test_titles_are_text_and_nothing_is_fetched_from_anywhere(folder):
     assert BAD not in text
     assert BAD in unescape(text)
     assert "<script" not in text
-    (policy,) = [content for content in attributes(text, "meta", "content") if "default-src" in content]
+    (policy,) = [
+        content for content in attributes(text, "meta", "content") if "default-src" in content
+    ]
     assert policy.startswith("default-src 'none'")
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', text)
 
@@ -106,12 +111,16 @@ def test_a_page_that_is_missing_is_drawn(folder):
 
 def test_drawing_again_draws_all_pages_and_the_index(folder):
     draw_index(folder)
-    before = {path: path.read_bytes() for path in folder.rglob("*") if path.suffix in (".html", ".png")}
+    before = {
+        path: path.read_bytes() for path in folder.rglob("*") if path.suffix in (".html", ".png")
+    }
     assert len(before) == 3 + 4 + 1
     for path in before:
         path.unlink()
     assert redraw_index(folder) == folder / INDEX_NAME
-    assert {path: path.read_bytes() for path in folder.rglob("*") if path.suffix in (".html", ".png")} == before
+    assert {
+        path: path.read_bytes() for path in folder.rglob("*") if path.suffix in (".html", ".png")
+    } == before
 
 
 def test_drawing_one_study_again_draws_its_page_alone(folder):

@@ -96,7 +96,9 @@ def test_numbers_and_snapshots_are_of_epochs_that_are_run(studies, name):
 @every_lab
 def test_validation_is_asked_for_where_there_is_some_and_measures_have_names(studies, name):
     held = {run.name for run in studies[name].runs if run.watch}
-    held |= {name for name, model in models(studies[name]).items() if getattr(model, "validation", None)}
+    held |= {
+        name for name, model in models(studies[name]).items() if getattr(model, "validation", None)
+    }
     for number in studies[name].numbers:
         if (number.history or "").startswith("val_"):
             assert number.run in held

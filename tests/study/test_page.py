@@ -20,7 +20,9 @@ VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
 class Page(HTMLParser):
-    """What a page holds: tags by name with their attributes, text, scripts, and which tags are open still."""
+    """What a page holds: tags by name with their attributes, text, scripts, and which tags are open
+    still.
+    """
 
     def __init__(self, text: str):
         super().__init__()
@@ -50,12 +52,18 @@ class Page(HTMLParser):
     @property
     def data(self) -> list:
         """What its scripts of data hold."""
-        return [json.loads(text) for text, script in zip(self.scripts, self.all("script")) if script]
+        return [
+            json.loads(text) for text, script in zip(self.scripts, self.all("script")) if script
+        ]
 
     @property
     def policy(self) -> dict[str, list[str]]:
-        (meta,) = [meta for meta in self.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
-        return {name: allowed for name, *allowed in (one.split() for one in meta["content"].split(";"))}
+        (meta,) = [
+            meta for meta in self.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"
+        ]
+        return {
+            name: allowed for name, *allowed in (one.split() for one in meta["content"].split(";"))
+        }
 
 
 def page_of(record: Record, folder) -> Page:
@@ -92,7 +100,9 @@ def test_every_link_leads_to_a_section_and_every_name_is_given_once(page):
 
 
 def test_every_figure_is_there_in_words_too(page, several):
-    assert [figure["id"] for figure in page.all("figure")] == [figure.name for figure in several.record.figures]
+    assert [figure["id"] for figure in page.all("figure")] == [
+        figure.name for figure in several.record.figures
+    ]
     for image in page.all("img"):
         assert image["src"].startswith("data:image/png;base64,iVBOR")
         assert image["alt"]
@@ -135,18 +145,27 @@ def test_figures_say_what_made_them(tmp_path):
     assert text.count("Made by narrows study named, drawn from ") == 3
     for name in ("plane", "space", "loss"):
         assert f"figures/{name}.npz" in text
-    assert "Drawn from figures/plane.npz" in page_of(Record("", figures=live_record().figures[:1]), tmp_path).text
+    assert (
+        "Drawn from figures/plane.npz"
+        in page_of(Record("", figures=live_record().figures[:1]), tmp_path).text
+    )
 
 
 def test_columns_of_numbers_stand_to_the_right(tmp_path):
-    rows = [{"name": 3, "n": 1, "words": "1", "gaps": None}, {"name": "b", "n": np.float32(2), "gaps": 0.5}]
+    rows = [
+        {"name": 3, "n": 1, "words": "1", "gaps": None},
+        {"name": "b", "n": np.float32(2), "gaps": 0.5},
+    ]
     page = page_of(Record("", tables=[{"title": "", "caption": "", "rows": rows}]), tmp_path)
     sides = ["class" in cell for cell in page.all("th") + page.all("td")]
     assert sides == [False, True, False, True] * 3
 
 
 def test_sections_of_one_title_apart_keep_their_figures(tmp_path):
-    figures = [Figure(name, "curves", "", {}, {"a": np.ones(3)}, section=name[0]) for name in ("a1", "b1", "a2")]
+    figures = [
+        Figure(name, "curves", "", {}, {"a": np.ones(3)}, section=name[0])
+        for name in ("a1", "b1", "a2")
+    ]
     page = page_of(Record("", figures=figures), tmp_path)
     assert [figure["id"] for figure in page.all("figure")] == ["a1", "b1", "a2"]
 
@@ -161,7 +180,9 @@ def lively(tmp_path) -> Page:
 
 def test_a_live_figure_carries_its_description_and_its_still_form(lively):
     plane, space, _ = live_record().figures
-    assert lively.data == [live(f.kind, f.arrays, title=f.title, **f.options) for f in (plane, space)]
+    assert lively.data == [
+        live(f.kind, f.arrays, title=f.title, **f.options) for f in (plane, space)
+    ]
     assert len(lively.all("img")) == 3
     assert sum(box.get("class") == "live" for box in lively.all("div")) == 2
 
@@ -174,13 +195,22 @@ def test_scripts_stand_once_and_only_on_pages_with_live_figures(lively, tmp_path
 
 
 def test_the_policy_allows_nothing_but_the_two_scripts(lively, tmp_path):
-    hashes = [f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts()]
+    hashes = [
+        f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts()
+    ]
     assert lively.policy["script-src"] == hashes
-    assert lively.policy["default-src"] == lively.policy["base-uri"] == lively.policy["form-action"] == ["'none'"]
+    assert (
+        lively.policy["default-src"]
+        == lively.policy["base-uri"]
+        == lively.policy["form-action"]
+        == ["'none'"]
+    )
     assert lively.policy["img-src"] == ["data:", "blob:"]
     still = page_of(Record("", figures=live_record().figures[2:]), tmp_path)
     assert "script-src" not in still.policy
-    assert {name: what for name, what in lively.policy.items() if name != "script-src"} == still.policy
+    assert {
+        name: what for name, what in lively.policy.items() if name != "script-src"
+    } == still.policy
 
 
 def test_names_in_live_figures_are_text_too(tmp_path):
@@ -192,7 +222,9 @@ def test_names_in_live_figures_are_text_too(tmp_path):
     assert page.data == [live(f.kind, f.arrays, title=f.title, **f.options) for f in (plane, space)]
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
     assert page.text.count(BAD) >= 4
-    for data in re.findall('<script type="application/json">(.*?)</script>', file.read_text(encoding="utf-8"), re.S):
+    for data in re.findall(
+        '<script type="application/json">(.*?)</script>', file.read_text(encoding="utf-8"), re.S
+    ):
         assert "<" not in data
 
 
@@ -212,7 +244,10 @@ def test_a_page_drawn_again_is_the_same_to_the_byte(several, tmp_path, files):
 def test_cells_stand_under_the_names_of_their_columns(page, several):
     rows = len(page.all("tr"))
     assert rows == sum(1 + len(table["rows"]) for table in several.record.tables)
-    cells = sum(len({name for row in t["rows"] for name in row}) * len(t["rows"]) for t in several.record.tables)
+    cells = sum(
+        len({name for row in t["rows"] for name in row}) * len(t["rows"])
+        for t in several.record.tables
+    )
     assert len(page.all("td")) == cells
 
 

@@ -47,7 +47,10 @@ def test_all_runs_are_measured_on_the_pairs(done, data):
     among = nw.measure.psnr(clean, noisy)
     assert among.min() <= measures["pairs"]["noisy_psnr"] <= among.max()
     trained = {name: nw.load(folder / "runs" / name) for name in measures}
-    assert {name: wants_pairs(model) for name, model in trained.items()} == {"pairs": True, "gaussian": False}
+    assert {name: wants_pairs(model) for name, model in trained.items()} == {
+        "pairs": True,
+        "gaussian": False,
+    }
 
 
 def test_figures_show_the_noisy_images(done, data):
@@ -68,7 +71,13 @@ def test_it_is_taken_up_again_only_with_the_same_pairs(done, data, tmp_path):
     run_study(study, folder, reuse=True, say=said.append)
     assert sum("already trained" in words for words in said) == 2
     np.save(tmp_path / "other.npy", 255 - np.load(data["noisy"]))
-    run_study(study, folder, data={**data, "noisy": str(tmp_path / "other.npy")}, reuse=True, say=said.append)
+    run_study(
+        study,
+        folder,
+        data={**data, "noisy": str(tmp_path / "other.npy")},
+        reuse=True,
+        say=said.append,
+    )
     assert sum("already trained" in words for words in said) == 2
 
 
@@ -95,4 +104,8 @@ def test_files_without_counterpart_are_told(data, tmp_path):
     said = []
     folders = {"kind": str(tmp_path / "clean"), "noisy": str(tmp_path / "noisy")}
     run_study(Study("Streaks", [PAIRED], folders), tmp_path / "run", say=said.append)
-    assert [words for words in said if words.startswith("skipped 39.png: ") and "no noisy counterpart" in words]
+    assert [
+        words
+        for words in said
+        if words.startswith("skipped 39.png: ") and "no noisy counterpart" in words
+    ]

@@ -1,4 +1,6 @@
-"""What a file says wrongly is told in words, all of it, each with its place; what it says rightly is read."""
+"""What a file says wrongly is told in words, all of it, each with its place; what it says rightly
+is read.
+"""
 
 import copy
 from typing import Annotated, Any, Literal
@@ -44,7 +46,14 @@ class Whole(Struct):
 VALID = {
     "heading": "a heading",
     "parts": [
-        {"name": "one", "size": 3, "rate": 1.5, "sizes": [1, 2], "options": {"x": [1, "y"]}, "mode": "good"},
+        {
+            "name": "one",
+            "size": 3,
+            "rate": 1.5,
+            "sizes": [1, 2],
+            "options": {"x": [1, "y"]},
+            "mode": "good",
+        },
         {"name": "two", "size": 9, "rate": 2, "sizes": [], "options": {}, "mode": "fast"},
     ],
     "data": {"kind": "a set"},
@@ -72,7 +81,12 @@ RIGHT = {  # places with a list or a table below them -> which of ALL fit there
     ("named",): [],
     ("named", "third", "name"): ["ten"],
 }
-WORDS = {("parts", 1): "parts 2 ('two'): ", ("look",): "look: ", ("named", "third"): "named: third: ", (): ""}
+WORDS = {
+    ("parts", 1): "parts 2 ('two'): ",
+    ("look",): "look: ",
+    ("named", "third"): "named: third: ",
+    (): "",
+}
 
 
 def words(place: tuple) -> str:
@@ -120,7 +134,9 @@ def test_a_whole_number_is_a_number():
     assert (read.goal, type(read.goal)) == (3.0, float)
 
 
-@pytest.mark.parametrize(("place", "fits"), [(place, fit) for place, fits in RIGHT.items() for fit in fits])
+@pytest.mark.parametrize(
+    ("place", "fits"), [(place, fit) for place, fits in RIGHT.items() for fit in fits]
+)
 def test_every_right_type_passes(place, fits):
     assert told(changed((place, fits))) == []
 
@@ -139,7 +155,12 @@ def test_keys_that_are_called_otherwise_in_the_file():
 
 def cases_of_wrong_types() -> list:
     same = [(type(value), value) for value in ALL]
-    return [(p, v) for p, fits in RIGHT.items() for t, v in same if (t, v) not in [(type(f), f) for f in fits]]
+    return [
+        (p, v)
+        for p, fits in RIGHT.items()
+        for t, v in same
+        if (t, v) not in [(type(f), f) for f in fits]
+    ]
 
 
 @pytest.mark.parametrize(("place", "value"), cases_of_wrong_types())
@@ -163,10 +184,14 @@ def test_every_misspelt_key_is_told_once_with_what_was_meant(place, slip):
     wrong = slip(place[-1])
     table[wrong] = table.pop(place[-1])
     (fault,) = told(plain)
-    assert fault.startswith(f"{words(place)}there is no key '{wrong}'; did you mean '{place[-1]}'? known: ")
+    assert fault.startswith(
+        f"{words(place)}there is no key '{wrong}'; did you mean '{place[-1]}'? known: "
+    )
 
 
-@pytest.mark.parametrize("place", [("heading",), ("parts",), ("parts", 1, "name"), ("named", "third", "name")])
+@pytest.mark.parametrize(
+    "place", [("heading",), ("parts",), ("parts", 1, "name"), ("named", "third", "name")]
+)
 def test_what_is_missing_is_told_with_what_it_should_be(place):
     plain = copy.deepcopy(VALID)
     table: Any = plain
@@ -199,7 +224,11 @@ LINES = "expected a list of texts, of length 1 or more"
         (("data",), 5, "data: got 5, expected a text or a table"),
         (("look", "wide"), "True", "wide: got 'True', expected true or false; write true"),
         (("look", "limits"), [0, "x"], "limits 2: got 'x', expected a number"),
-        (("look", "limits"), [1], "limits: got a list of 1, expected a list of 2: a number, a number"),
+        (
+            ("look", "limits"),
+            [1],
+            "limits: got a list of 1, expected a list of 2: a number, a number",
+        ),
         (("goal",), "high", "goal: got 'high', expected a number"),
         (("goal",), "null", "goal: got 'null', expected a number"),
         (("lines",), "x", f"lines: got 'x', {LINES}; write ['x']"),
@@ -242,7 +271,11 @@ def test_an_entry_is_called_by_the_first_name_that_it_has():
         {"size": "", "label": "l", "title": "t"},
         {"size": "", "title": 3},
     ]
-    places = [fault.partition(": size: ")[0] for fault in told({"items": wrong}, Items) if ": size: " in fault]
+    places = [
+        fault.partition(": size: ")[0]
+        for fault in told({"items": wrong}, Items)
+        if ": size: " in fault
+    ]
     assert places == ["items 1", "items 2 ('l')", "items 3 ('t')", "items 4"]
 
 

@@ -37,7 +37,11 @@ def test_it_says_what_it_ran_on(origin):
     }
     assert origin["machine"]["threads"] == torch.get_num_threads()
     assert (origin["machine"]["processes"], origin["machine"]["processors"]) == (1, os.cpu_count())
-    assert (origin["command"], origin["data"], origin["measure_scale"]) == ("in Python", "digits", "unit")
+    assert (origin["command"], origin["data"], origin["measure_scale"]) == (
+        "in Python",
+        "digits",
+        "unit",
+    )
 
 
 def test_it_says_of_each_run_what_it_saw_and_where_it_is(origin, several, files):
@@ -46,7 +50,10 @@ def test_it_says_of_each_run_what_it_saw_and_where_it_is(origin, several, files)
         assert (run["seed"], run["device"], run["folder"]) == (0, "cpu", f"runs/{name}")
         assert set(run["files"]) == files(several.folder / run["folder"]) - {"last.safetensors"}
         for part, count in (("train", 1437), ("test", 360)):
-            assert (run[part]["images"], run[part]["fingerprint"]) == (count, read_data("digits", part).fingerprint)
+            assert (run[part]["images"], run[part]["fingerprint"]) == (
+                count,
+                read_data("digits", part).fingerprint,
+            )
 
 
 def test_measures_are_those_of_the_table_in_full(origin, several, table_of):
@@ -67,7 +74,10 @@ def test_it_comes_back_as_it_was(origin, several):
 
 def test_a_run_has_its_own_data_and_seed(go, pictures):
     own = {"kind": pictures(20), "size": (4, 4)}
-    runs = [Run("a", "pca", {"n_components": 2}), Run("b", "pca", {"n_components": 2, "random_state": 7}, own)]
+    runs = [
+        Run("a", "pca", {"n_components": 2}),
+        Run("b", "pca", {"n_components": 2, "random_state": 7}, own),
+    ]
     found = go(*runs).origin
     assert "data" not in found["runs"]["a"]
     assert found["runs"]["b"]["data"] == {"kind": own["kind"], "size": [4, 4]}
@@ -128,7 +138,9 @@ def test_the_command_can_be_given_again(monkeypatch, program, said):
 
 @pytest.fixture
 def git(tmp_path, monkeypatch):
-    """A function that calls git in an empty folder, which is the working folder; nothing of the user's is read."""
+    """A function that calls git in an empty folder, which is the working folder; nothing of the
+    user's is read.
+    """
     if shutil.which("git") is None:
         pytest.skip("git is not installed")
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
@@ -139,8 +151,17 @@ def git(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str) -> str:
-        who = ("-c", "user.name=n", "-c", "user.email=n@example.org", "-c", "init.defaultBranch=main")
-        return subprocess.run(["git", *who, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+        who = (
+            "-c",
+            "user.name=n",
+            "-c",
+            "user.email=n@example.org",
+            "-c",
+            "init.defaultBranch=main",
+        )
+        return subprocess.run(
+            ["git", *who, *arguments], check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     return call
 
@@ -150,7 +171,8 @@ def test_the_state_of_the_work_tree_is_told(git, tmp_path):
     git("init", "--quiet")
     assert git_state() == {"commit": None, "branch": "main", "changed": False}
     (tmp_path / "a").write_text("1")
-    assert git_state() == {"commit": None, "branch": "main", "changed": False}  # git does not know of it
+    # git does not know of it
+    assert git_state() == {"commit": None, "branch": "main", "changed": False}
     git("add", "a")
     assert git_state() == {"commit": None, "branch": "main", "changed": True}
     git("commit", "--quiet", "-m", "one")
@@ -171,6 +193,10 @@ def test_git_that_is_missing_or_hangs_does_not_matter(git, monkeypatch):
 
         return run
 
-    for error in (FileNotFoundError("git"), PermissionError("git"), subprocess.TimeoutExpired("git", 1)):
+    for error in (
+        FileNotFoundError("git"),
+        PermissionError("git"),
+        subprocess.TimeoutExpired("git", 1),
+    ):
         monkeypatch.setattr(subprocess, "run", fail(error))
         assert git_state() is None

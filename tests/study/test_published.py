@@ -58,17 +58,26 @@ def test_a_measure_of_the_test_images(row):
     assert row("grey-pca", test="dead_units")["faithful"] == 3
 
 
-@pytest.mark.parametrize("source", [{"history": "loss"}, {"batch": "loss"}, {"test": "mse"}, {"error": {}}])
+@pytest.mark.parametrize(
+    "source", [{"history": "loss"}, {"batch": "loss"}, {"test": "mse"}, {"error": {}}]
+)
 def test_per_pixel_divides_by_the_values_of_an_image_and_times_multiplies(row, source):
     whole = row(**source)["faithful"]
     assert row(**source, per_pixel=True)["faithful"] == pytest.approx(whole / 64)
-    assert row(**source, per_pixel=True, times=65025.0)["faithful"] == pytest.approx(whole / 64 * 65025)
+    assert row(**source, per_pixel=True, times=65025.0)["faithful"] == pytest.approx(
+        whole / 64 * 65025
+    )
     assert row("grey-3", **source, times=-2.0)["faithful"] == pytest.approx(-2 * whole)
 
 
 def test_the_values_of_an_image_are_those_of_all_its_channels(models):
-    number = {per: Number("n", "colour-vae", history="loss", per_pixel=per) for per in (False, True)}
-    whole, share = (published_rows(number[per], models["colour-vae"], {})[0]["faithful"] for per in (False, True))
+    number = {
+        per: Number("n", "colour-vae", history="loss", per_pixel=per) for per in (False, True)
+    }
+    whole, share = (
+        published_rows(number[per], models["colour-vae"], {})[0]["faithful"]
+        for per in (False, True)
+    )
     assert whole == pytest.approx(share * 192)
 
 
@@ -89,7 +98,11 @@ def test_the_difference_is_faithful_less_published_where_there_are_both(row, pub
         ("grey-3", {"test": "mse"}, "per pixel on [-1, 1]"),
         ("grey-3", {"test": "psnr"}, "dB"),
         ("grey-3", {"error": {"index": [3]}}, "squared error of an image on [0, 1]"),
-        ("grey-3", {"error": {}, "per_pixel": True, "times": 9.0}, "squared error per value on [0, 1], times 9"),
+        (
+            "grey-3",
+            {"error": {}, "per_pixel": True, "times": 9.0},
+            "squared error per value on [0, 1], times 9",
+        ),
     ],
 )
 def test_numbers_carry_their_unit_and_scale(models, name, source, unit):
@@ -147,7 +160,9 @@ def test_a_linear_model_without_biases_does_not_fall_into_the_trap(row):
 
 def test_the_trap_hides_the_noise(row):
     """All components give back what they are fed, noise and all: of size 1 or, in the trap, 1/255."""
-    found = row("grey-whole", error={"count": 40, "fed": {"noise": 0.9}}, trap=255.0, per_pixel=True)
+    found = row(
+        "grey-whole", error={"count": 40, "fed": {"noise": 0.9}}, trap=255.0, per_pixel=True
+    )
     assert found["faithful"] == pytest.approx(0.81, rel=0.1)
     assert found[TRAP] * 255**2 == pytest.approx(found["faithful"], rel=1e-3)
 
@@ -165,7 +180,10 @@ def test_noise_is_on_what_is_fed_and_the_error_to_the_clean_image(row, models, c
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ({"history": "val_psnr"}, "the number 'n': run 'grey-3' has no 'val_psnr'; .*known: loss, nll"),
+        (
+            {"history": "val_psnr"},
+            "the number 'n': run 'grey-3' has no 'val_psnr'; .*known: loss, nll",
+        ),
         ({"history": "los"}, "did you mean 'loss'"),
         ({"batch": "kl"}, "run 'grey-3' has no 'kl'; known: loss, nll"),
         ({"test": "psnrr"}, "did you mean 'psnr'"),
@@ -179,7 +197,10 @@ def test_an_entry_that_is_not_there_is_refused_with_what_is(row, source, said):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"error": {"count": 3}, "published": [1.0, 2.0]}, "published: got .* expected 3 numbers, one an image"),
+        (
+            {"error": {"count": 3}, "published": [1.0, 2.0]},
+            "published: got .* expected 3 numbers, one an image",
+        ),
         ({"error": {"index": [40]}}, "places from 0 to 39"),
         ({"error": {"indx": [4]}}, "did you mean 'index'"),
         ({"error": {"fed": "noise"}}, "fed: got 'noise', expected a table"),

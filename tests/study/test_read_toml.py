@@ -58,15 +58,30 @@ def test_what_has_no_end_is_told_where_it_begins(file, row, slip):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a = 1\nb = tru", "line 2, column 5: invalid value in `b = tru`; texts stand in straight quotes, "),
-        ("a = 1\na = 2\n", "line 2, column 6: cannot overwrite a value in `a = 2`; the key is given twice"),
+        (
+            "a = 1\nb = tru",
+            "line 2, column 5: invalid value in `b = tru`; texts stand in straight quotes, ",
+        ),
+        (
+            "a = 1\na = 2\n",
+            "line 2, column 6: cannot overwrite a value in `a = 2`; the key is given twice",
+        ),
         ("a = 1 b = 2", "line 1, column 7: expected newline or end of document"),
-        ("[x]\n[x]", "cannot declare [x] twice in `[x]`; tables of which there are several have double brackets"),
+        (
+            "[x]\n[x]",
+            "cannot declare [x] twice in `[x]`; tables of which there are several have double brackets",
+        ),
         ("[x.y]\n[x.y]", "cannot declare [x.y] twice"),
         ('p = "C:\\q"', "write \\\\ for a backslash, or put the text in single quotes"),
-        ('a = "x\nb = 1', "line 1, column 7: illegal character '\\n' in `a = \"x`; the text has no end"),
+        (
+            'a = "x\nb = 1',
+            "line 1, column 7: illegal character '\\n' in `a = \"x`; the text has no end",
+        ),
         ("a = 'x", "line 1, column 7: expected \"'\" in `a = 'x`; the text has no end"),
-        ("w = [\n1]\nx = [1,\n2\n\n", "line 3, column 8: unclosed array in `x = [1,`; values stand between [ and ]"),
+        (
+            "w = [\n1]\nx = [1,\n2\n\n",
+            "line 3, column 8: unclosed array in `x = [1,`; values stand between [ and ]",
+        ),
         ("a = ", "line 1, column 4: invalid value in `a =`; "),
         ("a = 1\nb = \x01", "line 2, column 5: invalid value in `b = ?`"),
     ],
@@ -103,6 +118,7 @@ def test_a_folder_is_told_with_the_files_in_it(file, tmp_path):
 
 def test_a_file_that_may_not_be_read_is_refused(file, monkeypatch):
     path = file("a = 1")
-    error = PermissionError(errno.EACCES, os.strerror(errno.EACCES))  # root may read what has no permissions
+    # root may read what has no permissions
+    error = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     monkeypatch.setattr(type(path), "read_bytes", Mock(side_effect=error))
     assert re.search("study.toml cannot be read: .*denied", refused(path))

@@ -8,7 +8,11 @@ import pytest
 from narrows.errors import DataError
 from narrows.study.record import Figure, Record, read_record
 
-ARRAYS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "labels": np.array([1, 2]), "empty": np.zeros((0, 2))}
+ARRAYS = {
+    "a": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "labels": np.array([1, 2]),
+    "empty": np.zeros((0, 2)),
+}
 RECORD = Record(
     title="π & <b>",
     question="?",
@@ -41,7 +45,9 @@ def test_the_record_of_a_study_comes_back_as_it_was(several):
     assert again.facts == several.record.facts
     assert [f.name for f in again.figures] == [f.name for f in several.record.figures]
     for ours, theirs in zip(again.figures, several.record.figures):
-        assert {k: v.tolist() for k, v in ours.arrays.items()} == {k: v.tolist() for k, v in theirs.arrays.items()}
+        assert {k: v.tolist() for k, v in ours.arrays.items()} == {
+            k: v.tolist() for k, v in theirs.arrays.items()
+        }
 
 
 def test_saving_leaves_the_record_as_it_is(saved):
@@ -69,10 +75,19 @@ BROKEN = {
     "bytes": (spoilt_text(b"\xff\xfe"), "run.json is no complete record"),
     "empty": (spoilt_text(b"{}"), "run.json is no complete record"),
     "no-title": (spoilt_text(b'{"format": 1, "figures": []}'), "run.json is no complete record"),
-    "no-figure": (spoilt_text(b'{"format": 1, "title": "t", "figures": [{}]}'), "run.json is no complete record"),
+    "no-figure": (
+        spoilt_text(b'{"format": 1, "title": "t", "figures": [{}]}'),
+        "run.json is no complete record",
+    ),
     "format": (spoilt_text(b'{"format": 99}'), "another version"),
-    "no-arrays": (lambda folder: (folder / "figures" / "f.npz").unlink(), "f.npz, .* is missing or broken"),
-    "no-archive": (spoilt_arrays(lambda blob: b"PK\x03\x04 no archive"), "f.npz, .* is missing or broken"),
+    "no-arrays": (
+        lambda folder: (folder / "figures" / "f.npz").unlink(),
+        "f.npz, .* is missing or broken",
+    ),
+    "no-archive": (
+        spoilt_arrays(lambda blob: b"PK\x03\x04 no archive"),
+        "f.npz, .* is missing or broken",
+    ),
     "a-pickle": (spoilt_arrays(lambda blob: b"nothing at all"), "f.npz, .* is missing or broken"),
     "arrays-cut": (spoilt_arrays(lambda blob: blob[:200]), "f.npz, .* is missing or broken"),
     "arrays-changed": (
@@ -94,11 +109,17 @@ def test_what_is_missing_or_broken_is_refused_with_its_name(saved, name):
 
 def test_figures_that_a_new_record_has_not_are_removed_and_nothing_else(tmp_path):
     def record(*names: str) -> Record:
-        return Record("t", figures=[Figure(name, "curves", "", {}, {"a": np.ones(2)}) for name in names])
+        return Record(
+            "t", figures=[Figure(name, "curves", "", {}, {"a": np.ones(2)}) for name in names]
+        )
 
     record("one", "two").save(tmp_path)
     (tmp_path / "figures" / "one.png").write_bytes(b"")
     (tmp_path / "figures" / "mine.png").write_bytes(b"")
     record("two", "three").save(tmp_path)
-    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"two.npz", "three.npz", "mine.png"}
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {
+        "two.npz",
+        "three.npz",
+        "mine.png",
+    }
     assert [figure.name for figure in read_record(tmp_path).figures] == ["two", "three"]

@@ -1,4 +1,6 @@
-"""No run is lost: a real process is killed, stopped, starved of disk; it goes on and ends as an unbroken one does."""
+"""No run is lost: a real process is killed, stopped, starved of disk; it goes on and ends as an
+unbroken one does.
+"""
 
 import json
 import multiprocessing
@@ -61,7 +63,9 @@ FORK = multiprocessing.get_context("fork")  # a new interpreter would take a sec
 
 
 def begin(study: Path, folder: Path, *options: str, first=lambda: None):
-    """A process of its own that runs the study; `first` is called in it. What it says is in FOLDER.txt."""
+    """A process of its own that runs the study; `first` is called in it. What it says is in
+    FOLDER.txt.
+    """
 
     def go():
         said = os.open(f"{folder}.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -87,7 +91,9 @@ def at_write(count: int, act):
 
     def first():
         write, writes = checkpoint.write_file, iter(range(1, count))
-        checkpoint.write_file = lambda *what: act(*what) if next(writes, None) is None else write(*what)
+        checkpoint.write_file = lambda *what: (
+            act(*what) if next(writes, None) is None else write(*what)
+        )
 
     return first
 
@@ -98,7 +104,11 @@ def kill(*what):
 
 def content(folder: Path) -> dict:
     """All that the files of a folder hold, but wall times, and the work tree that it was run in."""
-    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    found = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
     run = json.loads(found["run.json"])
     for table in (run["facts"], *run["models"]):
         for name in [name for name in table if "seconds" in name or name == "git"]:
@@ -109,8 +119,12 @@ def content(folder: Path) -> dict:
     for name in [name for name in found if name.endswith("times.json")]:
         found[name] = None
     for name in [name for name in found if name.endswith("history.csv")]:
-        rows = np.genfromtxt(found[name].decode().splitlines(), delimiter=",", names=True, dtype=str)
-        found[name] = {column: rows[column].tolist() for column in rows.dtype.names if "seconds" not in column}
+        rows = np.genfromtxt(
+            found[name].decode().splitlines(), delimiter=",", names=True, dtype=str
+        )
+        found[name] = {
+            column: rows[column].tolist() for column in rows.dtype.names if "seconds" not in column
+        }
     for name in [name for name in found if name.endswith(CHECKPOINT_NAME)]:
         found[name] = state(folder / name)
     return found
@@ -138,7 +152,8 @@ def unbroken(tmp_path_factory) -> SimpleNamespace:
     place = tmp_path_factory.mktemp("unbroken")
     study, folder = place / "mine.toml", place / "run"
     study.write_text(STUDY)
-    assert run(["study", str(study), "-o", str(folder)]) == 0  # here, so that all is imported before processes begin
+    # here, so that all is imported before processes begin
+    assert run(["study", str(study), "-o", str(folder)]) == 0
     start = time.monotonic()
     assert ended(begin(study, place / "again")) == 0
     seconds = time.monotonic() - start
@@ -187,7 +202,10 @@ def unnamed(*what):
 def test_killed_while_it_writes_it_ends_as_if_it_had_not_been(unbroken, tmp_path):
     folder = tmp_path / "run"
     for count, act in ((4, half_written), (5, unsynced), (3, unnamed)):
-        assert ended(begin(unbroken.study, folder, "--resume", first=at_write(count, act))) == -signal.SIGKILL
+        assert (
+            ended(begin(unbroken.study, folder, "--resume", first=at_write(count, act)))
+            == -signal.SIGKILL
+        )
         assert leftovers(folder)
     assert ended(begin(unbroken.study, folder, "--resume")) == 0
     assert not leftovers(folder)
@@ -233,7 +251,8 @@ def test_a_signal_waits_for_the_step_and_says_how_to_go_on(unbroken, tmp_path, n
         "the same command with --resume (resume=True) goes on from there"
     )
     assert not leftovers(folder)
-    assert store.load(folder / "runs" / "vae").epochs_ == (1 if count == 6 else 3)  # what it has come to is kept
+    # what it has come to is kept
+    assert store.load(folder / "runs" / "vae").epochs_ == (1 if count == 6 else 3)
     assert ended(begin(unbroken.study, folder, "--resume")) == 0
     assert_same(folder, unbroken)
 
@@ -241,7 +260,9 @@ def test_a_signal_waits_for_the_step_and_says_how_to_go_on(unbroken, tmp_path, n
 # -- two at once ----------------------------------------------------------------------------------------------
 
 
-def test_a_second_process_is_refused_whatever_it_wants_until_the_first_has_died(unbroken, tmp_path, capsys):
+def test_a_second_process_is_refused_whatever_it_wants_until_the_first_has_died(
+    unbroken, tmp_path, capsys
+):
     folder = tmp_path / "run"
     first = begin(unbroken.study, folder, first=at_write(5, lambda *what: time.sleep(60)))
     path, start = folder / "runs" / "vae" / CHECKPOINT_NAME, time.monotonic()
@@ -314,7 +335,10 @@ def test_more_epochs_go_on_from_a_training_that_has_ended(go, tmp_path):
     assert (weights(file), (file.parent / "snapshots.npz").read_bytes()) == whole
     assert [words for words in said if words.startswith("a: ") and "steps" not in words] == [
         "a: training Autoencoder on 1,437 images",
-        f"a: there is no state {tmp_path / 'out' / CHECKPOINT_NAME} to go on from: the training starts at the start",
+        (
+            f"a: there is no state {tmp_path / 'out' / CHECKPOINT_NAME} to go on from: the training "
+            f"starts at the start"
+        ),
         "a: training Autoencoder on 1,437 images",
         "a: going on from epoch 3 of 4, batch 1",
         "a: already trained",
@@ -331,7 +355,9 @@ def test_more_epochs_go_on_from_a_training_that_has_ended(go, tmp_path):
 )
 def test_other_settings_are_refused_in_the_words_they_are_set_by(go, changes, told):
     go(Run("a", "ae-mlp", {"epochs": 2}))
-    with pytest.raises(BuildError, match=rf"is the state of another training: {told}\. Only more epochs"):
+    with pytest.raises(
+        BuildError, match=rf"is the state of another training: {told}\. Only more epochs"
+    ):
         go(Run("a", "ae-mlp", {"epochs": 2}), changes=changes, resume=True)
 
 

@@ -34,10 +34,17 @@ def test_only_what_has_changed_is_trained_again(several, tmp_path):
     folder, said = tmp_path / "again", []
     copytree(several.folder, folder)
     figures = [Drawing("correlation", "Other words", runs=["pca"])]
-    runs = [Run(one.name, one.recipe, {**one.changes}, None, one.snapshots, one.watch) for one in several.study.runs]
+    runs = [
+        Run(one.name, one.recipe, {**one.changes}, None, one.snapshots, one.watch)
+        for one in several.study.runs
+    ]
     runs[0].changes["epochs"] = 1
-    record = run_study(Study("new", runs, "digits", figures=figures), folder, reuse=True, say=said.append)
-    assert [words.split(" on ")[0] for words in said if "train" in words and "steps" not in words] == [
+    record = run_study(
+        Study("new", runs, "digits", figures=figures), folder, reuse=True, say=said.append
+    )
+    assert [
+        words.split(" on ")[0] for words in said if "train" in words and "steps" not in words
+    ] == [
         "denoiser: training Autoencoder",
         "plane: already trained",
         "pca: already trained",
@@ -51,7 +58,9 @@ def test_without_being_asked_nothing_is_taken_up(go):
     said = []
     for reuse in (False, False, True):
         go(Run("p", "pca", {"n_components": 2}), reuse=reuse, say=said.append)
-    assert [words[:11] for words in said if words.startswith("p: ")] == ["p: training"] * 2 + ["p: already "]
+    assert [words[:11] for words in said if words.startswith("p: ")] == ["p: training"] * 2 + [
+        "p: already "
+    ]
 
 
 def test_the_time_holds_that_of_trainings_taken_up(go, monkeypatch):

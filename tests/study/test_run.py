@@ -31,16 +31,22 @@ def tested():
 
 
 def test_several_runs_have_a_folder_each(several, files):
-    models = {f"runs/{name}/{file}" for name in RUNS for file in ("model.safetensors", "times.json")}
+    models = {
+        f"runs/{name}/{file}" for name in RUNS for file in ("model.safetensors", "times.json")
+    }
     trained = ("history.csv", "steps.csv", "last.safetensors")
     tables = {f"runs/{name}/{table}" for name in ("denoiser", "plane") for table in trained}
-    figures = {f"figures/{f.name}.{ending}" for f in several.record.figures for ending in ("npz", "png")}
+    figures = {
+        f"figures/{f.name}.{ending}" for f in several.record.figures for ending in ("npz", "png")
+    }
     more = {"run.json", "report.html", "runs/denoiser/snapshots.npz"}
     assert files(several.folder) == {*more, *models, *tables, *figures}
 
 
 def test_one_run_stands_at_the_top(alone, files):
-    assert {"model.safetensors", "history.csv", "steps.csv", "run.json", "report.html"} < files(alone.folder)
+    assert {"model.safetensors", "history.csv", "steps.csv", "run.json", "report.html"} < files(
+        alone.folder
+    )
     assert not (alone.folder / "runs").exists()
 
 
@@ -65,7 +71,10 @@ def test_models_are_described_as_they_are(several):
     for name, epochs in (("denoiser", 2), ("plane", 2), ("pca", None)):
         model = store.load(several.folder / "runs" / name)
         assert said[name]["epochs"] == epochs
-        assert (said[name]["parameters"], said[name]["code size"]) == (model.n_parameters_, model.code_size_)
+        assert (said[name]["parameters"], said[name]["code size"]) == (
+            model.n_parameters_,
+            model.code_size_,
+        )
     assert said["plane"]["options"]["bottleneck"] == {"kind": "variational", "size": 2}
     assert said["plane"]["recipe"] == "vae-mlp"
 
@@ -85,7 +94,9 @@ def test_figures_of_runs_with_like_names_have_files_of_their_own(go, tmp_path, f
 def test_measures_are_those_of_the_kept_model(several, table_of, tested, name):
     found = evaluate(store.load(several.folder / "runs" / name), tested)
     shown = {measure: row[name] for measure, row in table_of(several.record, "Measures").items()}
-    assert {measure: value for measure, value in shown.items() if value is not None} == pytest.approx(found, rel=1e-5)
+    assert {
+        measure: value for measure, value in shown.items() if value is not None
+    } == pytest.approx(found, rel=1e-5)
 
 
 def test_numbers_stand_in_the_table_in_their_order(several, table_of):
@@ -102,7 +113,9 @@ def test_numbers_stand_in_the_table_in_their_order(several, table_of):
         }
     )
     assert error > rows["error"]["faithful"] > 0
-    assert [row["published"] for row in rows.values()] == [number.published for number in several.study.numbers]
+    assert [row["published"] for row in rows.values()] == [
+        number.published for number in several.study.numbers
+    ]
 
 
 def test_models_without_a_history_have_no_table_of_last_epochs(go, table_of):
@@ -125,7 +138,9 @@ def test_the_scale_of_measures_moves_psnr_not_at_all_and_mse_by_4(go, several, t
 
 
 def test_snapshots_are_taken_after_their_epochs_of_those_that_have_epochs(several):
-    taken = {figure.name: figure for figure in several.record.figures if figure.section == "On the way"}
+    taken = {
+        figure.name: figure for figure in several.record.figures if figure.section == "On the way"
+    }
     assert set(taken) == {"on-the-way-denoiser-1", "on-the-way-denoiser-2"}
     first, last = taken.values()
     assert np.array_equal(first.arrays["original"], last.arrays["original"])
@@ -136,13 +151,17 @@ def test_snapshots_show_the_images_held_back(several):
     X, _ = nw.load_data("digits", split="train")
     changes = next(run.changes for run in several.study.runs if run.name == "denoiser")
     held = nw.recipe("denoising-mlp", **{**changes, "epochs": 1}).fit(X).validation_index_
-    shown = next(f for f in several.record.figures if f.name == "on-the-way-denoiser-1").arrays["original"]
+    shown = next(f for f in several.record.figures if f.name == "on-the-way-denoiser-1").arrays[
+        "original"
+    ]
     np.testing.assert_allclose(shown, X[held[: len(shown)]] / 255, atol=1e-6)
 
 
 def test_a_watched_run_is_validated_on_the_tested(several, tested):
     model = store.load(several.folder / "runs" / "plane")
-    again = nw.recipe("vae-mlp", **next(run.changes for run in several.study.runs if run.name == "plane"))
+    again = nw.recipe(
+        "vae-mlp", **next(run.changes for run in several.study.runs if run.name == "plane")
+    )
     again.set_params(validation=tested).fit(nw.load_data("digits", split="train")[0])
     assert again.history_["val_loss"] == pytest.approx(model.history_["val_loss"], rel=1e-4)
 
@@ -151,7 +170,12 @@ def test_changes_merge_into_those_of_the_study_and_pass_by_runs_that_have_no_suc
     record = go(
         Run("a", "ae-mlp", {"bottleneck": {"size": 7}, "optimiser": {"kind": "adam", "lr": 2e-3}}),
         Run("p", "pca", {"n_components": 3}),
-        changes={"epochs": 2, "bottleneck": {"size": 5}, "body": {"activation": "tanh"}, "random_state": 4},
+        changes={
+            "epochs": 2,
+            "bottleneck": {"size": 5},
+            "body": {"activation": "tanh"},
+            "random_state": 4,
+        },
     )
     a, p = (model["options"] for model in record.models)
     assert a["bottleneck"] == {"kind": "plain", "size": 5}
@@ -169,7 +193,9 @@ def test_a_change_of_a_part_left_to_its_default_goes_into_the_default(go):
 
 
 def test_a_change_that_no_run_has_is_refused(go, tmp_path):
-    with pytest.raises(UnknownName, match="no option called 'botleneck'; did you mean 'bottleneck'"):
+    with pytest.raises(
+        UnknownName, match="no option called 'botleneck'; did you mean 'bottleneck'"
+    ):
         go(Run("a", "ae-mlp"), changes={"botleneck": {"size": 3}})
     assert not (tmp_path / "out").exists()
 
@@ -182,7 +208,9 @@ def test_a_wrong_option_is_refused_before_anything_is_written(go, tmp_path):
 
 def test_each_run_is_trained_on_its_own_data_and_measured_on_it(go, pictures, table_of):
     small = pictures(20)
-    record = go(Run("a", "pca", {"n_components": 2}), Run("b", "pca", {"n_components": 2}, small), say=print)
+    record = go(
+        Run("a", "pca", {"n_components": 2}), Run("b", "pca", {"n_components": 2}, small), say=print
+    )
     assert "1,437 images to train, 360 to test; " in record.facts["data"]
     assert record.facts["data"].endswith("18 images to train, 2 to test")
     prints = record.facts["fingerprint of the training images"].split(", ")
@@ -192,13 +220,17 @@ def test_each_run_is_trained_on_its_own_data_and_measured_on_it(go, pictures, ta
         shown = read_split(data)
         model = nw.PCA(2).fit(shown.train.images)
         assert mse[name] == pytest.approx(evaluate(model, shown.test.images)["mse"], rel=1e-4)
-    assert "360 or 2 test images" in next(t["caption"] for t in record.tables if t["title"] == "Measures")
+    assert "360 or 2 test images" in next(
+        t["caption"] for t in record.tables if t["title"] == "Measures"
+    )
 
 
 def test_the_set_given_replaces_that_of_the_study_not_that_of_a_run(pictures, tmp_path):
     own = pictures(20)
     runs = [Run("a", "pca", {"n_components": 2}), Run("b", "pca", {"n_components": 2}, own)]
-    record = run_study(Study("t", runs, "no such set", figures=ONE_FIGURE), tmp_path / "out", data="digits")
+    record = run_study(
+        Study("t", runs, "no such set", figures=ONE_FIGURE), tmp_path / "out", data="digits"
+    )
     assert "1,437 images to train" in record.facts["data"]
     assert "18 images to train" in record.facts["data"]
 
@@ -222,8 +254,15 @@ def test_a_training_that_fails_keeps_the_best_model_and_its_history(several, tmp
 
     monkeypatch.setattr(Training, "step", poisoned)
     healthy = next(run for run in several.study.runs if run.name == "denoiser")
-    study = Study("t", [Run("a", healthy.recipe, {**healthy.changes, "epochs": 4})], "digits", figures=ONE_FIGURE)
-    with pytest.raises(TrainingError, match=r"became nan in epoch 3, batch 1, .* the best epoch so far are kept"):
+    study = Study(
+        "t",
+        [Run("a", healthy.recipe, {**healthy.changes, "epochs": 4})],
+        "digits",
+        figures=ONE_FIGURE,
+    )
+    with pytest.raises(
+        TrainingError, match=r"became nan in epoch 3, batch 1, .* the best epoch so far are kept"
+    ):
         run_study(study, tmp_path)
     assert weights(tmp_path) == weights(several.folder / "runs" / "denoiser")
     with open(tmp_path / "history.csv", newline="") as file:
@@ -233,7 +272,9 @@ def test_a_training_that_fails_keeps_the_best_model_and_its_history(several, tmp
 
 def weights(folder) -> dict:
     _, tensors = store.read_file(folder / "model.safetensors")
-    return {name: tensor.tolist() for name, tensor in tensors.items() if not name.startswith("prior.")}
+    return {
+        name: tensor.tolist() for name, tensor in tensors.items() if not name.startswith("prior.")
+    }
 
 
 def test_the_same_study_gives_the_same_again_but_for_the_time(alone, tmp_path, files):
@@ -258,10 +299,26 @@ def timeless(folder) -> dict:
 @pytest.mark.parametrize(
     ("wishes", "kind", "said"),
     [
-        ({"numbers": [Number("x", "p", test="psnrr")]}, DataError, "run 'p' has no 'psnrr'; did you mean 'psnr'"),
-        ({"figures": [Drawing("codes", "f", options={"method": "umap"})]}, BuildError, "method: got 'umap'"),
-        ({"figures": [Drawing("plane", "f", options={"reach": "x"})]}, BuildError, "the figure 'f': an option has"),
-        ({"figures": [Drawing("samples", "f", options={"count": "x"})]}, BuildError, "count: got 'x'"),
+        (
+            {"numbers": [Number("x", "p", test="psnrr")]},
+            DataError,
+            "run 'p' has no 'psnrr'; did you mean 'psnr'",
+        ),
+        (
+            {"figures": [Drawing("codes", "f", options={"method": "umap"})]},
+            BuildError,
+            "method: got 'umap'",
+        ),
+        (
+            {"figures": [Drawing("plane", "f", options={"reach": "x"})]},
+            BuildError,
+            "the figure 'f': an option has",
+        ),
+        (
+            {"figures": [Drawing("samples", "f", options={"count": "x"})]},
+            BuildError,
+            "count: got 'x'",
+        ),
     ],
 )
 def test_what_cannot_be_had_is_told_once_the_page_is_drawn(go, tmp_path, wishes, kind, said):
@@ -271,14 +328,24 @@ def test_what_cannot_be_had_is_told_once_the_page_is_drawn(go, tmp_path, wishes,
 
 
 def test_what_training_warned_of_is_on_the_page(go, tmp_path):
-    dead = {"bottleneck": {"kind": "sparse", "size": 8, "weight": 1e4}, "epochs": 5, "optimiser": {"rate": 0.01}}
+    dead = {
+        "bottleneck": {"kind": "sparse", "size": 8, "weight": 1e4},
+        "epochs": 5,
+        "optimiser": {"rate": 0.01},
+    }
     with pytest.warns(NarrowsWarning, match="the code is dead"):
         go(Run("s", "ae-mlp", dead))
-    assert "Warning: s: the code is dead" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Warning: s: the code is dead" in (tmp_path / "out" / "report.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_study_is_left_as_it_is(tmp_path, small):
-    dead = {**small, "bottleneck": {"kind": "sparse", "size": 8, "weight": 1e4}, "optimiser": {"rate": 0.03}}
+    dead = {
+        **small,
+        "bottleneck": {"kind": "sparse", "size": 8, "weight": 1e4},
+        "optimiser": {"rate": 0.03},
+    }
     study = Study("t", [Run("s", "ae-mlp", dead)], "digits", text=["one"], figures=ONE_FIGURE)
     with pytest.warns(NarrowsWarning):
         record = run_study(study, tmp_path)

@@ -1,4 +1,6 @@
-"""What a run leaves behind; and a run that is taken up again equals the run itself, or is trained again."""
+"""What a run leaves behind; and a run that is taken up again equals the run itself, or is trained
+again.
+"""
 
 import csv
 import json
@@ -22,7 +24,9 @@ TINY = {**FAST, "body": {"widths": [16]}, "bottleneck": {"size": 3}}
 SHARP = {"kind": "gaussian", "variance": 0.02, "output": "sigmoid"}
 RUNS = {
     "held": Run("held", "denoising-mlp", {**TINY, "validation": 0.2}, snapshots=[1, 2]),
-    "watched": Run("watched", "vae-mlp", {**TINY, "likelihood": SHARP}, snapshots=[2], watch="test"),
+    "watched": Run(
+        "watched", "vae-mlp", {**TINY, "likelihood": SHARP}, snapshots=[2], watch="test"
+    ),
     "pca": Run("pca", "pca", {"n_components": 2}),
 }
 
@@ -64,7 +68,10 @@ def copied(folder, tmp_path):
 
 
 def test_csv_is_numbered_from_1_and_keeps_9_digits():
-    assert as_csv("epoch", {"a": [1.0, 1 / 3], "b": [0, 1e-20]}) == "epoch,a,b\n1,1,0\n2,0.333333333,1e-20\n"
+    assert (
+        as_csv("epoch", {"a": [1.0, 1 / 3], "b": [0, 1e-20]})
+        == "epoch,a,b\n1,1,0\n2,0.333333333,1e-20\n"
+    )
 
 
 def test_csv_stops_where_the_shortest_column_does():
@@ -86,7 +93,9 @@ def test_histories_equal_those_of_the_model(several, name):
     half = len(steps["loss"]) // 2
     sizes = np.full(half, 32.0)
     sizes[-1] = {"denoiser": 1437 - 287, "plane": 1437}[name] - 32 * (half - 1)
-    assert np.average(steps["loss"][half:], weights=sizes) == pytest.approx(epochs["loss"][1], rel=1e-6)
+    assert np.average(steps["loss"][half:], weights=sizes) == pytest.approx(
+        epochs["loss"][1], rel=1e-6
+    )
 
 
 def test_a_model_without_history_leaves_none(several, files):
@@ -132,18 +141,26 @@ def test_a_run_taken_up_again_equals_the_run_itself(kept, digits, name):
         for row, images in rows.items():
             np.testing.assert_array_equal(found.snapshots[epoch][row], images)
     assert same(found.model._state()[0], before.model._state()[0])
-    np.testing.assert_array_equal(*(one.model.transform(one.part("test")[0]) for one in (found, before)))
+    np.testing.assert_array_equal(
+        *(one.model.transform(one.part("test")[0]) for one in (found, before))
+    )
 
 
 def test_it_knows_what_it_held_back(kept, digits):
     found = take_up(kept["held"].run, model_of(kept["held"].run), digits, kept["held"].folder)
-    for ours, theirs in zip(found.part("validation"), kept["held"].trained.part("validation"), strict=True):
+    for ours, theirs in zip(
+        found.part("validation"), kept["held"].trained.part("validation"), strict=True
+    ):
         np.testing.assert_array_equal(ours, theirs)
         assert len(ours) == 287
 
 
 def test_warnings_are_taken_over_too(digits, tmp_path):
-    dead = {"bottleneck": {"kind": "sparse", "size": 8, "weight": 1e4}, "epochs": 3, "optimiser": {"rate": 0.03}}
+    dead = {
+        "bottleneck": {"kind": "sparse", "size": 8, "weight": 1e4},
+        "epochs": 3,
+        "optimiser": {"rate": 0.03},
+    }
     run = Run("dead", "ae-mlp", {**TINY, **dead})
     with pytest.warns(NarrowsWarning, match="the code is dead"):
         obtain_run(run, model_of(run), digits, tmp_path)
@@ -173,7 +190,9 @@ CHANGES = {
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_run_that_has_changed_is_no_longer_that_run(kept, digits, what):
     one = kept["held"]
-    told = {name: getattr(one.run, name) for name in ("name", "recipe", "changes", "snapshots", "watch")}
+    told = {
+        name: getattr(one.run, name) for name in ("name", "recipe", "changes", "snapshots", "watch")
+    }
     run = Run(**{**told, **CHANGES[what]})
     assert take_up(run, model_of(run), digits, one.folder) is None
 
@@ -196,7 +215,9 @@ def test_another_version_makes_another_run(kept, digits, monkeypatch, name):
     monkeypatch.setattr(store, "versions", lambda: {**now, name: "0.0"})
     assert take_up(kept["pca"].run, model_of(kept["pca"].run), digits, kept["pca"].folder) is None
     monkeypatch.setattr(store, "versions", lambda: {**now, "python": "2.7"})
-    assert take_up(kept["pca"].run, model_of(kept["pca"].run), digits, kept["pca"].folder) is not None
+    assert (
+        take_up(kept["pca"].run, model_of(kept["pca"].run), digits, kept["pca"].folder) is not None
+    )
 
 
 def test_a_training_that_has_not_come_to_its_end_is_not_taken_up(kept, digits, tmp_path):

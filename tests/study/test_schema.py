@@ -88,7 +88,10 @@ def one(**changes) -> Study:
 
 
 def test_every_field_is_read(study_file):
-    changes, error = {"epochs": 5, "bottleneck": {"size": 3}}, {"start": 9705, "count": 2, "fed": {"noise": 0.5}}
+    changes, error = (
+        {"epochs": 5, "bottleneck": {"size": 3}},
+        {"start": 9705, "count": 2, "fed": {"noise": 0.5}},
+    )
     assert read_study(study_file(WHOLE)) == Study(
         title="A title",
         runs=[Run("vae", "lab-d", changes, "fashion-mnist", snapshots=[1, 5], watch="test")],
@@ -120,7 +123,10 @@ def test_a_title_and_a_run_are_enough(study_file):
         ('title = "A title"', "there is no key 'titel'; did you mean 'title'?"),
         ('name = "vae"', "runs 1 ('vae'): there is no key 'recipy'; did you mean 'recipe'?"),
         ("epoch = 20", "numbers 1 ('PSNR'): there is no key 'epochs'; did you mean 'epoch'?"),
-        ('kind = "curves"', "figures 1 ('Loss'): there is no key 'legend'; known: caption, kind, options"),
+        (
+            'kind = "curves"',
+            "figures 1 ('Loss'): there is no key 'legend'; known: caption, kind, options",
+        ),
     ],
 )
 def test_unknown_keys_are_named_with_their_place(study_file, after, said):
@@ -134,15 +140,36 @@ def test_unknown_keys_are_named_with_their_place(study_file, after, said):
         ("title = 3", "title: got 3, expected a text"),
         ('text = "one"', "text: got 'one', expected a list of texts; write ['one']"),
         ("data = 3", "data: got 3, expected a text or a table"),
-        ('measure_scale = "sideways"', "measure_scale: got 'sideways', expected 'symmetric' or 'unit'"),
+        (
+            'measure_scale = "sideways"',
+            "measure_scale: got 'sideways', expected 'symmetric' or 'unit'",
+        ),
         ('runs = [{ name = "a" }]', "runs 1 ('a'): it needs the key 'recipe', a text"),
         ('runs = [{ name = "a", recipe = 5 }]', "runs 1 ('a'): recipe: got 5, expected a text"),
-        ('runs = [{ name = "a", recipe = "pca", changes = [1] }]', "changes: got a list of 1, expected a table"),
-        ('runs = [{ name = "a", recipe = "pca", snapshots = [0] }]', "snapshots 1: got 0, expected a whole number"),
-        ('runs = [{ name = "a", recipe = "pca", watch = "train" }]', "watch: got 'train', expected '' or 'test'"),
-        ('numbers = [{ label = "l", run = "a", test = "mse", published = "14" }]', "published: got '14', expected"),
-        ('numbers = [{ label = "l", run = "a", error = {}, published = ["x"] }]', "published 1: got 'x', expected a"),
-        ('numbers = [{ label = "l", run = "a", history = "loss", epoch = 0 }]', "epoch: got 0, expected a whole"),
+        (
+            'runs = [{ name = "a", recipe = "pca", changes = [1] }]',
+            "changes: got a list of 1, expected a table",
+        ),
+        (
+            'runs = [{ name = "a", recipe = "pca", snapshots = [0] }]',
+            "snapshots 1: got 0, expected a whole number",
+        ),
+        (
+            'runs = [{ name = "a", recipe = "pca", watch = "train" }]',
+            "watch: got 'train', expected '' or 'test'",
+        ),
+        (
+            'numbers = [{ label = "l", run = "a", test = "mse", published = "14" }]',
+            "published: got '14', expected",
+        ),
+        (
+            'numbers = [{ label = "l", run = "a", error = {}, published = ["x"] }]',
+            "published 1: got 'x', expected a",
+        ),
+        (
+            'numbers = [{ label = "l", run = "a", history = "loss", epoch = 0 }]',
+            "epoch: got 0, expected a whole",
+        ),
         (
             'figures = [{ kind = "codes", title = "c", runs = "a" }]',
             "figures 1 ('c'): runs: got 'a', expected a list",
@@ -163,9 +190,13 @@ def test_what_is_missing_is_named(study_file, missing):
 def test_a_file_that_is_missing_or_no_toml_is_refused_by_its_name(study_file, tmp_path):
     assert "there is no file" in fault(tmp_path / "none.toml")
     assert "is a folder, expected a file" in fault(tmp_path)
-    assert "broken.toml, line 1, column 8: invalid value" in fault(study_file("title = ", "broken.toml"))
+    assert "broken.toml, line 1, column 8: invalid value" in fault(
+        study_file("title = ", "broken.toml")
+    )
     (tmp_path / "bytes.toml").write_bytes(b"title = '\xff'")
-    assert "bytes.toml, line 1, column 10: the byte 0xff is not UTF-8" in fault(tmp_path / "bytes.toml")
+    assert "bytes.toml, line 1, column 10: the byte 0xff is not UTF-8" in fault(
+        tmp_path / "bytes.toml"
+    )
 
 
 # -- names ----------------------------------------------------------------------------------------------------
@@ -208,8 +239,12 @@ def test_all_faults_are_told_at_once_with_what_was_meant(study_file):
         assert words in said
 
 
-@pytest.mark.parametrize("runs", ["", "runs = []\n", 'runs = [{ recipe = "pca" }]\n', "runs = [3]\n", "run = 3\n"])
+@pytest.mark.parametrize(
+    "runs", ["", "runs = []\n", 'runs = [{ recipe = "pca" }]\n', "runs = [3]\n", "run = 3\n"]
+)
 def test_where_runs_cannot_be_told_apart_no_name_of_a_run_is_doubted(study_file, runs):
-    said = fault(study_file(f'{runs}title = 3\nnumbers = [{{ label = "n", run = "a", test = "mse" }}]'))
+    said = fault(
+        study_file(f'{runs}title = 3\nnumbers = [{{ label = "n", run = "a", test = "mse" }}]')
+    )
     assert "title: got 3" in said
     assert "no run called" not in said

@@ -21,8 +21,14 @@ def test_a_set_of_one_image_is_refused_in_words(go, pictures):
 
 
 def test_colour_images_without_labels_have_every_standard_figure(go, pictures):
-    record = go(Run("a", "ae-mlp", {"epochs": 20, "bottleneck": {"size": 3}}), data=pictures(20, 3), figures=[])
-    shapes = {figure.kind: {k: v.shape for k, v in figure.arrays.items()} for figure in record.figures}
+    record = go(
+        Run("a", "ae-mlp", {"epochs": 20, "bottleneck": {"size": 3}}),
+        data=pictures(20, 3),
+        figures=[],
+    )
+    shapes = {
+        figure.kind: {k: v.shape for k, v in figure.arrays.items()} for figure in record.figures
+    }
     assert set(shapes) == {"curves", "grid", "tiles", "scatter", "heatmap"}
     assert shapes["grid"]["original"] == (2, 9, 8, 3)
     assert shapes["tiles"]["samples"] == (64, 9, 8, 3)
@@ -46,5 +52,9 @@ def test_files_that_cannot_be_read_are_told(pictures, tmp_path):
 def test_a_training_of_few_steps_is_told(pictures, small, tmp_path, recipe, told):
     said = []
     changes = {**small, "epochs": 2} if recipe != "pca" else {"n_components": 2}
-    run_study(Study("t", [Run("r", recipe, changes)], pictures(20), figures=ONE_FIGURE), tmp_path, say=said.append)
+    run_study(
+        Study("t", [Run("r", recipe, changes)], pictures(20), figures=ONE_FIGURE),
+        tmp_path,
+        say=said.append,
+    )
     assert any("r: only 2 steps were taken" in words for words in said) == told

@@ -99,7 +99,9 @@ def test_last_epoch_hides_no_term(models, found, of_history):
 
 def test_terms_are_printed_with_their_own_titles_units_and_captions(found, of_history):
     terms = {"nll": term("NLL"), "mine": term("my penalty", "", "the squared length of the code")}
-    table = found(of_history({"loss": 3.0, "nll": 2.0, "mine": 1.0, "val_mine": 2.0}, terms))["Last epoch"]
+    table = found(of_history({"loss": 3.0, "nll": 2.0, "mine": 1.0, "val_mine": 2.0}, terms))[
+        "Last epoch"
+    ]
     assert table["names"]["training loss"] == "training loss, nats an image"
     assert table["names"]["training nll"] == "training NLL, nats an image"
     assert table["names"]["validation mine"] == "validation my penalty"
@@ -116,7 +118,12 @@ def test_loss_is_given_a_value_where_it_is_a_sum_over_the_image(found, of_histor
 def test_a_length_of_the_error_is_never_in_nats_nor_divided_by_the_values(found, of_history):
     history = {"loss": 2.0, "root": 2.0, "val_loss": 3.0, "val_root": 3.0}
     table = found(of_history(history, {"root": term("length of the error", "")}))["Last epoch"]
-    assert set(rows_of(table)) == {"training loss", "training root", "validation loss", "validation root"}
+    assert set(rows_of(table)) == {
+        "training loss",
+        "training root",
+        "validation loss",
+        "validation root",
+    }
     assert "training length of the error" in table["names"].values()
     assert not [name for name in table["names"].values() if "nats" in name or "value" in name]
 
@@ -130,7 +137,9 @@ def test_scales_of_the_losses_are_said_for_each_run(found):
     assert "are on [0, 1]." in found("grey-3")["Last epoch"]["caption"]
     caption = found("grey-3", "points")["Last epoch"]["caption"]
     assert "are on [0, 1] (grey-3), [-1, 1] (points)." in caption
-    assert "standardised features (table-ae)" in found("grey-3", "table-ae")["Last epoch"]["caption"]
+    assert (
+        "standardised features (table-ae)" in found("grey-3", "table-ae")["Last epoch"]["caption"]
+    )
 
 
 def test_measures_have_a_row_each_and_sizes_are_last(found):
@@ -138,7 +147,9 @@ def test_measures_have_a_row_each_and_sizes_are_last(found):
     names = ["mse", "psnr", "signal_power", "active_units", "code_size", "side_bits", "parameters"]
     assert [row["measure"] for row in rows] == names
     for row in rows:
-        assert {name: row[name] for name in MEASURED} == {name: m.get(row["measure"]) for name, m in MEASURED.items()}
+        assert {name: row[name] for name in MEASURED} == {
+            name: m.get(row["measure"]) for name, m in MEASURED.items()
+        }
 
 
 def test_names_are_merged_in_front_of_what_follows_them():

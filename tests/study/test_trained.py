@@ -20,7 +20,9 @@ def run(models):
 def garments(monkeypatch):
     """Another set, "garments", of ten white images of 8 x 8, and one of 9 x 9, "large"."""
     sets = {"garments": (10, 8, 8), "large": (10, 9, 9)}
-    monkeypatch.setattr(shown, "read_data", lambda name, part: ImageSet(np.full(sets[name], 255, np.uint8)))
+    monkeypatch.setattr(
+        shown, "read_data", lambda name, part: ImageSet(np.full(sets[name], 255, np.uint8))
+    )
     shown._other.cache_clear()
     yield
     shown._other.cache_clear()
@@ -54,12 +56,16 @@ def test_noise_is_uniform_whole_numbers_below_255_and_the_same_each_time(models)
     assert (images.shape[1:], images.dtype, labels) == ((8, 8, 3), np.uint8, None)
     assert images.max() == 254
     assert images.mean() == pytest.approx(127, abs=4)
-    np.testing.assert_array_equal(images, np.random.default_rng(0).integers(0, 255, images.shape, np.uint8))
+    np.testing.assert_array_equal(
+        images, np.random.default_rng(0).integers(0, 255, images.shape, np.uint8)
+    )
 
 
 def test_other_sets_are_there_by_name_if_their_images_fit(run, garments):
     assert run.part("garments")[0].shape == (10, 8, 8)
-    with pytest.raises(BuildError, match=r"images of large: got \(9, 9\), expected images of \(8, 8\)"):
+    with pytest.raises(
+        BuildError, match=r"images of large: got \(9, 9\), expected images of \(8, 8\)"
+    ):
         run.part("large")
 
 
@@ -96,13 +102,22 @@ def test_images_are_picked_by_range_or_by_place_and_named(run, sets):
 
 
 def test_a_list_of_choices_is_joined(run, sets, garments):
-    x, names = run.pick([{"on": "train", "index": [7]}, {"on": "garments", "count": 2}, {"on": "noise"}])
+    x, names = run.pick(
+        [{"on": "train", "index": [7]}, {"on": "garments", "count": 2}, {"on": "noise"}]
+    )
     assert names == ["train 7", "garments 0", "garments 1", "noise 0"]
     np.testing.assert_allclose(x[0], sets["grey"].train.images[7] / 255, atol=1e-7)
     assert x[1:3].min() == 1
 
 
-BEYOND = [{"index": [40]}, {"index": [99, 3]}, {"index": [-1]}, {"index": []}, {"start": 40}, [{}, {"start": 99}]]
+BEYOND = [
+    {"index": [40]},
+    {"index": [99, 3]},
+    {"index": [-1]},
+    {"index": []},
+    {"start": 40},
+    [{}, {"start": 99}],
+]
 
 
 @pytest.mark.parametrize("choice", BEYOND)
@@ -150,7 +165,9 @@ def test_noise_has_its_strength_and_belongs_to_the_seed(run):
 @pytest.mark.parametrize(("times", "noise"), [(1, 0.7), (255, 90.0)])
 def test_clipped_noise_stays_within_what_pixels_can_be(run, times, noise):
     x, _ = run.pick({})
-    noisy, clipped = (run.feed(x, {"noise": noise, "clip": clip, "times": times})[0] for clip in (False, True))
+    noisy, clipped = (
+        run.feed(x, {"noise": noise, "clip": clip, "times": times})[0] for clip in (False, True)
+    )
     np.testing.assert_allclose(clipped, noisy.clip(0, 1), atol=1e-6)
     assert (clipped == 0).any()
     assert (clipped > 0.3).any()
@@ -201,7 +218,10 @@ def test_errors_are_summed_over_all_values_of_an_image_and_kept_exact():
     random = np.random.default_rng(0)
     for shape in ((4, 6), (4, 3, 5), (4, 3, 5, 3)):
         a, b = random.random((2, *shape)).astype(np.float32)
-        direct = [sum((float(p) - float(q)) ** 2 for p, q in zip(x.ravel(), y.ravel())) for x, y in zip(a, b)]
+        direct = [
+            sum((float(p) - float(q)) ** 2 for p, q in zip(x.ravel(), y.ravel()))
+            for x, y in zip(a, b)
+        ]
         np.testing.assert_allclose(summed_errors(a, b), direct, rtol=1e-6)
 
 
@@ -242,7 +262,9 @@ def test_a_test_part_that_cannot_be_read_is_an_error_not_a_random_split(tmp_path
     assert len(read_split(str(tmp_path)).test) == 4
     for path in (tmp_path / "test").iterdir():
         path.write_bytes(b"broken")
-    with pytest.raises(DataError, match=r"none of the 4 images in .* can be read; the first, test/0\.png"):
+    with pytest.raises(
+        DataError, match=r"none of the 4 images in .* can be read; the first, test/0\.png"
+    ):
         read_split(str(tmp_path))
     for path in (tmp_path / "test").iterdir():
         path.unlink()

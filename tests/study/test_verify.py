@@ -70,7 +70,9 @@ def test_a_study_gives_what_it_reported_to_the_last_bit(several):
     assert said == [f"{run.name}: measuring again" for run in several.study.runs]
     told = {run: measured["measures"] for run, measured in several.record.origin["runs"].items()}
     assert [(row["run"], row["measure"], row["reported"], row["found"]) for row in rows] == [
-        (run, name, value, value) for run, measured in told.items() for name, value in measured.items()
+        (run, name, value, value)
+        for run, measured in told.items()
+        for name, value in measured.items()
     ]
     assert {(row["difference"], row["verdict"]) for row in rows} == {(0.0, SAME)}
 
@@ -88,7 +90,12 @@ def test_a_folder_of_several_studies_is_gone_through(several, alone, tmp_path):
     copytree(several.folder, tmp_path / "labs" / "b")
     copytree(alone.folder, tmp_path / "labs" / "a")
     rows, faults = verify(tmp_path / "labs")
-    assert list(dict.fromkeys(row["run"] for row in rows)) == ["a/ae", "b/denoiser", "b/plane", "b/pca"]
+    assert list(dict.fromkeys(row["run"] for row in rows)) == [
+        "a/ae",
+        "b/denoiser",
+        "b/plane",
+        "b/pca",
+    ]
     assert faults.found == []
 
 
@@ -110,7 +117,11 @@ def test_small_differences_pass_and_others_are_told(copy):
     changed(copy, shift)
     rows, faults = verify(copy)
     found = {row["measure"]: row for row in rows if row["run"] == "plane"}
-    assert (found["psnr"]["verdict"], found["mse"]["verdict"], found["snr"]["verdict"]) == (WITHIN, DIFFERS, SAME)
+    assert (found["psnr"]["verdict"], found["mse"]["verdict"], found["snr"]["verdict"]) == (
+        WITHIN,
+        DIFFERS,
+        SAME,
+    )
     assert found["mse"]["difference"] == pytest.approx(-0.01 / 1.01 * found["mse"]["reported"])
     assert faults.found == [f"{copy}: 1 of {len(rows)} measures are not those reported"]
 
@@ -144,7 +155,12 @@ def test_a_damaged_model_does_not_hinder_the_others(copy):
 
 
 def test_all_that_is_missing_is_told(copy):
-    gone = ["report.html", "figures/loss-denoiser.npz", "figures/loss-plane.png", "runs/plane/steps.csv"]
+    gone = [
+        "report.html",
+        "figures/loss-denoiser.npz",
+        "figures/loss-plane.png",
+        "runs/plane/steps.csv",
+    ]
     for name in gone:
         (copy / name).unlink()
     rows, faults = verify(copy)
@@ -168,7 +184,9 @@ def test_a_folder_without_a_record_or_with_an_old_one_is_refused(copy, tmp_path)
 def photos(pictures, tmp_path) -> Path:
     """A folder of pictures that a study was run on, brought to another size; it is in `out`."""
     own = pictures(20)
-    run_study(Study("t", [PCA], {"kind": own, "size": [6, 6]}, figures=ONE_FIGURE), tmp_path / "out")
+    run_study(
+        Study("t", [PCA], {"kind": own, "size": [6, 6]}, figures=ONE_FIGURE), tmp_path / "out"
+    )
     return Path(own)
 
 

@@ -47,8 +47,14 @@ def test_what_has_no_epochs_cannot_be_watched():
 
 
 def test_names_are_given_once():
-    twice = one(runs=[Run("a", "pca"), Run("a", "ae-mlp")], figures=[Drawing("codes", "f"), Drawing("samples", "f")])
-    assert [words.split(";")[0] for words in told(twice)] == ["2 runs are called 'a'", "2 figures are called 'f'"]
+    twice = one(
+        runs=[Run("a", "pca"), Run("a", "ae-mlp")],
+        figures=[Drawing("codes", "f"), Drawing("samples", "f")],
+    )
+    assert [words.split(";")[0] for words in told(twice)] == [
+        "2 runs are called 'a'",
+        "2 figures are called 'f'",
+    ]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../up", "a/b", "/tmp/x", "a/"])
@@ -71,12 +77,21 @@ def test_a_study_has_runs():
             {"history": "loss", "test": "mse"},
             "needs just one of history, batch, test, error; it has history and test",
         ),
-        ({"batch": "loss", "error": {}}, "needs just one of history, batch, test, error; it has batch and error"),
+        (
+            {"batch": "loss", "error": {}},
+            "needs just one of history, batch, test, error; it has batch and error",
+        ),
         ({"test": "mse", "epoch": 2}, "has 'epoch', which goes with 'history' alone"),
         ({"batch": "loss", "mean": True}, "has 'mean', which goes with 'history' alone"),
         ({"test": "mse", "trap": 255.0}, "has 'trap', which goes with 'error' alone"),
-        ({"history": "loss", "mean": True, "epoch": 2}, "has an epoch and a mean over all of them: give one"),
-        ({"test": "mse", "published": [1.0, 2.0]}, "has a list as 'published', which goes with 'error' alone"),
+        (
+            {"history": "loss", "mean": True, "epoch": 2},
+            "has an epoch and a mean over all of them: give one",
+        ),
+        (
+            {"test": "mse", "published": [1.0, 2.0]},
+            "has a list as 'published', which goes with 'error' alone",
+        ),
     ],
 )
 def test_a_number_has_one_source_and_what_goes_with_it(options, said):
@@ -98,11 +113,22 @@ def test_a_number_has_one_source_and_what_goes_with_it(options, said):
         ("beside", {"runs": ["a"]}, "has no option 'runs'; known: captions, fed, images"),
     ],
 )
-def test_options_that_a_kind_has_not_or_lacks_are_refused_before_anything_is_trained(kind, options, said):
+def test_options_that_a_kind_has_not_or_lacks_are_refused_before_anything_is_trained(
+    kind, options, said
+):
     (found,) = told(one(figures=[Drawing(kind, "f", options=options)]))
     assert found.startswith(f"the figure 'f' {said}")
 
 
 @pytest.mark.parametrize("kind", ["curves", "compared"])
 def test_options_of_the_drawing_pass(kind):
-    assert told(one(figures=[Drawing(kind, "f", options={"of": "loss", "log": True, "reference": {"x": 1}})])) == []
+    assert (
+        told(
+            one(
+                figures=[
+                    Drawing(kind, "f", options={"of": "loss", "log": True, "reference": {"x": 1}})
+                ]
+            )
+        )
+        == []
+    )

@@ -1,8 +1,8 @@
 """The labs that are timed.
 
-Each network is written again in plain torch, as in its report (with the last non-linearity inside it), so that the
-other ways use nothing of Narrows. Tests check that the mathematics is the same: with equal weights, cost and
-gradients agree.
+Each network is written again in plain torch, as in its report (with the last non-linearity inside
+it), so that the other ways use nothing of Narrows. Tests check that the mathematics is the same:
+with equal weights, cost and gradients agree.
 
     A          784-256-128 → 64 → 128-256-784, noise on the input       after an epoch: loss, PSNR, SSIM of 12,000
     C, D       784-400 → 20 or 2 (mean, log-variance) → 400-784         D: loss, PSNR, SSIM of 10,000 test images
@@ -23,7 +23,9 @@ Cost = Callable[[Tensor, Tensor], Tensor]
 
 
 class Net(nn.Module):
-    """An encoder and a decoder; if `variational`, the encoder returns mean and log-variance, concatenated."""
+    """An encoder and a decoder; if `variational`, the encoder returns mean and log-variance,
+    concatenated.
+    """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, variational: bool = False):
         super().__init__()
@@ -48,15 +50,30 @@ def linear(*widths: int, last: nn.Module) -> nn.Sequential:
 
 
 def variational(size: int) -> Net:
-    return Net(linear(784, 400, 2 * size, last=nn.Identity()), linear(size, 400, 784, last=nn.Sigmoid()), True)
+    return Net(
+        linear(784, 400, 2 * size, last=nn.Identity()),
+        linear(size, 400, 784, last=nn.Sigmoid()),
+        True,
+    )
 
 
 def pooled() -> Net:
     """Lab E6, deconvolution."""
     down = [(1, 8), (8, 16), (16, 16)]
-    encoder = [layer for a, b in down for layer in (nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))]
-    up = [nn.ConvTranspose2d(16, 16, 3, 2), nn.ConvTranspose2d(16, 8, 4, 2, 1), nn.ConvTranspose2d(8, 1, 4, 2, 1)]
-    return Net(nn.Sequential(*encoder), nn.Sequential(*(part for layer in up for part in (layer, nn.ReLU()))))
+    encoder = [
+        layer
+        for a, b in down
+        for layer in (nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
+    ]
+    up = [
+        nn.ConvTranspose2d(16, 16, 3, 2),
+        nn.ConvTranspose2d(16, 8, 4, 2, 1),
+        nn.ConvTranspose2d(8, 1, 4, 2, 1),
+    ]
+    return Net(
+        nn.Sequential(*encoder),
+        nn.Sequential(*(part for layer in up for part in (layer, nn.ReLU()))),
+    )
 
 
 def strided() -> Net:
@@ -64,7 +81,9 @@ def strided() -> Net:
     widths = [3, 128, 64, 32, 16]
     encoder = [part for a, b in pairwise(widths) for part in (nn.Conv2d(a, b, 3, 2, 1), nn.ReLU())]
     steps = zip(widths[::-1], widths[-2::-1], (1, 0, 1, 1))
-    decoder = [part for a, b, out in steps for part in (nn.ConvTranspose2d(a, b, 3, 2, 1, out), nn.ReLU())]
+    decoder = [
+        part for a, b, out in steps for part in (nn.ConvTranspose2d(a, b, 3, 2, 1, out), nn.ReLU())
+    ]
     return Net(nn.Sequential(*encoder), nn.Sequential(*decoder[:-1], nn.Sigmoid()))
 
 
@@ -80,11 +99,12 @@ def crossed(out: Tensor, x: Tensor) -> Tensor:
 class Case:
     """A lab as it is timed.
 
-    cost: summed over a batch. per: what the report divides it by, besides the batch size ("pixel" or "image").
-    evaluation: what is measured after each epoch: "loss", "images" (loss, PSNR and SSIM), or "" for nothing.
-    held: the share of the training images held back for it; 0 takes the test images. span: black to white.
-    notebook, floor: target speeds: times faster than the notebook (evaluation included), and at most this many
-    times the floor (training alone). fast: the first, compiled in bf16; None if there is no target.
+    cost: summed over a batch. per: what the report divides it by, besides the batch size ("pixel"
+    or "image"). evaluation: what is measured after each epoch: "loss", "images" (loss, PSNR and
+    SSIM), or "" for nothing. held: the share of the training images held back for it; 0 takes the
+    test images. span: black to white. notebook, floor: target speeds: times faster than the
+    notebook (evaluation included), and at most this many times the floor (training alone). fast:
+    the first, compiled in bf16; None if there is no target.
     """
 
     recipe: str
@@ -109,11 +129,15 @@ class Case:
 
 
 def _deep() -> Net:
-    return Net(linear(784, 512, 256, 128, 30, last=nn.ReLU()), linear(30, 128, 256, 784, last=nn.ReLU()))
+    return Net(
+        linear(784, 512, 256, 128, 30, last=nn.ReLU()), linear(30, 128, 256, 784, last=nn.ReLU())
+    )
 
 
 def _compressor() -> Net:
-    return Net(linear(784, 256, 128, 64, last=nn.Identity()), linear(64, 128, 256, 784, last=nn.Tanh()))
+    return Net(
+        linear(784, 256, 128, 64, last=nn.Identity()), linear(64, 128, 256, 784, last=nn.Tanh())
+    )
 
 
 def _wide() -> Net:

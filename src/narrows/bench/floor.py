@@ -4,8 +4,9 @@
                                N  images of an epoch
                                P  operations a second of this machine, in its best product of two large matrices
 
-Three, because the backward pass takes two products for each one of the forward pass: the gradient of the weights,
-and that of the input. (The first layer needs no gradient of its input, so a network can be a little below its floor.)
+Three, because the backward pass takes two products for each one of the forward pass: the gradient
+of the weights, and that of the input. (The first layer needs no gradient of its input, so a network
+can be a little below its floor.)
 """
 
 import time

@@ -10,12 +10,18 @@ MANY_EPOCHS = 1000  # more than are timed
 
 
 class Narrows:
-    """A recipe with its defaults. training: more options of the training, such as compile and precision."""
+    """A recipe with its defaults. training: more options of the training, such as compile and
+    precision.
+    """
 
     training: dict[str, object] = {}
 
     def __init__(self, case: Case, train: np.ndarray, test: np.ndarray, device: torch.device):
-        changes: dict[str, object] = {"epochs": MANY_EPOCHS, "device": str(device), "training": dict(self.training)}
+        changes: dict[str, object] = {
+            "epochs": MANY_EPOCHS,
+            "device": str(device),
+            "training": dict(self.training),
+        }
         if case.evaluation and not case.held:
             changes["validation"] = test
             changes["training"] = {**self.training, "measures": ["psnr", "ssim"]}

@@ -21,10 +21,15 @@ from narrows.errors import extra
 
 
 class Images(Dataset):
-    """Images as PIL images that become tensors, as torchvision's sets with `ToTensor` (and `Normalize`) do."""
+    """Images as PIL images that become tensors, as torchvision's sets with `ToTensor` (and
+    `Normalize`) do.
+    """
 
     def __init__(self, images: np.ndarray, case: Case):
-        self.images, self.labels = torch.from_numpy(images), torch.zeros(len(images), dtype=torch.long)
+        self.images, self.labels = (
+            torch.from_numpy(images),
+            torch.zeros(len(images), dtype=torch.long),
+        )
         self.low, self.high = case.span
 
     def __len__(self) -> int:
@@ -32,7 +37,9 @@ class Images(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         image = Image.fromarray(self.images[index].numpy())
-        raw = torch.from_numpy(np.array(image, copy=True)).view(image.size[1], image.size[0], len(image.getbands()))
+        raw = torch.from_numpy(np.array(image, copy=True)).view(
+            image.size[1], image.size[0], len(image.getbands())
+        )
         x = raw.permute(2, 0, 1).contiguous().to(torch.get_default_dtype()).div(255)
         if (self.low, self.high) != (0.0, 1.0):
             x = x.sub(0.5).div(0.5)
@@ -91,7 +98,11 @@ class Notebook:
         for x, *_ in loader:
             x = x.to(self.device)
             x = x.view(len(x), -1) if self.case.flat else x
-            noisy = torch.clamp(x + self.case.noise * torch.randn_like(x), *self.case.span) if self.case.noise else x
+            noisy = (
+                torch.clamp(x + self.case.noise * torch.randn_like(x), *self.case.span)
+                if self.case.noise
+                else x
+            )
             yield x, noisy
 
     def _measures(self, clean: np.ndarray, image: np.ndarray) -> tuple[float, float]:
@@ -108,5 +119,8 @@ class Plain(Notebook):
 
     def set_of(self, images: np.ndarray) -> Dataset:
         low, high = self.case.span
-        x = torch.from_numpy(images.reshape(*images.shape[:3], -1)).permute(0, 3, 1, 2).float() / 255
+        x = (
+            torch.from_numpy(images.reshape(*images.shape[:3], -1)).permute(0, 3, 1, 2).float()
+            / 255
+        )
         return TensorDataset((x * (high - low) + low).contiguous())

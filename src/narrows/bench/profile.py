@@ -7,8 +7,8 @@ torch's profiler gives the time spent in each operation. These times are added u
     optimiser     the optimiser's own kernels
     elementwise   activations, losses, their gradients, reading and copying pixels
 
-The rest of the step, timed without the profiler, is Python, autograd and torch's dispatch ("between"). The floor is
-the time of the step's products at the machine's best speed (see `floor`).
+The rest of the step, timed without the profiler, is Python, autograd and torch's dispatch
+("between"). The floor is the time of the step's products at the machine's best speed (see `floor`).
 """
 
 import time
@@ -41,9 +41,13 @@ EPOCHS = 5
 
 
 def profiled(
-    labs: Sequence[str] = tuple(CASES), images: int | None = None, say: Callable[[str], None] = lambda words: None
+    labs: Sequence[str] = tuple(CASES),
+    images: int | None = None,
+    say: Callable[[str], None] = lambda words: None,
 ) -> dict[str, list[dict[str, Any]]]:
-    """The parts of a "step" and of an "evaluation" of each lab. images: use only this many of each set."""
+    """The parts of a "step" and of an "evaluation" of each lab. images: use only this many of each
+    set.
+    """
     rows: dict[str, list[dict[str, Any]]] = {"step": [], "evaluation": []}
     for lab in labs:
         for name, measure in (("step", steps), ("evaluation", evaluations)):
@@ -98,7 +102,12 @@ def evaluations(lab: str, case: Case, images: int | None = None) -> dict[str, An
     pairs = [(_seconds(lambda: evaluate(model, test)), _seconds(through)) for _ in range(EPOCHS)]
     beyond = [whole - alone for whole, alone in pairs]
     whole = median(whole for whole, _ in pairs)
-    return {"lab": lab, "images": len(test), "evaluation, s": whole, "beyond the model, s": median(beyond)}
+    return {
+        "lab": lab,
+        "images": len(test),
+        "evaluation, s": whole,
+        "beyond the model, s": median(beyond),
+    }
 
 
 def _epoch(training: Training) -> float:
@@ -108,7 +117,10 @@ def _epoch(training: Training) -> float:
 
 
 def _kind(operation: str) -> str:
-    return next((kind for kind, parts in KINDS.items() if any(part in operation for part in parts)), "elementwise")
+    return next(
+        (kind for kind, parts in KINDS.items() if any(part in operation for part in parts)),
+        "elementwise",
+    )
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -120,4 +132,6 @@ def _seconds(work: Callable[[], object]) -> float:
 
 def rounded(rows: list[dict[str, Any]]) -> Table:
     """Rows to be printed: numbers with two digits after the point."""
-    return Table({k: f"{v:.2f}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    return Table(
+        {k: f"{v:.2f}" if isinstance(v, float) else v for k, v in row.items()} for row in rows
+    )

@@ -1,10 +1,10 @@
 """pythae: its own models, costs and trainer around the same encoders and decoders.
 
-It has plain and variational autoencoders, no denoising ones, and measures only the loss; so it is timed only for labs
-that need no more.
+It has plain and variational autoencoders, no denoising ones, and measures only the loss; so it is
+timed only for labs that need no more.
 
-Reference: C. Chadebec, L. Vincent, S. Allassonnière, "Pythae: unifying generative autoencoders in Python", NeurIPS
-2022, https://github.com/clementchadebec/benchmark_VAE.
+Reference: C. Chadebec, L. Vincent, S. Allassonnière, "Pythae: unifying generative autoencoders in
+Python", NeurIPS 2022, https://github.com/clementchadebec/benchmark_VAE.
 """
 
 import logging
@@ -27,7 +27,9 @@ class Pythae:
         if case.noise:
             raise BuildError("pythae has no denoising autoencoder")
         os.environ["TQDM_DISABLE"] = "1"  # no progress bar among the answers
-        datasets, trainers = (extra(f"pythae.{name}", "bench") for name in ("data.datasets", "trainers"))
+        datasets, trainers = (
+            extra(f"pythae.{name}", "bench") for name in ("data.datasets", "trainers")
+        )
         logging.disable(logging.INFO)
         self.device = device
         x = torch.from_numpy(train).float()[:, None] / 255
@@ -38,7 +40,9 @@ class Pythae:
             per_device_train_batch_size=case.batch,
         )  # fmt: skip
         images = datasets.BaseDataset(x, torch.zeros(len(x)))
-        self.trainer = trainers.BaseTrainer(model=_model(case), train_dataset=images, training_config=settings)
+        self.trainer = trainers.BaseTrainer(
+            model=_model(case), train_dataset=images, training_config=settings
+        )
         self.trainer.prepare_training()
 
     def round(self) -> tuple[float, float]:
@@ -76,4 +80,8 @@ def _model(case: Case):
     if not net.variational:
         return models.AE(models.AEConfig(input_dim=shape, latent_dim=1), Encoder(), Decoder())
     loss = "bce" if case.cost is crossed else "mse"
-    return models.VAE(models.VAEConfig(input_dim=shape, latent_dim=1, reconstruction_loss=loss), Encoder(), Decoder())
+    return models.VAE(
+        models.VAEConfig(input_dim=shape, latent_dim=1, reconstruction_loss=loss),
+        Encoder(),
+        Decoder(),
+    )

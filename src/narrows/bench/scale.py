@@ -1,14 +1,16 @@
 """How time and memory grow: with images, with pixels, with parameters, and with processes.
 
-Each point is a training of `ae-mlp` (one hidden layer of `width`) on random images in a file, in its own processes:
-three epochs, of which the median counts (one epoch if there are more than 500,000 images), then the codes of at most
-100,000 images. Memory is the process's own, without the pages of the file, which the system reclaims at need.
+Each point is a training of `ae-mlp` (one hidden layer of `width`) on random images in a file, in
+its own processes: three epochs, of which the median counts (one epoch if there are more than
+500,000 images), then the codes of at most 100,000 images. Memory is the process's own, without the
+pages of the file, which the system reclaims at need.
 
-The model of cost is a least-squares fit to the points of one process, with weights that count each point alike:
+The model of cost is a least-squares fit to the points of one process, with weights that count each
+point alike:
 
     t = N · (a · P + b · p) + s · c        N images of p values, P parameters, s steps
-        a: 6 P operations an image, forward and backward, at 6 / a a second; b: reading, loss and gradients of a
-        value; c: the rest of a step
+        a: 6 P operations an image, forward and backward, at 6 / a a second; b: reading, loss and
+        gradients of a value; c: the rest of a step
 
 References: R. Hockney's and S. Williams' models of rate and traffic, "Roofline", CACM 2009,
 https://doi.org/10.1145/1498765.1498785.
@@ -51,7 +53,9 @@ KEPT = re.compile(r"RssAnon:\s+(\d+) kB")
 def scale(
     along: Sequence[str] = tuple(ALONG), say: Callable[[str], None] = lambda words: None
 ) -> list[dict[str, Any]]:
-    """A row for each point: what grows, and the measurements. along: any of images, side, width, processes."""
+    """A row for each point: what grows, and the measurements. along: any of images, side, width,
+    processes.
+    """
     found = []
     with tempfile.TemporaryDirectory() as folder:
         for name in along:
@@ -79,7 +83,11 @@ def predicted(row: dict[str, Any], model: dict[str, float]) -> float:
 
 
 def _parts(row: dict[str, Any]) -> tuple[float, float, float]:
-    return row["images"] * row["parameters"], row["images"] * row["side"] ** 2, row["images"] / BATCH
+    return (
+        row["images"] * row["parameters"],
+        row["images"] * row["side"] ** 2,
+        row["images"] / BATCH,
+    )
 
 
 def table(rows: Sequence[dict[str, Any]]) -> Table:
@@ -106,7 +114,9 @@ def _file(folder: Path, count: int, side: int) -> Path:
     path, random = folder / "images.npy", np.random.default_rng(0)
     array = np.lib.format.open_memmap(path, "w+", np.uint8, (count, side, side))
     for start in range(0, count, 10_000):
-        array[start : start + 10_000] = random.integers(0, 256, array[start : start + 10_000].shape, np.uint8)
+        array[start : start + 10_000] = random.integers(
+            0, 256, array[start : start + 10_000].shape, np.uint8
+        )
     return path
 
 
@@ -126,10 +136,14 @@ def _run(point: dict[str, int], path: Path) -> dict[str, float]:
     env = {**os.environ, "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes))}
     order = json.dumps({**point, "path": str(path)})
     command = [*(several if processes > 1 else alone), order]
-    done = subprocess.run(command, capture_output=True, text=True, env=env if processes > 1 else None)
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=env if processes > 1 else None
+    )
     answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not answers:
-        raise NarrowsError(f"a process of the measurement failed: {done.stderr.strip().splitlines()[-1:]}")
+        raise NarrowsError(
+            f"a process of the measurement failed: {done.stderr.strip().splitlines()[-1:]}"
+        )
     first = min(answers, key=lambda answer: answer["rank"])
     return {**first, "memory": max(answer["memory"] for answer in answers)}
 
@@ -144,7 +158,10 @@ def main(order: dict[str, Any]) -> None:
         model.transform(some)
         encode = (time.perf_counter() - start) / len(some)
     found = {"epoch": median(model.history_["seconds"]), "encode": encode, "memory": peak[0]}  # type: ignore[union-attr]
-    print(json.dumps({"rank": rank_and_size()[0], "parameters": model.n_parameters_, **found}), flush=True)
+    print(
+        json.dumps({"rank": rank_and_size()[0], "parameters": model.n_parameters_, **found}),
+        flush=True,
+    )
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """All ways of a lab, in turn, and the table of their times.
 
-For each lab every way is prepared in its own process; then they take turns, a round each, so that a machine that
-slows down slows all of them. The table shows the median of the rounds and their range; a ratio is taken round by
-round, and then its median.
+For each lab every way is prepared in its own process; then they take turns, a round each, so that a
+machine that slows down slows all of them. The table shows the median of the rounds and their range;
+a ratio is taken round by round, and then its median.
 
     times the notebook    (training + evaluation of the notebook) / (ours): how many times faster
     times the floor       training / floor: how close to the time of the arithmetic alone; 1 cannot be beaten by much
@@ -40,17 +40,21 @@ def speed(
     device: str = "cpu",
     say: Callable[[str], None] = lambda words: None,
 ) -> list[dict[str, Any]]:
-    """Time the ways of the labs. images: use only this many of each set. Returns a dict for each lab and way:
+    """Time the ways of the labs. images: use only this many of each set. Returns a dict for each
+    lab and way:
 
-    lab, way; training, evaluation, memory: a number for each round (seconds, seconds, peak MB so far); torch: MB of
-    the process before it loaded images; or why: the reason why this way of this lab was not run.
+    lab, way; training, evaluation, memory: a number for each round (seconds, seconds, peak MB so
+    far); torch: MB of the process before it loaded images; or why: the reason why this way of this
+    lab was not run.
     """
     rows: list[dict[str, Any]] = []
     for lab in labs:
         order = {"lab": lab, "images": images, "device": device}
         own_ways = [way for way in ways if way != "fast" or CASES[lab].fast]
         with ExitStack() as stack:
-            workers = {way: stack.enter_context(_started({**order, "way": way})) for way in own_ways}
+            workers = {
+                way: stack.enter_context(_started({**order, "way": way})) for way in own_ways
+            }
             rows += _timed(lab, workers, rounds, say)
     return rows
 
@@ -65,13 +69,17 @@ def _timed(
         for way, rounds_of_way in times.items():
             say(f"lab {lab}, round {number} of {rounds}: {SAID[way]}")
             rounds_of_way.append(_asked(workers[way]))
-    return [{"lab": lab, "way": way, **ready[way], **_columns(times.get(way, []))} for way in workers]
+    return [
+        {"lab": lab, "way": way, **ready[way], **_columns(times.get(way, []))} for way in workers
+    ]
 
 
 def table(found: list[dict[str, Any]]) -> Table:
     """The results of `speed` as a table to be printed."""
     by = {(row["lab"], row["way"]): row for row in found}
-    return Table(_row(row, by.get((row["lab"], "notebook")), by.get((row["lab"], "floor"))) for row in found)
+    return Table(
+        _row(row, by.get((row["lab"], "notebook")), by.get((row["lab"], "floor"))) for row in found
+    )
 
 
 def markdown(rows: Table) -> str:
@@ -134,7 +142,9 @@ def _started(order: dict[str, Any]) -> Iterator[subprocess.Popen]:
     environment = {k: v for k, v in os.environ.items() if ours or k != "GOMP_SPINCOUNT"}
     command = [sys.executable, "-m", "narrows.bench.worker", json.dumps(order)]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, text=True, bufsize=1) as process:
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, env=environment, text=True, bufsize=1
+    ) as process:
         try:
             yield process
         finally:
@@ -150,5 +160,7 @@ def _asked(process: subprocess.Popen) -> dict[str, Any]:
 def _answer(process: subprocess.Popen) -> dict[str, Any]:
     line = process.stdout.readline()  # type: ignore[union-attr]
     if not line:
-        raise NarrowsError(f"a timed process ended with code {process.wait()} before it answered; see above")
+        raise NarrowsError(
+            f"a timed process ended with code {process.wait()} before it answered; see above"
+        )
     return json.loads(line)

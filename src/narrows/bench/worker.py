@@ -1,7 +1,8 @@
-"""One way of one lab in its own process: it prepares, and then runs a round for each line that it receives.
+"""One way of one lab in its own process: it prepares, and then runs a round for each line that it
+receives.
 
-A process of its own has its own memory, whose peak is reported after each round, and no threads of another way spin
-while it waits.
+A process of its own has its own memory, whose peak is reported after each round, and no threads of
+another way spin while it waits.
 """
 
 import json
@@ -22,7 +23,14 @@ from narrows.data import load_data
 from narrows.errors import NarrowsError
 
 STATUS = Path("/proc/self/status")
-WAYS = {"floor": Floor, "notebook": Notebook, "plain": Plain, "pythae": Pythae, "narrows": Narrows, "fast": Fast}
+WAYS = {
+    "floor": Floor,
+    "notebook": Notebook,
+    "plain": Plain,
+    "pythae": Pythae,
+    "narrows": Narrows,
+    "fast": Fast,
+}
 
 
 def main(order: dict) -> None:
@@ -37,7 +45,9 @@ def main(order: dict) -> None:
         case, device = CASES[order["lab"]], torch.device(order["device"])
         torch.ones(8, 8, device=device, requires_grad=True).square().sum().backward()
         memory_of_torch = peak_memory()
-        train, test = (load_data(case.data, split)[0][: order["images"]] for split in ("train", "test"))
+        train, test = (
+            load_data(case.data, split)[0][: order["images"]] for split in ("train", "test")
+        )
         way = WAYS[order["way"]](case, train, test, device)
     except NarrowsError as error:
         answer(why=str(error))
@@ -50,11 +60,14 @@ def main(order: dict) -> None:
 
 def peak_memory() -> float:
     """The peak memory of this process, MB."""
-    with suppress(OSError):  # Linux; there getrusage would count the process that started this one, too
+    # Linux; there getrusage would count the process that started this one, too
+    with suppress(OSError):
         for line in STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024 / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        1e6 if sys.platform == "darwin" else 1e3
+    )
 
 
 if __name__ == "__main__":

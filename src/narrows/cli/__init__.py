@@ -1,6 +1,8 @@
-"""The command line: verbs that parse, call and print; the work itself is done in the packages below.
+"""The command line: verbs that parse, call and print; the work itself is done in the packages
+below.
 
-Exit codes: 0 done, 1 failed, 2 wrong use. Errors are one plain sentence; `--debug` shows where they come from.
+Exit codes: 0 done, 1 failed, 2 wrong use. Errors are one plain sentence; `--debug` shows where they
+come from.
 
 app             the table of verbs
 options         options that verbs share; `--set part.option=value`
@@ -33,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     # long spinning is slow if threads share a core, and no spinning is slow if they do not
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # messages about ranks are for developers of torch
+    # messages about ranks are for developers of torch
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     put_off("scipy.stats")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
@@ -51,7 +54,9 @@ def run(arguments: list[str]) -> int:
         with plain_warnings():
             app([a for a in arguments if a != "--debug"], exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        complain(f"{str(error).removeprefix('Invalid value for ')}\nSee: narrows --help, or narrows VERB --help")
+        complain(
+            f"{str(error).removeprefix('Invalid value for ')}\nSee: narrows --help, or narrows VERB --help"
+        )
         return 2
     except KeyboardInterrupt as error:
         complain(str(error) or "interrupted")

@@ -14,7 +14,10 @@ app = App(
     "narrows",
     help="Train, compare and use autoencoders on images. Start with: narrows demo",
     version=__version__,
-    help_epilogue="Every verb has --help with an example. --debug, with any verb, shows where an error comes from.",
+    help_epilogue=(
+        "Every verb has --help with an example. --debug, with any verb, shows where "
+        "an error comes from."
+    ),
     help_format="plaintext",
     result_action="return_value",
     suppress_keyboard_interrupt=False,

@@ -27,7 +27,8 @@ def speed(
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Time the labs' networks: as in a notebook, in a plain loop, by pythae, by Narrows, and the least time possible.
+    """Time the labs' networks: as in a notebook, in a plain loop, by pythae, by Narrows, and the
+    least time possible.
 
     Example: narrows bench speed A C --rounds 3 -o speed.md
 
@@ -112,7 +113,8 @@ def scale(
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Measure how time and memory grow with images, pixels, parameters and processes, and fit a model of cost.
+    """Measure how time and memory grow with images, pixels, parameters and processes, and fit a
+    model of cost.
 
     Example: narrows bench scale images processes
 

@@ -54,7 +54,8 @@ def denoise(
 ) -> None:
     """Clean noisy images with a model that was trained on noise.
 
-    Pictures larger than the model's own images are cleaned in tiles. Each keeps its name, size and mode.
+    Pictures larger than the model's own images are cleaned in tiles. Each keeps its name, size and
+    mode.
 
     Example: narrows denoise my-run noisy/ -o clean/
 
@@ -121,7 +122,14 @@ def decode(run: str, codes: str, /, *, output: Output, force: Force = False) -> 
 
 
 def interpolate(
-    run: str, first: str, second: str, /, *, output: Output, steps: Integer = 9, force: Force = False
+    run: str,
+    first: str,
+    second: str,
+    /,
+    *,
+    output: Output,
+    steps: Integer = 9,
+    force: Force = False,
 ) -> None:
     """Interpolate between two images, along the straight line between their codes.
 
@@ -205,7 +213,9 @@ def _process_array(model: Any, job: Job, path: Path, skip: Any) -> int:
 
 
 def _array_function(model: Any, verb: str, images: Any) -> tuple[Callable[..., Any], bool]:
-    """The function that does the verb, and whether it goes by tiles, as images larger than the model's need."""
+    """The function that does the verb, and whether it goes by tiles, as images larger than the
+    model's need.
+    """
     from narrows.model.use.folders import with_fixed_batches
     from narrows.model.use.tiles import fits_model, process_tiled
 

@@ -10,7 +10,9 @@ from cyclopts import Parameter
 from narrows.cli.options import Reading
 from narrows.cli.output import tell
 
-Skipped = Annotated[str, Parameter(help="A CSV file for the list of files that could not be read: name, reason.")]
+Skipped = Annotated[
+    str, Parameter(help="A CSV file for the list of files that could not be read: name, reason.")
+]
 Skip = Callable[[str, str], None]
 
 
@@ -20,7 +22,9 @@ def are_pictures(images: str) -> bool:
     from narrows.data.readers.image_files import SUFFIXES
 
     path = Path(images).expanduser()
-    return images not in NAMED_SETS and (path.is_dir() or (path.suffix.lower() in SUFFIXES and path.is_file()))
+    return images not in NAMED_SETS and (
+        path.is_dir() or (path.suffix.lower() in SUFFIXES and path.is_file())
+    )
 
 
 def pictures(
@@ -38,7 +42,9 @@ def pictures(
             advance(lambda name=picture.name: name)
 
 
-def array(images: str, reading: Reading, skip: Skip, split: str = "", noisy: str = "", **options: Any) -> Any:
+def array(
+    images: str, reading: Reading, skip: Skip, split: str = "", noisy: str = "", **options: Any
+) -> Any:
     """Images as one set; by default the test part of named sets.
 
     noisy: the same images with noise. options: of `read_data`.

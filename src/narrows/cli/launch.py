@@ -3,7 +3,8 @@
     torchrun --nproc-per-node 4 -m narrows train vae-mlp --data mnist -o run
     narrows train vae-mlp --data mnist -o run --devices 4                       the same
 
-The first rank prints and writes; the others are silent. An error is reported once, by the first rank that has it.
+The first rank prints and writes; the others are silent. An error is reported once, by the first
+rank that has it.
 """
 
 import os
@@ -26,7 +27,9 @@ def is_first() -> bool:
 
 
 def is_restarted() -> bool:
-    """Whether torchrun has restarted the ranks after one was lost: they continue from the last checkpoint."""
+    """Whether torchrun has restarted the ranks after one was lost: they continue from the last
+    checkpoint.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return False
     from narrows.distributed.rendezvous import was_restarted
@@ -36,7 +39,8 @@ def is_restarted() -> bool:
 
 @contextmanager
 def together(devices: int = 1) -> Iterator[None]:
-    """The block is one rank of several; if `devices` are asked for, it is run by that many new processes.
+    """The block is one rank of several; if `devices` are asked for, it is run by that many new
+    processes.
 
     Raises `SystemExit` then, with their exit code, and at ranks whose error another one reports.
     """
@@ -58,7 +62,9 @@ def together(devices: int = 1) -> Iterator[None]:
 
 
 def launch(devices: int) -> int:
-    """This command line as several processes on this machine, under torch's agent; returns its exit code."""
+    """This command line as several processes on this machine, under torch's agent; returns its exit
+    code.
+    """
     import logging
 
     from torch.distributed.elastic.multiprocessing.api import SignalException
@@ -76,7 +82,9 @@ def launch(devices: int) -> int:
     except ChildFailedError as error:
         place, failure = error.get_first_failure()
         if failure.exitcode < 0:
-            complain(f"rank {place} of {devices} was stopped by {signal.Signals(-failure.exitcode).name}")
+            complain(
+                f"rank {place} of {devices} was stopped by {signal.Signals(-failure.exitcode).name}"
+            )
         return max(1, failure.exitcode)
     except SignalException:
         return 1
@@ -86,7 +94,8 @@ def launch(devices: int) -> int:
 @contextmanager
 def _muted() -> Iterator[None]:
     """The block prints nothing, unless this is the first rank."""
-    warnings.filterwarnings("ignore", "Grad strides do not match")  # DDP warns that 9 numbers are a little slow
+    # DDP warns that 9 numbers are a little slow
+    warnings.filterwarnings("ignore", "Grad strides do not match")
     if is_first():
         yield
         return
@@ -95,7 +104,9 @@ def _muted() -> Iterator[None]:
 
 
 def _leave(error: BaseException) -> None:
-    """Report an error, unless another rank does: then raise `SystemExit`. The first rank's is reported as usual."""
+    """Report an error, unless another rank does: then raise `SystemExit`. The first rank's is
+    reported as usual.
+    """
     from narrows.distributed.rendezvous import claims_report
 
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends the others as soon as one is gone

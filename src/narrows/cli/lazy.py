@@ -1,7 +1,8 @@
 """A module that is imported when it is first used.
 
-scikit-learn imports scipy.stats for one function, which nothing here calls: without it a verb starts 0.5 s sooner.
-Only the command line does this, in its own process; as a library Narrows leaves other modules alone.
+scikit-learn imports scipy.stats for one function, which nothing here calls: without it a verb
+starts 0.5 s sooner. Only the command line does this, in its own process; as a library Narrows
+leaves other modules alone.
 """
 
 import sys
@@ -15,7 +16,8 @@ class Later(ModuleType):
     """Takes the place of a module until it is used."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name != "__path__":  # import machinery asks every module for these
+        # import machinery asks every module for these
+        if name.startswith("__") and name != "__path__":
             raise AttributeError(name)
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]

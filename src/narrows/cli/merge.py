@@ -25,7 +25,8 @@ def merge(
     Parameters
     ----------
     names
-        Outputs whose parts are in the same folder: codes.npz for codes-1-of-4.npz and so on. With -o, the parts.
+        Outputs whose parts are in the same folder: codes.npz for codes-1-of-4.npz and so on. With
+        -o, the parts.
     output
         Where to write, if the parts themselves are given.
     remove

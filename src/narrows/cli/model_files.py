@@ -5,7 +5,8 @@ from narrows.cli.output import give_facts
 
 
 def info(file: str, /, *, json: Json = False) -> None:
-    """Show what a model file contains: parts, sizes, threshold, last losses, versions. No model is built.
+    """Show what a model file contains: parts, sizes, threshold, last losses, versions. No model is
+    built.
 
     Example: narrows info my-run
 
@@ -22,7 +23,9 @@ def info(file: str, /, *, json: Json = False) -> None:
     give_facts(describe_file(path / "model.safetensors" if path.is_dir() else path), json)
 
 
-def export(run: str, /, *, output: Output, what: str = "whole", dtype: str = "", force: Force = False) -> None:
+def export(
+    run: str, /, *, output: Output, what: str = "whole", dtype: str = "", force: Force = False
+) -> None:
     """Write a model as ONNX, for programs without Narrows; scaling and threshold are included.
 
     Example: narrows export my-run -o model.onnx

@@ -33,9 +33,14 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="Print numbers
 Force = Annotated[bool, Parameter(negative="", help="Replace existing output.")]
 Output = Annotated[str, Parameter(name=["--output", "-o"], help="Where to write.")]
 Noisy = Annotated[
-    str, Parameter(help="The same images with noise of your own: a folder of the same names, or a file.")
+    str,
+    Parameter(
+        help="The same images with noise of your own: a folder of the same names, or a file."
+    ),
 ]
-Data = Annotated[str, Parameter(help="A named set (digits, mnist, fashion-mnist, coloured-mnist) or a path.")]
+Data = Annotated[
+    str, Parameter(help="A named set (digits, mnist, fashion-mnist, coloured-mnist) or a path.")
+]
 
 
 @Parameter(name="*")
@@ -75,7 +80,9 @@ class Changes:
             "device": self.device,
             "validation": self.validation,
         }
-        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        changes: dict[str, Any] = {
+            name: value for name, value in given.items() if value is not None
+        }
         for text in self.set or []:
             changes = merge_spec(changes, assignment(text))
         return changes
@@ -91,14 +98,17 @@ class Reading:
     size
         Height and width of every picture, or one number for both.
     fit
-        How to reach that size: crop (scale, cut out the centre), pad (scale, fill with black) or stretch.
+        How to reach that size: crop (scale, cut out the centre), pad (scale, fill with black) or
+        stretch.
     grey
         Convert colour pictures to grey.
     strict
         Stop at the first file that cannot be read; by default it is skipped and reported.
     """
 
-    size: Annotated[list[int] | None, Parameter(consume_multiple=True, negative="", converter=integers)] = None
+    size: Annotated[
+        list[int] | None, Parameter(consume_multiple=True, negative="", converter=integers)
+    ] = None
     fit: str = "crop"
     grey: Annotated[bool, Parameter(negative="")] = False
     strict: Annotated[bool, Parameter(negative="")] = False
@@ -135,7 +145,8 @@ class Tsne:
     no_tsne
         Show codes by their principal components instead of t-SNE.
     quick_tsne
-        If there are many codes, lay out a subset by t-SNE and the others next to their nearest neighbours.
+        If there are many codes, lay out a subset by t-SNE and the others next to their nearest
+        neighbours.
     """
 
     no_tsne: Annotated[bool, Parameter(negative="")] = False
@@ -162,13 +173,15 @@ class How:
     reuse
         Keep the models that the folder already holds, if nothing that made them has changed.
     resume
-        Like --reuse, and continue an interrupted training as if it had not stopped; --epochs can ask for more.
+        Like --reuse, and continue an interrupted training as if it had not stopped; --epochs can
+        ask for more.
     save_every
         Minutes between two checkpoints of a training; one is also written after each epoch.
     force
         Replace existing output.
     devices
-        Number of processes on this machine for each training: one for each GPU, or this many on the CPU.
+        Number of processes on this machine for each training: one for each GPU, or this many on the
+        CPU.
     json
         Print numbers as JSON.
     """
@@ -191,7 +204,9 @@ def assignment(text: str) -> dict[str, Any]:
     name, _, value = text.partition("=")
     parts, value = [part.strip() for part in name.split(".")], value.strip()
     if not (all(parts) and value):
-        raise BuildError(f"--set: got {text!r}, expected part.option=value, such as bottleneck.size=64")
+        raise BuildError(
+            f"--set: got {text!r}, expected part.option=value, such as bottleneck.size=64"
+        )
     nested = _value(value)
     for part in reversed(parts):
         nested = {part: nested}

@@ -28,7 +28,9 @@ def code_of(error: BaseException) -> int:
 
 @contextmanager
 def plain_warnings() -> Iterator[None]:
-    """Show the warnings of Narrows in the style of its other messages, each time, without their source line."""
+    """Show the warnings of Narrows in the style of its other messages, each time, without their
+    source line.
+    """
     showwarning = warnings.showwarning
 
     def show(message: Any, category: type[Warning], *where: Any) -> None:

@@ -57,14 +57,16 @@ def pack(
 
 
 def verify(what: str, /, *, data: str | None = None, json: Json = False) -> None:
-    """Check a run or a pack: measure the run again and compare with its report, or read every image of the pack.
+    """Check a run or a pack: measure the run again and compare with its report, or read every image
+    of the pack.
 
     Example: narrows verify my-run
 
     Parameters
     ----------
     what
-        The folder of a run, a study, a lab or all labs; or a pack (its index if it has several tars), or any tar.
+        The folder of a run, a study, a lab or all labs; or a pack (its index if it has several
+        tars), or any tar.
     data
         Where the images of the run are now; by default where they were.
     """

@@ -29,7 +29,9 @@ def _print_tables(record: Any, as_json: bool) -> None:
 
 
 def free(output: str, how: How) -> Path:
-    """Where to write. First everything that was asked for is checked, and that no other process writes there."""
+    """Where to write. First everything that was asked for is checked, and that no other process
+    writes there.
+    """
     if not is_first():
         return Path(output)
     from narrows.files import locked, refuse_overwrite

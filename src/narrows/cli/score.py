@@ -81,9 +81,11 @@ def score(
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Score how anomalous each image is: a CSV of file, score, and whether it exceeds the model's threshold.
+    """Score how anomalous each image is: a CSV of file, score, and whether it exceeds the model's
+    threshold.
 
-    The threshold comes from the training images. A picture larger than them is scored by its worst tile.
+    The threshold comes from the training images. A picture larger than them is scored by its worst
+    tile.
 
     Example: narrows score my-run photos/ -o scores.csv --normal good
 
@@ -96,7 +98,8 @@ def score(
     kind
         patch, error, bound or code; by default patch, the error of the worst patch.
     normal
-        The classes (names of sub-folders) that are normal: prints how well the score finds the others.
+        The classes (names of sub-folders) that are normal: prints how well the score finds the
+        others.
     maps
         A folder for a picture of each image's error, white where it is 1 (image files only).
     """
@@ -151,7 +154,9 @@ def _scores(model: Any, job: Job, skip: Any, kind: str | None) -> Scored:
 
 
 def _scores_of_pictures(model: Any, job: Job, skip: Any, kind: str | None) -> Scored:
-    """Picture after picture, of any size; classes are the first folders of their names, if all have one."""
+    """Picture after picture, of any size; classes are the first folders of their names, if all have
+    one.
+    """
     import numpy as np
 
     from narrows.errors import DataError
@@ -200,7 +205,9 @@ def _threshold(model: Any, kind: str | None) -> float:
     find_score(model, kind)  # refuses a kind that this model cannot give
     threshold = model.threshold_ if kind is None else model.thresholds_.get(kind)
     if threshold is None:
-        raise wrong("score", "a model without a threshold", "one that was fitted to its end", "fit it again")
+        raise wrong(
+            "score", "a model without a threshold", "one that was fitted to its end", "fit it again"
+        )
     return threshold
 
 
@@ -226,7 +233,9 @@ def _print_separation(scored: Scored, normal: list[str], json: bool) -> None:
 
     scores, classes = scored.scores, scored.classes
     if not classes:
-        raise wrong("--normal", normal, "images whose classes are known: sub-folders, or a named set")
+        raise wrong(
+            "--normal", normal, "images whose classes are known: sub-folders, or a named set"
+        )
     for name in normal:
         if name not in classes:
             raise unknown("class", name, sorted(set(classes)))

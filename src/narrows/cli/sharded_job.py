@@ -11,7 +11,9 @@ from cyclopts import Parameter
 from narrows.cli.inputs import Skip, Skips, are_pictures, array, pictures, skipping
 from narrows.cli.options import Reading
 
-Shard = Annotated[str, Parameter(help="i/n, such as 2/4: process only the i-th of n shares; see merge.")]
+Shard = Annotated[
+    str, Parameter(help="i/n, such as 2/4: process only the i-th of n shares; see merge.")
+]
 
 
 class Job:
@@ -23,7 +25,16 @@ class Job:
     done(path, rows)    the number of results
     """
 
-    def __init__(self, verb: str, run: str, images: str, reading: Reading, shard: str, force: bool, **options: Any):
+    def __init__(
+        self,
+        verb: str,
+        run: str,
+        images: str,
+        reading: Reading,
+        shard: str,
+        force: bool,
+        **options: Any,
+    ):
         from narrows.data.share import take_share
 
         self.verb = verb
@@ -60,7 +71,9 @@ class Job:
 
     @contextmanager
     def skipping(self, output: str) -> Iterator[Skips]:
-        """As `inputs.skipping`; a share lists its own files. The manifests of an earlier run are removed first."""
+        """As `inputs.skipping`; a share lists its own files. The manifests of an earlier run are
+        removed first.
+        """
         from narrows.data.share import part_path
 
         for manifest in self.manifests:

@@ -97,7 +97,9 @@ def _lab_file(name: str) -> Path:
     return lab_file(name)
 
 
-def _run_file(file: Path, output: str, data: Any, changes: Changes, how: How, tsne: Tsne = AS_ASKED) -> None:
+def _run_file(
+    file: Path, output: str, data: Any, changes: Changes, how: How, tsne: Tsne = AS_ASKED
+) -> None:
     run(_study(file, tsne), output, data, changes, how)
 
 

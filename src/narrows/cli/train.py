@@ -67,7 +67,9 @@ def compare(
     from narrows.study.schema import Run, Study
 
     if len(recipes) < 2:
-        raise BuildError(f"compare needs at least two recipes, got {len(recipes)}; `narrows recipes` lists them")
+        raise BuildError(
+            f"compare needs at least two recipes, got {len(recipes)}; `narrows recipes` lists them"
+        )
     _known(recipes)
     runs = []
     for number, name in enumerate(recipes, start=1):

@@ -19,4 +19,12 @@ from narrows.data.load import has_split, load_data, read_data
 from narrows.data.named_sets.named import NAMED_SETS
 from narrows.data.readers.formats import FORMATS
 
-__all__ = ["FORMATS", "NAMED_SETS", "ImageSet", "fingerprint", "has_split", "load_data", "read_data"]
+__all__ = [
+    "FORMATS",
+    "NAMED_SETS",
+    "ImageSet",
+    "fingerprint",
+    "has_split",
+    "load_data",
+    "read_data",
+]

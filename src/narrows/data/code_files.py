@@ -35,7 +35,9 @@ def write_codes(
 
 
 def read_codes(path: str | Path) -> tuple[np.ndarray, Names]:
-    """Codes `(N, size)` of an .npz or .npy file, and the images' names if it has them. Raises `DataError`."""
+    """Codes `(N, size)` of an .npz or .npy file, and the images' names if it has them. Raises
+    `DataError`.
+    """
     path = Path(path).expanduser()
     try:
         stored = np.load(path, allow_pickle=False)

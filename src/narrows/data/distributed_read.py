@@ -1,11 +1,14 @@
-"""Reading a set of files over the ranks of one machine: each decodes its share, and memory holds the pixels once.
+"""Reading a set of files over the ranks of one machine: each decodes its share, and memory holds
+the pixels once.
 
-Decoding is what takes the time, so rank i of the n on a machine decodes the i-th n-th of the files, or of a pack's
-images, whatever the number of its tars; no file is read twice on a machine, and none is left out. All write into
-one file that each has mapped into its memory: the system holds it once, and the disk takes what does not fit. The
-file loses its name as soon as all have it, so that it is gone with the last of them.
+Decoding is what takes the time, so rank i of the n on a machine decodes the i-th n-th of the files,
+or of a pack's images, whatever the number of its tars; no file is read twice on a machine, and none
+is left out. All write into one file that each has mapped into its memory: the system holds it once,
+and the disk takes what does not fit. The file loses its name as soon as all have it, so that it is
+gone with the last of them.
 
-Arrays (`.npy` and the like) need none of this: they are mapped as they are, and each rank reads only its rows.
+Arrays (`.npy` and the like) need none of this: they are mapped as they are, and each rank reads
+only its rows.
 """
 
 import os
@@ -45,13 +48,17 @@ class Described(NamedTuple):
 
 
 def read_distributed(data: Data, split: str = "train", mode: str = "") -> ImageSet:
-    """What `read_data` gives, at every rank. Raises what it raises, and `OutputError` if the disk is full."""
+    """What `read_data` gives, at every rank. Raises what it raises, and `OutputError` if the disk
+    is full.
+    """
     ranks = _ranks_of_this_machine()
     if rank_and_size()[1] == 1 or ranks.size == 1:
         return read_data(data, split, mode=mode)
     part = _read_part_or_nothing(data, split, Share(ranks.place + 1, ranks.size), mode)
     barrier()  # however long it took
-    described = Described(part.images.shape, part.images.dtype, part.names, part.labels, part.skipped)
+    described = Described(
+        part.images.shape, part.images.dtype, part.names, part.labels, part.skipped
+    )
     parts = all_gather_objects(described)[ranks.first : ranks.first + ranks.size]
     if not _can_be_shared(parts):
         return read_data(data, split, mode=mode)
@@ -73,7 +80,9 @@ def _read_part_or_nothing(data: Data, split: str, share: Share, mode: str) -> Im
 
 
 def _can_be_shared(parts: list[Described]) -> bool:
-    """Whether all parts are files of one size and mode: no arrays, and no faults, which are reported later."""
+    """Whether all parts are files of one size and mode: no arrays, and no faults, which are
+    reported later.
+    """
     kinds = {(part.shape[1:], part.dtype) for part in parts if part.shape[0]}
     return len(kinds) == 1 and all(part.names is not None for part in parts)
 

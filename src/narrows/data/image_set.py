@@ -22,7 +22,9 @@ HASHED_AT_ONCE = 4096  # images, so that a memory map is never loaded as one
 
 @dataclass(frozen=True)
 class Span:
-    """Rows `first` up to `stop` of `total` inputs; `inputs` are 16 hex digits that identify all of these."""
+    """Rows `first` up to `stop` of `total` inputs; `inputs` are 16 hex digits that identify all of
+    these.
+    """
 
     first: int
     stop: int
@@ -38,14 +40,13 @@ class Span:
 class ImageSet:
     """Images and what is known about them.
 
-    images: `(N, H, W)` or `(N, H, W, C)` (or `(N, D)`, a table), uint8 0..255 or the file's own type.
-    labels: int64 `(N,)`, places in `classes`; None if there are none.
-    names: the file name of each image, relative to its folder; None if they are not files.
-    classes: the name of each class; None if they have none.
-    source: where the images came from, in words.
-    skipped: (file name, reason) for each file that could not be read.
-    span: which rows of all inputs these are, if only a share was asked for (`share`); then there may be none.
-    noisy: the noisy version of each image, of the same shape, if they are pairs (`pairs`).
+    images: `(N, H, W)` or `(N, H, W, C)` (or `(N, D)`, a table), uint8 0..255 or the file's own
+    type. labels: int64 `(N,)`, places in `classes`; None if there are none. names: the file name of
+    each image, relative to its folder; None if they are not files. classes: the name of each class;
+    None if they have none. source: where the images came from, in words. skipped: (file name,
+    reason) for each file that could not be read. span: which rows of all inputs these are, if only
+    a share was asked for (`share`); then there may be none. noisy: the noisy version of each image,
+    of the same shape, if they are pairs (`pairs`).
     """
 
     images: np.ndarray
@@ -119,11 +120,14 @@ def check_images(images: np.ndarray, path: Path) -> None:
         )
 
 
-def check_labels(labels: np.ndarray, count: int, path: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
+def check_labels(
+    labels: np.ndarray, count: int, path: Path
+) -> tuple[np.ndarray, tuple[str, ...] | None]:
     """Labels as int64 `(N,)`, and the classes if the labels are words. Raises `DataError`."""
     if labels.size != count or labels.shape[0] != count:
         raise DataError(
-            f"{path} holds labels of shape {labels.shape} for {count} images; expected one label an image, ({count},)"
+            f"{path} holds labels of shape {labels.shape} for {count} images; expected one "
+            f"label an image, ({count},)"
         )
     flat = labels.reshape(count)
     if flat.dtype.kind in "US":

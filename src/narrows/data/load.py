@@ -28,15 +28,18 @@ Data = str | os.PathLike[str] | Mapping[str, Any] | Callable[..., ImageSet]
 DataKind = str | os.PathLike[str] | Callable[..., ImageSet]
 
 
-def load_data(data: Data, split: str = "train", **options: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Images and labels of a named set, a file or a folder: the first two fields of what `read_data` gives.
+def load_data(
+    data: Data, split: str = "train", **options: Any
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Images and labels of a named set, a file or a folder: the first two fields of what
+    `read_data` gives.
 
     >>> X, y = load_data("digits", split="test")
     >>> X.shape, X.dtype.name, y.dtype.name
     ((360, 8, 8), 'uint8', 'int64')
 
-    Returns X, `(N, H, W)` or `(N, H, W, C)`, uint8 0..255 (or the file's own type), and y, int64 `(N,)` or
-    None. Arguments and errors are those of `read_data`.
+    Returns X, `(N, H, W)` or `(N, H, W, C)`, uint8 0..255 (or the file's own type), and y, int64
+    `(N,)` or None. Arguments and errors are those of `read_data`.
     """
     images = read_data(data, split, **options)
     return images.images, images.labels
@@ -48,15 +51,17 @@ def read_data(
     """Images with all that is known about them.
 
     data: a name in `NAMED_SETS`, a path, or a dict with either as "kind" and options next to it.
-    split: "train" (default), "test" or "all". A file, or a folder without `train/` and `test/`, is one set:
+    split: "train" (default), "test" or "all". A file, or a folder without `train/` and `test/`, is
+    one set:
         "train" and "all" give all of it, "test" is refused.
-    share: read this share of the images only; other files of a folder or a pack are not read. It may be empty.
-    mode: of image files: L, RGB or RGBA, if all that go with it are to be brought to it, as a model needs them.
-    options: those of the set (see `named`) or of the format (folders: `size`, `fit`, `strict`); they override
+    share: read this share of the images only; other files of a folder or a pack are not read. It
+    may be empty. mode: of image files: L, RGB or RGBA, if all that go with it are to be brought to
+    it, as a model needs them. options: those of the set (see `named`) or of the format (folders:
+    `size`, `fit`, `strict`); they override
         those in the dict.
 
-    Raises `UnknownName` for a name that is not known, `DataError` for a file that is missing or is not what
-    it should be, `BuildError` for an option that is not known.
+    Raises `UnknownName` for a name that is not known, `DataError` for a file that is missing or is
+    not what it should be, `BuildError` for an option that is not known.
     """
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
@@ -70,8 +75,9 @@ def read_data(
 def has_split(data: Data, split: str) -> bool:
     """Whether there are images of that split alone: "train" or "test".
 
-    Named sets and functions have both splits; of a pair ("noisy") both sides must have it. Only a folder's names, a
-    pack's index or an .npz file's list are read. Raises what `read_data` raises if it cannot be known.
+    Named sets and functions have both splits; of a pair ("noisy") both sides must have it. Only a
+    folder's names, a pack's index or an .npz file's list are read. Raises what `read_data` raises
+    if it cannot be known.
     """
     if split not in ("train", "test"):
         raise unknown("split", split, ("train", "test"))
@@ -118,6 +124,8 @@ def _existing_path(kind: str | os.PathLike[str]) -> Path:
 def _nothing_there(kind: str, path: Path) -> NarrowsError:
     """The error for a name that is neither in the table nor a path."""
     if path.suffix or len(path.parts) > 1:
-        return DataError(f"there is no file or folder {path}; of named sets, {did_you_mean(kind, NAMED_SETS)}")
+        return DataError(
+            f"there is no file or folder {path}; of named sets, {did_you_mean(kind, NAMED_SETS)}"
+        )
     error = unknown("data set", kind, NAMED_SETS)
     return type(error)(f"{error}; nor is there a file or folder {kind} here")

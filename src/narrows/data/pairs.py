@@ -2,10 +2,10 @@
 
     {"kind": "clean", "noisy": "noisy", "size": 64}       options hold for both
 
-Files are matched by their names below the folders without their endings: `clean/a/1.png` and `noisy/a/1.jpg`. What
-has no counterpart is left out and reported, like files that cannot be read. Arrays (.npy, .npz, IDX) and named sets
-are matched by place. The images of a pair have one size; if one of two folders is grey and the other is not, both
-become colour.
+Files are matched by their names below the folders without their endings: `clean/a/1.png` and
+`noisy/a/1.jpg`. What has no counterpart is left out and reported, like files that cannot be read.
+Arrays (.npy, .npz, IDX) and named sets are matched by place. The images of a pair have one size; if
+one of two folders is grey and the other is not, both become colour.
 """
 
 from collections import Counter
@@ -30,7 +30,8 @@ COPIED_AT_ONCE = 4096  # images
 
 
 def read_pairs(data: Data, split: str = "train") -> ImageSet:
-    """Images as `read_data` gives them; if `data` has "noisy", with the noisy images that belong to them.
+    """Images as `read_data` gives them; if `data` has "noisy", with the noisy images that belong to
+    them.
 
     Raises what `read_data` raises, and `DataError` if the two do not match.
     """
@@ -54,7 +55,9 @@ def read_pairs(data: Data, split: str = "train") -> ImageSet:
     )
 
 
-def _read_both(kinds: Sequence[Any], options: Mapping[str, Any], split: str) -> tuple[ImageSet, ImageSet]:
+def _read_both(
+    kinds: Sequence[Any], options: Mapping[str, Any], split: str
+) -> tuple[ImageSet, ImageSet]:
     """The clean and the noisy images; both in colour if one is."""
     specs = [{"kind": kind, **options} for kind in kinds]
     clean, noisy = [read_distributed(spec, split) for spec in specs]
@@ -74,7 +77,11 @@ def _match_names(clean: ImageSet, noisy: ImageSet) -> tuple[ImageSet, ImageSet]:
     matched = [stem for stem in clean_places if stem in noisy_places]
     if not matched:
         first = f"{next(iter(clean_places))} and {next(iter(noisy_places))}"
-        raise _no_pairs(clean, noisy, f"no file of one has the name of one of the other; the first ones are {first}")
+        raise _no_pairs(
+            clean,
+            noisy,
+            f"no file of one has the name of one of the other; the first ones are {first}",
+        )
     reason = "it has no {} counterpart: a pair is two files of one name"
     return (
         _take_images(clean, [clean_places[stem] for stem in matched], reason.format("noisy")),
@@ -118,9 +125,15 @@ def _take_images(images: ImageSet, places: list[int], reason: str) -> ImageSet:
 def _refuse_unequal(clean: ImageSet, noisy: ImageSet) -> None:
     """Refuse arrays that cannot be matched by place."""
     if clean.names or noisy.names:
-        raise _no_pairs(clean, noisy, "files are matched by name, arrays by place: give two folders, or two arrays")
+        raise _no_pairs(
+            clean,
+            noisy,
+            "files are matched by name, arrays by place: give two folders, or two arrays",
+        )
     if len(clean) != len(noisy):
-        raise _no_pairs(clean, noisy, f"they are {len(clean):,} and {len(noisy):,} images; expected as many")
+        raise _no_pairs(
+            clean, noisy, f"they are {len(clean):,} and {len(noisy):,} images; expected as many"
+        )
 
 
 def _refuse_other_shapes(clean: ImageSet, noisy: ImageSet) -> None:
@@ -128,7 +141,9 @@ def _refuse_other_shapes(clean: ImageSet, noisy: ImageSet) -> None:
     noisy_shape = noisy.images.shape[1:]
     if clean_shape != noisy_shape:
         raise _no_pairs(
-            clean, noisy, f"the images of a pair need one shape, these are {clean_shape} and {noisy_shape}"
+            clean,
+            noisy,
+            f"the images of a pair need one shape, these are {clean_shape} and {noisy_shape}",
         )
 
 
@@ -139,9 +154,13 @@ def _refuse_other_sizes(clean: ImageSet, noisy: ImageSet, kinds: Sequence[Any]) 
         return
     clean_folder, noisy_folder = folders
     names = zip(clean.names or (), noisy.names or ())
-    differing = [a for a, b in names if size_in_file(clean_folder / a) != size_in_file(noisy_folder / b)]
+    differing = [
+        a for a, b in names if size_in_file(clean_folder / a) != size_in_file(noisy_folder / b)
+    ]
     if differing:
-        raise _no_pairs(clean, noisy, f"the pictures of a pair need one size; others have {several(differing)}")
+        raise _no_pairs(
+            clean, noisy, f"the pictures of a pair need one size; others have {several(differing)}"
+        )
 
 
 def size_in_file(path: Path) -> tuple[int, ...]:

@@ -1,8 +1,9 @@
 """Space for an array: in memory or, if it is large, on the disk.
 
-A large array is a temporary file, mapped into memory: the system keeps in memory what is in use and writes the
-rest to the disk, so that a set of 100 GB needs a few hundred MB. The file has no name: it goes when the array goes,
-and when the process ends in whatever way. `TMPDIR` says on which disk it is.
+A large array is a temporary file, mapped into memory: the system keeps in memory what is in use and
+writes the rest to the disk, so that a set of 100 GB needs a few hundred MB. The file has no name:
+it goes when the array goes, and when the process ends in whatever way. `TMPDIR` says on which disk
+it is.
 """
 
 import os
@@ -24,8 +25,8 @@ MOST_IN_MEMORY = 512 << 20  # bytes; larger arrays are on the disk
 def scratch(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     """An array to be filled, its values not yet set.
 
-    Up to `MOST_IN_MEMORY` bytes a plain one, else a map of a temporary file. Raises `OutputError` if the disk has no
-    space for it.
+    Up to `MOST_IN_MEMORY` bytes a plain one, else a map of a temporary file. Raises `OutputError`
+    if the disk has no space for it.
     """
     size = prod(shape) * np.dtype(dtype).itemsize
     if size <= MOST_IN_MEMORY:
@@ -37,7 +38,9 @@ def scratch(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
 
 @contextmanager
 def disk_space(size: int) -> Iterator[None]:
-    """The block makes a temporary file of `size` bytes. Raises `OutputError` if the disk has no space for it."""
+    """The block makes a temporary file of `size` bytes. Raises `OutputError` if the disk has no
+    space for it.
+    """
     folder = tempfile.gettempdir()
     free = shutil.disk_usage(folder).free
     try:
@@ -52,7 +55,9 @@ def disk_space(size: int) -> Iterator[None]:
 
 
 def reserve(file: int, size: int) -> None:
-    """Give the file its size, and its place on the disk now: a map of a full disk would end the process later."""
+    """Give the file its size, and its place on the disk now: a map of a full disk would end the
+    process later.
+    """
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file, 0, size)
     else:

@@ -1,10 +1,12 @@
 """A share of a list of inputs: what one of several machines does of a job on many images.
 
-Share i of n, of N inputs in their fixed order, is the rows from ⌊N (i - 1) / n⌋ up to ⌊N i / n⌋: neighbours, so
-that the results of all shares, one after the other, are those of the complete job. If n > N some shares are empty.
+Share i of n, of N inputs in their fixed order, is the rows from ⌊N (i - 1) / n⌋ up to ⌊N i / n⌋:
+neighbours, so that the results of all shares, one after the other, are those of the complete job.
+If n > N some shares are empty.
 
-Inputs are the files of a folder in the order of their names, the images of a pack, or the rows of an array. So that
-shares of different inputs are not taken for shares of the same, they are identified by the first 16 hex digits of
+Inputs are the files of a folder in the order of their names, the images of a pack, or the rows of
+an array. So that shares of different inputs are not taken for shares of the same, they are
+identified by the first 16 hex digits of
 
     SHA-256( name | 0 | name | 0 | ... )               of files
     the fingerprint of 5 rows, evenly spaced           of an array, which may be too large to be read for that
@@ -83,7 +85,9 @@ def take_share(text: str) -> Share:
 
 
 def part_path(path: Path, share: Share | None) -> Path:
-    """The path of a share's part of an output: codes.npz becomes codes-2-of-4.npz; None is the complete output."""
+    """The path of a share's part of an output: codes.npz becomes codes-2-of-4.npz; None is the
+    complete output.
+    """
     if share is None:
         return path
     return path.with_stem(f"{path.stem}-{share}")

@@ -29,21 +29,26 @@ def write_images(
     force: bool = False,
     first: int = 0,
 ) -> Path:
-    """Write images `(N, H, W)` or `(N, H, W, C)`, uint8 or floats in [0, 1], to `path` (see the module).
+    """Write images `(N, H, W)` or `(N, H, W, C)`, uint8 or floats in [0, 1], to `path` (see the
+    module).
 
-    names: of the files in a folder; else they are counted from `first`. Raises `OutputError` if something is there
-    already, unless `force`.
+    names: of the files in a folder; else they are counted from `first`. Raises `OutputError` if
+    something is there already, unless `force`.
     """
     path = refuse_overwrite(path, force)
     suffix = path.suffix.lower()
     if suffix in ARRAY_WRITERS:
         ARRAY_WRITERS[suffix](images, path)
     elif images.ndim == 2:
-        raise OutputError(f"{path}: a table cannot be written as pictures; write it as .npy or .npz")
+        raise OutputError(
+            f"{path}: a table cannot be written as pictures; write it as .npy or .npz"
+        )
     elif Image.registered_extensions().get(suffix) in Image.SAVE:
         _write_picture(contact_sheet(images) if len(images) > 1 else images[0], path)
     elif suffix:
-        raise OutputError(f"{path}: images are not written as {suffix}; use .png, .npy, .npz, or a folder's name")
+        raise OutputError(
+            f"{path}: images are not written as {suffix}; use .png, .npy, .npz, or a folder's name"
+        )
     else:
         _write_folder(images, path, names or _counted_names(first, len(images)))
     return path
@@ -59,7 +64,9 @@ def _write_folder(images: np.ndarray, folder: Path, names: Sequence[str]) -> Non
 
 
 @contextmanager
-def memory_mapped(path: Path, shape: tuple[int, ...], dtype: np.dtype, force: bool = False) -> Iterator[np.ndarray]:
+def memory_mapped(
+    path: Path, shape: tuple[int, ...], dtype: np.dtype, force: bool = False
+) -> Iterator[np.ndarray]:
     """An `.npy` file to be filled: a memory map, for more than the memory holds.
 
     It takes its name when the block succeeds. Raises `OutputError` as `write_images`.
@@ -79,7 +86,8 @@ def path_below(folder: Path, name: str) -> Path:
 
 
 def write_like(picture: Picture, pixels: np.ndarray, path: Path) -> None:
-    """Write pixels computed from a picture's, in its mode and with its colour profile, in the name's format.
+    """Write pixels computed from a picture's, in its mode and with its colour profile, in the
+    name's format.
 
     JPEG at a quality of 95, WebP without loss. Raises `OutputError`.
     """
@@ -124,4 +132,7 @@ def _write_npz(images: np.ndarray, path: Path) -> None:
         np.savez_compressed(file, images=images)
 
 
-ARRAY_WRITERS: dict[str, Callable[[np.ndarray, Path], None]] = {".npy": _write_npy, ".npz": _write_npz}
+ARRAY_WRITERS: dict[str, Callable[[np.ndarray, Path], None]] = {
+    ".npy": _write_npy,
+    ".npz": _write_npz,
+}

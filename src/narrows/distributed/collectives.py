@@ -2,10 +2,11 @@
 
     torchrun --nproc-per-node 4 -m narrows train ...      rank r of w has the rows n·r // w up to n·(r + 1) // w of n
 
-All that training needs of a batch is a sum over its images: the gradient, the figures of a loss, the mean and the
-variance of a batch norm. A sum over the batch is the sum over ranks of the sums over their rows, so that w processes
-compute what one does, up to the order of the additions. A rank may have no rows (a last batch of 2 images among 4);
-it takes part in every sum all the same, since a sum waits for all.
+All that training needs of a batch is a sum over its images: the gradient, the figures of a loss,
+the mean and the variance of a batch norm. A sum over the batch is the sum over ranks of the sums
+over their rows, so that w processes compute what one does, up to the order of the additions. A rank
+may have no rows (a last batch of 2 images among 4); it takes part in every sum all the same, since
+a sum waits for all.
 
     all_reduce(t)                 Σ over ranks, of figures
     all_reduce_with_gradient(t)   Σ over ranks, through which gradients flow
@@ -14,8 +15,9 @@ it takes part in every sum all the same, since a sum waits for all.
     broadcast_from_first(f)       what f gives at rank 0
     all_gather_objects(value)     every rank's
 
-Alone, a process is rank 0 of 1, and all of these give back what they were given. torch's own engine connects the
-processes (https://docs.pytorch.org/docs/stable/distributed.html): gloo for a CPU, nccl for a GPU, one process each;
+Alone, a process is rank 0 of 1, and all of these give back what they were given. torch's own engine
+connects the processes (https://docs.pytorch.org/docs/stable/distributed.html): gloo for a CPU, nccl
+for a GPU, one process each;
 `narrows.distributed.rendezvous` says how they meet.
 """
 
@@ -42,12 +44,16 @@ def all_reduce(figures: Tensor) -> Tensor:
 
 
 def all_reduce_with_gradient(values: Tensor) -> Tensor:
-    """The sum over ranks. Gradients flow through it, since each rank's loss is a part of the loss of all."""
+    """The sum over ranks. Gradients flow through it, since each rank's loss is a part of the loss
+    of all.
+    """
     return values if rank_and_size()[1] == 1 else _Sum.apply(values)
 
 
 class _Sum(torch.autograd.Function):
-    """s = Σ_r t_r. Each t_r adds to the losses of all ranks, L = Σ_q L_q: ∂L/∂t_r = Σ_q ∂L_q/∂s, a sum again."""
+    """s = Σ_r t_r. Each t_r adds to the losses of all ranks, L = Σ_q L_q: ∂L/∂t_r = Σ_q ∂L_q/∂s, a
+    sum again.
+    """
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
@@ -59,9 +65,13 @@ class _Sum(torch.autograd.Function):
 
 
 def all_gather_rows(rows: Tensor, total: int) -> Tensor:
-    """A global batch `(total, ...)`, of which each rank gives its share in `rows`. Gradients flow through it."""
+    """A global batch `(total, ...)`, of which each rank gives its share in `rows`. Gradients flow
+    through it.
+    """
     mine = rank_slice(total)
-    before, after = (rows.new_zeros((count, *rows.shape[1:])) for count in (mine.start, total - mine.stop))
+    before, after = (
+        rows.new_zeros((count, *rows.shape[1:])) for count in (mine.start, total - mine.stop)
+    )
     return all_reduce_with_gradient(torch.cat([before, rows, after]))
 
 

@@ -1,12 +1,14 @@
-"""Joining: how processes that torchrun has started become ranks, how they meet, and how one that is lost is noticed.
+"""Joining: how processes that torchrun has started become ranks, how they meet, and how one that is
+lost is noticed.
 
     with joined():                  elsewhere than under torchrun the block is a process alone
         Autoencoder().fit(X)
 
-torchrun gives each process its place (RANK), the number of all (WORLD_SIZE), and the address of a store where they
-leave words for each other. That store outlives them: when torchrun starts ranks again after one was lost, the words
-of the dead are still there. So the first rank opens a round with a new name, each other one answers with a name of
-its own, and the round begins with the list of these names: who finds himself on it knows that it is this one.
+torchrun gives each process its place (RANK), the number of all (WORLD_SIZE), and the address of a
+store where they leave words for each other. That store outlives them: when torchrun starts ranks
+again after one was lost, the words of the dead are still there. So the first rank opens a round
+with a new name, each other one answers with a name of its own, and the round begins with the list
+of these names: who finds himself on it knows that it is this one.
 
 Reference: https://docs.pytorch.org/docs/stable/elastic/run.html.
 """
@@ -28,14 +30,18 @@ from torch import distributed as dist
 from narrows.distributed.process_group import rank_and_size
 from narrows.errors import NarrowsError, several
 
-TIMEOUT = float(os.environ.get("NARROWS_PATIENCE", "25"))  # seconds that a rank waits for another in a sum
+# seconds that a rank waits for another in a sum
+TIMEOUT = float(os.environ.get("NARROWS_PATIENCE", "25"))
 RENDEZVOUS_TIMEOUT = (
-    60.0  # seconds in which all must come: they begin together, but load what they need at their own pace
+    # seconds in which all must come: they begin together, but load what they need at their own pace
+    60.0
 )
 HEARTBEAT, ROLL_CALL = 0.5, 3.0  # seconds between two signs of life, and in which one must come
-LOSS_TIMEOUT = ("gloo", "NCCL", "pair closure", "Connection closed", "Timed out waiting")  # in what torch says of it
+# in what torch says of it
+LOSS_TIMEOUT = ("gloo", "NCCL", "pair closure", "Connection closed", "Timed out waiting")
 
-TCPStore, PrefixStore = (getattr(dist, name) for name in ("TCPStore", "PrefixStore"))  # public, by its manual
+# public, by its manual
+TCPStore, PrefixStore = (getattr(dist, name) for name in ("TCPStore", "PrefixStore"))
 
 _store: list[Any] = []  # of this round
 _again: list[bool] = [False]
@@ -55,7 +61,8 @@ def was_restarted() -> bool:
 def process_group() -> Iterator[None]:
     """The block is one rank of those that torchrun has started; elsewhere it is a process alone.
 
-    Raises `NarrowsError` where ranks do not come, or one is lost: the sums of the others then end within
+    Raises `NarrowsError` where ranks do not come, or one is lost: the sums of the others then end
+    within
     `NARROWS_PATIENCE` seconds (25), and at once where its process has died.
     """
     if not was_launched() or rank_and_size()[1] > 1:
@@ -66,9 +73,12 @@ def process_group() -> Iterator[None]:
         _join(place, world)
         yield
     except RuntimeError as error:
-        if not (isinstance(error, dist.DistError) or any(word in str(error) for word in LOSS_TIMEOUT)):
+        if not (
+            isinstance(error, dist.DistError) or any(word in str(error) for word in LOSS_TIMEOUT)
+        ):
             raise
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends the others, who have yet to say why
+        # torchrun ends the others, who have yet to say why
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise NarrowsError(_lost(place, world)) from error
     finally:
         _leave(place, world)
@@ -77,7 +87,8 @@ def process_group() -> Iterator[None]:
 def barrier() -> None:
     """Wait until all ranks are here, however long it takes: to read images, to write a state.
 
-    A sum would lose its patience. Where one is lost torchrun asks the others to end; then patience is lost here, too.
+    A sum would lose its patience. Where one is lost torchrun asks the others to end; then patience
+    is lost here, too.
     """
     if _store:
         place, world = rank_and_size()
@@ -90,7 +101,9 @@ def barrier() -> None:
 
 
 def claims_report() -> bool:
-    """Whether this rank is the first to ask, of those that have an error to report: it is reported once."""
+    """Whether this rank is the first to ask, of those that have an error to report: it is reported
+    once.
+    """
     place = os.environ.get("RANK", "0")
     with suppress(RuntimeError):
         return not _store or _store[0].compare_set("told", "", place) == place.encode()
@@ -105,18 +118,28 @@ def _join(place: int, world: int) -> None:
     address, port = here.get("MASTER_ADDR", "127.0.0.1"), int(here.get("MASTER_PORT", "29500"))
     missing, why = ["rank 0"], None
     try:
-        store = TCPStore(address, port, world, leads, timedelta(seconds=RENDEZVOUS_TIMEOUT), wait_for_workers=False)
+        store = TCPStore(
+            address,
+            port,
+            world,
+            leads,
+            timedelta(seconds=RENDEZVOUS_TIMEOUT),
+            wait_for_workers=False,
+        )
         missing = (_open if place == 0 else _answer)(store, place, world)
         if not missing:
             backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
             patience = timedelta(seconds=TIMEOUT)
-            dist.init_process_group(backend, store=_store[0], rank=place, world_size=world, timeout=patience)
+            dist.init_process_group(
+                backend, store=_store[0], rank=place, world_size=world, timeout=patience
+            )
             threading.Thread(target=_beat, args=(_store[0], place), daemon=True).start()
     except RuntimeError as error:
         why = error
     if missing or why:
         raise NarrowsError(
-            f"rank {place} of {world} has waited at {address}:{port} in vain: {several(missing)} did not come; start "
+            f"rank {place} of {world} has waited at {address}:{port} in vain: "
+            f"{several(missing)} did not come; start "
             "as many processes as WORLD_SIZE says (torchrun does), where each of them reaches that address"
         ) from why
 
@@ -130,7 +153,10 @@ def _open(store: Any, place: int, world: int) -> list[str]:
     missing = [f"rank {k}" for k in others if not _store[0].check([f"answer/{k}"])]
     if not missing:
         _store[0].set(
-            "list", " ".join([str(int(_again[0])), *(_store[0].get(f"answer/{k}").decode() for k in others)])
+            "list",
+            " ".join(
+                [str(int(_again[0])), *(_store[0].get(f"answer/{k}").decode() for k in others)]
+            ),
         )
     return missing
 
@@ -157,7 +183,9 @@ def _begin(store: Any, name: str, number: int = 1) -> None:
 
 
 def _wait(there: Callable[[], bool], end: Callable[[], float]) -> bool:
-    """Ask again and again whether something is there, until a time that may change: signals end it, too."""
+    """Ask again and again whether something is there, until a time that may change: signals end it,
+    too.
+    """
     while not (found := there()) and time.monotonic() < end():
         time.sleep(0.02)
     return found
@@ -171,7 +199,9 @@ def _after(seconds: float) -> Callable[[], float]:
 
 @contextmanager
 def _until_asked() -> Iterator[Callable[[], float]]:
-    """The time until which to wait in the block: for ever, until SIGTERM comes, which is passed on; then not long."""
+    """The time until which to wait in the block: for ever, until SIGTERM comes, which is passed on;
+    then not long.
+    """
     before, times = signal.getsignal(signal.SIGTERM), []
 
     def end() -> float:
@@ -196,14 +226,19 @@ def _leave(place: int, world: int) -> None:
     """Leave the others; the first, whose process may hold the store, lets them leave before it."""
     with suppress(RuntimeError, IndexError):
         _store[0].set(f"left/{place}", "")
-        _wait(lambda: _store[0].check([f"left/{k}" for k in range(world)]), _after(ROLL_CALL * (place == 0)))
+        _wait(
+            lambda: _store[0].check([f"left/{k}" for k in range(world)]),
+            _after(ROLL_CALL * (place == 0)),
+        )
     if dist.is_initialized():
         with suppress(RuntimeError):
             dist.destroy_process_group()
 
 
 def _beat(store: Any, place: int) -> None:
-    """Give a sign of life now and then, also while this rank waits for others; ends with the store or the process."""
+    """Give a sign of life now and then, also while this rank waits for others; ends with the store
+    or the process.
+    """
     with suppress(RuntimeError):
         while store in _store:
             store.add(f"beats of {place}", 1)
@@ -224,7 +259,9 @@ def _lost(place: int, world: int) -> str:
         gone = [f"rank {k}" for k in still if not _store[0].check([f"left/{k}"])]
         missing = " and ".join(gone) or missing
     return (
-        f"{missing} of {world} was lost: its process has ended, or has not answered for {TIMEOUT:g} s. The state of "
-        "the training is that of the last epoch, or of the last minutes: the same command with --resume goes on from "
+        f"{missing} of {world} was lost: its process has ended, or has not answered for "
+        f"{TIMEOUT:g} s. The state of "
+        "the training is that of the last epoch, or of the last minutes: the same command with "
+        "--resume goes on from "
         "there (torchrun --max-restarts does so by itself)"
     )

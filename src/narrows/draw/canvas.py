@@ -25,7 +25,9 @@ PAD, LETTER, LINE = 12, 10, 24  # the empty rim; the width of a letter, the heig
 
 
 def canvas(width: float, height: float, title: str = "") -> tuple["Figure", "Axes"]:
-    """A figure and its one axis, in dots from the top left; room for the title is added above, at y < 0."""
+    """A figure and its one axis, in dots from the top left; room for the title is added above, at y
+    < 0.
+    """
     lines = fill(title, int((width - 2 * PAD) / (1.2 * LETTER)))
     above = ceil(1.3 * LINE * (lines.count("\n") + 1)) + PAD if title else 0
     figure = blank((above + height) / DPI, "", width / DPI)
@@ -41,12 +43,16 @@ def zoom(size: int, room: float) -> float:
     return max(1, room // size) if size <= room else room / size
 
 
-def show(axes: "Axes", image: np.ndarray, left: float, top: float, times: float, **scale: Any) -> Any:
+def show(
+    axes: "Axes", image: np.ndarray, left: float, top: float, times: float, **scale: Any
+) -> Any:
     """Draw an image, enlarged by this factor, with its top left corner there."""
     height, width = (times * n for n in image.shape[:2])
     extent = (left, left + width, top + height, top)
     limits = axes.get_xlim(), axes.get_ylim()
-    shown = axes.imshow(image, extent=extent, interpolation="none" if times >= 1 else "hanning", **scale)
+    shown = axes.imshow(
+        image, extent=extent, interpolation="none" if times >= 1 else "hanning", **scale
+    )
     axes.set(xlim=limits[0], ylim=limits[1])
     return shown
 
@@ -65,4 +71,6 @@ def as_images(name: str, images: Any) -> np.ndarray:
 
 def as_unit(images: np.ndarray) -> np.ndarray:
     """Pixels as floats in [0, 1], clipped; what is not a number is black."""
-    return np.clip(np.nan_to_num(images.astype(np.float32) / WHITE_LEVELS.get(images.dtype.name, 1)), 0, 1)
+    return np.clip(
+        np.nan_to_num(images.astype(np.float32) / WHITE_LEVELS.get(images.dtype.name, 1)), 0, 1
+    )

@@ -38,13 +38,13 @@ def curves(
 ) -> "Figure":
     """Lines over a common axis, in one panel or in several side by side.
 
-    arrays: name -> `(n,)`, one line each; "x" `(n,)`, where given, is the axis of all, else 1, 2, ... n.
-    log: a logarithmic y axis.
-    smooth: the window of the moving average, in values; True takes a fiftieth of the line.
-    reference: {label: value}, horizontal lines; with panels {panel: {label: value}}, else in all of them.
+    arrays: name -> `(n,)`, one line each; "x" `(n,)`, where given, is the axis of all, else 1, 2,
+    ... n. log: a logarithmic y axis. smooth: the window of the moving average, in values; True
+    takes a fiftieth of the line. reference: {label: value}, horizontal lines; with panels {panel:
+    {label: value}}, else in all of them.
         A label that begins with the name of a line takes its colour.
-    points: names drawn as marks without a line, such as published values (NaN where there are none).
-    panels: {"title (unit)": [names]}.
+    points: names drawn as marks without a line, such as published values (NaN where there are
+    none). panels: {"title (unit)": [names]}.
     """
     _check_tables(reference=reference, panels=panels)
     x, lines = _lines(arrays)
@@ -89,7 +89,9 @@ def _check_tables(**options: Any) -> None:
             raise wrong(name, value, "a table of names")
 
 
-def _check_names(panels: Mapping[str, Sequence[str]], points: Sequence[str], lines: Mapping[str, Any]) -> None:
+def _check_names(
+    panels: Mapping[str, Sequence[str]], points: Sequence[str], lines: Mapping[str, Any]
+) -> None:
     """Refuse names in panels and points that no line has."""
     named = set(points).union(*panels.values())
     if not named <= set(lines):
@@ -135,8 +137,14 @@ def _spots(count: int, title: str) -> tuple["Figure", list[Any]]:
 
 
 def _style(k: int, name: str) -> dict[str, Any]:
-    """The k-th line: a colour of its own, the same in all panels; dashed where the colours begin again."""
-    return {"color": LINES[k % len(LINES)], "linestyle": "-" if k < len(LINES) else "--", "label": name}
+    """The k-th line: a colour of its own, the same in all panels; dashed where the colours begin
+    again.
+    """
+    return {
+        "color": LINES[k % len(LINES)],
+        "linestyle": "-" if k < len(LINES) else "--",
+        "label": name,
+    }
 
 
 def _draw_line(

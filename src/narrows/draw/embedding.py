@@ -52,7 +52,8 @@ def tsne(
     without it, and in space, scikit-learn, more slowly (2,000 codes in space: 20 seconds). Raises
     `NarrowsError` for fewer than 4 codes, or codes that are not finite.
     """
-    from threadpoolctl import threadpool_limits  # scikit-learn's own; its t-SNE would take every core otherwise
+    # scikit-learn's own; its t-SNE would take every core otherwise
+    from threadpoolctl import threadpool_limits
 
     if dimensions not in (2, 3):
         raise wrong("dimensions", dimensions, "2 or 3")
@@ -67,7 +68,8 @@ def tsne(
     if z.shape[1] > COVARIANCE_LIMIT:
         z = principal_components(z, TSNE_COMPONENTS)[0]
     perplexity = min(perplexity, (len(z) - 1) / 3)
-    jobs = min(jobs, 1 + len(z) // 1000)  # for few codes, threads that wait for one another cost more than they bring
+    # for few codes, threads that wait for one another cost more than they bring
+    jobs = min(jobs, 1 + len(z) // 1000)
     with threadpool_limits(jobs):
         places = _method(dimensions)(z, dimensions, perplexity, seed, jobs)
     return places.astype(np.float32), index
@@ -110,7 +112,9 @@ def principal_components(codes: Any, count: int = 2) -> tuple[np.ndarray, np.nda
 
 
 def _thin_decomposition(centred: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first `count` left singular vectors and singular values; those alone, unless there are few codes."""
+    """The first `count` left singular vectors and singular values; those alone, unless there are
+    few codes.
+    """
     if len(centred) <= COVARIANCE_LIMIT:
         u, lengths, _ = np.linalg.svd(centred, full_matrices=False)
         return u[:, :count], lengths[:count]
@@ -142,10 +146,13 @@ def _method(dimensions: int) -> Callable[..., np.ndarray]:
     return _by_open_tsne if dimensions == 2 else _by_scikit_learn
 
 
-def _by_open_tsne(z: np.ndarray, dimensions: int, perplexity: Any, seed: int, jobs: int) -> np.ndarray:
+def _by_open_tsne(
+    z: np.ndarray, dimensions: int, perplexity: Any, seed: int, jobs: int
+) -> np.ndarray:
     from openTSNE import TSNE
 
-    # a tree in place of a grid, and all distances in place of a search: 24 seconds in place of 50 for 10,000 codes
+    # a tree in place of a grid, and all distances in place of a search: 24 seconds in place of 50
+    # for 10,000 codes
     method = "bh" if len(z) <= TREE_LIMIT else "fft"
     layout = TSNE(
         dimensions,
@@ -158,7 +165,11 @@ def _by_open_tsne(z: np.ndarray, dimensions: int, perplexity: Any, seed: int, jo
     return np.asarray(layout.fit(z))
 
 
-def _by_scikit_learn(z: np.ndarray, dimensions: int, perplexity: float, seed: int, jobs: int) -> np.ndarray:
+def _by_scikit_learn(
+    z: np.ndarray, dimensions: int, perplexity: float, seed: int, jobs: int
+) -> np.ndarray:
     from sklearn.manifold import TSNE
 
-    return TSNE(dimensions, perplexity=perplexity, random_state=seed, n_jobs=jobs, init="pca").fit_transform(z)
+    return TSNE(
+        dimensions, perplexity=perplexity, random_state=seed, n_jobs=jobs, init="pca"
+    ).fit_transform(z)

@@ -51,8 +51,10 @@ def arrows(
 ) -> "Figure":
     """Arrows at places in the plane, and a second set to compare them with.
 
-    arrays: "x" `(n, 2)`, places, and "v" `(n, 2)`, their arrows; where there are any, "exact" `(n, 2)`, other arrows
-        at the same places, "points" `(m, 2)`, data, drawn faintly, and "walks" `(s + 1, k, 2)`, k paths of s steps.
+    arrays: "x" `(n, 2)`, places, and "v" `(n, 2)`, their arrows; where there are any, "exact" `(n,
+    2)`, other arrows
+        at the same places, "points" `(m, 2)`, data, drawn faintly, and "walks" `(s + 1, k, 2)`, k
+        paths of s steps.
     names: of the two sets, in the legend.
     unit: of an arrow's length, in the key above the field.
     """
@@ -85,7 +87,9 @@ def _draw_legend(figure: "Figure", axes: "Axes") -> None:
 
 
 def reach_of(v: np.ndarray) -> tuple[float, float]:
-    """The largest length of arrows `(n, 2)`, and the one that is drawn longest: it, or a round one near 1.5 m."""
+    """The largest length of arrows `(n, 2)`, and the one that is drawn longest: it, or a round one
+    near 1.5 m.
+    """
     lengths = np.hypot(*v[np.isfinite(v).all(1)].T)
     if not lengths.size:
         return 0.0, 1.0
@@ -96,7 +100,9 @@ def reach_of(v: np.ndarray) -> tuple[float, float]:
 
 
 def shortened(v: np.ndarray, reach: float) -> np.ndarray:
-    """The arrows `(n, 2)`, those longer than `reach` as long as it; those that are not finite are left out."""
+    """The arrows `(n, 2)`, those longer than `reach` as long as it; those that are not finite are
+    left out.
+    """
     v = np.where(np.isfinite(v).all(1, keepdims=True), v, np.nan)
     factor = np.minimum(1, reach / np.maximum(np.hypot(*v.T), 1e-300))
     return v * factor[:, None]
@@ -116,7 +122,9 @@ def _arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The arrays as floats, of the right shapes."""
     if not {"x", "v"} <= {*arrays} <= {*SHAPES}:
         optional = ", ".join(f"'{name}' {SHAPES[name]}" for name in ("exact", "points", "walks"))
-        raise wrong("arrays", sorted(arrays), f"'x' (n, 2) and 'v' (n, 2), and {optional} if there are any")
+        raise wrong(
+            "arrays", sorted(arrays), f"'x' (n, 2) and 'v' (n, 2), and {optional} if there are any"
+        )
     given = {name: np.asarray(arrays[name], dtype=np.float64) for name in arrays}
     for name, y in given.items():
         dimensions = 3 if name == "walks" else 2

@@ -2,8 +2,8 @@
 
 Every pixel is a square of one colour: nothing is interpolated or stretched. Grey runs from black at
 0 to white at 1 whatever the images hold, so that a weak image looks weak; values outside are
-clipped. Numbers that are not pixels (filters, codes) get a colour bar, one scale for all sheets of a
-figure.
+clipped. Numbers that are not pixels (filters, codes) get a colour bar, one scale for all sheets of
+a figure.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GREY = {"cmap": "gray", "vmin": 0, "vmax": 1}
-SHEET = 1120  # dots: the widest that a grid is drawn, so that ten digits fit in a row three times enlarged
+# dots: the widest that a grid is drawn, so that ten digits fit in a row three times enlarged
+SHEET = 1120
 LARGEST = 168  # dots: the widest that one image of a grid is drawn
 GAP = 6  # dots between images
 NARROWEST = 400  # dots that the title needs
@@ -115,7 +116,8 @@ def _cells(rows: Mapping[str, np.ndarray], count: int, columns: int, room: int) 
     if not (columns >= 1):
         raise wrong("columns", columns, "1 or more")
     width = next(iter(rows.values())).shape[2]
-    most = min(columns, max(4, room // (width + GAP)))  # large images: fewer, so that they stay visible
+    # large images: fewer, so that they stay visible
+    most = min(columns, max(4, room // (width + GAP)))
     across = ceil(count / ceil(count / most))
     each = min(LARGEST, room // across - GAP)
     return across, int(width * zoom(width, each))
@@ -129,7 +131,9 @@ def _enlarged(images: np.ndarray, cell: int) -> float:
 def _plan(
     rows: Mapping[str, np.ndarray], captions: Mapping[str, list[str]], columns: int, cell: int
 ) -> tuple[list[tuple[str, int, float]], float]:
-    """The place of each row (its name, its first image, its top), block after block, and the height of all."""
+    """The place of each row (its name, its first image, its top), block after block, and the height
+    of all.
+    """
     places, top = [], float(PAD)
     for start in range(0, _count(rows), columns):
         for name, images in rows.items():
@@ -140,8 +144,12 @@ def _plan(
     return places, top - 2 * GAP + PAD
 
 
-def _draw_row(axes: "Axes", images: np.ndarray, captions: list[str], corner: tuple[float, float], cell: int) -> None:
-    """A row of images from its top left corner, each in the middle of its cell, with its caption below."""
+def _draw_row(
+    axes: "Axes", images: np.ndarray, captions: list[str], corner: tuple[float, float], cell: int
+) -> None:
+    """A row of images from its top left corner, each in the middle of its cell, with its caption
+    below.
+    """
     left, top = corner
     times = zoom(images.shape[2], cell)
     inset = left + (cell - times * images.shape[2]) // 2
@@ -156,14 +164,18 @@ def _draw_row(axes: "Axes", images: np.ndarray, captions: list[str], corner: tup
         axes.text(middle, below, text, ha="center", va="top", fontsize=SMALL)
 
 
-def _show_as_one(axes: "Axes", images: np.ndarray, corner: tuple[float, float], times: int, cell: int) -> None:
+def _show_as_one(
+    axes: "Axes", images: np.ndarray, corner: tuple[float, float], times: int, cell: int
+) -> None:
     """Enlarged images as one picture: matplotlib takes 3 ms over each."""
     large = images.repeat(times, 1).repeat(times, 2)
     row = contact_sheet(large, len(large), gap=cell + GAP - large.shape[2])
     show(axes, row, *corner, 1, **GREY)
 
 
-def _scale(sheets: Mapping[str, np.ndarray], signed: bool, limits: Sequence[float] | None) -> dict[str, Any] | None:
+def _scale(
+    sheets: Mapping[str, np.ndarray], signed: bool, limits: Sequence[float] | None
+) -> dict[str, Any] | None:
     """The colours of numbers and their limits; None for pixels. "No value" is a grey apart."""
     import matplotlib
 
@@ -171,7 +183,9 @@ def _scale(sheets: Mapping[str, np.ndarray], signed: bool, limits: Sequence[floa
         return None
     for name, images in sheets.items():
         if images.ndim != 3:
-            raise wrong(f"array {name!r}", images.shape, "(n, H, W): a scale colours one plane of numbers")
+            raise wrong(
+                f"array {name!r}", images.shape, "(n, H, W): a scale colours one plane of numbers"
+            )
     reach = max(float(np.abs(images).max()) for images in sheets.values()) or 1.0
     low, high = limits or (-reach, reach)
     colours = matplotlib.colormaps[SIGNED if signed else "gray"].with_extremes(bad="#c4c4c4")
@@ -179,7 +193,9 @@ def _scale(sheets: Mapping[str, np.ndarray], signed: bool, limits: Sequence[floa
 
 
 def _sheet(images: np.ndarray, columns: int | None, bare: bool) -> np.ndarray:
-    """The images tiled, with white between them if they are pixels, with no value (NaN) if they are numbers."""
+    """The images tiled, with white between them if they are pixels, with no value (NaN) if they are
+    numbers.
+    """
     if bare:
         return contact_sheet(as_unit(images), columns)
     return contact_sheet(images.astype(np.float32), columns, fill=np.nan)
@@ -252,9 +268,15 @@ def _count(rows: Mapping[str, np.ndarray]) -> int:
     return next(iter(counts.values()))
 
 
-def _captions(captions: Mapping[str, Sequence[Any]], rows: Mapping[str, Any], count: int) -> dict[str, list[str]]:
+def _captions(
+    captions: Mapping[str, Sequence[Any]], rows: Mapping[str, Any], count: int
+) -> dict[str, list[str]]:
     for name, texts in captions.items():
         known = name in rows and len(texts) == count
         if not known:
-            raise wrong(f"captions of {name!r}", texts, f"{count} texts, for one of the rows {', '.join(rows)}")
+            raise wrong(
+                f"captions of {name!r}",
+                texts,
+                f"{count} texts, for one of the rows {', '.join(rows)}",
+            )
     return {name: [str(text) for text in texts] for name, texts in captions.items()}

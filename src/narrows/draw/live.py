@@ -38,21 +38,28 @@ LIMIT = 5000  # points
 THUMB = 32  # pixels: larger images are made smaller by a whole number
 GREYS, COLOURS = 16, 64  # shades of a sheet of images
 LETTERS = 24  # of a name in a legend
-SIZE = {2: 1.5, 3: 0.9}  # of points in the plane and in space, in pixels, for a still one of one square point
+# of points in the plane and in space, in pixels, for a still one of one square point
+SIZE = {2: 1.5, 3: 0.9}
 EYE = {"x": 1.0, "y": -1.73, "z": 1.0}  # about where matplotlib looks from
 
 
 def live(kind: str, arrays: Mapping[str, np.ndarray], **options: Any) -> dict[str, Any] | None:
-    """The live form of a figure of `kind`, from what the still one is drawn from; None where the kind has none."""
+    """The live form of a figure of `kind`, from what the still one is drawn from; None where the
+    kind has none.
+    """
     if kind not in LIVE:
         return None
     return choose("figure", LIVE, {"kind": kind, **options}, arrays=arrays)
 
 
 def scripts() -> tuple[str, str]:
-    """What a page with live figures carries, once: the plot bundle, and `live.js`, which draws with it."""
+    """What a page with live figures carries, once: the plot bundle, and `live.js`, which draws with
+    it.
+    """
     folder = files("narrows.draw")
-    bundle, own = (folder.joinpath(name).read_text(encoding="utf-8") for name in ("plot.min.js", "live.js"))
+    bundle, own = (
+        folder.joinpath(name).read_text(encoding="utf-8") for name in ("plot.min.js", "live.js")
+    )
     return bundle, own
 
 
@@ -100,7 +107,9 @@ def _traces(
     return traces
 
 
-def _groups(place: np.ndarray | None, count: int, names: Sequence[str]) -> tuple[np.ndarray, list[np.ndarray]]:
+def _groups(
+    place: np.ndarray | None, count: int, names: Sequence[str]
+) -> tuple[np.ndarray, list[np.ndarray]]:
     """The points that are in the figure, evenly thinned, class after class; and those of each class."""
     index = np.linspace(0, count - 1, min(count, LIMIT)).astype(int)
     if place is None or not names:
@@ -110,7 +119,9 @@ def _groups(place: np.ndarray | None, count: int, names: Sequence[str]) -> tuple
     return index, np.split(index, np.cumsum(counts)[:-1])
 
 
-def _colours(place: np.ndarray | None, index: np.ndarray, names: Sequence[str], unit: str) -> list[dict[str, Any]]:
+def _colours(
+    place: np.ndarray | None, index: np.ndarray, names: Sequence[str], unit: str
+) -> list[dict[str, Any]]:
     """The colour of each class, or that of all points."""
     if names:
         return [{"color": colour} for colour in CLASSES]
@@ -130,10 +141,15 @@ def text(words: str, letters: int | None = None) -> str:
 
 def numbers(values: Any, kind: str = "f4") -> dict[str, str]:
     """Numbers as plotly reads them from base64: as float32, or another of numpy's kinds."""
-    return {"dtype": kind, "bdata": b64encode(np.asarray(values).astype(f"<{kind}").tobytes()).decode()}
+    return {
+        "dtype": kind,
+        "bdata": b64encode(np.asarray(values).astype(f"<{kind}").tobytes()).decode(),
+    }
 
 
-def _trace(x: np.ndarray, group: np.ndarray, marker: dict[str, Any], name: str, start: int) -> dict[str, Any]:
+def _trace(
+    x: np.ndarray, group: np.ndarray, marker: dict[str, Any], name: str, start: int
+) -> dict[str, Any]:
     """The points of a class. start: the place of its first image on the sheet."""
     return {
         "type": "scatter3d" if x.shape[1] == 3 else "scattergl",
@@ -152,11 +168,20 @@ def _colour(values: np.ndarray | None, index: np.ndarray, unit: str) -> dict[str
     if values is None:
         return {"color": LINES[0]}
     bar = {"title": {"text": text(unit), "side": "right"}, "outlinewidth": 0, "thickness": 16}
-    return {"color": numbers(values[index]), "colorscale": "Viridis", "showscale": True, "colorbar": bar}
+    return {
+        "color": numbers(values[index]),
+        "colorscale": "Viridis",
+        "showscale": True,
+        "colorbar": bar,
+    }
 
 
 def _axis(label: str) -> dict[str, Any]:
-    return {"title": {"text": text(label), "font": {"size": 13}}, "gridcolor": LOOK["grid.color"], "zeroline": False}
+    return {
+        "title": {"text": text(label), "font": {"size": 13}},
+        "gridcolor": LOOK["grid.color"],
+        "zeroline": False,
+    }
 
 
 def _axes(axes: list[dict[str, Any]], equal: bool) -> dict[str, Any]:
@@ -199,7 +224,9 @@ def _images(arrays: Mapping[str, np.ndarray], index: np.ndarray, count: int) -> 
 
 @lru_cache(maxsize=4)
 def _sheet(values: bytes, dtype: str, shape: tuple[int, ...]) -> dict[str, Any]:
-    """A sheet of images; those of one set stand in a figure for each model, and are drawn once: 1 s of lab F's 8."""
+    """A sheet of images; those of one set stand in a figure for each model, and are drawn once: 1 s
+    of lab F's 8.
+    """
     small = _small(as_unit(np.frombuffer(values, dtype).reshape(shape)))
     columns, (height, width) = ceil(len(small) ** 0.5), small.shape[1:3]
     sheet = f"data:image/png;base64,{b64encode(_png(contact_sheet(small, columns, gap=0, fill=0))).decode()}"

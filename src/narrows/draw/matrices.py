@@ -45,7 +45,9 @@ def heatmap(
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
     colours = SIGNED if signed else UNSIGNED
     square = "equal" if h == w and not numbers else "auto"
-    cells = axes.imshow(values, cmap=colours, vmin=low, vmax=high, interpolation="none", aspect=square)
+    cells = axes.imshow(
+        values, cmap=colours, vmin=low, vmax=high, interpolation="none", aspect=square
+    )
     axes.grid(visible=False)
     _name(axes.xaxis, columns, w, "columns", 60 // w)
     _name(axes.yaxis, rows, h, "rows", 20)
@@ -156,11 +158,15 @@ def _longest_word(texts: Sequence[str]) -> int:
 
 
 def _print(axes: "Axes", values: np.ndarray, cells: Any) -> None:
-    """The number in each cell, to 4 digits of the largest, black on light colours and white on dark ones."""
+    """The number in each cell, to 4 digits of the largest, black on light colours and white on dark
+    ones.
+    """
     largest = np.nanmax(np.abs(values), initial=1e-9)
     digits = int(np.clip(4 - np.ceil(np.log10(largest)), 0, 5))
     style = {"ha": "center", "va": "center", "fontsize": SMALL}
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
             brightness = cells.cmap(cells.norm(value))[:3] @ BRIGHTNESS
-            axes.text(column, row, f"{value:.{digits}f}", color="k" if brightness > 0.5 else "w", **style)
+            axes.text(
+                column, row, f"{value:.{digits}f}", color="k" if brightness > 0.5 else "w", **style
+            )

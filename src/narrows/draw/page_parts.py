@@ -23,12 +23,18 @@ PAGE_POLICY: dict[str, list[str]] = {
 }
 
 
-def page_policy(scripts: Sequence[str] = (), changes: Mapping[str, Sequence[str]] | None = None) -> str:
+def page_policy(
+    scripts: Sequence[str] = (), changes: Mapping[str, Sequence[str]] | None = None
+) -> str:
     """The Content-Security-Policy of a page that runs just these scripts.
 
     changes: directives in place of the usual ones.
     """
-    allowed = {**PAGE_POLICY, "script-src": [script_hash(script) for script in scripts], **(changes or {})}
+    allowed = {
+        **PAGE_POLICY,
+        "script-src": [script_hash(script) for script in scripts],
+        **(changes or {}),
+    }
     return "; ".join(f"{name} {' '.join(sources)}" for name, sources in allowed.items() if sources)
 
 
@@ -47,4 +53,6 @@ def page_template(package: str, name: str) -> Any:
     from jinja2 import ChoiceLoader, Environment, PackageLoader
 
     loader = ChoiceLoader([PackageLoader(package, "."), PackageLoader("narrows.draw", ".")])
-    return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True).get_template(name)
+    return Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    ).get_template(name)

@@ -33,9 +33,11 @@ def scatter(
 ) -> "Figure":
     """Points, coloured by class or by value.
 
-    arrays: "x" `(n, 2)` or `(n, 3)`; "labels" `(n,)`, optional. Whole numbers from 0 to 9, and texts of at most ten
-        kinds, are classes, with a bar of separate colours and, in the plane, a name at each; others are values.
-        "images", one a point, are for the live form (`draw.live`): here they are ignored.
+    arrays: "x" `(n, 2)` or `(n, 3)`; "labels" `(n,)`, optional. Whole numbers from 0 to 9, and
+    texts of at most ten
+        kinds, are classes, with a bar of separate colours and, in the plane, a name at each; others
+        are values. "images", one a point, are for the live form (`draw.live`): here they are
+        ignored.
     classes: the names of classes 0, 1, ...
     unit: what the labels are, next to the bar.
     equal: one scale for both axes.
@@ -77,7 +79,9 @@ def _axes(x: np.ndarray, title: str, equal: bool) -> tuple["Figure", Any]:
 def points_of(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
     """The points, and their labels or None."""
     if "x" not in arrays:
-        raise wrong("arrays", sorted(arrays), "'x' (n, 2) or (n, 3), and 'labels' (n,) if there are any")
+        raise wrong(
+            "arrays", sorted(arrays), "'x' (n, 2) or (n, 3), and 'labels' (n,) if there are any"
+        )
     x = np.asarray(arrays["x"], dtype=np.float64)
     if not (x.ndim == 2 and x.shape[1] in (2, 3) and len(x) > 0):
         raise wrong("array 'x'", x.shape, "(n, 2) or (n, 3)")
@@ -90,9 +94,11 @@ def points_of(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray 
 
 
 def classes_of(labels: np.ndarray | None, names: Sequence[str] | None) -> tuple[Any, list[str]]:
-    """Each point's class as a number, and the classes' names; values and no names if labels are not classes.
+    """Each point's class as a number, and the classes' names; values and no names if labels are not
+    classes.
 
-    An integer keeps its colour also where other classes are missing, so that figures can be compared.
+    An integer keeps its colour also where other classes are missing, so that figures can be
+    compared.
     """
     if labels is None:
         return None, []
@@ -120,7 +126,10 @@ def _discrete(count: int) -> dict[str, Any]:
     """A scale of `count` separate colours, for the whole numbers from 0."""
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
-    return {"cmap": ListedColormap(CLASSES[:count]), "norm": BoundaryNorm(np.arange(count + 1) - 0.5, count)}
+    return {
+        "cmap": ListedColormap(CLASSES[:count]),
+        "norm": BoundaryNorm(np.arange(count + 1) - 0.5, count),
+    }
 
 
 def _bar(figure: "Figure", axes: Any, drawn: Any, names: list[str], unit: str) -> None:
@@ -128,7 +137,9 @@ def _bar(figure: "Figure", axes: Any, drawn: Any, names: list[str], unit: str) -
     from matplotlib.cm import ScalarMappable
 
     pad = 0.1 if hasattr(axes, "zaxis") else 0.02  # a third axis has its name there
-    bar = figure.colorbar(ScalarMappable(drawn.norm, drawn.cmap), ax=axes, label=unit, shrink=0.9, pad=pad)
+    bar = figure.colorbar(
+        ScalarMappable(drawn.norm, drawn.cmap), ax=axes, label=unit, shrink=0.9, pad=pad
+    )
     if names:
         bar.set_ticks(range(len(names)), labels=names)
         bar.ax.tick_params(length=0)
@@ -144,7 +155,9 @@ def _name_classes(axes: Any, centres: Mapping[str, np.ndarray]) -> None:
     widths = np.array([letter * (len(name) + 0.5) for name in centres])
     places = _apart(np.array([*centres.values()]), widths, line)
     for name, (x, y) in zip(centres, places):
-        axes.text(x, y, name, ha="center", va="center", weight="bold", fontsize=10, path_effects=halo)
+        axes.text(
+            x, y, name, ha="center", va="center", weight="bold", fontsize=10, path_effects=halo
+        )
 
 
 def _apart(places: np.ndarray, widths: np.ndarray, height: float) -> np.ndarray:

@@ -6,8 +6,9 @@ figures are the same everywhere; a user's own matplotlib settings are neither re
 pyplot is never touched.
 
     CLASSES    10 colours for classes, M. Petroff, "Accessible color sequences for data visualization", 2021,
-               https://arxiv.org/abs/2107.02270. Closest two of them, CIEDE2000: 17 to normal sight, 12 to 13
-               with any one of the three colour-blindnesses simulated (matplotlib's default: 16, and 1 to 9).
+               https://arxiv.org/abs/2107.02270. Closest two of them, CIEDE2000: 17 to normal sight,
+               12 to 13 with any one of the three colour-blindnesses simulated (matplotlib's
+               default: 16, and 1 to 9).
     LINES      7 colours for lines and bars, darker: M. Okabe, K. Ito, "Color universal design", 2008,
                https://jfly.uni-koeln.de/color/.
     SIGNED     a map from blue by white to red, for values about 0; UNSIGNED from dark blue to yellow (viridis).
@@ -108,9 +109,11 @@ def as_png(figure: "Figure") -> bytes:
     with look():
         if layout := figure.get_layout_engine():
             layout.execute(figure)
-            figure.set_layout_engine("none")  # laid out once: the layout would move a little at every drawing
+            # laid out once: the layout would move a little at every drawing
+            figure.set_layout_engine("none")
         quick = {"compress_type": RUNS}
-        FigureCanvasAgg(figure).print_png(file, metadata={"Software": None}, pil_kwargs=quick)  # savefig draws twice
+        # savefig draws twice
+        FigureCanvasAgg(figure).print_png(file, metadata={"Software": None}, pil_kwargs=quick)
     return file.getvalue()
 
 

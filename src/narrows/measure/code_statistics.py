@@ -5,7 +5,8 @@ the value of unit j for image i:
 
     active      |z_ij| > threshold; a unit is *dead* when it is active for no image of the set
     constant    its standard deviation over the images is (almost) 0: it may be large and yet say nothing
-    correlation ρ_jk = Σᵢ (z_ij - z̄_j)(z_ik - z̄_k) / (N s_j s_k); 0 with a constant unit, 1 on the diagonal
+    correlation ρ_jk = Σᵢ (z_ij - z̄_j)(z_ik - z̄_k) / (N s_j s_k); 0 with a constant unit, 1 on the
+    diagonal
     KL          of a Gaussian posterior N(m, v) from the prior N(0, 1), averaged over the images:
                 KL_j = 1/N Σᵢ ½ (m_ij² + v_ij - 1 - log v_ij)   nats; a unit near 0 has *collapsed*
     spread      of a class c with centre z̄_c: r_c = √(1/N_c Σ_{i in c} ‖z_i - z̄_c‖²)
@@ -105,7 +106,9 @@ def kl_per_unit(mean: Any, log_variance: Any) -> np.ndarray:
     """
     m, log_v = (_table(x).astype(np.float64) for x in (mean, log_variance))
     if m.shape != log_v.shape:
-        raise NarrowsError(f"kl_per_unit: mean and log_variance must have one shape; got {m.shape} and {log_v.shape}")
+        raise NarrowsError(
+            f"kl_per_unit: mean and log_variance must have one shape; got {m.shape} and {log_v.shape}"
+        )
     return (0.5 * (m**2 + np.exp(log_v) - 1 - log_v)).mean(axis=0)
 
 
@@ -125,7 +128,9 @@ def spread(codes: Any, labels: Any) -> dict[Any, float]:
         raise NarrowsError(
             f"spread: got {len(z)} codes and labels of shape {labels.shape}, expected one label a code"
         )
-    return {label.item(): _radius(z[labels == label].astype(np.float64)) for label in np.unique(labels)}
+    return {
+        label.item(): _radius(z[labels == label].astype(np.float64)) for label in np.unique(labels)
+    }
 
 
 def _radius(z: np.ndarray) -> float:

@@ -3,7 +3,8 @@
 The area under the ROC curve is the chance that an odd image scores higher than a normal one (ties
 count half):
 
-    AUROC = P(s_odd > s_normal) + ½ P(s_odd = s_normal) = (Σ ranks of the odd - n₁ (n₁ + 1) / 2) / (n₀ n₁)
+    AUROC = P(s_odd > s_normal) + ½ P(s_odd = s_normal) = (Σ ranks of the odd - n₁ (n₁ + 1) / 2) /
+    (n₀ n₁)
 
 1 is perfect, 0.5 is chance, and below 0.5 the score points the wrong way. It asks for no threshold.
 With one, t, the images with s > t are *flagged*:
@@ -57,7 +58,9 @@ def best_f1(scores: Any, odd: Any) -> tuple[float, float]:
 
 
 def _by_threshold(scores: np.ndarray, odd: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The different scores, highest first; how many odd images, and how many images, have that score or more."""
+    """The different scores, highest first; how many odd images, and how many images, have that
+    score or more.
+    """
     values, place = np.unique(-scores, return_inverse=True)
     counts = (np.bincount(place, weights, len(values)) for weights in (odd, None))
     found, flagged = (count.cumsum() for count in counts)
@@ -68,10 +71,16 @@ def _both(what: str, scores: Any, odd: Any) -> tuple[np.ndarray, np.ndarray]:
     """Scores as floats and labels as booleans, or the reason why they cannot be measured."""
     scores, odd = np.asarray(scores, dtype=np.float64), np.asarray(odd).astype(bool)
     if scores.ndim != 1 or scores.shape != odd.shape:
-        raise NarrowsError(f"{what}: scores and odd must both be (N,); got shapes {scores.shape} and {odd.shape}")
+        raise NarrowsError(
+            f"{what}: scores and odd must both be (N,); got shapes {scores.shape} and {odd.shape}"
+        )
     if np.isnan(scores).any():
-        raise NarrowsError(f"{what}: {np.isnan(scores).sum()} of {len(scores)} scores are NaN; they have no rank")
+        raise NarrowsError(
+            f"{what}: {np.isnan(scores).sum()} of {len(scores)} scores are NaN; they have no rank"
+        )
     if odd.all() or not odd.any():
         n1, n0 = odd.sum(), (~odd).sum()
-        raise NarrowsError(f"{what}: got {n1} odd and {n0} normal images, expected at least one of each")
+        raise NarrowsError(
+            f"{what}: got {n1} odd and {n0} normal images, expected at least one of each"
+        )
     return scores, odd

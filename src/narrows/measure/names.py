@@ -28,7 +28,11 @@ MEASURE_NAMES: dict[str, tuple[str, str]] = {  # name -> title, unit
     "seconds": ("duration", "seconds"),
 }
 SCALED = ("mse", "snr", "ssim")  # the measures whose values depend on the scale of the pixels
-VIEW_NAMES = {"noisy": "of the noisy input", "denoised": "after denoising", "sampled": "with a sampled code"}
+VIEW_NAMES = {
+    "noisy": "of the noisy input",
+    "denoised": "after denoising",
+    "sampled": "with a sampled code",
+}
 
 
 def measure_title(name: Any, scale: str = "") -> str:
@@ -41,11 +45,15 @@ def measure_title(name: Any, scale: str = "") -> str:
     if base not in MEASURE_NAMES:
         return str(name)
     title, unit = MEASURE_NAMES[base]
-    return with_unit(f"{title} {VIEW_NAMES.get(view, '')}".strip(), measure_unit(base, scale) if scale else unit)
+    return with_unit(
+        f"{title} {VIEW_NAMES.get(view, '')}".strip(), measure_unit(base, scale) if scale else unit
+    )
 
 
 def measure_unit(name: str, scale: str) -> str:
-    """The unit of a measure that is taken on a scale, such as "per pixel on [0, 1]"; "" for an unknown one."""
+    """The unit of a measure that is taken on a scale, such as "per pixel on [0, 1]"; "" for an
+    unknown one.
+    """
     base = _split_view(name)[1]
     unit = MEASURE_NAMES.get(base, ("", ""))[1]
     if base not in SCALED:

@@ -30,7 +30,9 @@ Images = Any  # np.ndarray | Tensor: what comes in leaves as the same kind
 Formula = Callable[[Tensor, Tensor], Tensor]
 
 
-def per_image(formula: Formula, a: Images, b: Images, check: Callable[[Tensor, Tensor], None] | None = None) -> Any:
+def per_image(
+    formula: Formula, a: Images, b: Images, check: Callable[[Tensor, Tensor], None] | None = None
+) -> Any:
     """`formula(a, b)` for each image: `(N,)`, or the batch shape of tensors.
 
     check: looks at each piece before the formula does, and raises where it cannot be used.
@@ -44,7 +46,8 @@ def per_image(formula: Formula, a: Images, b: Images, check: Callable[[Tensor, T
     values = []
     for start in range(0, max(1, len(a)), step):
         pair = [_read(x[start : start + step], dtype) for x in (a, b)]
-        with torch.autocast(pair[0].device.type, enabled=False):  # bfloat16 products would ruin the variances
+        # bfloat16 products would ruin the variances
+        with torch.autocast(pair[0].device.type, enabled=False):
             if check is not None:
                 check(*pair)
             values.append(formula(*pair))
@@ -81,7 +84,9 @@ def _agree(a: Images, b: Images) -> None:
             "; np.asarray(x) and torch.as_tensor(x) convert"
         )
     if a.shape != b.shape:
-        raise ImageError(f"the two batches must have one shape; got {tuple(a.shape)} and {tuple(b.shape)}")
+        raise ImageError(
+            f"the two batches must have one shape; got {tuple(a.shape)} and {tuple(b.shape)}"
+        )
     if isinstance(a, Tensor):
         if a.ndim < 3 or not 1 <= a.shape[-3] <= 4:
             raise ImageError(

@@ -63,5 +63,7 @@ PROBES = {"logistic": _logistic, "knn": _knn}
 def _pair(codes: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     codes, labels = np.asarray(codes), np.asarray(labels)
     if codes.ndim < 2 or labels.shape != (len(codes),):
-        raise NarrowsError(f"probe: got codes {codes.shape} and labels {labels.shape}, expected (N, size) and (N,)")
+        raise NarrowsError(
+            f"probe: got codes {codes.shape} and labels {labels.shape}, expected (N, size) and (N,)"
+        )
     return codes.reshape(len(codes), -1), labels

@@ -47,13 +47,21 @@ def ssim(a: Images, b: Images, data_range: float | None = None, window: int = 7)
     """
     r = peak(a, b, data_range)
     if not (isinstance(window, int) and window >= 3 and window % 2 == 1):
-        raise ImageError(f"ssim: got window={window!r}, expected an odd number of pixels, 3 or more")
-    return per_image(lambda a, b: _ssim(_unit(a, r), _unit(b, r), window), a, b, check=lambda a, _: _fits(a, window))
+        raise ImageError(
+            f"ssim: got window={window!r}, expected an odd number of pixels, 3 or more"
+        )
+    return per_image(
+        lambda a, b: _ssim(_unit(a, r), _unit(b, r), window),
+        a,
+        b,
+        check=lambda a, _: _fits(a, window),
+    )
 
 
 def _ssim(x: Tensor, y: Tensor, window: int) -> Tensor:
     n = window**2
-    C1, C2 = K1**2 * n**2, K2**2 * n * (n - 1)  # in units of the range, R = 1, and of the sums below
+    # in units of the range, R = 1, and of the sums below
+    C1, C2 = K1**2 * n**2, K2**2 * n * (n - 1)
     total = _window_sums(x, window)
     Sx, Sy = total(x), total(y)
     product, squares = 2 * Sx * Sy, (Sx * Sx).addcmul_(Sy, Sy)
@@ -83,5 +91,11 @@ def _fits(x: Tensor, window: int) -> None:
     side = min(height, width)
     if side < window:
         largest = side - 1 + side % 2
-        cure = f"window={largest} is the largest that fits" if largest >= 3 else "SSIM needs at least 3 x 3 pixels"
-        raise ImageError(f"ssim: images of {height} x {width} pixels hold no window of {window} x {window}; {cure}")
+        cure = (
+            f"window={largest} is the largest that fits"
+            if largest >= 3
+            else "SSIM needs at least 3 x 3 pixels"
+        )
+        raise ImageError(
+            f"ssim: images of {height} x {width} pixels hold no window of {window} x {window}; {cure}"
+        )

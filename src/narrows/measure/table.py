@@ -34,7 +34,9 @@ class Table(list):
 
     def _repr_html_(self) -> str:
         head = "".join(self._cell("th", name, name) for name in self.columns)
-        rows = ["".join(self._cell("td", name, row.get(name)) for name in self.columns) for row in self]
+        rows = [
+            "".join(self._cell("td", name, row.get(name)) for name in self.columns) for row in self
+        ]
         body = "".join(f"<tr>{cells}</tr>" for cells in rows)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 

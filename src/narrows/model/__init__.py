@@ -1,4 +1,5 @@
-"""Models: parts composed into networks, their training, what every model can do, and files of models.
+"""Models: parts composed into networks, their training, what every model can do, and files of
+models.
 
 protocol       what any fitted model answers
 network        the parts in their places

@@ -1,7 +1,7 @@
 """Building a network from names and options.
 
-Every name and option is checked first, and all faults are reported at once; then the parts are made in the order in
-which they depend on each other, and pairs that cannot work together are refused.
+Every name and option is checked first, and all faults are reported at once; then the parts are made
+in the order in which they depend on each other, and pairs that cannot work together are refused.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,8 @@ WHO_GIVES = {
 def build(specs: Specs, image: Shape, scale: Scale, seed: int) -> Network:
     """The network that `specs` describe, for images `(C, H, W)`, with weights drawn from `seed`.
 
-    specs: one for each kind of part ("auto" for up and prior), and penalties, a list. Raises `BuildError` or
+    specs: one for each kind of part ("auto" for up and prior), and penalties, a list. Raises
+    `BuildError` or
     `UnknownName` with every fault.
     """
     validate_specs(specs)
@@ -56,10 +57,11 @@ def build_objective(specs: Specs) -> Objective:
 
 
 def rebuild(specs: Specs, image: Shape, scale: Scale, tensors: Mapping[str, Tensor]) -> Network:
-    """The network that `specs` describe, with the tensors of a model file in it. Raises `DataError` too.
+    """The network that `specs` describe, with the tensors of a model file in it. Raises `DataError`
+    too.
 
-    It is built without memory first, so that a file cannot ask for more than it holds. Parts that the user has
-    registered are built at once: they may not support that.
+    It is built without memory first, so that a file cannot ask for more than it holds. Parts that
+    the user has registered are built at once: they may not support that.
     """
     if not custom_paths(specs):
         with torch.device("meta"):
@@ -176,5 +178,12 @@ def parts_table() -> Table:
         for name, make in kind.table.items():
             options = [f"{option}={default!r}" for option, default in kind.options(name).items()]
             description = " ".join((make.__doc__ or "").strip().split("\n\n")[0].split())
-            rows.append({"kind": kind.name, "part": name, "options": ", ".join(options), "what": description})
+            rows.append(
+                {
+                    "kind": kind.name,
+                    "part": name,
+                    "options": ", ".join(options),
+                    "what": description,
+                }
+            )
     return rows

@@ -2,11 +2,12 @@
 
     metadata["narrows"] = the header, JSON (see `Header`)      metadata["sha256"] = the checksum of header and tensors
 
-A file may come from anywhere, so nothing in it is believed. The safetensors library makes sure that each tensor is
-inside the file. The header must be of a format that is known here, and each entry of its type. The checksum detects
-bytes that have changed on the way; it is no signature, for whoever changes a file on purpose can write another. What
-is then built has the tensors of the file by name, shape and type, and is first built without memory, so that a file
-cannot make anyone allocate more than it holds. No code is run and nothing is imported because a file says so.
+A file may come from anywhere, so nothing in it is believed. The safetensors library makes sure that
+each tensor is inside the file. The header must be of a format that is known here, and each entry of
+its type. The checksum detects bytes that have changed on the way; it is no signature, for whoever
+changes a file on purpose can write another. What is then built has the tensors of the file by name,
+shape and type, and is first built without memory, so that a file cannot make anyone allocate more
+than it holds. No code is run and nothing is imported because a file says so.
 """
 
 import json
@@ -31,9 +32,11 @@ from narrows.layout import WHITE_LEVELS
 FORMAT = 2
 FORMATS = (1, FORMAT)  # that are read; 1 had no checksum
 CHECKPOINT_WORDS = (
-    "checkpoint of a training, from which `narrows train ... --resume` continues; the model is model.safetensors"
+    "checkpoint of a training, from which `narrows train ... --resume` continues; the model is "
+    "model.safetensors"
 )
-CHECKPOINT_KEY = "training"  # in the header of a checkpoint (`narrows.model.training.checkpoint`), also read here
+# in the header of a checkpoint (`narrows.model.training.checkpoint`), also read here
+CHECKPOINT_KEY = "training"
 CHECKPOINT_NAME = "last.safetensors"  # in the folder of the model
 LONGEST_OPTIONS = 100_000  # characters of JSON: no model has as many options
 MOST_FAULTS = 5  # of one sort that are reported
@@ -77,7 +80,9 @@ class Numbers(Struct):
 
 
 class Header(Struct):
-    """The header. options: the constructor's. own: import paths of registered parts. about: the writer's."""
+    """The header. options: the constructor's. own: import paths of registered parts. about: the
+    writer's.
+    """
 
     format: int
     estimator: str
@@ -125,7 +130,9 @@ def read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Tensors]:
         raise DataError(f"{path} cannot be read as a model file: {error}") from error
     _check_format(path, header)
     if header["format"] > 1 and metadata.get("sha256") != checksum(text, tensors):
-        raise DataError(f"{path} is damaged: its checksum is not that of its contents; copy it again from its source")
+        raise DataError(
+            f"{path} is damaged: its checksum is not that of its contents; copy it again from its source"
+        )
     return header, tensors
 
 
@@ -139,7 +146,9 @@ def _where_to_look(path: Path) -> str:
 def _check_format(path: Path, header: Any) -> None:
     """Refuse what is not a header of a format that is known here."""
     if not isinstance(header, dict):
-        raise DataError(f"{path} is a .safetensors file, but not one of Narrows: its header is missing")
+        raise DataError(
+            f"{path} is a .safetensors file, but not one of Narrows: its header is missing"
+        )
     if header.get("format") not in FORMATS:
         known = " and ".join(map(str, FORMATS))
         raise DataError(f"{path} has the format {header.get('format')}; this Narrows reads {known}")
@@ -176,7 +185,9 @@ def _check_image_shape(shape: Any, values: int) -> None:
 def check_tensors(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
     """Refuse tensors that are not as expected, by name, shape and type, or that hold NaN or infinity."""
     problems = [f"it lacks {name}" for name in expected if name not in tensors]
-    problems += [f"nothing in the model is called {name}" for name in tensors if name not in expected]
+    problems += [
+        f"nothing in the model is called {name}" for name in tensors if name not in expected
+    ]
     for name in expected:
         if name in tensors:
             problems += _differences(name, tensors[name], expected[name])
@@ -198,7 +209,9 @@ def _differences(name: str, tensor: Tensor, expected: Tensor) -> list[str]:
 
 
 def checksum(text: str, tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of the header's text, and of each tensor's name, form and bytes, in the order of the names."""
+    """SHA-256 of the header's text, and of each tensor's name, form and bytes, in the order of the
+    names.
+    """
     digest = sha256(text.encode("utf-8", "surrogatepass"))
     for name in sorted(tensors):
         entry = f"\n{name} {_describe_tensor(tensors[name])}\n"

@@ -64,7 +64,9 @@ class Network(nn.Module):
         h, side = self.body.encode(x, random)
         return self.bottleneck(h, self.prior, random), side
 
-    def decode(self, z: Tensor, side: Sequence[Tensor] = (), random: KeyedRandom | None = None) -> Tensor:
+    def decode(
+        self, z: Tensor, side: Sequence[Tensor] = (), random: KeyedRandom | None = None
+    ) -> Tensor:
         """Codes `(N, size)` or `(N, *shape)` to the likelihood's parameters, `(N, outputs · C, H, W)`."""
         codes = z.reshape(-1, *self.bottleneck.shape)
         return self.up(codes, list(side), random).float()  # also under autocast

@@ -1,8 +1,9 @@
 """What any fitted model answers, whatever it is made of.
 
-Evaluation, anomaly scores, files, studies and the command line ask these questions, and never which class a model
-is: a sibling estimator that answers them needs no edit elsewhere. `narrows.model.estimator.base.ImageModel` has the
-defaults; a model defines at least `_encode`, `_decode`, `_sample_codes`, `_state`, `_restore` and `n_parameters_`.
+Evaluation, anomaly scores, files, studies and the command line ask these questions, and never which
+class a model is: a sibling estimator that answers them needs no edit elsewhere.
+`narrows.model.estimator.base.ImageModel` has the defaults; a model defines at least `_encode`,
+`_decode`, `_sample_codes`, `_state`, `_restore` and `n_parameters_`.
 """
 
 from collections.abc import Mapping
@@ -22,13 +23,15 @@ from narrows.scale import Scale
 
 
 class Model(Protocol):
-    """A fitted model of images. Batches `(n, C, H, W)` are on the working scale, codes are `(n, size)`.
+    """A fitted model of images. Batches `(n, C, H, W)` are on the working scale, codes are `(n,
+    size)`.
 
-    What it was fitted on: layout_ and scale_ of the images, seed_, device_.
-    Sizes: code_size_ (numbers in a code), side_bits_ (bits of the side channel of an image), n_parameters_.
-    Training: history_ (an entry an epoch) and steps_ (an entry a step), both empty if it has no epochs; epochs_;
-    validation_index_ (the images that were held back); terms_ (how the terms in its history are called).
-    Anomalies: threshold_ of the default score, thresholds_ of all kinds, density_ of the training codes.
+    What it was fitted on: layout_ and scale_ of the images, seed_, device_. Sizes: code_size_
+    (numbers in a code), side_bits_ (bits of the side channel of an image), n_parameters_. Training:
+    history_ (an entry an epoch) and steps_ (an entry a step), both empty if it has no epochs;
+    epochs_; validation_index_ (the images that were held back); terms_ (how the terms in its
+    history are called). Anomalies: threshold_ of the default score, thresholds_ of all kinds,
+    density_ of the training codes.
     """
 
     layout_: Layout
@@ -78,7 +81,9 @@ class Model(Protocol):
 
     @property
     def noise_(self) -> Corruption | None:
-        """The noise that it was trained on and can make; None if it was trained on clean images, or on pairs."""
+        """The noise that it was trained on and can make; None if it was trained on clean images, or
+        on pairs.
+        """
         ...
 
     @property
@@ -103,11 +108,15 @@ class Model(Protocol):
         ...
 
     def filters(self, end: str) -> np.ndarray | None:
-        """The units of the first linear layer ("encoder") or of the last ("decoder") as images `(units, H, W)`."""
+        """The units of the first linear layer ("encoder") or of the last ("decoder") as images
+        `(units, H, W)`.
+        """
         ...
 
     def kernels(self) -> list[np.ndarray]:
-        """The kernels `(out, in, k, k)` of the convolutions of the decoder, in the order of the layers."""
+        """The kernels `(out, in, k, k)` of the convolutions of the decoder, in the order of the
+        layers.
+        """
         ...
 
     def _accept(self, X: Any) -> tuple[np.ndarray, Layout]: ...

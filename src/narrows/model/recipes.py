@@ -1,16 +1,17 @@
 """Recipes: models that have a name.
 
-Every model of the six labs is here with the settings of its report, and a few short names that are good defaults for
-anyone's images. `recipe(name, **changes)` builds one; changes merge into a part of the same kind and replace it
-otherwise:
+Every model of the six labs is here with the settings of its report, and a few short names that are
+good defaults for anyone's images. `recipe(name, **changes)` builds one; changes merge into a part
+of the same kind and replace it otherwise:
 
     recipe("vae-mlp", bottleneck={"size": 2}, epochs=20)
 
-Published losses of labs A, B, E and F were means per pixel; ours are sums over the image. So what was added to such a
-loss, or divided by its gradient, is multiplied here by the number of values: L1 weights of lab E3 x 784 x 256 (they
-were summed over the batch too), the weight decay of lab F x 2352, and Adam's eps, 1e-8, x 784 or x 2352. The last one
-matters: with an eps 784 times too small, weights that have almost no gradient take full steps, output units die, and
-lab E1 ends at 0.021 instead of 0.017.
+Published losses of labs A, B, E and F were means per pixel; ours are sums over the image. So what
+was added to such a loss, or divided by its gradient, is multiplied here by the number of values: L1
+weights of lab E3 x 784 x 256 (they were summed over the batch too), the weight decay of lab F x
+2352, and Adam's eps, 1e-8, x 784 or x 2352. The last one matters: with an eps 784 times too small,
+weights that have almost no gradient take full steps, output units die, and lab E1 ends at 0.021
+instead of 0.017.
 """
 
 from collections.abc import Mapping
@@ -74,7 +75,8 @@ LAB_E = {
 E2 = {**LAB_E, "body": part("mlp", widths=[])}
 E6 = {
     **LAB_E, "body": part("conv", channels=[8, 16, 16], stages="pooled"), "bottleneck": part("plain", size=None),
-    "random_state": 11,  # with about half of all seeds the relu after the one output channel starts dead: all black
+    # with about half of all seeds the relu after the one output channel starts dead: all black
+    "random_state": 11,
 }  # fmt: skip
 LAB_F = {
     "body": part("conv", channels=[128, 64, 32, 16]), "bottleneck": part("plain", size=None),
@@ -154,7 +156,8 @@ def recipe(name: str, **changes: Any) -> ImageModel:
     if name not in RECIPES:
         raise unknown("recipe", name, RECIPES)
     estimator = ESTIMATORS[RECIPES[name].estimator]
-    options = deepcopy(dict(RECIPES[name].options))  # what is changed on the model leaves the recipe as it is
+    # what is changed on the model leaves the recipe as it is
+    options = deepcopy(dict(RECIPES[name].options))
     base = {**default_options(estimator), **options}
     options |= merge_options(base, changes)
     return choose("recipe", {name: estimator}, {"kind": name, **options})
@@ -162,4 +165,6 @@ def recipe(name: str, **changes: Any) -> ImageModel:
 
 def recipes() -> Table:
     """All recipes: name, what it is, where it comes from."""
-    return Table({"recipe": name, "what": r.summary, "from": r.source} for name, r in RECIPES.items())
+    return Table(
+        {"recipe": name, "what": r.summary, "from": r.source} for name, r in RECIPES.items()
+    )

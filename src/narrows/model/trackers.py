@@ -1,15 +1,18 @@
 """Trackers: loggers that follow a training while it runs.
 
-A logger is anything with the four names of Lightning's loggers (`Logger` below), so any of those fits:
+A logger is anything with the four names of Lightning's loggers (`Logger` below), so any of those
+fits:
 
     Autoencoder().fit(X, logger=logger)
 
-It gets the options of the model at the start, by the names that `--set` takes ("bottleneck.size": 20), and after
-each epoch, counted from 1, what the epoch added to `history_` ("loss", "val_psnr", ...). If it has a fifth name,
+It gets the options of the model at the start, by the names that `--set` takes ("bottleneck.size":
+20), and after each epoch, counted from 1, what the epoch added to `history_` ("loss", "val_psnr",
+...). If it has a fifth name,
 `finalize(status)`, as Lightning's have, that is called at the end: with "success", or "failed" after an error.
 
 `LOGGERS` are trackers that need no more than a name: `start("tensorboard", folder, "my run")`. They write into the
-folder of the run, and send nothing anywhere unless the user's WANDB_MODE or MLFLOW_TRACKING_URI says so.
+folder of the run, and send nothing anywhere unless the user's WANDB_MODE or MLFLOW_TRACKING_URI
+says so.
 """
 
 import os
@@ -25,7 +28,8 @@ from narrows.errors import OutputError, extra, unknown, wrong
 
 Report = Callable[[Mapping[str, float], int], None]
 NAMES = ("log_hyperparams", "log_metrics", "name", "version")
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "WANDB_ERROR_REPORTING": "false"}  # else they call their makers
+# else they call their makers
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "WANDB_ERROR_REPORTING": "false"}
 
 
 class Logger(Protocol):
@@ -57,7 +61,12 @@ def reported(logger: Logger | None, options: Mapping[str, Any]) -> Iterator[Repo
         return
     missing = [name for name in NAMES if not hasattr(logger, name)]
     if missing:
-        raise wrong("logger", logger, f"one with the names {', '.join(NAMES)}", f"missing: {', '.join(missing)}")
+        raise wrong(
+            "logger",
+            logger,
+            f"one with the names {', '.join(NAMES)}",
+            f"missing: {', '.join(missing)}",
+        )
     status = "failed"
     try:
         logger.log_hyperparams(flatten_options(options))
@@ -70,8 +79,11 @@ def reported(logger: Logger | None, options: Mapping[str, Any]) -> Iterator[Repo
         getattr(logger, "finalize", lambda status: None)(status)
 
 
-def flatten_options(options: Mapping[str, Any], within: str = "") -> dict[str, bool | int | float | str | None]:
-    """Options as a flat dict of plain values, by the names that `--set` takes; images as their shape in words.
+def flatten_options(
+    options: Mapping[str, Any], within: str = ""
+) -> dict[str, bool | int | float | str | None]:
+    """Options as a flat dict of plain values, by the names that `--set` takes; images as their
+    shape in words.
 
     >>> plain({"body": "mlp", "bottleneck": {"kind": "variational", "size": 20}})
     {'body': 'mlp', 'bottleneck': 'variational', 'bottleneck.size': 20}
@@ -79,7 +91,9 @@ def flatten_options(options: Mapping[str, Any], within: str = "") -> dict[str, b
     found = {}
     for name, value in options.items():
         whole = within if name == "kind" else f"{within}.{name}" if within else name
-        found |= flatten_options(value, whole) if isinstance(value, Mapping) else {whole: _plain(value)}
+        found |= (
+            flatten_options(value, whole) if isinstance(value, Mapping) else {whole: _plain(value)}
+        )
     return found
 
 
@@ -93,7 +107,11 @@ def _plain(value: Any) -> bool | int | float | str | None:
         shape = ()
     if len(shape) > 1:
         return f"an array of {' x '.join(map(str, shape))}"
-    return str(value) if isinstance(value, (list, tuple)) else getattr(value, "__name__", type(value).__name__)
+    return (
+        str(value)
+        if isinstance(value, (list, tuple))
+        else getattr(value, "__name__", type(value).__name__)
+    )
 
 
 # -- trackers by name -------------------------------------------------------------------------------------------
@@ -123,7 +141,9 @@ def tracker(name: str) -> Callable[[Path, str], Logger]:
 
 
 class TensorBoard:
-    """Event files in FOLDER/log/1, the next training's in FOLDER/log/2: see `tensorboard --logdir FOLDER`."""
+    """Event files in FOLDER/log/1, the next training's in FOLDER/log/2: see `tensorboard --logdir
+    FOLDER`.
+    """
 
     def __init__(self, folder: Path, run: str):
         from torch.utils.tensorboard.writer import SummaryWriter
@@ -193,4 +213,8 @@ class MLflow:
         self.client.set_terminated(self.version, "FINISHED" if status == "success" else "FAILED")
 
 
-LOGGERS: dict[str, Callable[[Path, str], Logger]] = {"tensorboard": TensorBoard, "wandb": Wandb, "mlflow": MLflow}
+LOGGERS: dict[str, Callable[[Path, str], Logger]] = {
+    "tensorboard": TensorBoard,
+    "wandb": Wandb,
+    "mlflow": MLflow,
+}

@@ -1,4 +1,5 @@
-"""The parts of an autoencoder: one module a kind, one class a choice. To add a part: one class, one table entry.
+"""The parts of an autoencoder: one module a kind, one class a choice. To add a part: one class, one
+table entry.
 
 kinds         the eight kinds: table of names, base class, context
 register      classes of the user's own: register, plain modules as body and way up

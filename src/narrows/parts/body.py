@@ -49,10 +49,13 @@ class Body(nn.Module):
     default_up = "linear"
     keeps_side = False
 
-    def __init__(self, image: tuple[int, int, int], activation: str, dropout: float, batch_norm: bool):
+    def __init__(
+        self, image: tuple[int, int, int], activation: str, dropout: float, batch_norm: bool
+    ):
         super().__init__()
         self.image = image
-        after_weights(1, activation, batch_norm, dropout, flat=True)  # refuses wrong options, if no layer does
+        # refuses wrong options, if no layer does
+        after_weights(1, activation, batch_norm, dropout, flat=True)
         self.activation, self.dropout, self.batch_norm = activation, dropout, batch_norm
         self.shape: tuple[int, ...] = image
 
@@ -155,10 +158,14 @@ class Conv(Body):
             self.after.append(after)
 
     def _stage(self, a: int, b: int, kernel: int) -> tuple[Chain, Chain]:
-        """A convolution from `a` channels to `b` with its batch normalisation; what follows the maximum."""
+        """A convolution from `a` channels to `b` with its batch normalisation; what follows the
+        maximum.
+        """
         stride = 1 if self.pooled else 2
         norms, after = int(self.batch_norm), self.finish(b, flat=False)
-        return Chain([nn.Conv2d(a, b, kernel, stride, kernel // 2), *after[:norms]]), Chain(after[norms:])
+        return Chain([nn.Conv2d(a, b, kernel, stride, kernel // 2), *after[:norms]]), Chain(
+            after[norms:]
+        )
 
     def _sizes(self, size: tuple[int, int], count: int) -> list[tuple[int, int]]:
         """Height and width before the first stage, and after each."""
@@ -177,7 +184,9 @@ class Conv(Body):
 
     @property
     def side_bits(self) -> int:
-        """Bits of the switches, for one image: log2(4) = 2 for each pooled value. 0 where they are not kept."""
+        """Bits of the switches, for one image: log2(4) = 2 for each pooled value. 0 where they are
+        not kept.
+        """
         if not self.keeps_side:
             return 0
         return 2 * sum(c * h * w for c, (h, w) in zip(self.channels[1:], self.sizes[1:]))
@@ -243,7 +252,9 @@ class Unet(Body):
         """Bits of the image and the skips, for one image: 32 a value. 0 where they are not kept."""
         if not self.keeps_side:
             return 0
-        return 32 * (prod(self.image) + sum(c * h * w for c, (h, w) in zip(self.channels[:-1], self.sizes)))
+        return 32 * (
+            prod(self.image) + sum(c * h * w for c, (h, w) in zip(self.channels[:-1], self.sizes))
+        )
 
     @property
     def widest(self) -> int:

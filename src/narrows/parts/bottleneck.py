@@ -44,7 +44,9 @@ LOG_VARIANCES = (-30.0, 20.0)  # their exponentials are finite
 
 
 class Bottleneck(nn.Module):
-    """The contract. features: shape of h, of one image. size: numbers in the code; None keeps the features' shape."""
+    """The contract. features: shape of h, of one image. size: numbers in the code; None keeps the
+    features' shape.
+    """
 
     variational = False
     rectified = False
@@ -115,7 +117,9 @@ class Bottleneck(nn.Module):
 
     @property
     def _or_smaller(self) -> str:
-        """The end of a piece of advice; a feature map, and a code of one number, cannot be made smaller."""
+        """The end of a piece of advice; a feature map, and a code of one number, cannot be made
+        smaller.
+        """
         if self.is_feature_map or self.shape == (1,):
             return ""
         return ", or give it a smaller size"
@@ -157,7 +161,13 @@ class Sparse(Rectified):
     weight: ≥ 0, next to a loss that is summed over the image. warmup: epochs, ≥ 0.
     """
 
-    def __init__(self, features: tuple[int, ...], size: int | None = 32, weight: float = 0.1, warmup: float = 0):
+    def __init__(
+        self,
+        features: tuple[int, ...],
+        size: int | None = 32,
+        weight: float = 0.1,
+        warmup: float = 0,
+    ):
         super().__init__(features, size)
         if not (weight >= 0):
             raise wrong("weight", weight, "a number ≥ 0")
@@ -202,7 +212,8 @@ class TopK(Rectified):
 
 
 class Variational(Bottleneck):
-    """z ~ N(μ, σ²) at a cost of β · KL(q(z|x) ‖ p(z)) nats, per image. Without random numbers z = μ.
+    """z ~ N(μ, σ²) at a cost of β · KL(q(z|x) ‖ p(z)) nats, per image. Without random numbers z =
+    μ.
 
     beta: ≥ 0; with 1 the loss is the negative ELBO. warmup: epochs over which β grows to its value,
     ≥ 0.
@@ -212,7 +223,9 @@ class Variational(Bottleneck):
     default_prior = "normal"
     heads = 2
 
-    def __init__(self, features: tuple[int, ...], size: int | None = 20, beta: float = 1.0, warmup: float = 0):
+    def __init__(
+        self, features: tuple[int, ...], size: int | None = 20, beta: float = 1.0, warmup: float = 0
+    ):
         super().__init__(features, size)
         if not (beta >= 0):
             raise wrong("beta", beta, "a number ≥ 0")
@@ -261,4 +274,10 @@ def _epochs(warmup: float) -> float:
     return warmup
 
 
-BOTTLENECKS = {"plain": Plain, "relu": Relu, "sparse": Sparse, "topk": TopK, "variational": Variational}
+BOTTLENECKS = {
+    "plain": Plain,
+    "relu": Relu,
+    "sparse": Sparse,
+    "topk": TopK,
+    "variational": Variational,
+}

@@ -63,7 +63,9 @@ class GaussianNoise(Corruption):
     none).
     """
 
-    def __init__(self, bounds: Bounds, sigma: float | tuple[float, float] = 0.3, clip: bool = False):
+    def __init__(
+        self, bounds: Bounds, sigma: float | tuple[float, float] = 0.3, clip: bool = False
+    ):
         self.strength = Strength("sigma", sigma, "a number > 0")
         if clip and bounds is None:
             raise wrong("clip", clip, "False on a scale that has no range")
@@ -91,7 +93,9 @@ class Masking(Corruption):
     only_hidden: the loss counts these pixels alone.
     """
 
-    def __init__(self, bounds: Bounds, rate: float | tuple[float, float] = 0.5, only_hidden: bool = False):
+    def __init__(
+        self, bounds: Bounds, rate: float | tuple[float, float] = 0.5, only_hidden: bool = False
+    ):
         self.rate = Strength("rate", rate, "a share in (0, 1)", below=1)
         self.only_hidden = only_hidden
         self.value = bounds[0] if bounds else 0.0
@@ -108,7 +112,9 @@ class SaltAndPepper(Corruption):
     image. only_hidden: the loss counts these pixels alone.
     """
 
-    def __init__(self, bounds: Bounds, rate: float | tuple[float, float] = 0.1, only_hidden: bool = False):
+    def __init__(
+        self, bounds: Bounds, rate: float | tuple[float, float] = 0.1, only_hidden: bool = False
+    ):
         self.rate = Strength("rate", rate, "a share in (0, 1)", below=1)
         self.only_hidden = only_hidden
         self.black, self.white = require_bounds("salt-and-pepper", bounds)
@@ -121,13 +127,16 @@ class SaltAndPepper(Corruption):
 
 
 class PoissonNoise(Corruption):
-    """Photon noise: what is dark is counted worst. The deviation of a pixel x on [0, 1] is √(x / peak).
+    """Photon noise: what is dark is counted worst. The deviation of a pixel x on [0, 1] is √(x /
+    peak).
 
     peak: photons of a white pixel, > 0; or a pair (low, high), drawn evenly for each image.
     clip: keep the noisy image inside the working range.
     """
 
-    def __init__(self, bounds: Bounds, peak: float | tuple[float, float] = 30.0, clip: bool = False):
+    def __init__(
+        self, bounds: Bounds, peak: float | tuple[float, float] = 30.0, clip: bool = False
+    ):
         self.peak = Strength("peak", peak, "a number > 0")
         self.clip = clip
         if not (self.peak.low > 0):
@@ -145,7 +154,8 @@ class PoissonNoise(Corruption):
 
 
 class JpegArtefacts(Corruption):
-    """JPEG artefacts: an image written at a quality, and read back. Of 2 or 4 channels the last, alpha, is kept.
+    """JPEG artefacts: an image written at a quality, and read back. Of 2 or 4 channels the last,
+    alpha, is kept.
 
     quality: an integer in 1..95; or a pair (low, high), drawn evenly for each image.
     """
@@ -178,7 +188,9 @@ class MixedCorruption(Corruption):
     of: a list of corruptions, each a name or a dict of its kind and options.
     """
 
-    def __init__(self, bounds: Bounds, of: Sequence[Any] = ("gaussian", "poisson", "salt-and-pepper", "jpeg")):
+    def __init__(
+        self, bounds: Bounds, of: Sequence[Any] = ("gaussian", "poisson", "salt-and-pepper", "jpeg")
+    ):
         if not (isinstance(of, (list, tuple)) and len(of) > 0):
             raise wrong("of", of, "a list of corruptions")
         self.parts, faults = [], Faults("its corruptions")
@@ -195,7 +207,8 @@ class MixedCorruption(Corruption):
     def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
         chosen = random.uniform("which", x[:, :1, :1, :1]) * len(self.parts)
         noisy = x
-        for k, part in enumerate(self.parts):  # each of all images, so that ranks draw rows of the global batch
+        # each of all images, so that ranks draw rows of the global batch
+        for k, part in enumerate(self.parts):
             noisy = torch.where((chosen >= k) & (chosen < k + 1), part(x, random)[0], noisy)
         return noisy, None
 

@@ -1,4 +1,5 @@
-"""The eight kinds of part: for each its table of names, its base class, and what the build gives it.
+"""The eight kinds of part: for each its table of names, its base class, and what the build gives
+it.
 
     corruption → body → bottleneck (with a prior) → up → likelihood;  objective and penalties make the loss of them
 

@@ -46,7 +46,8 @@ class Activation(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Inverted dropout: in training each value is 0 with probability `rate`, the others are divided by 1 - rate.
+    """Inverted dropout: in training each value is 0 with probability `rate`, the others are divided
+    by 1 - rate.
 
     torch's own takes its numbers from the global generator; this one takes them from the step's
     `KeyedRandom`, so that a resumed or distributed run drops the same values.
@@ -62,7 +63,8 @@ class Dropout(nn.Module):
         if not self.training or random is None or self.rate == 0:
             return h
         kept = random.chance("dropout", h, 1 - self.rate)
-        return h * torch.empty_like(h).copy_(kept).mul_(1 / (1 - self.rate))  # with h's own order in memory
+        # with h's own order in memory
+        return h * torch.empty_like(h).copy_(kept).mul_(1 / (1 - self.rate))
 
     def extra_repr(self) -> str:
         return f"rate={self.rate}"
@@ -78,7 +80,8 @@ class Chain(nn.ModuleList):
 
 
 class _GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
-    """Batch normalisation over the global batch: ŷ = (h - μ) / √(σ² + ε), y = γ ŷ + β, for each channel.
+    """Batch normalisation over the global batch: ŷ = (h - μ) / √(σ² + ε), y = γ ŷ + β, for each
+    channel.
 
     μ and σ² are those of all images of all ranks, and gradients flow through them to all. Outside
     of training, where the running averages of μ and σ² serve, it is torch's own.
@@ -94,7 +97,8 @@ class _GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
         mean = all_reduce_with_gradient(h.sum(axes)) / count
         centred = h - mean.view(shape)
         variance = all_reduce_with_gradient(centred.square().sum(axes)) / count
-        self._average(mean.detach(), variance.detach() * count / (count - 1))  # without bias, as torch's own
+        # without bias, as torch's own
+        self._average(mean.detach(), variance.detach() * count / (count - 1))
         y = centred * (variance + self.eps).rsqrt().view(shape)
         if self.affine:
             y = y * self.weight.view(shape) + self.bias.view(shape)
@@ -102,7 +106,11 @@ class _GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
 
     def _average(self, mean: Tensor, variance: Tensor) -> None:
         """Move the running averages towards the moments of a batch."""
-        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+        if (
+            self.running_mean is None
+            or self.running_var is None
+            or self.num_batches_tracked is None
+        ):
             return
         self.num_batches_tracked += 1
         share = self.momentum
@@ -124,7 +132,9 @@ class BatchNorm2d(_GlobalBatchNorm, nn.BatchNorm2d):
 SYNCHRONISED_NORMS: dict[type, type] = {nn.BatchNorm1d: BatchNorm1d, nn.BatchNorm2d: BatchNorm2d}
 
 
-def after_weights(channels: int, activation: str, batch_norm: bool, dropout: float, flat: bool) -> list[nn.Module]:
+def after_weights(
+    channels: int, activation: str, batch_norm: bool, dropout: float, flat: bool
+) -> list[nn.Module]:
     """What follows a layer's weights: batch normalisation, the activation, dropout."""
     layers: list[nn.Module] = []
     if batch_norm:

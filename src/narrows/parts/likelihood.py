@@ -28,11 +28,14 @@ OUTPUTS = {"identity": (-INF, INF), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), 
 
 
 class Likelihood:
-    """The contract. out and x are `(N, C, H, W)`; `outputs` is how many values of out it needs for one of x."""
+    """The contract. out and x are `(N, C, H, W)`; `outputs` is how many values of out it needs for
+    one of x.
+    """
 
     outputs = 1
     constant = 0.0
-    measure = ""  # the name under which `evaluate` reports the nll of an image, if it has one of its own
+    # the name under which `evaluate` reports the nll of an image, if it has one of its own
+    measure = ""
     is_squared_error_of_sigmoid = False  # of which training may begin with a constant output
 
     def nll(self, out: Tensor, x: Tensor) -> Tensor:
@@ -53,7 +56,9 @@ class Located(Likelihood):
         low, high = scale.bounds or (-INF, INF)
         lowest, highest = OUTPUTS[output]
         if lowest > low or highest < high:
-            expected = f"one that reaches all of the working scale {scale.name!r}, {low:g} to {high:g}"
+            expected = (
+                f"one that reaches all of the working scale {scale.name!r}, {low:g} to {high:g}"
+            )
             raise wrong("output", output, expected, "use 'identity', or another scale")
         self.phi = ACTIVATIONS[output]
 
@@ -62,7 +67,9 @@ class Located(Likelihood):
 
 
 class GaussianLikelihood(Located):
-    """Squared error over twice the variance. variance: > 0, on the working scale; ½ makes nll the squared error."""
+    """Squared error over twice the variance. variance: > 0, on the working scale; ½ makes nll the
+    squared error.
+    """
 
     def __init__(self, scale: Scale, variance: float = 0.5, output: str = "identity"):
         super().__init__(scale, output)
@@ -107,4 +114,8 @@ class BernoulliLikelihood(Likelihood):
         return torch.sigmoid(out)
 
 
-LIKELIHOODS = {"gaussian": GaussianLikelihood, "bernoulli": BernoulliLikelihood, "laplace": LaplaceLikelihood}
+LIKELIHOODS = {
+    "gaussian": GaussianLikelihood,
+    "bernoulli": BernoulliLikelihood,
+    "laplace": LaplaceLikelihood,
+}

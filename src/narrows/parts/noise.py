@@ -1,4 +1,5 @@
-"""What several corruptions are made of: strengths, a random generator for each image, an image through JPEG.
+"""What several corruptions are made of: strengths, a random generator for each image, an image
+through JPEG.
 
 *Strengths.* A strength is one number, or a pair (low, high) of which each image draws its own,
 evenly. A network that is trained on such a range is blind: it need not know how strong the noise of
@@ -25,9 +26,13 @@ Bounds = tuple[float, float] | None
 
 
 class Strength:
-    """A number, or a pair (low, high) of which each image draws its own; in (0, below), the low end may be 0."""
+    """A number, or a pair (low, high) of which each image draws its own; in (0, below), the low end
+    may be 0.
+    """
 
-    def __init__(self, what: str, value: float | tuple[float, float], expected: str, below: float = inf):
+    def __init__(
+        self, what: str, value: float | tuple[float, float], expected: str, below: float = inf
+    ):
         pair = value if isinstance(value, (list, tuple)) else (value, value)
         if len(pair) != 2 or not (0 <= pair[0] <= pair[1] and 0 < pair[1] < below):
             raise wrong(what, value, f"{expected}, or (low, high)")

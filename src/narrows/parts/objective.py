@@ -50,7 +50,8 @@ class TrainedNetwork(Protocol):
 
 
 class Objective:
-    """The contract: `(network, x, random)` to the terms of the loss and the forward pass that they are of.
+    """The contract: `(network, x, random)` to the terms of the loss and the forward pass that they
+    are of.
 
     A subclass gives `data`, its own terms, and declares them in `data_terms`. The costs of the code
     and the penalties are added here. One that needs more than one forward pass overrides
@@ -63,8 +64,12 @@ class Objective:
         """The objective's own terms of the images `(N, C, H, W)`, each `(N,)`."""
         raise NotImplementedError
 
-    def __call__(self, network: TrainedNetwork, x: Tensor, random: KeyedRandom) -> tuple[LossTerms, ForwardPass]:
-        """All terms of a batch: the objective's own, the code's costs, the penalties; and the forward pass."""
+    def __call__(
+        self, network: TrainedNetwork, x: Tensor, random: KeyedRandom
+    ) -> tuple[LossTerms, ForwardPass]:
+        """All terms of a batch: the objective's own, the code's costs, the penalties; and the
+        forward pass.
+        """
         with torch.set_grad_enabled(torch.is_grad_enabled() or network.needs_gradient):
             forward = network(x, random)
             terms = self.data(network, forward, x)
@@ -75,14 +80,23 @@ class Objective:
 
     def terms(self, network: TrainedNetwork) -> tuple[Term, ...]:
         """What is declared of the terms, in their order."""
-        return (*self.data_terms, *network.bottleneck.terms, *(penalty.term for penalty in network.penalties))
+        return (
+            *self.data_terms,
+            *network.bottleneck.terms,
+            *(penalty.term for penalty in network.penalties),
+        )
 
 
 class Elbo(Objective):
     """The negative evidence lower bound: nll and the code's costs, in nats an image."""
 
     data_terms = (
-        Term("nll", "NLL", "nats an image", "-log p(x | z) of an image, without the likelihood's constant"),
+        Term(
+            "nll",
+            "NLL",
+            "nats an image",
+            "-log p(x | z) of an image, without the likelihood's constant",
+        ),
     )
 
     def data(self, network: TrainedNetwork, forward: ForwardPass, x: Tensor) -> LossTerms:
@@ -96,7 +110,12 @@ class Root(Objective):
     """
 
     data_terms = (
-        Term("root", "length of the error", "", "√(-log p(x | z)) of an image: ‖x - m‖ on the working scale"),
+        Term(
+            "root",
+            "length of the error",
+            "",
+            "√(-log p(x | z)) of an image: ‖x - m‖ on the working scale",
+        ),
     )
 
     def __init__(self, least: float = 1e-4):
@@ -109,7 +128,9 @@ class Root(Objective):
 
 
 def image_nll(network: TrainedNetwork, forward: ForwardPass, x: Tensor) -> Tensor:
-    """-log p(x | z) of each image, `(N,)`, nats without the constant; of the hidden pixels alone if that is asked."""
+    """-log p(x | z) of each image, `(N,)`, nats without the constant; of the hidden pixels alone if
+    that is asked.
+    """
     nll = network.likelihood.nll(forward.out, x)
     if forward.hidden is not None and network.corruption.only_hidden:
         nll = nll * forward.hidden

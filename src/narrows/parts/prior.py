@@ -96,7 +96,9 @@ class MixturePrior(Prior):
         centred = z[:, None] - self.means  # (N, K, size)
         if self.is_full:
             columns = centred.permute(1, 2, 0)
-            whitened = torch.linalg.solve_triangular(self.factors, columns, upper=False).permute(2, 0, 1)
+            whitened = torch.linalg.solve_triangular(self.factors, columns, upper=False).permute(
+                2, 0, 1
+            )
             deviations = self.factors.diagonal(dim1=1, dim2=2)
         else:
             whitened, deviations = centred / self.factors, self.factors
@@ -140,7 +142,8 @@ class MixturePrior(Prior):
             max_iter=50,
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a density for sampling need not have converged
+            # a density for sampling need not have converged
+            warnings.simplefilter("ignore", ConvergenceWarning)
             return mixture.fit(codes)
 
 

@@ -39,7 +39,8 @@ Paths = dict[str, dict[str, str]]  # kind → name → import path
 
 
 def register(kind: str, make: Any = None, *, name: str | None = None) -> Any:
-    """Enter a class of your own among the parts of `kind`, and give the class back; without it, a decorator.
+    """Enter a class of your own among the parts of `kind`, and give the class back; without it, a
+    decorator.
 
     kind: corruption, body, bottleneck, up, likelihood, prior, penalty or objective. name: by
     default the class's own. The same class may be registered again, as when a cell is run twice;
@@ -53,7 +54,12 @@ def register(kind: str, make: Any = None, *, name: str | None = None) -> Any:
     name = name or str(getattr(make, "__name__", ""))
     fits = isinstance(make, type) and issubclass(make, base)
     if not fits:
-        raise wrong(f"a {kind} to register", make, f"a class derived from {base.__name__}", "see docs/parts.md")
+        raise wrong(
+            f"a {kind} to register",
+            make,
+            f"a class derived from {base.__name__}",
+            "see docs/parts.md",
+        )
     old = table.get(name)
     if old is not None and import_path(old) != import_path(make):
         raise wrong("name", name, "one that no other part has", "give name=")
@@ -62,7 +68,9 @@ def register(kind: str, make: Any = None, *, name: str | None = None) -> Any:
 
 
 def import_path(make: Any) -> str:
-    """The import path of a class; of one in the script that runs, the path that it would have from outside."""
+    """The import path of a class; of one in the script that runs, the path that it would have from
+    outside.
+    """
     module = _script_name() if make.__module__ == "__main__" else make.__module__
     return f"{module}.{make.__qualname__}"
 
@@ -99,10 +107,14 @@ def validate_paths(paths: Paths) -> None:
 
 
 def _validate_path(kind: str, name: str, path: str) -> None:
-    cure = f"import {path} and call narrows.register({kind!r}, ...) with it before the model is loaded"
+    cure = (
+        f"import {path} and call narrows.register({kind!r}, ...) with it before the model is loaded"
+    )
     make = KINDS[kind].table.get(name)
     if make is None:
-        raise DataError(f"its {kind} {name!r} is not part of Narrows, and none is registered; {cure}")
+        raise DataError(
+            f"its {kind} {name!r} is not part of Narrows, and none is registered; {cure}"
+        )
     if import_path(make) != path:
         here = f"{import_path(make)} is registered under that name"
         raise DataError(f"its {kind} {name!r} was {path}, and {here}; {cure}")
@@ -116,7 +128,9 @@ class ModuleBody(Body):
         self.module = module
         self.shape = tuple(_trial_output("body", module, image).shape[1:])
         if not self.shape:
-            raise wrong(f"body {_class_name(module)}: its features", self.shape, "numbers for each image")
+            raise wrong(
+                f"body {_class_name(module)}: its features", self.shape, "numbers for each image"
+            )
 
     @property
     def widest(self) -> int:
@@ -135,7 +149,12 @@ class ModuleUp(Up):
         got = tuple(_trial_output("up", module, shape).shape[1:])
         cure = "the likelihood asks for it; a constructor that names `image` and `channels` is given both"
         if got != wanted:
-            raise wrong(f"up {_class_name(module)}: the shape it gives for one image", got, f"{wanted}", cure)
+            raise wrong(
+                f"up {_class_name(module)}: the shape it gives for one image",
+                got,
+                f"{wanted}",
+                cure,
+            )
 
     def forward(self, z: Tensor, side: SideChannel, random: KeyedRandom | None = None) -> Tensor:
         return _run_module(self.module, "up", z, random)
@@ -193,7 +212,9 @@ def _trial_output(kind: str, module: nn.Module, shape: tuple[int, ...]) -> Tenso
     return output
 
 
-def _run_module(module: Callable[[Tensor], Tensor], purpose: str, x: Tensor, random: KeyedRandom | None) -> Tensor:
+def _run_module(
+    module: Callable[[Tensor], Tensor], purpose: str, x: Tensor, random: KeyedRandom | None
+) -> Tensor:
     """The module's output; what it draws at random belongs to the step."""
     if random is None:
         return module(x)

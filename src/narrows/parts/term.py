@@ -1,4 +1,5 @@
-"""A term of the loss, as its maker describes it: what it is called, what it means, in which unit it is.
+"""A term of the loss, as its maker describes it: what it is called, what it means, in which unit it
+is.
 
 A loss is a sum of named terms, loss = Σ terms. The part or objective that makes a term declares it
 here, so that histories, figures and tables need no list of names:
@@ -17,7 +18,8 @@ from narrows.errors import BuildError
 
 @dataclass(frozen=True)
 class Term:
-    """A term of the loss. name: its key in a history. title: for people. unit: empty if it has none.
+    """A term of the loss. name: its key in a history. title: for people. unit: empty if it has
+    none.
 
     caption: what it is, for a figure or a table; may be empty.
     """
@@ -29,7 +31,9 @@ class Term:
 
 
 def described_terms(names: Iterable[str], declared: Iterable[Term]) -> dict[str, Term]:
-    """The terms put out under `names`, as they were declared; the title of an undeclared one is its name."""
+    """The terms put out under `names`, as they were declared; the title of an undeclared one is its
+    name.
+    """
     by_name = {term.name: term for term in declared}
     return {name: by_name.get(name) or Term(name, name.replace("_", " ")) for name in names}
 

@@ -35,7 +35,9 @@ class Transposed(nn.ConvTranspose2d):
         """Maps `(N, a, H, W)` to `(N, b, H', W')`."""
         if h.device.type != "cpu" or torch.is_autocast_enabled("cpu") or not len(h):
             return super().forward(h)
-        return Adjoint.apply(h, self.weight, self.bias, self.stride, self.padding, self.output_padding)
+        return Adjoint.apply(
+            h, self.weight, self.bias, self.stride, self.padding, self.output_padding
+        )
 
 
 class Adjoint(torch.autograd.Function):
@@ -43,12 +45,20 @@ class Adjoint(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, h: Tensor, weight: Tensor, bias: Tensor, stride: Lengths, padding: Lengths, out: Lengths
+        ctx: Any,
+        h: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        stride: Lengths,
+        padding: Lengths,
+        out: Lengths,
     ) -> Tensor:
         ctx.stride, ctx.padding = stride, padding
         if weight.shape[1] <= FEW_CHANNELS:
             ctx.save_for_backward(h, weight)
-            return torch.ops.aten.slow_conv_transpose2d(h, weight, weight.shape[2:], bias, stride, padding, out)
+            return torch.ops.aten.slow_conv_transpose2d(
+                h, weight, weight.shape[2:], bias, stride, padding, out
+            )
         h = h.contiguous(memory_format=torch.channels_last)
         ctx.save_for_backward(h, weight)
         return F.conv_transpose2d(h, weight, bias, stride, padding, out)
@@ -63,7 +73,17 @@ class Adjoint(torch.autograd.Function):
         if needs_h:
             to_h = F.conv2d(gradient, weight, None, ctx.stride, ctx.padding)
         _, to_weight, _ = torch.ops.aten.convolution_backward(
-            h, gradient, weight, None, ctx.stride, ctx.padding, [1, 1], False, [0, 0], 1, [False, needs_weight, False]
+            h,
+            gradient,
+            weight,
+            None,
+            ctx.stride,
+            ctx.padding,
+            [1, 1],
+            False,
+            [0, 0],
+            1,
+            [False, needs_weight, False],
         )
         if needs_bias:
             to_bias = gradient.sum((0, 2, 3))

@@ -44,7 +44,9 @@ MapSize = tuple[int, int]  # height and width
 
 
 class Up(nn.Module):
-    """The contract. channels: how many to put out, those of the image times the `outputs` of the likelihood."""
+    """The contract. channels: how many to put out, those of the image times the `outputs` of the
+    likelihood.
+    """
 
     needs: frozenset[str] = frozenset()
     side = False
@@ -55,9 +57,13 @@ class Up(nn.Module):
 
 
 class LinearUp(Up):
-    """Linear layers to the image. widths: of the hidden layers, bottom up; by default the body's in reverse."""
+    """Linear layers to the image. widths: of the hidden layers, bottom up; by default the body's in
+    reverse.
+    """
 
-    def __init__(self, body: Body, bottleneck: Bottleneck, channels: int, widths: Sequence[int] | None = None):
+    def __init__(
+        self, body: Body, bottleneck: Bottleneck, channels: int, widths: Sequence[int] | None = None
+    ):
         super().__init__()
         if widths is None:
             widths = self._mirrored(body, bottleneck)
@@ -126,7 +132,8 @@ class Unproject(Chain):
 
 
 class ConvUp(Up):
-    """Stages that double height and width: grow, then convolve. What differs between the kinds is below.
+    """Stages that double height and width: grow, then convolve. What differs between the kinds is
+    below.
 
     channels_up: channels after each stage but the last, bottom up; by default the body's in
     reverse. kernels: one size for all stages, or one for each; None for a stage without a
@@ -157,14 +164,22 @@ class ConvUp(Up):
         self.unproject = Unproject(body, bottleneck)
         changes = pairwise([body.shape[0], *hidden, channels])
         steps = zip(changes, kernels, pairwise(body.sizes[::-1]))
-        self.layers = nn.ModuleList(self.convolution(*ab, kernel, *sizes) for ab, kernel, sizes in steps)
+        self.layers = nn.ModuleList(
+            self.convolution(*ab, kernel, *sizes) for ab, kernel, sizes in steps
+        )
         self.after = nn.ModuleList(Chain(body.finish(width, flat=False)) for width in hidden)
 
-    def convolution(self, a: int, b: int, kernel: int | None, low: MapSize, high: MapSize) -> nn.Module:
-        """The layer from `a` channels at size `low` to `b` channels at size `high`; by default it keeps the size."""
+    def convolution(
+        self, a: int, b: int, kernel: int | None, low: MapSize, high: MapSize
+    ) -> nn.Module:
+        """The layer from `a` channels at size `low` to `b` channels at size `high`; by default it
+        keeps the size.
+        """
         if kernel is None:
             if a != b:
-                raise wrong("kernels", None, f"a convolution where the channels change ({a} to {b})")
+                raise wrong(
+                    "kernels", None, f"a convolution where the channels change ({a} to {b})"
+                )
             return nn.Identity()
         if not (kernel > 0 and kernel % 2 == 1):
             raise wrong("kernels", kernel, "odd numbers")
@@ -177,7 +192,9 @@ class ConvUp(Up):
     def forward(self, z: Tensor, side: SideChannel, random: KeyedRandom | None = None) -> Tensor:
         h = self.unproject(z, random)
         switches = side[::-1] or [None] * len(self.layers)
-        for layer, after, size, places in zip(self.layers, [*self.after, None], self.sizes, switches):
+        for layer, after, size, places in zip(
+            self.layers, [*self.after, None], self.sizes, switches
+        ):
             h = layer(self.grow(h, size, places))
             if after is not None:
                 h = after(h, random)
@@ -187,7 +204,9 @@ class ConvUp(Up):
 class DeconvUp(ConvUp):
     """Transposed convolutions with stride 2, padded so that the size comes out exactly. kernels ≥ 3."""
 
-    def convolution(self, a: int, b: int, kernel: int | None, low: MapSize, high: MapSize) -> nn.Module:
+    def convolution(
+        self, a: int, b: int, kernel: int | None, low: MapSize, high: MapSize
+    ) -> nn.Module:
         if kernel is None or kernel < 3:
             raise wrong("kernels", kernel, "integers ≥ 3")
         padding, out_padding = zip(*(_paddings(kernel, n, m) for n, m in zip(low, high)))
@@ -210,7 +229,9 @@ class UnpoolUp(ConvUp):
     ):
         mirror = body.channels[-2:0:-1]
         if channels_up is not None and list(channels_up) != mirror:
-            raise wrong("channels_up", channels_up, f"{mirror}, as the switches have", "leave it out")
+            raise wrong(
+                "channels_up", channels_up, f"{mirror}, as the switches have", "leave it out"
+            )
         super().__init__(body, bottleneck, channels, channels_up, kernels)
 
     def grow(self, h: Tensor, size: MapSize, switches: Tensor | None) -> Tensor:
@@ -223,7 +244,9 @@ class UnpoolUp(ConvUp):
 class DeconvUnpoolUp(UnpoolUp):
     """Each value back where its maximum was, then a transposed convolution with stride 1."""
 
-    def convolution(self, a: int, b: int, kernel: int | None, low: MapSize, high: MapSize) -> nn.Module:
+    def convolution(
+        self, a: int, b: int, kernel: int | None, low: MapSize, high: MapSize
+    ) -> nn.Module:
         if kernel is None or kernel % 2 != 1:
             raise wrong("kernels", kernel, "odd numbers")
         return Transposed(a, b, kernel, padding=kernel // 2)
@@ -251,7 +274,9 @@ class ResizeUp(ConvUp):
 
 
 class UnetUp(Up):
-    """A U-Net's way up: each map made larger, added to the skip of its size, and convolved twice; then the image."""
+    """A U-Net's way up: each map made larger, added to the skip of its size, and convolved twice;
+    then the image.
+    """
 
     needs = frozenset({"skips"})
     side = True
@@ -263,7 +288,9 @@ class UnetUp(Up):
         self.unproject = Unproject(body, bottleneck)
         steps = list(pairwise(body.channels[::-1]))
         self.grow = nn.ModuleList(Transposed(a, b, 2, stride=2, bias=body.bias) for a, b in steps)
-        self.layers = nn.ModuleList(Chain([*body.convolution(b, b), *body.convolution(b, b)]) for _, b in steps)
+        self.layers = nn.ModuleList(
+            Chain([*body.convolution(b, b), *body.convolution(b, b)]) for _, b in steps
+        )
         self.last = nn.Conv2d(body.channels[0], channels, 3, padding=1, bias=body.bias)
 
     def forward(self, z: Tensor, side: SideChannel, random: KeyedRandom | None = None) -> Tensor:

@@ -51,7 +51,9 @@ def _with_ratio(row: dict[str, Any], images: ImageSet) -> dict[str, Any]:
 
 
 def _code_rows(run: Trained) -> Iterator[dict[str, Any]]:
-    """A row for each number format of the code, with the error that it leaves unless there is a side channel."""
+    """A row for each number format of the code, with the error that it leaves unless there is a
+    side channel.
+    """
     side = -(-run.model.side_bits_ // 8)
     errors = {} if side else _code_errors(run)
     channel = f" + {side} in a side channel" if side else ""
@@ -85,7 +87,8 @@ def _as_float16(codes: np.ndarray) -> np.ndarray:
     return np.clip(codes, -LARGEST_FLOAT16, LARGEST_FLOAT16).astype(np.float16)
 
 
-NUMBER_FORMATS: dict[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {  # bytes a number, the codes in it
+# bytes a number, the codes in it
+NUMBER_FORMATS: dict[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {
     "float32": (4, lambda codes: codes),
     "float16": (2, _as_float16),
     "8 bits": (1, rounded),
@@ -93,7 +96,10 @@ NUMBER_FORMATS: dict[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {  #
 
 
 def _lossless_rows(images: ImageSet, source: str) -> list[dict[str, Any]]:
-    return [{"": name + source, BYTES: value, ERROR: 0.0} for name, value in _lossless_sizes(images).items()]
+    return [
+        {"": name + source, BYTES: value, ERROR: 0.0}
+        for name, value in _lossless_sizes(images).items()
+    ]
 
 
 def _lossless_sizes(images: ImageSet) -> dict[str, float]:
@@ -101,7 +107,9 @@ def _lossless_sizes(images: ImageSet) -> dict[str, float]:
     pixels = images.images[: max(1, COMPRESSED_LIMIT // images.images[0].nbytes)]
     sizes = {"raw pixels": float(pixels[0].nbytes)}
     if pixels.dtype == np.uint8:
-        sizes["PNG, each a file"] = float(np.mean([_png_size(image) for image in pixels[:MEASURED_IMAGES]]))
+        sizes["PNG, each a file"] = float(
+            np.mean([_png_size(image) for image in pixels[:MEASURED_IMAGES]])
+        )
     together = f"xz, {len(pixels):,} test images together"
     sizes[together] = len(lzma.compress(pixels.tobytes())) / len(pixels)
     return sizes

@@ -13,7 +13,10 @@ from narrows.study.trained import Trained
 SAMPLE_SIZE, SAMPLE_VALUES = 5_000, 2**24
 FEWEST = 100  # images, however large their codes are
 FLOAT_BITS = 32
-NOT_NARROW = "its code is a feature map of {size:,} numbers, and its side channel carries more than the code does"
+NOT_NARROW = (
+    "its code is a feature map of {size:,} numbers, and its side channel carries more than the "
+    "code does"
+)
 
 
 def why_without_codes(run: Trained) -> str:
@@ -24,8 +27,12 @@ def why_without_codes(run: Trained) -> str:
     return ""
 
 
-def sample_codes(run: Trained, on: str = "test", limit: int = SAMPLE_SIZE) -> tuple[np.ndarray, np.ndarray]:
-    """Codes `(n, size)` of a random subset of a part of the images, and which images they are, in ascending order."""
+def sample_codes(
+    run: Trained, on: str = "test", limit: int = SAMPLE_SIZE
+) -> tuple[np.ndarray, np.ndarray]:
+    """Codes `(n, size)` of a random subset of a part of the images, and which images they are, in
+    ascending order.
+    """
     images = run.part(on)[0]
     most = max(FEWEST, SAMPLE_VALUES // run.model.code_size_)
     index = np.sort(np.random.default_rng(0).permutation(len(images))[: min(limit, most)])

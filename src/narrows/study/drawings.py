@@ -15,19 +15,29 @@ from narrows.study.trained import Trained
 
 STANDARD_DRAWINGS = [
     Drawing("curves", "Loss", "The loss and its terms, over the epochs."),
-    Drawing("reconstructions", "Reconstructions", "Test images; under each the PSNR to its original."),
+    Drawing(
+        "reconstructions", "Reconstructions", "Test images; under each the PSNR to its original."
+    ),
     Drawing("samples", "New images", "Decoded from random codes."),
     Drawing("codes", "The space of codes", "Test images by their codes."),
     Drawing(
-        "correlation", "Correlation of the code's units", "Over test images; 0 off the diagonal is independence."
+        "correlation",
+        "Correlation of the code's units",
+        "Over test images; 0 off the diagonal is independence.",
     ),
 ]
 
 
 def draw_all(
-    drawings: Sequence[Drawing], trained: dict[str, Trained], record: Record, say: Say, faults: Faults
+    drawings: Sequence[Drawing],
+    trained: dict[str, Trained],
+    record: Record,
+    say: Say,
+    faults: Faults,
 ) -> None:
-    """Add the figures to the record; without any drawings, the standard ones. What fails goes to `faults`."""
+    """Add the figures to the record; without any drawings, the standard ones. What fails goes to
+    `faults`.
+    """
     for drawing in drawings or STANDARD_DRAWINGS:
         say(f"figure: {drawing.title}")
         with faults.catch():
@@ -41,7 +51,9 @@ def _draw(drawing: Drawing, trained: dict[str, Trained], record: Record) -> None
     try:
         results = list(STUDY_FIGURES[drawing.kind](runs, **drawing.options))
     except TypeError as error:
-        raise BuildError(f"the figure {drawing.title!r}: an option has the wrong type ({error})") from error
+        raise BuildError(
+            f"the figure {drawing.title!r}: an option has the wrong type ({error})"
+        ) from error
     for result in results:
         if isinstance(result, Figure):
             result.section, result.caption = drawing.title, drawing.caption

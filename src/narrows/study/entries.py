@@ -19,7 +19,8 @@ from narrows.study.trained import Trained
 
 VALIDATION = "val_"
 MEASURE_SCALES = {"unit": "[0, 1]", "symmetric": "[-1, 1]"}
-AN_IMAGE, A_VALUE = " an image", " a value"  # the ends of a unit of what is summed over an image, and of its share
+# the ends of a unit of what is summed over an image, and of its share
+AN_IMAGE, A_VALUE = " an image", " a value"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,11 @@ def describe_entry(run: Trained, name: str) -> Entry:
         term = run.terms[base]
         return Entry(term.title, term.unit, validation)
     if base in MEASURE_NAMES:
-        return Entry(measure_title(base).split(",")[0], measure_unit(base, training_scale(run.model)), validation)
+        return Entry(
+            measure_title(base).split(",")[0],
+            measure_unit(base, training_scale(run.model)),
+            validation,
+        )
     return Entry(base, "", validation)
 
 
@@ -62,7 +67,9 @@ def per_value(unit: str) -> str:
 
 
 def loss_entries(kept: Mapping[str, Any]) -> list[str]:
-    """The loss and all its terms, of the training and then of the validation; not the measures and the times."""
+    """The loss and all its terms, of the training and then of the validation; not the measures and
+    the times.
+    """
     terms = [name for name in kept if not name.startswith(VALIDATION) and not is_time(name)]
     return terms + [f"{VALIDATION}{name}" for name in terms if f"{VALIDATION}{name}" in kept]
 

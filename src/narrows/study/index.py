@@ -17,15 +17,20 @@ from narrows.study import page
 from narrows.study.record import RECORD_NAME, Record, read_record
 
 INDEX_NAME = "index.html"
-FIRST_LOOKS = ("grid", "tiles", "scatter")  # kinds of figures that make a good first look, best first
+# kinds of figures that make a good first look, best first
+FIRST_LOOKS = ("grid", "tiles", "scatter")
 IMAGE_SOURCES = {"img-src": ["'self'", "file:", "data:"]}  # figures of the studies are files
 
 
 def draw_index(folder: Path) -> Path:
-    """Write the index over the studies in the folders of `folder`. Returns its path; raises `DataError` for none."""
+    """Write the index over the studies in the folders of `folder`. Returns its path; raises
+    `DataError` for none.
+    """
     records = {place.name: read_record(place) for place in study_folders(folder)}
     if not records:
-        raise DataError(f"there is no record of a run in {folder}, nor in a folder in it: {RECORD_NAME} is missing")
+        raise DataError(
+            f"there is no record of a run in {folder}, nor in a folder in it: {RECORD_NAME} is missing"
+        )
     text = page.study_template("index.html").render(
         entries=[_entry(folder, name, record) for name, record in records.items()],
         seconds=sum(record.facts.get("seconds", 0) for record in records.values()),

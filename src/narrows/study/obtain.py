@@ -71,7 +71,11 @@ def obtain_run(
     trained = Trained(run.name, model, split)
     settings = settings_in_words(run, split)
     checkpoint = Checkpoint(place / CHECKPOINT_NAME, minutes, resume, settings, say_of_run)
-    with _kept(run, trained, place), _noted_warnings(trained.warnings), _named_files(split.train.names):
+    with (
+        _kept(run, trained, place),
+        _noted_warnings(trained.warnings),
+        _named_files(split.train.names),
+    ):
         _fit(run, trained, place, log, checkpoint)
     trained.seconds += checkpoint.seconds
     return trained
@@ -88,17 +92,24 @@ def _fit(run: Run, trained: Trained, place: Path, log: str | None, checkpoint: C
 
 def checkpoints_in(folder: Path) -> list[Path]:
     """The checkpoints of trainings in the folder of a study, or of several studies."""
-    return [path for place in CHECKPOINT_PLACES for path in folder.glob(f"{place}/{CHECKPOINT_NAME}")]
+    return [
+        path for place in CHECKPOINT_PLACES for path in folder.glob(f"{place}/{CHECKPOINT_NAME}")
+    ]
 
 
-def _fit_in_epochs(run: Run, trained: Trained, place: Path, logger: Any, checkpoint: Checkpoint) -> None:
+def _fit_in_epochs(
+    run: Run, trained: Trained, place: Path, logger: Any, checkpoint: Checkpoint
+) -> None:
     """Train a model epoch by epoch, and take its pictures."""
     model: Any = trained.model
     if checkpoint.resume:
         trained.snapshots = snapshots_in(place)
-    useless = model.random_state is None and not checkpoint.resume  # the next training draws another seed
+    # the next training draws another seed
+    useless = model.random_state is None and not checkpoint.resume
     images, options = trained.split.train.images, trained.split.fit_options(model)
-    for _ in model.fit_epochs(images, **options, logger=logger, checkpoint=None if useless else checkpoint):
+    for _ in model.fit_epochs(
+        images, **options, logger=logger, checkpoint=None if useless else checkpoint
+    ):
         _take_picture(run, trained, place)
     _warn_of_lost_pictures(run, trained)
 
@@ -107,7 +118,9 @@ def _take_picture(run: Run, trained: Trained, place: Path) -> None:
     """Keep a picture of the model as it now is, if the run asks for one after this epoch."""
     epoch = len(trained.history["loss"])
     # pictures may be ahead of the checkpoint that the training resumed from, or another run's
-    trained.snapshots = {e: rows for e, rows in trained.snapshots.items() if e in run.snapshots and e < epoch}
+    trained.snapshots = {
+        e: rows for e, rows in trained.snapshots.items() if e in run.snapshots and e < epoch
+    }
     if epoch in run.snapshots:
         images = trained.part("validation")[0][:SNAPSHOT_IMAGES]
         noisy = trained.pick_noisy({"on": "validation", "count": SNAPSHOT_IMAGES})
@@ -117,15 +130,22 @@ def _take_picture(run: Run, trained: Trained, place: Path) -> None:
 
 def _warn_of_lost_pictures(run: Run, trained: Trained) -> None:
     epochs = len(trained.history["loss"])
-    lost = [str(epoch) for epoch in run.snapshots if epoch <= epochs and epoch not in trained.snapshots]
+    lost = [
+        str(epoch) for epoch in run.snapshots if epoch <= epochs and epoch not in trained.snapshots
+    ]
     if lost:
-        words = f"the pictures taken after epoch {', '.join(lost)} are lost: snapshots.npz was removed or damaged"
+        words = (
+            f"the pictures taken after epoch {', '.join(lost)} are lost: snapshots.npz was "
+            f"removed or damaged"
+        )
         warnings.warn(words, NarrowsWarning, stacklevel=3)
 
 
 @contextmanager
 def _kept(run: Run, trained: Trained, place: Path) -> Iterator[None]:
-    """Keep what the block trains, whatever happens; nothing where even its checkpoint could not be written."""
+    """Keep what the block trains, whatever happens; nothing where even its checkpoint could not be
+    written.
+    """
     start, is_worth_keeping = time.perf_counter(), True
     try:
         yield

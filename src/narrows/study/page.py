@@ -32,7 +32,9 @@ def draw_page(record: Record, folder: Path) -> Path:
     """
     faults = Faults("the page is drawn, but")
     groups = [list(group) for _, group in groupby(record.figures, lambda figure: figure.section)]
-    sections = [_section(place, group, folder, faults) for place, group in enumerate(groups, start=1)]
+    sections = [
+        _section(place, group, folder, faults) for place, group in enumerate(groups, start=1)
+    ]
     is_live = any(picture["live"] for section in sections for picture in section["pictures"])
     scripts = drawing.scripts() if is_live else ()
     page = study_template("page.html").render(
@@ -54,7 +56,9 @@ def study_template(name: str) -> Any:
 
 
 def row_name(table: Mapping[str, Any], cell: Any) -> str:
-    """The first cell of a row in words: as the record has it, else (in older ones) by the name of a measure."""
+    """The first cell of a row in words: as the record has it, else (in older ones) by the name of a
+    measure.
+    """
     return table.get("names", {}).get(cell) or measure_title(cell)
 
 
@@ -64,7 +68,12 @@ def _section(place: int, figures: Sequence[Figure], folder: Path, faults: Faults
         with faults.catch():
             pictures.append(_picture(figure, folder))
     first = figures[0]
-    return {"id": f"figures-{place}", "title": first.section, "caption": first.caption, "pictures": pictures}
+    return {
+        "id": f"figures-{place}",
+        "title": first.section,
+        "caption": first.caption,
+        "pictures": pictures,
+    }
 
 
 def _picture(figure: Figure, folder: Path) -> dict[str, Any]:

@@ -9,11 +9,10 @@ A Struct (msgspec's) is the schema of a table: its fields are the keys, with the
 
 msgspec converts such a dict too, but stops at the first fault and names it in its own terms:
 "Expected `int`, got `str` - at `$.runs[1].epochs`". So the walk is ours and the leaves are
-msgspec's. The walk goes down the Structs, the lists and the tables of the schema, together
-with the dict;
-each value at the end of it goes alone through `msgspec.convert`, strictly: '8' and 1.0 are no whole
-numbers, true is no number, but 3 is a number. What fails is reported with its place as the file shows
-it, and goes to `Faults`:
+msgspec's. The walk goes down the Structs, the lists and the tables of the schema, together with the
+dict; each value at the end of it goes alone through `msgspec.convert`, strictly: '8' and 1.0 are no
+whole numbers, true is no number, but 3 is a number. What fails is reported with its place as the
+file shows it, and goes to `Faults`:
 
     runs 2 ('vae'): epochs: got '20', expected a whole number, at least 1; write 20
 
@@ -57,7 +56,9 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """What a TOML file holds. Raises `DataError` with file, line and column for one that cannot be read."""
+    """What a TOML file holds. Raises `DataError` with file, line and column for one that cannot be
+    read.
+    """
     text = _text(path)
     try:
         plain = tomllib.loads(text)
@@ -78,7 +79,9 @@ def _text(path: Path) -> str:
         place = f"line {len(before)}, column {len(before[-1]) + 1}"
         raise DataError(f"{path}, {place}: {byte} is not UTF-8; save the file as UTF-8") from error
     except OSError as error:
-        near = sorted(other.name for other in (path if path.is_dir() else path.parent).glob("*.toml"))
+        near = sorted(
+            other.name for other in (path if path.is_dir() else path.parent).glob("*.toml")
+        )
         if path.is_dir():
             message = f"{path} is a folder, expected a file; files in it: {', '.join(near) or 'none that is .toml'}"
         elif not path.exists():
@@ -89,11 +92,15 @@ def _text(path: Path) -> str:
 
 
 def _slip(path: Path, text: str, message: str) -> str:
-    """tomllib's words, "Invalid value (at line 3, column 5)", with the line itself and the usual cause."""
+    """tomllib's words, "Invalid value (at line 3, column 5)", with the line itself and the usual
+    cause.
+    """
     lines = text.split("\n")
     message, _, place = message.rpartition(" (at ")
     row, column = map(int, re.findall(r"\d+", place) or _unended(lines))
-    message = re.sub(r"\(('.*?'),?\)", lambda keys: f"[{keys[1]}]".replace("', '", ".").replace("'", ""), message)
+    message = re.sub(
+        r"\(('.*?'),?\)", lambda keys: f"[{keys[1]}]".replace("', '", ".").replace("'", ""), message
+    )
     line = "".join(c if c.isprintable() else "?" for c in lines[row - 1].strip()[:60])
     cause = next((f"; {cause}" for words, cause in SLIPS.items() if message.startswith(words)), "")
     message = message[:1].lower() + message[1:] + (f" in `{line}`" if line else "")
@@ -101,7 +108,9 @@ def _slip(path: Path, text: str, message: str) -> str:
 
 
 def _unended(lines: list[str]) -> tuple[int, int]:
-    """Row and column of what has no end before the file has: behind the longest beginning that can be read."""
+    """Row and column of what has no end before the file has: behind the longest beginning that can
+    be read.
+    """
     for row in range(len(lines), 0, -1):
         with suppress(tomllib.TOMLDecodeError):
             tomllib.loads("\n".join(lines[: row - 1]))
@@ -176,7 +185,10 @@ def _entries(plain: list[Any], kind: Any, place: Place, limits: list[Any]) -> An
 
 def _table(plain: Mapping[Any, Any], kinds: tuple[Any, ...], place: Place) -> dict[Any, Any]:
     key_kind, value_kind = kinds
-    return {_value(key, key_kind, place): _value(value, value_kind, place.down(key)) for key, value in plain.items()}
+    return {
+        _value(key, key_kind, place): _value(value, value_kind, place.down(key))
+        for key, value in plain.items()
+    }
 
 
 def _struct(plain: Mapping[str, Any], kind: type[msgspec.Struct], place: Place) -> Any:
@@ -212,17 +224,31 @@ def _leaf(plain: Any, kind: Any, place: Place, whole: Any) -> Any:
         return msgspec.convert(plain, kind, strict=True)
     except msgspec.ValidationError:
         info = inspect.type_info(whole)
-        place.add(f"got {value_in_words(plain)}, expected {in_words(info)}{cure_for(plain, kind, info)}")
+        place.add(
+            f"got {value_in_words(plain)}, expected {in_words(info)}{cure_for(plain, kind, info)}"
+        )
 
 
 def _alike(plain: Any, kind: Any) -> Any:
     """Of a union the member that has the shape of `plain`, a list or a table; else the union."""
     members = get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
-    bare = {member: get_args(member)[0] if get_origin(member) is Annotated else member for member in members}
+    bare = {
+        member: get_args(member)[0] if get_origin(member) is Annotated else member
+        for member in members
+    }
     if isinstance(plain, list):
-        return next((member for member, kind in bare.items() if get_origin(kind) in (list, tuple)), kind)
+        return next(
+            (member for member, kind in bare.items() if get_origin(kind) in (list, tuple)), kind
+        )
     if isinstance(plain, Mapping):
-        return next((member for member, kind in bare.items() if get_origin(kind) is dict or _is_struct(kind)), kind)
+        return next(
+            (
+                member
+                for member, kind in bare.items()
+                if get_origin(kind) is dict or _is_struct(kind)
+            ),
+            kind,
+        )
     return kind
 
 

@@ -34,12 +34,11 @@ def in_words(info: inspect.Type, many: bool = False) -> str:
     if isinstance(info, inspect.LiteralType):
         return " or ".join(map(value_in_words, info.values))
     if isinstance(info, inspect.UnionType):
-        kinds = [one for one in info.types if not isinstance(one, inspect.NoneType)]  # TOML has no null
+        # TOML has no null
+        kinds = [one for one in info.types if not isinstance(one, inspect.NoneType)]
         return " or ".join(dict.fromkeys(in_words(one, many) for one in kinds))
     if isinstance(info, inspect.TupleType):
-        return (
-            f"{'lists' if many else 'a list'} of {len(info.item_types)}: {', '.join(map(in_words, info.item_types))}"
-        )
+        return f"{'lists' if many else 'a list'} of {len(info.item_types)}: {', '.join(map(in_words, info.item_types))}"
     return ", ".join([_noun(info, many), *_limits(info)])
 
 
@@ -73,7 +72,9 @@ def cure_for(plain: Any, kind: Any, info: inspect.Type) -> str:
     """The value that was probably meant, or how TOML writes tables and lists of them."""
     kinds = info.types if isinstance(info, inspect.UnionType) else (info,)
     if isinstance(plain, Mapping):
-        tables = any(isinstance(getattr(one, "item_type", None), inspect.StructType) for one in kinds)
+        tables = any(
+            isinstance(getattr(one, "item_type", None), inspect.StructType) for one in kinds
+        )
         return "; a list of tables has double brackets, as in [[runs]]" if tables else ""
     if isinstance(plain, list):
         table = any(isinstance(one, inspect.StructType) for one in kinds)

@@ -6,7 +6,8 @@
                                   and whether files that git knows were changed
     data, measure_scale           of the study
     runs                          name -> folder and files of the run, seed, device, its data where it has its own,
-                                  images to train and to test (source, number, fingerprint), and measures, in full
+                                  images to train and to test (source, number, fingerprint), and
+                                  measures, in full
 
 All of it is plain values: "origin" in `run.json`. The recipes with all their options are the
 record's `models`. Paths are absolute, so that they are found from anywhere.
@@ -31,7 +32,15 @@ from narrows.study.run_folder import RUN_FILES
 from narrows.study.schema import Run, Study
 from narrows.study.trained import Trained
 
-GIT = ("git", "-c", "core.fsmonitor=false", "status", "--porcelain=v2", "--branch", "--untracked-files=no")
+GIT = (
+    "git",
+    "-c",
+    "core.fsmonitor=false",
+    "status",
+    "--porcelain=v2",
+    "--branch",
+    "--untracked-files=no",
+)
 GIT_SECONDS = 10
 
 
@@ -73,7 +82,9 @@ def _origin_of_run(run: Run, trained: Trained, folder: Path, place: str) -> dict
     return {**origin, "train": _images(trained.split.train), "test": _images(trained.split.test)}
 
 
-def facts(origin: Mapping[str, Any], trained: Mapping[str, Trained], seconds: float) -> dict[str, Any]:
+def facts(
+    origin: Mapping[str, Any], trained: Mapping[str, Trained], seconds: float
+) -> dict[str, Any]:
     """What a reader needs to run it again, in words."""
     runs = origin["runs"].values()
     sets = {run["train"]["fingerprint"]: run for run in runs}
@@ -112,7 +123,9 @@ def machine() -> dict[str, Any]:
 
 
 def placed(data: Any) -> Any:
-    """Data as a reader takes them, with a path as it is seen from anywhere; a function of Python as its name."""
+    """Data as a reader takes them, with a path as it is seen from anywhere; a function of Python as
+    its name.
+    """
     if isinstance(data, Mapping):
         plain = json.loads(json.dumps(dict(data), default=str))
         paths = {name: placed(data[name]) for name in ("kind", "noisy") if name in data}
@@ -124,7 +137,9 @@ def placed(data: Any) -> Any:
 
 
 def git_state() -> dict[str, Any] | None:
-    """The state of the work tree that this is run in; None where there is none, or no git that answers."""
+    """The state of the work tree that this is run in; None where there is none, or no git that
+    answers.
+    """
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # it writes nothing
     options: dict[str, Any] = {"capture_output": True, "text": True, "errors": "replace"}
     try:

@@ -32,7 +32,10 @@ def published_rows(
     """The rows of a number: one, or one an image and their mean."""
     source = next(name for name in SOURCES if getattr(number, name) is not None)
     values, names = SOURCES[source](number, run, measured)
-    columns = {"published": _published_list(number.published, values), "faithful": _scaled(number, run, values)}
+    columns = {
+        "published": _published_list(number.published, values),
+        "faithful": _scaled(number, run, values),
+    }
     if number.trap is not None:
         columns[TRAP] = _scaled(number, run, _errors(number, run, measured, times=number.trap)[0])
     labels = [number.label]
@@ -58,7 +61,9 @@ def _row(label: str, values: dict[str, float | None], unit: str) -> dict[str, An
 # -- where a number comes from ---------------------------------------------------------------------------------
 
 
-def _from_history(number: Number, run: Trained, measured: Mapping[str, float]) -> tuple[Values, list[str]]:
+def _from_history(
+    number: Number, run: Trained, measured: Mapping[str, float]
+) -> tuple[Values, list[str]]:
     values = _entry(number, number.history, run.history)
     if number.epoch is not None and number.epoch > len(values):
         return [None], []
@@ -67,16 +72,24 @@ def _from_history(number: Number, run: Trained, measured: Mapping[str, float]) -
     return [float(values[(number.epoch or 0) - 1])], []
 
 
-def _from_batch(number: Number, run: Trained, measured: Mapping[str, float]) -> tuple[Values, list[str]]:
+def _from_batch(
+    number: Number, run: Trained, measured: Mapping[str, float]
+) -> tuple[Values, list[str]]:
     return [float(_entry(number, number.batch, run.step_terms)[-1])], []
 
 
-def _from_test(number: Number, run: Trained, measured: Mapping[str, float]) -> tuple[Values, list[str]]:
+def _from_test(
+    number: Number, run: Trained, measured: Mapping[str, float]
+) -> tuple[Values, list[str]]:
     return [float(_entry(number, number.test, measured))], []
 
 
-def _errors(number: Number, run: Trained, measured: Mapping[str, float], **trap: float) -> tuple[Values, list[str]]:
-    """Squared errors of the images that the number names. Noise stays as it is when the input is multiplied."""
+def _errors(
+    number: Number, run: Trained, measured: Mapping[str, float], **trap: float
+) -> tuple[Values, list[str]]:
+    """Squared errors of the images that the number names. Noise stays as it is when the input is
+    multiplied.
+    """
     choice = dict(number.error or {})
     fed = choice.pop("fed", {})
     x, names = run.pick(choice, most=1)

@@ -21,7 +21,14 @@ from narrows.files import atomic, write_file
 RECORD_FORMAT = 2
 READABLE_FORMATS = (1, RECORD_FORMAT)  # 1 had no origin
 RECORD_NAME = "run.json"
-RECORD_ERRORS = (AttributeError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError, OSError)
+RECORD_ERRORS = (
+    AttributeError,
+    KeyError,
+    TypeError,
+    UnicodeDecodeError,
+    json.JSONDecodeError,
+    OSError,
+)
 
 
 @dataclass
@@ -102,7 +109,9 @@ def read_record(folder: Path, arrays: bool = True) -> Record:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.pop("format") not in READABLE_FORMATS:
             known = " and ".join(map(str, READABLE_FORMATS))
-            raise DataError(f"{path} was written by another version of Narrows; this one reads the formats {known}")
+            raise DataError(
+                f"{path} was written by another version of Narrows; this one reads the formats {known}"
+            )
         figures = [Figure(**figure) for figure in content.pop("figures")]
         record = Record(**content, figures=figures)
     except RECORD_ERRORS as error:
@@ -133,4 +142,6 @@ def _read_arrays(folder: Path, name: str) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as stored:
             return {key: stored[key] for key in stored.files}
     except NPZ_ERRORS as error:
-        raise DataError(f"{path}, the arrays of a figure, is missing or broken; run the study again") from error
+        raise DataError(
+            f"{path}, the arrays of a figure, is missing or broken; run the study again"
+        ) from error

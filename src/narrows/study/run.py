@@ -39,7 +39,9 @@ Read = Callable[[Any], DataSplit]  # the data of a run, or None -> its images
 
 @dataclass
 class _Job:
-    """A study on its way: into which folder, with which models, and how data and trained runs are obtained."""
+    """A study on its way: into which folder, with which models, and how data and trained runs are
+    obtained.
+    """
 
     study: Study
     folder: Path
@@ -94,7 +96,8 @@ def run_study(
 def _run(job: _Job) -> Record:
     """Read the data, obtain the runs, and collect what the page shows."""
     start, study = time.perf_counter(), job.study
-    splits = {run.name: job.read(run.data) for run in study.runs}  # all, before the first is trained
+    # all, before the first is trained
+    splits = {run.name: job.read(run.data) for run in study.runs}
     origin = provenance.started(study, job.data)
     record = Record(study.title, study.question, list(study.text), origin=origin)
     trained = _obtain_all(job, splits, record)
@@ -125,7 +128,10 @@ def _note(record: Record, run: Run, trained: Trained, say: Say) -> None:
     record.models.append(_description(run, trained))
     record.text += [f"Warning: {run.name}: {words}." for words in trained.warnings]
     if 0 < trained.steps < FEW_STEPS:
-        say(f"{run.name}: only {trained.steps} steps were taken; a small set needs more epochs or smaller batches")
+        say(
+            f"{run.name}: only {trained.steps} steps were taken; a small set needs more epochs "
+            f"or smaller batches"
+        )
 
 
 def _models(study: Study, changes: dict[str, Any]) -> list[tuple[Run, ImageModel]]:
@@ -168,7 +174,9 @@ def _name_skipped(split: DataSplit, say: Say) -> None:
 def _measure(
     study: Study, record: Record, trained: dict[str, Trained], faults: Faults
 ) -> dict[str, dict[str, float]]:
-    """The tables of the page: published numbers, last epochs, measures, bytes. Returns the measures of each run."""
+    """The tables of the page: published numbers, last epochs, measures, bytes. Returns the measures
+    of each run.
+    """
     scale, measured = study.measure_scale, {}
     for name, run in trained.items():
         measured[name] = evaluate(run.model, *run.split.test.pair, measure_scale=scale)

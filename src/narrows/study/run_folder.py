@@ -61,7 +61,11 @@ def keep_snapshots(snapshots: Snapshots, folder: Path) -> None:
     if not snapshots:
         (folder / SNAPSHOTS_FILE).unlink(missing_ok=True)
         return
-    arrays = {f"{epoch}/{row}": images for epoch, rows in snapshots.items() for row, images in rows.items()}
+    arrays = {
+        f"{epoch}/{row}": images
+        for epoch, rows in snapshots.items()
+        for row, images in rows.items()
+    }
     with atomic(folder / SNAPSHOTS_FILE) as aside, open(aside, "wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
@@ -106,7 +110,9 @@ def _is_same(header: Mapping[str, Any], run: Run, model: ImageModel, split: Data
     )
 
 
-def _read(run: Run, model: ImageModel, split: DataSplit, folder: Path, about: Mapping[str, Any]) -> Trained:
+def _read(
+    run: Run, model: ImageModel, split: DataSplit, folder: Path, about: Mapping[str, Any]
+) -> Trained:
     times = json.loads((folder / TIMES_FILE).read_text(encoding="utf-8"))
     trained = Trained(run.name, store.load(folder), split, times["training"], about["warnings"])
     trained.complete = trained.reused = True
@@ -138,7 +144,11 @@ def _keep_table(path: Path, first: str, columns: Mapping[str, Any]) -> None:
 
 def _settings(run: Run, split: DataSplit) -> dict[str, Any]:
     """What makes a run, apart from the options of its model, as model files hold it."""
-    settings: dict[str, Any] = {"recipe": run.recipe, "fingerprint": split.train.fingerprint, "watch": run.watch}
+    settings: dict[str, Any] = {
+        "recipe": run.recipe,
+        "fingerprint": split.train.fingerprint,
+        "watch": run.watch,
+    }
     settings["snapshots"] = run.snapshots
     if run.watch or run.snapshots:  # test images that the training looks at
         settings["seen"] = split.test.fingerprint
@@ -160,11 +170,15 @@ def _wall_times(history: Mapping[str, list[float]]) -> dict[str, list[float]]:
 
 
 def _read_columns(path: Path) -> dict[str, np.ndarray]:
-    """The columns of a CSV but the first, which numbers its rows; exactly, since they came from float32."""
+    """The columns of a CSV but the first, which numbers its rows; exactly, since they came from
+    float32.
+    """
     if not path.is_file():
         return {}
     names = path.read_text(encoding="utf-8").partition("\n")[0].split(",")
-    columns = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2).T.astype(np.float32).astype(float)
+    columns = (
+        np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2).T.astype(np.float32).astype(float)
+    )
     return dict(zip(names[1:], columns[1:]))
 
 

@@ -3,8 +3,9 @@ strictly.
 
     title = "A plane for a code"        question = "..."            text = ["a paragraph", ...]
     data = "mnist"                      a named set, a path, or { kind = "coloured-mnist", colour = "image" };
-                                        pairs: { kind = "clean", noisy = "noisy" }, of two folders or two files, for
-                                        runs with changes = { corruption = "pairs" }; others are measured on them too
+                                        pairs: { kind = "clean", noisy = "noisy" }, of two folders
+                                        or two files, for runs with changes = { corruption = "pairs"
+                                        }; others are measured on them too
 
     [[runs]]                            one trained model
     name = "vae"
@@ -55,7 +56,8 @@ from narrows.study.parse import parse, read_toml
 Whole = Annotated[int, msgspec.Meta(ge=1)]
 SOURCES = ("history", "batch", "test", "error")  # a number has one of them
 PASSED_ON = "curves"  # the drawing that options of pictures of curves go to
-GIVEN = ("run", "runs", "arrays", "title")  # arguments of a picture and a drawing that are no options
+# arguments of a picture and a drawing that are no options
+GIVEN = ("run", "runs", "arrays", "title")
 
 
 class Run(msgspec.Struct, forbid_unknown_fields=True):
@@ -127,7 +129,10 @@ def _readable(plain: dict[str, Any]) -> Study | None:
 
     None where a run has no name, since then nobody can say which runs there are.
     """
-    given = {key: plain[key] if isinstance(plain.get(key), list) else [] for key in ("runs", "numbers", "figures")}
+    given = {
+        key: plain[key] if isinstance(plain.get(key), list) else []
+        for key in ("runs", "numbers", "figures")
+    }
     names = [run.get("name") if isinstance(run, dict) else None for run in given["runs"]]
     if not names or not all(isinstance(name, str) for name in names):
         return None
@@ -135,8 +140,12 @@ def _readable(plain: dict[str, Any]) -> Study | None:
     def right(key: str, kind: Any) -> list[Any]:
         return [parse(one, kind, Faults("")) for one in given[key]]
 
-    runs = [run or Run(str(name), next(iter(RECIPES))) for run, name in zip(right("runs", Run), names)]
-    numbers, figures = (list(filter(None, right(*one))) for one in (("numbers", Number), ("figures", Drawing)))
+    runs = [
+        run or Run(str(name), next(iter(RECIPES))) for run, name in zip(right("runs", Run), names)
+    ]
+    numbers, figures = (
+        list(filter(None, right(*one))) for one in (("numbers", Number), ("figures", Drawing))
+    )
     return Study("", runs, numbers=numbers, figures=figures)
 
 
@@ -170,7 +179,9 @@ def _run(faults: Faults, run: Run) -> None:
         model = recipe(run.recipe, **run.changes)
         model.validate_options(wrong)
         if run.watch and not model.fits_in_epochs:
-            wrong.add(f"a {type(model).__name__} has no epochs after which to watch the {run.watch} images")
+            wrong.add(
+                f"a {type(model).__name__} has no epochs after which to watch the {run.watch} images"
+            )
     for fault in wrong.found:
         faults.add(f"the run {run.name!r}: {fault}")
     return None
@@ -181,14 +192,22 @@ def _number(faults: Faults, number: Number, names: list[str]) -> None:
     given = [name for name in SOURCES if getattr(number, name) is not None]
     if len(given) != 1:
         got = " and ".join(given) or "none"
-        faults.add(f"the number {number.label!r} needs just one of {', '.join(SOURCES)}; it has {got}")
+        faults.add(
+            f"the number {number.label!r} needs just one of {', '.join(SOURCES)}; it has {got}"
+        )
     for name, needed in (("epoch", "history"), ("mean", "history"), ("trap", "error")):
         if getattr(number, name) and needed not in given:
-            faults.add(f"the number {number.label!r} has {name!r}, which goes with {needed!r} alone")
+            faults.add(
+                f"the number {number.label!r} has {name!r}, which goes with {needed!r} alone"
+            )
     if number.mean and number.epoch:
-        faults.add(f"the number {number.label!r} has an epoch and a mean over all of them: give one")
+        faults.add(
+            f"the number {number.label!r} has an epoch and a mean over all of them: give one"
+        )
     if isinstance(number.published, list) and "error" not in given:
-        faults.add(f"the number {number.label!r} has a list as 'published', which goes with 'error' alone")
+        faults.add(
+            f"the number {number.label!r} has a list as 'published', which goes with 'error' alone"
+        )
 
 
 def _once(faults: Faults, what: str, names: list[str]) -> None:
@@ -205,7 +224,9 @@ def _options(faults: Faults, figure: Drawing) -> None:
         known = {**default_options(FIGURES[PASSED_ON], GIVEN), **known}
     for option in figure.options:
         if option not in known:
-            faults.add(f"the figure {figure.title!r} has no option {option!r}; {did_you_mean(option, known)}")
+            faults.add(
+                f"the figure {figure.title!r} has no option {option!r}; {did_you_mean(option, known)}"
+            )
     for option, default in known.items():
         if default is inspect.Parameter.empty and option not in figure.options:
             faults.add(f"the figure {figure.title!r} needs the option {option!r}")

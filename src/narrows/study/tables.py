@@ -23,12 +23,14 @@ from narrows.study.entries import (
 from narrows.study.trained import Trained
 
 EPOCH = (
-    "Terms of the loss are sums over an image, without the likelihood's constant (with the gaussian's default "
+    "Terms of the loss are sums over an image, without the likelihood's constant (with the "
+    "gaussian's default "
     "variance, squared errors). Training figures are means over the epoch, while the weights change."
 )
 BYTES = (
     "What one image would take when stored. A ratio of numbers (pixels to units of the code) is not a ratio "
-    "of bytes: a pixel takes one, a float32 four. With 8 bits each unit is one of 256 values, from its lowest "
+    "of bytes: a pixel takes one, a float32 four. With 8 bits each unit is one of 256 values, "
+    "from its lowest "
     "to its highest. "
     f"Errors are over the first {MEASURED_IMAGES:,} test images, on [0, 1], after rounding to pixels."
 )
@@ -55,7 +57,9 @@ def tables(
 
 
 def last_epoch_table(runs: Sequence[Trained]) -> dict[str, Any]:
-    """The last entries of each run's history; the data's term per value too, if it is a sum over an image."""
+    """The last entries of each run's history; the data's term per value too, if it is a sum over an
+    image.
+    """
     runs = [run for run in runs if run.history]
     entries = [describe_entry(run, name) for run in runs for name in _last_epoch(run)]
     keys = [_row_name(name) for run in runs for name in _last_epoch(run)]
@@ -74,7 +78,9 @@ def last_epoch_table(runs: Sequence[Trained]) -> dict[str, Any]:
 
 def _last_epoch(run: Trained) -> dict[str, float]:
     """The last value of each entry of the history that is not a time."""
-    return {name: values[-1] for name, values in run.history.items() if values and not is_time(name)}
+    return {
+        name: values[-1] for name, values in run.history.items() if values and not is_time(name)
+    }
 
 
 def _row_name(entry: str) -> str:
@@ -85,7 +91,9 @@ def _row_name(entry: str) -> str:
 
 def _epoch_caption(runs: Sequence[Trained]) -> str:
     """What the terms are, and on which scales they and the measures of the validation are."""
-    terms = {term.title: term.caption for run in runs for term in run.terms.values() if term.caption}
+    terms = {
+        term.title: term.caption for run in runs for term in run.terms.values() if term.caption
+    }
     captions = [f"{title}: {caption.rstrip('.')}." for title, caption in terms.items()]
     scales = _by_scale({run.name: working_scale(run.model) for run in runs})
     words = [f"The loss and its terms are on {scales}"]
@@ -98,7 +106,10 @@ def _epoch_caption(runs: Sequence[Trained]) -> str:
 def _has_measures(run: Trained) -> bool:
     """Whether measures of the validation images are in its history."""
     losses = loss_entries(run.history)
-    return any(name.startswith(VALIDATION) and name not in losses and not is_time(name) for name in run.history)
+    return any(
+        name.startswith(VALIDATION) and name not in losses and not is_time(name)
+        for name in run.history
+    )
 
 
 def _by_scale(scales: Mapping[str, str]) -> str:
@@ -114,19 +125,26 @@ def _measures_table(
     runs: Sequence[Trained], measured: Mapping[str, Mapping[str, float]], measure_scale: str
 ) -> dict[str, Any]:
     rows = _transposed(measured)
-    names = {row["measure"]: measure_title(row["measure"], MEASURE_SCALES[measure_scale]) for row in rows}
+    names = {
+        row["measure"]: measure_title(row["measure"], MEASURE_SCALES[measure_scale]) for row in rows
+    }
     return _table("Measures", _measures_caption(runs), rows, names)
 
 
 def _measures_caption(runs: Sequence[Trained]) -> str:
     counts = dict.fromkeys(len(run.split.test) for run in runs)
-    tables_of_values = [f"{run.name}, {working_scale(run.model)}" for run in runs if run.model.layout_.is_table]
+    tables_of_values = [
+        f"{run.name}, {working_scale(run.model)}" for run in runs if run.model.layout_.is_table
+    ]
     words = [
-        f"Over {' or '.join(f'{count:,}' for count in counts)} test images, one value an image, averaged, before "
+        f"Over {' or '.join(f'{count:,}' for count in counts)} test images, one value an image, "
+        f"averaged, before "
         "clipping; each on the scale that its name says. Bounds and NLL hold the likelihood's constant."
     ]
     if tables_of_values:
-        words.append(f"Tables of values have their MSE on the working scale ({'; '.join(tables_of_values)}).")
+        words.append(
+            f"Tables of values have their MSE on the working scale ({'; '.join(tables_of_values)})."
+        )
     return " ".join(words)
 
 

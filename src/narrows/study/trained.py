@@ -28,9 +28,12 @@ from narrows.parts.term import Term
 from narrows.randomness import keyed_generator
 
 PARTS = ("test", "train", "validation")
-CHOICE = {"on": "test", "start": 0, "count": None, "index": None}  # options of a choice, and their defaults
-LARGE, HELD = 2**30, 10_000  # bytes of a file that is split in place; images of it held back for the test, at most
-FED = {"times": 1.0, "noise": 0.0, "clip": False, "seed": 0}  # what a network may be fed, and its defaults
+# options of a choice, and their defaults
+CHOICE = {"on": "test", "start": 0, "count": None, "index": None}
+# bytes of a file that is split in place; images of it held back for the test, at most
+LARGE, HELD = 2**30, 10_000
+# what a network may be fed, and its defaults
+FED = {"times": 1.0, "noise": 0.0, "clip": False, "seed": 0}
 
 
 @dataclass(eq=False)
@@ -41,7 +44,9 @@ class DataSplit:
     test: ImageSet
 
     def fit_options(self, model: ImageModel) -> dict[str, Any]:
-        """What a model is fitted with next to the training images: the noisy ones, where it asks for pairs."""
+        """What a model is fitted with next to the training images: the noisy ones, where it asks
+        for pairs.
+        """
         return {"noisy": self.train.noisy} if wants_pairs(model) else {}
 
     def validation_for(self, model: ImageModel) -> Any:
@@ -53,9 +58,9 @@ class DataSplit:
 class Trained:
     """A trained model and its data.
 
-    seconds: of its training. warnings: issued during training. snapshots: taken during training (epoch -> rows of
-    images). step_terms: the loss and its terms, an entry a step. complete: whether the training came to its end.
-    reused: whether it was trained already.
+    seconds: of its training. warnings: issued during training. snapshots: taken during training
+    (epoch -> rows of images). step_terms: the loss and its terms, an entry a step. complete:
+    whether the training came to its end. reused: whether it was trained already.
     """
 
     name: str
@@ -142,7 +147,9 @@ class Trained:
             return noisy
         return self.split.test.noisy if on in PARTS else None
 
-    def feed(self, images: np.ndarray, fed: Mapping[str, Any] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def feed(
+        self, images: np.ndarray, fed: Mapping[str, Any] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """What the model is fed for floats on [0, 1], and its output, both as floats where 1 is white."""
         options = _checked_options("fed", fed or {}, FED)
         times = options["times"]
@@ -150,7 +157,9 @@ class Trained:
             raise wrong("times", times, "a number above 0")
         given = images * np.float32(times)
         if options["noise"]:
-            noise = torch.randn(images.shape, generator=keyed_generator(options["seed"], "fed")).numpy()
+            noise = torch.randn(
+                images.shape, generator=keyed_generator(options["seed"], "fed")
+            ).numpy()
             given = given + np.float32(options["noise"]) * noise
         if options["clip"]:
             given = np.clip(given, 0, times)
@@ -179,7 +188,9 @@ def read_split(data: Any) -> DataSplit:
         return DataSplit(read_pairs(data, "train"), test)
     whole = read_pairs(data, "all")
     if len(whole) < 2:
-        raise DataError(f"{whole.source} holds one image; two at least are needed, to train and to test")
+        raise DataError(
+            f"{whole.source} holds one image; two at least are needed, to train and to test"
+        )
     held = max(1, len(whole) // 10)
     order = np.random.default_rng(0).permutation(len(whole))
     if isinstance(whole.images, np.memmap) and whole.images.nbytes > LARGE:
@@ -218,7 +229,9 @@ def _other(name: str, shape: tuple[int, ...]) -> ImageSet:
     found = read_data(name, "test")
     fits = found.images.shape[1:] == shape
     if not fits:
-        raise wrong(f"images of {name}", found.images.shape[1:], f"images of {shape}, as the model's")
+        raise wrong(
+            f"images of {name}", found.images.shape[1:], f"images of {shape}, as the model's"
+        )
     return found
 
 
@@ -226,7 +239,9 @@ def _index(choice: Mapping[str, Any], most: int) -> list[int]:
     if choice.get("index") is not None:
         return list(choice["index"])
     start = choice.get("start", 0)
-    return list(range(start, start + (choice.get("count") or (1 if choice.get("on") == "noise" else most))))
+    return list(
+        range(start, start + (choice.get("count") or (1 if choice.get("on") == "noise" else most)))
+    )
 
 
 def _checked_options(what: str, given: Any, known: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,8 @@ from narrows.study.run_folder import MODEL_FILE
 from narrows.study.trained import DataSplit, read_split
 
 Plain = Mapping[str, Any]
-ReadImages = Callable[[Plain, Plain], DataSplit]  # a run, and the study's origin -> the images of the run
+# a run, and the study's origin -> the images of the run
+ReadImages = Callable[[Plain, Plain], DataSplit]
 RELATIVE, ABSOLUTE = 1e-5, 1e-9
 SAME, WITHIN, DIFFERS, NOT_MEASURED = "the same", f"within {RELATIVE:g}", "differs", "not measured"
 
@@ -48,7 +49,9 @@ def verify(folder: Path, data: str | None = None, say: Say = say_nothing) -> tup
     read_images = _image_reader(data)
     places, only = _places(folder)
     for place in places:
-        check = _StudyCheck(place, f"{place.name}/" if len(places) > 1 else "", only, read_images, say, faults)
+        check = _StudyCheck(
+            place, f"{place.name}/" if len(places) > 1 else "", only, read_images, say, faults
+        )
         with faults.catch():
             rows += check.rows()
     return rows, faults
@@ -76,7 +79,9 @@ def _places(folder: Path) -> tuple[list[Path], str | None]:
 
 @dataclass
 class _StudyCheck:
-    """One study, measured again. prefix: before the names of its runs. only: the run asked for, or None for all."""
+    """One study, measured again. prefix: before the names of its runs. only: the run asked for, or
+    None for all.
+    """
 
     place: Path
     prefix: str
@@ -90,20 +95,29 @@ class _StudyCheck:
         record = read_record(self.place, arrays=False)
         if not record.origin:
             cure = "holds no measures to compare with; run it again"
-            raise DataError(f"{self.place / RECORD_NAME} was written by an older Narrows and {cure}")
-        runs = {name: run for name, run in record.origin["runs"].items() if self.only in (None, name)}
+            raise DataError(
+                f"{self.place / RECORD_NAME} was written by an older Narrows and {cure}"
+            )
+        runs = {
+            name: run for name, run in record.origin["runs"].items() if self.only in (None, name)
+        }
         for path in _missing_files(self.place, record, runs.values()):
             self.faults.add(f"{path} is missing")
         rows, differing = Table(), 0
         for name, run in runs.items():
             found = self._measure(f"{self.prefix}{name}", run, record.origin)
-            of_run = [_row(f"{self.prefix}{name}", measure, *values) for measure, values in _pairs(run, found)]
+            of_run = [
+                _row(f"{self.prefix}{name}", measure, *values)
+                for measure, values in _pairs(run, found)
+            ]
             if found:
                 differing += sum(row["verdict"] not in (SAME, WITHIN) for row in of_run)
             rows += of_run
         if differing:
             changes = _changes_since(record.origin)
-            self.faults.add(f"{self.place}: {differing} of {len(rows)} measures are not those reported{changes}")
+            self.faults.add(
+                f"{self.place}: {differing} of {len(rows)} measures are not those reported{changes}"
+            )
         return rows
 
     def _measure(self, title: str, run: Plain, origin: Plain) -> dict[str, float]:
@@ -119,7 +133,9 @@ class _StudyCheck:
             return {}
 
 
-def _pairs(run: Plain, found: Mapping[str, float]) -> Iterator[tuple[str, tuple[float, float | None]]]:
+def _pairs(
+    run: Plain, found: Mapping[str, float]
+) -> Iterator[tuple[str, tuple[float, float | None]]]:
     for measure, reported in run["measures"].items():
         yield measure, (reported, found.get(measure))
 
@@ -177,5 +193,9 @@ def _changes_since(origin: Plain) -> str:
     """How versions and machine differ from those of the report, in brackets."""
     then = {**origin["versions"], **origin["machine"]}
     now = {**store.versions(), **machine()}
-    changes = [f"{name} was {then[name]}, is {now.get(name)}" for name in then if then[name] != now.get(name)]
+    changes = [
+        f"{name} was {then[name]}, is {now.get(name)}"
+        for name in then
+        if then[name] != now.get(name)
+    ]
     return f" ({'; '.join(changes)})" if changes else ""

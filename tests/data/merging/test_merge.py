@@ -1,4 +1,6 @@
-"""Parts are joined if they are complete, all there, and of one job; else all that is wrong is reported."""
+"""Parts are joined if they are complete, all there, and of one job; else all that is wrong is
+reported.
+"""
 
 import shutil
 from pathlib import Path
@@ -25,7 +27,15 @@ def make(path: Path, place: int, of: int = 4, **facts) -> Path:
     part = part_path(path, Share(place, of))
     write_codes(CODES[span.rows], part, NAMES[span.rows], np.arange(10)[span.rows], force=True)
     rows = span.stop - span.first
-    facts = {**FACTS, "shard": place, "of": of, "first": span.first, "stop": span.stop, "rows": rows, **facts}
+    facts = {
+        **FACTS,
+        "shard": place,
+        "of": of,
+        "first": span.first,
+        "stop": span.stop,
+        "rows": rows,
+        **facts,
+    }
     write_manifest(part, Manifest(**facts))
     return part
 
@@ -98,17 +108,32 @@ FAULTS = [
         "has no manifest .*part.json: it was not written to its end; run that sh",
     ),
     (lambda parts: manifest_path(parts[2]).write_text("{}"), "the manifest .* cannot be read"),
-    (lambda parts: parts[2].unlink(), r"there is no .*codes-3-of-4\.npz, only its manifest; run that share again"),
+    (
+        lambda parts: parts[2].unlink(),
+        r"there is no .*codes-3-of-4\.npz, only its manifest; run that share again",
+    ),
     (cut, r"codes-3-of-4\.npz cannot be read"),
     (short, r"codes-3-of-4\.npz holds 1 results, and its manifest says 2; remove it and run"),
     (doubled, r"share 2 of 4 is there 2 times: codes-02-of-4\.npz, codes-2-of-4\.npz"),
-    (changed("model", "n"), r"codes-3-of-4\.npz has another model than codes-1-of-4\.npz \(n against m\)"),
+    (
+        changed("model", "n"),
+        r"codes-3-of-4\.npz has another model than codes-1-of-4\.npz \(n against m\)",
+    ),
     (changed("inputs", "j"), r"another list of inputs than codes-1-of-4\.npz"),
     (changed("total", 11), r"another number of inputs than codes-1-of-4\.npz \(11 against 10\)"),
-    (changed("work", "encode grey=True"), r"another verb or options than .* \(encode grey=True against encode\)"),
-    (changed("form", "(2, 2, 3)"), "another form of its images than .* read all of them with --grey, or with one"),
+    (
+        changed("work", "encode grey=True"),
+        r"another verb or options than .* \(encode grey=True against encode\)",
+    ),
+    (
+        changed("form", "(2, 2, 3)"),
+        "another form of its images than .* read all of them with --grey, or with one",
+    ),
     (changed("format", 2), "has format 2, and this version reads 1"),
-    (lambda parts: make(parts[0].with_name("codes.npz"), 1, 2), r"codes-1-of-2\.npz has another number of shares"),
+    (
+        lambda parts: make(parts[0].with_name("codes.npz"), 1, 2),
+        r"codes-1-of-2\.npz has another number of shares",
+    ),
 ]
 
 
@@ -128,7 +153,12 @@ def test_all_faults_are_told_at_once_and_each_once(tmp_path, parts):
     (tmp_path / "codes.npz").write_bytes(b"mine")
     with pytest.raises(DataError, match="for 4 reasons") as found:
         merge(tmp_path / "codes.npz")
-    for said in ("exists already", "another model", "2-of-4.npz has no manifest", "share 4 of 4 is missing"):
+    for said in (
+        "exists already",
+        "another model",
+        "2-of-4.npz has no manifest",
+        "share 4 of 4 is missing",
+    ):
         assert str(found.value).count(said) == 1
     assert (tmp_path / "codes.npz").read_bytes() == b"mine"
 
@@ -142,14 +172,20 @@ def test_two_parts_of_one_share_are_refused(tmp_path, parts):
     copy = tmp_path / "copy.npz"
     copy.write_bytes(parts[0].read_bytes())
     write_manifest(copy, read_manifest(parts[0]))
-    with pytest.raises(DataError, match=r"share 1 of 4 is there 2 times: codes-1-of-4\.npz, copy\.npz$"):
+    with pytest.raises(
+        DataError, match=r"share 1 of 4 is there 2 times: codes-1-of-4\.npz, copy\.npz$"
+    ):
         merge(tmp_path / "codes.npz", [*parts, copy])
 
 
 def test_what_has_no_parts_or_cannot_be_joined_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"with --shard 2/4, a verb that writes it writes x-2-of-4\.npz"):
+    with pytest.raises(
+        DataError, match=r"with --shard 2/4, a verb that writes it writes x-2-of-4\.npz"
+    ):
         merge(tmp_path / "x.npz")
-    with pytest.raises(OutputError, match=r"joined as \.csv, \.npy, \.npz, \.parquet or a folder, not as \.png"):
+    with pytest.raises(
+        OutputError, match=r"joined as \.csv, \.npy, \.npz, \.parquet or a folder, not as \.png"
+    ):
         merge(tmp_path / "x.png")
 
 
@@ -173,7 +209,9 @@ def test_arrays_of_different_forms_make_none(tmp_path):
     parts = [tmp_path / f"{k}.npy" for k in (1, 2)]
     for k, part in enumerate(parts):
         np.save(part, np.zeros((2, 3 + k)))
-    with pytest.raises(DataError, match=r"shape \(3,\), .*2\.npy of shape \(4,\): they make no array"):
+    with pytest.raises(
+        DataError, match=r"shape \(3,\), .*2\.npy of shape \(4,\): they make no array"
+    ):
         JOINS[".npy"].join(parts, tmp_path / "x.npy")
 
 
@@ -185,7 +223,9 @@ def test_columns_are_those_of_all_parts_and_words_are_kept(tmp_path):
     assert [JOINS[".csv"].count_results(part) for part in parts] == [2, 1]
     JOINS[".csv"].join(parts, tmp_path / "x.csv")
     whole = write_csv(
-        tmp_path / "whole.csv", ("file", "score"), [(words, 0.1), ("b", 1e-30), ("c", np.float32(0.1).item())]
+        tmp_path / "whole.csv",
+        ("file", "score"),
+        [(words, 0.1), ("b", 1e-30), ("c", np.float32(0.1).item())],
     )
     assert (tmp_path / "x.csv").read_bytes() == whole.read_bytes()
 
@@ -212,7 +252,9 @@ def test_what_is_left_of_a_file_that_was_being_written_is_no_result(tmp_path):
 
 
 def test_a_mark_comes_back(tmp_path):
-    mark = Manifest(**FACTS, shard=2, of=4, first=1, stop=5, rows=3, form="f", skipped=[("é.png", "why")])
+    mark = Manifest(
+        **FACTS, shard=2, of=4, first=1, stop=5, rows=3, form="f", skipped=[("é.png", "why")]
+    )
     write_manifest(tmp_path / "x.npz", mark)
     assert read_manifest(tmp_path / "x.npz") == mark
 
@@ -233,7 +275,9 @@ def test_any_missing_share_is_named(tmp_path, parts):
 
 def test_ten_missing_shares_are_named_and_the_others_counted(tmp_path):
     make(tmp_path / "codes.npz", 13, of=13)
-    assert "shares 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more of 13 are missing" in fault(tmp_path / "codes.npz")
+    assert "shares 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more of 13 are missing" in fault(
+        tmp_path / "codes.npz"
+    )
 
 
 def test_a_share_of_another_number_of_shares_does_not_count_as_present(tmp_path, parts):
@@ -261,7 +305,10 @@ def test_folders_are_joined_with_their_folders_and_removed_on_request(tmp_path):
         write_manifest(part, Manifest(**FACTS, shard=place, of=2, first=0, stop=1, rows=1))
     assert merge(tmp_path / "out", remove=True) == (2, [])
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert sorted(path.name for path in (tmp_path / "out" / "a" / "deep").iterdir()) == ["1.csv", "2.csv"]
+    assert sorted(path.name for path in (tmp_path / "out" / "a" / "deep").iterdir()) == [
+        "1.csv",
+        "2.csv",
+    ]
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 100])

@@ -37,11 +37,15 @@ def test_paint_multiplies_and_rounds(images):
     found = paint(images, chosen)
     assert (found.shape, found.dtype) == ((5, 4, 3, 3), np.uint8)
     assert np.abs(found - images[..., None] * chosen[:, None, None]).max() <= 0.5 + 1e-4
-    assert np.array_equal(paint(images, np.ones((5, 3), np.float32)), np.repeat(images[..., None], 3, axis=-1))
+    assert np.array_equal(
+        paint(images, np.ones((5, 3), np.float32)), np.repeat(images[..., None], 3, axis=-1)
+    )
 
 
 def test_wrong_options_are_told():
-    with pytest.raises(UnknownName, match=r"no colour called 'clas'; did you mean 'class'\? known: class, image"):
+    with pytest.raises(
+        UnknownName, match=r"no colour called 'clas'; did you mean 'class'\? known: class, image"
+    ):
         draw_colours(LABELS, "clas", 0.3, (0, 0))
     with pytest.raises(DataError, match="low: got 2, expected a number from 0 to 1"):
         draw_colours(LABELS, "class", 2, (0, 0))

@@ -67,9 +67,18 @@ def test_the_users_folder_comes_before_the_cache(world):
 @pytest.mark.parametrize(
     ("blob", "told"),
     [
-        (gzip.compress(b"other"), "is not the expected file: its 5 bytes have the SHA-256 sum d9298a10d1b0"),
-        (FULL[:-9], "is cut short: its gzip stream has no end; replace it with a complete copy, or remove it"),
-        (FULL[:-8] + b"\xff" * 8, r"cannot be read \(.*\); replace it with a complete copy, or remove it"),
+        (
+            gzip.compress(b"other"),
+            "is not the expected file: its 5 bytes have the SHA-256 sum d9298a10d1b0",
+        ),
+        (
+            FULL[:-9],
+            "is cut short: its gzip stream has no end; replace it with a complete copy, or remove it",
+        ),
+        (
+            FULL[:-8] + b"\xff" * 8,
+            r"cannot be read \(.*\); replace it with a complete copy, or remove it",
+        ),
         (b"", "is not the expected file: its 0 bytes"),
     ],
     ids=["other", "cut", "damaged", "empty"],
@@ -100,7 +109,8 @@ def test_where_every_mirror_fails_the_way_out_is_told(world, web, monkeypatch):
         fetch.obtain("tiny", FILE)
     data, cache = world / "data/tiny", world / "cache/tiny"
     assert str(caught.value) == (
-        f"{FILE} is missing: it was looked for in {data}, {data / 'raw'}, {cache}, and could not be downloaded "
+        f"{FILE} is missing: it was looked for in {data}, {data / 'raw'}, {cache}, and could "
+        f"not be downloaded "
         "(127.0.0.1: answered 404; 127.0.0.1: sent a damaged or wrong file; 127.0.0.1: ConnectionError); "
         f"place {FILE}.gz in $NARROWS_DATA/tiny/, or connect to the internet"
     )
@@ -110,7 +120,8 @@ def test_where_every_mirror_fails_the_way_out_is_told(world, web, monkeypatch):
 def test_without_the_variable_the_message_tells_of_it(monkeypatch):
     monkeypatch.delenv("NARROWS_DATA")
     with pytest.raises(
-        DataError, match=r"set NARROWS_DATA to a folder of yours and place .*\.gz in \$NARROWS_DATA/tiny/"
+        DataError,
+        match=r"set NARROWS_DATA to a folder of yours and place .*\.gz in \$NARROWS_DATA/tiny/",
     ):
         fetch.obtain("tiny", FILE)
 
@@ -119,7 +130,9 @@ def test_a_cache_that_cannot_be_written_is_told(world, monkeypatch, web):
     (world / "file").write_text("no folder")
     monkeypatch.setenv("NARROWS_CACHE", str(world / "file"))
     monkeypatch.setitem(fetch.MIRRORS, "tiny", (f"{web}/good",))
-    with pytest.raises(DataError, match=r"could not be downloaded \(127.0.0.1: .*file.*cannot be written"):
+    with pytest.raises(
+        DataError, match=r"could not be downloaded \(127.0.0.1: .*file.*cannot be written"
+    ):
         fetch.obtain("tiny", FILE)
 
 

@@ -82,7 +82,9 @@ def test_every_set_tells_its_options(name):
 
 def test_wrong_options_name_the_set(has):
     has("mnist")
-    with pytest.raises(UnknownName, match="data set 'coloured-mnist': there is no colour called 'clas'"):
+    with pytest.raises(
+        UnknownName, match="data set 'coloured-mnist': there is no colour called 'clas'"
+    ):
         read_data("coloured-mnist", colour="clas")
     with pytest.raises(BuildError, match="data set 'coloured-mnist': an option has the wrong type"):
         read_data("coloured-mnist", low="much")

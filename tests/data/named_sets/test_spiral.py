@@ -1,4 +1,6 @@
-"""A spiral of two arms: points lie by the curve that its arm is, as far from it as the noise is strong."""
+"""A spiral of two arms: points lie by the curve that its arm is, as far from it as the noise is
+strong.
+"""
 
 import numpy as np
 import pytest
@@ -16,7 +18,10 @@ def arm(which: int) -> np.ndarray:
 
 def distance(points: np.ndarray, curve: np.ndarray) -> np.ndarray:
     return np.concatenate(
-        [np.linalg.norm(part[:, None] - curve[None], axis=-1).min(1) for part in np.array_split(points, 20)]
+        [
+            np.linalg.norm(part[:, None] - curve[None], axis=-1).min(1)
+            for part in np.array_split(points, 20)
+        ]
     )
 
 
@@ -27,7 +32,9 @@ def test_it_is_a_table_of_points_in_the_unit_square(split):
     assert 0 <= found.images.min() < found.images.max() <= 1
     assert found.classes == ("0", "1")
     assert split in found.source
-    np.testing.assert_allclose(np.bincount(found.labels) / SPIRAL_POINTS[split], [0.5, 0.5], atol=0.05)
+    np.testing.assert_allclose(
+        np.bincount(found.labels) / SPIRAL_POINTS[split], [0.5, 0.5], atol=0.05
+    )
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -35,7 +42,8 @@ def test_points_lie_by_their_own_arm_as_far_as_the_noise_is_strong(which):
     found = spiral("test")
     points = found.images[found.labels == which]
     away = distance(points, arm(which))
-    assert np.sqrt(np.mean(away**2)) == pytest.approx(SPIRAL_NOISE, rel=0.1)  # along the curve noise moves nothing
+    # along the curve noise moves nothing
+    assert np.sqrt(np.mean(away**2)) == pytest.approx(SPIRAL_NOISE, rel=0.1)
     assert away.max() < 5 * SPIRAL_NOISE
     assert np.median(distance(points, arm(1 - which))) > 10 * SPIRAL_NOISE
 

@@ -78,10 +78,13 @@ def test_a_pack_in_shards_reads_as_its_folder(folder, tmp_path):
     assert made["bytes"] == sum(shard.stat().st_size for shard in shards)
     same(read_data(made["path"]), read_data(folder))
     whole = read_data(folder, "all")
-    parts = [read_data(shard, "all") for shard in shards]  # a shard on its own is a tar without an index
+    # a shard on its own is a tar without an index
+    parts = [read_data(shard, "all") for shard in shards]
     assert np.array_equal(np.concatenate([part.images for part in parts]), whole.images)
     assert sum((part.names for part in parts), ()) == whole.names
-    assert [part.classes[k] for part in parts for k in part.labels] == [whole.classes[k] for k in whole.labels]
+    assert [part.classes[k] for part in parts for k in part.labels] == [
+        whole.classes[k] for k in whole.labels
+    ]
 
 
 def test_files_are_packed_byte_for_byte_and_read_one_at_a_time(folder, packed):
@@ -106,7 +109,10 @@ def test_the_tar_is_in_the_layout_of_webdataset(folder, packed):
     assert names[:3] == ["000000000.png", "000000000.json", "000000000.cls"]
     assert [name[:9] for name in names] == [f"{k:09d}" for k in range(5) for _ in range(3)]
     assert first["png"] == (folder / "cat/10.png").read_bytes()
-    assert (json.loads(first["json"]), first["cls"]) == ({"file": "cat/10.png", "class": "cat"}, b"0")
+    assert (json.loads(first["json"]), first["cls"]) == (
+        {"file": "cat/10.png", "class": "cat"},
+        b"0",
+    )
 
 
 @pytest.mark.parametrize(("name", "size"), [("000000000.png", 0), ("999999999.json", 8**11 - 1)])
@@ -118,7 +124,9 @@ def test_headers_are_those_of_tarfile(name, size):
 
 def test_webdataset_reads_it(packed):
     wds = pytest.importorskip("webdataset")
-    found = list(wds.WebDataset(str(packed), shardshuffle=False).decode("rgb8").to_tuple("png;jpg", "cls"))
+    found = list(
+        wds.WebDataset(str(packed), shardshuffle=False).decode("rgb8").to_tuple("png;jpg", "cls")
+    )
     whole = read_data(packed)
     assert [label for _, label in found] == whole.labels.tolist()
     assert np.array_equal(np.stack([image for image, _ in found]), whole.images)
@@ -152,7 +160,9 @@ def test_files_that_cannot_be_read_are_left_out_and_told(partly_broken, tmp_path
     assert made["skipped"] == read_data(partly_broken).skipped
     assert (made["images"], len(made["skipped"])) == (5, 2)
     assert np.array_equal(read_data(tmp_path / "set.tar").images, read_data(partly_broken).images)
-    with pytest.raises(DataError, match=r"cat/text.png cannot be read: it is not an image of a known kind"):
+    with pytest.raises(
+        DataError, match=r"cat/text.png cannot be read: it is not an image of a known kind"
+    ):
         pack(partly_broken, tmp_path / "strict.tar", strict=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "set.index", "set.tar"]
 
@@ -179,7 +189,9 @@ def test_a_folder_without_images_makes_no_pack(tmp_path):
     with pytest.raises(DataError, match="empty holds no images to pack; known endings"):
         pack(tmp_path / "empty", tmp_path / "set.tar")
     (tmp_path / "empty/a.png").write_text("no")
-    with pytest.raises(DataError, match=r"none of the 1 images can be read; the first, a.png: it is not an image"):
+    with pytest.raises(
+        DataError, match=r"none of the 1 images can be read; the first, a.png: it is not an image"
+    ):
         pack(tmp_path / "empty", tmp_path / "set.tar")
     with pytest.raises(DataError, match="nowhere cannot be listed: No such file"):
         pack(tmp_path / "nowhere", tmp_path / "set.tar")
@@ -218,7 +230,8 @@ def test_an_interrupted_pack_leaves_nothing(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"), [(10, 10), ("10", 10), ("500MB", 5 * 10**8), ("1.5 gb", 15 * 10**8), ("2B", 2)]
+    ("size", "expected"),
+    [(10, 10), ("10", 10), ("500MB", 5 * 10**8), ("1.5 gb", 15 * 10**8), ("2B", 2)],
 )
 def test_sizes_are_read(size, expected):
     assert bytes_of(size) == expected
@@ -238,7 +251,12 @@ def flip(path: Path, at: int) -> None:
 
 def test_a_whole_pack_is_verified(packed, tmp_path):
     size = packed.stat().st_size
-    expected = {"images": 5, "shards": 1, "bytes": size, "checked": "each image against its checksum"}
+    expected = {
+        "images": 5,
+        "shards": 1,
+        "bytes": size,
+        "checked": "each image against its checksum",
+    }
     assert verify_pack(packed) == verify_pack(tmp_path / "set.index") == expected
     (tmp_path / "set.index").unlink()
     assert verify_pack(packed) == {**expected, "checked": "each image decoded, there is no index"}
@@ -248,11 +266,15 @@ def test_damaged_images_are_named_and_left_out(packed):
     whole = read_data(packed)
     for k in (1, 3):
         flip(packed, int(Pack(packed).index.entries["offset"][k]) + 50)
-    with pytest.raises(DataError, match=r"2 of 5 images, for 2 reasons:\n  - cat/2.png: its bytes in set.tar"):
+    with pytest.raises(
+        DataError, match=r"2 of 5 images, for 2 reasons:\n  - cat/2.png: its bytes in set.tar"
+    ):
         verify_pack(packed)
     assert [name for name, _ in read_data(packed).skipped] == [whole.names[1], whole.names[3]]
     assert np.array_equal(read_data(packed).images, whole.images[[0, 2, 4]])
-    with pytest.raises(DataError, match=r"are damaged, or set.tar is not the tar of the index \(image 1\)"):
+    with pytest.raises(
+        DataError, match=r"are damaged, or set.tar is not the tar of the index \(image 1\)"
+    ):
         Pack(packed)[1]
 
 
@@ -293,8 +315,13 @@ def test_a_broken_index_is_always_refused(packed, tmp_path):
             found = Pack(packed).index
         except DataError:
             continue
-        assert np.array_equal(found.entries, told.entries)  # a bit that says nothing, such as a file's time
-        assert (found.shards, found.classes, found.blob.tobytes()) == (told.shards, told.classes, told.blob.tobytes())
+        # a bit that says nothing, such as a file's time
+        assert np.array_equal(found.entries, told.entries)
+        assert (found.shards, found.classes, found.blob.tobytes()) == (
+            told.shards,
+            told.classes,
+            told.blob.tobytes(),
+        )
 
 
 def index_again(index: Path, content: bytes) -> Path:
@@ -318,19 +345,35 @@ def changed(entries: np.ndarray, column: str, value: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("arrays", "reason"),
     [
-        (lambda e: {"entries": changed(e, "shard", 1)}, "places images in tars that it does not name"),
+        (
+            lambda e: {"entries": changed(e, "shard", 1)},
+            "places images in tars that it does not name",
+        ),
         (lambda e: {"entries": changed(e, "offset", 2**64 - 1)}, "beyond the end of their tar"),
         (lambda e: {"entries": changed(e, "size", 2**40)}, "beyond the end of their tar"),
         (lambda e: {"entries": changed(e, "label", 3)}, "labels without a class"),
         (lambda e: {"entries": e[:-1]}, "5 names for 4 images"),
         (lambda e: {"entries": e["size"]}, "not those of an index"),
-        (lambda e: {"names": np.frombuffer(b"a\0b\0c\0d\0../e\0", np.uint8)}, "lead out of their folder"),
-        (lambda e: {"names": np.frombuffer(b"a\0b\0c\0d\0/e\0", np.uint8)}, "lead out of their folder"),
-        (lambda e: {"shards": np.frombuffer(b"../set.tar\0", np.uint8)}, "not names of files next to it"),
+        (
+            lambda e: {"names": np.frombuffer(b"a\0b\0c\0d\0../e\0", np.uint8)},
+            "lead out of their folder",
+        ),
+        (
+            lambda e: {"names": np.frombuffer(b"a\0b\0c\0d\0/e\0", np.uint8)},
+            "lead out of their folder",
+        ),
+        (
+            lambda e: {"shards": np.frombuffer(b"../set.tar\0", np.uint8)},
+            "not names of files next to it",
+        ),
         (lambda e: {"about": np.frombuffer(b'{"format": 1}', np.uint8)}, "not that of a pack"),
         (lambda e: {"about": np.array([object()])}, "not that of a pack"),
         (
-            lambda e: {"about": np.frombuffer(b'{"format":2,"bytes":[],"splits":false,"labelled":true}', np.uint8)},
+            lambda e: {
+                "about": np.frombuffer(
+                    b'{"format":2,"bytes":[],"splits":false,"labelled":true}', np.uint8
+                )
+            },
             "has format 2, and this version of Narrows knows format 1",
         ),
     ],
@@ -375,7 +418,11 @@ def test_any_tar_of_images_is_read_as_the_folder_that_it_holds(folder, tmp_path)
 def test_labels_of_webdataset_are_read(tmp_path, png, words, labels, classes):
     files = [{f"s/{k}.png": png, f"s/{k}.cls": word.encode()} for k, word in enumerate(words)]
     found = read_data(tar_of(tmp_path / "a.tar", files[0] | files[1]))
-    assert (found.labels.tolist(), found.classes, found.names) == (labels, classes, ("s/0.png", "s/1.png"))
+    assert (found.labels.tolist(), found.classes, found.names) == (
+        labels,
+        classes,
+        ("s/0.png", "s/1.png"),
+    )
 
 
 def test_what_stands_beside_an_image_does_no_harm(tmp_path, png):
@@ -391,7 +438,9 @@ def test_what_is_no_whole_tar_is_refused(packed, tmp_path):
     whole = packed.read_bytes()
     for cut in (0, 100, 3000, len(whole) - 1024, len(whole) - 2000):
         packed.write_bytes(whole[:cut])
-        with pytest.raises(DataError, match=r"cannot be read as a tar|cut short or damaged|holds no images"):
+        with pytest.raises(
+            DataError, match=r"cannot be read as a tar|cut short or damaged|holds no images"
+        ):
             read_data(packed)
     packed.write_bytes(whole)
     with tarfile.open(packed) as tar:

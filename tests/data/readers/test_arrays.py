@@ -20,7 +20,9 @@ def test_npy_is_a_memory_map(tmp_path, images):
 @pytest.mark.parametrize("label", ["y", "labels", "targets"])
 def test_npz_is_searched_for_known_keys(tmp_path, images, key, label):
     label = {"x_train": "y_train", "train_images": "train_labels"}.get(key, label)
-    np.savez_compressed(tmp_path / "a.npz", **{key: images, label: np.arange(5, dtype=np.uint8), "more": [1]})
+    np.savez_compressed(
+        tmp_path / "a.npz", **{key: images, label: np.arange(5, dtype=np.uint8), "more": [1]}
+    )
     found = read_data(tmp_path / "a.npz")
     assert np.array_equal(found.images, images)
     assert (found.labels.dtype, found.labels.tolist()) == (np.int64, [0, 1, 2, 3, 4])
@@ -32,9 +34,18 @@ def test_npz_without_names_or_labels(tmp_path, images):
 
 
 def test_npz_with_splits(tmp_path, images):
-    arrays = {"x_train": images, "y_train": np.arange(5), "x_test": images[:2], "y_test": np.array([[7], [8]])}
+    arrays = {
+        "x_train": images,
+        "y_train": np.arange(5),
+        "x_test": images[:2],
+        "y_test": np.array([[7], [8]]),
+    }
     np.savez(tmp_path / "a.npz", **arrays)
-    assert [len(read_data(tmp_path / "a.npz", split)) for split in ("train", "test", "all")] == [5, 2, 7]
+    assert [len(read_data(tmp_path / "a.npz", split)) for split in ("train", "test", "all")] == [
+        5,
+        2,
+        7,
+    ]
     assert read_data(tmp_path / "a.npz", "all").labels.tolist() == [0, 1, 2, 3, 4, 7, 8]
 
 
@@ -47,11 +58,14 @@ def test_npz_words_are_classes(tmp_path, images):
 def test_missing_keys_and_splits_are_told(tmp_path, images):
     np.savez(tmp_path / "a.npz", pictures=images)
     with pytest.raises(
-        DataError, match=r"a.npz holds no images under a known key: it has pictures; known: images, X"
+        DataError,
+        match=r"a.npz holds no images under a known key: it has pictures; known: images, X",
     ):
         read_data(tmp_path / "a.npz")
     np.savez(tmp_path / "b.npz", x_train=images)
-    with pytest.raises(DataError, match=r"b.npz has no test split: it has x_train; read it with split='all'"):
+    with pytest.raises(
+        DataError, match=r"b.npz has no test split: it has x_train; read it with split='all'"
+    ):
         read_data(tmp_path / "b.npz", "test")
     np.savez(tmp_path / "c.npz", x=images)
     with pytest.raises(DataError, match=r"c.npz has no test split, it is one set"):
@@ -59,12 +73,16 @@ def test_missing_keys_and_splits_are_told(tmp_path, images):
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.npz"])
-@pytest.mark.parametrize("change", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"not numpy at all"])
+@pytest.mark.parametrize(
+    "change", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"not numpy at all"]
+)
 def test_damage_is_told(tmp_path, images, name, change):
     path = tmp_path / name
     np.save(path, images) if name == "a.npy" else np.savez(path, x=images)
     path.write_bytes(change(path.read_bytes()))
-    with pytest.raises(DataError, match=f"{name} cannot be read as NumPy arrays .*; write it again with np.save"):
+    with pytest.raises(
+        DataError, match=f"{name} cannot be read as NumPy arrays .*; write it again with np.save"
+    ):
         read_data(path)
 
 
@@ -81,7 +99,10 @@ def test_pickles_are_never_opened(tmp_path):
     ("array", "told"),
     [
         (np.array(["a", "b"]), "values of type <U1; expected numbers"),
-        (np.zeros(4), r"shape \(4,\); expected at least one image as \(N, D\), \(N, H, W\) or \(N, H, W, C\)"),
+        (
+            np.zeros(4),
+            r"shape \(4,\); expected at least one image as \(N, D\), \(N, H, W\) or \(N, H, W, C\)",
+        ),
         (np.zeros((0, 4, 4)), r"shape \(0, 4, 4\)"),
         (np.zeros((1, 1, 1, 1, 1)), "expected at least one image"),
     ],
@@ -97,9 +118,13 @@ def test_arrays_that_are_no_images(tmp_path, array, told):
 def test_one_kind_under_the_name_of_the_other(tmp_path, images):
     np.savez(tmp_path / "a.npz", x=images)
     (tmp_path / "a.npz").rename(tmp_path / "b.npy")
-    with pytest.raises(DataError, match=r"b.npy holds several arrays, as an .npz does; rename it to b.npz"):
+    with pytest.raises(
+        DataError, match=r"b.npy holds several arrays, as an .npz does; rename it to b.npz"
+    ):
         read_data(tmp_path / "b.npy")
     np.save(tmp_path / "a.npy", images)
     (tmp_path / "a.npy").rename(tmp_path / "c.npz")
-    with pytest.raises(DataError, match=r"c.npz holds one array, as an .npy does; rename it to c.npy"):
+    with pytest.raises(
+        DataError, match=r"c.npz holds one array, as an .npy does; rename it to c.npy"
+    ):
         read_data(tmp_path / "c.npz")

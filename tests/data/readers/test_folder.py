@@ -49,13 +49,19 @@ def test_train_and_test_are_splits_with_one_list_of_classes(tmp_path):
         write_picture(tmp_path / f"{name}.png")
     train, test, both = (read_data(tmp_path, split) for split in ("train", "test", "all"))
     assert train.labels.tolist() == [0, 1, 2]
-    assert (test.names, test.labels.tolist(), test.classes) == (("test/c/2.png",), [2], ("a", "b", "c"))
+    assert (test.names, test.labels.tolist(), test.classes) == (
+        ("test/c/2.png",),
+        [2],
+        ("a", "b", "c"),
+    )
     assert both.labels.tolist() == [0, 1, 2, 2]
 
 
 def test_a_folder_without_splits_has_no_test_split(tmp_path):
     write_picture(tmp_path / "a.png")
-    with pytest.raises(DataError, match="no test split: for that it needs the sub-folders train and test; read it"):
+    with pytest.raises(
+        DataError, match="no test split: for that it needs the sub-folders train and test; read it"
+    ):
         read_data(tmp_path, "test")
 
 
@@ -64,7 +70,11 @@ def test_grey_stays_grey_and_mixed_becomes_colour(tmp_path):
     write_picture(tmp_path / "b.png", "I;16", fill=257 * 50)
     write_picture(tmp_path / "c.png", "1", fill=1)
     found = read_data(tmp_path).images
-    assert (found.shape, found.dtype, found[:, 0, 0].tolist()) == ((3, 6, 4), np.uint8, [128, 50, 255])
+    assert (found.shape, found.dtype, found[:, 0, 0].tolist()) == (
+        (3, 6, 4),
+        np.uint8,
+        [128, 50, 255],
+    )
     write_picture(tmp_path / "d.png", "RGB", fill=(1, 2, 3))
     assert read_data(tmp_path).images.shape == (4, 6, 4, 3)
 
@@ -146,14 +156,17 @@ def test_none_readable_is_an_error(tmp_path):
     for name in "ab":
         (tmp_path / f"{name}.png").write_text("no")
     with pytest.raises(
-        DataError, match=r"none of the 2 images in .* can be read; the first, a.png: it is not an image"
+        DataError,
+        match=r"none of the 2 images in .* can be read; the first, a.png: it is not an image",
     ):
         read_data(tmp_path)
 
 
 def test_no_images_is_an_error(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing")
-    with pytest.raises(DataError, match=r"holds no images \(split 'train'\); known endings: .png, .jpg"):
+    with pytest.raises(
+        DataError, match=r"holds no images \(split 'train'\); known endings: .png, .jpg"
+    ):
         read_data(tmp_path)
 
 
@@ -174,7 +187,9 @@ def test_only_kinds_that_are_read_are_opened(tmp_path):
 
 def test_options_are_told(tmp_path):
     write_picture(tmp_path / "a.png")
-    with pytest.raises(BuildError, match="format 'folder': it has no option 'sise'; did you mean 'size'"):
+    with pytest.raises(
+        BuildError, match="format 'folder': it has no option 'sise'; did you mean 'size'"
+    ):
         read_data(tmp_path, sise=3)
 
 
@@ -186,7 +201,9 @@ def test_one_image_is_a_set_of_one(tmp_path):
 
 def test_one_image_that_cannot_be_read(tmp_path):
     (tmp_path / "a.png").write_text("no")
-    with pytest.raises(DataError, match=r"a.png cannot be read: it is not an image of a known kind"):
+    with pytest.raises(
+        DataError, match=r"a.png cannot be read: it is not an image of a known kind"
+    ):
         read_data(tmp_path / "a.png")
     with pytest.raises(DataError, match=r"a.png has no test split"):
         read_data(tmp_path / "a.png", "test")

@@ -45,22 +45,36 @@ def test_a_gzipped_file_may_have_a_plain_name(tmp_path, images):
 def test_labels_of_another_length_are_refused(tmp_path, images):
     write_idx(tmp_path / "t-labels-idx1-ubyte", np.uint8([1, 2]))
     path = write_idx(tmp_path / "t-images-idx3-ubyte", images)
-    with pytest.raises(DataError, match=r"t-labels-idx1-ubyte holds labels of shape \(2,\) for 5 images"):
+    with pytest.raises(
+        DataError, match=r"t-labels-idx1-ubyte holds labels of shape \(2,\) for 5 images"
+    ):
         read_data(path)
 
 
 @pytest.mark.parametrize(
     ("name", "change", "told"),
     [
-        ("a.idx", lambda b: b[:-1], "a.idx is cut short: .* takes 76 bytes, and it holds 75; replace it"),
+        (
+            "a.idx",
+            lambda b: b[:-1],
+            "a.idx is cut short: .* takes 76 bytes, and it holds 75; replace it",
+        ),
         ("a.idx", lambda b: b[:9], "a.idx is cut short"),
         ("a.idx", lambda b: b + b"x", "a.idx is too long"),
         ("a.idx", lambda b: b"", "a.idx is not an IDX file: it begins with nothing"),
         ("a.idx", lambda b: b"PNG" + b, "a.idx is not an IDX file: it begins with 50 4e 47 00"),
         ("a.idx", lambda b: b"\0\0\7" + b[3:], "a.idx is not an IDX file"),
-        ("a.idx.gz", lambda b: gzip.compress(b)[:-12], "a.idx.gz is cut short: .*replace it with a complete copy"),
+        (
+            "a.idx.gz",
+            lambda b: gzip.compress(b)[:-12],
+            "a.idx.gz is cut short: .*replace it with a complete copy",
+        ),
         ("a.idx.gz", lambda b: gzip.compress(b) + b"more", "a.idx.gz cannot be read .*replace it"),
-        ("a.idx.gz", lambda b: gzip.compress(b)[:14] + b"\xff" * 30, "a.idx.gz cannot be read|is cut short"),
+        (
+            "a.idx.gz",
+            lambda b: gzip.compress(b)[:14] + b"\xff" * 30,
+            "a.idx.gz cannot be read|is cut short",
+        ),
     ],
 )
 def test_damage_is_told(tmp_path, images, name, change, told):
@@ -83,7 +97,9 @@ def test_an_empty_set_is_refused(tmp_path):
 
 def test_one_file_has_no_test_split_and_no_options(tmp_path, images):
     path = write_idx(tmp_path / "a.idx", images)
-    with pytest.raises(DataError, match="has no test split, it is one set; read it with split='all'"):
+    with pytest.raises(
+        DataError, match="has no test split, it is one set; read it with split='all'"
+    ):
         read_data(path, "test")
     with pytest.raises(BuildError, match="it has no option 'size'"):
         read_data(path, size=(2, 2))

@@ -130,7 +130,8 @@ def test_every_fit_takes_every_mode_and_leaves_the_right_size_alone(fit, mode):
 @pytest.mark.parametrize("size", [0, (3,), (3, -1), "64", 2.5, (1, 2, 3), True])
 def test_what_is_no_size_is_refused(size):
     with pytest.raises(
-        DataError, match=r"size: got .*, expected \(height, width\) in pixels, such as size=\(64, 64\)"
+        DataError,
+        match=r"size: got .*, expected \(height, width\) in pixels, such as size=\(64, 64\)",
     ):
         fitter(size, "crop")
 

@@ -32,7 +32,9 @@ def test_a_picture_comes_back_in_its_own_mode(tmp_path, name, mode, fill, comes_
     write_like(picture, picture.pixels, tmp_path / "out" / name)
     with Image.open(tmp_path / "in" / name) as before, Image.open(tmp_path / "out" / name) as after:
         assert (after.mode, after.size, after.format) == (comes_back, before.size, before.format)
-        near = np.abs(np.asarray(after.convert("RGBA"), int) - np.asarray(before.convert("RGBA"), int)).max()
+        near = np.abs(
+            np.asarray(after.convert("RGBA"), int) - np.asarray(before.convert("RGBA"), int)
+        ).max()
     assert near <= (6 if name.endswith("jpg") else 1)
 
 
@@ -48,7 +50,9 @@ def test_each_keeps_its_size_unless_another_is_asked_for(tmp_path):
     for k, size in enumerate([(6, 4), (9, 5), (3, 3)]):
         write_picture(tmp_path / f"{k}.png", "RGB", size=size, fill=(10, 20, 30))
     assert [p.pixels.shape for p in stream_pictures(tmp_path)] == [(6, 4, 3), (9, 5, 3), (3, 3, 3)]
-    assert [p.pixels.shape for p in stream_pictures(tmp_path, size=(4, 8), grey=True)] == [(4, 8)] * 3
+    assert [p.pixels.shape for p in stream_pictures(tmp_path, size=(4, 8), grey=True)] == [
+        (4, 8)
+    ] * 3
 
 
 def test_the_colour_profile_goes_along(tmp_path):
@@ -66,7 +70,9 @@ def test_what_cannot_be_read_is_told_and_passed_over(tmp_path):
     write_picture(tmp_path / "b.png")
     (tmp_path / "a.png").write_bytes(b"none")
     skipped = []
-    found = list(stream_pictures(tmp_path, skip=lambda name, reason: skipped.append((name, reason))))
+    found = list(
+        stream_pictures(tmp_path, skip=lambda name, reason: skipped.append((name, reason)))
+    )
     assert [picture.name for picture in found] == ["b.png"]
     assert skipped == [("a.png", "it is not an image of a known kind, or is damaged")]
     with pytest.raises(DataError, match=r"a\.png cannot be read"):

@@ -43,7 +43,9 @@ def test_a_score_repeats_and_belongs_to_the_image(request, name, kind, digits):
     np.testing.assert_allclose(model.anomaly_score(digits[50:57], kind), scores[50:57], rtol=1e-3)
 
 
-@pytest.mark.parametrize(("name", "kind"), [one for one in KINDS if "code" not in one and "pooled" not in one])
+@pytest.mark.parametrize(
+    ("name", "kind"), [one for one in KINDS if "code" not in one and "pooled" not in one]
+)
 def test_noise_is_odder_than_what_was_learnt(request, name, kind, digits):
     model = request.getfixturevalue(name)
     noise = np.random.default_rng(0).integers(0, 256, digits.shape, np.uint8)
@@ -72,25 +74,33 @@ def test_the_worst_patch_is_the_largest_mean_of_all_windows(shape):
     side = max(1, min(shape[1:]) // 4)
     windows = np.lib.stride_tricks.sliding_window_view(errors.mean(1), (side, side), axis=(1, 2))
     np.testing.assert_allclose(
-        patch(Outputs(torch.from_numpy(errors), torch.zeros(6, 1))), windows.mean((3, 4)).max((1, 2)), rtol=1e-5
+        patch(Outputs(torch.from_numpy(errors), torch.zeros(6, 1))),
+        windows.mean((3, 4)).max((1, 2)),
+        rtol=1e-5,
     )
 
 
 def test_a_small_defect_drowns_in_a_sum_and_not_in_a_patch():
     random = np.random.default_rng(0)
     flat, strength = np.full((400, 32, 32), 0.5), np.linspace(0.02, 0.2, 400)[:, None, None]
-    X = flat + strength * random.normal(size=flat.shape).clip(-2, 2)  # some images are noisier than others
+    # some images are noisier than others
+    X = flat + strength * random.normal(size=flat.shape).clip(-2, 2)
     X_odd = X[random.permutation(400)]
     X_odd[:, 10:18, 3:11] = X_odd[:, 10:18, 3:11] + 0.2
     model, odd = nw.PCA(1).fit(X.clip(0, 1)), np.arange(800) >= 400
-    found = {k: nw.measure.auroc(model.anomaly_score(np.concatenate([X, X_odd]), k), odd) for k in ("error", "patch")}
+    found = {
+        k: nw.measure.auroc(model.anomaly_score(np.concatenate([X, X_odd]), k), odd)
+        for k in ("error", "patch")
+    }
     assert found["patch"] > found["error"] + 0.1
 
 
 def test_the_distance_of_codes_is_that_of_scikit_learn(model, digits):
     codes = model.transform(digits)
     if model.code_size_ <= 256:
-        np.testing.assert_allclose(model.anomaly_score(digits, "code"), distance(codes, codes), rtol=2e-3)
+        np.testing.assert_allclose(
+            model.anomaly_score(digits, "code"), distance(codes, codes), rtol=2e-3
+        )
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 40])
@@ -106,11 +116,14 @@ def test_a_few_codes_or_dead_units_give_finite_distances(count, size):
 
 
 def test_variances_alone_are_kept_of_a_large_code(digits):
-    z = torch.from_numpy(digits.reshape(len(digits), -1)).repeat(1, 5).float()  # some pixels never move
+    # some pixels never move
+    z = torch.from_numpy(digits.reshape(len(digits), -1)).repeat(1, 5).float()
     density, variance = CodeDensity.fit(z), z.var(0, correction=0)
     assert density.whitening.shape == (320,)
     shrunk = (len(z) * variance + variance.mean()) / (len(z) + 1)
-    np.testing.assert_allclose(density.distance(z), ((z - z.mean(0)).square() / shrunk).sum(1), rtol=1e-3)
+    np.testing.assert_allclose(
+        density.distance(z), ((z - z.mean(0)).square() / shrunk).sum(1), rtol=1e-3
+    )
 
 
 # -- thresholds -----------------------------------------------------------------------------------------------
@@ -119,7 +132,9 @@ def test_variances_alone_are_kept_of_a_large_code(digits):
 @pytest.mark.parametrize(("name", "kind"), KINDS)
 def test_one_of_a_hundred_training_images_is_flagged(request, name, kind, digits):
     model = request.getfixturevalue(name)
-    assert model.thresholds_[kind] == pytest.approx(np.quantile(model.anomaly_score(digits, kind), 0.99), rel=1e-3)
+    assert model.thresholds_[kind] == pytest.approx(
+        np.quantile(model.anomaly_score(digits, kind), 0.99), rel=1e-3
+    )
     flagged = model.flag(digits, kind)
     assert flagged.dtype == bool
     assert flagged.sum() == len(digits) // 100
@@ -157,12 +172,18 @@ def test_a_new_fit_forgets_the_old_thresholds(digits):
 def test_a_kind_that_a_model_does_not_have_is_refused(ae, pca, digits, table):
     for model in (ae, pca):
         for use in (model.anomaly_score, model.flag):
-            with pytest.raises(BuildError, match=r"'bound' needs a variational model; use the score 'error', or"):
+            with pytest.raises(
+                BuildError, match=r"'bound' needs a variational model; use the score 'error', or"
+            ):
                 use(digits, "bound")
-    with pytest.raises(UnknownName, match=r"called 'pach'; did you mean 'patch'\? known: bound, code, error"):
+    with pytest.raises(
+        UnknownName, match=r"called 'pach'; did you mean 'patch'\? known: bound, code, error"
+    ):
         pca.anomaly_score(digits, "pach")
     tables = nw.PCA(2).fit(table)
-    with pytest.raises(BuildError, match=r"'patch' needs images, whose pixels have neighbours; use kind='error'"):
+    with pytest.raises(
+        BuildError, match=r"'patch' needs images, whose pixels have neighbours; use kind='error'"
+    ):
         tables.anomaly_score(table, "patch")
     assert set(tables.thresholds_) == {"error", "code"}
     assert tables.threshold_ == tables.thresholds_["error"]
@@ -173,11 +194,15 @@ def test_a_kind_that_a_model_does_not_have_is_refused(ae, pca, digits, table):
 
 
 def rewrite(path, tensors, **facts):
-    """The model file, in the format without a checksum, with other tensors and facts (an Ellipsis takes one away)."""
+    """The model file, in the format without a checksum, with other tensors and facts (an Ellipsis
+    takes one away).
+    """
     with safe_open(path, "pt") as opened:
         header = json.loads(opened.metadata()["narrows"])
     header["format"] = 1
-    header["facts"] = {name: value for name, value in {**header["facts"], **facts}.items() if value is not ...}
+    header["facts"] = {
+        name: value for name, value in {**header["facts"], **facts}.items() if value is not ...
+    }
     save_file(tensors, path, {"narrows": json.dumps(header)})
     return path
 
@@ -187,21 +212,30 @@ def test_scores_and_thresholds_repeat_after_reading(model, digits, tmp_path):
     assert again.thresholds_ == model.thresholds_
     assert again.threshold_ == model.threshold_
     for kind in model.thresholds_:
-        np.testing.assert_array_equal(again.anomaly_score(digits, kind), model.anomaly_score(digits, kind))
+        np.testing.assert_array_equal(
+            again.anomaly_score(digits, kind), model.anomaly_score(digits, kind)
+        )
         np.testing.assert_array_equal(again.flag(digits, kind), model.flag(digits, kind))
 
 
 def test_files_from_before_the_kinds_are_read(model, digits, tmp_path):
     path = nw.save(model, tmp_path / "m.safetensors")
-    old = {name: tensor for name, tensor in load_file(path).items() if not name.startswith("cloud.")}
-    usual = "bound" if "bound" in model.thresholds_ else "error"  # what it was then, and a file keeps to it
+    old = {
+        name: tensor for name, tensor in load_file(path).items() if not name.startswith("cloud.")
+    }
+    # what it was then, and a file keeps to it
+    usual = "bound" if "bound" in model.thresholds_ else "error"
     again = nw.load(rewrite(path, old, thresholds_=..., threshold_=model.thresholds_[usual]))
     np.testing.assert_array_equal(again.anomaly_score(digits), model.anomaly_score(digits, usual))
     np.testing.assert_array_equal(again.flag(digits), model.flag(digits, usual))
-    np.testing.assert_array_equal(again.anomaly_score(digits, "patch"), model.anomaly_score(digits, "patch"))
+    np.testing.assert_array_equal(
+        again.anomaly_score(digits, "patch"), model.anomaly_score(digits, "patch")
+    )
     with pytest.raises(BuildError, match="its file is older than this score"):
         again.anomaly_score(digits, "code")
-    with pytest.raises(BuildError, match=r"compare anomaly_score\(X, kind='patch'\) with a threshold of your own"):
+    with pytest.raises(
+        BuildError, match=r"compare anomaly_score\(X, kind='patch'\) with a threshold of your own"
+    ):
         again.flag(digits, "patch")
     assert nw.load(nw.save(again, path)).thresholds_ == again.thresholds_
 
@@ -216,6 +250,8 @@ def test_thresholds_that_are_no_numbers_are_refused(pca, wrong, tmp_path):
 @pytest.mark.parametrize("name", ["cloud.mean", "cloud.white"])
 def test_a_file_that_lacks_where_the_codes_lie_is_refused(pca, name, tmp_path):
     path = nw.save(pca, tmp_path / "m.safetensors")
-    lacking = {kept: tensor for kept, tensor in load_file(path).items() if kept not in (name, "cloud.mean")}
+    lacking = {
+        kept: tensor for kept, tensor in load_file(path).items() if kept not in (name, "cloud.mean")
+    }
     with pytest.raises(DataError, match=r"is not a complete model of Narrows: (.|\n)*cloud\.mean"):
         nw.load(rewrite(path, lacking))

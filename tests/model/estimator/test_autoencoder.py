@@ -19,16 +19,24 @@ STILL = {"kind": "adam", "rate": 1e-30}  # moves no weight
 
 @pytest.fixture(scope="module")
 def exact():
-    """A model p(x|z) = N(Wz + b, s² I) with its exact posterior, images of it, and their log-densities."""
+    """A model p(x|z) = N(Wz + b, s² I) with its exact posterior, images of it, and their
+    log-densities.
+    """
     d, k, variance = 6, 2, 0.3
     random = torch.Generator().manual_seed(0)
     W = torch.linalg.qr(torch.randn(d, k, generator=random))[0] * torch.tensor([2.0, 0.7])
     b = torch.randn(d, generator=random)
     p = torch.distributions.MultivariateNormal(b, W @ W.T + variance * torch.eye(d))
-    x = b + torch.randn(300, k, generator=random) @ W.T + variance**0.5 * torch.randn(300, d, generator=random)
+    x = (
+        b
+        + torch.randn(300, k, generator=random) @ W.T
+        + variance**0.5 * torch.randn(300, d, generator=random)
+    )
     likelihood = {"kind": "gaussian", "variance": variance}
     bottleneck = {"kind": "variational", "size": k}
-    m = nw.Autoencoder(LINEAR, bottleneck, likelihood=likelihood, scale="unit", epochs=1, optimiser=STILL)
+    m = nw.Autoencoder(
+        LINEAR, bottleneck, likelihood=likelihood, scale="unit", epochs=1, optimiser=STILL
+    )
     m.fit(x.numpy())
     spread = 1 / (1 + (W.T @ W).diagonal() / variance)
     slope = spread[:, None] * W.T / variance
@@ -44,7 +52,9 @@ def exact():
 def test_the_bound_of_an_exact_posterior_is_the_log_density_constant_and_all(exact, samples):
     m, x, log_p = exact
     for seed in range(3):
-        np.testing.assert_allclose(m.score_samples(x, samples=samples, random_state=seed), log_p, atol=1e-3)
+        np.testing.assert_allclose(
+            m.score_samples(x, samples=samples, random_state=seed), log_p, atol=1e-3
+        )
 
 
 def test_a_wrong_posterior_loses_its_divergence_from_the_right_one(exact):
@@ -78,7 +88,9 @@ def test_score_samples_of_a_variational_model_is_the_elbo_by_hand(vae, digits):
         q = torch.distributions.Normal(posterior.mean, (posterior.log_variance / 2).exp())
         kl = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(1)
         at_mean = vae.network_.decode(posterior.mean)
-        nll = torch.nn.functional.binary_cross_entropy_with_logits(at_mean, x, reduction="none").sum((1, 2, 3))
+        nll = torch.nn.functional.binary_cross_entropy_with_logits(
+            at_mean, x, reduction="none"
+        ).sum((1, 2, 3))
     np.testing.assert_allclose(vae.anomaly_score(digits, "bound"), nll + kl, rtol=1e-4)
     by_sampling = np.mean([vae.score_samples(digits, random_state=s) for s in range(20)], axis=0)
     assert (by_sampling.mean() < -(nll + kl).mean()).item()  # noise on the code costs something
@@ -109,7 +121,9 @@ def test_a_linear_denoiser_gives_the_score_of_a_gaussian():
 def denoiser():
     X, _ = nw.load_data("digits", split="train")
     rate = {"kind": "adam", "rate": 3e-3}
-    return nw.Autoencoder({"kind": "mlp", "widths": [128]}, corruption=UNCLIPPED, optimiser=rate, epochs=40).fit(X)
+    return nw.Autoencoder(
+        {"kind": "mlp", "widths": [128]}, corruption=UNCLIPPED, optimiser=rate, epochs=40
+    ).fit(X)
 
 
 @pytest.fixture(scope="module")
@@ -142,22 +156,32 @@ def test_walk_and_score_field_take_images_on_other_scales(digits):
     m = nw.Autoencoder(scale="symmetric", corruption=UNCLIPPED, epochs=2).fit(digits)
     np.testing.assert_allclose(m.project(x, steps=1)[0], x, atol=1e-6)
     step = m.project(x, steps=1)[1] - x
-    np.testing.assert_allclose(2 * step, 0.3**2 * m.score_field(x), atol=1e-5)  # per unit of the working scale
+    # per unit of the working scale
+    np.testing.assert_allclose(2 * step, 0.3**2 * m.score_field(x), atol=1e-5)
 
 
 @pytest.mark.filterwarnings(CONSTANT)
 @pytest.mark.parametrize(
     "corruption",
-    ["none", "masking", {**UNCLIPPED, "clip": True}, {"kind": "gaussian", "sigma": (0.1, 0.3)}, "salt-and-pepper"],
+    [
+        "none",
+        "masking",
+        {**UNCLIPPED, "clip": True},
+        {"kind": "gaussian", "sigma": (0.1, 0.3)},
+        "salt-and-pepper",
+    ],
 )
 def test_a_score_field_is_refused_where_the_formula_does_not_hold(digits, corruption):
     m = nw.Autoencoder(corruption=corruption, epochs=2).fit(digits)
-    with pytest.raises(BuildError, match=r"unclipped Gaussian noise of one sigma; train with .*'clip': False"):
+    with pytest.raises(
+        BuildError, match=r"unclipped Gaussian noise of one sigma; train with .*'clip': False"
+    ):
         m.score_field(digits)
 
 
 @pytest.mark.parametrize(
-    ("options", "reason"), [({"steps": 0}, "steps"), ({"rate": 2}, "rate"), ({"steps": 1.5}, "steps")]
+    ("options", "reason"),
+    [({"steps": 0}, "steps"), ({"rate": 2}, "rate"), ({"steps": 1.5}, "steps")],
 )
 def test_wrong_walks_are_refused(denoiser, noisy, options, reason):
     with pytest.raises(BuildError, match=f"{reason}: got"):
@@ -167,7 +191,9 @@ def test_wrong_walks_are_refused(denoiser, noisy, options, reason):
 # -- sampling -------------------------------------------------------------------------------------------------
 
 
-def test_a_variational_code_is_sampled_from_the_normal_and_others_from_a_fitted_density(ae, vae, digits):
+def test_a_variational_code_is_sampled_from_the_normal_and_others_from_a_fitted_density(
+    ae, vae, digits
+):
     codes = vae._sample_codes(4000, 0)
     assert abs(codes.mean()) < 0.05
     assert abs(codes.std() - 1) < 0.05
@@ -213,10 +239,12 @@ def test_who_has_seen_enough_keeps_a_whole_model(digits):
 
 def test_a_dead_code_is_told(digits):
     bottleneck = {"kind": "sparse", "size": 16, "weight": 1e3}
-    with pytest.warns(NarrowsWarning, match="the code is dead: 16 of its 16 units are active for no image"):
-        nw.Autoencoder(LINEAR, bottleneck, epochs=10, batch_size=20, optimiser={"kind": "adam", "rate": 0.01}).fit(
-            digits
-        )
+    with pytest.warns(
+        NarrowsWarning, match="the code is dead: 16 of its 16 units are active for no image"
+    ):
+        nw.Autoencoder(
+            LINEAR, bottleneck, epochs=10, batch_size=20, optimiser={"kind": "adam", "rate": 0.01}
+        ).fit(digits)
 
 
 def test_a_constant_output_is_told(digits):
@@ -241,21 +269,45 @@ def test_one_image_or_many_equal_ones_are_no_constant_model(digits):
         ({"batch_size": -1}, BuildError, "batch_size: got -1"),
         ({"validation": 1.0}, BuildError, "validation: got 1.0, expected None, images, or a share"),
         ({"validation": 0.0001}, BuildError, "a share that leaves images on both sides"),
-        ({"validation": np.zeros((3, 5, 5), np.uint8)}, ImageError, "5 x 5 pixels, the model was fitted on 8 x 8"),
+        (
+            {"validation": np.zeros((3, 5, 5), np.uint8)},
+            ImageError,
+            "5 x 5 pixels, the model was fitted on 8 x 8",
+        ),
         ({"validation": np.full((3, 8, 8), np.nan)}, ImageError, "192 values are NaN or infinity"),
         ({"validation": np.full((3, 8, 8), 9.0)}, ImageError, r"must lie in \[0, 1\]"),
         ({"scale": "unti"}, UnknownName, "no scale called 'unti'; did you mean 'unit'"),
         ({"device": "gpu"}, UnknownName, "no device called 'gpu'; did you mean 'cpu'"),
         ({"training": {"patince": 1}}, BuildError, "no option 'patince'; did you mean 'patience'"),
         ({"training": {"epochs": 3}}, BuildError, "no option 'epochs'"),
-        ({"training": "fast"}, BuildError, "training: got 'fast', expected a dict of options, or None"),
+        (
+            {"training": "fast"},
+            BuildError,
+            "training: got 'fast', expected a dict of options, or None",
+        ),
         ({"optimiser": "adm"}, UnknownName, "no optimiser called 'adm'; did you mean 'adam'"),
-        ({"schedule": {"kind": "cosine", "warm": 1}}, BuildError, "no option 'warm'; did you mean 'warmup'"),
-        ({"image_shape": (3, 4)}, ImageError, r"image_shape \(3, 4\) does not fit images of shape \(8, 8\)"),
+        (
+            {"schedule": {"kind": "cosine", "warm": 1}},
+            BuildError,
+            "no option 'warm'; did you mean 'warmup'",
+        ),
+        (
+            {"image_shape": (3, 4)},
+            ImageError,
+            r"image_shape \(3, 4\) does not fit images of shape \(8, 8\)",
+        ),
         ({"image_shape": 64}, ImageError, "image_shape 64 does not fit"),
         ({"random_state": "seed"}, BuildError, "random_state: 'seed' cannot be used"),
-        ({"corruption": {"kind": "gaussian", "sigma": 0}}, BuildError, "sigma: got 0, expected a number > 0"),
-        ({"bottleneck": {"kind": "plain", "size": 0}}, BuildError, "size: got 0, expected a whole number ≥ 1"),
+        (
+            {"corruption": {"kind": "gaussian", "sigma": 0}},
+            BuildError,
+            "sigma: got 0, expected a number > 0",
+        ),
+        (
+            {"bottleneck": {"kind": "plain", "size": 0}},
+            BuildError,
+            "size: got 0, expected a whole number ≥ 1",
+        ),
     ],
 )
 def test_wrong_options_are_refused(digits, options, kind, reason):
@@ -266,7 +318,9 @@ def test_wrong_options_are_refused(digits, options, kind, reason):
 def test_all_faults_are_told_at_once(digits):
     X = (digits / 255).astype(np.float32)
     X[3, 0, 0] = np.inf
-    m = nw.Autoencoder("mpl", epochs=0, training={"patince": 2}, optimiser="adm", schedule="cosin", validation=2)
+    m = nw.Autoencoder(
+        "mpl", epochs=0, training={"patince": 2}, optimiser="adm", schedule="cosin", validation=2
+    )
     with pytest.raises(BuildError, match="for 7 reasons") as told:
         m.fit(X)
     for words in ("image 3", "epochs", "validation", "'mlp'", "'patience'", "'adam'", "'cosine'"):

@@ -1,4 +1,6 @@
-"""The face that every model has: forms in and out, scores, refusals, and its place among scikit-learn's."""
+"""The face that every model has: forms in and out, scores, refusals, and its place among
+scikit-learn's.
+"""
 
 import importlib.util
 import warnings
@@ -28,7 +30,9 @@ def model(request):
 # -- scikit-learn ---------------------------------------------------------------------------------------------
 
 
-DRAWN = "its batches and its first weights are drawn by place, so that images twice are other batches"
+DRAWN = (
+    "its batches and its first weights are drawn by place, so that images twice are other batches"
+)
 ROUNDED = "codes are float32 and agree to 1e-5, where the check asks for 1e-7; see test_weights.py"
 WEIGHTS = "check_sample_weight_equivalence_on_dense_data"
 
@@ -69,7 +73,9 @@ def test_a_model_is_a_step_of_a_pipeline(labelled):
 @pytest.mark.filterwarnings(CONSTANT)
 def test_a_grid_search_finds_the_wider_code(digits):
     sizes = [{"kind": "plain", "size": k} for k in (1, 16)]
-    search = GridSearchCV(nw.Autoencoder(epochs=25, batch_size=20), {"bottleneck": sizes}, cv=2).fit(digits)
+    search = GridSearchCV(
+        nw.Autoencoder(epochs=25, batch_size=20), {"bottleneck": sizes}, cv=2
+    ).fit(digits)
     assert search.best_params_["bottleneck"]["size"] == 16
     assert len(search.cv_results_["params"]) == 2
 
@@ -126,25 +132,33 @@ def test_images_come_back_in_the_shape_range_and_type_that_they_came_in(dtype, s
         assert images.min() >= 0
         assert images.max() <= peak
     exact = model.reconstruct(X, exact=True)
-    assert np.abs(exact.clip(0, 1) * peak - model.reconstruct(X)).max() <= (0.51 if dtype != "float16" else 1e-3)
+    assert np.abs(exact.clip(0, 1) * peak - model.reconstruct(X)).max() <= (
+        0.51 if dtype != "float16" else 1e-3
+    )
 
 
 def test_a_table_comes_back_in_its_own_units(table):
     found = nw.PCA().fit(table)
     assert found.scale_.name == "standard"
-    np.testing.assert_allclose(found.inverse_transform(found.transform(table)), table, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        found.inverse_transform(found.transform(table)), table, rtol=1e-3, atol=1e-3
+    )
     np.testing.assert_allclose(found.transform(table).mean(0), 0, atol=1e-4)
 
 
 def test_a_way_down_and_up_is_the_reconstruction(model, digits):
-    np.testing.assert_array_equal(model.inverse_transform(model.transform(digits)), model.reconstruct(digits))
+    np.testing.assert_array_equal(
+        model.inverse_transform(model.transform(digits)), model.reconstruct(digits)
+    )
     np.testing.assert_array_equal(model.denoise(digits), model.reconstruct(digits))
 
 
 def test_results_do_not_depend_on_the_batch(model, digits):
     whole = model.transform(digits)
     np.testing.assert_allclose(
-        np.concatenate([model.transform(digits[k : k + 7]) for k in range(0, 200, 7)]), whole, atol=1e-4
+        np.concatenate([model.transform(digits[k : k + 7]) for k in range(0, 200, 7)]),
+        whole,
+        atol=1e-4,
     )
 
 
@@ -174,7 +188,9 @@ def test_scores_repeat(model, digits):
     assert model.score(digits) == pytest.approx(model.score_samples(digits).mean(), rel=1e-5)
 
 
-def test_noise_is_odder_than_digits_and_the_threshold_is_a_quantile_of_the_training_images(model, digits):
+def test_noise_is_odder_than_digits_and_the_threshold_is_a_quantile_of_the_training_images(
+    model, digits
+):
     noise = np.random.default_rng(0).integers(0, 256, digits.shape, np.uint8)
     scores = model.anomaly_score(digits)
     assert np.median(model.anomaly_score(noise)) > scores.max()
@@ -205,7 +221,10 @@ def broken(digits, value):
 BAD = {
     "NaN": (lambda X: broken(X, np.nan), r"1 values are NaN or infinity \(the first in image 5\)"),
     "infinity": (lambda X: broken(X, -np.inf), "NaN or infinity"),
-    "0..255": (lambda X: X.astype(np.float32), r"must lie in \[0, 1\], these run from 0 to 255; divide by 255, or"),
+    "0..255": (
+        lambda X: X.astype(np.float32),
+        r"must lie in \[0, 1\], these run from 0 to 255; divide by 255, or",
+    ),
     "negative": (lambda X: X / 255 - 0.5, "from -0.5 to 0.5; scale them"),
     "empty": (lambda X: X[:0], r"the set is empty: its shape is \(0, 8, 8\)"),
     "mixed": (lambda X: [X[0], X[1], X[2, :5]], r"of 2 different shapes: 8x8 \(2\), 5x8 \(1\)"),
@@ -219,7 +238,9 @@ BAD = {
 
 
 @pytest.mark.parametrize(("make", "reason"), BAD.values(), ids=BAD.keys())
-@pytest.mark.parametrize("estimator", [nw.Autoencoder(epochs=1), nw.PCA(2)], ids=["autoencoder", "pca"])
+@pytest.mark.parametrize(
+    "estimator", [nw.Autoencoder(epochs=1), nw.PCA(2)], ids=["autoencoder", "pca"]
+)
 def test_what_is_no_set_of_images_is_refused(digits, estimator, make, reason):
     with pytest.raises(ImageError, match=reason):
         clone(estimator).fit(make(digits))
@@ -256,7 +277,9 @@ def test_only_fitting_asks_for_a_range(model, digits):
 
 
 @pytest.mark.parametrize("estimator", [nw.Autoencoder(), nw.PCA()], ids=["autoencoder", "pca"])
-@pytest.mark.parametrize("verb", ["transform", "reconstruct", "denoise", "score_samples", "anomaly_score", "score"])
+@pytest.mark.parametrize(
+    "verb", ["transform", "reconstruct", "denoise", "score_samples", "anomaly_score", "score"]
+)
 def test_an_unfitted_model_says_so(estimator, verb, digits):
     with pytest.raises(NotFittedError, match="not fitted yet; call fit") as told:
         getattr(clone(estimator), verb)(digits)

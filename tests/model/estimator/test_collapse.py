@@ -95,11 +95,29 @@ CONSTANT = "the model predicts a constant: its output does not depend on the ima
 @pytest.mark.parametrize(
     ("sign", "bottleneck", "unused", "share", "words"),
     [
-        (dead, "sparse", 20, 1.0, "the code is dead: 20 of its 20 units are active for no image; lower its weight"),
-        (dead, "relu", 20, 1.0, "the code is dead: 20 of its 20 units are active for no image; lower the learning"),
+        (
+            dead,
+            "sparse",
+            20,
+            1.0,
+            "the code is dead: 20 of its 20 units are active for no image; lower its weight",
+        ),
+        (
+            dead,
+            "relu",
+            20,
+            1.0,
+            "the code is dead: 20 of its 20 units are active for no image; lower the learning",
+        ),
         (dead, "sparse", 19, 1.0, ""),
         (dead, "variational", 20, 1.0, ""),
-        (idle, "relu", 11, 1.0, "half of the code is idle: 11 of its 20 units are active for no image"),
+        (
+            idle,
+            "relu",
+            11,
+            1.0,
+            "half of the code is idle: 11 of its 20 units are active for no image",
+        ),
         (
             idle,
             "variational",
@@ -108,10 +126,22 @@ CONSTANT = "the model predicts a constant: its output does not depend on the ima
             "half of the code is idle: 17 of its 20 units have a KL below 0.01 nats; lower β",
         ),
         (idle, "variational", 10, 1.0, ""),
-        (idle, "plain", 15, 1.0, "half of the code is idle: 15 of its 20 units are the same for every image"),
+        (
+            idle,
+            "plain",
+            15,
+            1.0,
+            "half of the code is idle: 15 of its 20 units are the same for every image",
+        ),
         (constant, "plain", 0, 1e-4, CONSTANT),
         (constant, "variational", 19, 1e-4, CONSTANT),
-        (constant, "variational", 20, 1e-4, "the model predicts a constant: 20 of its 20 units have a KL below"),
+        (
+            constant,
+            "variational",
+            20,
+            1e-4,
+            "the model predicts a constant: 20 of its 20 units have a KL below",
+        ),
         (constant, "plain", 20, 0.1, ""),
     ],
 )

@@ -15,7 +15,9 @@ def test_it_equals_scikit_learns(digits):
     np.testing.assert_allclose(found.components_ * signs, reference.components_, atol=1e-4)
     np.testing.assert_allclose(found.mean_, reference.mean_, atol=1e-6)
     np.testing.assert_allclose(found.explained_variance_, reference.explained_variance_, rtol=1e-4)
-    np.testing.assert_allclose(found.transform(digits) * signs.T, reference.transform(flat), atol=1e-4)
+    np.testing.assert_allclose(
+        found.transform(digits) * signs.T, reference.transform(flat), atol=1e-4
+    )
     put_out = reference.inverse_transform(reference.transform(flat)).reshape(-1, 8, 8)
     np.testing.assert_allclose(found.reconstruct(digits, exact=True), put_out, atol=1e-5)
 
@@ -92,7 +94,9 @@ def test_samples_are_of_the_spread_of_the_codes(pca, digits):
 
 @pytest.mark.parametrize("count", [0, 65, 2.0, "3"])
 def test_wrong_counts_are_refused(digits, count):
-    with pytest.raises(BuildError, match=r"n_components: got .*, expected a whole number in 1..64 \(images, values"):
+    with pytest.raises(
+        BuildError, match=r"n_components: got .*, expected a whole number in 1..64 \(images, values"
+    ):
         nw.PCA(count).fit(digits)
 
 

@@ -1,4 +1,6 @@
-"""ONNX files: another program computes from them what the model computes, to 1e-5 and for any number of images."""
+"""ONNX files: another program computes from them what the model computes, to 1e-5 and for any
+number of images.
+"""
 
 import sys
 
@@ -24,7 +26,11 @@ def run(path, X):
 def expected(model, X):
     """The same by the model itself."""
     scores = {"score": model.anomaly_score(X), "flagged": model.flag(X)}
-    return {"reconstruction": model.reconstruct(X, exact=True), "code": model.transform(X), **scores}
+    return {
+        "reconstruction": model.reconstruct(X, exact=True),
+        "code": model.transform(X),
+        **scores,
+    }
 
 
 def agree(found, wanted):
@@ -66,7 +72,9 @@ def test_export_the_file_says_what_it_is(colourful, whole):
     }  # fmt: skip
 
 
-def test_export_of_encoder_and_decoder_is_silent_and_leaves_the_model_as_it_was(ae, digits, tmp_path, capfd):
+def test_export_of_encoder_and_decoder_is_silent_and_leaves_the_model_as_it_was(
+    ae, digits, tmp_path, capfd
+):
     codes = ae.transform(digits)
     agree(run(export(ae, tmp_path / "e.onnx", "encoder"), digits), {"code": codes})
     images = ae.reconstruct(digits, exact=True)
@@ -88,14 +96,18 @@ def test_export_a_table_keeps_its_units(table, tmp_path):
 
 @pytest.mark.slow
 def test_export_a_way_up_that_uses_the_switches_has_no_decoder_alone(pooled, digits, tmp_path):
-    with pytest.raises(BuildError, match="export of a decoder needs images that follow from the code alone"):
+    with pytest.raises(
+        BuildError, match="export of a decoder needs images that follow from the code alone"
+    ):
         export(pooled, tmp_path / "m.onnx", "decoder")
     agree(run(export(pooled, tmp_path / "m.onnx"), digits), expected(pooled, digits))
 
 
 def test_export_of_what_cannot_be_exported_is_refused(ae, tmp_path):
     path = tmp_path / "m.onnx"
-    with pytest.raises(UnknownName, match="no part of a model to export called 'encodr'; did you mean 'encoder'"):
+    with pytest.raises(
+        UnknownName, match="no part of a model to export called 'encodr'; did you mean 'encoder'"
+    ):
         export(ae, path, "encodr")
     with pytest.raises(UnknownName, match="there is no type of images called 'int7'"):
         export(ae, path, dtype="int7")
@@ -110,12 +122,16 @@ def test_export_an_operation_without_a_counterpart_is_refused_and_nothing_writte
     bottleneck = {"kind": "variational", "size": 2}
     model = nw.Autoencoder("mlp", bottleneck, prior="gaussian", epochs=1).fit(digits)
     model.thresholds_ = {"bound": 1.0}  # the score that needs the operation
-    with pytest.raises(OutputError, match=r"cannot be written as ONNX: .*solve_triangular.*; its encoder or"):
+    with pytest.raises(
+        OutputError, match=r"cannot be written as ONNX: .*solve_triangular.*; its encoder or"
+    ):
         export(model, tmp_path / "m.onnx")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_export_the_extra_is_named_where_it_is_missing(ae, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
-    with pytest.raises(MissingExtra, match=r"this needs onnxscript, .* pip install 'narrows\[onnx\]'"):
+    with pytest.raises(
+        MissingExtra, match=r"this needs onnxscript, .* pip install 'narrows\[onnx\]'"
+    ):
         export(ae, tmp_path / "m.onnx")

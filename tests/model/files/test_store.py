@@ -36,7 +36,9 @@ def file(ae, tmp_path):
 
 
 def rewrite(path, tensors=None, **changes):
-    """The model file with other tensors, or other entries in its header (an Ellipsis takes one away), signed anew."""
+    """The model file with other tensors, or other entries in its header (an Ellipsis takes one
+    away), signed anew.
+    """
     with safe_open(path, "pt") as opened:
         header = json.loads(opened.metadata()["narrows"])
     header = {name: value for name, value in {**header, **changes}.items() if value is not ...}
@@ -84,18 +86,26 @@ def test_another_process_gives_the_same_results_exactly(vae, digits, tmp_path):
     code = (
         "import narrows as nw, numpy as np, torch; torch.set_num_threads(1)\n"
         "m, X = nw.load('m.safetensors'), np.load('X.npy')\n"
-        "np.savez('out', Z=m.transform(X), S=m.score_samples(X, samples=2), I=m.sample(3), R=m.reconstruct(X))\n"
+        "np.savez('out', Z=m.transform(X), S=m.score_samples(X, samples=2), I=m.sample(3), "
+        "R=m.reconstruct(X))\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     out = np.load(tmp_path / "out.npz")
-    expected = (vae.transform(digits), vae.score_samples(digits, samples=2), vae.sample(3), vae.reconstruct(digits))
+    expected = (
+        vae.transform(digits),
+        vae.score_samples(digits, samples=2),
+        vae.sample(3),
+        vae.reconstruct(digits),
+    )
     for name, value in zip("ZSIR", expected):
         np.testing.assert_array_equal(out[name], value)
 
 
 @pytest.mark.filterwarnings(CONSTANT)
 def test_a_model_that_was_read_can_be_fitted_again(digits, tmp_path):
-    model = nw.Autoencoder(epochs=1, validation=digits[:9], random_state=np.random.RandomState(3)).fit(digits)
+    model = nw.Autoencoder(
+        epochs=1, validation=digits[:9], random_state=np.random.RandomState(3)
+    ).fit(digits)
     again = nw.load(nw.save(model, tmp_path / "m.safetensors"))
     assert again.get_params()["validation"] is None
     assert again.fit(digits).transform(digits).shape == (200, 32)
@@ -123,13 +133,18 @@ def test_the_same_model_gives_the_same_bytes(vae, tmp_path):
     paths = [nw.save(vae, tmp_path / f"{k}.safetensors", {"recipe": "π"}) for k in range(10)]
     assert len({path.read_bytes() for path in paths}) == 1
     content = paths[0].read_bytes()
-    assert int.from_bytes(content[:8], "little") % 8 == 0  # so that tensors lie where processors like them
+    # so that tensors lie where processors like them
+    assert int.from_bytes(content[:8], "little") % 8 == 0
     assert nw.load(paths[0]).about_ == {"recipe": "π"}
 
 
 @pytest.mark.filterwarnings(CONSTANT)
-def test_a_part_of_ones_own_is_kept_where_its_table_knows_it_and_refused_where_not(digits, tmp_path, monkeypatch):
-    with pytest.raises(OutputError, match=r"a part given as .*Mine.* has no name; call narrows.register"):
+def test_a_part_of_ones_own_is_kept_where_its_table_knows_it_and_refused_where_not(
+    digits, tmp_path, monkeypatch
+):
+    with pytest.raises(
+        OutputError, match=r"a part given as .*Mine.* has no name; call narrows.register"
+    ):
         nw.save(nw.Autoencoder("mlp", Mine, epochs=2).fit(digits), tmp_path / "m.safetensors")
     monkeypatch.setitem(BOTTLENECKS, "mine", Mine)
     model = nw.Autoencoder("mlp", "mine", epochs=2).fit(digits)
@@ -205,14 +220,20 @@ def test_safetensors_of_another_kind_are_refused(tmp_path):
 @pytest.mark.parametrize("version", [0, 3, "1", None, [1]])
 def test_another_format_is_refused(file, version):
     rewrite(file, format=version)
-    with pytest.raises(DataError, match=re.escape(f"has the format {version}; this Narrows reads 1 and 2")):
+    with pytest.raises(
+        DataError, match=re.escape(f"has the format {version}; this Narrows reads 1 and 2")
+    ):
         nw.load(file)
 
 
 def test_the_format_before_the_checksum_is_still_read(file, ae, digits):
     with safe_open(file, "pt") as opened:
         header = json.loads(opened.metadata()["narrows"])
-    tensors = {name: tensor for name, tensor in parse(file.read_bytes()).items() if not name.startswith("cloud.")}
+    tensors = {
+        name: tensor
+        for name, tensor in parse(file.read_bytes()).items()
+        if not name.startswith("cloud.")
+    }
     facts = {name: value for name, value in header["facts"].items() if name != "thresholds_"}
     old = {**header, "format": 1, "facts": facts}
     del old["numbers"], old["own"]
@@ -242,7 +263,8 @@ ENTRIES = ["estimator", "options", "layout", "scale", "facts"]
 def test_a_header_that_lacks_something_is_refused(file, entry):
     rewrite(file, **{entry: ...})
     with pytest.raises(
-        DataError, match=f"is not a complete model of Narrows: its header is wrong: .*field `{entry}`"
+        DataError,
+        match=f"is not a complete model of Narrows: its header is wrong: .*field `{entry}`",
     ):
         nw.load(file)
 
@@ -259,7 +281,9 @@ HOSTILE = {
     "a layer of a million million": {"options": {"body": {"kind": "mlp", "widths": [10**12]}}},
     "a code of a thousand million": {"options": {"bottleneck": {"kind": "plain", "size": 10**9}}},
     "a size beyond all numbers": {"options": {"bottleneck": {"kind": "plain", "size": 2**62}}},
-    "a thousand million pixels": {"layout": {"came": [10**9], "image": [1, 10**9, 1], "dtype": "uint8"}},
+    "a thousand million pixels": {
+        "layout": {"came": [10**9], "image": [1, 10**9, 1], "dtype": "uint8"}
+    },
     "endless options": {"options": {"body": {"kind": "mlp", "widths": [1] * 200_000}}},
     "no pixels": {"layout": {"came": [0], "image": [1, 1, 1], "dtype": "uint8"}},
     "pixels that do not add up": {"layout": {"came": [8, 9], "image": [8, 8, 1], "dtype": "uint8"}},
@@ -276,7 +300,10 @@ HOSTILE = {
 @pytest.mark.parametrize("entries", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_header_is_refused_before_anything_is_allocated(file, entries):
     header, _ = store.read_file(file)
-    known = {name: header[name] | entry if isinstance(entry, dict) else entry for name, entry in entries.items()}
+    known = {
+        name: header[name] | entry if isinstance(entry, dict) else entry
+        for name, entry in entries.items()
+    }
     rewrite(file, **known)
     with pytest.raises(DataError, match="is not a complete model of Narrows"):
         nw.load(file)
@@ -296,7 +323,9 @@ def test_a_header_nested_without_end_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("fitted", ["ae", "pca"])
-def test_weights_of_another_type_or_that_are_no_numbers_are_refused_by_name(request, fitted, tmp_path):
+def test_weights_of_another_type_or_that_are_no_numbers_are_refused_by_name(
+    request, fitted, tmp_path
+):
     path = nw.save(request.getfixturevalue(fitted), tmp_path / "m.safetensors")
     tensors = parse(path.read_bytes())
     name = next(name for name in tensors if tensors[name].dim() == 2)
@@ -315,7 +344,11 @@ def test_all_wrong_tensors_are_told_at_once(file):
     rewrite(file, tensors | {"bottleneck.project.bias": torch.zeros(7), "more": torch.zeros(1)})
     with pytest.raises(DataError) as caught:
         nw.load(file)
-    for told in ("it lacks body.layers.0.weight", "called more", "bottleneck.project.bias: got float32 of shape (7"):
+    for told in (
+        "it lacks body.layers.0.weight",
+        "called more",
+        "bottleneck.project.bias: got float32 of shape (7",
+    ):
         assert told in str(caught.value)
 
 
@@ -329,11 +362,16 @@ def test_a_file_that_has_changed_on_the_way_is_refused(file):
 
 def test_any_damage_gives_a_data_error_or_the_same_model(digits, tmp_path):
     model = nw.PCA(1, random_state=3).fit(digits[:, :3, :3])
-    whole, expected = nw.save(model, tmp_path / "m.safetensors").read_bytes(), model.transform(digits[:, :3, :3])
+    whole, expected = (
+        nw.save(model, tmp_path / "m.safetensors").read_bytes(),
+        model.transform(digits[:, :3, :3]),
+    )
     random, path, refused = np.random.default_rng(0), tmp_path / "n.safetensors", 0
     for case in range(400):
         content = bytearray(whole[: random.integers(len(whole))] if case % 4 == 0 else whole)
-        for place in random.integers(len(content) or 1, size=min(len(content), int(random.integers(1, 4)))):
+        for place in random.integers(
+            len(content) or 1, size=min(len(content), int(random.integers(1, 4)))
+        ):
             content[place] = random.integers(256)
         path.write_bytes(content)
         try:
@@ -348,13 +386,23 @@ def test_any_damage_gives_a_data_error_or_the_same_model(digits, tmp_path):
 
 def leaves(value, path=()):
     """The places of all values in nested JSON."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    yield from (place for key, inner in items for place in [(*path, key), *leaves(inner, (*path, key))])
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    yield from (
+        place for key, inner in items for place in [(*path, key), *leaves(inner, (*path, key))]
+    )
 
 
 def test_any_lie_in_the_header_gives_a_refusal_or_a_model_that_works(digits, tmp_path):
     bottleneck = {"kind": "variational", "size": 1}
-    model = nw.Autoencoder({"kind": "mlp", "widths": [2]}, bottleneck, prior="mixture", epochs=1).fit(digits)
+    model = nw.Autoencoder(
+        {"kind": "mlp", "widths": [2]}, bottleneck, prior="mixture", epochs=1
+    ).fit(digits)
     path = nw.save(model, tmp_path / "m.safetensors")
     header, tensors = store.read_file(path)
     lies = (None, -1, 0, 10**18, 1e308, "x", "auto", [], {}, [[0]], {"kind": "conv"}, True)
@@ -395,7 +443,10 @@ def mine(monkeypatch, digits, tmp_path):
 
 def test_a_part_of_ones_own_is_read_once_its_class_is_registered(mine, digits, monkeypatch):
     path, codes = mine
-    with pytest.raises(DataError, match=r"its bottleneck 'Mine' is not part of Narrows, .* import .*\.Mine and call"):
+    with pytest.raises(
+        DataError,
+        match=r"its bottleneck 'Mine' is not part of Narrows, .* import .*\.Mine and call",
+    ):
         nw.load(path)
     monkeypatch.setitem(BOTTLENECKS, "Mine", Mine)
     np.testing.assert_array_equal(nw.load(path).transform(digits), codes)
@@ -403,15 +454,23 @@ def test_a_part_of_ones_own_is_read_once_its_class_is_registered(mine, digits, m
 
 def test_another_class_under_that_name_is_refused(mine, monkeypatch):
     monkeypatch.setitem(BOTTLENECKS, "Mine", Other)
-    with pytest.raises(DataError, match=r"its bottleneck 'Mine' was .*\.Mine, and .*\.Other is registered"):
+    with pytest.raises(
+        DataError, match=r"its bottleneck 'Mine' was .*\.Mine, and .*\.Other is registered"
+    ):
         nw.load(mine[0])
 
 
 def test_nothing_is_imported_because_a_file_says_so(mine, monkeypatch, tmp_path):
-    """Neither the module that the path names, nor a name of Narrows' that is said to be something else."""
+    """Neither the module that the path names, nor a name of Narrows' that is said to be something
+    else.
+    """
     (tmp_path / "trap.py").write_text("raise SystemExit")
     monkeypatch.syspath_prepend(tmp_path)
-    for own in ({"bottleneck": {"Mine": "trap.Mine"}}, {"bottleneck": {"plain": "trap.Plain"}}, {"trap": {"a": "b"}}):
+    for own in (
+        {"bottleneck": {"Mine": "trap.Mine"}},
+        {"bottleneck": {"plain": "trap.Plain"}},
+        {"trap": {"a": "b"}},
+    ):
         rewrite(mine[0], own=own)
         with pytest.raises(DataError):
             nw.load(mine[0])
@@ -427,12 +486,21 @@ def test_a_file_tells_what_it_holds_without_its_parts(mine, digits):
     assert told["bottleneck of your own"].endswith(".Mine")
     assert (told["model"], told["images"], told["code size"]) == ("autoencoder", "8 x 8 uint8", 4)
     assert told["bytes"] == mine[0].stat().st_size
-    assert {"parameters", "threshold", "epochs trained", "last loss", "versions", "working scale"} <= told.keys()
+    assert {
+        "parameters",
+        "threshold",
+        "epochs trained",
+        "last loss",
+        "versions",
+        "working scale",
+    } <= told.keys()
     json.dumps(told)
 
 
 def test_what_the_writer_added_is_told(pca, tmp_path):
-    told = describe_file(nw.save(pca, tmp_path / "m.safetensors", about={"recipe": "pca", "data": "digits"}))
+    told = describe_file(
+        nw.save(pca, tmp_path / "m.safetensors", about={"recipe": "pca", "data": "digits"})
+    )
     assert (told["recipe"], told["data"], told["n_components"]) == ("pca", "digits", 8)
     assert told["parameters"] == pca.n_parameters_
     assert "epochs trained" not in told

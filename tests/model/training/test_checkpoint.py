@@ -100,7 +100,9 @@ def test_a_training_that_was_broken_off_anywhere_ends_as_an_unbroken_one(
 
 
 def test_that_states_are_written_moves_no_number(digits, path, whole):
-    assert_equal(model(**HELD).fit(digits, checkpoint=Checkpoint(path, minutes=1e-9)), whole(**HELD))
+    assert_equal(
+        model(**HELD).fit(digits, checkpoint=Checkpoint(path, minutes=1e-9)), whole(**HELD)
+    )
     assert [p.name for p in path.parent.iterdir()] == [CHECKPOINT_NAME]
 
 
@@ -108,7 +110,10 @@ def test_more_epochs_go_on_from_a_training_that_has_ended(digits, path, going, w
     for epochs in (1, 2, 3):
         found = model(epochs=epochs).fit(digits, checkpoint=going())
     assert_equal(found, whole())
-    assert said[1:] == ["going on from epoch 2 of 2, batch 1", "going on from epoch 3 of 3, batch 1"]
+    assert said[1:] == [
+        "going on from epoch 2 of 2, batch 1",
+        "going on from epoch 3 of 3, batch 1",
+    ]
     assert_equal(model().fit(digits, checkpoint=going()), found)
     assert said[-1] == "its 3 epochs are done already"
 
@@ -117,7 +122,8 @@ def test_more_epochs_of_a_schedule_that_hangs_on_them_are_told(digits, path, goi
     model(epochs=1, schedule="cosine").fit(digits, checkpoint=Checkpoint(path))
     model(epochs=2, schedule="cosine").fit(digits, checkpoint=going())
     assert said == [
-        "going on from epoch 2 of 2, batch 1; the schedule was that of 1 epochs so far, and is that of 2 from here: "
+        "going on from epoch 2 of 2, batch 1; the schedule was that of 1 epochs so far, and is "
+        "that of 2 from here: "
         "with 2 from the start the rates had been others"
     ]
 
@@ -148,7 +154,9 @@ def test_how_long_it_had_taken_is_known(digits, path, going):
     model(**HELD, epochs=2).fit(digits, checkpoint=Checkpoint(path))
     again = going()
     found = model(**HELD, epochs=2).fit(digits, checkpoint=again)
-    assert again.seconds == pytest.approx(sum(found.history_["seconds"]) + sum(found.history_["val_seconds"]))
+    assert again.seconds == pytest.approx(
+        sum(found.history_["seconds"]) + sum(found.history_["val_seconds"])
+    )
 
 
 # -- no state, or another's -----------------------------------------------------------------------------------
@@ -163,7 +171,9 @@ SPOILT = {
 
 
 @pytest.mark.parametrize("how", SPOILT)
-def test_a_state_that_is_not_whole_is_told_and_the_training_starts_over(digits, path, going, said, whole, how):
+def test_a_state_that_is_not_whole_is_told_and_the_training_starts_over(
+    digits, path, going, said, whole, how
+):
     model(epochs=1).fit(digits, checkpoint=Checkpoint(path))
     path.write_bytes(SPOILT[how](path.read_bytes()))
     assert_equal(model().fit(digits, checkpoint=going()), whole())
@@ -175,7 +185,9 @@ def test_a_state_that_is_not_whole_is_told_and_the_training_starts_over(digits, 
 def test_a_model_in_the_place_of_a_state_is_none(digits, path, going, said, whole):
     nw.save(whole(), path)
     assert_equal(model().fit(digits, checkpoint=going()), whole())
-    assert said == [f"{path} is not a complete model of Narrows: it lacks 'training': the training starts over"]
+    assert said == [
+        f"{path} is not a complete model of Narrows: it lacks 'training': the training starts over"
+    ]
 
 
 def test_where_there_is_no_state_it_says_so(digits, path, going, said, whole):
@@ -183,7 +195,9 @@ def test_where_there_is_no_state_it_says_so(digits, path, going, said, whole):
     assert said == [f"there is no state {path} to go on from: the training starts at the start"]
 
 
-def test_without_being_asked_it_starts_over_and_the_old_state_is_gone(digits, path, going, said, whole, monkeypatch):
+def test_without_being_asked_it_starts_over_and_the_old_state_is_gone(
+    digits, path, going, said, whole, monkeypatch
+):
     model(bottleneck={"kind": "plain", "size": 2}).fit(digits, checkpoint=Checkpoint(path))
     broken(digits, monkeypatch, Checkpoint(path), 1)
     assert_equal(model().fit(digits, checkpoint=going()), whole())
@@ -208,7 +222,8 @@ def test_other_settings_are_refused_in_the_words_of_set(digits, path, going, tol
     with pytest.raises(BuildError) as caught:
         model(**{**options, **CHANGED[told]}).fit(digits, checkpoint=going())
     assert str(caught.value) == (
-        f"{path} is the state of another training: {told}. Only more epochs may be asked for: use the settings that "
+        f"{path} is the state of another training: {told}. Only more epochs may be asked for: "
+        f"use the settings that "
         "it had, or start over with --force, not --resume (resume=False)"
     )
     assert path.read_bytes() == before
@@ -249,7 +264,9 @@ def test_a_signal_ends_it_after_the_step(digits, path, going, whole, monkeypatch
     with monkeypatch.context() as patch:
         killed_at(patch, 10, lambda: os.kill(os.getpid(), number))
         stopped = model(**HELD)
-        with pytest.raises(Interrupted, match=rf"^stopped by {number.name} in epoch 2 of 3, after batch \d of \d; "):
+        with pytest.raises(
+            Interrupted, match=rf"^stopped by {number.name} in epoch 2 of 3, after batch \d of \d; "
+        ):
             stopped.fit(digits, checkpoint=Checkpoint(path, minutes=1e-9))
     assert [signal.getsignal(one) for one in checkpoint.SIGNALS] == handlers
     assert stopped.epochs_ == 1
@@ -270,7 +287,9 @@ def test_a_second_signal_ends_it_at_once(digits, path, monkeypatch):
 
 def test_in_another_thread_nobody_listens_and_all_else_is_the_same(digits, path, whole):
     found = SimpleNamespace()
-    thread = threading.Thread(target=lambda: vars(found).update(m=model().fit(digits, checkpoint=Checkpoint(path))))
+    thread = threading.Thread(
+        target=lambda: vars(found).update(m=model().fit(digits, checkpoint=Checkpoint(path)))
+    )
     thread.start(), thread.join()
     assert_equal(found.m, whole())
 
@@ -301,7 +320,10 @@ def test_where_nothing_can_be_written_it_stops_and_the_state_before_is_whole(
         patch.setattr("narrows.files._sync", full)
         with pytest.raises(OutputError) as caught:
             model().fit(digits, checkpoint=Checkpoint(path))
-    kept = "its old content is intact; once there is room, the same command with --resume (resume=True) goes on"
+    kept = (
+        "its old content is intact; once there is room, the same command with --resume "
+        "(resume=True) goes on"
+    )
     ending = f"{kept} from there" if when else "nothing was left of it"
     assert str(caught.value) == f"{path} cannot be written: {os.strerror(code)}; {ending}"
     assert not path.parent.exists() or not list(path.parent.glob(f"{PREFIX}*"))
@@ -314,9 +336,13 @@ def test_where_nothing_can_be_written_it_stops_and_the_state_before_is_whole(
 def test_a_state_says_what_it_is(digits, path):
     model(epochs=2).fit(digits, checkpoint=Checkpoint(path))
     told = describe_file(path)
-    assert told["what"].startswith("checkpoint of a training, from which `narrows train ... --resume` continues")
+    assert told["what"].startswith(
+        "checkpoint of a training, from which `narrows train ... --resume` continues"
+    )
     assert (told["epochs done"], told["body.widths"]) == (2, "[16]")
-    with pytest.raises(DataError, match=r"it is the checkpoint of a training.* the model is model\.safetensors"):
+    with pytest.raises(
+        DataError, match=r"it is the checkpoint of a training.* the model is model\.safetensors"
+    ):
         nw.load(path)
 
 
@@ -335,7 +361,9 @@ def test_the_file_is_plain_tensors_and_json(digits, path):
 
 
 @pytest.mark.parametrize(("write", "apart"), [(1, False), (3, True), (9, False), (11, True)])
-def test_the_best_weights_are_written_beside_the_last_where_they_are_others(digits, path, monkeypatch, write, apart):
+def test_the_best_weights_are_written_beside_the_last_where_they_are_others(
+    digits, path, monkeypatch, write, apart
+):
     broken(
         digits, monkeypatch, Checkpoint(path, minutes=1e-9), write
     )  # the last of 1 and 9 are those of whole epochs

@@ -1,4 +1,6 @@
-"""A compiled training is the same training: the same random numbers and, up to rounding, the same losses."""
+"""A compiled training is the same training: the same random numbers and, up to rounding, the same
+losses.
+"""
 
 import copy
 import shutil
@@ -11,11 +13,21 @@ import narrows as nw
 from narrows.errors import BuildError
 from narrows.model.training import compiled as module
 
-pytestmark = pytest.mark.filterwarnings("ignore:the model predicts a constant")  # hardly anything is learnt
+# hardly anything is learnt
+pytestmark = pytest.mark.filterwarnings("ignore:the model predicts a constant")
 PARTS = {
-    "noisy": {"corruption": "gaussian", "body": {"kind": "mlp", "widths": [16], "dropout": 0.3, "batch_norm": True}},
-    "variational": {"bottleneck": {"kind": "variational", "size": 4, "warmup": 2}, "likelihood": "bernoulli"},
-    "conv": {"body": {"kind": "conv", "channels": [4, 8]}, "corruption": {"kind": "masking", "only_hidden": True}},
+    "noisy": {
+        "corruption": "gaussian",
+        "body": {"kind": "mlp", "widths": [16], "dropout": 0.3, "batch_norm": True},
+    },
+    "variational": {
+        "bottleneck": {"kind": "variational", "size": 4, "warmup": 2},
+        "likelihood": "bernoulli",
+    },
+    "conv": {
+        "body": {"kind": "conv", "channels": [4, 8]},
+        "corruption": {"kind": "masking", "only_hidden": True},
+    },
     "topk": {"bottleneck": {"kind": "topk", "size": 16, "k": 3}, "up": "tied"},
 }
 
@@ -30,21 +42,30 @@ def losses(digits, compile, given=None, **changes):
 def traced(monkeypatch):
     """torch.compile without the compiler: it traces, and runs what it traced."""
     real = torch.compile
-    monkeypatch.setattr(torch, "compile", lambda f, **options: real(f, backend="eager", dynamic=False))
+    monkeypatch.setattr(
+        torch, "compile", lambda f, **options: real(f, backend="eager", dynamic=False)
+    )
     torch._dynamo.reset()
 
 
 @pytest.mark.parametrize("name", PARTS)
 def test_the_numbers_drawn_beforehand_are_those_drawn_on_the_way(name, digits, traced):
-    assert losses(digits, True, **PARTS[name]) == pytest.approx(losses(digits, False, **PARTS[name]), rel=1e-4)
+    assert losses(digits, True, **PARTS[name]) == pytest.approx(
+        losses(digits, False, **PARTS[name]), rel=1e-4
+    )
 
 
 def test_weights_and_pairs_go_into_the_program(digits, traced):
-    given = {"sample_weight": np.random.default_rng(0).uniform(0, 2, len(digits)), "noisy": 255 - digits}
+    given = {
+        "sample_weight": np.random.default_rng(0).uniform(0, 2, len(digits)),
+        "noisy": 255 - digits,
+    }
     slow, fast = (losses(digits, compile, given, corruption="pairs") for compile in (False, True))
     assert fast == pytest.approx(slow, rel=1e-4)
     for other in ({"sample_weight": None}, {"noisy": digits}):
-        assert losses(digits, True, {**given, **other}, corruption="pairs") != pytest.approx(slow, rel=1e-3)
+        assert losses(digits, True, {**given, **other}, corruption="pairs") != pytest.approx(
+            slow, rel=1e-3
+        )
 
 
 def test_a_step_is_traced_once_though_its_epoch_counts_on(digits, traced):
@@ -55,7 +76,9 @@ def test_a_step_is_traced_once_though_its_epoch_counts_on(digits, traced):
 @pytest.mark.skipif(not shutil.which("g++"), reason="there is no C++ compiler")
 def test_compiled_programs_come_to_the_same_losses(digits):
     changes = PARTS["noisy"]
-    assert losses(digits, True, **changes) == pytest.approx(losses(digits, False, **changes), rel=1e-3)
+    assert losses(digits, True, **changes) == pytest.approx(
+        losses(digits, False, **changes), rel=1e-3
+    )
 
 
 def test_the_rehearsal_leaves_no_trace(digits):
@@ -80,6 +103,8 @@ def test_a_penalty_on_gradients_is_not_compiled(digits):
 @pytest.mark.parametrize(("epochs", "compiled"), [(4, False), (5, True)])
 def test_auto_compiles_where_the_steps_repay_it(epochs, compiled, digits, monkeypatch):
     monkeypatch.setitem(module.REPAYS, "cpu", 35)  # of 7 steps an epoch
-    training = nw.Autoencoder(epochs=epochs, batch_size=32, training={"compile": "auto"})._prepare(digits)
+    training = nw.Autoencoder(epochs=epochs, batch_size=32, training={"compile": "auto"})._prepare(
+        digits
+    )
     assert isinstance(training.distribution.step.sums, module.Compiled) == compiled
     assert not module.repays(10**9, torch.device("mps"))

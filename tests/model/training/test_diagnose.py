@@ -1,4 +1,6 @@
-"""Numbers that go wrong: what is said, which images and parameters are named, what is kept, what is to be tried."""
+"""Numbers that go wrong: what is said, which images and parameters are named, what is kept, what is
+to be tried.
+"""
 
 from types import SimpleNamespace
 
@@ -74,17 +76,26 @@ TRAINED = np.setdiff1d(np.arange(200), HELD)
 
 
 @pytest.mark.parametrize(("validation", "place"), [(None, 33), (0.2, TRAINED[100])])
-def test_an_image_whose_loss_is_no_number_is_named_by_its_place_among_those_given(digits, validation, place):
-    said = rf"the loss became nan in epoch 1, batch \d, in the term 'nll', for 1 of its \d+ images \({place}\); "
+def test_an_image_whose_loss_is_no_number_is_named_by_its_place_among_those_given(
+    digits, validation, place
+):
+    said = (
+        rf"the loss became nan in epoch 1, batch \d, in the term 'nll', for 1 of its \d+ "
+        rf"images \({place}\); "
+    )
     X = with_black(digits, place)
-    error, m = failing(X, said + ".* divides by 0 there", body="Divides", up="linear", validation=validation)
+    error, m = failing(
+        X, said + ".* divides by 0 there", body="Divides", up="linear", validation=validation
+    )
     assert error.images == (place,)
     assert m.thresholds_["error"] > 0  # it has looked at the other images
 
 
 def test_an_image_that_is_held_back_is_named_by_its_place_too(digits):
     said = rf"the validation loss became nan after epoch 1, for 1 of its 40 images \({HELD[7]}\)"
-    error, m = failing(with_black(digits, HELD[7]), said, body="Divides", up="linear", validation=0.2)
+    error, m = failing(
+        with_black(digits, HELD[7]), said, body="Divides", up="linear", validation=0.2
+    )
     assert error.images == (HELD[7],)
     assert m.epochs_ == 0
     assert not any(m.history_.values())  # the epoch that failed at its end left nothing
@@ -92,7 +103,9 @@ def test_an_image_that_is_held_back_is_named_by_its_place_too(digits):
 
 def test_places_in_validation_images_of_their_own_are_not_taken_for_places_in_the_others(digits):
     held = with_black(digits, 33)[20:50]
-    error, _ = failing(digits, r"for 1 of its 30 images \(13\)", body="Divides", up="linear", validation=held)
+    error, _ = failing(
+        digits, r"for 1 of its 30 images \(13\)", body="Divides", up="linear", validation=held
+    )
     assert error.images == ()
 
 
@@ -137,15 +150,21 @@ def test_a_nan_gradient_is_found_after_the_last_step(digits, validation):
 
 
 def test_a_nan_gradient_is_found_one_step_later(digits):
-    said = r"in the term 'nll'; the weights body.module.linear.weight, .* was not finite in epoch 1, batch 18, of 10"
-    error, _ = failing(with_black(digits, 33), said, body="Rooted", up="linear", batch_size=10, epochs=1)
+    said = (
+        r"in the term 'nll'; the weights body.module.linear.weight, .* was not finite in epoch "
+        r"1, batch 18, of 10"
+    )
+    error, _ = failing(
+        with_black(digits, 33), said, body="Rooted", up="linear", batch_size=10, epochs=1
+    )
     assert 33 in error.images
     assert len(error.images) == 10
 
 
 def test_a_nan_gradient_that_is_clipped_is_found_at_once(digits):
     said = (
-        r"the gradient of body.module.linear.weight, body.module.linear.bias became nan in epoch 1, batch 18, of 10"
+        r"the gradient of body.module.linear.weight, body.module.linear.bias became nan in "
+        r"epoch 1, batch 18, of 10"
     )
     options = {"training": {"clip": 1.0}, "batch_size": 10}
     error, _ = failing(with_black(digits, 33), said, body="Rooted", up="linear", **options)
@@ -187,7 +206,10 @@ def test_an_epoch_that_ends_with_nan_leaves_no_trace_in_the_history(digits):
 
 
 def test_nan_from_a_logarithm_of_zero_is_reported(digits):
-    said = "the loss became nan in epoch 1, batch 1, in the term 'nll', for all its 50 images .* takes a logarithm"
+    said = (
+        "the loss became nan in epoch 1, batch 1, in the term 'nll', for all its 50 images .* "
+        "takes a logarithm"
+    )
     failing(digits, said, likelihood="Deviance")
 
 
@@ -236,7 +258,11 @@ def test_an_accelerator_is_checked_for_nan_now_and_then_and_at_the_end(digits, m
     training = model(batch_size=40)._prepare(digits)
     training.run_epoch()
     batches = training.batches(0)
-    changed = {"device": SimpleNamespace(type="cuda"), "batches": lambda epoch: batches, "steps_per_epoch": 5}
+    changed = {
+        "device": SimpleNamespace(type="cuda"),
+        "batches": lambda epoch: batches,
+        "steps_per_epoch": 5,
+    }
     training = SimpleNamespace(**{**vars(training), **changed})
     training.progress.epoch = 0
     training.progress.step_sums[1] = torch.nan

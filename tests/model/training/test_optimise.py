@@ -16,34 +16,43 @@ RATE, DECAY, W, G = 0.1, 0.5, 2.0, 3.0
 def after_one_step(kind, weight=W, **options):
     """Where a weight that stood at W goes, by a gradient of G."""
     w = torch.nn.Parameter(torch.tensor([weight]))
-    optimiser = choose("optimiser", OPTIMISERS, {"kind": kind, "lr": RATE, **options}, parameters=[w])
+    optimiser = choose(
+        "optimiser", OPTIMISERS, {"kind": kind, "lr": RATE, **options}, parameters=[w]
+    )
     w.grad = torch.tensor([G])
     optimiser.step()
     return w.item()
 
 
 def test_a_step_in_closed_form():
-    assert after_one_step("adam") == pytest.approx(W - RATE)  # m / √v is the gradient's sign at first
+    # m / √v is the gradient's sign at first
+    assert after_one_step("adam") == pytest.approx(W - RATE)
     assert after_one_step("sgd") == pytest.approx(W - RATE * G)
 
 
 def test_coupled_decay_joins_the_gradient_and_decoupled_decay_shrinks_the_weight():
     assert after_one_step("sgd", weight_decay=DECAY) == pytest.approx(W - RATE * (G + DECAY * W))
-    assert after_one_step("adam", weight_decay=DECAY) == pytest.approx(W - RATE)  # the sign has not changed
+    # the sign has not changed
+    assert after_one_step("adam", weight_decay=DECAY) == pytest.approx(W - RATE)
     decoupled = after_one_step("adam", weight_decay=DECAY, decoupled=True)
     assert decoupled == pytest.approx(W * (1 - RATE * DECAY) - RATE)
     far = -10 * W  # where a coupled decay outweighs the gradient, Adam's step turns round
     assert after_one_step("adam", far, weight_decay=DECAY) == pytest.approx(far + RATE)
-    assert after_one_step("adam", far, weight_decay=DECAY, decoupled=True) == pytest.approx(far * 0.95 - RATE)
+    assert after_one_step("adam", far, weight_decay=DECAY, decoupled=True) == pytest.approx(
+        far * 0.95 - RATE
+    )
 
 
 def test_eps_decides_where_a_gradient_is_small():
-    assert after_one_step("adam", eps=G) == pytest.approx(W - RATE / 2)  # m / (√v + eps) with √v = eps
+    # m / (√v + eps) with √v = eps
+    assert after_one_step("adam", eps=G) == pytest.approx(W - RATE / 2)
 
 
 def test_a_loss_times_784_takes_the_same_steps_where_eps_and_decay_are_times_784_too():
     random = torch.Generator().manual_seed(0)
-    gradients = 10 ** (-12 * torch.rand(20, 50, generator=random)) * torch.randn(20, 50, generator=random)
+    gradients = 10 ** (-12 * torch.rand(20, 50, generator=random)) * torch.randn(
+        20, 50, generator=random
+    )
     ends = []
     for values in (1, 784):
         w = torch.nn.Parameter(torch.linspace(-1, 1, 50))
@@ -58,7 +67,9 @@ def test_a_loss_times_784_takes_the_same_steps_where_eps_and_decay_are_times_784
 
 def test_momentum_carries_a_step_on():
     w = torch.nn.Parameter(torch.zeros(1))
-    optimiser = choose("optimiser", OPTIMISERS, {"kind": "sgd", "lr": 1.0, "momentum": 0.5}, parameters=[w])
+    optimiser = choose(
+        "optimiser", OPTIMISERS, {"kind": "sgd", "lr": 1.0, "momentum": 0.5}, parameters=[w]
+    )
     for gradient in (1.0, 0.0, 0.0):
         w.grad = torch.tensor([gradient])
         optimiser.step()
@@ -70,9 +81,15 @@ def test_momentum_carries_a_step_on():
     [
         ("constant", {0.0: 1, 0.5: 1, 1.0: 1}),
         ("cosine", {0.0: 1, 0.5: 0.5, 1.0: 0}),
-        ({"kind": "cosine", "warmup": 0.2, "final": 0.1}, {0.0: 0, 0.1: 0.5, 0.2: 1, 0.6: 0.55, 1.0: 0.1}),
+        (
+            {"kind": "cosine", "warmup": 0.2, "final": 0.1},
+            {0.0: 0, 0.1: 0.5, 0.2: 1, 0.6: 0.55, 1.0: 0.1},
+        ),
         ("one-cycle", {0.0: 0.04, 0.15: 0.52, 0.3: 1, 1.0: 1e-4}),
-        ({"kind": "one-cycle", "warmup": 0.5, "start": 0.2, "final": 0.0}, {0.0: 0.2, 0.5: 1, 0.75: 0.5, 1.0: 0}),
+        (
+            {"kind": "one-cycle", "warmup": 0.5, "start": 0.2, "final": 0.0},
+            {0.0: 0.2, 0.5: 1, 0.75: 0.5, 1.0: 0},
+        ),
     ],
 )
 def test_schedules_at_their_turning_points(spec, points):
@@ -108,7 +125,10 @@ def test_the_rate_of_a_training_follows_its_schedule(digits):
     [
         ({"kind": "adam", "lr": 0}, "lr: got 0, expected a number > 0"),
         ({"kind": "adam", "weight_decay": -1}, "weight_decay: got -1, expected a number ≥ 0"),
-        ({"kind": "adam", "betas": (2, 0.9)}, r"betas: got \(2, 0.9\), expected two numbers in \[0, 1\)"),
+        (
+            {"kind": "adam", "betas": (2, 0.9)},
+            r"betas: got \(2, 0.9\), expected two numbers in \[0, 1\)",
+        ),
         ({"kind": "adam", "betas": (0.9,)}, "betas"),
         ({"kind": "adam", "eps": 0}, "eps: got 0, expected a number > 0"),
         ({"kind": "adam", "lr": "fast"}, "wrong type"),

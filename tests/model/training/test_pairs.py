@@ -1,4 +1,6 @@
-"""Pairs of clean and noisy images: the noisy ones are seen, the clean ones are the aim, in every way to train."""
+"""Pairs of clean and noisy images: the noisy ones are seen, the clean ones are the aim, in every
+way to train.
+"""
 
 import numpy as np
 import pytest
@@ -51,17 +53,24 @@ def test_pairs_of_equal_images_are_a_training_without_noise(digits):
 
 
 def test_noise_of_no_known_kind_is_taken_out(digits, noisy, denoiser):
-    before, after = nw.measure.psnr(digits, noisy).mean(), nw.measure.psnr(digits, denoiser.denoise(noisy)).mean()
+    before, after = (
+        nw.measure.psnr(digits, noisy).mean(),
+        nw.measure.psnr(digits, denoiser.denoise(noisy)).mean(),
+    )
     assert after > before + 3
     assert wants_pairs(denoiser)
     assert not wants_pairs(model())
 
 
-@pytest.mark.parametrize(("form", "factor"), [("float32", 1 / 255), ("float64", 1 / 255), ("uint16", 257)])
+@pytest.mark.parametrize(
+    ("form", "factor"), [("float32", 1 / 255), ("float64", 1 / 255), ("uint16", 257)]
+)
 def test_noisy_images_may_be_of_another_type(digits, noisy, form, factor):
     given = (noisy.astype(float) * factor).astype(form)
     m = model(**PAIRS, epochs=1).fit(digits, noisy=given)
-    assert m.history_["loss"] == pytest.approx(model(**PAIRS, epochs=1).fit(digits, noisy=noisy).history_["loss"])
+    assert m.history_["loss"] == pytest.approx(
+        model(**PAIRS, epochs=1).fit(digits, noisy=noisy).history_["loss"]
+    )
     assert np.isfinite(evaluate(m, digits, noisy=given)["denoised_psnr"])
 
 
@@ -71,7 +80,9 @@ def test_noise_need_not_be_clipped(digits):
 
 
 def test_flat_images_and_tables_have_pairs_too(digits, noisy, table):
-    flat = model(**PAIRS, image_shape=(8, 8)).fit(digits.reshape(-1, 64), noisy=noisy.reshape(-1, 64))
+    flat = model(**PAIRS, image_shape=(8, 8)).fit(
+        digits.reshape(-1, 64), noisy=noisy.reshape(-1, 64)
+    )
     assert timeless(flat.history_) == timeless(model(**PAIRS).fit(digits, noisy=noisy).history_)
     assert model(**PAIRS).fit(table, noisy=table + 1).history_["loss"][0] > 0
 
@@ -83,14 +94,18 @@ def test_a_share_held_back_takes_its_pairs_along(digits, noisy):
     m = model(**PAIRS, validation=0.2, training={"keep": "last"}).fit(digits, noisy=noisy)
     held = m.validation_index_
     put_out = m.reconstruct(noisy[held] / 255, exact=True)
-    assert m.history_["val_loss"][-1] == pytest.approx(np.square(put_out - digits[held] / 255).sum((1, 2)).mean())
+    assert m.history_["val_loss"][-1] == pytest.approx(
+        np.square(put_out - digits[held] / 255).sum((1, 2)).mean()
+    )
 
 
 def test_images_to_validate_with_are_clean_and_noisy(digits, noisy):
     last = {"training": {"keep": "last"}}
     m = model(**PAIRS, **last, validation=(digits[:30], noisy[:30])).fit(digits, noisy=noisy)
     put_out = m.reconstruct(noisy[:30] / 255, exact=True)
-    assert m.history_["val_loss"][-1] == pytest.approx(np.square(put_out - digits[:30] / 255).sum((1, 2)).mean())
+    assert m.history_["val_loss"][-1] == pytest.approx(
+        np.square(put_out - digits[:30] / 255).sum((1, 2)).mean()
+    )
 
 
 def test_parts_take_pairs(digits, noisy):
@@ -109,7 +124,9 @@ def test_ranks_take_their_rows_of_both(digits, noisy, monkeypatch):
         for rank in range(3):
             again = model(**PAIRS, batch_size=50)._prepare(digits, np.arange(200), noisy)
             mine = slice(50 * rank // 3, 50 * (rank + 1) // 3)
-            monkeypatch.setattr("narrows.model.training.training.rank_slice", lambda total, mine=mine: mine)
+            monkeypatch.setattr(
+                "narrows.model.training.training.rank_slice", lambda total, mine=mine: mine
+            )
             parts.append(again.step(0, index)[name])
         assert sum(parts) == pytest.approx(value.item(), rel=1e-5)
 
@@ -134,9 +151,17 @@ def test_it_is_measured_on_the_pairs_that_are_given(digits, noisy, denoiser):
     found = evaluate(denoiser, digits, noisy=noisy)
     exact = denoiser.denoise(noisy / 255, exact=True)
     assert found["noisy_psnr"] == pytest.approx(nw.measure.psnr(digits, noisy).mean(), rel=1e-5)
-    assert found["denoised_psnr"] == pytest.approx(nw.measure.psnr(digits / 255, exact).mean(), rel=1e-5)
-    assert not [name for name in evaluate(denoiser, digits) if "noisy" in name or "denoised" in name]
-    assert list(image_rows(denoiser, digits[:3], noisy=noisy[:3])) == ["original", "noisy", "denoised"]
+    assert found["denoised_psnr"] == pytest.approx(
+        nw.measure.psnr(digits / 255, exact).mean(), rel=1e-5
+    )
+    assert not [
+        name for name in evaluate(denoiser, digits) if "noisy" in name or "denoised" in name
+    ]
+    assert list(image_rows(denoiser, digits[:3], noisy=noisy[:3])) == [
+        "original",
+        "noisy",
+        "denoised",
+    ]
     assert list(image_rows(denoiser, digits[:3])) == ["original", "reconstruction"]
 
 
@@ -145,13 +170,19 @@ def test_any_model_is_measured_on_pairs(request, name, digits, noisy):
     m = request.getfixturevalue(name)
     found = evaluate(m, digits, noisy=noisy)
     exact = m.reconstruct(noisy / 255, exact=True)
-    assert found["denoised_psnr"] == pytest.approx(nw.measure.psnr(digits / 255, exact).mean(), rel=1e-5)
+    assert found["denoised_psnr"] == pytest.approx(
+        nw.measure.psnr(digits / 255, exact).mean(), rel=1e-5
+    )
 
 
 def test_given_pairs_stand_in_the_place_of_drawn_noise(digits, noisy):
     m = model(corruption="gaussian").fit(digits)
-    assert evaluate(m, digits, noisy=noisy)["noisy_psnr"] == pytest.approx(nw.measure.psnr(digits, noisy).mean())
-    assert evaluate(m, digits)["noisy_psnr"] != pytest.approx(nw.measure.psnr(digits, noisy).mean(), rel=1e-2)
+    assert evaluate(m, digits, noisy=noisy)["noisy_psnr"] == pytest.approx(
+        nw.measure.psnr(digits, noisy).mean()
+    )
+    assert evaluate(m, digits)["noisy_psnr"] != pytest.approx(
+        nw.measure.psnr(digits, noisy).mean(), rel=1e-2
+    )
 
 
 def test_baselines_stand_beside_it_on_the_same_pairs(digits, noisy, denoiser):
@@ -176,7 +207,11 @@ def test_baselines_stand_beside_it_on_the_same_pairs(digits, noisy, denoiser):
         (lambda y: y[:-1], ImageError, "noisy: got 199 images for 200 clean ones"),
         (lambda y: y[:, 1:], ImageError, "they are 7 x 8 pixels"),
         (lambda y: np.stack([y] * 3, axis=-1), ImageError, "they have 3 channels"),
-        (lambda y: y.astype(float), ImageError, "noisy: its pixels are .* on average and 1 is white; divide by 255"),
+        (
+            lambda y: y.astype(float),
+            ImageError,
+            "noisy: its pixels are .* on average and 1 is white; divide by 255",
+        ),
         (lambda y: y / 255 + np.nan, ImageError, "NaN"),
     ],
 )
@@ -190,7 +225,8 @@ def test_noisy_images_that_are_no_counterpart_are_refused(digits, noisy, change,
 
 def test_noisy_images_under_another_corruption_are_refused(digits, noisy):
     with pytest.raises(
-        BuildError, match="noisy: got 'ndarray', expected None under corruption 'none'; corruption='pairs'"
+        BuildError,
+        match="noisy: got 'ndarray', expected None under corruption 'none'; corruption='pairs'",
     ):
         model().fit(digits, noisy=noisy)
 
@@ -202,5 +238,8 @@ def test_faults_of_pairs_are_told_with_the_others(digits):
 
 
 def test_validation_images_without_their_pairs_are_refused(digits, noisy):
-    with pytest.raises(BuildError, match=r"validation: got 'a ndarray', expected None, a share, or \(clean, noisy\)"):
+    with pytest.raises(
+        BuildError,
+        match=r"validation: got 'a ndarray', expected None, a share, or \(clean, noisy\)",
+    ):
         model(**PAIRS, validation=digits[:20]).fit(digits, noisy=noisy)

@@ -1,4 +1,6 @@
-"""Sample weights: an image of weight 2 is two images, one of weight 0 is none, equal weights change nothing."""
+"""Sample weights: an image of weight 2 is two images, one of weight 0 is none, equal weights change
+nothing.
+"""
 
 import numpy as np
 import pytest
@@ -23,12 +25,15 @@ PARTS = {
     "sparse": {"bottleneck": {"kind": "sparse", "size": 8}, "penalties": ["contractive"]},
     "bernoulli": {"likelihood": "bernoulli", "bottleneck": {"kind": "relu", "size": 8}},
 }
-WHOLE = {"batch_size": 1000, "epochs": 3, "optimiser": {"kind": "sgd", "rate": 1e-3}}  # one step an epoch
+# one step an epoch
+WHOLE = {"batch_size": 1000, "epochs": 3, "optimiser": {"kind": "sgd", "rate": 1e-3}}
 COUNTS = np.random.default_rng(0).integers(0, 4, 200)
 
 
 def alike(a: nw.Autoencoder, b: nw.Autoencoder, atol: float = 1e-5) -> None:
-    """The same weights, but for the density of codes, which counts images of any weight alike; the same losses."""
+    """The same weights, but for the density of codes, which counts images of any weight alike; the
+    same losses.
+    """
     for name in [name for name in weights(a) if not name.startswith("prior.")]:
         torch.testing.assert_close(weights(a)[name], weights(b)[name], rtol=0, atol=atol, msg=name)
     for name, column in timeless(a.history_).items():
@@ -38,7 +43,9 @@ def alike(a: nw.Autoencoder, b: nw.Autoencoder, atol: float = 1e-5) -> None:
 # -- weights that are all the same --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("parts", [NOISY, {"bottleneck": BETA, "body": {"kind": "mlp", "batch_norm": True}}])
+@pytest.mark.parametrize(
+    "parts", [NOISY, {"bottleneck": BETA, "body": {"kind": "mlp", "batch_norm": True}}]
+)
 @pytest.mark.parametrize("weight", [1, 3, 0.1])
 def test_weights_that_are_the_same_change_not_a_bit(digits, parts, weight):
     options = {**parts, "validation": 0.2, "training": {"measures": ["psnr"]}}
@@ -52,7 +59,10 @@ def test_weights_that_are_the_same_change_not_a_bit(digits, parts, weight):
 
 @pytest.mark.parametrize("weight", [1, 3, 0.1])
 def test_weights_that_are_the_same_change_no_component(digits, weight):
-    plain, equal = nw.PCA(8).fit(digits), nw.PCA(8).fit(digits, sample_weight=np.full(len(digits), weight))
+    plain, equal = (
+        nw.PCA(8).fit(digits),
+        nw.PCA(8).fit(digits, sample_weight=np.full(len(digits), weight)),
+    )
     np.testing.assert_allclose(equal.transform(digits), plain.transform(digits), atol=1e-5)
     n = len(digits) * (weight if weight == 3 else 1)
     variance = plain.explained_variance_ * (len(digits) - 1) / len(digits) * n / (n - 1)
@@ -81,19 +91,28 @@ def test_an_image_of_weight_0_is_left_out(digits):
 
 def test_a_table_is_standardised_by_its_weights(table):
     scale = choose_scale("standard", table.repeat(COUNTS, axis=0), as_images(table)[1])
-    found = choose_scale("standard", weighted_stand_ins(table, COUNTS.astype(float)), as_images(table)[1])
+    found = choose_scale(
+        "standard", weighted_stand_ins(table, COUNTS.astype(float)), as_images(table)[1]
+    )
     torch.testing.assert_close(found.offset, scale.offset)
     torch.testing.assert_close(found.gain, scale.gain)
-    alike(model(**WHOLE).fit(table, sample_weight=COUNTS), model(**WHOLE).fit(table.repeat(COUNTS, axis=0)))
+    alike(
+        model(**WHOLE).fit(table, sample_weight=COUNTS),
+        model(**WHOLE).fit(table.repeat(COUNTS, axis=0)),
+    )
 
 
 def test_a_share_held_back_is_weighed_too(digits):
     weight = np.random.default_rng(1).uniform(0, 2, len(digits))
-    m = model(validation=0.2, training={"keep": "last", "measures": ["mse"]}).fit(digits, sample_weight=weight)
+    m = model(validation=0.2, training={"keep": "last", "measures": ["mse"]}).fit(
+        digits, sample_weight=weight
+    )
     held, share = digits[m.validation_index_], weight[m.validation_index_]
     squared = -m.score_samples(held)
     assert m.history_["val_nll"][-1] == pytest.approx(np.average(squared, weights=share), rel=1e-4)
-    assert m.history_["val_mse"][-1] == pytest.approx(np.average(squared, weights=share) / 64, rel=1e-4)
+    assert m.history_["val_mse"][-1] == pytest.approx(
+        np.average(squared, weights=share) / 64, rel=1e-4
+    )
     assert abs(squared.mean() / np.average(squared, weights=share) - 1) > 1e-3  # the law can fail
 
 
@@ -111,7 +130,9 @@ def test_components_of_weighted_images_are_those_of_repeated_ones(digits, wide, 
     repeated = nw.PCA(8).fit(digits.repeat(COUNTS, axis=0))
     weighted = nw.PCA(8).fit(digits, sample_weight=COUNTS)
     for name in ("mean_", "components_", "explained_variance_"):
-        np.testing.assert_allclose(getattr(weighted, name), getattr(repeated, name), atol=2e-5, err_msg=name)
+        np.testing.assert_allclose(
+            getattr(weighted, name), getattr(repeated, name), atol=2e-5, err_msg=name
+        )
     np.testing.assert_allclose(weighted.transform(digits), repeated.transform(digits), atol=1e-4)
 
 
@@ -122,7 +143,9 @@ def test_components_of_weighted_images_are_numpys(digits):
     values, vectors = np.linalg.eigh(np.cov(flat.T, aweights=weight, ddof=0) * n / (n - 1))
     np.testing.assert_allclose(found.mean_, np.average(flat, axis=0, weights=weight), atol=1e-6)
     np.testing.assert_allclose(found.explained_variance_, values[::-1][:8], rtol=1e-4)
-    np.testing.assert_allclose(np.abs(found.components_ @ vectors[:, ::-1][:, :8]), np.eye(8), atol=1e-3)
+    np.testing.assert_allclose(
+        np.abs(found.components_ @ vectors[:, ::-1][:, :8]), np.eye(8), atol=1e-3
+    )
 
 
 def test_images_of_weight_0_give_no_components(digits):
@@ -159,13 +182,17 @@ def test_a_state_of_other_weights_is_refused(digits, tmp_path):
     path = tmp_path / "last.safetensors"
     model().fit(digits, sample_weight=COUNTS, checkpoint=Checkpoint(path))
     with pytest.raises(BuildError, match="images was"):
-        model().fit(digits, sample_weight=COUNTS[::-1].copy(), checkpoint=Checkpoint(path, resume=True))
+        model().fit(
+            digits, sample_weight=COUNTS[::-1].copy(), checkpoint=Checkpoint(path, resume=True)
+        )
 
 
 def test_a_subset_takes_its_weights_along():
     X = np.zeros((6, 2, 2), np.uint8)
     array, layout = as_images(X)
-    whole = ImageBatches(array, layout, choose_scale("unit", array, layout), weights=np.array([0.0, 1, 2, 3, 4, 5]))
+    whole = ImageBatches(
+        array, layout, choose_scale("unit", array, layout), weights=np.array([0.0, 1, 2, 3, 4, 5])
+    )
     part = whole.part(torch.tensor([1, 3, 5]))
     assert part.weights is not None
     torch.testing.assert_close(part.weights, torch.tensor([1.0, 3, 5]) / 3)

@@ -13,7 +13,9 @@ from small_models import BETA, CONSTANT, NOISY, SMALL, STILL, model, same, weigh
 # -- what a loss is -------------------------------------------------------------------------------------------
 
 
-def test_loss_is_summed_over_an_image_and_averaged_over_images_with_a_last_batch_of_another_size(digits):
+def test_loss_is_summed_over_an_image_and_averaged_over_images_with_a_last_batch_of_another_size(
+    digits,
+):
     m = model(optimiser=STILL, epochs=1, batch_size=150).fit(digits)
     assert m.history_["loss"] == pytest.approx([-m.score(digits)], rel=1e-5)
     firsts = m.steps_["loss"]
@@ -37,10 +39,17 @@ def test_validation_is_without_dropout(digits):
 
 
 def test_validation_has_the_final_weight_of_a_cost_and_training_its_warm_up(digits):
-    m = model(bottleneck=BETA, optimiser=STILL, epochs=1, batch_size=200, validation=digits).fit(digits)
+    m = model(bottleneck=BETA, optimiser=STILL, epochs=1, batch_size=200, validation=digits).fit(
+        digits
+    )
     posterior = m.network_.encode(torch.from_numpy(digits[:, None] / 255).float())[0].posterior
     q = torch.distributions.Normal(posterior.mean, (posterior.log_variance / 2).exp())
-    kl = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(1).mean().item()
+    kl = (
+        torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0))
+        .sum(1)
+        .mean()
+        .item()
+    )
     assert m.history_["val_kl"] == pytest.approx([4 * kl], rel=1e-4)
     assert m.history_["kl"] == [0.0]
 
@@ -73,8 +82,12 @@ def test_measures_of_the_validation_images_are_those_of_the_reconstructions(digi
 def test_measures_on_the_symmetric_scale_have_a_range_of_two(digits):
     options = {"validation": digits[:60], "scale": "symmetric"}
     on_unit = model(**options, training={"measures": ["mse", "psnr"]}).fit(digits).history_
-    on_both = model(**options, training={"measures": ["mse", "psnr"], "measure_scale": "symmetric"}).fit(digits)
-    np.testing.assert_allclose(on_both.history_["val_mse"], 4 * np.array(on_unit["val_mse"]), rtol=1e-5)
+    on_both = model(
+        **options, training={"measures": ["mse", "psnr"], "measure_scale": "symmetric"}
+    ).fit(digits)
+    np.testing.assert_allclose(
+        on_both.history_["val_mse"], 4 * np.array(on_unit["val_mse"]), rtol=1e-5
+    )
     np.testing.assert_allclose(on_both.history_["val_psnr"], on_unit["val_psnr"], rtol=1e-5)
 
 
@@ -89,7 +102,10 @@ def test_a_validation_share_is_held_out(digits):
 
 
 def test_bf16_is_near_to_fp32(digits):
-    losses = [model(**NOISY, training={"precision": p}).fit(digits).history_["loss"] for p in ("fp32", "bf16")]
+    losses = [
+        model(**NOISY, training={"precision": p}).fit(digits).history_["loss"]
+        for p in ("fp32", "bf16")
+    ]
     assert losses[0] != losses[1]
     np.testing.assert_allclose(losses[0], losses[1], rtol=0.02)
 
@@ -99,10 +115,17 @@ def test_bf16_is_near_to_fp32(digits):
 
 @pytest.fixture
 def overfitted(digits):
-    """A model and its weights after each epoch; trained on digits, validated on their negatives: it only worsens."""
+    """A model and its weights after each epoch; trained on digits, validated on their negatives: it
+    only worsens.
+    """
 
     def fit(**options):
-        m = model(epochs=5, validation=255 - digits[:50], optimiser={"kind": "adam", "rate": 0.01}, **options)
+        m = model(
+            epochs=5,
+            validation=255 - digits[:50],
+            optimiser={"kind": "adam", "rate": 0.01},
+            **options,
+        )
         seen = [weights(m) for _ in m.fit_epochs(digits)]
         return m, seen
 
@@ -150,11 +173,18 @@ def test_of_equal_validation_losses_the_first_epoch_is_kept_and_patience_runs_ou
 
 
 def test_patience_reads_the_training_loss_where_there_is_no_validation(digits):
-    assert model(optimiser=STILL, epochs=9, batch_size=200, training={"patience": 1}).fit(digits).epochs_ <= 4
+    assert (
+        model(optimiser=STILL, epochs=9, batch_size=200, training={"patience": 1})
+        .fit(digits)
+        .epochs_
+        <= 4
+    )
 
 
 def test_the_average_of_the_weights_is_what_is_kept(digits):
-    slow = model(training={"ema": 0.999999}, batch_size=200, optimiser={"kind": "adam", "rate": 0.01}).fit(digits)
+    slow = model(
+        training={"ema": 0.999999}, batch_size=200, optimiser={"kind": "adam", "rate": 0.01}
+    ).fit(digits)
     still = model(optimiser=STILL).fit(digits)
     fast = model(batch_size=200, optimiser={"kind": "adam", "rate": 0.01}).fit(digits)
     assert slow.score(digits) == pytest.approx(still.score(digits), rel=1e-3)
@@ -180,7 +210,8 @@ def test_clipping_bounds_the_step(digits):
 def test_a_nan_loss_stops_with_a_reason_and_keeps_finite_weights(digits, epochs, optimiser):
     m = model(optimiser={"kind": optimiser, "rate": 1e30}, epochs=epochs, batch_size=50)
     with pytest.raises(
-        TrainingError, match=r"epoch 1, batch \d, in the term 'nll'.* lower learning rate \(now 1e\+30\)"
+        TrainingError,
+        match=r"epoch 1, batch \d, in the term 'nll'.* lower learning rate \(now 1e\+30\)",
     ):
         m.fit(digits)
     assert all(torch.isfinite(value).all() for value in weights(m).values())
@@ -190,7 +221,9 @@ def test_a_nan_loss_stops_with_a_reason_and_keeps_finite_weights(digits, epochs,
 @pytest.mark.parametrize("optimiser", ["adam", "sgd"])
 @pytest.mark.parametrize("validation", [None, 0.2])
 def test_nan_after_the_last_step_is_reported_too(digits, optimiser, validation):
-    m = model(optimiser={"kind": optimiser, "rate": 1e30}, epochs=1, batch_size=500, validation=validation)
+    m = model(
+        optimiser={"kind": optimiser, "rate": 1e30}, epochs=1, batch_size=500, validation=validation
+    )
     with pytest.raises(TrainingError, match=r"lower (learning )?rate"):
         m.fit(digits)
 
@@ -198,7 +231,9 @@ def test_nan_after_the_last_step_is_reported_too(digits, optimiser, validation):
 @pytest.mark.filterwarnings(CONSTANT)
 def test_a_diverging_term_is_named(digits):
     bottleneck = {"kind": "sparse", "weight": 1e38}
-    with pytest.raises(TrainingError, match=r"became inf in epoch 1, batch 1, in the term 'l1', .*the start"):
+    with pytest.raises(
+        TrainingError, match=r"became inf in epoch 1, batch 1, in the term 'l1', .*the start"
+    ):
         model(bottleneck=bottleneck).fit(digits)
 
 
@@ -224,7 +259,9 @@ def test_wrong_options_are_refused(digits, option, value, reason):
 
 
 @pytest.mark.filterwarnings(CONSTANT)
-@pytest.mark.parametrize("batch_norm", [{"kind": "mlp", "widths": [8]}, {"kind": "conv", "channels": [4, 8, 8]}])
+@pytest.mark.parametrize(
+    "batch_norm", [{"kind": "mlp", "widths": [8]}, {"kind": "conv", "channels": [4, 8, 8]}]
+)
 def test_a_last_batch_of_one_image_can_be_normalised(digits, batch_norm):
     m = model(body={**batch_norm, "batch_norm": True}, batch_size=40, epochs=4).fit(digits[:81])
     assert all(torch.isfinite(value).all() for value in weights(m).values())

@@ -88,9 +88,9 @@ def test_the_median_takes_a_single_pixel_away_in_each_colour():
 
 @pytest.fixture(scope="module")
 def denoiser(digits) -> nw.Autoencoder:
-    return nw.Autoencoder("mlp", {"kind": "plain", "size": 16}, corruption=NOISE, epochs=10, batch_size=32).fit(
-        digits
-    )
+    return nw.Autoencoder(
+        "mlp", {"kind": "plain", "size": 16}, corruption=NOISE, epochs=10, batch_size=32
+    ).fit(digits)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,9 @@ def test_a_baseline_is_told_the_strength_of_the_noise(table, denoiser, digits, m
     told = []
     monkeypatch.setitem(BASELINES, "median", lambda noisy, sigma: told.append(sigma) or noisy)
     row = next(
-        row for row in compare_denoisers(denoiser, digits[:20], baselines=["median"]) if row["denoiser"] == "median"
+        row
+        for row in compare_denoisers(denoiser, digits[:20], baselines=["median"])
+        if row["denoiser"] == "median"
     )
     assert row["psnr"] == pytest.approx(table[0]["psnr"])
     np.testing.assert_allclose(told[-1], 0.2, rtol=0.3)
@@ -141,8 +143,12 @@ def test_of_many_images_some_are_measured(denoiser, digits):
 @pytest.mark.filterwarnings("ignore::narrows.errors.NarrowsWarning")
 def test_colours_and_another_working_scale(colour):
     model = nw.recipe("ae-conv", scale="symmetric", epochs=1, batch_size=16).fit(colour)
-    found = compare_denoisers(model, colour[:4], noise={"kind": "gaussian", "sigma": 0.2}, baselines=[])
-    assert found[0]["psnr"] == pytest.approx(20, abs=0.5), "a sigma of 0.2 on [-1, 1] is 0.1 on [0, 1]"
+    found = compare_denoisers(
+        model, colour[:4], noise={"kind": "gaussian", "sigma": 0.2}, baselines=[]
+    )
+    assert found[0]["psnr"] == pytest.approx(20, abs=0.5), (
+        "a sigma of 0.2 on [-1, 1] is 0.1 on [0, 1]"
+    )
 
 
 def test_what_is_not_installed_is_told_in_its_row(denoiser, digits, monkeypatch):
@@ -152,7 +158,10 @@ def test_what_is_not_installed_is_told_in_its_row(denoiser, digits, monkeypatch)
     monkeypatch.setattr(classical, "extra", absent)
     rows = {row["denoiser"]: row for row in compare_denoisers(denoiser, digits[:4])}
     assert list(rows)[3:] == [name for name in BASELINES if name != "median"]
-    assert rows["wavelet"]["note"] == "this needs skimage.restoration: pip install 'narrows[baselines]'"
+    assert (
+        rows["wavelet"]["note"]
+        == "this needs skimage.restoration: pip install 'narrows[baselines]'"
+    )
     assert "psnr" not in rows["wavelet"]
     assert rows["median"]["psnr"] > 0
 
@@ -165,8 +174,16 @@ def test_what_is_not_installed_is_told_in_its_row(denoiser, digits, monkeypatch)
             BuildError,
             "baselines: got 'a model that was trained on clean images', expected a denoiser that makes noise",
         ),
-        ({"noise": "gausian"}, UnknownName, "no corruption called 'gausian'; did you mean 'gaussian'"),
-        ({"noise": NOISE, "baselines": ["mean"]}, UnknownName, "no baseline called 'mean'; did you mean 'median'"),
+        (
+            {"noise": "gausian"},
+            UnknownName,
+            "no corruption called 'gausian'; did you mean 'gaussian'",
+        ),
+        (
+            {"noise": NOISE, "baselines": ["mean"]},
+            UnknownName,
+            "no baseline called 'mean'; did you mean 'median'",
+        ),
         ({"noise": NOISE, "most": 0}, BuildError, "most: got 0"),
     ],
 )

@@ -27,10 +27,14 @@ def test_the_cost_of_a_large_code_is_reported():
     words = cost_in_words(model, IMAGES)
     parameters = planned_parameters(model, IMAGES)
     assert parameters > cost.LARGE
-    assert words.startswith(f"{parameters:,} parameters, about {parameters * 16 / 1e9:.1f} GB of memory, at least ")
+    assert words.startswith(
+        f"{parameters:,} parameters, about {parameters * 16 / 1e9:.1f} GB of memory, at least "
+    )
     assert "bottleneck.size" in words
 
 
-@pytest.mark.parametrize("model", [nw.recipe("ae-mlp"), nw.recipe("pca"), nw.recipe("ae-mlp", body="mpl")])
+@pytest.mark.parametrize(
+    "model", [nw.recipe("ae-mlp"), nw.recipe("pca"), nw.recipe("ae-mlp", body="mpl")]
+)
 def test_no_cost_is_reported_of_a_small_model_or_one_that_cannot_be_built(model):
     assert cost_in_words(model, IMAGES) == ""

@@ -22,13 +22,17 @@ def denoiser(digits):
 
 
 @pytest.mark.parametrize("name", ["ae", "vae", "pca", "pooled"])
-def test_figures_are_the_means_over_images_of_the_measures_of_the_unrounded_output(request, digits, name):
+def test_figures_are_the_means_over_images_of_the_measures_of_the_unrounded_output(
+    request, digits, name
+):
     model = request.getfixturevalue(name)
     found = evaluate(model, digits)
     clean = (digits / 255).astype(np.float32)
     put_out = model.reconstruct(digits, exact=True)
     for figure in ("mse", "psnr", "snr", "ssim"):
-        assert found[figure] == pytest.approx(getattr(measure, figure)(clean, put_out).mean(), rel=1e-4)
+        assert found[figure] == pytest.approx(
+            getattr(measure, figure)(clean, put_out).mean(), rel=1e-4
+        )
     assert found["code_size"] == model.code_size_
     assert found["parameters"] == model.n_parameters_
     assert found.get("side_bits", 0) == model.side_bits_
@@ -40,18 +44,28 @@ def test_on_the_symmetric_scale_errors_are_four_times_as_large_and_psnr_the_same
     assert both["psnr"] == pytest.approx(unit["psnr"], rel=1e-4)
 
 
-def test_the_power_of_the_signal_is_that_of_the_images_whatever_the_model(ae, pca, denoiser, digits):
+def test_the_power_of_the_signal_is_that_of_the_images_whatever_the_model(
+    ae, pca, denoiser, digits
+):
     direct = np.mean((digits / 255.0) ** 2)
     for model in (ae, pca, denoiser):
         for scale in ("unit", "symmetric"):
-            assert evaluate(model, digits, measure_scale=scale)["signal_power"] == pytest.approx(direct, rel=1e-5)
+            assert evaluate(model, digits, measure_scale=scale)["signal_power"] == pytest.approx(
+                direct, rel=1e-5
+            )
 
 
 def test_snr_psnr_and_the_power_agree_where_all_images_are_as_strong():
     """SNR = PSNR + 10 log10 of the power, image by image."""
-    images = np.random.default_rng(0).permuted(np.tile(np.arange(64.0) / 63, (50, 1)), axis=1).reshape(50, 8, 8)
+    images = (
+        np.random.default_rng(0)
+        .permuted(np.tile(np.arange(64.0) / 63, (50, 1)), axis=1)
+        .reshape(50, 8, 8)
+    )
     found = evaluate(nw.PCA(5).fit(images), images)
-    assert found["snr"] == pytest.approx(found["psnr"] + 10 * np.log10(found["signal_power"]), abs=1e-3)
+    assert found["snr"] == pytest.approx(
+        found["psnr"] + 10 * np.log10(found["signal_power"]), abs=1e-3
+    )
 
 
 @pytest.mark.parametrize("name", ["ae", "vae", "pca", "pooled"])
@@ -68,10 +82,16 @@ def test_figures_of_the_likelihood(vae, digits):
     assert found["elbo"] == pytest.approx(np.mean(bounds), rel=0.01)  # both estimate the ELBO
     assert found["elbo"] == pytest.approx(-found["nll"] - found["kl"], rel=1e-6)
     with torch.no_grad():
-        posterior = vae.network_.encode(torch.from_numpy(digits[:, None] / 255).float())[0].posterior
-    assert found["kl"] == pytest.approx(measure.kl_per_unit(posterior.mean, posterior.log_variance).sum(), rel=1e-4)
+        posterior = vae.network_.encode(torch.from_numpy(digits[:, None] / 255).float())[
+            0
+        ].posterior
+    assert found["kl"] == pytest.approx(
+        measure.kl_per_unit(posterior.mean, posterior.log_variance).sum(), rel=1e-4
+    )
     clean = (digits / 255).astype(np.float32)
-    assert found["bce"] == pytest.approx(measure.bce(clean, vae.reconstruct(clean, exact=True)).mean(), rel=1e-4)
+    assert found["bce"] == pytest.approx(
+        measure.bce(clean, vae.reconstruct(clean, exact=True)).mean(), rel=1e-4
+    )
 
 
 def test_noisy_is_the_mark_that_denoised_beats(denoiser, digits):
@@ -89,7 +109,8 @@ def test_the_views_are_what_their_names_say(denoiser, vae, digits):
     assert found["noisy"].min() >= -1
     assert found["noisy"].max() <= 1
     at_black = found["noisy"][x == -1]
-    assert (at_black == -1).float().mean().item() == pytest.approx(0.5, abs=0.02)  # half of the noise is clipped
+    # half of the noise is clipped
+    assert (at_black == -1).float().mean().item() == pytest.approx(0.5, abs=0.02)
     assert (at_black + 1).square().mean().item() == pytest.approx(0.8**2 / 2, rel=0.1)
     with torch.no_grad():
         torch.testing.assert_close(found["denoised"], denoiser.network_.reconstruct(found["noisy"]))
@@ -121,7 +142,9 @@ def test_figures_are_weighted_by_images_not_by_batches(ae, digits):
 
 
 def test_units_are_counted(digits):
-    relu = nw.Autoencoder(bottleneck={"kind": "relu", "size": 24}, epochs=20, batch_size=32).fit(digits)
+    relu = nw.Autoencoder(bottleneck={"kind": "relu", "size": 24}, epochs=20, batch_size=32).fit(
+        digits
+    )
     codes = relu.transform(digits)
     found = evaluate(relu, digits)
     assert found["active_units"] == pytest.approx((codes > 0).sum(1).mean())
@@ -134,7 +157,9 @@ def test_a_table_has_a_squared_error_on_its_working_scale(table):
     error = ((model.reconstruct(table) - table) / table.std(0)) ** 2
     assert found["mse"] == pytest.approx(error.mean(), rel=1e-3)
     assert not {"psnr", "signal_power"} & found.keys()
-    assert found["code_rms"] == pytest.approx(np.sqrt(np.mean(model.transform(table) ** 2)), rel=1e-5)
+    assert found["code_rms"] == pytest.approx(
+        np.sqrt(np.mean(model.transform(table) ** 2)), rel=1e-5
+    )
 
 
 def test_small_images_have_no_ssim(digits):
@@ -179,7 +204,12 @@ def test_compare_refuses_an_unknown_recipe(digits):
     [
         (np.zeros((2, 9, 9), np.uint8), {}, ImageError, "9 x 9 pixels"),
         (np.full((2, 8, 8), np.nan), {}, ImageError, "NaN"),
-        (np.zeros((2, 8, 8), np.uint8), {"measure_scale": "both"}, BuildError, "measure_scale: got 'both'"),
+        (
+            np.zeros((2, 8, 8), np.uint8),
+            {"measure_scale": "both"},
+            BuildError,
+            "measure_scale: got 'both'",
+        ),
     ],
 )
 def test_wrong_use_is_refused(ae, X, options, kind, reason):

@@ -13,7 +13,8 @@ COUNTS = (1, 7, FIXED_BATCH - 1, 100)
 @pytest.mark.filterwarnings(CONSTANT)
 @pytest.mark.parametrize("recipe", ["ae-mlp", "ae-conv"])
 def test_batches_that_are_even_give_the_same_bits(recipe):
-    X = (nw.load_data("digits", split="test")[0][:130] / 255).astype(np.float32)  # floats: nothing is rounded away
+    # floats: nothing is rounded away
+    X = (nw.load_data("digits", split="test")[0][:130] / 255).astype(np.float32)
     model = nw.recipe(recipe, epochs=1, batch_size=64).fit(X)
     even = with_fixed_batches(model)
     assert (even.batch_size_fixed, model.batch_size_fixed) == (FIXED_BATCH, 0)
@@ -21,4 +22,6 @@ def test_batches_that_are_even_give_the_same_bits(recipe):
         whole = getattr(even, verb)(X)
         np.testing.assert_allclose(whole, getattr(model, verb)(X), rtol=1e-4, atol=1e-5)
         for count in COUNTS:
-            np.testing.assert_array_equal(getattr(even, verb)(X[3 : 3 + count]), whole[3 : 3 + count])
+            np.testing.assert_array_equal(
+                getattr(even, verb)(X[3 : 3 + count]), whole[3 : 3 + count]
+            )

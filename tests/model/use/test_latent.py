@@ -36,7 +36,9 @@ def test_the_noise_belongs_to_the_seed_and_is_of_the_strength_asked_for(pca, dig
     np.testing.assert_array_equal(one, two)
     assert (one != other).any()
     wide = nw.PCA().fit(digits)  # of all components: what is decoded can be encoded again
-    noise = wide.transform(nw.perturb(wide, pixels * 0.5 + 0.25, 0.01)) - wide.transform(pixels * 0.5 + 0.25)
+    noise = wide.transform(nw.perturb(wide, pixels * 0.5 + 0.25, 0.01)) - wide.transform(
+        pixels * 0.5 + 0.25
+    )
     assert noise.std() == pytest.approx(0.01, rel=0.05)
 
 
@@ -49,9 +51,17 @@ def test_the_noise_belongs_to_the_seed_and_is_of_the_strength_asked_for(pca, dig
             "steps: got 1, expected a whole number ≥ 2",
         ),
         (lambda m, X: nw.interpolate(m, X[0], X[1], steps=2.5), BuildError, "steps: got 2.5"),
-        (lambda m, X: nw.interpolate(m, X[0], X[1, :5]), ImageError, r"one shape: got \(8, 8\) and \(5, 8\)"),
+        (
+            lambda m, X: nw.interpolate(m, X[0], X[1, :5]),
+            ImageError,
+            r"one shape: got \(8, 8\) and \(5, 8\)",
+        ),
         (lambda m, X: nw.interpolate(m, X[:2], X[1:3]), ImageError, "got|pixels|channels"),
-        (lambda m, X: nw.perturb(m, X, scale=[1, -1]), BuildError, r"scale: got \[1, -1\], expected numbers ≥ 0"),
+        (
+            lambda m, X: nw.perturb(m, X, scale=[1, -1]),
+            BuildError,
+            r"scale: got \[1, -1\], expected numbers ≥ 0",
+        ),
         (lambda m, X: nw.perturb(m, X, scale=np.nan), BuildError, "scale: got nan"),
         (lambda m, X: nw.perturb(m, X[0, 0]), ImageError, "array"),
     ],

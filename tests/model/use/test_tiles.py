@@ -1,4 +1,6 @@
-"""Laws of tiles: what changes nothing leaves no seam, what fits is the model's own, and channels come back."""
+"""Laws of tiles: what changes nothing leaves no seam, what fits is the model's own, and channels
+come back.
+"""
 
 import numpy as np
 import pytest
@@ -32,7 +34,9 @@ def test_where_nothing_is_changed_no_seam_shows(size):
 
 def test_what_changes_by_a_constant_changes_so_everywhere():
     picture = some(20, 33, 1).astype(np.float32)
-    np.testing.assert_allclose(join_tiles(lambda x: x * 2 + 3, picture, (8, 8)), picture * 2 + 3, rtol=1e-5)
+    np.testing.assert_allclose(
+        join_tiles(lambda x: x * 2 + 3, picture, (8, 8)), picture * 2 + 3, rtol=1e-5
+    )
 
 
 def test_no_tile_leaves_the_picture_and_none_is_made_up():
@@ -41,27 +45,38 @@ def test_no_tile_leaves_the_picture_and_none_is_made_up():
     join_tiles(lambda x: seen.append(x) or x, picture, (8, 8))
     tiles = np.concatenate(seen)
     assert tiles.shape[1:] == (8, 8, 1)
-    assert all(np.array_equal(t - t[0, 0], tiles[0] - tiles[0, 0, 0]) for t in tiles)  # all cut from the picture
+    # all cut from the picture
+    assert all(np.array_equal(t - t[0, 0], tiles[0] - tiles[0, 0, 0]) for t in tiles)
     assert (tiles.min(), tiles.max()) == (0, 20 * 11 - 1)
 
 
 def test_a_picture_of_the_models_size_is_the_models_own(model):
     images = nw.load_data("digits", split="test")[0][:5]
-    np.testing.assert_array_equal(process_tiled(model, images, "reconstruct"), model.reconstruct(images))
-    np.testing.assert_allclose(worst_tile_score(model, images), model.anomaly_score(images), rtol=1e-5)
+    np.testing.assert_array_equal(
+        process_tiled(model, images, "reconstruct"), model.reconstruct(images)
+    )
+    np.testing.assert_allclose(
+        worst_tile_score(model, images), model.anomaly_score(images), rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_a_large_picture_keeps_its_form_and_is_the_same_wherever_it_lies(model, dtype):
     whole = some(2, 40, 24)
     images = (
-        whole * np.uint16(257) if dtype == "uint16" else (whole / 255).astype(dtype) if dtype[0] == "f" else whole
+        whole * np.uint16(257)
+        if dtype == "uint16"
+        else (whole / 255).astype(dtype)
+        if dtype[0] == "f"
+        else whole
     )
     out = process_tiled(model, images, "denoise")
     assert (out.shape, out.dtype) == (images.shape, images.dtype)
     np.testing.assert_array_equal(out[1], process_tiled(model, images[1:], "denoise")[0])
     peak = {"uint8": 255, "uint16": 65535, "float32": 1}[dtype]
-    np.testing.assert_allclose(out / peak, process_tiled(model, whole / 255, "denoise"), atol=1 / 255)
+    np.testing.assert_allclose(
+        out / peak, process_tiled(model, whole / 255, "denoise"), atol=1 / 255
+    )
 
 
 def test_far_from_its_edges_a_tile_knows_nothing_of_the_rest(model):
@@ -76,7 +91,9 @@ def test_colours_go_through_a_model_of_grey_one_by_one_and_alpha_is_put_back(mod
     picture = some(1, 20, 20, 4)
     out = process_tiled(model, picture, "denoise")
     for channel in range(3):
-        np.testing.assert_array_equal(out[..., channel], process_tiled(model, picture[..., channel], "denoise"))
+        np.testing.assert_array_equal(
+            out[..., channel], process_tiled(model, picture[..., channel], "denoise")
+        )
     np.testing.assert_array_equal(out[..., 3], picture[..., 3])
 
 
@@ -85,14 +102,20 @@ def test_grey_goes_through_a_model_of_colour_and_comes_back_grey(coloured):
     thrice = np.repeat(picture[..., None], 3, axis=-1)
     out = process_tiled(coloured, picture, "reconstruct")
     assert out.shape == picture.shape
-    np.testing.assert_allclose(out, process_tiled(coloured, thrice / 255, "reconstruct").mean(-1) * 255, atol=0.51)
+    np.testing.assert_allclose(
+        out, process_tiled(coloured, thrice / 255, "reconstruct").mean(-1) * 255, atol=0.51
+    )
 
 
 def test_the_score_of_a_large_picture_is_that_of_its_oddest_tile(model):
     picture = np.zeros((1, 32, 32), np.uint8)
     calm = worst_tile_score(model, picture)[0]
     picture[0, 8:16, 16:24] = some(8, 8)
-    assert worst_tile_score(model, picture)[0] * 1.0001 >= model.anomaly_score(picture[:, 8:16, 16:24])[0] > calm
+    assert (
+        worst_tile_score(model, picture)[0] * 1.0001
+        >= model.anomaly_score(picture[:, 8:16, 16:24])[0]
+        > calm
+    )
 
 
 @pytest.mark.parametrize(("shape", "said"), [
@@ -127,16 +150,22 @@ def test_tiles_are_weighted_by_the_square_of_a_sine():
     def numbered(tiles):
         return np.arange(len(tiles), dtype=np.float32)[:, None, None, None] + tiles
 
-    np.testing.assert_allclose(join_tiles(numbered, picture, size)[..., 0], weighted / weights, rtol=1e-5)
+    np.testing.assert_allclose(
+        join_tiles(numbered, picture, size)[..., 0], weighted / weights, rtol=1e-5
+    )
 
 
 def test_tiles_come_in_batches_of_bounded_size(monkeypatch):
     monkeypatch.setattr(tiles_module, "MOST_VALUES", 5 * 8 * 8)
     sizes = []
-    join_tiles(lambda tiles: sizes.append(len(tiles)) or tiles, np.zeros((24, 24, 1), np.float32), (8, 8))
+    join_tiles(
+        lambda tiles: sizes.append(len(tiles)) or tiles, np.zeros((24, 24, 1), np.float32), (8, 8)
+    )
     assert sizes == [5, 5, 5, 5, 5]
     monkeypatch.setattr(tiles_module, "MOST_VALUES", 1)
-    join_tiles(lambda tiles: sizes.append(len(tiles)) or tiles, np.zeros((8, 12, 1), np.float32), (8, 8))
+    join_tiles(
+        lambda tiles: sizes.append(len(tiles)) or tiles, np.zeros((8, 12, 1), np.float32), (8, 8)
+    )
     assert sizes[5:] == [1, 1], "one at least"
 
 

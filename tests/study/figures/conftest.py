@@ -20,6 +20,10 @@ def picture(models):
     """A function: the figures of a kind, of models by their names; what must be said is said."""
 
     def figures(kind: str, *names: str, **options) -> list[Figure]:
-        return list(STUDY_FIGURES[kind]([models[name] for name in names], **{**NEEDED.get(kind, {}), **options}))
+        return list(
+            STUDY_FIGURES[kind](
+                [models[name] for name in names], **{**NEEDED.get(kind, {}), **options}
+            )
+        )
 
     return figures

@@ -24,11 +24,17 @@ def distances(x: np.ndarray) -> np.ndarray:
 
 def test_a_code_of_two_is_shown_as_it_is(models, sets, picture):
     (figure,) = picture("codes", "grey-2", on="train")
-    np.testing.assert_array_equal(figure.arrays["x"], models["grey-2"].model.transform(sets["grey"].train.images))
+    np.testing.assert_array_equal(
+        figure.arrays["x"], models["grey-2"].model.transform(sets["grey"].train.images)
+    )
     np.testing.assert_array_equal(figure.arrays["labels"], sets["grey"].train.labels)
     np.testing.assert_array_equal(figure.arrays["images"], sets["grey"].train.images)
     assert figure.options["classes"] == list("0123456789")
-    assert (figure.options["xlabel"], figure.options["ylabel"], figure.options["equal"]) == ("z₁", "z₂", True)
+    assert (figure.options["xlabel"], figure.options["ylabel"], figure.options["equal"]) == (
+        "z₁",
+        "z₂",
+        True,
+    )
 
 
 def test_components_keep_all_distances_where_all_are_kept():
@@ -56,7 +62,9 @@ def test_units_are_those_that_vary_most(models, sets, picture):
     codes = models["grey-relu"].model.transform(sets["grey"].test.images)
     chosen = sorted(np.argsort(codes.var(0))[-3:])
     np.testing.assert_array_equal(figure.arrays["x"], codes[:, chosen])
-    assert [figure.options[axis] for axis in ("xlabel", "ylabel", "zlabel")] == [f"z{'₁₂₃₄₅₆₇₈₉'[k]}" for k in chosen]
+    assert [figure.options[axis] for axis in ("xlabel", "ylabel", "zlabel")] == [
+        f"z{'₁₂₃₄₅₆₇₈₉'[k]}" for k in chosen
+    ]
     assert "3 units that vary most" in figure.title
 
 
@@ -71,14 +79,18 @@ def test_tsne_shows_as_many_as_asked_for_with_their_labels_and_images(sets, pict
     assert figure.arrays["x"].shape == (20, 2)
     assert "t-SNE of 20 codes" in figure.title
     test = sets["grey"].test
-    places = [np.flatnonzero((test.images == image).all((1, 2)))[0] for image in figure.arrays["images"]]
+    places = [
+        np.flatnonzero((test.images == image).all((1, 2)))[0] for image in figure.arrays["images"]
+    ]
     assert len(set(places)) == 20
     np.testing.assert_array_equal(figure.arrays["labels"], test.labels[places])
 
 
 def test_codes_too_few_for_tsne_are_shown_by_components(models, sets):
     few = ImageSet(sets["grey"].test.images[:3])
-    (figure,) = STUDY_FIGURES["codes"]([Trained("few", models["grey-3"].model, DataSplit(few, few))], method="tsne")
+    (figure,) = STUDY_FIGURES["codes"](
+        [Trained("few", models["grey-3"].model, DataSplit(few, few))], method="tsne"
+    )
     assert figure.arrays["x"].shape == (3, 2)
     assert "principal components" in figure.title
     assert "labels" not in figure.arrays
@@ -97,7 +109,10 @@ def test_colours_go_with_their_points_as_bytes(sets, picture):
     ("options", "said"),
     [
         ({"on": "validaton"}, "validaton"),
-        ({"method": "umap"}, "method: got 'umap', expected 'components' or 'tsne' or 'quick-tsne' or 'units'"),
+        (
+            {"method": "umap"},
+            "method: got 'umap', expected 'components' or 'tsne' or 'quick-tsne' or 'units'",
+        ),
         ({"dimensions": 4}, "dimensions: got 4, expected 2 or 3"),
     ],
 )
@@ -109,7 +124,9 @@ def test_options_of_no_known_value_are_refused(picture, options, said):
 # -- bounds ---------------------------------------------------------------------------------------------------
 
 
-def test_codes_of_at_most_so_many_images_are_taken_and_fewer_where_codes_are_large(models, monkeypatch):
+def test_codes_of_at_most_so_many_images_are_taken_and_fewer_where_codes_are_large(
+    models, monkeypatch
+):
     run = models["grey-3"]
     z, index = code_sample.sample_codes(run, "train", 50)
     assert z.shape == (50, 3)
@@ -123,14 +140,17 @@ def test_codes_of_at_most_so_many_images_are_taken_and_fewer_where_codes_are_lar
 
 
 @pytest.mark.parametrize("kind", ["codes", "correlation", "spread"])
-def test_a_feature_map_that_a_larger_side_channel_leads_past_has_no_figure_but_a_reason(models, picture, kind):
+def test_a_feature_map_that_a_larger_side_channel_leads_past_has_no_figure_but_a_reason(
+    models, picture, kind
+):
     run = copy(models["grey-side"])
     run.model = copy(run.model)
     run.model.side_bits_ = 100_000
     (omitted,) = STUDY_FIGURES[kind]([run])
     assert omitted.run == "grey-side"
     assert "a feature map of 32 numbers, and its side channel carries more" in omitted.reason
-    assert isinstance(picture(kind, "grey-side")[0], Figure)  # 192 bits go past it, 1,024 through it
+    # 192 bits go past it, 1,024 through it
+    assert isinstance(picture(kind, "grey-side")[0], Figure)
 
 
 def test_a_correlation_of_too_many_units_has_a_reason(models):
@@ -160,13 +180,17 @@ def test_units_of_principal_components_do_not_correlate_where_they_were_found(pi
 def test_spread_is_measured_for_each_class_and_run(models, sets, picture):
     (figure,) = picture("spread", "grey-3", "grey-pca")
     for name, values in figure.arrays.items():
-        direct = spread(models[name].model.transform(sets["grey"].test.images), sets["grey"].test.labels)
+        direct = spread(
+            models[name].model.transform(sets["grey"].test.images), sets["grey"].test.labels
+        )
         np.testing.assert_allclose(values, list(direct.values()))
     assert figure.options["names"] == [str(k) for k in sorted(set(sets["grey"].test.labels))]
 
 
 def test_codes_as_images_are_the_codes_by_their_largest_value(models, sets, picture):
-    (figure,) = picture("code-images", "grey-3", "grey-relu", "grey-pca", images={"start": 2, "count": 5})
+    (figure,) = picture(
+        "code-images", "grey-3", "grey-relu", "grey-pca", images={"start": 2, "count": 5}
+    )
     assert list(figure.arrays) == ["original", "grey-relu, 3×3", "grey-pca, 2×2"]
     for name, side in (("grey-relu", 3), ("grey-pca", 2)):
         codes = np.abs(models[name].model.transform(sets["grey"].test.images[2:7]))

@@ -33,7 +33,9 @@ def few(models, images: np.ndarray, labels: np.ndarray | None = None) -> Trained
 def test_samples_are_the_models_own_and_say_where_they_come_from(models, picture):
     for name, words in (("colour-vae", "N(0, I)"), ("grey-3", "fitted"), ("grey-pca", "fitted")):
         (figure,) = picture("samples", name, count=3, seed=7)
-        np.testing.assert_array_equal(figure.arrays["samples"], models[name].model.sample(3, random_state=7))
+        np.testing.assert_array_equal(
+            figure.arrays["samples"], models[name].model.sample(3, random_state=7)
+        )
         assert words in figure.title
 
 
@@ -64,7 +66,9 @@ def test_mixed_pixels_run_straight_between_the_last_two_images(sets, picture):
     (figure,) = picture("interpolation", "grey-3", pairs=[[3, 8], [1, 30]], steps=5)
     (name,) = [name for name in figure.arrays if name.endswith("pixels mixed")]
     mixed, (a, b) = figure.arrays[name], floats(sets["grey"].test.images[[1, 30]])
-    np.testing.assert_allclose(mixed, np.stack([a, (3 * a + b) / 4, (a + b) / 2, (a + 3 * b) / 4, b]), atol=1e-6)
+    np.testing.assert_allclose(
+        mixed, np.stack([a, (3 * a + b) / 4, (a + b) / 2, (a + 3 * b) / 4, b]), atol=1e-6
+    )
 
 
 def test_walks_lead_from_class_to_class(sets, picture):
@@ -136,7 +140,9 @@ def test_shares_of_classes_add_up_and_those_of_the_labels_are_theirs(models, set
 
 
 def test_what_is_legible_without_noise_is_what_is_read_from_reconstructions(models, sets, picture):
-    (figure,) = picture("legible", "grey-whole", "grey-3", "grey-side", scales=[0.5, 50.0], count=30)
+    (figure,) = picture(
+        "legible", "grey-whole", "grey-3", "grey-side", scales=[0.5, 50.0], count=30
+    )
     assert list(figure.arrays) == ["x", "grey-whole", "grey-3"]
     test, (read, right) = sets["grey"].test, reader(sets["grey"])
     for name in ("grey-whole", "grey-3"):
@@ -152,4 +158,8 @@ def test_what_is_legible_without_noise_is_what_is_read_from_reconstructions(mode
 
 def test_what_has_no_labels_cannot_be_read(models, sets):
     run = few(models, sets["grey"].test.images)
-    assert list(STUDY_FIGURES["legible"]([run], scales=[1.0])) == list(STUDY_FIGURES["classes"]([run])) == []
+    assert (
+        list(STUDY_FIGURES["legible"]([run], scales=[1.0]))
+        == list(STUDY_FIGURES["classes"]([run]))
+        == []
+    )

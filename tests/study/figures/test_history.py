@@ -24,14 +24,18 @@ def test_a_loss_of_one_term_is_drawn_once(picture):
 
 def test_steps_are_those_of_the_training_and_smoothed(models, picture):
     (figure,) = picture("steps", "grey-3")
-    np.testing.assert_allclose(figure.arrays["loss"], models["grey-3"].model.steps_["loss"], rtol=1e-6)
+    np.testing.assert_allclose(
+        figure.arrays["loss"], models["grey-3"].model.steps_["loss"], rtol=1e-6
+    )
     assert figure.options["smooth"] is True
 
 
 @pytest.mark.parametrize(("name", "values"), [("grey-3", 64), ("colour-vae", 192)])
 def test_a_loss_per_pixel_is_that_of_the_image_by_its_values(picture, name, values):
     for kind, options in (("curves", {}), ("steps", {}), ("compared", {"of": "loss"})):
-        whole, share = (picture(kind, name, per_pixel=per, **options)[0].arrays for per in (False, True))
+        whole, share = (
+            picture(kind, name, per_pixel=per, **options)[0].arrays for per in (False, True)
+        )
         for line, total in whole.items():
             np.testing.assert_allclose(share[line] * values, total, rtol=1e-5)
 

@@ -24,7 +24,9 @@ def values_of(texts: list[str]) -> list[float]:
 
 def test_inputs_are_what_the_model_sees_in_training(models, sets, picture):
     plain, noisy = picture("inputs", "grey-3", "grey-2", images={"count": 4})
-    np.testing.assert_allclose(plain.arrays["original"], sets["grey"].test.images[:4] / 255, atol=1e-6)
+    np.testing.assert_allclose(
+        plain.arrays["original"], sets["grey"].test.images[:4] / 255, atol=1e-6
+    )
     assert set(plain.arrays) == {"original"}
     assert set(noisy.arrays) == {"original", "noisy"}
     seen = image_rows(models["grey-2"].model, sets["grey"].test.images[:4])["noisy"]
@@ -55,12 +57,16 @@ def test_errors_under_images_are_squared_errors_summed(models, clean, picture):
     for name in names:
         made = models[name].model.reconstruct(x, exact=True)
         np.testing.assert_allclose(figure.arrays[name], made, atol=1e-6)
-        assert values_of(figure.options["captions"][name]) == pytest.approx(squared(x, made), abs=0.006)
+        assert values_of(figure.options["captions"][name]) == pytest.approx(
+            squared(x, made), abs=0.006
+        )
 
 
 def test_captions_are_errors_psnr_or_none(models, clean, picture):
     (figure,) = picture("beside", "grey-pca", images={"count": 3}, captions="psnr")
-    psnr = nw.measure.psnr(clean[:3], models["grey-pca"].model.reconstruct(clean[:3], exact=True), 1.0)
+    psnr = nw.measure.psnr(
+        clean[:3], models["grey-pca"].model.reconstruct(clean[:3], exact=True), 1.0
+    )
     assert values_of(figure.options["captions"]["grey-pca"]) == pytest.approx(psnr, abs=0.06)
     assert picture("beside", "grey-pca", captions="")[0].options["captions"] == {}
     with pytest.raises(BuildError, match="captions: got 'mse', expected 'error' or 'psnr'"):
@@ -69,7 +75,9 @@ def test_captions_are_errors_psnr_or_none(models, clean, picture):
 
 def test_what_models_are_fed_is_shown_where_it_is_noisy(models, clean, picture):
     fed = {"noise": 0.4, "clip": True}
-    figure, plain = (picture("beside", "grey-3", "grey-pca", fed=given)[0] for given in (fed, {"times": 255}))
+    figure, plain = (
+        picture("beside", "grey-3", "grey-pca", fed=given)[0] for given in (fed, {"times": 255})
+    )
     assert list(figure.arrays) == ["original", "as fed", "grey-3", "grey-pca"]
     assert list(plain.arrays) == ["original", "grey-3", "grey-pca"]
     noisy = figure.arrays["as fed"]
@@ -89,7 +97,8 @@ def test_strengths_show_one_image_a_figure_with_noise_that_grows(clean, picture)
     for figure, k in zip(figures, (4, 7)):
         noisy, original = figure.arrays["noisy"], clean[k]
         np.testing.assert_allclose(noisy[0], original, atol=1e-6)
-        np.testing.assert_allclose(noisy[2] - original, 2 * (noisy[1] - original), atol=1e-5)  # the same noise
+        # the same noise
+        np.testing.assert_allclose(noisy[2] - original, 2 * (noisy[1] - original), atol=1e-5)
         assert figure.options["captions"]["noisy"] == ["σ = 0", "σ = 0.5", "σ = 1"]
         for name in ("grey-2", "grey-pca"):
             told = values_of(figure.options["captions"][name])
@@ -112,7 +121,9 @@ def test_errors_are_those_of_each_image_and_their_mean(models, clean, picture):
         assert label == f"{name} (mean {direct.mean():.2f})"
 
 
-def test_the_table_of_strengths_at_none_is_the_mean_error_over_all_test_images(models, clean, picture):
+def test_the_table_of_strengths_at_none_is_the_mean_error_over_all_test_images(
+    models, clean, picture
+):
     names = ["grey-2", "grey-3", "grey-pca"]
     (figure,) = picture("tested", *names, sigmas=[0.0, 0.7])
     table = figure.arrays["error"]
@@ -125,7 +136,9 @@ def test_the_table_of_strengths_at_none_is_the_mean_error_over_all_test_images(m
 
 def test_the_table_per_pixel_and_of_chosen_images(picture):
     options = {"sigmas": [0.3], "images": {"index": [3]}}
-    whole, share = (picture("tested", "grey-pca", per_pixel=per, **options)[0] for per in (False, True))
+    whole, share = (
+        picture("tested", "grey-pca", per_pixel=per, **options)[0] for per in (False, True)
+    )
     assert share.arrays["error"] * 64 == pytest.approx(whole.arrays["error"])
     assert (whole.options["unit"], share.options["unit"]) == (
         "squared error of an image, on [0, 1]",

@@ -13,7 +13,8 @@ TRAINED = {"curves", "steps", "compared"}  # what needs a training
 ANY = {"errors", "tested", "codes", "correlation"}
 SEEN = {"inputs", "reconstructions", "beside", "strengths"}  # what needs images
 LABELLED = {"spread"}
-DECODED = {"samples", "classes", "interpolation", "perturbed", "legible"}  # what needs images from codes alone
+# what needs images from codes alone
+DECODED = {"samples", "classes", "interpolation", "perturbed", "legible"}
 IMAGES = ANY | SEEN | LABELLED | DECODED
 DRAWN = {
     "grey-3": TRAINED | IMAGES | {"snapshots", "filters"},
@@ -48,7 +49,9 @@ def test_each_kind_takes_several_models_and_draws_those_that_it_can(picture, kin
     assert len({figure.name for figure in figures}) == len(figures)
     for figure in figures:
         assert figure.kind in FIGURES
-        assert draw.as_png(draw.figure(figure.kind, figure.arrays, title=figure.title, **figure.options))
+        assert draw.as_png(
+            draw.figure(figure.kind, figure.arrays, title=figure.title, **figure.options)
+        )
 
 
 @pytest.mark.parametrize("kind", STUDY_FIGURES)

@@ -1,4 +1,6 @@
-"""The exact score is the gradient of the log density; a learned one is the step that the denoiser takes."""
+"""The exact score is the gradient of the log density; a learned one is the step that the denoiser
+takes.
+"""
 
 from itertools import pairwise
 
@@ -92,6 +94,11 @@ def test_models_that_know_no_score_are_refused(picture):
     for name in ("grey-3", "grey-2", "table-ae"):
         with pytest.raises(BuildError, match=r"field: got .* a model of points in the plane"):
             picture("field", name)
-    for kind, name in [("walk", "grey-3"), ("walk", "grey-pca"), ("walk", "colour-vae"), ("field", "points-pca")]:
+    for kind, name in [
+        ("walk", "grey-3"),
+        ("walk", "grey-pca"),
+        ("walk", "colour-vae"),
+        ("field", "points-pca"),
+    ]:
         with pytest.raises(BuildError, match="unclipped Gaussian noise of one"):
             picture(kind, name)

@@ -41,18 +41,26 @@ def test_a_layer_alone_is_the_first_and_its_filters_answer_to_images(models, set
     x = sets["grey"].test.images / 255
     (layer,) = layers(model, "bottleneck", nn.Linear)
     answers = np.einsum("nhw,uhw->nu", x, filters) + layer.bias.detach().numpy()
-    np.testing.assert_allclose(model.transform(sets["grey"].test.images), answers.clip(0), atol=1e-5)
+    np.testing.assert_allclose(
+        model.transform(sets["grey"].test.images), answers.clip(0), atol=1e-5
+    )
 
 
 def test_no_more_than_asked_for_are_shown_and_that_is_told(picture):
     (figure,) = picture("filters", "grey-3", "grey-relu", count=10)
-    assert {name: len(images) for name, images in figure.arrays.items()} == {"grey-3": 10, "grey-relu": 9}
+    assert {name: len(images) for name, images in figure.arrays.items()} == {
+        "grey-3": 10,
+        "grey-relu": 9,
+    }
     assert figure.title == "the first 10 units of each"
 
 
 def test_a_linear_layer_that_sees_features_is_no_filter_even_if_its_size_is_the_images(sets):
-    body = {"kind": "conv", "channels": [4], "stages": "pooled"}  # 4 x 4 x 4 features of 8 x 8 pixels
-    model = nw.Autoencoder(body, {"kind": "plain", "size": 3}, epochs=1).fit(sets["grey"].train.images)
+    # 4 x 4 x 4 features of 8 x 8 pixels
+    body = {"kind": "conv", "channels": [4], "stages": "pooled"}
+    model = nw.Autoencoder(body, {"kind": "plain", "size": 3}, epochs=1).fit(
+        sets["grey"].train.images
+    )
     assert layers(model, "bottleneck", nn.Linear)[0].weight.shape[1] == 64
     assert list(STUDY_FIGURES["filters"]([Trained("conv", model, sets["grey"])])) == []
 
@@ -66,22 +74,30 @@ def test_another_end_is_refused(picture):
 @pytest.mark.parametrize("up", UPS)
 def test_sheets_of_kernels_hold_every_weight_of_the_way_up_once(sets, up):
     body = {"kind": "conv", "channels": [4, 6], "stages": "pooled"}
-    model = nw.Autoencoder(body, {"kind": "plain", "size": None}, up=up, epochs=1).fit(sets["grey"].train.images)
+    model = nw.Autoencoder(body, {"kind": "plain", "size": None}, up=up, epochs=1).fit(
+        sets["grey"].train.images
+    )
     (figure,) = STUDY_FIGURES["kernels"]([Trained("net", model, sets["grey"])])
     convolutions = layers(model, "up", (nn.Conv2d, nn.ConvTranspose2d))
     assert len(figure.arrays) == len(convolutions) > 0
     for sheet, layer in zip(figure.arrays.values(), convolutions):
-        np.testing.assert_array_equal(np.sort(sheet, None), np.sort(layer.weight.detach().numpy(), None))
+        np.testing.assert_array_equal(
+            np.sort(sheet, None), np.sort(layer.weight.detach().numpy(), None)
+        )
 
 
 def test_a_sheet_has_a_row_for_each_output_and_a_column_for_each_input(models, picture):
     (figure,) = picture("kernels", "grey-side")
     convolutions = layers(models["grey-side"].model, "up", nn.Conv2d)
-    for k, ((name, sheet), layer) in enumerate(zip(figure.arrays.items(), convolutions, strict=True)):
+    for k, ((name, sheet), layer) in enumerate(
+        zip(figure.arrays.items(), convolutions, strict=True)
+    ):
         outputs, inputs = layer.weight.shape[:2]
         assert figure.options["columns"][k] == inputs
         for i in range(inputs):
             for j in range(outputs):
-                np.testing.assert_array_equal(sheet[j * inputs + i], layer.weight[j, i].detach().numpy())
+                np.testing.assert_array_equal(
+                    sheet[j * inputs + i], layer.weight[j, i].detach().numpy()
+                )
         rms = torch.sqrt(layer.weight.square().mean()).item()
         assert name == f"convolution {k + 1}: {inputs} → {outputs}, root mean square {rms:.3f}"

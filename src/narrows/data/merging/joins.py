@@ -6,8 +6,8 @@
     .parquet        rows of a table; needs pyarrow
     no ending       files of a folder; they are linked, not copied, if the disk knows links
 
-The result is, except for the row groups of a parquet file, to the byte what would have been written at once.
-To add a format: two functions, one entry.
+The result is, except for the row groups of a parquet file, to the byte what would have been written
+at once. To add a format: two functions, one entry.
 """
 
 import csv
@@ -39,7 +39,9 @@ class ArrayHeader(NamedTuple):
 
 
 class Joins(NamedTuple):
-    """How many results a part holds, and several parts with at least one result into one file or folder."""
+    """How many results a part holds, and several parts with at least one result into one file or
+    folder.
+    """
 
     count_results: Callable[[Path], int]
     join: Callable[[PartPaths, Path], None]
@@ -136,7 +138,9 @@ def _joint_header(parts: PartPaths, headers: Sequence[ArrayHeader]) -> ArrayHead
     for part, header in zip(parts, headers):
         shape = header.shape[1:]
         if shape != first:
-            raise DataError(f"{parts[0]} holds results of shape {first}, {part} of shape {shape}: they make no array")
+            raise DataError(
+                f"{parts[0]} holds results of shape {first}, {part} of shape {shape}: they make no array"
+            )
     rows = sum(header.shape[0] for header in headers)
     return ArrayHeader((rows, *first), np.result_type(*(header.dtype for header in headers)))
 
@@ -164,7 +168,9 @@ def _join_files(parts: PartPaths, path: Path) -> None:
 
 
 def _link_or_copy(file: Path, path: Path) -> None:
-    """The same file under another name; if the disk has no links a copy, which takes about 30 times as long."""
+    """The same file under another name; if the disk has no links a copy, which takes about 30 times
+    as long.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     try:

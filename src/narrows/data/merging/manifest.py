@@ -1,4 +1,5 @@
-"""The manifest of a part: written last, next to what one share of a job wrote, it says that the part is complete.
+"""The manifest of a part: written last, next to what one share of a job wrote, it says that the
+part is complete.
 
     codes-2-of-4.npz            what was written; of images, a folder `clean-2-of-4/`
     codes-2-of-4.npz.part.json  its manifest
@@ -63,12 +64,15 @@ def read_manifest(part: Path) -> Manifest:
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
     except FileNotFoundError as error:
-        raise DataError(f"{part} has no manifest {path.name}: it was not written to its end; {RUN_AGAIN}") from error
+        raise DataError(
+            f"{part} has no manifest {path.name}: it was not written to its end; {RUN_AGAIN}"
+        ) from error
     except (OSError, msgspec.MsgspecError) as error:
         raise DataError(f"the manifest {path} cannot be read ({error}); {RUN_AGAIN}") from error
     if manifest.format != MANIFEST_FORMAT:
         raise DataError(
-            f"the manifest {path} has format {manifest.format}, and this version reads {MANIFEST_FORMAT}; {RUN_AGAIN}"
+            f"the manifest {path} has format {manifest.format}, and this version reads "
+            f"{MANIFEST_FORMAT}; {RUN_AGAIN}"
         )
     return manifest
 

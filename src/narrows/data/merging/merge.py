@@ -1,7 +1,7 @@
 """The parts that the shares of a job wrote -> what the job would have written at once.
 
-Nothing is joined unless all shares are there, each once, complete, and of one job: the same verb and options, the
-same model, the same inputs. All that is wrong is reported at once.
+Nothing is joined unless all shares are there, each once, complete, and of one job: the same verb
+and options, the same model, the same inputs. All that is wrong is reported at once.
 """
 
 import csv
@@ -47,9 +47,9 @@ def merge(
 ) -> tuple[int, SkippedInputs]:
     """Join parts into `output`: how many results it holds, and what was skipped, (name, reason).
 
-    parts: by default those next to it, named as `share.part_path` names them.
-    remove: delete them afterwards.
-    Raises `DataError` with all that is wrong with the parts, `OutputError` if `output` is there, unless `force`.
+    parts: by default those next to it, named as `share.part_path` names them. remove: delete them
+    afterwards. Raises `DataError` with all that is wrong with the parts, `OutputError` if `output`
+    is there, unless `force`.
     """
     path = Path(output)
     manifests = checked_parts(path, _parts_of(path) if parts is None else parts, force)
@@ -67,11 +67,15 @@ def merge(
 
 
 def checked_parts(path: Path, parts: Sequence[Path], force: bool = False) -> Parts:
-    """The manifests of parts, in the order of the shares, if nothing is wrong with them, nor with writing `path`."""
+    """The manifests of parts, in the order of the shares, if nothing is wrong with them, nor with
+    writing `path`.
+    """
     can_merge(path)
     if not parts:
         example = part_path(path, Share(2, 4)).name
-        raise DataError(f"{path} has no parts next to it: with --shard 2/4, a verb that writes it writes {example}")
+        raise DataError(
+            f"{path} has no parts next to it: with --shard 2/4, a verb that writes it writes {example}"
+        )
     faults = Faults(f"{path} cannot be put together")
     for part, count in Counter(parts).items():
         if count > 1:
@@ -84,7 +88,9 @@ def checked_parts(path: Path, parts: Sequence[Path], force: bool = False) -> Par
             manifests[part] = _read_complete(part, path.suffix)
     _check_one_job(faults, manifests)
     if manifests:
-        _check_all_shares(faults, manifests, faulty=[part for part in parts if part not in manifests])
+        _check_all_shares(
+            faults, manifests, faulty=[part for part in parts if part not in manifests]
+        )
     faults.stop(DataError)
     return dict(sorted(manifests.items(), key=lambda item: item[1].shard))
 
@@ -93,7 +99,9 @@ def can_merge(path: Path) -> Path:
     """`path`, if parts of it can be joined. Raises `OutputError`."""
     if path.suffix not in JOINS:
         known = ", ".join(filter(None, JOINS))
-        raise OutputError(f"{path}: what shares write can be joined as {known} or a folder, not as {path.suffix}")
+        raise OutputError(
+            f"{path}: what shares write can be joined as {known} or a folder, not as {path.suffix}"
+        )
     return path
 
 
@@ -123,7 +131,9 @@ def _parts_of(path: Path) -> list[Path]:
         return []
     names = {file.name.removesuffix(MANIFEST_ENDING) for file in path.parent.iterdir()}
     parts = [path.with_name(name) for name in names]
-    return sorted(part for part in parts if part.suffix == path.suffix and _output_stem(part) == path.stem)
+    return sorted(
+        part for part in parts if part.suffix == path.suffix and _output_stem(part) == path.stem
+    )
 
 
 def _output_stem(part: Path) -> str:
@@ -144,7 +154,8 @@ def _read_complete(part: Path, suffix: str) -> Manifest:
         rows = JOINS[suffix].count_results(part)
     if rows != manifest.rows:
         raise DataError(
-            f"{part} holds {rows:,} results, and its manifest says {manifest.rows:,}; remove it and {RUN_AGAIN}"
+            f"{part} holds {rows:,} results, and its manifest says {manifest.rows:,}; remove it "
+            f"and {RUN_AGAIN}"
         )
     return manifest
 
@@ -185,7 +196,9 @@ def _check_all_shares(faults: Faults, parts: Parts, faulty: Sequence[Path]) -> N
     for place, copies in names.items():
         if len(copies) > 1:
             faults.add(f"share {place} of {of} is there {len(copies)} times: {', '.join(copies)}")
-    present = set(names) | {share.place for part in faulty if (share := _share_named(part)) and share.of == of}
+    present = set(names) | {
+        share.place for part in faulty if (share := _share_named(part)) and share.of == of
+    }
     missing = [place for place in range(1, of + 1) if place not in present]
     if missing:
         faults.add(_missing_shares(missing, of))

@@ -2,8 +2,9 @@
 
     x[n, i, j, c] = grey[n, i, j] * colour[n, c],     colour[n, c] ~ uniform(low, 1)
 
-How bright the colours are decides the signal power (the mean of x squared, x in [0, 1]), and with it every
-signal-to-noise ratio: for colours drawn for each image it is E[grey^2] (1 + low + low^2) / 3.
+How bright the colours are decides the signal power (the mean of x squared, x in [0, 1]), and with
+it every signal-to-noise ratio: for colours drawn for each image it is E[grey^2] (1 + low + low^2) /
+3.
 """
 
 import numpy as np
@@ -17,7 +18,8 @@ PAINTED_AT_ONCE = 4096  # images
 def draw_colours(labels: np.ndarray, colour: str, low: float, seed: tuple[int, int]) -> np.ndarray:
     """One colour an image, float32 `(N, 3)` with channels in [low, 1].
 
-    colour: "class" (images of one class share a colour, drawn from the first seed alone, so that it is the
+    colour: "class" (images of one class share a colour, drawn from the first seed alone, so that it
+    is the
         same in every split) or "image" (each image its own, drawn from both seeds).
     Raises `UnknownName` and `DataError`.
     """

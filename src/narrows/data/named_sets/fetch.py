@@ -6,9 +6,9 @@ A file is looked for, gzipped or not, in this order:
     $NARROWS_DATA/<set>/raw/
     the cache: $NARROWS_CACHE/<set>/, or else the user's own cache folder
 
-then downloaded into the cache from public mirrors, in turn. The *decoded* bytes must have the SHA-256 sum that
-is written here, so it does not matter who compressed or sent the file. A wrong download is never
-kept.
+then downloaded into the cache from public mirrors, in turn. The *decoded* bytes must have the
+SHA-256 sum that is written here, so it does not matter who compressed or sent the file. A wrong
+download is never kept.
 """
 
 import hashlib
@@ -54,7 +54,8 @@ log = logging.getLogger(__name__)
 def obtain(collection: str, file: str) -> bytearray:
     """The decoded bytes of a file of a named set, checked.
 
-    Raises `DataError` for a file that is wrong, cut short, or neither on this machine nor to be downloaded.
+    Raises `DataError` for a file that is wrong, cut short, or neither on this machine nor to be
+    downloaded.
     """
     path = find_file(collection, file) or download(collection, file)
     return read_checked(path, collection, file)
@@ -99,7 +100,9 @@ def download(collection: str, file: str) -> Path:
         log.info("downloading %s.gz of %s from %s", file, collection, urlsplit(mirror).hostname)
         try:
             with atomic(target) as temporary:
-                pooch.HTTPDownloader(timeout=DOWNLOAD_TIMEOUT)(f"{mirror}/{file}.gz", str(temporary), None)
+                pooch.HTTPDownloader(timeout=DOWNLOAD_TIMEOUT)(
+                    f"{mirror}/{file}.gz", str(temporary), None
+                )
                 read_checked(temporary, collection, file)
             return target
         except (OSError, DataError, OutputError) as error:
@@ -141,6 +144,7 @@ def _missing_message(collection: str, file: str, failures: list[str]) -> str:
     if os.environ.get("NARROWS_DATA"):
         first = ""
     return (
-        f"{file} is missing: it was looked for in {folders}, and could not be downloaded ({'; '.join(failures)}); "
+        f"{file} is missing: it was looked for in {folders}, and could not be downloaded "
+        f"({'; '.join(failures)}); "
         f"{first}place {file}.gz in $NARROWS_DATA/{collection}/, or connect to the internet"
     )

@@ -1,7 +1,8 @@
 """The table of named sets.
 
-A set is `function(split, **options) -> ImageSet`, with split "train" or "test" ("all" is both, joined by the
-caller); its own keyword arguments are its options. To add a set: one function, one entry in `NAMED_SETS`.
+A set is `function(split, **options) -> ImageSet`, with split "train" or "test" ("all" is both,
+joined by the caller); its own keyword arguments are its options. To add a set: one function, one
+entry in `NAMED_SETS`.
 """
 
 from collections.abc import Callable
@@ -28,8 +29,8 @@ GARMENTS = (
 def digits(split: str) -> ImageSet:
     """1,797 handwritten digits of 8 x 8, embedded: 1,437 to train, 360 to test, uint8 0..255.
 
-    scikit-learn's copy of the UCI set; values 0..16 become round(v * 255 / 16). Every fifth image of each class,
-    in a fixed random order, is a test image.
+    scikit-learn's copy of the UCI set; values 0..16 become round(v * 255 / 16). Every fifth image
+    of each class, in a fixed random order, is a test image.
     """
     from sklearn.datasets import load_digits  # here, because it is slow to import
 
@@ -45,23 +46,28 @@ def digits(split: str) -> ImageSet:
 
 def mnist(split: str) -> ImageSet:
     """Handwritten digits, 28 x 28, uint8: 60,000 to train, 10,000 to test. Raises `DataError`."""
-    return _read_idx_files("mnist", split, DIGITS, "the MNIST database of handwritten digits (LeCun, Cortes, Burges)")
+    return _read_idx_files(
+        "mnist", split, DIGITS, "the MNIST database of handwritten digits (LeCun, Cortes, Burges)"
+    )
 
 
 def fashion_mnist(split: str) -> ImageSet:
     """Photographs of garments, 28 x 28, uint8: 60,000 to train, 10,000 to test. Raises `DataError`."""
-    return _read_idx_files("fashion-mnist", split, GARMENTS, "Fashion-MNIST (Xiao, Rasul, Vollgraf, 2017)")
+    return _read_idx_files(
+        "fashion-mnist", split, GARMENTS, "Fashion-MNIST (Xiao, Rasul, Vollgraf, 2017)"
+    )
 
 
 def coloured_mnist(split: str, colour: str = "class", low: float = 0.3, seed: int = 0) -> ImageSet:
     """MNIST's digits with strokes in a random colour on black, 28 x 28 x 3, uint8.
 
-    colour: "class" (default: one colour a class, the same ten in train and test) or "image" (one an image).
-    low: each channel of a colour is uniform in [low, 1]; default 0.3.
-    seed: of the colours; default 0.
+    colour: "class" (default: one colour a class, the same ten in train and test) or "image" (one an
+    image). low: each channel of a colour is uniform in [low, 1]; default 0.3. seed: of the colours;
+    default 0.
 
-    Mean signal power (the mean of the squared values, in [0, 1]) with the defaults: 0.0555 in train, 0.0566 in
-    test; with `colour="image"` 0.0518 and 0.0526; with `low=0` about 0.038. Raises `UnknownName` and `DataError`.
+    Mean signal power (the mean of the squared values, in [0, 1]) with the defaults: 0.0555 in
+    train, 0.0566 in test; with `colour="image"` 0.0518 and 0.0526; with `low=0` about 0.038. Raises
+    `UnknownName` and `DataError`.
     """
     grey = mnist(split)
     labels = np.asarray(grey.labels)

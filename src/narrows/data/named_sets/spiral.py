@@ -1,8 +1,9 @@
 """Points in the plane, where everything about a density can be seen.
 
-Two arms of a spiral, of radius r = 0.08 + 0.37 t at the angle 3/2 π t + π arm, t ~ uniform(0, 1), about (½, ½), with
-Gaussian noise of 0.008: a curve in the plane as the digits are a thin set among all images, and its density has no
-closed form, but its noisy version's score has one (see `study.pictures.theory`).
+Two arms of a spiral, of radius r = 0.08 + 0.37 t at the angle 3/2 π t + π arm, t ~ uniform(0, 1),
+about (½, ½), with Gaussian noise of 0.008: a curve in the plane as the digits are a thin set among
+all images, and its density has no closed form, but its noisy version's score has one (see
+`study.pictures.theory`).
 """
 
 import numpy as np
@@ -14,7 +15,8 @@ SPIRAL_NOISE = 0.008
 
 
 def spiral(split: str, seed: int = 0) -> ImageSet:
-    """Points of a spiral with two arms, a table `(N, 2)` of float32 in [0, 1]: 4,000 to train, 1,000 to test.
+    """Points of a spiral with two arms, a table `(N, 2)` of float32 in [0, 1]: 4,000 to train,
+    1,000 to test.
 
     Labels are the arms. seed: of the points; default 0.
     """

@@ -1,4 +1,5 @@
-"""The index of a pack: where in which tar each image is, so that any one is read without the others.
+"""The index of a pack: where in which tar each image is, so that any one is read without the
+others.
 
 `set.index`, next to `set.tar` or `set-00000.tar`, ..., is an `.npz` file by another name, with the arrays
 
@@ -8,8 +9,8 @@
     names     the file name of each image
     classes   the name of each class; empty if there are none
 
-Names are bytes, each ended by a zero. The zip around them has a checksum of each array and its table of contents at
-the end, so that a damaged index or half of one is noticed.
+Names are bytes, each ended by a zero. The zip around them has a checksum of each array and its
+table of contents at the end, so that a damaged index or half of one is noticed.
 """
 
 import json
@@ -30,8 +31,11 @@ from narrows.errors import DataError
 from narrows.files import atomic
 
 INDEX_FORMAT = 1
-ENTRY = np.dtype([("shard", "<u4"), ("offset", "<u8"), ("size", "<u8"), ("crc", "<u4"), ("label", "<i8")])
-LEADS_OUT = re.compile(rb"[\0/]\.\.[\0/]|\0[\0/]")  # in names, each after a zero: one that leaves its folder
+ENTRY = np.dtype(
+    [("shard", "<u4"), ("offset", "<u8"), ("size", "<u8"), ("crc", "<u4"), ("label", "<i8")]
+)
+# in names, each after a zero: one that leaves its folder
+LEADS_OUT = re.compile(rb"[\0/]\.\.[\0/]|\0[\0/]")
 INDEX_ERRORS = (
     *NPZ_ERRORS, msgspec.MsgspecError, AttributeError, TypeError, NotImplementedError, MemoryError,
 )  # fmt: skip
@@ -107,7 +111,8 @@ def read_index(path: Path) -> Index:
     except INDEX_ERRORS as error:
         reason = error if isinstance(error, READABLE_ERRORS) else "it is not that of a pack"
         raise DataError(
-            f"the index {path} cannot be used: {reason}; pack the folder again, or remove the index to read the tar "
+            f"the index {path} cannot be used: {reason}; pack the folder again, or remove the "
+            f"index to read the tar "
             "without it"
         ) from error
 
@@ -117,7 +122,9 @@ def _load_index(path: Path) -> Index:
         arrays = {name: stored[name] for name in ("about", "shards", "entries", "names", "classes")}
     about = msgspec.json.decode(arrays["about"].tobytes(), type=About)
     if about.format != INDEX_FORMAT:
-        raise DataError(f"it has format {about.format}, and this version of Narrows knows format {INDEX_FORMAT}")
+        raise DataError(
+            f"it has format {about.format}, and this version of Narrows knows format {INDEX_FORMAT}"
+        )
     return Index(
         folder=path.parent,
         shards=split_words(arrays["shards"]),

@@ -1,14 +1,15 @@
 """Many files of images -> tars with an index.
 
-A folder of a million files is slow to list, to copy and to read, and a small file takes 4 kB on most disks. A
-pack is the same images, byte for byte, in one tar or several (shards), in the layout of WebDataset (see
+A folder of a million files is slow to list, to copy and to read, and a small file takes 4 kB on
+most disks. A pack is the same images, byte for byte, in one tar or several (shards), in the layout
+of WebDataset (see
 `tar_writer`), with an index by which any image is read without the others (see `index`):
 
     set.tar                           set.index        as one file
     set-00000.tar  set-00001.tar ...  set.index        in shards
 
-Tars are written under temporary names and get their own when all is written, the index last: half a pack has no
-index.
+Tars are written under temporary names and get their own when all is written, the index last: half a
+pack has no index.
 """
 
 import os
@@ -50,15 +51,14 @@ def pack(
 ) -> dict[str, Any]:
     """Write the images of a folder into a pack.
 
-    path: its name, ending in `.tar`.
-    shard: the most bytes of one tar, a number or such as "1GB"; None: one tar.
-    check: decode each image, and leave out those that cannot be read; without it only those that cannot be opened.
-    strict: raise at the first that cannot be read.
-    force: replace a pack that is there.
-    progress: is called with the number of files done and of all, after each.
+    path: its name, ending in `.tar`. shard: the most bytes of one tar, a number or such as "1GB";
+    None: one tar. check: decode each image, and leave out those that cannot be read; without it
+    only those that cannot be opened. strict: raise at the first that cannot be read. force: replace
+    a pack that is there. progress: is called with the number of files done and of all, after each.
 
-    Returns "images", "classes", "shards" and "bytes" (numbers), "skipped", (name, reason) of each file left out,
-    and "path", what to read it by: the tar, or the index of shards. Raises `DataError` for a folder without images,
+    Returns "images", "classes", "shards" and "bytes" (numbers), "skipped", (name, reason) of each
+    file left out, and "path", what to read it by: the tar, or the index of shards. Raises
+    `DataError` for a folder without images,
     `OutputError` if the pack cannot be written.
     """
     folder = Path(folder)
@@ -74,7 +74,9 @@ def pack(
         with TarWriter(path, all_classes(kinds), splits, most) as writer:
             for done, (name, content) in enumerate(files, start=1):
                 if strict and isinstance(content, str):
-                    raise DataError(f"{folder / name} cannot be read: {content}; replace or remove it")
+                    raise DataError(
+                        f"{folder / name} cannot be read: {content}; replace or remove it"
+                    )
                 writer.add(name, content)
                 progress(done, kinds.total())
             writer.finish()
@@ -96,20 +98,26 @@ def bytes_of(size: int | str) -> int:
 
 def _refuse_overwrite_of_pack(path: Path, force: bool) -> None:
     if path.suffix != ".tar":
-        raise OutputError(f"{path} is not a name for a pack; it must end in .tar, such as {path.with_suffix('.tar')}")
+        raise OutputError(
+            f"{path} is not a name for a pack; it must end in .tar, such as {path.with_suffix('.tar')}"
+        )
     shards = path.parent.glob(f"{escape(path.stem)}-[0-9][0-9][0-9][0-9][0-9].tar")
     for name in (path, path.with_suffix(".index"), *sorted(shards)):
         refuse_overwrite(name, force)
 
 
 def _image_names(folder: Path, splits: bool) -> Iterator[str]:
-    """The names of all images of a folder, in the order of `folder.read_folder`, one folder in memory at a time."""
+    """The names of all images of a folder, in the order of `folder.read_folder`, one folder in
+    memory at a time.
+    """
     for split in SPLIT_FOLDERS if splits else ("",):
         yield from _image_names_below(folder, split)
 
 
 def _image_names_below(root: Path, inner: str) -> Iterator[str]:
-    """The names of the images in a folder and in those in it; hidden ones and links to folders are left out."""
+    """The names of the images in a folder and in those in it; hidden ones and links to folders are
+    left out.
+    """
     images, folders = _list_folder(root / inner)
     for name in sorted([*images, *folders]):
         below = f"{inner}/{name}" if inner else name
@@ -133,7 +141,9 @@ def _list_folder(folder: Path) -> tuple[list[str], set[str]]:
                 elif entry.name.lower().endswith(SUFFIXES):
                     images.append(entry.name)
     except OSError as error:
-        raise DataError(f"the folder {folder} cannot be listed: {error.strerror or error}") from error
+        raise DataError(
+            f"the folder {folder} cannot be listed: {error.strerror or error}"
+        ) from error
     return images, folders
 
 

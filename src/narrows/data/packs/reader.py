@@ -1,7 +1,8 @@
 """Reading a pack, or any tar of images: one image at a time by its place, or all as a set.
 
-An image is read with `pread`, which asks for bytes at an offset and moves nothing: threads and forked processes may
-share a pack. Its bytes are checked against the index's CRC-32 each time, at about 1 GB/s.
+An image is read with `pread`, which asks for bytes at an offset and moves nothing: threads and
+forked processes may share a pack. Its bytes are checked against the index's CRC-32 each time, at
+about 1 GB/s.
 """
 
 import os
@@ -41,7 +42,8 @@ class Pack:
     >>> pack = Pack("set.tar")          # or set.index, if it has several shards
     >>> name, label, data = pack[12345]
 
-    path: a `.tar`, with its index next to it or without (then its headers are read once), or the index. Raises
+    path: a `.tar`, with its index next to it or without (then its headers are read once), or the
+    index. Raises
     `DataError` if a tar is missing, cut short or not a tar, or the index damaged or of another tar.
     """
 
@@ -72,7 +74,9 @@ class Pack:
         data = os.pread(self._file(shard), size, offset)
         if len(data) < size or (self.index.summed and zlib.crc32(data) != crc):
             tar = self.index.shards[shard]
-            raise DataError(f"its bytes in {tar} are damaged, or {tar} is not the tar of the index (image {k})")
+            raise DataError(
+                f"its bytes in {tar} are damaged, or {tar} is not the tar of the index (image {k})"
+            )
         return data
 
     def _file(self, shard: int) -> int:
@@ -97,7 +101,8 @@ def read_pack(
     share: Share | None = None,
     mode: str = "",
 ) -> ImageSet:
-    """The images of a pack, or of any tar of images: exactly those of the folder that it was made from.
+    """The images of a pack, or of any tar of images: exactly those of the folder that it was made
+    from.
 
     Options and errors are those of `folder.read_folder`.
     """
@@ -136,10 +141,11 @@ def pack_has_split(path: Path, split: str) -> bool:
 
 
 def verify_pack(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a pack through, each image against its checksum; without an index each is decoded instead.
+    """Read a pack through, each image against its checksum; without an index each is decoded
+    instead.
 
-    Returns "images", "shards", "bytes" of the tars, and how it was "checked". Raises `DataError` with all faults,
-    the first few damaged images by name.
+    Returns "images", "shards", "bytes" of the tars, and how it was "checked". Raises `DataError`
+    with all faults, the first few damaged images by name.
     """
     pack = Pack(path)
     damage = {k: reason for k in range(len(pack)) if (reason := _damage_of(pack, k))}
@@ -172,7 +178,9 @@ def _damage_of(pack: Pack, k: int) -> str:
 
 
 def _index_of(path: Path) -> Index:
-    """The index of a pack: the file itself, the one next to it that names it, or one made from the headers."""
+    """The index of a pack: the file itself, the one next to it that names it, or one made from the
+    headers.
+    """
     if not path.is_file():
         raise DataError(f"there is no file {path}; a pack is a .tar, or the .index of several")
     index_path = path.with_suffix(".index")
@@ -195,7 +203,8 @@ def _check_shards(index: Index, path: Path) -> None:
             faults.add(f"{name} is missing; put it next to the index, or pack the folder again")
         elif shard.stat().st_size != size:
             faults.add(
-                f"{name} has {shard.stat().st_size:,} bytes but the index says {size:,}: it was cut short, or "
+                f"{name} has {shard.stat().st_size:,} bytes but the index says {size:,}: it was "
+                f"cut short, or "
                 "changed since; get it again, or pack the folder again"
             )
     faults.stop(DataError)

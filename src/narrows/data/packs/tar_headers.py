@@ -1,7 +1,9 @@
-"""Any tar of images that has no index: where its images are, and what is known of them, from its headers.
+"""Any tar of images that has no index: where its images are, and what is known of them, from its
+headers.
 
-It is read as the folder that it would be unpacked into: first-level folders are classes, `train/` and `test/` splits.
-If there are small files next to the images, as in WebDataset (see `tar_writer`), these win:
+It is read as the folder that it would be unpacked into: first-level folders are classes, `train/`
+and `test/` splits. If there are small files next to the images, as in WebDataset (see
+`tar_writer`), these win:
 
     a/7.png  a/7.cls     the class of the image of the same key (a/7): a number or a word
     a/7.png  a/7.json    its name and class, if Narrows made the pack
@@ -51,7 +53,8 @@ class TarImage(NamedTuple):
 
 
 def read_headers(path: Path) -> Index:
-    """The index of a tar that has none, from its headers; only small files next to the images are read.
+    """The index of a tar that has none, from its headers; only small files next to the images are
+    read.
 
     Raises `DataError` if it is not a tar, is cut short or damaged, or holds no images.
     """
@@ -98,7 +101,9 @@ def all_classes(kinds: Iterable[str | None]) -> Classes:
     return tuple(sorted(kind for kind in known if kind))
 
 
-def _labels_of_tar(images: Sequence[TarImage], splits: bool, path: Path) -> tuple[np.ndarray | None, Classes]:
+def _labels_of_tar(
+    images: Sequence[TarImage], splits: bool, path: Path
+) -> tuple[np.ndarray | None, Classes]:
     """The label of each image, and the classes: by `.cls` if all images have one, else by the folders."""
     words = [image.label for image in images if image.label is not None]
     if len(words) == len(images):
@@ -111,7 +116,9 @@ def _labels_of_tar(images: Sequence[TarImage], splits: bool, path: Path) -> tupl
     return np.array([place[kind or ""] for kind in kinds]), classes
 
 
-def _labels_by_words(words: list[str], images: Sequence[TarImage], path: Path) -> tuple[np.ndarray, Classes]:
+def _labels_by_words(
+    words: list[str], images: Sequence[TarImage], path: Path
+) -> tuple[np.ndarray, Classes]:
     labels, classes = check_labels(_as_integers(words), len(words), path)
     kinds = {int(label): image.kind for label, image in zip(labels, images) if image.kind}
     if classes is None and kinds and labels.min() >= 0 and labels.max() < MOST_CLASSES:

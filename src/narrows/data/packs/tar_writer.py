@@ -1,13 +1,15 @@
-"""The tars of a pack, in the layout of WebDataset: the files of an image follow one another and share its key.
+"""The tars of a pack, in the layout of WebDataset: the files of an image follow one another and
+share its key.
 
     000000000.png     the image, byte for byte as it was
     000000000.json    {"file": "cat/1.png", "class": "cat"}: its name, and its class in words
     000000000.cls     its class as a number
 
-A tar is blocks of 512 bytes: for each file one that says its name and size, then its bytes, filled up with zeros; two
-blocks of zeros are the end.
+A tar is blocks of 512 bytes: for each file one that says its name and size, then its bytes, filled
+up with zeros; two blocks of zeros are the end.
 
-Reference: WebDataset, https://github.com/webdataset/webdataset; POSIX.1-1988, "ustar interchange format".
+Reference: WebDataset, https://github.com/webdataset/webdataset; POSIX.1-1988, "ustar interchange
+format".
 """
 
 import json
@@ -27,7 +29,8 @@ from narrows.files import atomic
 
 TAR_END = bytes(2 * TAR_BLOCK)
 ENTRY_ROW = struct.Struct("<IQQIq")  # as `ENTRY`
-TAR_HEADER = struct.Struct("100s 8s8s8s 12s12s 8s s 100x 8s 247x")  # name, mode, owners, size, time, sum, kind, form
+# name, mode, owners, size, time, sum, kind, form
+TAR_HEADER = struct.Struct("100s 8s8s8s 12s12s 8s s 100x 8s 247x")
 FILE_MODE = 0o644  # who may read the file
 SUM_OFFSET = 148  # of the checksum in the header
 
@@ -75,10 +78,14 @@ class TarWriter:
         self.count += 1
 
     def finish(self) -> None:
-        """Give the tars their names, then write the index. Raises `DataError` if no image could be read."""
+        """Give the tars their names, then write the index. Raises `DataError` if no image could be
+        read.
+        """
         if not self.count:
             name, reason = self.skipped[0]
-            raise DataError(f"none of the {len(self.skipped)} images can be read; the first, {name}: {reason}")
+            raise DataError(
+                f"none of the {len(self.skipped)} images can be read; the first, {name}: {reason}"
+            )
         self._end_tar()
         index_path = self.path.with_suffix(".index")
         replaced = _tars_of(index_path)
@@ -143,7 +150,9 @@ def _tars_of(index: Path) -> set[str]:
 
 
 def add_file(tar: IO[bytes], name: str, data: bytes) -> int:
-    """Write one more file into a tar; returns where its bytes begin. The same bytes always give the same tar."""
+    """Write one more file into a tar; returns where its bytes begin. The same bytes always give the
+    same tar.
+    """
     tar.write(tar_header(name, len(data)))
     offset = tar.tell()
     tar.write(data)
@@ -152,9 +161,11 @@ def add_file(tar: IO[bytes], name: str, data: bytes) -> int:
 
 
 def tar_header(name: str, size: int) -> bytes:
-    """The block that says a file's name (up to 100 bytes) and size; equal to `tarfile`'s, in a fifth of its time.
+    """The block that says a file's name (up to 100 bytes) and size; equal to `tarfile`'s, in a
+    fifth of its time.
 
-    Numbers are octal digits, and the sum of all bytes of the block is one of them, counted with blanks in its place.
+    Numbers are octal digits, and the sum of all bytes of the block is one of them, counted with
+    blanks in its place.
     """
     if not (size < 8**11):
         raise wrong(name, size, "less than 8 GiB, the most that a file in a tar may have")
@@ -163,7 +174,9 @@ def tar_header(name: str, size: int) -> bytes:
     length = b"%011o\0" % size
     time = b"%011o\0" % 0
     no_sum = b" " * 8
-    block = TAR_HEADER.pack(name.encode(), mode, owner, owner, length, time, no_sum, b"0", b"ustar\x0000")
+    block = TAR_HEADER.pack(
+        name.encode(), mode, owner, owner, length, time, no_sum, b"0", b"ustar\x0000"
+    )
     return block[:SUM_OFFSET] + b"%06o\0 " % sum(block) + block[SUM_OFFSET + len(no_sum) :]
 
 
@@ -172,7 +185,9 @@ def size_in_tar(data: bytes) -> int:
     return TAR_BLOCK + len(data) + -len(data) % TAR_BLOCK
 
 
-def files_of_image(key: str, name: str, data: bytes, kind: str | None, label: int) -> dict[str, bytes]:
+def files_of_image(
+    key: str, name: str, data: bytes, kind: str | None, label: int
+) -> dict[str, bytes]:
     """The files of one image, by name; kind: its class in words, None if there are no classes."""
     ending = os.path.splitext(name)[1].lower()
     facts = {"file": name}

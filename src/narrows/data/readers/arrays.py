@@ -1,4 +1,5 @@
-"""NumPy's own files: `.npy` (one array, read as a memory map) and `.npz` (several arrays with names).
+"""NumPy's own files: `.npy` (one array, read as a memory map) and `.npz` (several arrays with
+names).
 
 An `.npz` is searched for these keys, in this order:
 
@@ -17,7 +18,13 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from narrows.data.image_set import ImageSet, check_images, check_labels, join_sets, refuse_test_split
+from narrows.data.image_set import (
+    ImageSet,
+    check_images,
+    check_labels,
+    join_sets,
+    refuse_test_split,
+)
 from narrows.errors import DataError
 
 ONE_SET = "one set"
@@ -40,7 +47,9 @@ def read_npy(path: Path, split: str = "all") -> ImageSet:
     refuse_test_split(path, split)
     images = _load(path, mapped=True)
     if not isinstance(images, np.ndarray):
-        raise DataError(f"{path} holds several arrays, as an .npz does; rename it to {path.stem}.npz")
+        raise DataError(
+            f"{path} holds several arrays, as an .npz does; rename it to {path.stem}.npz"
+        )
     check_images(images, path)
     return ImageSet(images, source=f"the array in {path}")
 
@@ -76,7 +85,9 @@ def _chosen_parts(path: Path, keys: Sequence[str], split: str) -> list[str]:
         return [ONE_SET]
     chosen = [part for part in PARTS_OF[split] if part in present]
     if not chosen:
-        raise DataError(f"{path} has no {split} split: it has {', '.join(keys)}; read it with split='all'")
+        raise DataError(
+            f"{path} has no {split} split: it has {', '.join(keys)}; read it with split='all'"
+        )
     return chosen
 
 
@@ -121,4 +132,6 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     reason = str(error)
     if "allow_pickle" in reason or "Python objects" in reason:
         reason = "it holds pickled objects, or no array"
-    return DataError(f"{path} cannot be read as NumPy arrays ({reason}); write it again with np.save or np.savez")
+    return DataError(
+        f"{path} cannot be read as NumPy arrays ({reason}); write it again with np.save or np.savez"
+    )

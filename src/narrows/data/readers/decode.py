@@ -1,4 +1,6 @@
-"""Many pictures from files -> one array: in order, a few decoded ahead in threads, unreadable ones listed."""
+"""Many pictures from files -> one array: in order, a few decoded ahead in threads, unreadable ones
+listed.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,14 +21,18 @@ Result = TypeVar("Result")
 
 
 class Decoded(NamedTuple, Generic[Item]):
-    """The items whose picture could be opened, their pixels as one array, and (name, reason) for the others."""
+    """The items whose picture could be opened, their pixels as one array, and (name, reason) for
+    the others.
+    """
 
     items: list[Item]
     images: np.ndarray
     skipped: tuple[tuple[str, str], ...]
 
 
-def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], threads: bool) -> Iterator[Result]:
+def map_ahead(
+    function: Callable[[Item], Result], items: Iterable[Item], threads: bool
+) -> Iterator[Result]:
     """The function of each item, in order.
 
     threads: compute a few ahead. Only a few results wait: each may be a photograph of 36 MB.
@@ -57,9 +63,9 @@ def decode_all(
 ) -> Decoded[Item]:
     """The pictures of all items, in one array.
 
-    where: what holds them, for messages. threads: open several at a time, which pays if files are large.
-    strict: raise at the first that cannot be opened. least: how many must be readable. mode: see `GrowingArray`.
-    Raises `DataError` if fewer are readable, and for pictures of several sizes.
+    where: what holds them, for messages. threads: open several at a time, which pays if files are
+    large. strict: raise at the first that cannot be opened. least: how many must be readable. mode:
+    see `GrowingArray`. Raises `DataError` if fewer are readable, and for pictures of several sizes.
     """
 
     def attempt(item: Item) -> Image.Image | str:
@@ -82,5 +88,7 @@ def decode_all(
         skipped.append((name(item), reason))
     if len(readable) < least:
         first, reason = skipped[0]
-        raise DataError(f"none of the {len(items)} images in {where} can be read; the first, {first}: {reason}")
+        raise DataError(
+            f"none of the {len(items)} images in {where} can be read; the first, {first}: {reason}"
+        )
     return Decoded(readable, array.finish(where), tuple(skipped))

@@ -1,15 +1,16 @@
-"""A folder of images, or one image file, as a set: one array, in which all have one size and one mode.
+"""A folder of images, or one image file, as a set: one array, in which all have one size and one
+mode.
 
     photos/a.png  photos/b.jpg                    images without labels
     photos/cat/1.png  photos/dog/2.png            first-level sub-folders are the classes
     photos/train/cat/1.png  photos/test/...       with both `train` and `test`: splits, and classes below them
 
-Folders are read to any depth, in the order of their names; hidden files, files without an image's ending, and
-links to folders are ignored. Labels are given only if every image is in a class. With splits, classes are counted
-over both, so that a label means the same in each.
+Folders are read to any depth, in the order of their names; hidden files, files without an image's
+ending, and links to folders are ignored. Labels are given only if every image is in a class. With
+splits, classes are counted over both, so that a label means the same in each.
 
-Files are decoded a few at a time into one array; a large one is in a temporary file (`scratch`), so that memory
-does not grow with their number.
+Files are decoded a few at a time into one array; a large one is in a temporary file (`scratch`), so
+that memory does not grow with their number.
 """
 
 import os
@@ -27,7 +28,8 @@ from narrows.data.share import Share
 from narrows.errors import DataError
 
 SPLIT_FOLDERS = ("train", "test")
-THREADED_FROM = 1 << 14  # bytes of a file; below, two threads read half as many images a second as one
+# bytes of a file; below, two threads read half as many images a second as one
+THREADED_FROM = 1 << 14
 
 
 def read_folder(
@@ -40,10 +42,12 @@ def read_folder(
     share: Share | None = None,
     mode: str = "",
 ) -> ImageSet:
-    """The images of a folder, uint8 `(N, H, W)` if all are grey, else `(N, H, W, 3)`, or 4 with alpha.
+    """The images of a folder, uint8 `(N, H, W)` if all are grey, else `(N, H, W, 3)`, or 4 with
+    alpha.
 
     size: (H, W) in pixels; images of other sizes are brought to it. None: all must have one size.
-    fit: "crop" (default: scale the shorter side, cut the centre out, so that shapes stay as they are and no border
+    fit: "crop" (default: scale the shorter side, cut the centre out, so that shapes stay as they
+    are and no border
         is made up), "pad" (scale the longer side, fill up with zeros) or "stretch".
     grey: make all of them grey.
     strict: raise at the first file that cannot be read, instead of noting it in `skipped`.
@@ -73,7 +77,9 @@ def read_folder(
     )
 
 
-def read_image(path: Path, split: str = "all", size: Any = None, fit: str = "crop", grey: bool = False) -> ImageSet:
+def read_image(
+    path: Path, split: str = "all", size: Any = None, fit: str = "crop", grey: bool = False
+) -> ImageSet:
     """One image file as a set of one, uint8 `(1, H, W)` or `(1, H, W, C)`; options as for a folder.
 
     Raises `DataError` if it cannot be read.
@@ -89,7 +95,9 @@ def folder_has_splits(path: Path, split: str = "") -> bool:
 
 
 def image_files(path: Path) -> list[Path]:
-    """All image files under a folder, by name; of a file, itself. Raises `DataError` if there are none."""
+    """All image files under a folder, by name; of a file, itself. Raises `DataError` if there are
+    none.
+    """
     files = find_images(path) if path.is_dir() else [path]
     if not files:
         raise _no_images(f"{path} holds no images")
@@ -142,7 +150,9 @@ def _classes(roots: dict[str, Path], files: dict[str, list[Path]]) -> tuple[str,
     return tuple(sorted({parts[0] for parts in inside}))
 
 
-def _labels_of(files: Sequence[Path], classes: tuple[str, ...], roots: dict[str, Path]) -> np.ndarray:
+def _labels_of(
+    files: Sequence[Path], classes: tuple[str, ...], roots: dict[str, Path]
+) -> np.ndarray:
     label = {root / name: k for root in roots.values() for k, name in enumerate(classes)}
     labels = [next(label[up] for up in file.parents if up in label) for file in files]
     return np.array(labels, np.int64)

@@ -1,7 +1,8 @@
 """The table of file formats: a pattern of the file's name -> its reader.
 
-A reader is `reader(path, split, **options) -> ImageSet`; `split` is "train", "test" or "all", and its own
-keyword arguments are its options. The first pattern that fits is taken. To add a format: one function, one entry.
+A reader is `reader(path, split, **options) -> ImageSet`; `split` is "train", "test" or "all", and
+its own keyword arguments are its options. The first pattern that fits is taken. To add a format:
+one function, one entry.
 """
 
 from collections.abc import Callable
@@ -45,7 +46,8 @@ def read_path(
 ) -> ImageSet:
     """The images of a file or a folder that exists; `share`, `mode`: see `load.read_data`.
 
-    Raises `DataError` for a format that is not known, `BuildError` for an option that the format does not have.
+    Raises `DataError` for a format that is not known, `BuildError` for an option that the format
+    does not have.
     """
     given = ("path", "split", "share", "mode")
     spec = {"kind": format_of(path), **options}

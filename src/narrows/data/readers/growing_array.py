@@ -1,7 +1,8 @@
-"""Pictures that come one at a time, in one array of one size and one mode (see `image_files` for the modes).
+"""Pictures that come one at a time, in one array of one size and one mode (see `image_files` for
+the modes).
 
-The array begins in the first picture's mode. If a picture does not go with it, such as a colour one after grey
-ones, the pictures so far are brought to the mode that all have in common.
+The array begins in the first picture's mode. If a picture does not go with it, such as a colour one
+after grey ones, the pictures so far are brought to the mode that all have in common.
 """
 
 from collections import Counter
@@ -29,7 +30,9 @@ class GrowingArray:
         self.array = np.empty(0, np.uint8)
 
     def add(self, picture: Image.Image) -> None:
-        """One more, in mode L, LA, RGB or RGBA. A picture of another size than the first is only counted."""
+        """One more, in mode L, LA, RGB or RGBA. A picture of another size than the first is only
+        counted.
+        """
         size = (picture.height, picture.width)
         self.sizes[size] += 1
         if len(self.sizes) > 1:

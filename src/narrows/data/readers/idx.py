@@ -6,7 +6,8 @@
     4 n bytes      the dimensions, as uint32
     the rest       the values
 
-A file may be gzipped, whatever its ending says. Labels are found next to images by the usual pair of names,
+A file may be gzipped, whatever its ending says. Labels are found next to images by the usual pair
+of names,
 `*-images-idx3-ubyte` and `*-labels-idx1-ubyte` (gzipped or not).
 """
 
@@ -30,7 +31,9 @@ def read_idx(path: Path, split: str = "all") -> ImageSet:
     refuse_test_split(path, split)
     images = parse_idx(read_unzipped(path), path)
     if images.ndim == 1:
-        raise DataError(f"{path} holds one value an item, so these are labels; give the path of the images")
+        raise DataError(
+            f"{path} holds one value an item, so these are labels; give the path of the images"
+        )
     check_images(images, path)
     labels = None
     label_file = labels_path(path)
@@ -47,7 +50,8 @@ def read_unzipped(path: Path) -> bytearray:
         with open(path, "rb") as file:
             is_gzip = file.peek(2).startswith(GZIP_MAGIC)
             stream = gzip.GzipFile(fileobj=file) if is_gzip else file
-            while piece := stream.read(READ_AT_ONCE):  # in pieces, so that memory holds the bytes once
+            # in pieces, so that memory holds the bytes once
+            while piece := stream.read(READ_AT_ONCE):
                 blob += piece
         return blob
     except EOFError as error:
@@ -55,11 +59,15 @@ def read_unzipped(path: Path) -> bytearray:
             f"{path} is cut short: its gzip stream has no end; replace it with a complete copy"
         ) from error
     except (OSError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read ({error}); replace it with a complete copy") from error
+        raise DataError(
+            f"{path} cannot be read ({error}); replace it with a complete copy"
+        ) from error
 
 
 def parse_idx(blob: bytes | bytearray, path: Path) -> np.ndarray:
-    """The array in the bytes of an IDX file, in this machine's byte order. Raises `DataError`, naming `path`."""
+    """The array in the bytes of an IDX file, in this machine's byte order. Raises `DataError`,
+    naming `path`.
+    """
     dtype, shape, start = _parse_header(blob, path)
     expected = start + dtype.itemsize * prod(shape)
     if len(blob) != expected:

@@ -1,8 +1,9 @@
 """One image file -> pixels, and several pictures -> one array.
 
-A picture is brought to one of four modes: `L` (grey), `LA` (grey, alpha), `RGB`, `RGBA`. Bits and 16-bit greys
-become 8-bit greys (16 bits: round(v / 257)); palettes, CMYK and the rest become RGB; what transparency a file has
-becomes alpha. The camera's rotation (EXIF) is applied; of an animation the first frame is taken.
+A picture is brought to one of four modes: `L` (grey), `LA` (grey, alpha), `RGB`, `RGBA`. Bits and
+16-bit greys become 8-bit greys (16 bits: round(v / 257)); palettes, CMYK and the rest become RGB;
+what transparency a file has becomes alpha. The camera's rotation (EXIF) is applied; of an animation
+the first frame is taken.
 
 Several pictures get one mode together:
 
@@ -10,7 +11,8 @@ Several pictures get one mode together:
     else, not all with alpha        RGB     (N, H, W, 3)
     all with alpha                  RGBA    (N, H, W, 4)
 
-Where alpha is dropped, the picture is laid over white: what is under transparent pixels is arbitrary.
+Where alpha is dropped, the picture is laid over white: what is under transparent pixels is
+arbitrary.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +25,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from narrows.errors import DataError, unknown
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
-PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")  # no others, whatever an ending claims
+# no others, whatever an ending claims
+PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 RESAMPLING = Image.Resampling.LANCZOS
 
@@ -74,13 +77,17 @@ def fitter(size: Any, fit: str) -> Callable[[Image.Image], Image.Image]:
 def _pillow_size(size: Any) -> PillowSize:
     pair = tuple(size) if isinstance(size, Sequence) else (size, size)
     if len(pair) != 2 or not all(type(side) is int and side > 0 for side in pair):
-        raise DataError(f"size: got {size!r}, expected (height, width) in pixels, such as size=(64, 64)")
+        raise DataError(
+            f"size: got {size!r}, expected (height, width) in pixels, such as size=(64, 64)"
+        )
     height, width = pair
     return width, height
 
 
 def open_picture(path: Path | IO[bytes], grey: bool = False) -> Image.Image:
-    """The picture in a file, upright, in mode L, LA, RGB or RGBA; grey: L or LA. Raises what Pillow raises."""
+    """The picture in a file, upright, in mode L, LA, RGB or RGBA; grey: L or LA. Raises what Pillow
+    raises.
+    """
     with Image.open(path, formats=PILLOW_FORMATS) as file:
         file.load()
         return plain(ImageOps.exif_transpose(file), grey)
@@ -115,7 +122,9 @@ def common_mode(modes: set[str]) -> str:
 
 
 def in_mode(picture: Image.Image, mode: str) -> Image.Image:
-    """A picture of mode L, LA, RGB or RGBA in one of them; transparency that is lost is laid over white."""
+    """A picture of mode L, LA, RGB or RGBA in one of them; transparency that is lost is laid over
+    white.
+    """
     if picture.mode.endswith("A") and mode != "RGBA":
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture.convert("RGBA"))

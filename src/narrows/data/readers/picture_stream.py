@@ -1,7 +1,8 @@
-"""The pictures of a folder one after another, each in its own size and mode, for a verb that hands them back.
+"""The pictures of a folder one after another, each in its own size and mode, for a verb that hands
+them back.
 
-A set to train on is one array, in which all pictures have one size and one mode (`folder`). What a model is used on
-need not be: here each picture keeps its own, and only one is in memory.
+A set to train on is one array, in which all pictures have one size and one mode (`folder`). What a
+model is used on need not be: here each picture keeps its own, and only one is in memory.
 
     pixels   uint8, or uint16 if the file has 16 bits; `(H, W)` or `(H, W, C)` with C of 2 (grey, alpha), 3 or 4
     mode     the file's own, in Pillow's words, to be written back in: "L", "RGB", "CMYK", "I;16", ...
@@ -27,7 +28,9 @@ ToSize = Callable[[Image.Image], Image.Image]
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture: its name below the folder, its pixels, the mode of its file, and the file's colour profile."""
+    """One picture: its name below the folder, its pixels, the mode of its file, and the file's
+    colour profile.
+    """
 
     name: str
     pixels: np.ndarray
@@ -50,10 +53,10 @@ def stream_pictures(
 ) -> Iterator[Picture]:
     """The pictures of a folder, in the order of their names, or the one of a file.
 
-    size, fit, grey: see `folder.read_folder`.
-    skip: is called with the name of each file that cannot be read, and why; with `strict` the first one raises.
-    files: only these of the folder; then it is no error if none can be read.
-    Raises `DataError`, also if none of all files can be read.
+    size, fit, grey: see `folder.read_folder`. skip: is called with the name of each file that
+    cannot be read, and why; with `strict` the first one raises. files: only these of the folder;
+    then it is no error if none can be read. Raises `DataError`, also if none of all files can be
+    read.
     """
     to_size = None
     fit_picture = fitter(size, fit)
@@ -81,7 +84,8 @@ def stream_pictures(
 def in_mode_of(picture: Picture, pixels: np.ndarray) -> Image.Image:
     """Pixels that were computed from a picture's, in its mode.
 
-    What had one bit comes back grey, what had a palette in colour: a model gives more shades than they hold.
+    What had one bit comes back grey, what had a palette in colour: a model gives more shades than
+    they hold.
     """
     image = Image.fromarray(pixels)
     if picture.mode in RESTORED_MODES:

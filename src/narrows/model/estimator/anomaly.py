@@ -1,18 +1,21 @@
 """Anomaly scores: one number an image, higher is more anomalous, the same at every call.
 
-With x̂ the reconstruction of x, e = (x̂ - x)² on [0, 1], and z the code (where codes are sampled, the mean of q(z|x)):
+With x̂ the reconstruction of x, e = (x̂ - x)² on [0, 1], and z the code (where codes are sampled,
+the mean of q(z|x)):
 
     error   Σ e                                  summed over the image
     patch   max over windows of the mean of e    the worst patch: a small defect is lost in a sum
     bound   -log p(x|z) + KL(q(z|x) ‖ p(z))      nats, of variational models alone
     code    (z - μ)ᵀ Σ⁻¹ (z - μ)                 the distance of the code from the training codes, see `density`
 
-The windows of "patch" are squares with a quarter of the image's shorter side (7 x 7 pixels of 28 x 28), at every
-place where they fit: large enough for single pixels of noise to average out, and a sixteenth of a square image.
+The windows of "patch" are squares with a quarter of the image's shorter side (7 x 7 pixels of 28 x
+28), at every place where they fit: large enough for single pixels of noise to average out, and a
+sixteenth of a square image.
 
-"patch" is the default for images, "error" for tables. A sum measures ink before it measures anomaly: a digit of few
-strokes has a small error even if none of it is right. In two hard tasks on MNIST the worst patch is the best score
-for every model that was tried (`docs/choose.md`); "bound" wins an easy one and falls behind in these.
+"patch" is the default for images, "error" for tables. A sum measures ink before it measures
+anomaly: a digit of few strokes has a small error even if none of it is right. In two hard tasks on
+MNIST the worst patch is the best score for every model that was tried (`docs/choose.md`); "bound"
+wins an easy one and falls behind in these.
 
 A threshold is the 0.99 quantile of a score over (up to 10,000) training images.
 
@@ -32,9 +35,11 @@ from narrows.errors import BuildError, unknown
 from narrows.model.estimator.outputs import Outputs
 from narrows.model.protocol import Model
 
-QUANTILE = 0.99  # of the training images' scores: one normal image of a hundred is above the threshold
+# of the training images' scores: one normal image of a hundred is above the threshold
+QUANTILE = 0.99
 WINDOWS_PER_SIDE = 4  # windows of "patch" along the image's shorter side
-DEFAULTS = ("patch", "error", "bound")  # the first of these that a model has is meant if none is named
+# the first of these that a model has is meant if none is named
+DEFAULTS = ("patch", "error", "bound")
 
 
 def error(outputs: Outputs) -> Tensor:
@@ -102,7 +107,9 @@ def available_scores(model: Model) -> list[str]:
 
 
 def default_score(model: Model) -> str:
-    """The kind of score that is meant if none is named: of those with a threshold, if there are thresholds."""
+    """The kind of score that is meant if none is named: of those with a threshold, if there are
+    thresholds.
+    """
     kinds = model.thresholds_ or available_scores(model)
     return next(kind for kind in DEFAULTS if kind in kinds)
 

@@ -1,4 +1,6 @@
-"""Checks of what the methods of a model are given: numbers, and tables `(N, D)`, which scikit-learn checks itself."""
+"""Checks of what the methods of a model are given: numbers, and tables `(N, D)`, which scikit-learn
+checks itself.
+"""
 
 from typing import Any
 
@@ -26,7 +28,9 @@ def check_integer(what: str, value: Any, least: int = 1) -> None:
 
 
 def is_table(X: Any) -> bool:
-    """Whether scikit-learn's own checks apply: a data frame, a sparse matrix, or an array of 2 dimensions or less."""
+    """Whether scikit-learn's own checks apply: a data frame, a sparse matrix, or an array of 2
+    dimensions or less.
+    """
     if hasattr(X, "columns") or hasattr(X, "toarray"):
         return True
     if is_image_object(X):
@@ -43,7 +47,9 @@ def check_table(model: BaseEstimator, X: Any, reset: bool) -> np.ndarray:
     reset: whether the model learns the names and number of columns from it, or compares them.
     """
     try:
-        return np.asarray(validate_data(model, X, reset=reset, dtype="numeric", ensure_all_finite=False))
+        return np.asarray(
+            validate_data(model, X, reset=reset, dtype="numeric", ensure_all_finite=False)
+        )
     except TypeError as error:
         raise NotNumbers(str(error)) from error
     except ValueError as error:

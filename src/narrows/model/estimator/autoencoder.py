@@ -2,9 +2,9 @@
 
     ae = Autoencoder(body="mlp", bottleneck={"kind": "plain", "size": 32}, epochs=10).fit(X)
 
-Each part is a name, or a dict of its kind and options (`narrows parts` prints them). What is fitted is a `Network`;
-how it is fitted is `Training`; what the fitted network is asked is in `NetworkModel`. This
-file has the constructor and the ways to fit.
+Each part is a name, or a dict of its kind and options (`narrows parts` prints them). What is fitted
+is a `Network`; how it is fitted is `Training`; what the fitted network is asked is in
+`NetworkModel`. This file has the constructor and the ways to fit.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,12 @@ from narrows.errors import Faults
 from narrows.model.estimator.collapse import CollapseMonitor
 from narrows.model.estimator.fitting import calibrate
 from narrows.model.estimator.network_model import NetworkModel
-from narrows.model.estimator.prepare import continue_training, prepare_training, restore_network, validate_options
+from narrows.model.estimator.prepare import (
+    continue_training,
+    prepare_training,
+    restore_network,
+    validate_options,
+)
 from narrows.model.trackers import Logger, flatten_options, reported
 from narrows.model.training.checkpoint import Checkpoint
 from narrows.model.training.training import Training
@@ -27,15 +32,17 @@ from narrows.model.training.training import Training
 class Autoencoder(NetworkModel):
     """An autoencoder of images `(N, D)`, `(N, H, W)` or `(N, H, W, C)`.
 
-    body, bottleneck, up, likelihood, prior, corruption, penalties (a list), objective: the parts. "auto" for `up`
-    mirrors the body; for `prior` it is N(0, I) for variational codes and a Gaussian fitted to the codes for others.
-    scale: the working scale, "auto", "unit", "symmetric" or "standard". image_shape: `(H, W)` or `(H, W, C)`, for
-    tables that hold images. epochs, batch_size, optimiser, schedule: of the training. validation: None, a share of
-    the images in (0, 1), or images of its own. device: "auto", "cpu", "cuda" or "mps". random_state: fixes
+    body, bottleneck, up, likelihood, prior, corruption, penalties (a list), objective: the parts.
+    "auto" for `up` mirrors the body; for `prior` it is N(0, I) for variational codes and a Gaussian
+    fitted to the codes for others. scale: the working scale, "auto", "unit", "symmetric" or
+    "standard". image_shape: `(H, W)` or `(H, W, C)`, for tables that hold images. epochs,
+    batch_size, optimiser, schedule: of the training. validation: None, a share of the images in (0,
+    1), or images of its own. device: "auto", "cpu", "cuda" or "mps". random_state: fixes
     everything. training: a dict of further options, see `narrows.model.training.training.Training`.
 
-    Fitted: network_, history_ (a dict of lists, an entry an epoch: loss and its terms, val_..., seconds), steps_
-    (the same terms, an entry a step), epochs_ (how many were run), and what `ImageModel` lists.
+    Fitted: network_, history_ (a dict of lists, an entry an epoch: loss and its terms, val_...,
+    seconds), steps_ (the same terms, an entry a step), epochs_ (how many were run), and what
+    `ImageModel` lists.
     """
 
     _training: Training | None = None
@@ -93,16 +100,20 @@ class Autoencoder(NetworkModel):
         logger: Logger | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> Self:
-        """Train on images; `y` is not used. Raises `NarrowsError` naming every fault before anything is trained.
+        """Train on images; `y` is not used. Raises `NarrowsError` naming every fault before
+        anything is trained.
 
-        sample_weight: how much each image counts, `(N,)`, ≥ 0, see `narrows.model.training.sample_weight`. noisy:
-        under corruption "pairs" the same images with the user's own noise, see `narrows.model.training.pairs`.
+        sample_weight: how much each image counts, `(N,)`, ≥ 0, see
+        `narrows.model.training.sample_weight`. noisy: under corruption "pairs" the same images with
+        the user's own noise, see `narrows.model.training.pairs`.
 
-        logger: gets the options, and after each epoch its entry of history_; one of Lightning's, or any with the
-        same four names, see `narrows.model.trackers`. checkpoint: where the state of the training is kept, and
-        whether to resume from it.
+        logger: gets the options, and after each epoch its entry of history_; one of Lightning's, or
+        any with the same four names, see `narrows.model.trackers`. checkpoint: where the state of
+        the training is kept, and whether to resume from it.
         """
-        for _ in self.fit_epochs(X, sample_weight=sample_weight, noisy=noisy, logger=logger, checkpoint=checkpoint):
+        for _ in self.fit_epochs(
+            X, sample_weight=sample_weight, noisy=noisy, logger=logger, checkpoint=checkpoint
+        ):
             pass
         return self
 
@@ -131,22 +142,26 @@ class Autoencoder(NetworkModel):
                         last = {name: column[-1] for name, column in self.history_.items()}
                         report(last, training.progress.epoch)
                         yield self
-                        save()  # now, so that what the caller has made of this epoch is there before
+                        # now, so that what the caller has made of this epoch is there before
+                        save()
                 finally:  # also if the loss became NaN, a logger failed, or the caller stops early
                     self._take_over(training)
                     self._calibrate(training)
                 monitor.at_end()
 
-    def partial_fit(self, X: Any, y: Any = None, *, sample_weight: Any = None, noisy: Any = None) -> Self:
+    def partial_fit(
+        self, X: Any, y: Any = None, *, sample_weight: Any = None, noisy: Any = None
+    ) -> Self:
         """Train for one epoch on these images; `y` is not used. The first call builds the network.
 
-        The optimiser keeps its averages between calls, and history_ and epochs_ continue. The first call fixes what
+        The optimiser keeps its averages between calls, and history_ and epochs_ continue. The first
+        call fixes what
         `fit` fixes: the layout of the images, the working scale (so begin with images that are like the others),
-        and the validation images, if a share of them is asked for. `epochs` is the length of the schedule alone.
-        After `fit` or `load` it continues from those weights, with a new optimiser.
+        and the validation images, if a share of them is asked for. `epochs` is the length of the
+        schedule alone. After `fit` or `load` it continues from those weights, with a new optimiser.
 
-        sample_weight, noisy: as of `fit`; weights have a mean of 1 over the images of each call. The densities of
-        codes and the thresholds are those of the images of the last call.
+        sample_weight, noisy: as of `fit`; weights have a mean of 1 over the images of each call.
+        The densities of codes and the thresholds are those of the images of the last call.
         """
         if self.__sklearn_is_fitted__():
             self._training = continue_training(self, self._training, X, sample_weight, noisy)
@@ -161,7 +176,9 @@ class Autoencoder(NetworkModel):
         """Add to `faults` the parts and training options that do not exist."""
         validate_options(self, faults)
 
-    def _prepare(self, X: Any, sample_weight: Any = None, noisy: Any = None, after_step: Any = None) -> Training:
+    def _prepare(
+        self, X: Any, sample_weight: Any = None, noisy: Any = None, after_step: Any = None
+    ) -> Training:
         """Check everything, build the network, and set up its training."""
         return prepare_training(self, X, sample_weight, noisy, after_step)
 
@@ -175,7 +192,9 @@ class Autoencoder(NetworkModel):
         self.network_.eval()
 
     def _calibrate(self, training: Training) -> None:
-        """Density and thresholds; after a training that has failed, the first fault is raised, not the next."""
+        """Density and thresholds; after a training that has failed, the first fault is raised, not
+        the next.
+        """
         failed = training.progress.failed
         with suppress(Exception) if failed else nullcontext():
             calibrate(self, training.images, self.network_.prior, failed)
@@ -191,7 +210,9 @@ class Autoencoder(NetworkModel):
 
 
 def _kept(checkpoint: Checkpoint | None, training: Training, options: dict[str, Any]) -> Any:
-    """The block of a training that is kept in a checkpoint, or is not; it is given a function that writes it."""
+    """The block of a training that is kept in a checkpoint, or is not; it is given a function that
+    writes it.
+    """
     if checkpoint is None:
         return nullcontext(lambda: None)
     return checkpoint.of(training, flatten_options(options))

@@ -1,7 +1,7 @@
 """The base class of all models.
 
-A model is a scikit-learn transformer of images. It has a working scale, an encoder and a decoder; everything else
-here follows from these:
+A model is a scikit-learn transformer of images. It has a working scale, an encoder and a decoder;
+everything else here follows from these:
 
     transform           images → codes                        _encode
     inverse_transform   codes → images                        _decode
@@ -10,8 +10,8 @@ here follows from these:
     anomaly_score       images → how anomalous they are       _outputs, see `anomaly`
     sample              nothing → images                      _sample_codes, _decode
 
-Images come and go in the user's form; the methods with an underscore take tensors `(n, C, H, W)` on the working
-scale, a batch at a time, and codes `(n, size)`.
+Images come and go in the user's form; the methods with an underscore take tensors `(n, C, H, W)` on
+the working scale, a batch at a time, and codes `(n, size)`.
 """
 
 from math import prod
@@ -38,10 +38,11 @@ from narrows.scale import Scale, to_user
 class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What every model can do; `narrows.model.protocol.Model` lists what it answers.
 
-    Fitted: layout_ and scale_ of the images, code_size_ (numbers in a code), n_features_in_ (values in an image),
-    image_shape_ (`(H, W)` or `(H, W, C)`; `(D,)` for a table), seed_ (what `random_state` came to).
-    thresholds_: of each kind of anomaly score, the 0.99 quantile over (up to 10,000) training images. threshold_:
-    that of the default kind, which `flag` uses; it may be set to a number of your own, and is kept in the model file.
+    Fitted: layout_ and scale_ of the images, code_size_ (numbers in a code), n_features_in_ (values
+    in an image), image_shape_ (`(H, W)` or `(H, W, C)`; `(D,)` for a table), seed_ (what
+    `random_state` came to). thresholds_: of each kind of anomaly score, the 0.99 quantile over (up
+    to 10,000) training images. threshold_: that of the default kind, which `flag` uses; it may be
+    set to a number of your own, and is kept in the model file.
     """
 
     image_shape: tuple[int, ...] | None
@@ -52,7 +53,8 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
     n_features_in_: int
     image_shape_: tuple[int, ...]
     seed_: int
-    batch_size_fixed = 0  # images in every inference batch, if the last bit matters: see `inference_batches`
+    # images in every inference batch, if the last bit matters: see `inference_batches`
+    batch_size_fixed = 0
 
     # -- what a model defines ------------------------------------------------------------------
 
@@ -128,7 +130,8 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
     def transform(self, X: Any, *, out: np.ndarray | None = None) -> np.ndarray:
         """Codes of images, `(N, size)` float32; of a variational model, the mean of q(z|x).
 
-        out: an array to write them into, such as a memory map, if they are more than the memory holds.
+        out: an array to write them into, such as a memory map, if they are more than the memory
+        holds.
         """
         return self._map(*self._accept(X), self._encode, out=out)
 
@@ -141,10 +144,14 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
         images = [self.scale_.unit(self._without_gradients(self._decode, z).cpu()) for z in batches]
         return to_user(torch.cat(images), self.layout_)
 
-    def reconstruct(self, X: Any, *, exact: bool = False, out: np.ndarray | None = None) -> np.ndarray:
-        """Images, encoded and decoded, in the form in which they were given. Any finite floats are taken.
+    def reconstruct(
+        self, X: Any, *, exact: bool = False, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Images, encoded and decoded, in the form in which they were given. Any finite floats are
+        taken.
 
-        exact: floats on [0, 1] as the model puts them out, neither clipped nor rounded. out: as in `transform`.
+        exact: floats on [0, 1] as the model puts them out, neither clipped nor rounded. out: as in
+        `transform`.
         """
         array, layout = self._accept(X)
 
@@ -154,15 +161,18 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
         return self._map(array, layout, self._reconstruct, to_array, out)
 
     def denoise(self, X: Any, *, exact: bool = False, out: np.ndarray | None = None) -> np.ndarray:
-        """The model's estimate of the clean images behind noisy ones: `reconstruct`, by its name for this use."""
+        """The model's estimate of the clean images behind noisy ones: `reconstruct`, by its name
+        for this use.
+        """
         return self.reconstruct(X, exact=exact, out=out)
 
     def score_samples(self, X: Any, samples: int = 1, random_state: int = 0) -> np.ndarray:
         """How probable each image is, `(N,)` float32; higher is better.
 
-        For variational models a bound on log p(x) in nats an image, from `samples` sampled codes that belong to
-        the image and `random_state`: it is the same at every call, whatever the other images. For others minus the
-        squared error summed over the image, on [0, 1] (on the working scale for tables).
+        For variational models a bound on log p(x) in nats an image, from `samples` sampled codes
+        that belong to the image and `random_state`: it is the same at every call, whatever the
+        other images. For others minus the squared error summed over the image, on [0, 1] (on the
+        working scale for tables).
         """
         check_integer("samples", samples)
         check_integer("random_state", random_state, least=0)
@@ -173,7 +183,9 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
         return float(self.score_samples(X).mean(dtype=np.float64))
 
     def sample(self, count: int = 16, random_state: int = 0) -> np.ndarray:
-        """New images, from codes drawn from the prior or from the density fitted to the training codes."""
+        """New images, from codes drawn from the prior or from the density fitted to the training
+        codes.
+        """
         self._require_no_side_channel("sample")
         check_integer("count", count)
         check_integer("random_state", random_state, least=0)
@@ -181,19 +193,23 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
         return self.inverse_transform(codes.cpu().numpy())
 
     def anomaly_score(self, X: Any, kind: str | None = None) -> np.ndarray:
-        """How anomalous each image is, `(N,)` float32; higher is more anomalous, the same at every call.
+        """How anomalous each image is, `(N,)` float32; higher is more anomalous, the same at every
+        call.
 
-        kind: "error" (the squared error, summed over the image), "patch" (its mean in the worst window), "bound"
-        (the negative bound at the mean code, in nats, of variational models), "code" (the distance of the code from
-        the training codes), or None for the default: "patch" of images, "error" of tables. The squared error is on
-        [0, 1], of tables on the working scale.
+        kind: "error" (the squared error, summed over the image), "patch" (its mean in the worst
+        window), "bound" (the negative bound at the mean code, in nats, of variational models),
+        "code" (the distance of the code from the training codes), or None for the default: "patch"
+        of images, "error" of tables. The squared error is on [0, 1], of tables on the working
+        scale.
         """
         images = self._accept(X)
         score = find_score(self, kind)
         return self._map(*images, lambda x: score.compute(self._outputs(x)))
 
     def flag(self, X: Any, kind: str | None = None) -> np.ndarray:
-        """Which images are anomalous, `(N,)` booleans: those that score above the threshold of that kind of score."""
+        """Which images are anomalous, `(N,)` booleans: those that score above the threshold of that
+        kind of score.
+        """
         scores = self.anomaly_score(X, kind)
         threshold = self.threshold_ if kind is None else self.thresholds_.get(kind)
         if threshold is None:

@@ -1,20 +1,21 @@
-"""Collapse: a code that carries nothing, or an output that does not depend on the image. It is reported, with a cure.
+"""Collapse: a code that carries nothing, or an output that does not depend on the image. It is
+reported, with a cure.
 
-Checked after each epoch, on one in 200 of the training images (100 at least, 1,000 at most), and on 1,000 of them at
-the end:
+Checked after each epoch, on one in 200 of the training images (100 at least, 1,000 at most), and on
+1,000 of them at the end:
 
     dead       of a rectified code (relu, sparse, topk) more than 95 % of the units are active for no image
     constant   Σ var(x̂) < Σ var(x) / 1000, variances over the images, summed over the pixels
     idle       more than half of the units carry nothing; each bottleneck says what that means for its code
 
-A few idle units are usual, above all in a variational code: it drops those that do not repay their cost. Before 200
-steps hardly anything is learnt, and while a cost warms up little can be said of it; so nothing is reported then.
-Later a sign is reported once, when it has held for two epochs running; at the end a dead code or a constant output
-is reported at once, unless it has been.
+A few idle units are usual, above all in a variational code: it drops those that do not repay their
+cost. Before 200 steps hardly anything is learnt, and while a cost warms up little can be said of
+it; so nothing is reported then. Later a sign is reported once, when it has held for two epochs
+running; at the end a dead code or a constant output is reported at once, unless it has been.
 
-References: J. Lucas et al., "Understanding posterior collapse in generative latent variable models", ICLR 2019
-workshop, https://openreview.net/forum?id=r1xaVLUYuE; L. Lu et al., "Dying ReLU and initialization", 2019,
-https://arxiv.org/abs/1903.06733.
+References: J. Lucas et al., "Understanding posterior collapse in generative latent variable
+models", ICLR 2019 workshop, https://openreview.net/forum?id=r1xaVLUYuE; L. Lu et al., "Dying ReLU
+and initialization", 2019, https://arxiv.org/abs/1903.06733.
 """
 
 import warnings
@@ -43,7 +44,8 @@ FIRST_STEPS = 200  # in which hardly anything is learnt
 class CodeReport:
     """What a network does with some images.
 
-    unused: whether each unit carries nothing, `(size,)`. variance_share: of the output, in that of the images.
+    unused: whether each unit carries nothing, `(size,)`. variance_share: of the output, in that of
+    the images.
     """
 
     network: Network
@@ -63,7 +65,8 @@ class CodeReport:
 class RunningVariance:
     """The variance of images that come batch by batch, summed over their pixels.
 
-    Var x = E (x - a)² - (E (x - a))² for any a; here the first image, so that little is lost if images are alike.
+    Var x = E (x - a)² - (E (x - a))² for any a; here the first image, so that little is lost if
+    images are alike.
     """
 
     def __init__(self) -> None:
@@ -99,7 +102,10 @@ def constant(report: CodeReport) -> str:
         return ""
     if report.network.bottleneck.variational and report.unused.all():
         return f"the model predicts a constant: {report.count}; {report.cure}"
-    return "the model predicts a constant: its output does not depend on the image; " + constant_cure(report.network)
+    return (
+        "the model predicts a constant: its output does not depend on the image; "
+        + constant_cure(report.network)
+    )
 
 
 def constant_cure(network: Network) -> str:
@@ -109,7 +115,8 @@ def constant_cure(network: Network) -> str:
         cures.append("lower β")
     if network.penalties:
         cures.append("lower the weight of a penalty")
-    if network.body.gives and not network.body.batch_norm:  # a body of the user's own has no such option
+    # a body of the user's own has no such option
+    if network.body.gives and not network.body.batch_norm:
         cures.append("use batch_norm=True")
     if network.likelihood.is_squared_error_of_sigmoid:
         cures.append("use likelihood='bernoulli', which starts sooner with a sigmoid")
@@ -128,7 +135,9 @@ FINAL_SIGNS = ("dead", "constant")  # reported at the end; the gravest sign is f
 
 
 class CollapseMonitor:
-    """Checks a network while it is trained, and once it is; what it reports is kept in the training's progress."""
+    """Checks a network while it is trained, and once it is; what it reports is kept in the
+    training's progress.
+    """
 
     def __init__(self, network: Network, images: ImageBatches, progress: Progress):
         self.network, self.images, self.progress = network, images, progress

@@ -1,4 +1,5 @@
-"""What a model answers if it has nothing of its own to say: no training in epochs, no noise, no side channel.
+"""What a model answers if it has nothing of its own to say: no training in epochs, no noise, no
+side channel.
 
 `narrows.model.protocol.Model` says what the answers mean.
 """

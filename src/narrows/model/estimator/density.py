@@ -2,15 +2,15 @@
 
     d(z) = (z - μ)ᵀ Σ⁻¹ (z - μ)
 
-μ and Σ are those of up to 10,000 training codes (P. Mahalanobis, "On the generalised distance in statistics", 1936).
-If there are few codes their covariance S is nearly singular, and S⁻¹ makes every image anomalous; so it is shrunk
-towards a sphere, Σ = (1 - α) S + α (tr S / size) I, with the α of the least expected error (O. Ledoit, M. Wolf, "A
-well-conditioned estimator for large-dimensional covariance matrices", 2004,
-https://doi.org/10.1016/S0047-259X(03)00096-4).
+μ and Σ are those of up to 10,000 training codes (P. Mahalanobis, "On the generalised distance in
+statistics", 1936). If there are few codes their covariance S is nearly singular, and S⁻¹ makes
+every image anomalous; so it is shrunk towards a sphere, Σ = (1 - α) S + α (tr S / size) I, with the
+α of the least expected error (O. Ledoit, M. Wolf, "A well-conditioned estimator for
+large-dimensional covariance matrices", 2004, https://doi.org/10.1016/S0047-259X(03)00096-4).
 
-Codes of more than 256 numbers are feature maps: their Σ would be larger than the network, and more than the codes can
-determine. For these it is the variances alone, with α = 1 / (N + 1), as if there were one more code in which all
-units vary alike.
+Codes of more than 256 numbers are feature maps: their Σ would be larger than the network, and more
+than the codes can determine. For these it is the variances alone, with α = 1 / (N + 1), as if there
+were one more code in which all units vary alike.
 """
 
 from dataclasses import dataclass

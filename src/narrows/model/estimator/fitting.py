@@ -28,7 +28,8 @@ from narrows.randomness import keyed_generator
 from narrows.scale import FIXED_SCALES, Scale, choose_scale
 
 MOST_IMAGES = 10_000  # training images that are used for the calibration
-MOST_VALUES = 20_000_000  # numbers in their codes, if codes are large, unless fewer than 200 images are left
+# numbers in their codes, if codes are large, unless fewer than 200 images are left
+MOST_VALUES = 20_000_000
 LEARNT = ("code_size_", "threshold_", "thresholds_", "density_")
 
 
@@ -40,8 +41,12 @@ class FitInput:
     weights: np.ndarray | None
 
 
-def begin_fit(model: ImageModel, X: Any, scale: str, faults: Faults, sample_weight: Any = None) -> FitInput:
-    """Look at the images of a fit; the model learns their layout, scale and seed. Faults are added to `faults`."""
+def begin_fit(
+    model: ImageModel, X: Any, scale: str, faults: Faults, sample_weight: Any = None
+) -> FitInput:
+    """Look at the images of a fit; the model learns their layout, scale and seed. Faults are added
+    to `faults`.
+    """
     for name in LEARNT:
         vars(model).pop(name, None)  # the model is not fitted until the fit has succeeded
     model.seed_ = resolve_seed(model.random_state)
@@ -54,7 +59,8 @@ def begin_fit(model: ImageModel, X: Any, scale: str, faults: Faults, sample_weig
         weights = validate_weights(sample_weight, len(array))
     with faults.catch():
         validate_images(array, layout, ranged=scale != "standard")
-    model.scale_ = FIXED_SCALES["unit"]  # if the name is wrong, so that other faults are reported too
+    # if the name is wrong, so that other faults are reported too
+    model.scale_ = FIXED_SCALES["unit"]
     with faults.catch():
         model.scale_ = _fitted_scale(scale, array, layout, weights)
     return FitInput(array, weights)
@@ -80,7 +86,9 @@ def _read_images(model: ImageModel, X: Any) -> tuple[np.ndarray, Layout]:
     return as_images(X, model.image_shape)
 
 
-def _fitted_scale(name: str, array: np.ndarray, layout: Layout, weights: np.ndarray | None) -> Scale:
+def _fitted_scale(
+    name: str, array: np.ndarray, layout: Layout, weights: np.ndarray | None
+) -> Scale:
     scale = choose_scale(name, array, layout)
     if weights is not None and scale.name == "standard":
         return choose_scale("standard", weighted_stand_ins(array, weights), layout)
@@ -99,11 +107,14 @@ class Calibration:
     scores: list[dict[str, Tensor]] = field(default_factory=list)
 
 
-def calibrate(model: ImageModel, images: ImageBatches, prior: Prior, failed: bool = False) -> Tensor:
-    """Fit the density of the codes of some training images, and set the thresholds. Returns the codes `(n, size)`.
+def calibrate(
+    model: ImageModel, images: ImageBatches, prior: Prior, failed: bool = False
+) -> Tensor:
+    """Fit the density of the codes of some training images, and set the thresholds. Returns the
+    codes `(n, size)`.
 
-    Images of weight 0 are left out; the others count alike. failed: after a training that has diverged, images
-    whose code is not finite are left out too.
+    Images of weight 0 are left out; the others count alike. failed: after a training that has
+    diverged, images whose code is not finite are left out too.
     """
     gathered = Calibration()
     kinds = [kind for kind in available_scores(model) if kind != "code"]
@@ -125,7 +136,9 @@ def calibrate(model: ImageModel, images: ImageBatches, prior: Prior, failed: boo
     return codes
 
 
-def _calibration_batches(model: ImageModel, images: ImageBatches, code_size: int) -> Iterator[Tensor]:
+def _calibration_batches(
+    model: ImageModel, images: ImageBatches, code_size: int
+) -> Iterator[Tensor]:
     """Batches of images for the calibration, chosen at random."""
     order = torch.randperm(len(images), generator=keyed_generator(model.seed_, "survey"))
     if images.weights is not None:

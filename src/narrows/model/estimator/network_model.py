@@ -1,8 +1,9 @@
 """What a model made of a network does with images, and what it answers.
 
 The bound on the likelihood, with S codes z_s ~ q(z|x):  log p(x) ≥ E log 1/S Σ_s p(x|z_s) p(z_s) / q(z_s|x). For
-S = 1 this is the ELBO, for larger S it is tighter, and if q(z|x) is the true posterior it is log p(x) itself, for
-every sample (Y. Burda et al., "Importance weighted autoencoders", ICLR 2016, https://arxiv.org/abs/1509.00519).
+S = 1 this is the ELBO, for larger S it is tighter, and if q(z|x) is the true posterior it is log
+p(x) itself, for every sample (Y. Burda et al., "Importance weighted autoencoders", ICLR 2016,
+https://arxiv.org/abs/1509.00519).
 """
 
 from collections.abc import Mapping
@@ -49,7 +50,8 @@ class NetworkModel(ImageModel):
     # -- what a denoiser knows of the density (see `score_field`) ------------------------------
 
     def score_field(self, X: Any) -> np.ndarray:
-        """∇ log p(x̃) ≈ (f(x̃) - x̃) / σ² for noisy images, float32, in their shape, per unit of the working scale.
+        """∇ log p(x̃) ≈ (f(x̃) - x̃) / σ² for noisy images, float32, in their shape, per unit of
+        the working scale.
 
         For models trained on unclipped Gaussian noise of one strength; others are refused.
         """
@@ -58,8 +60,8 @@ class NetworkModel(ImageModel):
     def project(self, X: Any, steps: int = 5, rate: float = 1.0) -> np.ndarray:
         """Images moved towards the data: x ← x + rate · (f(x) - x), `steps` times.
 
-        Returns `(steps + 1, N, ...)` floats on [0, 1], unclipped; the first are the images as given. Each step of a
-        denoiser is one up the score, of size rate · σ².
+        Returns `(steps + 1, N, ...)` floats on [0, 1], unclipped; the first are the images as
+        given. Each step of a denoiser is one up the score, of size rate · σ².
         """
         return project(self, X, steps, rate)
 
@@ -87,7 +89,9 @@ class NetworkModel(ImageModel):
         return Outputs(errors, code.mean, bound, self.density_)
 
     def _codes_for_prior(self, x: Tensor, outputs: Outputs) -> Tensor:
-        """Sampled codes if a density is fitted besides q(z|x): fitted to the means it would be too narrow for z."""
+        """Sampled codes if a density is fitted besides q(z|x): fitted to the means it would be too
+        narrow for z.
+        """
         if self.network_.prior.fitted and self.is_variational:
             random = PerImageRandom(x, self.seed_, "survey")
             return self.network_.encode(x, random)[0].z.flatten(1)

@@ -11,8 +11,9 @@ from narrows.model.estimator.density import CodeDensity
 class Outputs:
     """All that an anomaly score is computed from.
 
-    errors: squared errors of the reconstruction on [0, 1], `(n, C, H, W)`. codes: `(n, size)`. bound: the negative
-    bound on the log-likelihood `(n,)`, of variational models. density: of the training codes, once it is known.
+    errors: squared errors of the reconstruction on [0, 1], `(n, C, H, W)`. codes: `(n, size)`.
+    bound: the negative bound on the log-likelihood `(n,)`, of variational models. density: of the
+    training codes, once it is known.
     """
 
     errors: Tensor
@@ -25,8 +26,9 @@ class Outputs:
 class Views:
     """The images of a batch as a model gives them back, in several ways.
 
-    images: by the name of the view, "" for the reconstruction, "noisy", "denoised", "sampled"; on the working scale.
-    terms: of the likelihood, one value an image `(n,)`. codes: without chance, `(n, size)`.
+    images: by the name of the view, "" for the reconstruction, "noisy", "denoised", "sampled"; on
+    the working scale. terms: of the likelihood, one value an image `(n,)`. codes: without chance,
+    `(n, size)`.
     """
 
     images: dict[str, Tensor]

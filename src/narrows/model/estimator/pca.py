@@ -1,16 +1,18 @@
 """PCA: the linear autoencoder in closed form.
 
-Of all linear maps to k numbers and back, the one with the least squared error over the training images is
-z = Vᵀ(x - μ), x̂ = V z + μ, where the columns of V are the k leading eigenvectors of the covariance
-Σ = E[(x - μ)(x - μ)ᵀ]. A trained linear autoencoder reaches the same error, not the same axes (P. Baldi, K. Hornik,
-"Neural networks and principal component analysis", 1989, https://doi.org/10.1016/0893-6080(89)90014-2).
+Of all linear maps to k numbers and back, the one with the least squared error over the training
+images is z = Vᵀ(x - μ), x̂ = V z + μ, where the columns of V are the k leading eigenvectors of the
+covariance Σ = E[(x - μ)(x - μ)ᵀ]. A trained linear autoencoder reaches the same error, not the same
+axes (P. Baldi, K. Hornik, "Neural networks and principal component analysis", 1989,
+https://doi.org/10.1016/0893-6080(89)90014-2).
 
-Σ is summed a batch at a time, so that the set is never held as floats; its eigenvectors are LAPACK's. Where an image
-has more values than there are images, or than 4096, the singular vectors of the whole set X - μ are found instead.
+Σ is summed a batch at a time, so that the set is never held as floats; its eigenvectors are
+LAPACK's. Where an image has more values than there are images, or than 4096, the singular vectors
+of the whole set X - μ are found instead.
 
-With sample weights, μ = Σ wᵢ xᵢ / W and Σ = Σ wᵢ (xᵢ - μ)(xᵢ - μ)ᵀ / (W - 1), W = Σ wᵢ. Weights that are all whole
-numbers are counts, and give what repeated images give; others are scaled first, to a mean of 1 over the images whose
-weight is above 0, so that W is the number of these.
+With sample weights, μ = Σ wᵢ xᵢ / W and Σ = Σ wᵢ (xᵢ - μ)(xᵢ - μ)ᵀ / (W - 1), W = Σ wᵢ. Weights
+that are all whole numbers are counts, and give what repeated images give; others are scaled first,
+to a mean of 1 over the images whose weight is above 0, so that W is the number of these.
 """
 
 from dataclasses import dataclass
@@ -30,7 +32,8 @@ from narrows.model.trackers import Logger, reported
 from narrows.model.training.sample_weight import effective_count
 from narrows.parts.prior import GaussianPrior
 
-WIDEST_COVARIANCE = 4096  # values in an image, beyond which their covariance is too large to be worth it
+# values in an image, beyond which their covariance is too large to be worth it
+WIDEST_COVARIANCE = 4096
 FITTED_ARRAYS = ("mean_", "components_", "explained_variance_")
 PRIOR = "prior."  # how the names of the prior's tensors begin in a model file
 
@@ -53,10 +56,10 @@ class Components:
 class PCA(ImageModel):
     """Principal components of images.
 
-    n_components: numbers in the code, 1 to min(N, D); None for all of them.
-    add_mean: False leaves out μ in encoding and decoding (as lab E's report did; its error is larger).
-    scale: "auto", "unit", "symmetric", "standard". image_shape: for tables that hold images.
-    Fitted: mean_ `(D,)` and components_ `(k, D)` on the working scale, explained_variance_ `(k,)`.
+    n_components: numbers in the code, 1 to min(N, D); None for all of them. add_mean: False leaves
+    out μ in encoding and decoding (as lab E's report did; its error is larger). scale: "auto",
+    "unit", "symmetric", "standard". image_shape: for tables that hold images. Fitted: mean_ `(D,)`
+    and components_ `(k, D)` on the working scale, explained_variance_ `(k,)`.
     """
 
     mean_: np.ndarray
@@ -78,11 +81,13 @@ class PCA(ImageModel):
         self.image_shape = image_shape
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None, *, sample_weight: Any = None, logger: Logger | None = None) -> Self:
+    def fit(
+        self, X: Any, y: Any = None, *, sample_weight: Any = None, logger: Logger | None = None
+    ) -> Self:
         """Compute the components of images; `y` is not used.
 
-        sample_weight: how much each image counts, `(N,)`, ≥ 0, see the module. logger: gets the options, and the
-        share of the variance that the components explain (as of epoch 1).
+        sample_weight: how much each image counts, `(N,)`, ≥ 0, see the module. logger: gets the
+        options, and the share of the variance that the components explain (as of epoch 1).
         """
         with reported(logger, self.get_params(deep=False)) as report:
             report({"explained_variance_ratio": self._fit(X, sample_weight)}, 1)
@@ -103,7 +108,8 @@ class PCA(ImageModel):
         compute = _by_covariance if is_narrow else _by_singular_vectors
         components = compute(images, size, effective_count(given.weights, len(given.images)))
         self.mean_, self.explained_variance_ = components.mean, components.variances
-        self.components_ = np.ascontiguousarray(components.axes)  # as read from a file: order decides the last bits
+        # as read from a file: order decides the last bits
+        self.components_ = np.ascontiguousarray(components.axes)
         self.code_size_ = size
         self.prior_ = GaussianPrior(size)
         calibrate(self, images, self.prior_)
@@ -129,7 +135,9 @@ class PCA(ImageModel):
                 "components_": torch.empty(size, width),
                 "explained_variance_": torch.empty(size),
             }
-            prior = {PRIOR + name: tensor for name, tensor in GaussianPrior(size).state_dict().items()}
+            prior = {
+                PRIOR + name: tensor for name, tensor in GaussianPrior(size).state_dict().items()
+            }
         check_tensors(shapes | prior, tensors)
         self.mean_ = tensors["mean_"].numpy()
         self.components_ = tensors["components_"].numpy()
@@ -183,7 +191,9 @@ def _by_covariance(images: ImageBatches, size: int, total: float) -> Components:
 
 
 def _by_singular_vectors(images: ImageBatches, size: int, total: float) -> Components:
-    """The same, from the images themselves: Σ is AᵀA of the images A, each times the root of its weight."""
+    """The same, from the images themselves: Σ is AᵀA of the images A, each times the root of its
+    weight.
+    """
     mean = _mean(images)
     roots = None if images.weights is None else images.weights.sqrt()
     centred = torch.cat([images.batch(rows).flatten(1) - mean for rows in images.batches()])

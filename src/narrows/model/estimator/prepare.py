@@ -52,9 +52,13 @@ def prepare_training(
         validate_pairs(model, noisy)
     train = validation = None
     with faults.catch():
-        images = ImageBatches(given.images, model.layout_, model.scale_, model.device_, given.weights)
+        images = ImageBatches(
+            given.images, model.layout_, model.scale_, model.device_, given.weights
+        )
         images = with_noisy(images, noisy if model.wants_pairs else None)
-        train, validation = split_validation(images, model.validation, model.seed_, model.image_shape)
+        train, validation = split_validation(
+            images, model.validation, model.seed_, model.image_shape
+        )
         model.validation_index_ = _places(validation)
     faults.stop(BuildError)
     assert train is not None  # or there had been a fault
@@ -116,7 +120,9 @@ def part_specs(model: NetworkModel) -> dict[str, Any]:
     return {name: options[name] for name in SPEC_NAMES}
 
 
-def _training(model: NetworkModel, train: ImageBatches, validation: ImageBatches | None, **hooks: Any) -> Training:
+def _training(
+    model: NetworkModel, train: ImageBatches, validation: ImageBatches | None, **hooks: Any
+) -> Training:
     """The training of the network as it is."""
     settings = {name: getattr(model, name) for name in TRAINING_OPTIONS}
     return Training(
@@ -132,7 +138,9 @@ def _training(model: NetworkModel, train: ImageBatches, validation: ImageBatches
 
 
 def _places(validation: ImageBatches | None) -> Any:
-    """The places of the validation images in the training set; None if they are images of their own, or none."""
+    """The places of the validation images in the training set; None if they are images of their
+    own, or none.
+    """
     if validation is None or validation.rows is None:
         return None
     return validation.rows.numpy(force=True)

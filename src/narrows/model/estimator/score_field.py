@@ -3,9 +3,10 @@
 The score, for a model trained on unclipped Gaussian noise of one strength σ (Tweedie's formula):
 ∇ log p(x̃) = (E[x | x̃] - x̃) / σ², of which a trained f(x̃) is an approximation.
 
-References: P. Vincent, "A connection between score matching and denoising autoencoders", Neural Computation 23, 2011,
-https://doi.org/10.1162/NECO_a_00142; G. Alain, Y. Bengio, "What regularized auto-encoders learn from the
-data-generating distribution", JMLR 15, 2014, https://jmlr.org/papers/v15/alain14a.html.
+References: P. Vincent, "A connection between score matching and denoising autoencoders", Neural
+Computation 23, 2011, https://doi.org/10.1162/NECO_a_00142; G. Alain, Y. Bengio, "What regularized
+auto-encoders learn from the data-generating distribution", JMLR 15, 2014,
+https://jmlr.org/papers/v15/alain14a.html.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """The weights of a network as images.
 
-A unit of a first linear layer computes h_j = φ(Σ_i w_ji x_i + b_j): its weights w_j are an image. A linear layer to
-the image adds z_j w_j: what the unit draws.
+A unit of a first linear layer computes h_j = φ(Σ_i w_ji x_i + b_j): its weights w_j are an image. A
+linear layer to the image adds z_j w_j: what the unit draws.
 """
 
 from math import prod

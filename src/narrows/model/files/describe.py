@@ -81,7 +81,9 @@ def _training(header: Header) -> dict[str, Any]:
 def _words(value: Any) -> Any:
     """A part's name and options in a line; lists of parts with commas; other values as they are."""
     if isinstance(value, dict):
-        options = ", ".join(f"{key}={_words(option)}" for key, option in value.items() if key != "kind")
+        options = ", ".join(
+            f"{key}={_words(option)}" for key, option in value.items() if key != "kind"
+        )
         kind = value.get("kind")
         if kind is None:
             return options

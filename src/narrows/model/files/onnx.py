@@ -18,7 +18,8 @@ N is free; everything else is fixed. The file's metadata has these entries:
 `narrows` (its version), `what`, `model`, `images` (form and type of one), `scale`, `code_size`, `score` (its kind)
 and `threshold`.
 
-Reference: ONNX, "Open Neural Network Exchange", https://onnx.ai. The exporter is torch's, which traces the model.
+Reference: ONNX, "Open Neural Network Exchange", https://onnx.ai. The exporter is torch's, which
+traces the model.
 """
 
 import copy
@@ -51,7 +52,9 @@ OPSET = 18  # of ONNX: what programs of 2023 and later read
 
 
 class Traced(nn.Module):
-    """A model as a function of tensors. It is a copy on the CPU, so that the model itself stays as it is."""
+    """A model as a function of tensors. It is a copy on the CPU, so that the model itself stays as
+    it is.
+    """
 
     input_name: str
     output_names: tuple[str, ...]
@@ -129,19 +132,28 @@ def _use_torch_convolutions(module: nn.Module) -> None:
 WHAT: dict[str, type[Traced]] = {"whole": Complete, "encoder": Encoder, "decoder": Decoder}
 
 
-def export(model: ImageModel, path: str | os.PathLike[str], what: str = "whole", *, dtype: str | None = None) -> Path:
-    """Write a fitted model to `path` as ONNX, atomically (see the module for its inputs and outputs).
+def export(
+    model: ImageModel,
+    path: str | os.PathLike[str],
+    what: str = "whole",
+    *,
+    dtype: str | None = None,
+) -> Path:
+    """Write a fitted model to `path` as ONNX, atomically (see the module for its inputs and
+    outputs).
 
-    what: "whole", "encoder" or "decoder". dtype: of the images that it takes, such as "uint8" or "float32"; by
-    default that of the images it was fitted on. Needs the extra "onnx". Raises `OutputError` where a part has no
-    counterpart in ONNX.
+    what: "whole", "encoder" or "decoder". dtype: of the images that it takes, such as "uint8" or
+    "float32"; by default that of the images it was fitted on. Needs the extra "onnx". Raises
+    `OutputError` where a part has no counterpart in ONNX.
     """
     if what not in WHAT:
         raise unknown("part of a model to export", what, WHAT)
     if dtype is not None and dtype not in WHITE_LEVELS:
         raise unknown("type of images", dtype, WHITE_LEVELS)
     if not model.__sklearn_is_fitted__():
-        raise NotFitted(f"only a fitted model can be exported; call fit(X) on this {type(model).__name__} first")
+        raise NotFitted(
+            f"only a fitted model can be exported; call fit(X) on this {type(model).__name__} first"
+        )
     if what == "decoder":
         model._require_no_side_channel("export of a decoder")
     for module in ("onnx", "onnxscript"):
@@ -179,7 +191,10 @@ def _facts(model: Any, what: str) -> dict[str, str]:
         "images": f"{' x '.join(map(str, layout.given))} {layout.dtype}", "scale": model.scale_.name,
         "code_size": model.code_size_, "score": model.default_score_, "threshold": model.threshold_,
     }  # fmt: skip
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in facts.items()}
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in facts.items()
+    }
 
 
 @contextmanager
@@ -188,7 +203,11 @@ def _quiet() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        with (
+            warnings.catch_warnings(),
+            redirect_stdout(io.StringIO()),
+            redirect_stderr(io.StringIO()),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -3,8 +3,8 @@
     save    a fitted model  →  header and tensors  →  bytes, a temporary file, renamed
     load    bytes  →  header and tensors, checked (`narrows.model.file_format`)  →  a fitted model, the same
 
-Tensors are the network's, by name, and those of a fitted scale and of the density of codes. No wall time is in the
-file: the same model gives the same bytes.
+Tensors are the network's, by name, and those of a fitted scale and of the density of codes. No wall
+time is in the file: the same model gives the same bytes.
 """
 
 import json
@@ -45,7 +45,9 @@ DENSITY_MEAN, DENSITY_WHITENING = "cloud.mean", "cloud.white"
 FACTS = ("threshold_", "thresholds_", "n_features_in_", "seed_")  # what every fitted model has
 
 
-def save(model: ImageModel, path: str | os.PathLike[str], about: dict[str, Any] | None = None) -> Path:
+def save(
+    model: ImageModel, path: str | os.PathLike[str], about: dict[str, Any] | None = None
+) -> Path:
     """Write a fitted model to `path`, atomically. about: further JSON to keep in it."""
     if not model.__sklearn_is_fitted__():
         name = type(model).__name__
@@ -157,7 +159,9 @@ def _restore_thresholds(model: ImageModel) -> None:
         kind = "bound" if model.is_variational else "error"
         model.thresholds_ = {kind: model.threshold_}
     if "code" in model.thresholds_ and model.density_ is None:
-        raise wrong(f"{DENSITY_MEAN}, {DENSITY_WHITENING}", None, "the density of the training codes")
+        raise wrong(
+            f"{DENSITY_MEAN}, {DENSITY_WHITENING}", None, "the density of the training codes"
+        )
 
 
 def _density(tensors: Tensors, size: int) -> CodeDensity:
@@ -198,7 +202,10 @@ def _without_times(facts: dict[str, Any]) -> dict[str, Any]:
     if "history_" not in facts:
         return facts
     columns = facts["history_"].items()
-    return {**facts, "history_": {name: column for name, column in columns if "seconds" not in name}}
+    return {
+        **facts,
+        "history_": {name: column for name, column in columns if "seconds" not in name},
+    }
 
 
 def _as_json(value: Any) -> Any:
@@ -214,4 +221,6 @@ def _plain(value: Any) -> Any:
         for name, make in kind.table.items():
             if make is value:
                 return name
-    raise TypeError(f"a part given as {value!r} has no name; call narrows.register(kind, ...) with its class first")
+    raise TypeError(
+        f"a part given as {value!r} has no name; call narrows.register(kind, ...) with its class first"
+    )

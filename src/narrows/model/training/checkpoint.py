@@ -1,17 +1,21 @@
-"""Never lose a run: the state of a training in a file, from which it goes on as if nothing had happened.
+"""Never lose a run: the state of a training in a file, from which it goes on as if nothing had
+happened.
 
-    Autoencoder(epochs=100).fit(X, checkpoint=Checkpoint("last.safetensors", minutes=10, resume=True))
+    Autoencoder(epochs=100).fit(X, checkpoint=Checkpoint("last.safetensors", minutes=10,
+    resume=True))
 
-The state (`narrows.model.training.state`) is written as the training starts, after each epoch and every few minutes
-(`minutes`): under a temporary name, synced and renamed, so that a run that is killed at any moment leaves a complete
-one. After SIGINT or SIGTERM the step is finished; then the state is written too, and the training ends with
+The state (`narrows.model.training.state`) is written as the training starts, after each epoch and
+every few minutes (`minutes`): under a temporary name, synced and renamed, so that a run that is
+killed at any moment leaves a complete one. After SIGINT or SIGTERM the step is finished; then the
+state is written too, and the training ends with
 `Interrupted`. A file belongs to one training at a time, which holds a lock that ends with its process.
 
-Over ranks the first one writes and reads the file, for all: a state belongs to the whole, whatever their number, and
-any number goes on from it. What one of them is asked by a signal, all do, within `OFTEN` steps.
+Over ranks the first one writes and reads the file, for all: a state belongs to the whole, whatever
+their number, and any number goes on from it. What one of them is asked by a signal, all do, within
+`OFTEN` steps.
 
-What a state belongs to is written with it: the options, the images, the version. A training goes on from it where
-all these are the same; only `epochs` may have grown.
+What a state belongs to is written with it: the options, the images, the version. A training goes on
+from it where all these are the same; only `epochs` may have grown.
 """
 
 import os
@@ -45,8 +49,9 @@ Save = Callable[[], None]
 class Checkpoint:
     """Where the state of a training is kept, and how often.
 
-    path: of the file, `last.safetensors` in a run folder. minutes: between two states within an epoch; None writes
-    them after epochs alone. resume: go on from what the file holds; where it holds no whole state, start over and
+    path: of the file, `last.safetensors` in a run folder. minutes: between two states within an
+    epoch; None writes them after epochs alone. resume: go on from what the file holds; where it
+    holds no whole state, start over and
     `say` so. about: what else the state belongs to, plain values by name, such as a fingerprint of the files.
 
     Filled in: seconds, what the training had taken when it went on.
@@ -71,16 +76,20 @@ class Checkpoint:
 
     @contextmanager
     def of(self, training: Training, options: Mapping[str, Any]) -> Iterator[Save]:
-        """The block is a training, with a function that writes its state; it goes on from the file if so asked.
+        """The block is a training, with a function that writes its state; it goes on from the file
+        if so asked.
 
-        options: flat and plain, `epochs` among them. Raises `BuildError` where the state is another training's,
+        options: flat and plain, `epochs` among them. Raises `BuildError` where the state is another
+        training's,
         `OutputError` where none can be written, and `Interrupted`.
         """
         fixed = "a whole number: a training without it draws other numbers each time"
         if options["random_state"] is None:
             raise wrong("random_state", None, fixed)
         fixed_settings = {**options, **self.about, "narrows": narrows.__version__}
-        settings = broadcast_from_first(lambda: {**fixed_settings, "images": training.images.fingerprint()})
+        settings = broadcast_from_first(
+            lambda: {**fixed_settings, "images": training.images.fingerprint()}
+        )
         with locked(self.path) if is_first_rank() else nullcontext(), self._listening():
             if self.resume:
                 self._go_on(training, settings)
@@ -100,14 +109,22 @@ class Checkpoint:
                 self._end(training)
 
     def after_step(self, training: TrainingSetup) -> None:
-        """Save if it is time, or if the training has been asked to end: the `after_step` of a `Training`."""
-        if self.save and (rank_and_size()[1] == 1 or training.progress.step % OFTEN == 0) and self._agreed():
+        """Save if it is time, or if the training has been asked to end: the `after_step` of a
+        `Training`.
+        """
+        if (
+            self.save
+            and (rank_and_size()[1] == 1 or training.progress.step % OFTEN == 0)
+            and self._agreed()
+        ):
             self.save()
 
     def _agreed(self) -> bool:
         """Whether to save: what one rank has to do, all do."""
         late = self.minutes is not None and time.monotonic() - self.when > 60 * self.minutes
-        asked, late = all_reduce_max(self.asked or 0, late) if rank_and_size()[1] > 1 else (self.asked, late)
+        asked, late = (
+            all_reduce_max(self.asked or 0, late) if rank_and_size()[1] > 1 else (self.asked, late)
+        )
         self.ends = signal.Signals(int(asked)) if asked else None
         return bool(late or self.ends)
 
@@ -133,12 +150,15 @@ class Checkpoint:
         if progress.step:
             batch = f"batch {progress.step} of {training.steps_per_epoch}"
             where = f"in epoch {progress.epoch + 1} of {epochs}, after {batch}"
-        raise Interrupted(f"stopped by {self.ends.name} {where}; the state is in {self.path}: {AGAIN}")
+        raise Interrupted(
+            f"stopped by {self.ends.name} {where}; the state is in {self.path}: {AGAIN}"
+        )
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
         """Note signals that ask to end, in place of ending; a second one ends at once."""
-        if threading.current_thread() is not threading.main_thread():  # where Python lets nobody listen
+        # where Python lets nobody listen
+        if threading.current_thread() is not threading.main_thread():
             yield
             return
 
@@ -167,14 +187,22 @@ class Checkpoint:
         self.say(_where(training, saved, settings))
 
     def _read(self) -> tuple[Any, ...] | None:
-        """What the file holds: settings, numbers, tensors; None, and a word, where there is no whole one."""
+        """What the file holds: settings, numbers, tensors; None, and a word, where there is no
+        whole one.
+        """
         if not self.path.exists():
-            self.say(f"there is no state {self.path} to go on from: the training starts at the start")
+            self.say(
+                f"there is no state {self.path} to go on from: the training starts at the start"
+            )
             return None
         try:
             header, tensors = read_file(self.path)
             with as_data_error(self.path):
-                return header[CHECKPOINT_KEY]["settings"], header[CHECKPOINT_KEY]["numbers"], tensors
+                return (
+                    header[CHECKPOINT_KEY]["settings"],
+                    header[CHECKPOINT_KEY]["numbers"],
+                    tensors,
+                )
         except DataError as error:
             self.say(f"{error}: the training starts over")
             return None
@@ -189,14 +217,19 @@ class Checkpoint:
             changed.append(f"epochs was {saved['epochs']}, now {settings['epochs']}")
         if changed:
             raise BuildError(
-                f"{self.path} is the state of another training: {'; '.join(changed)}. Only more epochs may be asked "
+                f"{self.path} is the state of another training: {'; '.join(changed)}. Only more "
+                f"epochs may be asked "
                 "for: use the settings that it had, or start over with --force, not --resume (resume=False)"
             )
 
 
 def _with_present_names(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings in which renamed options have their present names: `optimiser.rate` is `optimiser.lr`."""
-    present = {f"{part}.{old}": f"{part}.{new}" for part, names in RENAMED.items() for old, new in names.items()}
+    present = {
+        f"{part}.{old}": f"{part}.{new}"
+        for part, names in RENAMED.items()
+        for old, new in names.items()
+    }
     return {present.get(name, name): value for name, value in settings.items()}
 
 

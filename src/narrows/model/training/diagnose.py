@@ -10,11 +10,12 @@ A loss is NaN or infinite for one of few reasons, and each can be recognised:
     a part divides by 0, or takes a logarithm    weights are finite, but the loss of some images or its gradient is
     or a root of it                              not, or it is the first step
 
-Every loss is checked before its gradient is taken, so that the weights and the gradient of the step before are still
-at hand: weights that are not finite were made so by that step, and its gradient tells where. If the weights are
-finite, the loss of each image of the batch is computed once more, to find the images to blame. Several ranks check
-after the step, when all have the same figures; an accelerator, which would have to be waited for, is checked every
-500 steps. Then only the batch is known.
+Every loss is checked before its gradient is taken, so that the weights and the gradient of the step
+before are still at hand: weights that are not finite were made so by that step, and its gradient
+tells where. If the weights are finite, the loss of each image of the batch is computed once more,
+to find the images to blame. Several ranks check after the step, when all have the same figures; an
+accelerator, which would have to be waited for, is checked every 500 steps. Then only the batch is
+known.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -43,10 +44,10 @@ CHECK_EVERY = 500  # steps between checks on an accelerator, each of which means
 class Diagnosis:
     """What is known of a step whose loss, weights or gradient are not finite.
 
-    said: what happened, where. images: indices in the user's X, those to blame first. term: of the loss, which is not
-    finite. largest: |value| that went in. size: the largest weight. bad_weights, bad_gradients: parameters that are
-    not finite, and whose gradient is not. some_images: whether some images of the batch are to blame, not all.
-    losses: of the steps before.
+    said: what happened, where. images: indices in the user's X, those to blame first. term: of the
+    loss, which is not finite. largest: |value| that went in. size: the largest weight. bad_weights,
+    bad_gradients: parameters that are not finite, and whose gradient is not. some_images: whether
+    some images of the batch are to blame, not all. losses: of the steps before.
     """
 
     said: str
@@ -108,7 +109,10 @@ CURES: tuple[tuple[Callable[[Diagnosis], bool], str], ...] = (
     (lambda case: case.stale, "The optimiser's averages are NaN: start over, without --resume"),
     (lambda case: case.jumped, "The loss was steady, then jumped in one batch: try {clip}"),
     (lambda case: case.fast, "Try a lower learning rate (now {rate}), or {clip}"),
-    (lambda case: case.training.options.precision == "bf16", "Try training={{'precision': 'fp32'}}"),
+    (
+        lambda case: case.training.options.precision == "bf16",
+        "Try training={{'precision': 'fp32'}}",
+    ),
     (lambda case: case.is_cost, "Try a lower weight of the cost '{term}'"),
     (
         lambda case: case.some_images or bool(case.bad_gradients) or not case.losses,
@@ -132,7 +136,9 @@ def diagnose_loss(
         term, value = not_finite[0], values[not_finite[0]]
     else:  # only their sum is infinite
         term, value = max(values, key=values.__getitem__), inf
-    case = Diagnosis(f"the loss became {value} in {_step_name(training, step)}, in the term '{term}'", training)
+    case = Diagnosis(
+        f"the loss became {value} in {_step_name(training, step)}, in the term '{term}'", training
+    )
     case.term, case.losses = term, _losses(training, training.progress.step)
     _check_weights(case, training.network.named_parameters(), training.progress.epoch, step)
     if not case.bad_weights:
@@ -176,7 +182,9 @@ def diagnose_validation(training: TrainingSetup, held: ImageBatches, what: str) 
 
 
 def check_late(training: TrainingSetup) -> Diagnosis | None:
-    """A loss that was not finite, after its step; None if all is well, or if it is not yet time to check."""
+    """A loss that was not finite, after its step; None if all is well, or if it is not yet time to
+    check.
+    """
     done, whole = training.progress.step, len(training.progress.step_sums)
     every = 1 if training.device.type == "cpu" else CHECK_EVERY
     if done % every and done < whole:
@@ -198,15 +206,21 @@ def check_late(training: TrainingSetup) -> Diagnosis | None:
 # -- what is checked ----------------------------------------------------------------------------------------
 
 
-def _loss_per_image(training: TrainingSetup, network: Any, x: Tensor, random: KeyedRandom) -> Tensor:
+def _loss_per_image(
+    training: TrainingSetup, network: Any, x: Tensor, random: KeyedRandom
+) -> Tensor:
     """The loss of each image, `(N,)`."""
     with torch.no_grad():
         terms, _ = training.objective(network, x, random)
     return torch.stack(list(terms.values())).sum(0).cpu()
 
 
-def _check_weights(case: Diagnosis, weights: Iterable[tuple[str, Tensor]], epoch: int, step: int) -> None:
-    """Note how the weights are before that step; if some are not finite, the step before it is to blame."""
+def _check_weights(
+    case: Diagnosis, weights: Iterable[tuple[str, Tensor]], epoch: int, step: int
+) -> None:
+    """Note how the weights are before that step; if some are not finite, the step before it is to
+    blame.
+    """
     training = case.training
     case.size, case.bad_weights = _largest_weight(training), _not_finite(weights)
     if not case.bad_weights:
@@ -225,11 +239,17 @@ def _check_weights(case: Diagnosis, weights: Iterable[tuple[str, Tensor]], epoch
 
 
 def _blame(
-    case: Diagnosis, images: ImageBatches, index: Tensor, losses: Tensor | None = None, total: int = 0
+    case: Diagnosis,
+    images: ImageBatches,
+    index: Tensor,
+    losses: Tensor | None = None,
+    total: int = 0,
 ) -> None:
-    """Note which images are to blame: those far beyond the scale, or else those whose loss is not finite.
+    """Note which images are to blame: those far beyond the scale, or else those whose loss is not
+    finite.
 
-    losses: of the images at `index`, if they are known. total: images of the complete set, if there are others.
+    losses: of the images at `index`, if they are known. total: images of the complete set, if there
+    are others.
     """
     if not len(index):
         return
@@ -247,7 +267,9 @@ def _blame(
     rows = index.cpu() if images.rows is None else images.rows.cpu()[index.cpu()]
     case.images = rows[order].tolist()
     case.some_images = bool(is_bad.any()) and len(order) < total
-    case.said += f", {_share_of(len(order), total, bool(is_bad.any()))} images ({several(case.images)})"
+    case.said += (
+        f", {_share_of(len(order), total, bool(is_bad.any()))} images ({several(case.images)})"
+    )
     if case.far:
         case.said += f", which hold values up to {case.largest:.3g}"
 
@@ -265,17 +287,25 @@ def _bad_gradients(training: TrainingSetup) -> list[str]:
 
 
 def _not_finite(tensors: Iterable[tuple[str, Tensor | None]]) -> list[str]:
-    return [name for name, tensor in tensors if tensor is not None and not bool(tensor.isfinite().all())]
+    return [
+        name for name, tensor in tensors if tensor is not None and not bool(tensor.isfinite().all())
+    ]
 
 
 def _largest_weight(training: TrainingSetup) -> float:
     """The largest of the finite weights."""
-    return max(float(p.detach().nan_to_num(0, 0, 0).abs().max()) for p in training.network.parameters())
+    return max(
+        float(p.detach().nan_to_num(0, 0, 0).abs().max()) for p in training.network.parameters()
+    )
 
 
 def _losses(training: TrainingSetup, done: int) -> list[float]:
     """The losses of the steps before, an image; those of this epoch and the ones before it."""
-    now = (training.progress.step_sums[:done].sum(1) / training.batch_size)[-MEMORY:].tolist() if done else []
+    now = (
+        (training.progress.step_sums[:done].sum(1) / training.batch_size)[-MEMORY:].tolist()
+        if done
+        else []
+    )
     return [*training.progress.steps.get("loss", [])[-MEMORY:], *now][-MEMORY:]
 
 

@@ -3,15 +3,17 @@
     alone      the network itself
     together   DDP: every rank holds all weights, and after each step's backward pass the average of all gradients
     sharded    FSDP2: every rank holds 1/w of the weights, gradients and optimiser's averages; a layer's weights are
-               brought together while it computes, and its gradients averaged and shared out afterwards
+               brought together while it computes, and its gradients averaged and shared out
+               afterwards
 
-The loss of a batch is the sum of the ranks' parts of it. Both engines average over the w ranks, so that each part is
-taken w times (`Training.step`). With Adam in float32, of P parameters, a rank holds 16 P bytes together, 16 P / w
-sharded. Between epochs the whole network is brought together on each rank, to be validated, kept and used; while it
-is trained that copy is in the host's memory.
+The loss of a batch is the sum of the ranks' parts of it. Both engines average over the w ranks, so
+that each part is taken w times (`Training.step`). With Adam in float32, of P parameters, a rank
+holds 16 P bytes together, 16 P / w sharded. Between epochs the whole network is brought together on
+each rank, to be validated, kept and used; while it is trained that copy is in the host's memory.
 
-References: S. Li et al., "PyTorch distributed: experiences on accelerating data parallel training", VLDB 2020,
-https://arxiv.org/abs/2006.15704; Y. Zhao et al., "PyTorch FSDP", VLDB 2023, https://arxiv.org/abs/2304.11277.
+References: S. Li et al., "PyTorch distributed: experiences on accelerating data parallel training",
+VLDB 2020, https://arxiv.org/abs/2006.15704; Y. Zhao et al., "PyTorch FSDP", VLDB 2023,
+https://arxiv.org/abs/2304.11277.
 """
 
 import os
@@ -32,12 +34,15 @@ from narrows.model.training.compiled import Compiled
 from narrows.parts.layers import SYNCHRONISED_NORMS
 from narrows.parts.transposed import Transposed
 
-LAYERS = (nn.Linear, nn.Conv2d, Transposed)  # that are brought together one at a time, the rest with the whole
+# that are brought together one at a time, the rest with the whole
+LAYERS = (nn.Linear, nn.Conv2d, Transposed)
 Sums = Callable[..., dict[str, Tensor]]
 
 
 class Step(nn.Module):
-    """A batch to the terms of the loss, summed over its images: what the engines of torch take for a network."""
+    """A batch to the terms of the loss, summed over its images: what the engines of torch take for
+    a network.
+    """
 
     def __init__(self, network: Network, sums: Sums):
         super().__init__()
@@ -48,7 +53,9 @@ class Step(nn.Module):
 
 
 class Distribution:
-    """The network that is trained, and the average of its weights, which may be the same: in one piece."""
+    """The network that is trained, and the average of its weights, which may be the same: in one
+    piece.
+    """
 
     def __init__(self, network: Network, average: Network, sums: Sums):
         self.network, self.average = network, average
@@ -91,7 +98,9 @@ class Sharded(Distribution):
                 a.copy_(full_tensor(b))
 
 
-def distribute(network: Network, average: Network, sums: Sums, batch_size: int, shard: bool) -> Distribution:
+def distribute(
+    network: Network, average: Network, sums: Sums, batch_size: int, shard: bool
+) -> Distribution:
     """The network as these ranks train it; alone it is never in pieces. Raises `BuildError`."""
     cure = "leave it out: a penalty on the gradient of the code needs second derivatives"
     if shard and network.needs_gradient:
@@ -101,7 +110,9 @@ def distribute(network: Network, average: Network, sums: Sums, batch_size: int, 
         raise wrong("shard", shard, "False with compile", cure)
     world = rank_and_size()[1]
     if not (batch_size >= world):
-        raise wrong("batch_size", batch_size, f"{world} at least, an image for each of {world} processes")
+        raise wrong(
+            "batch_size", batch_size, f"{world} at least, an image for each of {world} processes"
+        )
     if world > 1:
         _validate_device(device_of(network))
         barrier()
@@ -135,7 +146,9 @@ def place_like(value: Tensor, like: Tensor) -> Tensor:
         return value
     from torch.distributed.tensor import distribute_tensor
 
-    return distribute_tensor(value.to(like.device), like.device_mesh, like.placements, src_data_rank=None)  # type: ignore[attr-defined]
+    return distribute_tensor(
+        value.to(like.device), like.device_mesh, like.placements, src_data_rank=None
+    )  # type: ignore[attr-defined]
 
 
 @torch.no_grad()

@@ -1,20 +1,21 @@
-"""Optimisers, and schedules of their learning rate (`lr`, formerly `rate`, which files and commands may still say).
+"""Optimisers, and schedules of their learning rate (`lr`, formerly `rate`, which files and commands
+may still say).
 
-A schedule is a function of how far the training has come, t in [0, 1], to a factor on the learning rate. It has no
-state: a run that resumes at step s knows its learning rate from s alone.
+A schedule is a function of how far the training has come, t in [0, 1], to a factor on the learning
+rate. It has no state: a run that resumes at step s knows its learning rate from s alone.
 
     constant    1
     cosine      a rise over the first `warmup`, then final + (1 - final) ½ (1 + cos πt')
     one-cycle   a cosine rise from `start` to 1 over the first `warmup`, a cosine fall to `final`
 
-Weight decay is Adam's own *coupled* one (λw added to the gradient) unless `decoupled` (AdamW: w shrunk by lr · λ).
-Mind the units: with a loss summed over an image, a coupled weight is that published with a mean per pixel, times
-the number of values. So is Adam's `eps`: a step is m / (√v + eps), and where a gradient is small, eps decides whether
-a weight moves.
+Weight decay is Adam's own *coupled* one (λw added to the gradient) unless `decoupled` (AdamW: w
+shrunk by lr · λ). Mind the units: with a loss summed over an image, a coupled weight is that
+published with a mean per pixel, times the number of values. So is Adam's `eps`: a step is m / (√v +
+eps), and where a gradient is small, eps decides whether a weight moves.
 
-References: D. Kingma, J. Ba, "Adam", ICLR 2015, https://arxiv.org/abs/1412.6980; I. Loshchilov, F. Hutter, "Decoupled
-weight decay regularization", ICLR 2019, https://arxiv.org/abs/1711.05101; L. Smith, N. Topin, "Super-convergence",
-2018, https://arxiv.org/abs/1708.07120.
+References: D. Kingma, J. Ba, "Adam", ICLR 2015, https://arxiv.org/abs/1412.6980; I. Loshchilov, F.
+Hutter, "Decoupled weight decay regularization", ICLR 2019, https://arxiv.org/abs/1711.05101; L.
+Smith, N. Topin, "Super-convergence", 2018, https://arxiv.org/abs/1708.07120.
 """
 
 from collections.abc import Callable, Iterable
@@ -35,7 +36,9 @@ def adam(
     betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-8,
 ) -> optim.Optimizer:
-    """Adam, in its fused form if there is one. weight_decay: coupled unless `decoupled`. eps: see the module."""
+    """Adam, in its fused form if there is one. weight_decay: coupled unless `decoupled`. eps: see
+    the module.
+    """
     if not (lr > 0):
         raise wrong("lr", lr, "a number > 0")
     if not (weight_decay >= 0):
@@ -48,11 +51,21 @@ def adam(
     parameters = list(parameters)
     kind = optim.AdamW if decoupled else optim.Adam
     fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
-    return kind(parameters, lr=lr, betas=(betas[0], betas[1]), eps=eps, weight_decay=weight_decay, fused=fused)
+    return kind(
+        parameters,
+        lr=lr,
+        betas=(betas[0], betas[1]),
+        eps=eps,
+        weight_decay=weight_decay,
+        fused=fused,
+    )
 
 
 def sgd(
-    parameters: Iterable[nn.Parameter], lr: float = 1e-2, momentum: float = 0.9, weight_decay: float = 0.0
+    parameters: Iterable[nn.Parameter],
+    lr: float = 1e-2,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
 ) -> optim.Optimizer:
     """Stochastic gradient descent with momentum; weight decay is coupled."""
     if not (lr > 0):
@@ -70,7 +83,9 @@ def constant() -> Schedule:
 
 
 def cosine(warmup: float = 0.0, final: float = 0.0) -> Schedule:
-    """A linear rise over the share `warmup` of the training, then half a cosine down to the factor `final`."""
+    """A linear rise over the share `warmup` of the training, then half a cosine down to the factor
+    `final`.
+    """
     if not (0 <= warmup < 1):
         raise wrong("warmup", warmup, "a share in [0, 1)")
 
@@ -81,12 +96,18 @@ def cosine(warmup: float = 0.0, final: float = 0.0) -> Schedule:
 
 
 def one_cycle(warmup: float = 0.3, start: float = 0.04, final: float = 1e-4) -> Schedule:
-    """From the factor `start` up to 1 over the share `warmup`, then down to `final`; both along half a cosine."""
+    """From the factor `start` up to 1 over the share `warmup`, then down to `final`; both along
+    half a cosine.
+    """
     if not (0 < warmup < 1):
         raise wrong("warmup", warmup, "a share in (0, 1)")
 
     def factor(t: float) -> float:
-        return _fall(start, 1.0, t / warmup) if t < warmup else _fall(1.0, final, (t - warmup) / (1 - warmup))
+        return (
+            _fall(start, 1.0, t / warmup)
+            if t < warmup
+            else _fall(1.0, final, (t - warmup) / (1 - warmup))
+        )
 
     return factor
 

@@ -21,13 +21,15 @@ PRECISIONS = {"fp32": None, "tf32": None, "bf16": torch.bfloat16}  # the type of
 class TrainingOptions:
     """How a training runs.
 
-    patience: stop after this many epochs without a lower validation loss (training loss without validation).
-    keep: "best" ends with the weights of the lowest validation loss, "last" with the last ones.
-    clip: largest norm of the gradient of all weights. ema: decay of an average of the weights, which is then what is
-    validated and kept. precision: "fp32", "tf32" (on an NVIDIA GPU) or "bf16" (autocast). compile: True, False, or
-    "auto" (only if it repays, see `narrows.model.training.compiled`). measures: of the validation images after each
-    epoch, of mse, psnr, ssim, snr; measure_scale: "unit" or "symmetric", the scale on which they are taken. shard:
-    divide the weights among the ranks, if one device has no room for them (`narrows.model.training.distributed`).
+    patience: stop after this many epochs without a lower validation loss (training loss without
+    validation). keep: "best" ends with the weights of the lowest validation loss, "last" with the
+    last ones. clip: largest norm of the gradient of all weights. ema: decay of an average of the
+    weights, which is then what is validated and kept. precision: "fp32", "tf32" (on an NVIDIA GPU)
+    or "bf16" (autocast). compile: True, False, or "auto" (only if it repays, see
+    `narrows.model.training.compiled`). measures: of the validation images after each epoch, of mse,
+    psnr, ssim, snr; measure_scale: "unit" or "symmetric", the scale on which they are taken. shard:
+    divide the weights among the ranks, if one device has no room for them
+    (`narrows.model.training.distributed`).
     """
 
     patience: int | None = None
@@ -43,7 +45,9 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         if self.keep not in ("best", "last"):
             raise wrong("keep", self.keep, "'best' or 'last'")
-        if not (self.patience is None or (self.patience >= 1 and isinstance(self.patience, Integral))):
+        if not (
+            self.patience is None or (self.patience >= 1 and isinstance(self.patience, Integral))
+        ):
             raise wrong("patience", self.patience, "a whole number of epochs ≥ 1, or None")
         if not (self.clip is None or self.clip > 0):
             raise wrong("clip", self.clip, "a number > 0, or None")
@@ -52,7 +56,9 @@ class TrainingOptions:
         if self.compile not in (True, False, "auto"):
             raise wrong("compile", self.compile, "True, False or 'auto'")
 
-    def validate(self, network: Network, images: ImageBatches, validation: ImageBatches | None) -> None:
+    def validate(
+        self, network: Network, images: ImageBatches, validation: ImageBatches | None
+    ) -> None:
         """Refuse what this network, these images or this device cannot do. Raises `BuildError`."""
         on_cuda = device_of(network).type == "cuda"
         precisions = [name for name in PRECISIONS if name != "tf32" or on_cuda]
@@ -65,10 +71,17 @@ class TrainingOptions:
 
 
 def choose_options(
-    options: Mapping[str, Any], network: Network, images: ImageBatches, validation: ImageBatches | None
+    options: Mapping[str, Any],
+    network: Network,
+    images: ImageBatches,
+    validation: ImageBatches | None,
 ) -> TrainingOptions:
-    """The options of that dict. Raises `BuildError` for names that do not exist, and for values out of range."""
-    chosen: TrainingOptions = choose("training", {"options": TrainingOptions}, {"kind": "options", **options})
+    """The options of that dict. Raises `BuildError` for names that do not exist, and for values out
+    of range.
+    """
+    chosen: TrainingOptions = choose(
+        "training", {"options": TrainingOptions}, {"kind": "options", **options}
+    )
     chosen.validate(network, images, validation)
     return chosen
 
@@ -78,7 +91,9 @@ def validate_training(faults: Faults, optimiser: Any, schedule: Any, options: An
     with faults.catch():
         if not isinstance(options, (Mapping, type(None))):
             raise wrong("training", options, "a dict of options, or None")
-        validate_spec("training", {"options": TrainingOptions}, {"kind": "options", **(options or {})})
+        validate_spec(
+            "training", {"options": TrainingOptions}, {"kind": "options", **(options or {})}
+        )
     with faults.catch():
         validate_spec("optimiser", OPTIMISERS, optimiser, ("parameters",))
     with faults.catch():

@@ -2,13 +2,14 @@
 
     loss = Σ wᵢ lossᵢ / Σ wᵢ,   wᵢ ≥ 0
 
-over the images that are trained on, and likewise over a share of them that is held back: an image of weight 2 counts
-as two, one of weight 0 as none. Inside, weights have a mean of 1 over the set (`narrows.image_batches`), so that the
-loss of a batch is Σ wᵢ lossᵢ / n, and weights that are all the same change nothing. All terms of the loss, and the
-measures of validation images, are weighted alike; figures that a batch norm keeps are not.
+over the images that are trained on, and likewise over a share of them that is held back: an image
+of weight 2 counts as two, one of weight 0 as none. Inside, weights have a mean of 1 over the set
+(`narrows.image_batches`), so that the loss of a batch is Σ wᵢ lossᵢ / n, and weights that are all
+the same change nothing. All terms of the loss, and the measures of validation images, are weighted
+alike; figures that a batch norm keeps are not.
 
-Looked at once more after training, for the density of codes and the thresholds of scores, is every image whose weight
-is above 0, as one.
+Looked at once more after training, for the density of codes and the thresholds of scores, is every
+image whose weight is above 0, as one.
 """
 
 from typing import Any
@@ -19,7 +20,9 @@ from narrows.errors import wrong
 
 
 def validate_weights(sample_weight: Any, count: int) -> np.ndarray | None:
-    """Weights of `count` images as float64 `(N,)`, as they were given. Raises `BuildError` for others than above."""
+    """Weights of `count` images as float64 `(N,)`, as they were given. Raises `BuildError` for
+    others than above.
+    """
     if sample_weight is None:
         return None
     wanted = f"{count} numbers ≥ 0, one an image"
@@ -35,21 +38,30 @@ def validate_weights(sample_weight: Any, count: int) -> np.ndarray | None:
         raise wrong("sample_weight", f"NaN or infinity ({(~finite).sum()} times)", wanted)
     low = weights.min()
     if not (low >= 0):
-        raise wrong("sample_weight", low.item(), wanted, f"the first below 0 is that of image {weights.argmin()}")
+        raise wrong(
+            "sample_weight",
+            low.item(),
+            wanted,
+            f"the first below 0 is that of image {weights.argmin()}",
+        )
     if not weights.any():
         raise wrong("sample_weight", "only zeros", wanted, "one at least must be above 0")
     return weights
 
 
 def weighted_stand_ins(table: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Two rows whose mean and deviation are, feature by feature, those of all rows of a table by their weights."""
+    """Two rows whose mean and deviation are, feature by feature, those of all rows of a table by
+    their weights.
+    """
     mean = np.average(table, axis=0, weights=weights)
     deviation = np.sqrt(np.average(np.square(table - mean), axis=0, weights=weights))
     return np.stack([mean - deviation, mean + deviation])
 
 
 def effective_count(weights: np.ndarray | None, count: int) -> float:
-    """How many images they stand for: Σ w of whole numbers, which are counts; else those of a weight above 0."""
+    """How many images they stand for: Σ w of whole numbers, which are counts; else those of a
+    weight above 0.
+    """
     if weights is None:
         return count
     return float(weights.sum() if (weights % 1 == 0).all() else np.count_nonzero(weights))

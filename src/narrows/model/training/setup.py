@@ -1,4 +1,5 @@
-"""What a training is made of: the network, its images, the objective, the optimiser, and its progress.
+"""What a training is made of: the network, its images, the objective, the optimiser, and its
+progress.
 
 `Training` adds the loop. Random numbers are keyed by (seed, epoch, step, purpose) for the global batch, and each rank
 computes its rows of it, so that a training which is interrupted and resumed draws the same numbers.
@@ -30,14 +31,17 @@ from narrows.randomness import KeyedRandom, keyed_generator
 
 def batch_norms(network: nn.Module) -> list[nn.Module]:
     """The layers that need more than one image to train on."""
-    return [layer for layer in network.modules() if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d))]
+    return [
+        layer for layer in network.modules() if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d))
+    ]
 
 
 class TrainingSetup:
     """A network, the images that it is trained on, and how.
 
-    images, validation: to train on, and to validate with. progress: of a network that has been trained before.
-    after_step: called with the training after each step. options: those of `TrainingOptions`, by name.
+    images, validation: to train on, and to validate with. progress: of a network that has been
+    trained before. after_step: called with the training after each step. options: those of
+    `TrainingOptions`, by name.
     """
 
     def __init__(
@@ -67,7 +71,9 @@ class TrainingSetup:
         self.after_step = after_step
         self.objective = KINDS["objective"].make(objective)
         self.average = copy.deepcopy(network) if self.options.ema else network
-        self.distribution = distribute(network, self.average, self._step_function(), batch_size, self.options.shard)
+        self.distribution = distribute(
+            network, self.average, self._step_function(), batch_size, self.options.shard
+        )
         self.parameters = list(self.distribution.network.parameters())
         self.norms = batch_norms(self.distribution.network)
         self.optimiser = choose("optimiser", OPTIMISERS, optimiser, parameters=self.parameters)
@@ -87,12 +93,16 @@ class TrainingSetup:
 
     @property
     def checks_every_loss(self) -> bool:
-        """Whether each loss is checked before its gradient is taken: elsewhere to read a loss is to wait for it."""
+        """Whether each loss is checked before its gradient is taken: elsewhere to read a loss is to
+        wait for it.
+        """
         return self.device.type == "cpu" and rank_and_size() == (0, 1)
 
     def batches(self, epoch: int) -> Sequence[Tensor]:
         """The indices of the images of each step of an epoch."""
-        order = torch.randperm(len(self.images), generator=keyed_generator(self.seed, epoch, "order"))
+        order = torch.randperm(
+            len(self.images), generator=keyed_generator(self.seed, epoch, "order")
+        )
         return order.to(self.device).split(self.batch_size)
 
     def weights(self) -> dict[str, Tensor]:
@@ -102,11 +112,15 @@ class TrainingSetup:
     def _step_function(self) -> Sums:
         """The function from a batch to the sums of its terms, compiled if that is asked for or repays."""
         steps = self.epochs * self.steps_per_epoch
-        if self.options.compile is True or (self.options.compile == "auto" and repays(steps, self.device)):
+        if self.options.compile is True or (
+            self.options.compile == "auto" and repays(steps, self.device)
+        ):
             return Compiled(self._term_sums, self.batch_size, self.device)
         return self._term_sums
 
-    def _term_sums(self, network: Network, x: Tensor, random: KeyedRandom, weights: Tensor | None) -> LossTerms:
+    def _term_sums(
+        self, network: Network, x: Tensor, random: KeyedRandom, weights: Tensor | None
+    ) -> LossTerms:
         """The terms of the objective, each summed over the batch, by the images' weights."""
         dtype = PRECISIONS[self.options.precision]
         with torch.autocast(self.device.type, dtype) if dtype else nullcontext():

@@ -16,10 +16,12 @@ from narrows.randomness import keyed_generator
 def split_validation(
     whole: ImageBatches, validation: Any, seed: int, image_shape: tuple[int, ...] | None
 ) -> tuple[ImageBatches, ImageBatches | None]:
-    """Images to train on, and to validate with: none, a share of them at random, or images of their own.
+    """Images to train on, and to validate with: none, a share of them at random, or images of their
+    own.
 
-    Raises `BuildError` for a share that leaves no images, `ImageError` for images that do not fit the others. Where
-    there are pairs, images of their own are (clean, noisy); a share takes weights and pairs along.
+    Raises `BuildError` for a share that leaves no images, `ImageError` for images that do not fit
+    the others. Where there are pairs, images of their own are (clean, noisy); a share takes weights
+    and pairs along.
     """
     if validation is None:
         return whole, None
@@ -34,7 +36,9 @@ def split_validation(
     for part, doing in zip(parts, ("train on", "validate with")):
         heavy = part.weights is None or not part.weights.isnan().any()
         if not heavy:
-            raise wrong("sample_weight", f"only zeros for the images to {doing}", "one above 0 at least")
+            raise wrong(
+                "sample_weight", f"only zeros for the images to {doing}", "one above 0 at least"
+            )
     return parts
 
 
@@ -42,7 +46,11 @@ def _pair(validation: Any) -> tuple[Any, Any]:
     """Clean and noisy images to validate with."""
     two = isinstance(validation, (list, tuple)) and len(validation) == 2
     if not two:
-        raise wrong("validation", f"a {type(validation).__name__}", "None, a share, or (clean, noisy) under 'pairs'")
+        raise wrong(
+            "validation",
+            f"a {type(validation).__name__}",
+            "None, a share, or (clean, noisy) under 'pairs'",
+        )
     return validation[0], validation[1]
 
 
@@ -51,5 +59,7 @@ def held_back(total: int, share: float, seed: int) -> np.ndarray:
     count = round(total * share)
     good = 0 < share < 1 and 0 < count < total
     if not good:
-        raise wrong("validation", share, "None, images, or a share that leaves images on both sides")
+        raise wrong(
+            "validation", share, "None, images, or a share that leaves images on both sides"
+        )
     return np.sort(torch.randperm(total, generator=keyed_generator(seed, "split"))[:count].numpy())

@@ -23,7 +23,9 @@ Tensors = dict[str, Tensor]
 
 
 def state_of(training: Training) -> tuple[Tensors, dict[str, Any]]:
-    """A copy of all that changes: tensors by name, and numbers that JSON can hold. All ranks take part."""
+    """A copy of all that changes: tensors by name, and numbers that JSON can hold. All ranks take
+    part.
+    """
     training.distribution.gather()
     progress, average = training.progress, training.average.state_dict()
     tensors = _prefixed("network", training.network.state_dict())
@@ -34,7 +36,9 @@ def state_of(training: Training) -> tuple[Tensors, dict[str, Any]]:
     for number, slots in training.optimiser.state_dict()["state"].items():
         averages = {name: full_tensor(torch.as_tensor(value)) for name, value in slots.items()}
         tensors |= _prefixed(f"optimiser.{number}", averages)
-    columns = {name: torch.tensor(column, dtype=torch.float64) for name, column in progress.steps.items()}
+    columns = {
+        name: torch.tensor(column, dtype=torch.float64) for name, column in progress.steps.items()
+    }
     tensors |= _prefixed("steps", columns)
     tensors["sums"] = progress.step_sums[: progress.step]
     return {name: value.detach().clone() for name, value in tensors.items()}, progress.to_file()
@@ -46,12 +50,15 @@ def restore(training: Training, tensors: Tensors, numbers: Mapping[str, Any]) ->
     if training.options.ema:
         training.average.load_state_dict(_under(tensors, "average"))
     progress = Progress.from_file(numbers)
-    progress.best = {name: value.clone() for name, value in _under(tensors, "best").items()} or training.weights()
+    progress.best = {
+        name: value.clone() for name, value in _under(tensors, "best").items()
+    } or training.weights()
     training.distribution.scatter()
     slots = _optimiser_slots(training, tensors)
     training.optimiser.load_state_dict({**training.optimiser.state_dict(), "state": slots})
     columns = _under(tensors, "steps")
-    names = [name for name in ("loss", *progress.term_names) if name in columns]  # the file has another order
+    # the file has another order
+    names = [name for name in ("loss", *progress.term_names) if name in columns]
     progress.steps = {name: columns[name].tolist() for name in names}
     progress.start_epoch(progress.term_names, training.steps_per_epoch, training.device)
     progress.step_sums[: progress.step] = tensors["sums"]
@@ -68,7 +75,9 @@ def _optimiser_slots(training: Training, tensors: Tensors) -> dict[int, Tensors]
 
 
 def _stored_like(value: Tensor, parameter: Tensor) -> Tensor:
-    """A copy; if it has the shape of its parameter, with the same order in memory, and divided in the same way."""
+    """A copy; if it has the shape of its parameter, with the same order in memory, and divided in
+    the same way.
+    """
     if value.shape != parameter.shape:
         return value.clone()
     return torch.empty_like(parameter).copy_(place_like(value, parameter))
@@ -80,4 +89,8 @@ def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
 
 def _under(tensors: Tensors, prefix: str) -> Tensors:
     prefix += "."
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }

@@ -2,11 +2,12 @@
 
     for each epoch:  for each batch of a permutation of the images:
         loss = mean over the batch's images of Σ terms;  one step of the optimiser down its gradient
-    then the same objective on the validation images, without dropout and with the final weights of every cost
+    then the same objective on the validation images, without dropout and with the final weights of
+    every cost
 
-Epoch figures are means over images, not over batches. What changes is `training.progress`, the weights and the
-optimiser's averages; a `Training` whose state is saved and restored (`narrows.model.training.state`) continues
-exactly as if it had not been interrupted.
+Epoch figures are means over images, not over batches. What changes is `training.progress`, the
+weights and the optimiser's averages; a `Training` whose state is saved and restored
+(`narrows.model.training.state`) continues exactly as if it had not been interrupted.
 """
 
 import time
@@ -39,7 +40,8 @@ from narrows.model.training.validate import validation_means
 from narrows.parts.objective import LossTerms
 from narrows.randomness import KeyedRandom
 
-FLUSH, TINY = 50, 1e-30  # steps between flushes, in which 0.9^50 keeps what is above TINY above 1e-38
+# steps between flushes, in which 0.9^50 keeps what is above TINY above 1e-38
+FLUSH, TINY = 50, 1e-30
 
 
 class Training(TrainingSetup):
@@ -47,7 +49,9 @@ class Training(TrainingSetup):
 
     def __iter__(self) -> Iterator["Training"]:
         steps, progress = self.steps_per_epoch, self.progress
-        with progress_bar("training", self.epochs * steps, progress.epoch * steps + progress.step) as advance:
+        with progress_bar(
+            "training", self.epochs * steps, progress.epoch * steps + progress.step
+        ) as advance:
             while self.progress.epoch < self.epochs and not self.progress.stopped:
                 self.run_epoch(advance)
                 yield self
@@ -113,7 +117,10 @@ class Training(TrainingSetup):
         words = [f"epoch {self.progress.epoch + 1}"]
         if self.device.type == "cpu":  # to read the terms would wait for an accelerator
             values = self.progress.step_sums[self.progress.step - 1].tolist()
-            words += [f"{name} {value / size:.4g}" for name, value in zip(self.progress.term_names, values)]
+            words += [
+                f"{name} {value / size:.4g}"
+                for name, value in zip(self.progress.term_names, values)
+            ]
         return "  ".join(words)
 
     def _validate(self, images: ImageBatches) -> None:
@@ -128,7 +135,9 @@ class Training(TrainingSetup):
         self.progress.add("val_seconds", time.perf_counter() - start)
         if not isfinite(means["loss"]):
             self.progress.epoch -= 1
-            what = f"the validation loss became {means['loss']} after epoch {self.progress.epoch + 1}"
+            what = (
+                f"the validation loss became {means['loss']} after epoch {self.progress.epoch + 1}"
+            )
             self._stop(diagnose_validation(self, images, what))
 
     def _select(self) -> None:
@@ -153,7 +162,9 @@ class Training(TrainingSetup):
         return weights
 
     def _stop(self, diagnosis: Diagnosis | None) -> None:
-        """If something became NaN or infinite, put the last good weights back and say why, and what to try."""
+        """If something became NaN or infinite, put the last good weights back and say why, and what
+        to try.
+        """
         if diagnosis is None:
             return
         progress = self.progress
@@ -165,7 +176,9 @@ class Training(TrainingSetup):
             kept = "the start"
         elif self.validation is not None:
             kept = "the best epoch so far"
-        raise TrainingError(f"{diagnosis.said}; the weights of {kept} are kept. {diagnosis.cure}", diagnosis.images)
+        raise TrainingError(
+            f"{diagnosis.said}; the weights of {kept} are kept. {diagnosis.cure}", diagnosis.images
+        )
 
     # -- a step -----------------------------------------------------------------------------------------------
 
@@ -181,12 +194,15 @@ class Training(TrainingSetup):
         for norm in self.norms:
             norm.train(len(index) > 1)  # one image has no variance: its running figures serve
         sums = self.distribution.step(x, random, self.images.weights_at(mine))
-        # gradients are averaged over the ranks, so that each rank's part of the loss is taken that many times
+        # gradients are averaged over the ranks, so that each rank's part of the loss is taken that
+        # many times
         loss = reduce(add, sums.values()) / (len(index) / rank_and_size()[1])
-        if self.checks_every_loss and not isfinite(loss.item()):  # while the last step's gradient is there
+        # while the last step's gradient is there
+        if self.checks_every_loss and not isfinite(loss.item()):
             self._stop(diagnose_loss(self, number, index, random, sums))
         for parameter in self.parameters:
-            parameter.grad = None  # as zero_grad does, which also reports to the profiler: 0.05 ms a step
+            # as zero_grad does, which also reports to the profiler: 0.05 ms a step
+            parameter.grad = None
         loss.backward()
         if self.options.clip:
             self._clip(self.options.clip, number, index)
@@ -202,7 +218,9 @@ class Training(TrainingSetup):
         epoch = self.progress.epoch
         epochs = epoch + number / self.steps_per_epoch
         rows = rank_slice(total)
-        return KeyedRandom(self.seed, epoch, number, rows=rows, total=total, progress=epochs, noisy=noisy)
+        return KeyedRandom(
+            self.seed, epoch, number, rows=rows, total=total, progress=epochs, noisy=noisy
+        )
 
     def _set_learning_rate(self, t: float) -> None:
         """The rate that the schedule gives for t in [0, 1]."""
@@ -218,8 +236,9 @@ class Training(TrainingSetup):
 
     @torch.no_grad()
     def _flush(self) -> None:
-        """Set averages that have all but vanished to 0: those of weights without gradient fall below what a processor
-        counts with at full speed (1e-38), and an epoch would take half as long again. No weight changes by it."""
+        """Set averages that have all but vanished to 0: those of weights without gradient fall
+        below what a processor counts with at full speed (1e-38), and an epoch would take half as
+        long again. No weight changes by it."""
         for slots in self.optimiser.state.values():
             for average in slots.values():
                 if isinstance(average, Tensor) and average.dim():
@@ -231,5 +250,7 @@ class Training(TrainingSetup):
         """average ← decay · average + (1 - decay) · weights; buffers are copied."""
         for slow, fast in zip(self.distribution.average.parameters(), self.parameters):
             local_shard(slow).lerp_(local_shard(fast), 1 - decay)
-        for slow, fast in zip(self.distribution.average.buffers(), self.distribution.network.buffers()):
+        for slow, fast in zip(
+            self.distribution.average.buffers(), self.distribution.network.buffers()
+        ):
             slow.copy_(fast)

@@ -1,7 +1,7 @@
 """Validation: the training's own objective, and measures, on images that are not trained on.
 
-Nothing is dropped out, costs have their final weights, and the random numbers are the same after every epoch, so that
-epochs can be compared.
+Nothing is dropped out, costs have their final weights, and the random numbers are the same after
+every epoch, so that epochs can be compared.
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,10 @@ def validation_means(
         _add(totals, values, images.weights_at(rows))
     # read at the end, so that an accelerator is not waited for
     of_ranks = all_gather_objects({name: float(total) for name, total in totals.items()})
-    return {name: sum(of_rank.get(name, 0.0) for of_rank in of_ranks) / len(images) for name in of_ranks[0]}
+    return {
+        name: sum(of_rank.get(name, 0.0) for of_rank in of_ranks) / len(images)
+        for name in of_ranks[0]
+    }
 
 
 def _measures(
@@ -79,7 +82,10 @@ def _add(totals: dict[str, Tensor], values: dict[str, Tensor], weights: Tensor |
 
 
 def validate_measures(
-    measures: Sequence[str], measure_scale: str, pixels: ImageBatches, validation: ImageBatches | None
+    measures: Sequence[str],
+    measure_scale: str,
+    pixels: ImageBatches,
+    validation: ImageBatches | None,
 ) -> None:
     """Refuse measures that do not exist, or cannot be taken. Raises `BuildError`, `UnknownName`."""
     if measure_scale not in SPANS:
@@ -90,7 +96,9 @@ def validate_measures(
         raise wrong("measures", measures, "a list of names")
     small = "ssim" in measures and min(pixels.layout.image[:2]) < SSIM
     if small:
-        raise wrong("measures", measures, f"no ssim for images smaller than its window, {SSIM} x {SSIM}")
+        raise wrong(
+            "measures", measures, f"no ssim for images smaller than its window, {SSIM} x {SSIM}"
+        )
     for name in set(measures) - set(MEASURES):
         raise unknown("measure", name, MEASURES)
 

@@ -1,4 +1,5 @@
-"""Classical denoisers: baselines that learn nothing, compared with a model on the same noisy images.
+"""Classical denoisers: baselines that learn nothing, compared with a model on the same noisy
+images.
 
     median              each pixel the median of the 3 x 3 about it
     total variation     argmin_y ½ ‖y - x̃‖² + w Σ ‖∇y‖                        w = 0.7 σ
@@ -6,16 +7,18 @@
     non-local means     y_i ∝ Σ_j exp(-max(d_ij - 2 σ², 0) / h²) x̃_j           h = 0.8 σ; d: between 5 x 5 patches
     bm3d                patches that are alike, stacked, and shrunk together in a transform of the stack
 
-Images are `(N, H, W)` or `(N, H, W, C)` floats on [0, 1], and so are the results, neither clipped nor rounded. sigma
-is the standard deviation of the noise, one number or one an image, `(N,)`. All but the median need it; in the table
-they get the true one, which no network does. Their settings are the usual ones, the same for all images.
+Images are `(N, H, W)` or `(N, H, W, C)` floats on [0, 1], and so are the results, neither clipped
+nor rounded. sigma is the standard deviation of the noise, one number or one an image, `(N,)`. All
+but the median need it; in the table they get the true one, which no network does. Their settings
+are the usual ones, the same for all images.
 
 References: L. Rudin et al., "Nonlinear total variation based noise removal algorithms", 1992,
-https://doi.org/10.1016/0167-2789(92)90242-F, by A. Chambolle's algorithm; S. Chang et al., "Adaptive wavelet
-thresholding for image denoising and compression", IEEE TIP 2000, https://doi.org/10.1109/83.862633; A. Buades et al.,
-"A non-local algorithm for image denoising", CVPR 2005, https://doi.org/10.1109/CVPR.2005.38; K. Dabov et al., "Image
-denoising by sparse 3-D transform-domain collaborative filtering", IEEE TIP 2007,
-https://doi.org/10.1109/TIP.2007.901238. The programs are scikit-image's, SciPy's, and for the last its authors' own.
+https://doi.org/10.1016/0167-2789(92)90242-F, by A. Chambolle's algorithm; S. Chang et al.,
+"Adaptive wavelet thresholding for image denoising and compression", IEEE TIP 2000,
+https://doi.org/10.1109/83.862633; A. Buades et al., "A non-local algorithm for image denoising",
+CVPR 2005, https://doi.org/10.1109/CVPR.2005.38; K. Dabov et al., "Image denoising by sparse 3-D
+transform-domain collaborative filtering", IEEE TIP 2007, https://doi.org/10.1109/TIP.2007.901238.
+The programs are scikit-image's, SciPy's, and for the last its authors' own.
 """
 
 import time
@@ -96,13 +99,20 @@ def non_local_means(image: np.ndarray, sigma: float) -> np.ndarray:
     """Means of pixels with similar patches, up to 6 pixels away."""
     restoration = extra("skimage.restoration", "baselines")
     return restoration.denoise_nl_means(
-        image, patch_size=5, patch_distance=6, h=0.8 * sigma, sigma=sigma, channel_axis=colours(image)
+        image,
+        patch_size=5,
+        patch_distance=6,
+        h=0.8 * sigma,
+        sigma=sigma,
+        channel_axis=colours(image),
     )
 
 
 @of_each
 def bm3d(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Block matching in three dimensions, of three colours in an opponent space. Its licence allows research only."""
+    """Block matching in three dimensions, of three colours in an opponent space. Its licence allows
+    research only.
+    """
     try:
         package = import_module("bm3d")
     except ImportError as error:  # no extra of ours brings it, because of its licence
@@ -110,7 +120,8 @@ def bm3d(image: np.ndarray, sigma: float) -> np.ndarray:
     colour = image.ndim == 3 and image.shape[2] == 3
     height, width = image.shape[:2]
     margins = [(0, max(0, 16 - height)), (0, max(0, 16 - width)), (0, 0)][: image.ndim]
-    padded = np.pad(image, margins, mode="symmetric")  # the program fails on less than two of its blocks
+    # the program fails on less than two of its blocks
+    padded = np.pad(image, margins, mode="symmetric")
     denoise = package.bm3d_rgb if colour else package.bm3d
     with np.errstate(invalid="ignore", divide="ignore"):  # it divides by the range of each colour
         result = denoise(padded, sigma)
@@ -138,13 +149,15 @@ def compare_denoisers(
     most: int = 1000,
     baselines: Iterable[str] = tuple(BASELINES),
 ) -> Table:
-    """A fitted denoiser and the baselines on the same noisy images: a row each of psnr (dB), ssim, seconds in all.
+    """A fitted denoiser and the baselines on the same noisy images: a row each of psnr (dB), ssim,
+    seconds in all.
 
-    X: clean images; if there are more than `most`, that number is drawn at random. noise: a corruption; by default
-    the model's own, and then the noisy images are those of `evaluate`. noisy: instead of it X with noise of your own.
+    X: clean images; if there are more than `most`, that number is drawn at random. noise: a
+    corruption; by default the model's own, and then the noisy images are those of `evaluate`.
+    noisy: instead of it X with noise of your own.
 
-    baselines: their names. One whose package is not installed has a `note` instead of numbers. Raises `BuildError`
-    for a model that makes no noise if none is named or given, `UnknownName`.
+    baselines: their names. One whose package is not installed has a `note` instead of numbers.
+    Raises `BuildError` for a model that makes no noise if none is named or given, `UnknownName`.
     """
     check_integer("most", most)
     denoisers, notes = _installed(baselines)
@@ -164,7 +177,9 @@ def compare_denoisers(
 
 
 def noisy_images(model: Model, x: Tensor, seed: int, noise: Any = None) -> Tensor:
-    """Images `(N, C, H, W)` on the working scale with that corruption, or the model's own, as in `evaluate`."""
+    """Images `(N, C, H, W)` on the working scale with that corruption, or the model's own, as in
+    `evaluate`.
+    """
     if noise is not None:
         corruption = KINDS["corruption"].make(noise, bounds=model.scale_.bounds)
     elif model.noise_ is not None:
@@ -207,7 +222,9 @@ def _chosen_images(model: Model, X: Any, noisy: Any, most: int, seed: int) -> Im
     return images.part(order[:most].sort().values)
 
 
-def _pair(model: Model, images: ImageBatches, rows: slice, seed: int, noise: Any) -> tuple[np.ndarray, np.ndarray]:
+def _pair(
+    model: Model, images: ImageBatches, rows: slice, seed: int, noise: Any
+) -> tuple[np.ndarray, np.ndarray]:
     """Clean and noisy images of a batch, as arrays on [0, 1]."""
     clean, noisy = images.batch(rows), images.noisy_at(rows)
     if noisy is None:

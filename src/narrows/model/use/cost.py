@@ -1,11 +1,13 @@
 """What a training will cost, before it starts.
 
-A network is built without memory, on torch's meta device, and its parameters P are counted. Training keeps four
-numbers for each: the weight, its gradient, and Adam's two running means. An epoch of N images needs at least
+A network is built without memory, on torch's meta device, and its parameters P are counted.
+Training keeps four numbers for each: the weight, its gradient, and Adam's two running means. An
+epoch of N images needs at least
 
     6 P N operations        2 for each weight and image on the way there, 4 on the way back
 
-(more in a convolution, which uses each weight at every pixel), and these take N · 6 P / (operations a second).
+(more in a convolution, which uses each weight at every pixel), and these take N · 6 P / (operations
+a second).
 """
 
 import time
@@ -27,8 +29,8 @@ SIDE = 1024  # of the matrices whose product is timed
 def planned_parameters(model: Any, images: Any) -> int | None:
     """Parameters of the network that a fit on these images would build.
 
-    None if the model has no network, if it has parts of the user's own, which may not bear a build without memory,
-    or if it cannot be built (the fit will say why).
+    None if the model has no network, if it has parts of the user's own, which may not bear a build
+    without memory, or if it cannot be built (the fit will say why).
     """
     options = model.get_params(deep=False)
     if not set(SPEC_NAMES) <= set(options):

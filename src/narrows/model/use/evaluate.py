@@ -1,15 +1,17 @@
 """How good a model is: measures of its reconstructions, bounds and codes over a set of images.
 
-Up to three views of the same images are measured, each against the clean image, one value an image, then averaged:
+Up to three views of the same images are measured, each against the clean image, one value an image,
+then averaged:
 
     ""           the reconstruction of the clean image, through the mean code
     "denoised"   of the noisy images that are given with the clean ones, of a model of any kind; else, if the model
-                 was trained on corrupted images, of an image corrupted in the same way ("noisy" says how far that
-                 image was from the clean one, the number to beat)
+                 was trained on corrupted images, of an image corrupted in the same way ("noisy"
+                 says how far that image was from the clean one, the number to beat)
     "sampled"    if codes are sampled: through a sampled code
 
-Measures are on [0, 1] (or on [-1, 1] with a range of 2, if asked), of the model's output before it is clipped or
-rounded. Random numbers belong to the image and the seed, so that the numbers are the same at every call.
+Measures are on [0, 1] (or on [-1, 1] with a range of 2, if asked), of the model's output before it
+is clipped or rounded. Random numbers belong to the image and the seed, so that the numbers are the
+same at every call.
 """
 
 import time
@@ -45,14 +47,16 @@ def evaluate(
 ) -> dict[str, float]:
     """Measures of a fitted model over images, by name; see the module for the views.
 
-    noisy: the same images with noise of your own, in the same order. A model trained on such pairs makes no noise
-    itself: without them its reconstructions of clean images are measured, and nothing is said of denoising.
+    noisy: the same images with noise of your own, in the same order. A model trained on such pairs
+    makes no noise itself: without them its reconstructions of clean images are measured, and
+    nothing is said of denoising.
 
-    signal_power (the mean of x², x on [0, 1]); mse (per pixel), psnr and snr (dB), ssim; elbo, nll and kl (nats an
-    image, with the likelihood's constant), of variational models; bce (nats an image), of Bernoulli ones; code_rms
-    (root mean square of the code's units); active_units (of an image, on average), dead_units; code_size, side_bits
-    and parameters. A variational unit is dead if the variance of its mean over the images is below 0.01 (Y. Burda
-    et al., 2016). Of the views of a table there is mse alone, on the working scale.
+    signal_power (the mean of x², x on [0, 1]); mse (per pixel), psnr and snr (dB), ssim; elbo, nll
+    and kl (nats an image, with the likelihood's constant), of variational models; bce (nats an
+    image), of Bernoulli ones; code_rms (root mean square of the code's units); active_units (of an
+    image, on average), dead_units; code_size, side_bits and parameters. A variational unit is dead
+    if the variance of its mean over the images is below 0.01 (Y. Burda et al., 2016). Of the views
+    of a table there is mse alone, on the working scale.
     """
     if measure_scale not in SPANS:
         raise wrong("measure_scale", measure_scale, "'unit' or 'symmetric'")
@@ -74,7 +78,9 @@ def sizes(model: Model) -> dict[str, float]:
 
 
 def compare(models: Iterable[ImageModel | str], X: Any, X_test: Any, seed: int = 0) -> Table:
-    """A table of models on the same images: those not yet fitted (recipes by name too) are fitted to X first."""
+    """A table of models on the same images: those not yet fitted (recipes by name too) are fitted
+    to X first.
+    """
     table, seen = Table(), Counter[str]()
     for given in models:
         name = given if isinstance(given, str) else type(given).__name__
@@ -90,7 +96,8 @@ def compare(models: Iterable[ImageModel | str], X: Any, X_test: Any, seed: int =
 
 
 def image_rows(model: Model, X: Any, seed: int = 0, noisy: Any = None) -> dict[str, np.ndarray]:
-    """Images and what the model makes of them: title → `(k, H, W)` or `(k, H, W, C)` on [0, 1], for figures.
+    """Images and what the model makes of them: title → `(k, H, W)` or `(k, H, W, C)` on [0, 1], for
+    figures.
 
     noisy: the same images with noise of your own, see `evaluate`.
     """

@@ -1,10 +1,11 @@
 """Pictures of all sizes, one after another: what the verbs of the command line do with a folder.
 
-Pictures as large as the model's own images are processed some hundred at a time; larger ones in tiles (`tiles`);
-smaller ones are skipped, with the reason. Only some pictures are in memory.
+Pictures as large as the model's own images are processed some hundred at a time; larger ones in
+tiles (`tiles`); smaller ones are skipped, with the reason. Only some pictures are in memory.
 
-What a machine computes of one image depends in its last bit on how many images are in its batch. Here that must not
-be, so that a folder in shares gives what the complete folder gives: see `with_fixed_batches`.
+What a machine computes of one image depends in its last bit on how many images are in its batch.
+Here that must not be, so that a folder in shares gives what the complete folder gives: see
+`with_fixed_batches`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -31,14 +32,17 @@ Results = Iterator[tuple[Picture, Any]]
 def with_fixed_batches(model: ImageModel) -> ImageModel:
     """The same model, with the same number of images in every batch, the last one filled up.
 
-    This is for images of its own size. A picture always has the same tiles, whatever the other pictures.
+    This is for images of its own size. A picture always has the same tiles, whatever the other
+    pictures.
     """
     fixed = copy(model)
     fixed.batch_size_fixed = FIXED_BATCH
     return fixed
 
 
-def process_pictures(model: ImageModel, verb: str, pictures: Iterable[Picture], skip: Skip) -> Results:
+def process_pictures(
+    model: ImageModel, verb: str, pictures: Iterable[Picture], skip: Skip
+) -> Results:
     """Each picture, and its pixels as `model.reconstruct` or `model.denoise` (`verb`) gives them back."""
     own_size = getattr(with_fixed_batches(model), verb)
 
@@ -48,7 +52,9 @@ def process_pictures(model: ImageModel, verb: str, pictures: Iterable[Picture], 
     return _process(model, pictures, own_size, other_size, skip)
 
 
-def score_pictures(model: ImageModel, pictures: Iterable[Picture], skip: Skip, kind: str | None = None) -> Results:
+def score_pictures(
+    model: ImageModel, pictures: Iterable[Picture], skip: Skip, kind: str | None = None
+) -> Results:
     """Each picture and its anomaly score, of a kind; of a larger one, that of its worst tile."""
     fixed = with_fixed_batches(model)
 
@@ -62,7 +68,9 @@ def score_pictures(model: ImageModel, pictures: Iterable[Picture], skip: Skip, k
 
 
 def map_errors(model: ImageModel, pictures: Iterable[Picture], skip: Skip) -> Results:
-    """Each picture and where its error is, uint8 `(H, W)`: the root of the mean squared error over its channels."""
+    """Each picture and where its error is, uint8 `(H, W)`: the root of the mean squared error over
+    its channels.
+    """
 
     def root_error(images: np.ndarray) -> np.ndarray:
         channels = images.shape[3] if images.ndim == 4 else 1
@@ -72,7 +80,9 @@ def map_errors(model: ImageModel, pictures: Iterable[Picture], skip: Skip) -> Re
     return _process(model, pictures, root_error, root_error, skip)
 
 
-def _process(model: ImageModel, pictures: Iterable[Picture], own_size: Work, other_size: Work, skip: Skip) -> Results:
+def _process(
+    model: ImageModel, pictures: Iterable[Picture], own_size: Work, other_size: Work, skip: Skip
+) -> Results:
     """`own_size` of pictures of the model's form, `other_size` of others, neighbours of one form together."""
     for group in _groups(pictures):
         images = np.stack([picture.pixels for picture in group])

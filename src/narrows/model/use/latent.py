@@ -17,7 +17,9 @@ from narrows.randomness import keyed_generator
 
 
 def interpolate(model: ImageModel, a: Any, b: Any, steps: int = 9) -> np.ndarray:
-    """Images along the straight line between the codes of two images, both ends included: `(steps, ...)`."""
+    """Images along the straight line between the codes of two images, both ends included: `(steps,
+    ...)`.
+    """
     check_integer("steps", steps, least=2)
     a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape:
@@ -27,10 +29,14 @@ def interpolate(model: ImageModel, a: Any, b: Any, steps: int = 9) -> np.ndarray
     return model.inverse_transform((1 - t) * ends[:1] + t * ends[1:])
 
 
-def perturb(model: ImageModel, X: Any, scale: float | Sequence[float] = 1.0, random_state: int = 0) -> np.ndarray:
-    """Images decoded from noisy codes: `(N, ...)` for one strength, `(len(scale), N, ...)` for several.
+def perturb(
+    model: ImageModel, X: Any, scale: float | Sequence[float] = 1.0, random_state: int = 0
+) -> np.ndarray:
+    """Images decoded from noisy codes: `(N, ...)` for one strength, `(len(scale), N, ...)` for
+    several.
 
-    scale: standard deviation of the noise on each unit of the code, ≥ 0. The same noise is used at each strength.
+    scale: standard deviation of the noise on each unit of the code, ≥ 0. The same noise is used at
+    each strength.
     """
     strengths = np.atleast_1d(np.asarray(scale, dtype=np.float32))
     if not (strengths >= 0).all():

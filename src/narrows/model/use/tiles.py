@@ -1,15 +1,17 @@
 """Pictures that are larger than the images a model was fitted on, or have other channels.
 
-A picture of H × W is covered by tiles of the model's h × w that overlap by half. The model's outputs for them are
-joined with weights that fall to almost 0 at a tile's edge, so that no seam shows:
+A picture of H × W is covered by tiles of the model's h × w that overlap by half. The model's
+outputs for them are joined with weights that fall to almost 0 at a tile's edge, so that no seam
+shows:
 
     out(p) = Σ_t w(p - t) f(x_t)(p - t) / Σ_t w(p - t),      w(i, j) = sin²(π (i + ½) / h) sin²(π (j + ½) / w)
 
-The places t are those of a regular grid, the last ones flush with the picture's edge: no pixel is invented. If f
-changes nothing, neither does this.
+The places t are those of a regular grid, the last ones flush with the picture's edge: no pixel is
+invented. If f changes nothing, neither does this.
 
-Channels: a model of colour gets a grey picture three times, and the mean of its channels comes back; a model of grey
-gets a colour picture channel by channel; alpha that a model does not know is set aside and put back.
+Channels: a model of colour gets a grey picture three times, and the mean of its channels comes
+back; a model of grey gets a colour picture channel by channel; alpha that a model does not know is
+set aside and put back.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,13 +25,15 @@ from narrows.model.estimator.base import ImageModel
 
 Function = Callable[[np.ndarray], np.ndarray]
 Place = tuple[int, int]  # top, left
-MOST_VALUES = 4_000_000  # in the tiles of a batch, so that not all of a large picture's tiles are in memory
+# in the tiles of a batch, so that not all of a large picture's tiles are in memory
+MOST_VALUES = 4_000_000
 
 
 def process_tiled(model: ImageModel, images: Any, verb: str) -> np.ndarray:
     """`model.reconstruct` or `model.denoise` (`verb`) of pictures of any size, in their own form and type.
 
-    images: `(N, H, W)` or `(N, H, W, C)`, at least as large as the images that the model was fitted on. Raises
+    images: `(N, H, W)` or `(N, H, W, C)`, at least as large as the images that the model was fitted
+    on. Raises
     `ImageError` if they are smaller.
     """
     images = np.asarray(images)
@@ -41,7 +45,8 @@ def process_tiled(model: ImageModel, images: Any, verb: str) -> np.ndarray:
 
 
 def worst_tile_score(model: ImageModel, images: Any, kind: str | None = None) -> np.ndarray:
-    """The anomaly score of pictures of any size `(N,)`: that of their worst tile, in their worst channel.
+    """The anomaly score of pictures of any size `(N,)`: that of their worst tile, in their worst
+    channel.
 
     kind: as of `model.anomaly_score`.
     """
@@ -57,7 +62,9 @@ def worst_tile_score(model: ImageModel, images: Any, kind: str | None = None) ->
 
 
 def error_map(model: ImageModel, images: Any) -> np.ndarray:
-    """The squared error at each pixel of pictures of any size, summed over channels: float32 `(N, H, W)`."""
+    """The squared error at each pixel of pictures of any size, summed over channels: float32 `(N,
+    H, W)`.
+    """
     pictures = _with_channels(np.asarray(images))
     errors = np.empty(pictures.shape[:3], np.float32)
     function = _unrounded(model, "reconstruct")
@@ -80,16 +87,21 @@ def join_tiles(function: Function, picture: np.ndarray, size: tuple[int, int]) -
 
 
 def fits_model(model: ImageModel, shape: tuple[int, ...]) -> bool:
-    """Whether pictures `(H, W)` or `(H, W, C)` are as large as the model's own images, and have their channels."""
+    """Whether pictures `(H, W)` or `(H, W, C)` are as large as the model's own images, and have
+    their channels.
+    """
     return (*shape, 1)[:3] == model.layout_.image
 
 
-def _tile_batches(picture: np.ndarray, size: tuple[int, int]) -> Iterator[tuple[list[Place], np.ndarray]]:
+def _tile_batches(
+    picture: np.ndarray, size: tuple[int, int]
+) -> Iterator[tuple[list[Place], np.ndarray]]:
     """Places and tiles `(n, h, w, C)` of a picture, batch by batch."""
     height, width = size
     if picture.shape[0] < height or picture.shape[1] < width:
         raise ImageError(
-            f"the picture has {picture.shape[0]} x {picture.shape[1]} pixels, the model needs {height} x {width}; "
+            f"the picture has {picture.shape[0]} x {picture.shape[1]} pixels, the model needs "
+            f"{height} x {width}; "
             "bring it to that size first"
         )
     rows, columns = _starts(picture.shape[0], height), _starts(picture.shape[1], width)
@@ -142,7 +154,9 @@ def _parts(model: ImageModel, picture: np.ndarray) -> list[np.ndarray]:
         return list(np.split(colours, colours.shape[2], axis=2))
     if colours.shape[2] == 1 and channels == 3:
         return [np.repeat(colours, 3, axis=2)]
-    raise ImageError(f"the picture has {picture.shape[2]} channels, which a model of {channels} cannot take")
+    raise ImageError(
+        f"the picture has {picture.shape[2]} channels, which a model of {channels} cannot take"
+    )
 
 
 def _unknown_alpha(model: ImageModel, picture: np.ndarray) -> int:
@@ -160,7 +174,9 @@ def _unrounded(model: ImageModel, verb: str) -> Function:
 def _with_channels(images: np.ndarray) -> np.ndarray:
     """Images as `(N, H, W, C)`."""
     if images.ndim not in (3, 4) or 0 in images.shape:
-        raise ImageError(f"got pictures of shape {images.shape}; expected (N, H, W) or (N, H, W, C)")
+        raise ImageError(
+            f"got pictures of shape {images.shape}; expected (N, H, W) or (N, H, W, C)"
+        )
     return images if images.ndim == 4 else images[..., None]
 
 

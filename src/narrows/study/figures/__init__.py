@@ -1,8 +1,8 @@
 """Figures of a study: from trained models to the arrays of figures.
 
-A picture is a function of the trained runs and of the figure's options; it yields figures, whose arrays
-are all that drawing needs, and nothing if there is nothing to show. To add a kind: one function, one
-entry in `STUDY_FIGURES`.
+A picture is a function of the trained runs and of the figure's options; it yields figures, whose
+arrays are all that drawing needs, and nothing if there is nothing to show. To add a kind: one
+function, one entry in `STUDY_FIGURES`.
 
 history    what training recorded, over epochs and steps
 images     images and what models make of them

@@ -86,15 +86,26 @@ def correlation(run: Trained, on: str = "test") -> Iterator[Figure | Omitted]:
     if reason := why_without_codes(run):
         yield Omitted(run.name, reason)
     elif size > MOST_CORRELATED:
-        yield Omitted(run.name, f"a map of {size:,} units cannot be read; it is drawn of at most {MOST_CORRELATED}")
+        yield Omitted(
+            run.name,
+            f"a map of {size:,} units cannot be read; it is drawn of at most {MOST_CORRELATED}",
+        )
     elif size >= 2:
         matrix = measure.correlation(sample_codes(run, on)[0])
-        options = {"signed": True, "limits": [-1, 1], "unit": "correlation", "xlabel": "unit", "ylabel": "unit"}
+        options = {
+            "signed": True,
+            "limits": [-1, 1],
+            "unit": "correlation",
+            "xlabel": "unit",
+            "ylabel": "unit",
+        }
         yield Figure(run.name, "heatmap", "", options, {"correlation": matrix})
 
 
 def code_images(runs: Sequence[Trained], images: Any = None) -> Iterator[Figure]:
-    """Codes as images, unit after unit in rows, for codes whose size is a square; each model by its largest value."""
+    """Codes as images, unit after unit in rows, for codes whose size is a square; each model by its
+    largest value.
+    """
     if runs[0].model.layout_.is_table:
         return
     x, _ = runs[0].pick(images)
@@ -158,18 +169,29 @@ def _by_tsne(z: np.ndarray, dimensions: int) -> Layout:
 
 def _by_quick_tsne(z: np.ndarray, dimensions: int) -> Layout:
     points = quick_tsne(z, dimensions)
-    title = f"t-SNE of up to 1,500 of {len(points):,} codes, the others by their nearest: distances mean nothing"
+    title = (
+        f"t-SNE of up to 1,500 of {len(points):,} codes, the others by their nearest: "
+        f"distances mean nothing"
+    )
     return points, [], title
 
 
 def _by_components(z: np.ndarray, dimensions: int) -> Layout:
     """Places along the principal components, each with its share of the variance."""
     points, shares = principal_components(z, dimensions)
-    axes = [f"component {k} ({100 * share:.0f} % of the variance)" for k, share in enumerate(shares, start=1)]
+    axes = [
+        f"component {k} ({100 * share:.0f} % of the variance)"
+        for k, share in enumerate(shares, start=1)
+    ]
     return points, axes, "the codes along their principal components"
 
 
-LAYOUTS = {"units": _by_units, "tsne": _by_tsne, "quick-tsne": _by_quick_tsne, "components": _by_components}
+LAYOUTS = {
+    "units": _by_units,
+    "tsne": _by_tsne,
+    "quick-tsne": _by_quick_tsne,
+    "components": _by_components,
+}
 
 
 def _as_bytes(images: np.ndarray) -> np.ndarray:

@@ -1,4 +1,5 @@
-"""Images from codes: new ones, paths between two, what noise on a code does, and which classes result.
+"""Images from codes: new ones, paths between two, what noise on a code does, and which classes
+result.
 
 A *reader* says which class an image shows: the majority of its 5 nearest training images among 40
 principal components. It is not part of a model; it makes "still recognisable" a number.
@@ -31,7 +32,9 @@ def samples(run: Trained, count: int = 64, seed: int = 0) -> Iterator[Figure]:
     if _decodes(run):
         images = run.model.sample(count, random_state=seed)
         options = {"columns": int(count**0.5)}
-        yield Figure(run.name, "tiles", _source_of_codes(run), options, {"samples": displayable(images)})
+        yield Figure(
+            run.name, "tiles", _source_of_codes(run), options, {"samples": displayable(images)}
+        )
 
 
 @per_run
@@ -46,7 +49,9 @@ def plane(run: Trained, count: int = 20, reach: float = 3.0) -> Iterator[Figure]
 
 @per_run
 def classes(run: Trained, count: int = 2500, reach: float = 3.0) -> Iterator[Figure]:
-    """The classes that a reader sees in new images and in the decoded plane; and those of the test images."""
+    """The classes that a reader sees in new images and in the decoded plane; and those of the test
+    images.
+    """
     labels = run.split.test.labels
     if not _decodes(run) or labels is None or run.split.train.labels is None:
         return
@@ -67,7 +72,9 @@ def classes(run: Trained, count: int = 2500, reach: float = 3.0) -> Iterator[Fig
 
 
 @per_run
-def interpolation(run: Trained, pairs: list[list[int]] | None = None, steps: int = 9) -> Iterator[Figure]:
+def interpolation(
+    run: Trained, pairs: list[list[int]] | None = None, steps: int = 9
+) -> Iterator[Figure]:
     """Straight lines between the codes of two test images; of the last pair, between their pixels too."""
     images, labels = run.part("test")
     chosen = [(a, b) for a, b in pairs or _pairs(labels, len(images))]
@@ -89,7 +96,9 @@ def interpolation(run: Trained, pairs: list[list[int]] | None = None, steps: int
 
 
 @per_run
-def perturbed(run: Trained, scales: list[float], images: Any = None, seed: int = 0) -> Iterator[Figure]:
+def perturbed(
+    run: Trained, scales: list[float], images: Any = None, seed: int = 0
+) -> Iterator[Figure]:
     """Images, their reconstructions, and the outputs for noise of several strengths on the code."""
     if not _decodes(run):
         return

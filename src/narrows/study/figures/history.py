@@ -20,7 +20,9 @@ def curves(
     per_pixel: bool = False,
     **options: Any,
 ) -> Iterator[Figure]:
-    """Entries of the history over epochs, by default the loss and all its terms; options go to the drawing."""
+    """Entries of the history over epochs, by default the loss and all its terms; options go to the
+    drawing.
+    """
     lines = _lines(run, run.history, of, per_pixel)
     for part in ("", VALIDATION):
         _drop_only_term(lines, f"{part}loss", part)
@@ -54,7 +56,9 @@ def compared(
     per_pixel: bool = False,
     **options: Any,
 ) -> Iterator[Figure]:
-    """One entry of several runs' histories in one figure, over epochs or iterations ("epoch", "iteration")."""
+    """One entry of several runs' histories in one figure, over epochs or iterations ("epoch",
+    "iteration").
+    """
     if over not in ("epoch", "iteration"):
         raise wrong("over", over, "'epoch' or 'iteration'")
     lines, labels = {}, {}
@@ -70,8 +74,12 @@ def compared(
         yield Figure(of, "curves", "", options, lines)
 
 
-def _lines(run: Trained, kept: Mapping[str, Any], of: Sequence[str] | None, per_pixel: bool) -> dict[str, np.ndarray]:
-    """The entries that there are; a loss per pixel is that of the image divided by the number of its values."""
+def _lines(
+    run: Trained, kept: Mapping[str, Any], of: Sequence[str] | None, per_pixel: bool
+) -> dict[str, np.ndarray]:
+    """The entries that there are; a loss per pixel is that of the image divided by the number of
+    its values.
+    """
     share = run.model.n_features_in_ if per_pixel else 1
     names = loss_entries(kept) if of is None else of
     present = [name for name in names if len(kept.get(name, ()))]
@@ -80,7 +88,9 @@ def _lines(run: Trained, kept: Mapping[str, Any], of: Sequence[str] | None, per_
 
 def _drop_only_term(lines: dict[str, np.ndarray], loss: str, part: str) -> None:
     """Leave out a term that is the loss itself, since the two lines would cover each other."""
-    for name in [name for name in lines if name != loss and name.startswith(VALIDATION) == bool(part)]:
+    for name in [
+        name for name in lines if name != loss and name.startswith(VALIDATION) == bool(part)
+    ]:
         if np.array_equal(lines[name], lines.get(loss, ())):
             del lines[name]
 

@@ -52,13 +52,19 @@ def reconstructions(run: Trained, images: Any = None) -> Iterator[Figure]:
         return
     rows = image_rows(run.model, run.pick(images)[0], noisy=run.pick_noisy(images))
     original = rows["original"]
-    captions = {name: _psnr_captions(original, row) for name, row in rows.items() if name != "original"}
+    captions = {
+        name: _psnr_captions(original, row) for name, row in rows.items() if name != "original"
+    }
     options = {"captions": captions, "columns": len(original)}
     yield Figure(run.name, "grid", "", options, rows)
 
 
-def beside(runs: Sequence[Trained], images: Any = None, fed: Fed = None, captions: str = "error") -> Iterator[Figure]:
-    """The same images through several models, a row for each, with the error (or PSNR) under each image."""
+def beside(
+    runs: Sequence[Trained], images: Any = None, fed: Fed = None, captions: str = "error"
+) -> Iterator[Figure]:
+    """The same images through several models, a row for each, with the error (or PSNR) under each
+    image.
+    """
     if captions not in CAPTIONS:
         raise wrong("captions", captions, " or ".join(map(repr, CAPTIONS)))
     if runs[0].model.layout_.is_table:
@@ -76,20 +82,29 @@ def beside(runs: Sequence[Trained], images: Any = None, fed: Fed = None, caption
     yield Figure("images", "grid", "", options, _displayable(rows))
 
 
-def strengths(runs: Sequence[Trained], sigmas: list[float], images: Any = None, fed: Fed = None) -> Iterator[Figure]:
-    """One image with noise of several strengths, and what each model makes of it; the error under each."""
+def strengths(
+    runs: Sequence[Trained], sigmas: list[float], images: Any = None, fed: Fed = None
+) -> Iterator[Figure]:
+    """One image with noise of several strengths, and what each model makes of it; the error under
+    each.
+    """
     if runs[0].model.layout_.is_table:
         return
     for image, name in zip(*runs[0].pick(images, most=1)):
         x = image[None]
         rows = _rows_of_strengths(runs, x, sigmas, fed)
-        captions = {row: _error_captions(np.broadcast_to(x, output.shape), output) for row, output in rows.items()}
+        captions = {
+            row: _error_captions(np.broadcast_to(x, output.shape), output)
+            for row, output in rows.items()
+        }
         captions["noisy"] = [f"σ = {sigma:g}" for sigma in sigmas]
         options = {"captions": captions, "columns": len(sigmas)}
         yield Figure(name, "grid", name, options, _displayable(rows))
 
 
-def _rows_of_strengths(runs: Sequence[Trained], x: np.ndarray, sigmas: Sequence[float], fed: Fed) -> Rows:
+def _rows_of_strengths(
+    runs: Sequence[Trained], x: np.ndarray, sigmas: Sequence[float], fed: Fed
+) -> Rows:
     """The image with each strength of noise as the first model is fed it, then each model's outputs."""
     rows = {}
     for run in runs:

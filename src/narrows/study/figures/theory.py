@@ -1,8 +1,8 @@
 """The score field of a denoiser, and paths along it to the data.
 
-The best denoiser of x̃ = x + σε is f(x̃) = E[x | x̃], and E[x | x̃] = x̃ + σ² ∇ log p(x̃), with p the
-density of the noisy x̃ (Tweedie's formula). So f(x̃) - x̃ points up the density: a step of denoising
-is a step towards the data.
+The best denoiser of x̃ = x + σε is f(x̃) = E[x | x̃], and E[x | x̃] = x̃ + σ² ∇ log p(x̃), with p
+the density of the noisy x̃ (Tweedie's formula). So f(x̃) - x̃ points up the density: a step of
+denoising is a step towards the data.
 
 With N training points x_i, p is a mixture of N gaussians, and its score is known exactly:
 
@@ -61,7 +61,9 @@ def _places_near(points: np.ndarray, count: int, sigma: float) -> tuple[np.ndarr
 
 
 @per_run
-def walk(run: Trained, sigma: float = 0.5, steps: int = 5, images: Any = None, seed: int = 0) -> Iterator[Figure]:
+def walk(
+    run: Trained, sigma: float = 0.5, steps: int = 5, images: Any = None, seed: int = 0
+) -> Iterator[Figure]:
     """Images with heavy noise, moved towards the data by steps of denoising; PSNR under each.
 
     sigma: of the noise, on [0, 1]. A second figure shows the score field at the first of them.

@@ -19,7 +19,9 @@ ENDS = ("encoder", "decoder")
 WITHIN_SCALE = 0.998  # the share of the weights within the scale; the largest alone would set it
 
 
-def filters(runs: Sequence[Trained], count: int = 64, of: str = "encoder", largest: bool = False) -> Iterator[Figure]:
+def filters(
+    runs: Sequence[Trained], count: int = 64, of: str = "encoder", largest: bool = False
+) -> Iterator[Figure]:
     """`count` units of the encoder's first linear layer, or of the decoder's last, as images.
 
     largest: those with the largest weights, largest first, instead of the first ones; dead units
