@@ -114,7 +114,7 @@ def _plain(value: Any) -> bool | int | float | str | None:
     )
 
 
-# -- trackers by name -------------------------------------------------------------------------------------------
+# -- trackers by name ------------------------------------------------------------------------
 
 
 def start_logger(name: str, folder: str | os.PathLike[str], run: str) -> Logger:

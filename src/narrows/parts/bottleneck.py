@@ -69,7 +69,7 @@ class Bottleneck(nn.Module):
         """Features `(N, *features)` to a code; without `random` it is deterministic."""
         raise NotImplementedError
 
-    # -- what subclasses are made of ------------------------------------------------------------------
+    # -- what subclasses are made of ----------------------------------------------------------
 
     def linear(self, h: Tensor) -> Tensor:
         """a = W h + b, `(N, heads · size)`; h as it is where `size` is None."""
@@ -86,7 +86,7 @@ class Bottleneck(nn.Module):
         """Its linear layers, for a tied way up."""
         return [self.project] if isinstance(self.project, nn.Linear) else []
 
-    # -- what it says of itself -----------------------------------------------------------------------
+    # -- what it says of itself ---------------------------------------------------------------
 
     @property
     def terms(self) -> tuple[Term, ...]:

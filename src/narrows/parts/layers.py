@@ -1,6 +1,8 @@
 """What several parts are made of: activations, dropout with a generator of its own, chains of layers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -143,3 +145,36 @@ def after_weights(
     if dropout:
         layers.append(Dropout(dropout))
     return layers
+
+
+class Unproject(Chain):
+    """From a code that is a vector back to a feature map; nothing if the code is a feature map.
+
+    make_layers: a linear layer and what follows it, for two widths.
+    """
+
+    def __init__(
+        self,
+        code: tuple[int, ...],
+        features: tuple[int, ...],
+        make_layers: Callable[[list[int]], list[nn.Module]],
+    ):
+        self.shape = features
+        if code == features:
+            super().__init__()
+        else:
+            super().__init__(make_layers([prod(code), prod(features)]))
+
+    def forward(self, h: Tensor, random: KeyedRandom | None = None) -> Tensor:
+        if not len(self):
+            return h
+        return super().forward(h.flatten(1), random).view(-1, *self.shape)
+
+
+def one_each(what: str, values: Any, count: int) -> Sequence[Any]:
+    """One value for each stage, from one for all or a list of them."""
+    if not isinstance(values, Sequence):
+        return [values] * count
+    if len(values) != count:
+        raise wrong(what, values, f"one number, or {count}")
+    return values

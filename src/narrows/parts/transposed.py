@@ -17,6 +17,7 @@ Reference: V. Dumoulin, F. Visin, "A guide to convolution arithmetic for deep le
 https://arxiv.org/abs/1603.07285.
 """
 
+from math import ceil
 from typing import Any
 
 import torch
@@ -88,3 +89,10 @@ class Adjoint(torch.autograd.Function):
         if needs_bias:
             to_bias = gradient.sum((0, 2, 3))
         return to_h, to_weight, to_bias, None, None, None
+
+
+def paddings_of(kernel: int, n: int, target: int) -> tuple[int, int]:
+    """Padding p and output padding o in {0, 1} with 2 (n - 1) + kernel - 2 p + o = target."""
+    excess = 2 * (n - 1) + kernel - target
+    padding = ceil(excess / 2)
+    return padding, 2 * padding - excess

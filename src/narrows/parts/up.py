@@ -27,7 +27,7 @@ noise is learnt, not the image).
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import ceil, prod
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -36,8 +36,8 @@ from torch.nn import functional as F
 from narrows.errors import unknown, wrong
 from narrows.parts.body import Body, Conv, Mlp, SideChannel, Unet, positive
 from narrows.parts.bottleneck import Bottleneck
-from narrows.parts.layers import Chain
-from narrows.parts.transposed import Transposed
+from narrows.parts.layers import Chain, Unproject, one_each
+from narrows.parts.transposed import Transposed, paddings_of
 from narrows.randomness import KeyedRandom
 
 MapSize = tuple[int, int]  # height and width
@@ -115,22 +115,6 @@ class TiedUp(Up):
         return h.view(-1, *self.shape)
 
 
-class Unproject(Chain):
-    """From a code that is a vector back to a feature map; nothing where the code is a feature map."""
-
-    def __init__(self, body: Body, bottleneck: Bottleneck):
-        self.shape = body.shape
-        if bottleneck.shape == body.shape:
-            super().__init__()
-        else:
-            super().__init__(body.linear_layers([prod(bottleneck.shape), prod(body.shape)]))
-
-    def forward(self, h: Tensor, random: KeyedRandom | None = None) -> Tensor:
-        if not len(self):
-            return h
-        return super().forward(h.flatten(1), random).view(-1, *self.shape)
-
-
 class ConvUp(Up):
     """Stages that double height and width: grow, then convolve. What differs between the kinds is
     below.
@@ -156,12 +140,9 @@ class ConvUp(Up):
         if len(hidden) != stages - 1:
             raise wrong("channels_up", channels_up, f"{stages - 1} integers")
         positive("channels_up", hidden)
-        if not isinstance(kernels, Sequence):
-            kernels = [kernels] * stages
-        if len(kernels) != stages:
-            raise wrong("kernels", kernels, f"one number, or {stages}")
+        kernels = one_each("kernels", kernels, stages)
         self.sizes = body.sizes[-2::-1]
-        self.unproject = Unproject(body, bottleneck)
+        self.unproject = Unproject(bottleneck.shape, body.shape, body.linear_layers)
         changes = pairwise([body.shape[0], *hidden, channels])
         steps = zip(changes, kernels, pairwise(body.sizes[::-1]))
         self.layers = nn.ModuleList(
@@ -209,7 +190,7 @@ class DeconvUp(ConvUp):
     ) -> nn.Module:
         if kernel is None or kernel < 3:
             raise wrong("kernels", kernel, "integers ≥ 3")
-        padding, out_padding = zip(*(_paddings(kernel, n, m) for n, m in zip(low, high)))
+        padding, out_padding = zip(*(paddings_of(kernel, n, m) for n, m in zip(low, high)))
         return Transposed(a, b, kernel, 2, padding, out_padding)
 
 
@@ -285,7 +266,7 @@ class UnetUp(Up):
         super().__init__()
         if channels != body.image[0]:
             raise wrong("outputs per value", channels // body.image[0], "1")
-        self.unproject = Unproject(body, bottleneck)
+        self.unproject = Unproject(bottleneck.shape, body.shape, body.linear_layers)
         steps = list(pairwise(body.channels[::-1]))
         self.grow = nn.ModuleList(Transposed(a, b, 2, stride=2, bias=body.bias) for a, b in steps)
         self.layers = nn.ModuleList(
@@ -302,13 +283,6 @@ class UnetUp(Up):
         for grow, layer, skip in zip(self.grow, self.layers, skips[::-1]):
             h = layer(grow(h)[..., : skip.shape[-2], : skip.shape[-1]] + skip, random)
         return image + self.last(h)
-
-
-def _paddings(kernel: int, n: int, target: int) -> tuple[int, int]:
-    """Padding p and output padding o in {0, 1} with 2 (n - 1) + kernel - 2 p + o = target."""
-    excess = 2 * (n - 1) + kernel - target
-    padding = ceil(excess / 2)
-    return padding, 2 * padding - excess
 
 
 UPS = {

@@ -52,7 +52,7 @@ SLIPS = {  # the beginning of what tomllib says -> the usual cause
 S = TypeVar("S", bound=msgspec.Struct)
 
 
-# -- a file -> a dict -----------------------------------------------------------------------------------------
+# -- a file -> a dict ------------------------------------------------------------------------
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def _unended(lines: list[str]) -> tuple[int, int]:
     return 1, 1
 
 
-# -- a dict -> Structs ----------------------------------------------------------------------------------------
+# -- a dict -> Structs -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

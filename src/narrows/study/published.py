@@ -58,7 +58,7 @@ def _row(label: str, values: dict[str, float | None], unit: str) -> dict[str, An
     return {**row, **{name: values[name] for name in values if name == TRAP}, "unit": unit}
 
 
-# -- where a number comes from ---------------------------------------------------------------------------------
+# -- where a number comes from ---------------------------------------------------------------
 
 
 def _from_history(
@@ -108,7 +108,7 @@ SOURCES: dict[str, Callable[..., tuple[Values, list[str]]]] = {
 }
 
 
-# -- and its unit ----------------------------------------------------------------------------------------------
+# -- and its unit ----------------------------------------------------------------------------
 
 
 def _unit_of_entry(number: Number, run: Trained, measure_scale: str) -> str:

@@ -234,7 +234,7 @@ def test_files_from_before_the_kinds_are_read(model, digits, tmp_path):
     with pytest.raises(BuildError, match="its file is older than this score"):
         again.anomaly_score(digits, "code")
     with pytest.raises(
-        BuildError, match=r"compare anomaly_score\(X, kind='patch'\) with a threshold of your own"
+        BuildError, match=r"compare anomaly_score\(X, kind='patch'\) with your own threshold"
     ):
         again.flag(digits, "patch")
     assert nw.load(nw.save(again, path)).thresholds_ == again.thresholds_

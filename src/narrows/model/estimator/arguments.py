@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import validate_data
 
-from narrows.errors import ImageError, NarrowsError, wrong
+from narrows.errors import BuildError, ImageError, NarrowsError, wrong
 from narrows.image_inputs import is_image_object
 
 
@@ -54,3 +54,26 @@ def check_table(model: BaseEstimator, X: Any, reset: bool) -> np.ndarray:
         raise NotNumbers(str(error)) from error
     except ValueError as error:
         raise ImageError(str(error)) from error
+
+
+def validate_codes(Z: Any, size: int) -> np.ndarray:
+    """Codes `(N, size)` as float32."""
+    try:
+        codes = np.asarray(Z, dtype=np.float32)
+    except (TypeError, ValueError) as problem:
+        raise ImageError(f"the codes make no array of numbers: {problem}") from problem
+    if codes.ndim != 2 or codes.shape[1] != size:
+        raise wrong("codes", codes.shape, f"an array (N, {size})")
+    if not np.isfinite(codes).all():
+        raise wrong("codes", "NaN or infinity", "finite numbers")
+    return codes
+
+
+def refuse_side_channel(verb: str, side_bits: int) -> None:
+    """Refuse what needs images that follow from the code alone, if a model has a side channel."""
+    if side_bits:
+        raise BuildError(
+            f"{verb} needs images that follow from the code alone: got a model whose way up also uses "
+            f"{side_bits} bits of switches or skips an image; use up='resize' or 'deconv' instead, "
+            "with body='conv'"
+        )

@@ -88,7 +88,7 @@ class Autoencoder(NetworkModel):
         self.random_state = random_state
         self.training = training
 
-    # -- fitting -------------------------------------------------------------------------------
+    # -- fitting ------------------------------------------------------------------------------
 
     def fit(
         self,

@@ -22,12 +22,19 @@ import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from torch import Tensor
 
-from narrows.errors import BuildError, ImageError, wrong
+from narrows.errors import wrong
 from narrows.image_batches import ImageBatches, inference_batch_size
 from narrows.image_inputs import as_images
 from narrows.layout import Layout, validate_images
 from narrows.model.estimator.anomaly import default_score, error, find_score
-from narrows.model.estimator.arguments import NotFitted, check_integer, check_table, is_table
+from narrows.model.estimator.arguments import (
+    NotFitted,
+    check_integer,
+    check_table,
+    is_table,
+    refuse_side_channel,
+    validate_codes,
+)
 from narrows.model.estimator.defaults import DefaultAnswers
 from narrows.model.estimator.inference import Function, ToArray, map_batches, without_gradients
 from narrows.model.estimator.outputs import Outputs, Views
@@ -56,7 +63,7 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
     # images in every inference batch, if the last bit matters: see `inference_batches`
     batch_size_fixed = 0
 
-    # -- what a model defines ------------------------------------------------------------------
+    # -- what a model defines -----------------------------------------------------------------
 
     def fit(self, X: Any, y: Any = None, *, logger: Logger | None = None) -> Self:
         """Learn from images; `y` is not used. logger: hears of it, see `narrows.model.trackers`."""
@@ -88,8 +95,6 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
     def _restore(self, tensors: dict[str, Tensor]) -> None:
         """Take over the tensors of a model file; layout, scale and facts are set already."""
         raise NotImplementedError
-
-    # -- what a model may do otherwise ---------------------------------------------------------
 
     def views(self, x: Tensor, seed: int = 0, noisy: Tensor | None = None) -> Views:
         """A batch as the model gives it back, see `narrows.model.use.evaluate`."""
@@ -125,8 +130,6 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
         """Values of an image in the widest layer that it goes through."""
         return 0
 
-    # -- what follows --------------------------------------------------------------------------
-
     def transform(self, X: Any, *, out: np.ndarray | None = None) -> np.ndarray:
         """Codes of images, `(N, size)` float32; of a variational model, the mean of q(z|x).
 
@@ -138,7 +141,7 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
     def inverse_transform(self, Z: Any) -> np.ndarray:
         """Images of codes `(N, size)`, in the form of the images that the model was fitted on."""
         self._require_no_side_channel("inverse_transform")
-        codes = torch.from_numpy(self._validate_codes(Z))
+        codes = torch.from_numpy(validate_codes(Z, self.code_size_))
         values = max(self._widest, prod(self.layout_.image))
         batches = codes.split(inference_batch_size(values, self.device_))
         images = [self.scale_.unit(self._without_gradients(self._decode, z).cpu()) for z in batches]
@@ -213,11 +216,11 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
         scores = self.anomaly_score(X, kind)
         threshold = self.threshold_ if kind is None else self.thresholds_.get(kind)
         if threshold is None:
+            cure = (
+                f"fit it again, or compare anomaly_score(X, kind={kind!r}) with your own threshold"
+            )
             raise wrong(
-                "flag",
-                "a model without a threshold for this score",
-                "one that has it",
-                f"fit it again, or compare anomaly_score(X, kind={kind!r}) with a threshold of your own",
+                "flag", "a model without a threshold for this score", "one that has it", cure
             )
         return scores > threshold
 
@@ -232,8 +235,6 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
     def default_score_(self) -> str:
         """The kind of anomaly score that is meant if none is named."""
         return default_score(self)
-
-    # -- help ----------------------------------------------------------------------------------
 
     @property
     def _n_features_out(self) -> int:
@@ -293,24 +294,7 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
             difference = difference / self.scale_.to(difference.device).gain
         return difference.square()
 
-    def _validate_codes(self, Z: Any) -> np.ndarray:
-        """Codes `(N, size)` as float32."""
-        try:
-            codes = np.asarray(Z, dtype=np.float32)
-        except (TypeError, ValueError) as problem:
-            raise ImageError(f"the codes make no array of numbers: {problem}") from problem
-        if codes.ndim != 2 or codes.shape[1] != self.code_size_:
-            raise wrong("codes", codes.shape, f"an array (N, {self.code_size_})")
-        if not np.isfinite(codes).all():
-            raise wrong("codes", "NaN or infinity", "finite numbers")
-        return codes
-
     def _require_no_side_channel(self, verb: str) -> None:
         """Refuse what a side channel makes impossible."""
         self._require_fitted()
-        if self.side_bits_:
-            raise BuildError(
-                f"{verb} needs images that follow from the code alone: got a model whose way up also uses "
-                f"{self.side_bits_} bits of switches or skips an image; use up='resize' or 'deconv' instead, "
-                "with body='conv'"
-            )
+        refuse_side_channel(verb, self.side_bits_)

@@ -47,7 +47,7 @@ class NetworkModel(ImageModel):
     network_: Network
     objective_: Objective
 
-    # -- what a denoiser knows of the density (see `score_field`) ------------------------------
+    # -- what a denoiser knows of the density (see `score_field`) -----------------------------
 
     def score_field(self, X: Any) -> np.ndarray:
         """∇ log p(x̃) ≈ (f(x̃) - x̃) / σ² for noisy images, float32, in their shape, per unit of
@@ -65,7 +65,7 @@ class NetworkModel(ImageModel):
         """
         return project(self, X, steps, rate)
 
-    # -- what every model defines --------------------------------------------------------------
+    # -- what every model defines -------------------------------------------------------------
 
     def _encode(self, x: Tensor) -> Tensor:
         return self.network_.encode(x)[0].mean
@@ -139,7 +139,7 @@ class NetworkModel(ImageModel):
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return self.network_.state_dict(), {"history_": self.history_, "epochs_": self.epochs_}
 
-    # -- what it answers (see `narrows.model.protocol`) ----------------------------------------
+    # -- what it answers (see `narrows.model.protocol`) ---------------------------------------
 
     @property
     def n_parameters_(self) -> int:

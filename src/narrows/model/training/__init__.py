@@ -1,12 +1,18 @@
 """Training: from parts and images to a fitted network.
 
 training       the loop: epochs, steps, validation, the weights to keep
-setup          what a training is made of             options      its options, and what they cannot hold
-progress       all that changes while it runs         state        the same and the weights, as tensors and numbers
-checkpoint     the state in a file, to resume from    diagnose     what is known when a number becomes NaN
+setup          what a training is made of
+options        its options, and what they cannot hold
+progress       all that changes while it runs
+state          the same and the weights, as tensors and numbers
+checkpoint     the state in a file, to resume from
+diagnose       what is known when a number becomes NaN, and what to try
+evidence       what a diagnosis is made from
 optimise       optimisers, and schedules of their learning rate
 validate       the objective and measures on images that are held out
 split          which images are held out
-sample_weight  images that count for more             pairs        images that are clean and noisy
-compiled       a step as one program                  distributed  the network over several processes
+sample_weight  images that count for more
+pairs          images that are clean and noisy
+compiled       a step as one program
+distributed    the network over several processes
 """

@@ -30,12 +30,19 @@ from torch import Tensor
 
 from narrows.errors import several
 from narrows.image_batches import ImageBatches
+from narrows.model.training.evidence import (
+    bad_gradients,
+    largest_weight,
+    not_finite,
+    recent_losses,
+    share_in_words,
+    step_in_words,
+)
 from narrows.model.training.setup import TrainingSetup
 from narrows.randomness import KeyedRandom
 
 FAR, BIG = 1e3, 1e4  # of values that go in, and of weights, where both should be about 1
 JUMP, GROWTH = 10, 2  # times as high as it was
-MEMORY = 50  # steps before it whose losses are compared
 NAMED = 3  # parameters, before "and 5 more"
 CHECK_EVERY = 500  # steps between checks on an accelerator, each of which means waiting
 
@@ -123,7 +130,7 @@ CURES: tuple[tuple[Callable[[Diagnosis], bool], str], ...] = (
 )
 
 
-# -- where it happens -----------------------------------------------------------------------------------------
+# -- where it happens ------------------------------------------------------------------------
 
 
 def diagnose_loss(
@@ -137,9 +144,10 @@ def diagnose_loss(
     else:  # only their sum is infinite
         term, value = max(values, key=values.__getitem__), inf
     case = Diagnosis(
-        f"the loss became {value} in {_step_name(training, step)}, in the term '{term}'", training
+        f"the loss became {value} in {step_in_words(training, step)}, in the term '{term}'",
+        training,
     )
-    case.term, case.losses = term, _losses(training, training.progress.step)
+    case.term, case.losses = term, recent_losses(training, training.progress.step)
     _check_weights(case, training.network.named_parameters(), training.progress.epoch, step)
     if not case.bad_weights:
         again = copy(random)
@@ -151,17 +159,19 @@ def diagnose_loss(
 
 def diagnose_gradient(training: TrainingSetup, step: int, index: Tensor, norm: float) -> Diagnosis:
     """A gradient that is not finite, though the loss is."""
-    names = _bad_gradients(training)
-    what = f"the gradient of {several(names, NAMED)} became {norm} in {_step_name(training, step)}"
-    case = Diagnosis(what, training, bad_gradients=names, size=_largest_weight(training))
-    case.losses = _losses(training, training.progress.step)
+    names = bad_gradients(training)
+    what = (
+        f"the gradient of {several(names, NAMED)} became {norm} in {step_in_words(training, step)}"
+    )
+    case = Diagnosis(what, training, bad_gradients=names, size=largest_weight(training))
+    case.losses = recent_losses(training, training.progress.step)
     _blame(case, training.images, index)
     return case
 
 
 def diagnose_weights(training: TrainingSetup, what: str) -> Diagnosis:
     """Weights that are not finite after an epoch, all of whose steps had a finite loss."""
-    case = Diagnosis(what, training, losses=_losses(training, 0))
+    case = Diagnosis(what, training, losses=recent_losses(training, 0))
     _check_weights(case, training.average.state_dict().items(), training.progress.epoch + 1, 0)
     return case
 
@@ -196,14 +206,14 @@ def check_late(training: TrainingSetup) -> Diagnosis | None:
     step, column = bad[0].tolist()
     term = training.progress.term_names[column]
     value = training.progress.step_sums[start + step, column].item()
-    place = _step_name(training, start + step)
+    place = step_in_words(training, start + step)
     case = Diagnosis(f"the loss became {value} in {place}, in the term '{term}'", training)
-    case.term, case.losses = term, _losses(training, start + step)
+    case.term, case.losses = term, recent_losses(training, start + step)
     _blame(case, training.images, training.batches(training.progress.epoch)[start + step])
     return case
 
 
-# -- what is checked ----------------------------------------------------------------------------------------
+# -- what is checked -------------------------------------------------------------------------
 
 
 def _loss_per_image(
@@ -222,10 +232,10 @@ def _check_weights(
     blame.
     """
     training = case.training
-    case.size, case.bad_weights = _largest_weight(training), _not_finite(weights)
+    case.size, case.bad_weights = largest_weight(training), not_finite(weights)
     if not case.bad_weights:
         return
-    case.bad_gradients = _bad_gradients(training)
+    case.bad_gradients = bad_gradients(training)
     case.said += f"; the weights {several(case.bad_weights, NAMED)} became NaN or infinite"
     if not step:
         epoch, step = epoch - 1, training.steps_per_epoch
@@ -268,46 +278,7 @@ def _blame(
     case.images = rows[order].tolist()
     case.some_images = bool(is_bad.any()) and len(order) < total
     case.said += (
-        f", {_share_of(len(order), total, bool(is_bad.any()))} images ({several(case.images)})"
+        f", {share_in_words(len(order), total, bool(is_bad.any()))} images ({several(case.images)})"
     )
     if case.far:
         case.said += f", which hold values up to {case.largest:.3g}"
-
-
-def _share_of(count: int, total: int, known: bool) -> str:
-    """How many images are to blame, in words; known: whether it is known which."""
-    if not known:
-        return f"of {total}"
-    return f"for {count} of its {total}" if count < total else f"for all its {total}"
-
-
-def _bad_gradients(training: TrainingSetup) -> list[str]:
-    """The parameters whose gradient is not finite."""
-    return _not_finite((name, p.grad) for name, p in training.network.named_parameters())
-
-
-def _not_finite(tensors: Iterable[tuple[str, Tensor | None]]) -> list[str]:
-    return [
-        name for name, tensor in tensors if tensor is not None and not bool(tensor.isfinite().all())
-    ]
-
-
-def _largest_weight(training: TrainingSetup) -> float:
-    """The largest of the finite weights."""
-    return max(
-        float(p.detach().nan_to_num(0, 0, 0).abs().max()) for p in training.network.parameters()
-    )
-
-
-def _losses(training: TrainingSetup, done: int) -> list[float]:
-    """The losses of the steps before, an image; those of this epoch and the ones before it."""
-    now = (
-        (training.progress.step_sums[:done].sum(1) / training.batch_size)[-MEMORY:].tolist()
-        if done
-        else []
-    )
-    return [*training.progress.steps.get("loss", [])[-MEMORY:], *now][-MEMORY:]
-
-
-def _step_name(training: TrainingSetup, step: int) -> str:
-    return f"epoch {training.progress.epoch + 1}, batch {step + 1}"

@@ -142,13 +142,12 @@ def full_tensor(tensor: Tensor) -> Tensor:
 
 def place_like(value: Tensor, like: Tensor) -> Tensor:
     """A tensor of the shape of `like`, which all ranks have, in pieces where that one is."""
-    if not hasattr(like, "device_mesh"):
+    mesh, placements = getattr(like, "device_mesh", None), getattr(like, "placements", None)
+    if mesh is None:
         return value
     from torch.distributed.tensor import distribute_tensor
 
-    return distribute_tensor(
-        value.to(like.device), like.device_mesh, like.placements, src_data_rank=None
-    )  # type: ignore[attr-defined]
+    return distribute_tensor(value.to(like.device), mesh, placements, src_data_rank=None)
 
 
 @torch.no_grad()

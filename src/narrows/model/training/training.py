@@ -83,7 +83,7 @@ class Training(TrainingSetup):
         self.network.load_state_dict(weights)
         self.network.to(self.device).eval()
 
-    # -- an epoch ---------------------------------------------------------------------------------------------
+    # -- an epoch -----------------------------------------------------------------------------
 
     def _run_steps(self, advance: Advance) -> float:
         """The steps that are left of this epoch; returns the seconds of all its steps."""
@@ -180,7 +180,7 @@ class Training(TrainingSetup):
             f"{diagnosis.said}; the weights of {kept} are kept. {diagnosis.cure}", diagnosis.images
         )
 
-    # -- a step -----------------------------------------------------------------------------------------------
+    # -- a step -------------------------------------------------------------------------------
 
     def step(self, number: int, index: Tensor) -> LossTerms:
         """One step down the gradient of the batch `index`, of which this rank computes its share.

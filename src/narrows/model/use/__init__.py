@@ -4,5 +4,6 @@ evaluate    measures of reconstructions, bounds and codes
 baselines   classical denoisers, compared with a model
 folders     pictures of all sizes, one after another
 tiles       pictures larger than the model's own images
+cost        what a very large training will take
 latent      interpolation between images, and noise on codes
 """

@@ -145,7 +145,7 @@ def spread(runs: Sequence[Trained], on: str = "test") -> Iterator[Figure | Omitt
         yield Figure("spread", "bars", "root mean square, in units of the code", options, arrays)
 
 
-# -- layouts of codes ------------------------------------------------------------------------------------------
+# -- layouts of codes ------------------------------------------------------------------------
 
 
 def _by_units(z: np.ndarray, dimensions: int) -> Layout:
