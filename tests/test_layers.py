@@ -25,7 +25,7 @@ FLOORS = [
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
 TREES = {path: ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
-MOST_LINES, MOST_FUNCTION_LINES, MOST_NODES, WIDEST_LINE = 300, 40, 300, 110
+MOST_LINES, MOST_FUNCTION_LINES, MOST_NODES, WIDEST_LINE = 300, 40, 300, 140
 
 
 def name_of(path: Path) -> str:

@@ -38,7 +38,9 @@ def in_words(info: inspect.Type, many: bool = False) -> str:
         kinds = [one for one in info.types if not isinstance(one, inspect.NoneType)]
         return " or ".join(dict.fromkeys(in_words(one, many) for one in kinds))
     if isinstance(info, inspect.TupleType):
-        return f"{'lists' if many else 'a list'} of {len(info.item_types)}: {', '.join(map(in_words, info.item_types))}"
+        kinds = ", ".join(map(in_words, info.item_types))
+        noun = "lists" if many else "a list"
+        return f"{noun} of {len(info.item_types)}: {kinds}"
     return ", ".join([_noun(info, many), *_limits(info)])
 
 
