@@ -2,6 +2,8 @@
 models.
 
 protocol       what any fitted model answers
+outputs        what a model puts out for a batch, for scores and measures
+density        the density of training codes
 network        the parts in their places
 build          names and options → a network
 recipes        models that have a name

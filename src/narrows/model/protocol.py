@@ -15,8 +15,8 @@ from torch import Tensor
 
 from narrows.layout import Layout
 from narrows.measure import CodeStatistics
-from narrows.model.estimator.density import CodeDensity
-from narrows.model.estimator.outputs import Outputs, Views
+from narrows.model.density import CodeDensity
+from narrows.model.outputs import Outputs, Views
 from narrows.parts.corruption import Corruption
 from narrows.parts.term import Term
 from narrows.scale import Scale

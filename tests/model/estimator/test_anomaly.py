@@ -11,9 +11,9 @@ from sklearn.covariance import LedoitWolf
 
 import narrows as nw
 from narrows.errors import BuildError, DataError, UnknownName
+from narrows.model.density import CodeDensity
 from narrows.model.estimator.anomaly import SCORES, patch
-from narrows.model.estimator.density import CodeDensity
-from narrows.model.estimator.outputs import Outputs
+from narrows.model.outputs import Outputs
 
 MODELS = ["ae", "vae", "pca", "pooled"]
 KINDS = [(name, kind) for name in MODELS for kind in SCORES if name == "vae" or kind != "bound"]

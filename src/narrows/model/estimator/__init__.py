@@ -9,9 +9,7 @@ prepare        options and images → a training
 fitting        what all fits have in common: a look at the images, and a calibration at the end
 arguments      checks of what methods are given
 inference      a model applied to many images, batch by batch
-outputs        what a model puts out for a batch
 anomaly        anomaly scores and their thresholds
-density        the density of training codes
 collapse       reports of a code that carries nothing, or a constant output
 score_field    ∇ log p(x), and steps towards the data
 weight_images  weights as images

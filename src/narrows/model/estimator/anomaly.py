@@ -32,7 +32,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from narrows.errors import BuildError, unknown
-from narrows.model.estimator.outputs import Outputs
+from narrows.model.outputs import Outputs
 from narrows.model.protocol import Model
 
 # of the training images' scores: one normal image of a hundred is above the threshold

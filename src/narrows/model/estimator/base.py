@@ -37,7 +37,7 @@ from narrows.model.estimator.arguments import (
 )
 from narrows.model.estimator.defaults import DefaultAnswers
 from narrows.model.estimator.inference import Function, ToArray, map_batches, without_gradients
-from narrows.model.estimator.outputs import Outputs, Views
+from narrows.model.outputs import Outputs, Views
 from narrows.model.trackers import Logger
 from narrows.scale import Scale, to_user
 

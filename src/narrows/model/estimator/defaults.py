@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from narrows.errors import Faults
 from narrows.measure import CodeStatistics
-from narrows.model.estimator.density import CodeDensity
+from narrows.model.density import CodeDensity
 from narrows.parts.corruption import Corruption
 from narrows.parts.term import Term
 

@@ -17,11 +17,11 @@ from narrows.errors import BuildError, Faults, TrainingError
 from narrows.image_batches import ImageBatches
 from narrows.image_inputs import as_images
 from narrows.layout import Layout, validate_images
+from narrows.model.density import CodeDensity
 from narrows.model.estimator.anomaly import SCORES, available_scores, join_batches, thresholds_of
 from narrows.model.estimator.arguments import check_table, is_table
 from narrows.model.estimator.base import ImageModel
-from narrows.model.estimator.density import CodeDensity
-from narrows.model.estimator.outputs import Outputs
+from narrows.model.outputs import Outputs
 from narrows.model.training.sample_weight import validate_weights, weighted_stand_ins
 from narrows.parts.prior import Prior
 from narrows.randomness import keyed_generator

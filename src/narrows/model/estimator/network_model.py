@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from narrows.measure import CodeStatistics
 from narrows.model.estimator import weight_images
 from narrows.model.estimator.base import ImageModel
-from narrows.model.estimator.outputs import Outputs, Views
 from narrows.model.estimator.score_field import project, score_field
 from narrows.model.network import Network, count_parameters
+from narrows.model.outputs import Outputs, Views
 from narrows.model.training.pairs import wants_pairs
 from narrows.parts.code import Posterior
 from narrows.parts.corruption import Corruption

@@ -22,9 +22,9 @@ from narrows.choose import choose
 from narrows.errors import DataError, OutputError, wrong
 from narrows.files import write_file
 from narrows.layout import Layout
+from narrows.model.density import CodeDensity
 from narrows.model.estimator.arguments import NotFitted
 from narrows.model.estimator.base import ImageModel
-from narrows.model.estimator.density import CodeDensity
 from narrows.model.file_format import (
     FORMAT,
     Header,

@@ -28,7 +28,7 @@ from narrows.errors import wrong
 from narrows.image_batches import ImageBatches
 from narrows.measure import Table
 from narrows.model.estimator.base import ImageModel
-from narrows.model.estimator.outputs import Views
+from narrows.model.outputs import Views
 from narrows.model.protocol import Model
 from narrows.model.recipes import recipe
 from narrows.model.training.pairs import with_noisy

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from narrows.model.estimator.density import CodeDensity
+from narrows.model.density import CodeDensity
 
 
 @dataclass
