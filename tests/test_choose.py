@@ -59,7 +59,7 @@ def test_a_mapping_needs_a_kind():
         choose("vessel", TABLE, {"size": 5}, image=7)
 
 
-def test_all_wrong_and_missing_options_are_told_at_once():
+def test_all_wrong_and_missing_options_are_reported_at_once():
     class Strict:
         def __init__(self, depth, width=1): ...
 

@@ -79,14 +79,14 @@ def test_one_caught_error_keeps_its_type_and_words():
         faults.stop(BuildError)
 
 
-def test_one_added_fault_is_told_in_one_line():
+def test_one_added_fault_is_reported_in_one_line():
     faults = Faults("the model")
     faults.add("too small")
     with pytest.raises(BuildError, match=r"^the model: too small$"):
         faults.stop(BuildError)
 
 
-def test_all_faults_are_told_together_in_order_and_inner_lists_are_indented():
+def test_all_faults_are_reported_together_in_order_and_inner_lists_are_indented():
     faults = Faults("the model")
     faults.add("first\n  - inner")
     with faults.catch():

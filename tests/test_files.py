@@ -18,7 +18,7 @@ def test_what_is_written_is_read(tmp_path, content):
     assert path.read_bytes() == (content.encode() if isinstance(content, str) else content)
 
 
-def test_while_the_block_runs_the_old_content_stands_and_the_ending_is_kept(tmp_path):
+def test_while_the_block_runs_the_old_content_is_and_the_ending_is_kept(tmp_path):
     path = write_file(tmp_path / "a.tar.gz", "old")
     with atomic(path) as aside:
         aside.write_text("new")
@@ -113,7 +113,7 @@ def test_a_read_only_folder_is_refused_where_it_is_to_be_written_into(tmp_path, 
         refuse_overwrite(tmp_path / "run", force=True)
 
 
-def test_what_else_would_do_is_told(tmp_path):
+def test_what_else_would_do_is_reported(tmp_path):
     write_file(tmp_path / "x", "old")
     with pytest.raises(
         OutputError, match="choose another name, go on with --resume, or replace it with --force"
@@ -132,7 +132,7 @@ def test_a_file_where_a_folder_is_needed_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO"])
 @pytest.mark.parametrize("old", ["old", None])
-def test_a_disk_that_takes_no_more_is_told_and_what_was_there_stands(tmp_path, name, old):
+def test_a_disk_that_takes_no_more_is_reported_and_what_was_there_stands(tmp_path, name, old):
     path, code = tmp_path / "x.txt", getattr(errno, name)
     if old is not None:
         write_file(path, old)

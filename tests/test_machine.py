@@ -108,7 +108,7 @@ def test_the_same_key_draws_the_same_and_any_other_key_or_purpose_does_not(kind)
 
 @pytest.mark.parametrize("make", [lambda x: Keyed(0), lambda x: PerImage(x, 0)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_purpose_goes_on_and_does_not_disturb_another(make, kind):
+def test_one_purpose_resumes_and_does_not_disturb_another(make, kind):
     x = some(6, 3, 4, 4)
     plain, mixed = make(x), make(x)
     first, second = (getattr(plain, kind)("noise", x) for _ in range(2))
@@ -281,7 +281,7 @@ def test_a_module_of_the_user_draws_from_the_generator_of_its_device(monkeypatch
         return nullcontext()
 
     monkeypatch.setattr(register, "seeded_initialisation", seeded)
-    register._drawn(torch.nn.Identity(), "body", torch.empty(2, device="meta"), Keyed(0))
+    register._run_module(torch.nn.Identity(), "body", torch.empty(2, device="meta"), Keyed(0))
     assert devices == [torch.device("meta")]
 
 
@@ -411,7 +411,7 @@ def test_products_on_a_gpu_are_as_asked_and_the_process_is_left_as_it_was(precis
     assert now() == before
 
 
-def test_memory_is_kept_without_an_error_where_there_is_no_glibc(monkeypatch):
+def test_memory_is_kept_without_an_error_if_there_is_no_glibc(monkeypatch):
     def none(name):
         raise OSError
 

@@ -140,7 +140,7 @@ class PerImageRandom(KeyedRandom):
 
 
 def _short(shape: Sequence[int], generator: torch.Generator, device: torch.device | str) -> Tensor:
-    """Whole numbers of 16 bits, all as likely as each other: four of each number that the generator
+    """Integers of 16 bits, all as likely as each other: four of each number that the generator
     gives.
     """
     count = prod(shape)

@@ -36,7 +36,7 @@ def sets():
 
 
 @labs
-def test_cost_and_slope_are_those_of_the_recipe(lab, sets):
+def test_cost_and_gradient_are_those_of_the_recipe(lab, sets):
     case = CASES[lab]
     torch.manual_seed(1)
     net, images = case.net(), sets[case.data][0][:50]

@@ -74,7 +74,7 @@ def test_a_real_call_ends_with_its_code_and_speaks_to_the_right_stream():
         (["evaluate", "--data", "digits"], "RUN requires an argument"),
         (
             ["train", "pca", "--data", "digits", "-o", "x", "--epochs", "two"],
-            "got 'two', expected a whole number",
+            "got 'two', expected an integer",
         ),
         (
             ["train", "pca", "--data", "digits", "-o", "x", "--epoch", "2"],
@@ -83,7 +83,7 @@ def test_a_real_call_ends_with_its_code_and_speaks_to_the_right_stream():
         (["labs", "more"], "more"),
     ],
 )
-def test_wrong_use_is_told_with_where_to_look(refused, arguments, said):
+def test_wrong_use_is_reported_with_where_to_look(refused, arguments, said):
     told = refused(2, *arguments)
     assert said in told
     assert "narrows VERB --help" in told
@@ -155,7 +155,7 @@ def test_debug_shows_where_an_error_comes_from():
     assert "cli/merge.py" in failed.stderr
 
 
-def test_an_error_of_our_own_making_is_told_with_its_kind(narrows, monkeypatch):
+def test_an_error_of_our_own_making_is_reported_with_its_kind(narrows, monkeypatch):
     def broken(*_):
         raise RuntimeError("a wheel came off")
 
@@ -165,7 +165,7 @@ def test_an_error_of_our_own_making_is_told_with_its_kind(narrows, monkeypatch):
     assert found.err == "narrows: RuntimeError: a wheel came off (--debug shows where)\n"
 
 
-def test_an_interruption_is_told_in_a_word(narrows, monkeypatch):
+def test_an_interruption_is_reported_in_a_word(narrows, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
@@ -174,7 +174,7 @@ def test_an_interruption_is_told_in_a_word(narrows, monkeypatch):
     assert (found.code, found.err) == (1, "narrows: interrupted\n")
 
 
-def test_warnings_are_told_each_time_without_the_line_they_come_from(narrows, monkeypatch):
+def test_warnings_are_reported_each_time_without_the_line_they_come_from(narrows, monkeypatch):
     import warnings
 
     def warned(*_):

@@ -82,7 +82,7 @@ def profiled(monkeypatch):
     return asked
 
 
-def test_a_profile_is_told_as_two_tables(narrows, profiled, tmp_path):
+def test_a_profile_is_reported_as_two_tables(narrows, profiled, tmp_path):
     found = narrows("bench", "profile", "C", "--images", "99", "-o", tmp_path / "p.md")
     assert profiled[0][:2] == (("C",), 99)
     assert "3.50" in found.out

@@ -29,7 +29,7 @@ def folder(tmp_path, digits):
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_folder_keeps_its_names_and_what_cannot_be_read_is_told(
+def test_a_folder_keeps_its_names_and_what_cannot_be_read_is_reported(
     narrows, trained, folder, tmp_path, verb
 ):
     found = narrows(verb, trained["denoiser"], folder, "-o", tmp_path / "out")
@@ -111,7 +111,7 @@ def test_samples_are_those_of_the_model(narrows, trained, tmp_path):
     assert Image.open(tmp_path / "x.png").size == (17, 17)
 
 
-def test_64_samples_are_drawn_unless_told_otherwise(narrows, trained, tmp_path):
+def test_64_samples_are_drawn_unless_reported_otherwise(narrows, trained, tmp_path):
     assert narrows("sample", trained["pca"], "-o", tmp_path / "x.npy").code == 0
     assert len(np.load(tmp_path / "x.npy")) == 64
 
@@ -130,7 +130,7 @@ def test_64_samples_are_drawn_unless_told_otherwise(narrows, trained, tmp_path):
         ),
     ],
 )
-def test_what_cannot_be_done_is_told_and_leaves_nothing(
+def test_what_cannot_be_done_is_reported_and_leaves_nothing(
     refused, trained, tmp_path, arguments, code, said
 ):
     np.save(tmp_path / "x-table.npy", np.zeros((2, 7, 9), np.float32))

@@ -57,7 +57,7 @@ def test_all_integer_options_are_known_to_this_test():
 def test_a_fraction_is_refused_for_an_integer_option(refused, monkeypatch, words, verb, name):
     monkeypatch.setattr("narrows.cli.launch.launch", lambda devices: 0)  # starts no processes
     message = refused(2, *words, *required_words(verb), name, "1.5")
-    assert message.startswith(f"narrows: {name}: got '1.5', expected a whole number\n")
+    assert message.startswith(f"narrows: {name}: got '1.5', expected an integer\n")
 
 
 @pytest.mark.parametrize("text", ["64.0", "1e3", "two", "", "²"])
@@ -68,4 +68,4 @@ def test_what_is_not_an_integer_is_refused(refused, text):
 
 def test_integers_of_several_values_are_each_checked(refused):
     arguments = ["encode", "run", "images", "-o", "x.npz", "--size", "8", "8.5"]
-    assert "--size: got '8.5', expected a whole number" in refused(2, *arguments)
+    assert "--size: got '8.5', expected an integer" in refused(2, *arguments)

@@ -23,7 +23,7 @@ def test_parts_are_named_with_an_output_for_them(narrows, refused, trained, tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["codes.npz"]
 
 
-def test_what_cannot_be_joined_is_told_in_words(narrows, refused, trained, tmp_path):
+def test_what_cannot_be_joined_is_reported_in_words(narrows, refused, trained, tmp_path):
     encoded(narrows, trained, tmp_path, "1/3", "3/3")
     assert "share 2 of 3 is missing; run with --shard 2/3" in refused(
         1, "merge", tmp_path / "x.npz"

@@ -7,7 +7,7 @@ import narrows as nw
 from narrows.model.files import store
 
 
-def test_info_tells_what_a_file_holds(narrows, trained):
+def test_info_reports_what_a_file_holds(narrows, trained):
     model = store.load(trained["pca"])
     found = narrows("info", trained["pca"], "--json").json()
     assert (found["model"], found["code size"]) == ("pca", model.code_size_)

@@ -13,7 +13,7 @@ def test_results_go_to_the_output_and_words_to_the_errors(capsys):
     assert tuple(capsys.readouterr()) == ("a\n1\n", "at work\nnarrows: no\n")
 
 
-def test_json_has_no_numbers_that_json_has_not(capsys):
+def test_json_has_nans_that_json_has_not(capsys):
     give([{"a": math.inf, "b": 0.1}], as_json=True)
     assert json.loads(capsys.readouterr().out, parse_constant=None) == [{"a": None, "b": 0.1}]
     give_facts({"Measures": [{"psnr": math.inf, "mse": math.nan, "size": 3}]}, as_json=True)

@@ -53,7 +53,7 @@ def test_a_model_is_trained_and_used_on_a_pack(narrows, folder, tmp_path):
     ]
 
 
-def test_damage_is_told(narrows, refused, folder, tmp_path):
+def test_damage_is_reported(narrows, refused, folder, tmp_path):
     assert narrows("pack", folder, "-o", tmp_path / "set.tar").code == 0
     assert "exists already" in refused(1, "pack", folder, "-o", tmp_path / "set.tar")
     content = bytearray((tmp_path / "set.tar").read_bytes())

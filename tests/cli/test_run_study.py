@@ -45,7 +45,7 @@ def test_what_is_there_is_taken_up_again_if_nothing_has_changed(narrows, tmp_pat
 # -- going on -------------------------------------------------------------------------------------------------
 
 
-def test_a_run_goes_on_and_a_folder_that_is_taken_says_that_it_could(
+def test_a_run_resumes_and_a_folder_that_is_taken_says_that_it_could(
     narrows, refused, tmp_path, quick
 ):
     train = ("train", "ae-mlp", "--data", "digits", "-o", tmp_path / "run", *quick[2:], "--epochs")
@@ -94,7 +94,7 @@ def test_the_page_is_not_drawn_again_while_another_process_writes_there(refused,
         assert "is being written by another process" in refused(1, "report", trained["pca"])
 
 
-def test_a_state_says_what_it_is(narrows, refused, trained):
+def test_a_checkpoint_says_what_it_is(narrows, refused, trained):
     path = trained["denoiser"] / CHECKPOINT_NAME
     told = narrows("info", path, "--json").json()
     assert told["what"].startswith(
@@ -107,7 +107,7 @@ def test_a_state_says_what_it_is(narrows, refused, trained):
 # -- trackers -------------------------------------------------------------------------------------------------
 
 
-def test_a_tracker_is_told_what_the_history_holds(narrows, tmp_path):
+def test_a_tracker_is_reported_what_the_history_holds(narrows, tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     small = (
         "--epochs",

@@ -161,7 +161,7 @@ def test_a_class_that_is_not_there_is_refused(refused, trained, folder, tmp_path
     assert not (tmp_path / "s.csv").exists()
 
 
-def test_what_cannot_be_scored_is_told_and_leaves_nothing(refused, trained, folder, tmp_path):
+def test_what_cannot_be_scored_is_reported_and_leaves_nothing(refused, trained, folder, tmp_path):
     asked = ["score", trained["pca"], folder, "-o", tmp_path / "s.csv"]
     assert "did you mean 'patch'" in refused(2, *asked, "--kind", "pach")
     message = refused(2, *asked, "--kind", "bound")

@@ -194,7 +194,7 @@ def test_a_share_reads_no_file_of_another(narrows, trained, digits, tmp_path, mo
 
 
 @pytest.mark.parametrize("run", ["pca", "denoiser"])
-def test_what_is_made_of_an_image_does_not_depend_on_what_stands_beside_it(trained, digits, run):
+def test_what_is_made_of_an_image_does_not_depend_on_what_is_next_to_it(trained, digits, run):
     model = with_fixed_batches(store.load(trained[run]))
     for verb in (model.transform, model.anomaly_score, lambda x: model.reconstruct(x, exact=True)):
         together = verb(digits)

@@ -91,7 +91,7 @@ def test_a_study_goes_into_a_folder_of_its_name(narrows, tmp_path, monkeypatch, 
     assert store.load(tmp_path / "narrows-mine" / "runs" / "p").code_size_ == 2
 
 
-def test_a_study_with_wrong_names_tells_them_all(refused, tmp_path, study_text):
+def test_a_study_with_wrong_names_reports_them_all(refused, tmp_path, study_text):
     (tmp_path / "bad.toml").write_text(
         study_text.replace('"ae-mlp"', '"ae-mpl"').replace('"codes"', '"code"')
     )

@@ -18,7 +18,7 @@ def test_train_leaves_a_run_folder_that_loads(trained, record):
     assert record(trained["denoiser"])["title"] == "denoising-mlp on digits"
 
 
-def test_train_prints_its_tables_and_tells_where_the_report_is(narrows, tmp_path):
+def test_train_prints_its_tables_and_reports_where_the_report_is(narrows, tmp_path):
     found = narrows(
         "train", "pca", "--data", "digits", "-o", tmp_path / "run", "--set", "n_components=1"
     )

@@ -18,7 +18,7 @@ def test_codes_and_names_come_back(tmp_path, ending, names):
     assert named == (None if names is None else list(names))
 
 
-def test_labels_stand_beside_the_codes(tmp_path):
+def test_labels_are_next_to_the_codes(tmp_path):
     with np.load(write_codes(CODES, tmp_path / "x.npz", NAMES, np.arange(3))) as found:
         assert found["labels"].tolist() == [0, 1, 2]
 

@@ -95,7 +95,7 @@ def test_arrays_are_mapped_by_each(tmp_path):
         assert np.array_equal(images, X)
 
 
-def test_what_cannot_be_read_is_told_as_ever(tmp_path):
+def test_what_cannot_be_read_is_reported_as_ever(tmp_path):
     for k, size in enumerate([(4, 5), (4, 5), (6, 7)]):
         Image.new("L", size).save(tmp_path / f"{k}.png")
 

@@ -99,8 +99,8 @@ def test_words_become_classes():
             r"x.npz holds labels of shape \(4,\) for 3 images; expected one label an image, \(3,\)",
         ),
         (np.eye(3), r"shape \(3, 3\) for 3 images"),
-        (np.array([0, 0.5, 1]), "labels of type float64; expected whole numbers or words"),
-        (np.array([0, np.nan, 1]), "expected whole numbers or words"),
+        (np.array([0, 0.5, 1]), "labels of type float64; expected integers or words"),
+        (np.array([0, np.nan, 1]), "expected integers or words"),
     ],
 )
 def test_other_labels_are_refused(labels, told):

@@ -59,7 +59,7 @@ def test_a_function_of_ones_own():
 
 
 @pytest.mark.parametrize("kind", ["mnits", "no/such/folder", "no.npy"])
-def test_what_is_nothing_is_told_with_the_names_that_are_known(kind, tmp_path, monkeypatch):
+def test_what_is_nothing_is_reported_with_the_names_that_are_known(kind, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(
         (DataError, UnknownName), match=f"no file or folder {kind}|no.*{kind}"
@@ -78,7 +78,7 @@ def test_an_unknown_name_says_that_a_path_was_looked_for():
     )
 
 
-def test_an_unknown_format_is_told(tmp_path):
+def test_an_unknown_format_is_reported(tmp_path):
     (tmp_path / "a.csv").write_text("1,2")
     with pytest.raises(
         DataError, match=r"a.csv has no format that can be read; known: a folder, \*.npy, \*.npz"
@@ -86,7 +86,7 @@ def test_an_unknown_format_is_told(tmp_path):
         read_data(tmp_path / "a.csv")
 
 
-def test_an_unknown_split_is_told():
+def test_an_unknown_split_is_reported():
     with pytest.raises(
         UnknownName, match=r"no split called 'tset'; did you mean 'test'\? known: all, test, train"
     ):
@@ -96,7 +96,7 @@ def test_an_unknown_split_is_told():
 @pytest.mark.parametrize(
     ("what", "got"), [(3, "a int"), ({"name": "x"}, "{'name': 'x'}"), (None, "a NoneType")]
 )
-def test_what_is_no_name_is_told(what, got):
+def test_what_is_no_name_is_reported(what, got):
     with pytest.raises(DataError, match=f"data: got {got}, expected a path, the name of a set"):
         read_data(what)
 

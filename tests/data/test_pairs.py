@@ -39,7 +39,7 @@ def test_files_are_matched_by_their_names_without_endings(folders):
     assert f"the folder {folders['kind']}, with the folder {folders['noisy']}" == found.source
 
 
-def test_what_has_no_counterpart_is_told(folders):
+def test_what_has_no_counterpart_is_reported(folders):
     skipped = dict(read_pairs(folders, "all").skipped)
     assert skipped["dog/c.png"].endswith(
         "clean it has no noisy counterpart: a pair is two files of one name"
@@ -57,7 +57,7 @@ def test_a_file_that_cannot_be_read_takes_its_counterpart_along(folders, tmp_pat
     assert {"cat/a.bmp", "cat/a.png"} <= {name for name, _ in found.skipped}
 
 
-def test_a_large_set_that_loses_some_lies_on_the_disk(folders, monkeypatch):
+def test_a_large_set_that_loses_some_is_on_the_disk(folders, monkeypatch):
     monkeypatch.setattr(scratch_module, "MOST_IN_MEMORY", 10)
     found = read_pairs(folders, "all")
     assert isinstance(found.images, np.memmap)

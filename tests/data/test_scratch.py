@@ -25,7 +25,7 @@ def test_a_large_array_is_a_map_of_a_file_without_a_name(tmp_path, monkeypatch):
     assert made[7].tolist() == [35, 36, 37, 38, 39]
 
 
-def test_a_full_disk_is_told(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(
         OutputError, match=r"no space for 1000000.0 GB of images \(No space left .* let TMPDIR name"

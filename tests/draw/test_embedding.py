@@ -59,7 +59,7 @@ def test_refusals(codes, call):
         call(codes)
 
 
-def test_quickly_some_are_laid_out_and_the_others_stand_beside_the_nearest(monkeypatch):
+def test_quickly_some_are_laid_out_and_the_others_are_next_to_the_nearest(monkeypatch):
     monkeypatch.setattr(embedding, "LANDMARKS", 60)
     random = np.random.default_rng(0)
     centres = random.normal(0, 20, (3, 8))

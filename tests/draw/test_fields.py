@@ -117,7 +117,7 @@ def test_places_may_be_far_apart(field):
 
 
 @pytest.mark.parametrize("nothing", [0.0, np.nan, np.inf])
-def test_arrows_that_are_nothing_or_no_numbers(field, nothing):
+def test_arrows_that_are_nothing_or_nans(field, nothing):
     v = field["v"].copy()
     v[3] = nothing
     learned, _, _ = sets(figure("arrows", {**field, "v": v}))
@@ -162,7 +162,7 @@ def test_names_of_the_sets(field):
         figure("arrows", field, names=["a network"])
 
 
-def test_the_learned_set_lies_thin_over_the_exact_one(field):
+def test_the_learned_set_is_thin_over_the_exact_one(field):
     learned, exact, _ = (
         a for a in figure("arrows", field).axes[0].collections if isinstance(a, Quiver)
     )
@@ -201,7 +201,7 @@ def test_all_places_are_in_view_and_both_axes_have_one_scale(field, stretch):
 
 
 @pytest.mark.parametrize("stretch", [(1, 1), (8, 1), (1, 8)])
-def test_texts_stand_apart_and_on_the_paper(field, stretch):
+def test_texts_are_apart_and_on_the_paper(field, stretch):
     arrays = {
         name: y * stretch if name in ("x", "points", "walks") else y for name, y in field.items()
     }

@@ -242,7 +242,7 @@ def test_a_class_keeps_its_colour_where_others_are_missing():
     assert texts(few) == ["3"]
 
 
-def test_names_stand_at_the_medians_and_do_not_overlap():
+def test_names_are_at_the_medians_and_do_not_overlap():
     x = np.concatenate([np.zeros((50, 2)), np.full((50, 2), 0.01), np.full((50, 2), 5.0)])
     drawn = figure(
         "scatter",

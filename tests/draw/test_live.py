@@ -165,7 +165,7 @@ def test_grey_images_come_in_16_shades_and_large_ones_smaller():
     np.testing.assert_array_equal(cut(found, 2)[..., 0], 255 * large[2, ::3, ::3])
 
 
-def test_what_lets_light_through_stands_on_white():
+def test_what_lets_light_through_is_on_white():
     found = live("scatter", {"x": X[:1], "images": np.zeros((1, 4, 4, 4), np.uint8)})
     assert sheet(found).min() == 255
 
@@ -205,7 +205,7 @@ def test_what_does_not_fit_is_refused():
         live("scatter", {"x": X}, titel="x")
 
 
-def test_scripts_can_stand_in_a_page():
+def test_scripts_can_are_in_a_page():
     for script in scripts():
         assert not re.search("</script|<!--|\r|\0|sourceMappingURL", script, re.IGNORECASE)
 

@@ -97,7 +97,7 @@ def test_pieces_agree_with_the_whole(pairs, name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", MEASURES)
-def test_empty_set_and_odd_strides(pairs, name):
+def test_empty_set_and_anomalous_strides(pairs, name):
     a, b = pairs["grey"]
     assert MEASURES[name](a[:0], b[:0]).shape == (0,)
     np.testing.assert_allclose(

@@ -30,7 +30,7 @@ def case(request):
         return name, nw.recipe(name, **SMALL[RECIPES[name].estimator]).fit(X), X
 
 
-def test_codes_have_the_size_that_is_told(case):
+def test_codes_have_the_size_that_is_reported(case):
     _, model, X = case
     codes = model.transform(X)
     assert (codes.shape, codes.dtype) == ((len(X), model.code_size_), np.float32)

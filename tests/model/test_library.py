@@ -102,7 +102,7 @@ def test_parts_of_different_lengths_are_one_training(digits):
 
 
 @pytest.mark.filterwarnings(CONSTANT)
-def test_a_model_that_was_fitted_or_read_goes_on_from_its_weights(digits, tmp_path):
+def test_a_model_that_was_fitted_or_read_resumes_from_its_weights(digits, tmp_path):
     first = model(epochs=5).fit(digits)
     again = nw.load(nw.save(first, tmp_path / "m.safetensors"))
     before = weights(first)

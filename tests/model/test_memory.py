@@ -37,7 +37,7 @@ def beside_the_images(count: int, work: str) -> float:
 
 
 @pytest.mark.slow
-def test_a_training_holds_its_images_once_and_little_beside_them():
+def test_a_training_holds_its_images_once_and_little_next_to_them():
     assert beside_the_images(60_000, TRAIN) < LIBRARIES + 100
 
 

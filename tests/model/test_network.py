@@ -134,7 +134,7 @@ def test_a_likelihood_must_reach_the_working_scale():
         made(scale="symmetric", likelihood="bernoulli")
 
 
-def test_all_faults_are_told_at_once():
+def test_all_faults_are_reported_at_once():
     with pytest.raises(BuildError, match="for 3 reasons") as told:
         made(body="mpl", bottleneck={"kind": "plain", "siez": 3}, likelihood="gausian")
     for name in ("'mlp'", "'size'", "'gaussian'"):

@@ -5,7 +5,7 @@ import pytest
 from narrows.model.progress_bar import progress_bar
 
 
-def test_no_bar_where_there_is_no_terminal(capsys):
+def test_no_bar_if_there_is_no_terminal(capsys):
     with progress_bar("training", 3) as advance:
         for _ in range(3):
             advance(lambda: pytest.fail("nobody reads them"))
@@ -35,7 +35,7 @@ def test_a_bar_on_a_terminal(monkeypatch):
     assert "epoch 3" in terminal.getvalue()
 
 
-def test_a_bar_goes_on_from_where_it_was(monkeypatch):
+def test_a_bar_resumes_from_where_it_was(monkeypatch):
     a_terminal(monkeypatch)
     begun = []
     monkeypatch.setattr(

@@ -74,7 +74,7 @@ def near(a, b, tolerance):
 
 
 @WORLDS
-def test_so_many_processes_have_the_losses_of_one(digits, world):
+def test_this_many_processes_have_the_losses_of_one(digits, world):
     one, every = (
         fitted(digits, CASES.values()),
         together(world, joined(fitted), digits, CASES.values()),
@@ -173,7 +173,7 @@ def test_all_stop_after_the_same_epoch(digits):
     assert epochs() < 30
 
 
-def test_all_end_with_the_same_word_where_a_loss_is_no_number(digits):
+def test_all_end_with_the_same_word_where_a_loss_is_nan(digits):
     def said():
         model = made(**SMALL, optimiser={"kind": "sgd", "rate": 1e30}, validation=None)
         with pytest.raises(TrainingError) as error:
@@ -279,7 +279,7 @@ def run(digits, path, options, resume=False, asked=None):
 @pytest.mark.parametrize(
     ("before", "after", "shard"), [(4, 1, False), (4, 2, False), (1, 2, False), (2, 1, True)]
 )
-def test_a_state_of_so_many_ranks_goes_on_with_any_number(
+def test_a_checkpoint_of_this_many_ranks_resumes_with_any_number(
     digits, tmp_path, before, after, shard, monkeypatch
 ):
     # so that it ends within an epoch

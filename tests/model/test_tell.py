@@ -49,7 +49,7 @@ class Finalised(Recorder):
 # -- what a logger is told --------------------------------------------------------------------------------------
 
 
-def test_it_is_told_the_history_and_the_options(digits):
+def test_it_is_reported_the_history_and_the_options(digits):
     logger = Recorder()
     m = model(
         validation=0.2,
@@ -68,7 +68,7 @@ def test_it_is_told_the_history_and_the_options(digits):
     assert {name.partition(".")[0] for name in params} == set(m.get_params())
 
 
-def test_it_is_told_of_components_too(digits):
+def test_it_is_reported_of_components_too(digits):
     logger, m = Finalised(), nw.PCA(5)
     m.fit(digits, logger=logger)
     flat = digits.reshape(len(digits), -1) / 255
@@ -78,7 +78,7 @@ def test_it_is_told_of_components_too(digits):
     assert logger.ends == [("success", 1)]
 
 
-def test_each_epoch_is_told_when_it_is_over(digits):
+def test_each_epoch_is_reported_when_it_is_over(digits):
     logger = Recorder()
     for k, m in enumerate(model().fit_epochs(digits, logger=logger), start=1):
         assert logger.epochs == told(m.history_)
@@ -94,7 +94,7 @@ def test_a_logger_changes_nothing(digits):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_options_are_told_as_set_takes_them(name):
+def test_options_are_reported_as_set_takes_them(name):
     options = nw.recipe(name).get_params(deep=False)
     again: dict = {}
     for option, value in flatten_options(options).items():
@@ -107,7 +107,7 @@ def test_options_are_told_as_set_takes_them(name):
     )
 
 
-def test_arrays_are_told_as_words(digits):
+def test_arrays_are_reported_as_words(digits):
     class Body:
         pass
 
@@ -148,7 +148,7 @@ def test_a_logger_that_lacks_a_name_is_refused_before_training(lacking, digits):
         assert not hasattr(m, "layout_")
 
 
-def test_all_that_a_logger_lacks_is_told(digits):
+def test_all_that_a_logger_lacks_is_reported(digits):
     with pytest.raises(
         BuildError,
         match=r"got 'tensorboard', .*missing: log_hyperparams, log_metrics, name, version",

@@ -17,7 +17,7 @@ from small_models import CONSTANT, model, told
 pytestmark = pytest.mark.filterwarnings(CONSTANT)
 
 
-def test_an_unknown_tracker_is_told_with_the_nearest(tmp_path):
+def test_an_unknown_tracker_is_reported_with_the_nearest(tmp_path):
     with pytest.raises(
         UnknownName, match=r"no tracker called 'tensorbord'; did you mean 'tensorboard'\?"
     ):
@@ -25,7 +25,7 @@ def test_an_unknown_tracker_is_told_with_the_nearest(tmp_path):
 
 
 @pytest.mark.parametrize("name", LOGGERS)
-def test_a_missing_package_is_told_in_a_line_with_its_extra(name, tmp_path, monkeypatch):
+def test_a_missing_package_is_reported_in_a_line_with_its_extra(name, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingExtra) as caught:
         start_logger(name, tmp_path / "run", "run")
@@ -43,7 +43,7 @@ def test_packages_do_not_call_their_makers_unless_the_user_lets_them(monkeypatch
     assert os.environ == {"MLFLOW_DISABLE_TELEMETRY": "false", "WANDB_ERROR_REPORTING": "false"}
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path):
     pytest.importorskip("tensorboard")
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"tensorboard cannot log to .*file"):

@@ -41,7 +41,7 @@ def chosen(spec, image=(1, 28, 28)):
 
 @pytest.mark.parametrize("image", IMAGES, ids=str)
 @pytest.mark.parametrize("spec", SPECS, ids=str)
-def test_features_have_the_shape_that_is_told(some, spec, image):
+def test_features_have_the_shape_that_is_reported(some, spec, image):
     body = chosen(spec, image).eval()
     x = some(3, *image)
     h, side = body.encode(x)

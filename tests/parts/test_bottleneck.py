@@ -235,7 +235,7 @@ def test_the_cure_of_unused_units_is_advice_that_the_options_can_follow(spec, cu
 
 
 @names
-def test_a_bottleneck_without_a_size_is_a_feature_map_and_is_never_told_to_be_smaller(name):
+def test_a_bottleneck_without_a_size_is_a_feature_map_and_is_never_reported_to_be_smaller(name):
     for size in (5, None):
         bottleneck = chosen(name, size=size)
         assert bottleneck.is_feature_map == (size is None)

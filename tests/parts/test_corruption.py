@@ -34,7 +34,7 @@ def corrupt(name, span, x, random=None, **options):
 
 
 @sets
-def test_shape_and_input_are_kept_and_the_mask_tells_what_was_replaced(some, name, span):
+def test_shape_and_input_are_kept_and_the_mask_reports_what_was_replaced(some, name, span):
     x = some(20, 3, 9, 7)
     before = x.clone()
     noisy, hidden = corrupt(name, span, x)
@@ -237,7 +237,7 @@ def test_a_mixture_of_one_is_that_one(some):
     )
 
 
-def test_a_mixture_tells_the_faults_of_all_its_corruptions():
+def test_a_mixture_reports_the_faults_of_all_its_corruptions():
     with pytest.raises(NarrowsError) as caught:
         corrupt(
             "mixed",
@@ -267,7 +267,7 @@ def test_pairs_are_the_noisy_images_that_came_with_the_draw(some):
 
 
 @sets
-def test_scoring_noise_belongs_to_the_image_whatever_stands_beside_it(some, name, span):
+def test_scoring_noise_belongs_to_the_image_whatever_is_next_to_it(some, name, span):
     x = some(6, 3, 9, 7)
     whole, _ = corrupt(name, span, x, PerImageRandom(x, 1, "evaluate"))
     for part in (slice(2, 5), slice(4, 5)):

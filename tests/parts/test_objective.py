@@ -99,7 +99,7 @@ def test_a_term_of_one_image_does_not_depend_on_its_company(x):
     torch.testing.assert_close(terms["l1"][3:4], alone["l1"])
 
 
-def test_a_slope_is_taken_even_where_no_gradients_are_kept(x):
+def test_a_gradient_is_taken_even_where_no_gradients_are_kept(x):
     (terms, _), network = terms_of(x, penalties=[{"kind": "contractive", "exact": True}])
     with torch.no_grad():
         quiet, _ = Elbo()(network, x, KeyedRandom(0, 0, 0))
@@ -123,7 +123,7 @@ def test_the_root_is_the_length_of_the_error_and_leaves_other_costs_alone(x):
 @pytest.mark.parametrize(
     ("light", "sigma", "length"), [(1, 1.0, 1.0), (1, 0.05, 1.0), (0, None, 0.0)]
 )
-def test_the_slope_of_the_root_is_of_one_length_and_0_where_nothing_is_wrong(
+def test_the_gradient_of_the_root_is_of_one_length_and_0_where_nothing_is_wrong(
     x, light, sigma, length
 ):
     specs = {"body": {"kind": "unet", "bias": False}, "bottleneck": {"kind": "plain", "size": None}}

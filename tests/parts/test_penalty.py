@@ -100,7 +100,7 @@ def test_random_probes_are_unbiased_and_more_of_them_scatter_less(x):
     assert one.std() > 0.05 * exact
 
 
-def test_codes_beyond_16_units_are_probed_unless_told_otherwise(x):
+def test_codes_beyond_16_units_are_probed_unless_reported_otherwise(x):
     for size, options, steady in [
         (16, {}, True),
         (17, {}, False),

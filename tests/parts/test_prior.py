@@ -110,7 +110,7 @@ def test_codes_density_and_samples_have_one_mean_and_variance(monkeypatch, name,
     torch.testing.assert_close(samples.var(0), truth.variance, rtol=0.04, atol=0)
 
 
-def test_a_mixture_tells_lumps_apart_that_one_gaussian_blurs():
+def test_a_mixture_reports_lumps_apart_that_one_gaussian_blurs():
     codes = lumps()
     one, two = fitted("gaussian", codes), MixturePrior(3, components=2)
     two.fit(codes, seed=0)

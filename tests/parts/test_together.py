@@ -274,7 +274,7 @@ def test_other_parts_that_do_not_fit_are_refused_with_a_cure(make, scale, specs,
         make(scale=scale, **specs)
 
 
-def test_every_fault_is_told_at_once(make):
+def test_every_fault_is_reported_at_once(make):
     wrong = {
         "corruption": "nosie",
         "body": {"kind": "mlp", "width": 3},
@@ -293,7 +293,7 @@ def test_every_fault_is_told_at_once(make):
         assert words in str(caught.value)
 
 
-def test_values_that_do_not_fit_are_told_at_once(make):
+def test_values_that_do_not_fit_are_reported_at_once(make):
     with pytest.raises(BuildError) as caught:
         make(
             corruption={"kind": "gaussian", "sigma": 0},

@@ -29,7 +29,7 @@ def pair(a, b, size, kernel, stride, padding, out):
 
 
 @cases
-def test_values_and_slopes_are_those_of_torch(a, b, size, kernel, stride, padding, out):
+def test_values_and_gradients_are_those_of_torch(a, b, size, kernel, stride, padding, out):
     ours, theirs, inputs = pair(a, b, size, kernel, stride, padding, out)
     for h in inputs:
         found = []
@@ -52,7 +52,7 @@ def test_it_is_the_adjoint_of_the_convolution(a, b, size, kernel, stride, paddin
     torch.testing.assert_close((y * x).sum(), (h * down).sum(), rtol=1e-4, atol=1e-4)
 
 
-def test_a_weight_that_is_frozen_gets_no_slope():
+def test_a_weight_that_is_frozen_gets_no_gradient():
     ours, _, (h, _) = pair(*CASES[0])
     ours.weight.requires_grad_(False)
     ours(h.requires_grad_()).sum().backward()

@@ -95,7 +95,7 @@ def codes() -> np.ndarray:
     return (random.normal(size=(500, 4)) * [1e-3, 1, 1e3, 0] + [0, -7, 100, 2.5]).astype(np.float32)
 
 
-def test_rounding_moves_no_number_by_more_than_half_a_step(codes):
+def test_rounding_moves_nan_by_more_than_half_a_step(codes):
     step = np.ptp(codes, axis=0) / 255
     assert np.all(np.abs(rounded(codes) - codes) <= step / 2 + 1e-6 * np.abs(codes).max(0))
 

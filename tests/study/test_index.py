@@ -74,7 +74,7 @@ def test_every_study_is_there_with_a_link_to_its_page(folder):
         assert words in text
 
 
-def test_its_picture_is_the_best_to_look_at_and_lies_where_it_says(folder):
+def test_its_picture_is_the_best_to_look_at_and_is_where_it_says(folder):
     text = draw_index(folder).read_text(encoding="utf-8")
     assert attributes(text, "img", "src") == ["a/figures/grid-1.png"]
     assert (folder / "a" / "figures" / "grid-1.png").is_file()
@@ -138,7 +138,7 @@ def test_a_folder_without_studies_is_refused(folder):
             redraw_index(place)
 
 
-def test_a_broken_record_is_told_by_its_name(folder):
+def test_a_broken_record_is_reported_by_its_name(folder):
     (folder / "b" / "run.json").write_text("{")
     with pytest.raises(DataError, match=r"b/run.json is no complete record"):
         draw_index(folder)

@@ -45,7 +45,7 @@ def test_all_labs_are_there_in_their_order(studies):
     assert set(studies) == {*NAMES, "demo"}
 
 
-def test_every_lab_stands_in_the_table_with_its_models(studies):
+def test_every_lab_is_in_the_table_with_its_models(studies):
     rows = {row["lab"]: row for row in labs()}
     assert list(rows) == [name.upper() for name in NAMES]
     for letter, row in rows.items():
@@ -73,7 +73,7 @@ def test_the_table_holds_every_file_of_the_folder(monkeypatch, tmp_path):
 
 
 @every_lab
-def test_every_published_number_stands_in_the_study(studies, name):
+def test_every_published_number_is_in_the_study(studies, name):
     told = [number.published for number in studies[name].numbers]
     for published in PUBLISHED[name]:
         assert published in told
@@ -94,7 +94,7 @@ def test_numbers_and_snapshots_are_of_epochs_that_are_run(studies, name):
 
 
 @every_lab
-def test_validation_is_asked_for_where_there_is_some_and_measures_have_names(studies, name):
+def test_validation_is_asked_for_if_there_is_some_and_measures_have_names(studies, name):
     held = {run.name for run in studies[name].runs if run.watch}
     held |= {
         name for name, model in models(studies[name]).items() if getattr(model, "validation", None)
@@ -115,7 +115,7 @@ def test_no_test_image_chooses_an_epoch(studies, name):
 
 
 @every_lab
-def test_errors_that_the_reports_took_on_the_wrong_scale_stand_beside_that_scale(studies, name):
+def test_errors_that_the_reports_took_on_the_wrong_scale_are_next_to_that_scale(studies, name):
     """E5 alone was computed rightly, and principal components without a mean do not mind."""
     for number in studies[name].numbers:
         if number.error and number.published is not None and "PCA" not in number.run:

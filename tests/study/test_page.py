@@ -108,7 +108,7 @@ def test_every_figure_is_there_in_words_too(page, several):
         assert image["alt"]
 
 
-def test_every_word_of_the_study_stands_on_the_page(page, several):
+def test_every_word_of_the_study_is_on_the_page(page, several):
     study = several.study
     words = [study.title, study.question, *study.text, *(number.label for number in study.numbers)]
     words += [figure.title for figure in study.figures] + ["they fall", "denoiser", "plane", "pca"]
@@ -151,7 +151,7 @@ def test_figures_say_what_made_them(tmp_path):
     )
 
 
-def test_columns_of_numbers_stand_to_the_right(tmp_path):
+def test_columns_of_numbers_are_to_the_right(tmp_path):
     rows = [
         {"name": 3, "n": 1, "words": "1", "gaps": None},
         {"name": "b", "n": np.float32(2), "gaps": 0.5},
@@ -187,7 +187,7 @@ def test_a_live_figure_carries_its_description_and_its_still_form(lively):
     assert sum(box.get("class") == "live" for box in lively.all("div")) == 2
 
 
-def test_scripts_stand_once_and_only_on_pages_with_live_figures(lively, tmp_path):
+def test_scripts_are_once_and_only_on_pages_with_live_figures(lively, tmp_path):
     own = [text for text, script in zip(lively.scripts, lively.all("script")) if not script]
     assert own == [*scripts()]
     still = page_of(Record("", figures=live_record().figures[2:]), tmp_path)
@@ -241,7 +241,7 @@ def test_a_page_drawn_again_is_the_same_to_the_byte(several, tmp_path, files):
     assert {name: (several.folder / name).read_bytes() for name in files(several.folder)} == before
 
 
-def test_cells_stand_under_the_names_of_their_columns(page, several):
+def test_cells_are_under_the_names_of_their_columns(page, several):
     rows = len(page.all("tr"))
     assert rows == sum(1 + len(table["rows"]) for table in several.record.tables)
     cells = sum(

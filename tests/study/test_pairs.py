@@ -95,7 +95,7 @@ def test_test_images_are_watched_in_pairs(data, tmp_path):
     assert len(nw.load(tmp_path).history_["val_loss"]) == 2  # type: ignore[attr-defined]
 
 
-def test_files_without_counterpart_are_told(data, tmp_path):
+def test_files_without_counterpart_are_reported(data, tmp_path):
     clean, noisy = (np.load(path)[:40] for path in data.values())
     for name, images in (("clean", clean), ("noisy", noisy[:-1])):
         (tmp_path / name).mkdir()

@@ -121,7 +121,7 @@ def test_what_is_right_is_read_as_msgspec_reads_it():
     assert faults.found == []
 
 
-def test_defaults_stand_in_for_what_is_left_out_and_are_not_shared():
+def test_defaults_are_in_for_what_is_left_out_and_are_not_shared():
     least = {"heading": "h", "parts": [{"name": "a"}, {"name": "b"}]}
     read = parse(least, Whole, Faults(""))
     assert read == Whole("h", [Part("a"), Part("b")])
@@ -146,8 +146,8 @@ def test_keys_that_are_called_otherwise_in_the_file():
         of: int
 
     assert parse({"from": 3}, Renamed, Faults("")) == Renamed(3)
-    assert told({"from": "x"}, Renamed) == ["from: got 'x', expected a whole number"]
-    assert told({"of": 3}, Renamed)[-1] == "it needs the key 'from', a whole number"
+    assert told({"from": "x"}, Renamed) == ["from: got 'x', expected an integer"]
+    assert told({"of": 3}, Renamed)[-1] == "it needs the key 'from', an integer"
 
 
 # -- what is wrong, one thing ---------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def cases_of_wrong_types() -> list:
 
 
 @pytest.mark.parametrize(("place", "value"), cases_of_wrong_types())
-def test_every_wrong_type_is_told_with_its_place(place, value):
+def test_every_wrong_type_is_reported_with_its_place(place, value):
     found = told(changed((place, value)))
     assert found
     for fault in found:
@@ -176,7 +176,7 @@ def test_every_wrong_type_is_told_with_its_place(place, value):
 @pytest.mark.parametrize(
     "slip", [lambda key: key + "z", lambda key: key[1:], str.title], ids=["more", "less", "case"]
 )
-def test_every_misspelt_key_is_told_once_with_what_was_meant(place, slip):
+def test_every_misspelt_key_is_reported_once_with_what_was_meant(place, slip):
     plain = copy.deepcopy(VALID)
     table: Any = plain
     for step in place[:-1]:
@@ -192,7 +192,7 @@ def test_every_misspelt_key_is_told_once_with_what_was_meant(place, slip):
 @pytest.mark.parametrize(
     "place", [("heading",), ("parts",), ("parts", 1, "name"), ("named", "third", "name")]
 )
-def test_what_is_missing_is_told_with_what_it_should_be(place):
+def test_what_is_missing_is_reported_with_what_it_should_be(place):
     plain = copy.deepcopy(VALID)
     table: Any = plain
     for step in place[:-1]:
@@ -205,7 +205,7 @@ def test_what_is_missing_is_told_with_what_it_should_be(place):
     )
 
 
-SIZE = "expected a whole number, at least 1, at most 9"
+SIZE = "expected an integer, at least 1, at most 9"
 LINES = "expected a list of texts, of length 1 or more"
 
 
@@ -218,7 +218,7 @@ LINES = "expected a list of texts, of length 1 or more"
         (("parts", 1, "size"), 10, f"size: got 10, {SIZE}"),
         (("parts", 1, "rate"), 0, "rate: got 0, expected a number, above 0"),
         (("parts", 1, "rate"), float("nan"), "rate: got nan, expected a number, above 0"),
-        (("parts", 1, "sizes"), [1, "x"], "sizes 2: got 'x', expected a whole number"),
+        (("parts", 1, "sizes"), [1, "x"], "sizes 2: got 'x', expected an integer"),
         (("parts", 1, "mode"), "fats", "mode: got 'fats', expected 'fast' or 'good'"),
         (("parts", 1, "options"), [], "options: got a list of 0, expected a table"),
         (("data",), 5, "data: got 5, expected a text or a table"),
@@ -279,7 +279,7 @@ def test_an_entry_is_called_by_the_first_name_that_it_has():
     assert places == ["items 1", "items 2 ('l')", "items 3 ('t')", "items 4"]
 
 
-def test_a_key_that_slid_under_a_table_is_told_where_it_belongs():
+def test_a_key_that_slid_under_a_table_is_reported_where_it_belongs():
     (fault,) = told(changed((("parts", 1, "goal"), 3)))
     assert fault.startswith("parts 2 ('two'): there is no key 'goal'; ")
     assert fault.endswith("it is a key of the file itself: write it above the first [table]")
@@ -288,11 +288,11 @@ def test_a_key_that_slid_under_a_table_is_told_where_it_belongs():
 def test_places_begin_with_the_words_given():
     assert told({"name": "a", "size": 0, "x": 1}, Part, "runs 2 ('a')") == [
         "runs 2 ('a'): there is no key 'x'; known: mode, name, options, rate, size, sizes",
-        "runs 2 ('a'): size: got 0, expected a whole number, at least 1, at most 9",
+        "runs 2 ('a'): size: got 0, expected an integer, at least 1, at most 9",
     ]
 
 
-def test_what_a_struct_itself_refuses_is_told_beside_the_rest():
+def test_what_a_struct_itself_refuses_is_reported_next_to_the_rest():
     class Range(Struct):
         low: int
         high: int
@@ -307,7 +307,7 @@ def test_what_a_struct_itself_refuses_is_told_beside_the_rest():
     wrong = [{"low": 2, "high": 1}, {"low": 1, "high": 2}, {"low": "1", "high": 0}]
     assert told({"ranges": wrong}, Ranges) == [
         "ranges 1: low 2 is above high 1",
-        "ranges 3: low: got '1', expected a whole number; write 1",
+        "ranges 3: low: got '1', expected an integer; write 1",
     ]
 
 
@@ -329,7 +329,7 @@ PLANTED = [
 
 
 @pytest.mark.parametrize("count", range(1, len(PLANTED) + 1))
-def test_as_many_faults_are_told_as_were_planted(count):
+def test_as_many_faults_are_reported_as_were_planted(count):
     for first in range(len(PLANTED)):
         planted = [PLANTED[(first + k) % len(PLANTED)] for k in range(count)]
         found = told(changed(*planted))

@@ -85,7 +85,7 @@ def test_a_run_has_its_own_data_and_seed(go, pictures):
     assert found["runs"]["b"]["train"]["images"] == 18
 
 
-def test_the_page_tells_of_it_in_words(several, monkeypatch, tmp_path, go):
+def test_the_page_reports_of_it_in_words(several, monkeypatch, tmp_path, go):
     assert several.record.facts["machine"].endswith(f"processors: {os.cpu_count()}")
     state = {"commit": "12ab", "branch": None, "changed": True}
     monkeypatch.setattr("narrows.study.provenance.git_state", lambda: state)
@@ -109,7 +109,7 @@ def test_paths_are_whole_and_names_are_left_alone(tmp_path, monkeypatch):
     assert placed({"kind": "coloured-mnist", "low": 0.5}) == {"kind": "coloured-mnist", "low": 0.5}
 
 
-def test_a_function_stands_under_its_name(go):
+def test_a_function_is_under_its_name(go):
     def mine(split):
         return read_data("digits", split)
 
@@ -166,7 +166,7 @@ def git(tmp_path, monkeypatch):
     return call
 
 
-def test_the_state_of_the_work_tree_is_told(git, tmp_path):
+def test_the_checkpoint_of_the_work_tree_is_reported(git, tmp_path):
     assert git_state() is None
     git("init", "--quiet")
     assert git_state() == {"commit": None, "branch": "main", "changed": False}

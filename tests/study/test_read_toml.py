@@ -41,7 +41,7 @@ SOUND = ['title = "ü"', "text = [", '  "one",', "]", "[[runs]]", 'name = "a"', 
 @pytest.mark.parametrize("row", range(len(SOUND) + 1))
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["unix", "windows"])
 @pytest.mark.parametrize("slip", ["x y = 3", "= 1", '"x'])
-def test_a_slip_is_told_with_its_line(file, row, end, slip):
+def test_a_slip_is_reported_with_its_line(file, row, end, slip):
     said = refused(file(end.join([*SOUND[:row], slip, *SOUND[row:]])))
     assert f"study.toml, line {row + 1}, column " in said
     assert "\n" not in said
@@ -49,7 +49,7 @@ def test_a_slip_is_told_with_its_line(file, row, end, slip):
 
 @pytest.mark.parametrize("row", [0, 1, 4, 5, 6, 7])  # not within the list
 @pytest.mark.parametrize("slip", ["z = 'x", 'z = """x', "z = '''x"])
-def test_what_has_no_end_is_told_where_it_begins(file, row, slip):
+def test_what_has_no_end_is_reported_where_it_begins(file, row, slip):
     said = refused(file("\n".join([*SOUND[:row], slip, *SOUND[row:], ""])))
     assert f"study.toml, line {row + 1}, column {len(slip) + 1}: " in said
     assert f"in `{slip}`" in said
@@ -86,11 +86,11 @@ def test_what_has_no_end_is_told_where_it_begins(file, row, slip):
         ("a = 1\nb = \x01", "line 2, column 5: invalid value in `b = ?`"),
     ],
 )
-def test_a_slip_is_told_with_its_cause(file, text, said):
+def test_a_slip_is_reported_with_its_cause(file, text, said):
     assert said in refused(file(text))
 
 
-def test_a_file_that_is_not_utf8_is_told_with_the_place(file):
+def test_a_file_that_is_not_utf8_is_reported_with_the_place(file):
     said = refused(file("a = 1\nb = 'grün'".encode("latin-1")))
     assert "line 2, column 8: the byte 0xfc is not UTF-8; save the file as UTF-8" in said
     assert "not UTF-8" in refused(file("a = 1".encode("utf-16")))
@@ -101,7 +101,7 @@ def test_an_empty_file_is_refused(file, text):
     assert "study.toml is empty" in refused(file(text))
 
 
-def test_a_file_that_is_missing_is_told_with_its_neighbours(file, tmp_path):
+def test_a_file_that_is_missing_is_reported_with_its_neighbours(file, tmp_path):
     file("a = 1")
     file("a = 1", "other.toml")
     file("a = 1", "readme.md")
@@ -110,7 +110,7 @@ def test_a_file_that_is_missing_is_told_with_its_neighbours(file, tmp_path):
     assert "there is no file" in refused(tmp_path / "nowhere" / "study.toml")
 
 
-def test_a_folder_is_told_with_the_files_in_it(file, tmp_path):
+def test_a_folder_is_reported_with_the_files_in_it(file, tmp_path):
     assert "is a folder, expected a file; files in it: none" in refused(tmp_path)
     file("a = 1")
     assert refused(tmp_path).endswith("files in it: study.toml")

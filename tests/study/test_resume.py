@@ -237,7 +237,7 @@ def test_killed_when_the_model_is_there_it_is_measured_and_shown_the_same(unbrok
 @pytest.mark.parametrize(
     ("count", "where"), [(6, "in epoch 2 of 3, after batch 1 of 3"), (13, "after 3 of 3 epochs")]
 )
-def test_a_signal_waits_for_the_step_and_says_how_to_go_on(unbroken, tmp_path, name, count, where):
+def test_a_signal_waits_for_the_step_and_says_how_to_resume(unbroken, tmp_path, name, count, where):
     folder = tmp_path / "run"
 
     def stop(*what):
@@ -282,7 +282,7 @@ def test_a_second_process_is_refused_whatever_it_wants_until_the_first_has_died(
 # -- no room --------------------------------------------------------------------------------------------------
 
 
-def test_a_full_disk_stops_it_and_leaves_the_state_whole(unbroken, tmp_path):
+def test_a_full_disk_stops_it_and_leaves_the_checkpoint_whole(unbroken, tmp_path):
     folder = tmp_path / "run"
     path = folder / "runs" / "vae" / CHECKPOINT_NAME
     assert ended(begin(unbroken.study, folder, first=at_write(5, kill))) == -signal.SIGKILL
@@ -304,7 +304,9 @@ def test_a_full_disk_stops_it_and_leaves_the_state_whole(unbroken, tmp_path):
     assert_same(folder, unbroken)
 
 
-def test_a_disk_without_room_for_a_state_is_known_of_before_anything_is_trained(unbroken, tmp_path):
+def test_a_disk_without_room_for_a_checkpoint_is_known_of_before_anything_is_trained(
+    unbroken, tmp_path
+):
     def first():
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         Training.run_epoch = None  # type: ignore[assignment]
@@ -320,7 +322,7 @@ def test_a_disk_without_room_for_a_state_is_known_of_before_anything_is_trained(
 # -- what is asked for ----------------------------------------------------------------------------------------
 
 
-def test_more_epochs_go_on_from_a_training_that_has_ended(go, tmp_path):
+def test_more_epochs_resume_from_a_training_that_has_ended(go, tmp_path):
     def weights(folder):
         return {name: tensor.tolist() for name, tensor in store.read_file(folder)[1].items()}
 
@@ -369,14 +371,14 @@ def test_other_images_and_other_pictures_are_refused(go, pictures):
             go(other, resume=True)
 
 
-def test_a_training_that_draws_anew_each_time_is_not_gone_on_with(go, tmp_path):
+def test_a_training_that_draws_anew_each_time_is_not_resumed(go, tmp_path):
     go(Run("a", "ae-mlp", {"random_state": None}))
     assert not (tmp_path / "out" / CHECKPOINT_NAME).exists()
     with pytest.raises(BuildError, match="random_state: got None"):
         go(Run("a", "ae-mlp", {"random_state": None}), resume=True, changes={"epochs": 2})
 
 
-def test_pictures_that_were_lost_are_told(go, tmp_path):
+def test_pictures_that_were_lost_are_reported(go, tmp_path):
     go(Run("a", "ae-mlp", snapshots=[1]))
     (tmp_path / "out" / "snapshots.npz").write_bytes(b"none")
     with pytest.warns(NarrowsWarning, match="the pictures taken after epoch 1 are lost"):

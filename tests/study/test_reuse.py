@@ -91,7 +91,7 @@ class Tracker:
         self.kept[-1][2].append((step, metrics))
 
 
-def test_a_tracker_is_told_of_every_run_in_its_folder(go, tmp_path, monkeypatch):
+def test_a_tracker_is_reported_of_every_run_in_its_folder(go, tmp_path, monkeypatch):
     monkeypatch.setitem(LOGGERS, "json", Tracker)  # a module that there is
     record = go(Run("a", "ae-mlp", {"epochs": 2}), Run("p", "pca", {"n_components": 2}), log="json")
     (a, first, told), (p, second, others) = Tracker.kept

@@ -43,7 +43,7 @@ def test_several_runs_have_a_folder_each(several, files):
     assert files(several.folder) == {*more, *models, *tables, *figures}
 
 
-def test_one_run_stands_at_the_top(alone, files):
+def test_one_run_is_at_the_top(alone, files):
     assert {"model.safetensors", "history.csv", "steps.csv", "run.json", "report.html"} < files(
         alone.folder
     )
@@ -99,7 +99,7 @@ def test_measures_are_those_of_the_kept_model(several, table_of, tested, name):
     } == pytest.approx(found, rel=1e-5)
 
 
-def test_numbers_stand_in_the_table_in_their_order(several, table_of):
+def test_numbers_are_in_the_table_in_their_order(several, table_of):
     rows = table_of(several.record, "Published and faithful")
     history = store.load(several.folder / "runs" / "plane").history_
     error = rows["error"]["by the trap"]
@@ -321,7 +321,7 @@ def timeless(folder) -> dict:
         ),
     ],
 )
-def test_what_cannot_be_had_is_told_once_the_page_is_drawn(go, tmp_path, wishes, kind, said):
+def test_what_cannot_be_had_is_reported_once_the_page_is_drawn(go, tmp_path, wishes, kind, said):
     with pytest.raises(kind, match=said):
         go(Run("p", "pca", {"n_components": 2}), **wishes)
     assert (tmp_path / "out" / "report.html").exists()

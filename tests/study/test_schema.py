@@ -152,7 +152,7 @@ def test_unknown_keys_are_named_with_their_place(study_file, after, said):
         ),
         (
             'runs = [{ name = "a", recipe = "pca", snapshots = [0] }]',
-            "snapshots 1: got 0, expected a whole number",
+            "snapshots 1: got 0, expected an integer",
         ),
         (
             'runs = [{ name = "a", recipe = "pca", watch = "train" }]',
@@ -168,7 +168,7 @@ def test_unknown_keys_are_named_with_their_place(study_file, after, said):
         ),
         (
             'numbers = [{ label = "l", run = "a", history = "loss", epoch = 0 }]',
-            "epoch: got 0, expected a whole",
+            "epoch: got 0, expected an integer",
         ),
         (
             'figures = [{ kind = "codes", title = "c", runs = "a" }]',
@@ -221,18 +221,18 @@ figures = [
 """
 
 
-def test_all_faults_are_told_at_once_with_what_was_meant(study_file):
+def test_all_faults_are_reported_at_once_with_what_was_meant(study_file):
     said = fault(study_file(ALL_WRONG))
     for words in (
         "there is no key 'titel'; did you mean 'title'?",
         "there is no recipe called 'vae-mpl'; did you mean 'vae-mlp'?",
         "the run 'second': recipe 'ae-mlp': it has no option 'epoch'; did you mean 'epochs'?",
-        "runs 3 ('third'): snapshots: got '1', expected a list of whole numbers",
+        "runs 3 ('third'): snapshots: got '1', expected a list of integers",
         "there is no run called 'frist'; did you mean 'first'?",
         "there is no run called 'firts'; did you mean 'first'?",
         "there is no kind of figure called 'curvs'; did you mean 'curves'?",
         "the number 'both' needs just one of history, batch, test, error; it has history and test",
-        "numbers 3 ('late'): epoch: got '2', expected a whole number",
+        "numbers 3 ('late'): epoch: got '2', expected an integer",
         "the figure 'g' has no option 'methd'; did you mean 'method'?",
         "for 10 reasons",
     ):
@@ -242,7 +242,7 @@ def test_all_faults_are_told_at_once_with_what_was_meant(study_file):
 @pytest.mark.parametrize(
     "runs", ["", "runs = []\n", 'runs = [{ recipe = "pca" }]\n', "runs = [3]\n", "run = 3\n"]
 )
-def test_where_runs_cannot_be_told_apart_no_name_of_a_run_is_doubted(study_file, runs):
+def test_where_runs_cannot_be_reported_apart_no_name_of_a_run_is_doubted(study_file, runs):
     said = fault(
         study_file(f'{runs}title = 3\nnumbers = [{{ label = "n", run = "a", test = "mse" }}]')
     )

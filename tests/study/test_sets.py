@@ -35,7 +35,7 @@ def test_colour_images_without_labels_have_every_standard_figure(go, pictures):
     assert "labels" not in shapes["scatter"]
 
 
-def test_files_that_cannot_be_read_are_told(pictures, tmp_path):
+def test_files_that_cannot_be_read_are_reported(pictures, tmp_path):
     data = pictures(20)
     (tmp_path / "pictures-20-1" / "broken.png").write_bytes(b"no image")
     said = []
@@ -49,7 +49,7 @@ def test_files_that_cannot_be_read_are_told(pictures, tmp_path):
 
 
 @pytest.mark.parametrize(("recipe", "told"), [("ae-mlp", True), ("pca", False)])
-def test_a_training_of_few_steps_is_told(pictures, small, tmp_path, recipe, told):
+def test_a_training_of_few_steps_is_reported(pictures, small, tmp_path, recipe, told):
     said = []
     changes = {**small, "epochs": 2} if recipe != "pca" else {"n_components": 2}
     run_study(

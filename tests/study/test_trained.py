@@ -173,7 +173,7 @@ def test_clipped_noise_stays_within_what_pixels_can_be(run, times, noise):
     assert (clipped > 0.3).any()
 
 
-def test_the_trap_feeds_larger_pixels_beside_the_same_noise(models):
+def test_the_trap_feeds_larger_pixels_next_to_the_same_noise(models):
     run = models["grey-relu"]
     x, _ = run.pick({"count": 6})
     faithful, trap = (run.feed(x, {"noise": 0.9, "times": times}) for times in (1, 255))

@@ -108,7 +108,7 @@ def test_measures_on_another_scale_are_taken_on_it(go, tmp_path):
 # -- not as it was --------------------------------------------------------------------------------------------
 
 
-def test_small_differences_pass_and_others_are_told(copy):
+def test_small_differences_pass_and_others_are_reported(copy):
     def shift(plain):
         measures = plain["origin"]["runs"]["plane"]["measures"]
         measures["psnr"] *= 1 + 1e-6
@@ -126,7 +126,7 @@ def test_small_differences_pass_and_others_are_told(copy):
     assert faults.found == [f"{copy}: 1 of {len(rows)} measures are not those reported"]
 
 
-def test_another_machine_is_told_where_measures_differ(copy, monkeypatch):
+def test_another_machine_is_reported_where_measures_differ(copy, monkeypatch):
     changed(copy, lambda plain: plain["origin"]["runs"]["pca"]["measures"].update(mse=1.0))
     now = store.versions()
     monkeypatch.setattr(store, "versions", lambda: {**now, "torch": "99"})
@@ -154,7 +154,7 @@ def test_a_damaged_model_does_not_hinder_the_others(copy):
     assert "is damaged" in fault
 
 
-def test_all_that_is_missing_is_told(copy):
+def test_all_that_is_missing_is_reported(copy):
     gone = [
         "report.html",
         "figures/loss-denoiser.npz",
@@ -198,7 +198,7 @@ def test_images_that_have_changed_are_a_fault_of_their_own(photos, tmp_path):
     assert "the images to train have changed; their fingerprint is" in fault
 
 
-def test_images_that_are_gone_are_told_and_found_elsewhere(photos, tmp_path):
+def test_images_that_are_gone_are_reported_and_found_elsewhere(photos, tmp_path):
     move(photos, tmp_path / "elsewhere")
     rows, faults = verify(tmp_path / "out")
     assert verdicts(rows, "p") == {NOT_MEASURED}

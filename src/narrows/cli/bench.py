@@ -56,7 +56,7 @@ def speed(
     _known("timed lab", labs, CASES)
     _known("way", ways or (), SAID)
     if rounds < 1:
-        raise wrong("rounds", rounds, "a whole number ≥ 1")
+        raise wrong("rounds", rounds, "an integer ≥ 1")
     _enough(images)
     path = refuse_overwrite(output, force) if output else None
     machine.select_device(device)

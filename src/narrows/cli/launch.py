@@ -45,7 +45,7 @@ def together(devices: int = 1) -> Iterator[None]:
     Raises `SystemExit` then, with their exit code, and at ranks whose error another one reports.
     """
     if not (devices >= 1):
-        raise wrong("--devices", devices, "a whole number ≥ 1")
+        raise wrong("--devices", devices, "an integer ≥ 1")
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         if devices > 1:
             raise SystemExit(launch(devices))

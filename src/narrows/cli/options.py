@@ -19,7 +19,7 @@ def integer(kind: Any, tokens: Sequence[Token]) -> int:
     try:
         return int(text)
     except ValueError:
-        words = f"got {text!r}, expected a whole number"
+        words = f"got {text!r}, expected an integer"
         raise CoercionError(msg=words, token=tokens[0]) from None
 
 

@@ -142,7 +142,7 @@ def _integers(labels: np.ndarray, path: Path) -> np.ndarray:
             integers = labels.astype(np.int64)
         if np.array_equal(labels, integers):
             return integers
-    raise DataError(f"{path} holds labels of type {labels.dtype}; expected whole numbers or words")
+    raise DataError(f"{path} holds labels of type {labels.dtype}; expected integers or words")
 
 
 def refuse_test_split(path: Path, split: str) -> None:

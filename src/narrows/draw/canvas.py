@@ -1,8 +1,8 @@
 """A sheet of paper measured in dots: where pictures of pixels are laid out.
 
-An image enlarged by a whole number keeps its pixels equal; enlarged by 1.09 it doubles every
+An image enlarged by an integer keeps its pixels equal; enlarged by 1.09 it doubles every
 eleventh row and shows structure that is not there. So pictures are placed on an axis whose unit is
-one dot of the PNG, and enlarged by whole numbers. Only an image too large for its place is made
+one dot of the PNG, and enlarged by integers. Only an image too large for its place is made
 smaller, and then averaged.
 """
 

@@ -35,7 +35,7 @@ from narrows.errors import wrong
 from narrows.layout import contact_sheet
 
 LIMIT = 5000  # points
-THUMB = 32  # pixels: larger images are made smaller by a whole number
+THUMB = 32  # pixels: larger images are made smaller by an integer
 GREYS, COLOURS = 16, 64  # shades of a sheet of images
 LETTERS = 24  # of a name in a legend
 # of points in the plane and in space, in pixels, for a still one of one square point

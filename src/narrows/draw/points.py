@@ -33,7 +33,7 @@ def scatter(
 ) -> "Figure":
     """Points, coloured by class or by value.
 
-    arrays: "x" `(n, 2)` or `(n, 3)`; "labels" `(n,)`, optional. Whole numbers from 0 to 9, and
+    arrays: "x" `(n, 2)` or `(n, 3)`; "labels" `(n,)`, optional. Integers from 0 to 9, and
     texts of at most ten
         kinds, are classes, with a bar of separate colours and, in the plane, a name at each; others
         are values. "images", one a point, are for the live form (`draw.live`): here they are
@@ -123,7 +123,7 @@ def _names_of_integers(largest: int, names: Sequence[str] | None) -> list[str]:
 
 
 def _discrete(count: int) -> dict[str, Any]:
-    """A scale of `count` separate colours, for the whole numbers from 0."""
+    """A scale of `count` separate colours, for the integers from 0."""
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
     return {

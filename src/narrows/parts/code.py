@@ -38,7 +38,7 @@ class Code:
     """What the bottleneck gives for a batch.
 
     z: the codes, `(N, *shape)`. terms: its costs by name, weighted, one value an image, `(N,)`.
-    posterior: q(z|x), of variational codes. symbols: whole numbers, of quantised codes.
+    posterior: q(z|x), of variational codes. symbols: integers, of quantised codes.
     """
 
     z: Tensor

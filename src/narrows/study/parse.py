@@ -11,10 +11,10 @@ msgspec converts such a dict too, but stops at the first fault and names it in i
 "Expected `int`, got `str` - at `$.runs[1].epochs`". So the walk is ours and the leaves are
 msgspec's. The walk goes down the Structs, the lists and the tables of the schema, together with the
 dict; each value at the end of it goes alone through `msgspec.convert`, strictly: '8' and 1.0 are no
-whole numbers, true is no number, but 3 is a number. What fails is reported with its place as the
+integers, true is no number, but 3 is a number. What fails is reported with its place as the
 file shows it, and goes to `Faults`:
 
-    runs 2 ('vae'): epochs: got '20', expected a whole number, at least 1; write 20
+    runs 2 ('vae'): epochs: got '20', expected an integer, at least 1; write 20
 
 Counting begins at 1; the name is the first of `name`, `title` and `label` that an entry has. An
 unknown key is reported with the one that was probably meant, and that one is then not reported

@@ -18,7 +18,7 @@ NOUNS: dict[type[inspect.Type], tuple[str, str]] = {  # one, several
     inspect.DateType: ("a date", "dates"),
     inspect.DictType: ("a table", "tables"),
     inspect.FloatType: ("a number", "numbers"),
-    inspect.IntType: ("a whole number", "whole numbers"),
+    inspect.IntType: ("an integer", "integers"),
     inspect.ListType: ("a list", "lists"),
     inspect.StrType: ("a text", "texts"),
     inspect.StructType: ("a table", "tables"),
@@ -28,7 +28,7 @@ NOUNS: dict[type[inspect.Type], tuple[str, str]] = {  # one, several
 
 
 def in_words(info: inspect.Type, many: bool = False) -> str:
-    """A type in words: "a whole number, at least 1", "a list of texts"."""
+    """A type in words: "an integer, at least 1", "a list of texts"."""
     if isinstance(info, inspect.Metadata):
         return in_words(info.type, many)
     if isinstance(info, inspect.LiteralType):

@@ -2,7 +2,7 @@
 chosen ones.
 
     of       "test", "train" or "validation" (what the model held back), or another set by its name, such as
-             "fashion-mnist" (its test images), or "noise" (uniform whole numbers 0 to 254, seed 0)
+             "fashion-mnist" (its test images), or "noise" (uniform integers 0 to 254, seed 0)
     choice   { on = "test", start = 9705, count = 10 } or { on = "test", index = [9710] }; a list joins several
 
 What a model is fed may differ from the image x: x̃ = times · x + noise · ε, clipped or not. Its

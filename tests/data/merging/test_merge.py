@@ -72,7 +72,7 @@ def test_parts_are_removed_on_request(tmp_path, parts):
     assert [path.name for path in tmp_path.iterdir()] == ["codes.npz"]
 
 
-def test_skipped_files_are_told_in_order(tmp_path):
+def test_skipped_files_are_reported_in_order(tmp_path):
     for place in (2, 1):
         make(tmp_path / "codes.npz", place, 2, skipped=[(f"{place}.png", "why")])
     assert merge(tmp_path / "codes.npz")[1] == [("1.png", "why"), ("2.png", "why")]
@@ -138,14 +138,14 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("spoil", "said"), FAULTS, ids=[said for _, said in FAULTS])
-def test_a_fault_is_told_and_nothing_is_written(tmp_path, parts, spoil, said):
+def test_a_fault_is_reported_and_nothing_is_written(tmp_path, parts, spoil, said):
     spoil(parts)
     with pytest.raises(DataError, match=said):
         merge(tmp_path / "codes.npz")
     assert not (tmp_path / "codes.npz").exists()
 
 
-def test_all_faults_are_told_at_once_and_each_once(tmp_path, parts):
+def test_all_faults_are_reported_at_once_and_each_once(tmp_path, parts):
     changed("model", "n")(parts)
     manifest_path(parts[1]).unlink()
     parts[3].unlink()

@@ -42,7 +42,7 @@ def test_paint_multiplies_and_rounds(images):
     )
 
 
-def test_wrong_options_are_told():
+def test_wrong_options_are_reported():
     with pytest.raises(
         UnknownName, match=r"no colour called 'clas'; did you mean 'class'\? known: class, image"
     ):

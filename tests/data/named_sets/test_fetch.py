@@ -83,7 +83,7 @@ def test_the_users_folder_comes_before_the_cache(world):
     ],
     ids=["other", "cut", "damaged", "empty"],
 )
-def test_a_wrong_file_is_told_in_one_sentence(world, blob, told):
+def test_a_wrong_file_is_reported_in_one_sentence(world, blob, told):
     path = world / f"data/tiny/{FILE}.gz"
     path.write_bytes(blob)
     with pytest.raises(DataError, match=told) as caught:
@@ -102,7 +102,7 @@ def test_mirrors_are_tried_in_turn_and_the_right_file_is_kept(world, web, monkey
     assert fetch.obtain("tiny", FILE) == CONTENT  # from the cache
 
 
-def test_where_every_mirror_fails_the_way_out_is_told(world, web, monkeypatch):
+def test_where_every_mirror_fails_the_way_out_is_reported(world, web, monkeypatch):
     mirrors = (f"{web}/absent", f"{web}/bad", "http://127.0.0.1:9")
     monkeypatch.setitem(fetch.MIRRORS, "tiny", mirrors)
     with pytest.raises(DataError) as caught:
@@ -117,7 +117,7 @@ def test_where_every_mirror_fails_the_way_out_is_told(world, web, monkeypatch):
     assert list(cache.iterdir()) == []
 
 
-def test_without_the_variable_the_message_tells_of_it(monkeypatch):
+def test_without_the_variable_the_message_reports_of_it(monkeypatch):
     monkeypatch.delenv("NARROWS_DATA")
     with pytest.raises(
         DataError,
@@ -126,7 +126,7 @@ def test_without_the_variable_the_message_tells_of_it(monkeypatch):
         fetch.obtain("tiny", FILE)
 
 
-def test_a_cache_that_cannot_be_written_is_told(world, monkeypatch, web):
+def test_a_cache_that_cannot_be_written_is_reported(world, monkeypatch, web):
     (world / "file").write_text("no folder")
     monkeypatch.setenv("NARROWS_CACHE", str(world / "file"))
     monkeypatch.setitem(fetch.MIRRORS, "tiny", (f"{web}/good",))

@@ -75,7 +75,7 @@ def test_coloured_mnist_in_the_classs_colour(has):
 
 
 @pytest.mark.parametrize("name", NAMED_SETS)
-def test_every_set_tells_its_options(name):
+def test_every_set_reports_its_options(name):
     with pytest.raises(BuildError, match=f"data set '{name}': it has no option 'colours'"):
         read_data(name, colours="x")
 

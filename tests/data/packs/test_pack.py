@@ -155,7 +155,7 @@ def partly_broken(folder):
     return folder
 
 
-def test_files_that_cannot_be_read_are_left_out_and_told(partly_broken, tmp_path):
+def test_files_that_cannot_be_read_are_left_out_and_reported(partly_broken, tmp_path):
     made = pack(partly_broken, tmp_path / "set.tar")
     assert made["skipped"] == read_data(partly_broken).skipped
     assert (made["images"], len(made["skipped"])) == (5, 2)
@@ -167,7 +167,7 @@ def test_files_that_cannot_be_read_are_left_out_and_told(partly_broken, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "set.index", "set.tar"]
 
 
-def test_unchecked_files_are_told_when_they_are_read(partly_broken, tmp_path):
+def test_unchecked_files_are_reported_when_they_are_read(partly_broken, tmp_path):
     assert pack(partly_broken, tmp_path / "set.tar", check=False)["images"] == 7
     same(read_data(tmp_path / "set.tar"), read_data(partly_broken))
     with pytest.raises(DataError, match=r"set.tar: cat/text.png cannot be read"):
@@ -278,7 +278,7 @@ def test_damaged_images_are_named_and_left_out(packed):
         Pack(packed)[1]
 
 
-def test_a_missing_and_a_short_shard_are_told_together(folder, tmp_path):
+def test_a_missing_and_a_short_shard_are_reported_together(folder, tmp_path):
     index = pack(folder, tmp_path / "set.tar", shard=SHARD)["path"]
     (tmp_path / "set-00000.tar").unlink()
     short = tmp_path / "set-00001.tar"
@@ -425,7 +425,7 @@ def test_labels_of_webdataset_are_read(tmp_path, png, words, labels, classes):
     )
 
 
-def test_what_stands_beside_an_image_does_no_harm(tmp_path, png):
+def test_what_is_next_to_an_image_does_no_harm(tmp_path, png):
     files = {}
     for k, text in enumerate([b"[" * 10**5, b'{"file": "../../x.png"}', b'{"file": 3}', b"\xff"]):
         files |= {f"{k}.png": png, f"{k}.json": text}

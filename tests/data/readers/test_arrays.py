@@ -55,7 +55,7 @@ def test_npz_words_are_classes(tmp_path, images):
     assert (found.labels.tolist(), found.classes) == ([1, 0, 1, 0, 1], ("a", "b"))
 
 
-def test_missing_keys_and_splits_are_told(tmp_path, images):
+def test_missing_keys_and_splits_are_reported(tmp_path, images):
     np.savez(tmp_path / "a.npz", pictures=images)
     with pytest.raises(
         DataError,
@@ -76,7 +76,7 @@ def test_missing_keys_and_splits_are_told(tmp_path, images):
 @pytest.mark.parametrize(
     "change", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"not numpy at all"]
 )
-def test_damage_is_told(tmp_path, images, name, change):
+def test_damage_is_reported(tmp_path, images, name, change):
     path = tmp_path / name
     np.save(path, images) if name == "a.npy" else np.savez(path, x=images)
     path.write_bytes(change(path.read_bytes()))

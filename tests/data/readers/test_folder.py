@@ -97,7 +97,7 @@ def test_mixed_sizes_are_refused_with_their_counts(tmp_path):
     assert read_data(tmp_path, size=(3, 2), fit="pad").images.shape == (3, 3, 2)
 
 
-def test_many_sizes_are_told_in_short(tmp_path):
+def test_many_sizes_are_reported_in_short(tmp_path):
     for k in range(7):
         write_picture(tmp_path / f"{k}.png", size=(k + 1, 4))
     with pytest.raises(DataError, match=r"of 7 sizes .*, \.\.\.; bring"):
@@ -185,7 +185,7 @@ def test_only_kinds_that_are_read_are_opened(tmp_path):
         read_data(tmp_path)
 
 
-def test_options_are_told(tmp_path):
+def test_options_are_reported(tmp_path):
     write_picture(tmp_path / "a.png")
     with pytest.raises(
         BuildError, match="format 'folder': it has no option 'sise'; did you mean 'size'"

@@ -27,7 +27,7 @@ def test_tables_grey_and_colour(tmp_path, images, shape):
 
 
 @pytest.mark.parametrize("ending", ["", ".gz"])
-def test_labels_are_found_beside_images(tmp_path, images, ending):
+def test_labels_are_found_next_to_images(tmp_path, images, ending):
     write_idx(tmp_path / f"t-labels-idx1-ubyte{ending}", np.uint8([3, 1, 4, 1, 5]))
     found = read_data(write_idx(tmp_path / "t-images-idx3-ubyte.gz", images))
     assert (found.labels.dtype, found.labels.tolist()) == (np.int64, [3, 1, 4, 1, 5])
@@ -77,7 +77,7 @@ def test_labels_of_another_length_are_refused(tmp_path, images):
         ),
     ],
 )
-def test_damage_is_told(tmp_path, images, name, change, told):
+def test_damage_is_reported(tmp_path, images, name, change, told):
     (tmp_path / name).write_bytes(change(idx_bytes(images)))
     with pytest.raises(DataError, match=told) as caught:
         read_data(tmp_path / name)

@@ -66,7 +66,7 @@ def test_the_colour_profile_goes_along(tmp_path):
         assert after.info["icc_profile"] == profile
 
 
-def test_what_cannot_be_read_is_told_and_passed_over(tmp_path):
+def test_what_cannot_be_read_is_reported_and_passed_over(tmp_path):
     write_picture(tmp_path / "b.png")
     (tmp_path / "a.png").write_bytes(b"none")
     skipped = []

@@ -241,7 +241,7 @@ def test_files_from_before_the_kinds_are_read(model, digits, tmp_path):
 
 
 @pytest.mark.parametrize("wrong", [[1.0], {"error": "high"}, "error", 3])
-def test_thresholds_that_are_no_numbers_are_refused(pca, wrong, tmp_path):
+def test_thresholds_that_are_nans_are_refused(pca, wrong, tmp_path):
     path = nw.save(pca, tmp_path / "m.safetensors")
     with pytest.raises(DataError, match=r"is not a complete model of Narrows"):
         nw.load(rewrite(path, load_file(path), thresholds_=wrong))

@@ -237,7 +237,7 @@ def test_who_has_seen_enough_keeps_a_whole_model(digits):
 # -- warnings -------------------------------------------------------------------------------------------------
 
 
-def test_a_dead_code_is_told(digits):
+def test_a_dead_code_is_reported(digits):
     bottleneck = {"kind": "sparse", "size": 16, "weight": 1e3}
     with pytest.warns(
         NarrowsWarning, match="the code is dead: 16 of its 16 units are active for no image"
@@ -247,7 +247,7 @@ def test_a_dead_code_is_told(digits):
         ).fit(digits)
 
 
-def test_a_constant_output_is_told(digits):
+def test_a_constant_output_is_reported(digits):
     bottleneck = {"kind": "variational", "beta": 1e4}
     with pytest.warns(NarrowsWarning, match="the model predicts a constant"):
         nw.Autoencoder(bottleneck=bottleneck, epochs=5).fit(digits)
@@ -264,7 +264,7 @@ def test_one_image_or_many_equal_ones_are_no_constant_model(digits):
 @pytest.mark.parametrize(
     ("options", "kind", "reason"),
     [
-        ({"epochs": 0}, BuildError, "epochs: got 0, expected a whole number ≥ 1"),
+        ({"epochs": 0}, BuildError, "epochs: got 0, expected an integer ≥ 1"),
         ({"epochs": 1.5}, BuildError, "epochs: got 1.5"),
         ({"batch_size": -1}, BuildError, "batch_size: got -1"),
         ({"validation": 1.0}, BuildError, "validation: got 1.0, expected None, images, or a share"),
@@ -306,7 +306,7 @@ def test_one_image_or_many_equal_ones_are_no_constant_model(digits):
         (
             {"bottleneck": {"kind": "plain", "size": 0}},
             BuildError,
-            "size: got 0, expected a whole number ≥ 1",
+            "size: got 0, expected an integer ≥ 1",
         ),
     ],
 )
@@ -315,7 +315,7 @@ def test_wrong_options_are_refused(digits, options, kind, reason):
         nw.Autoencoder(**{"epochs": 1, **options}).fit(digits)
 
 
-def test_all_faults_are_told_at_once(digits):
+def test_all_faults_are_reported_at_once(digits):
     X = (digits / 255).astype(np.float32)
     X[3, 0, 0] = np.inf
     m = nw.Autoencoder(

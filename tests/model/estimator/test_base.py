@@ -246,7 +246,7 @@ def test_what_is_no_set_of_images_is_refused(digits, estimator, make, reason):
         clone(estimator).fit(make(digits))
 
 
-def test_two_faults_of_a_set_are_told_at_once(digits):
+def test_two_faults_of_a_set_are_reported_at_once(digits):
     X = broken(digits, np.nan) * 2
     with pytest.raises(ImageError, match=r"for 2 reasons(.|\n)*NaN(.|\n)*from 0 to 2"):
         nw.PCA(2).fit(X)
@@ -305,9 +305,9 @@ def test_wrong_codes_are_refused(ae, codes, kind, reason):
 
 @pytest.mark.parametrize("number", [0, -1, 2.5, "3", None])
 def test_numbers_of_samples_must_be_whole(model, digits, number):
-    with pytest.raises(BuildError, match=r"count: got .*, expected a whole number ≥ 1"):
+    with pytest.raises(BuildError, match=r"count: got .*, expected an integer ≥ 1"):
         model.sample(number)
-    with pytest.raises(BuildError, match=r"samples: got .*, expected a whole number ≥ 1"):
+    with pytest.raises(BuildError, match=r"samples: got .*, expected an integer ≥ 1"):
         model.score_samples(digits, samples=number)
 
 

@@ -95,12 +95,12 @@ def test_samples_are_of_the_spread_of_the_codes(pca, digits):
 @pytest.mark.parametrize("count", [0, 65, 2.0, "3"])
 def test_wrong_counts_are_refused(digits, count):
     with pytest.raises(
-        BuildError, match=r"n_components: got .*, expected a whole number in 1..64 \(images, values"
+        BuildError, match=r"n_components: got .*, expected an integer in 1..64 \(images, values"
     ):
         nw.PCA(count).fit(digits)
 
 
-def test_two_faults_are_told_at_once(digits):
+def test_two_faults_are_reported_at_once(digits):
     X = digits / 255
     X[0, 0, 0] = np.nan
     with pytest.raises(BuildError, match=r"NaN(.|\n)*n_components: got 0"):

@@ -323,9 +323,7 @@ def test_a_header_nested_without_end_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("fitted", ["ae", "pca"])
-def test_weights_of_another_type_or_that_are_no_numbers_are_refused_by_name(
-    request, fitted, tmp_path
-):
+def test_weights_of_another_type_or_that_are_nans_are_refused_by_name(request, fitted, tmp_path):
     path = nw.save(request.getfixturevalue(fitted), tmp_path / "m.safetensors")
     tensors = parse(path.read_bytes())
     name = next(name for name in tensors if tensors[name].dim() == 2)
@@ -338,7 +336,7 @@ def test_weights_of_another_type_or_that_are_no_numbers_are_refused_by_name(
             nw.load(path)
 
 
-def test_all_wrong_tensors_are_told_at_once(file):
+def test_all_wrong_tensors_are_reported_at_once(file):
     tensors = parse(file.read_bytes())
     del tensors["body.layers.0.weight"]
     rewrite(file, tensors | {"bottleneck.project.bias": torch.zeros(7), "more": torch.zeros(1)})
@@ -480,7 +478,7 @@ def test_nothing_is_imported_because_a_file_says_so(mine, monkeypatch, tmp_path)
 # -- what a file says of itself -------------------------------------------------------------------------------
 
 
-def test_a_file_tells_what_it_holds_without_its_parts(mine, digits):
+def test_a_file_reports_what_it_holds_without_its_parts(mine, digits):
     told = describe_file(mine[0])
     assert told["bottleneck"] == "Mine (size=4)"
     assert told["bottleneck of your own"].endswith(".Mine")
@@ -497,7 +495,7 @@ def test_a_file_tells_what_it_holds_without_its_parts(mine, digits):
     json.dumps(told)
 
 
-def test_what_the_writer_added_is_told(pca, tmp_path):
+def test_what_the_writer_added_is_reported(pca, tmp_path):
     told = describe_file(
         nw.save(pca, tmp_path / "m.safetensors", about={"recipe": "pca", "data": "digits"})
     )

@@ -99,14 +99,14 @@ def test_a_training_that_was_broken_off_anywhere_ends_as_an_unbroken_one(
     assert_equal(model(**options).fit(digits, checkpoint=going()), whole(**options))
 
 
-def test_that_states_are_written_moves_no_number(digits, path, whole):
+def test_that_states_are_written_moves_nan(digits, path, whole):
     assert_equal(
         model(**HELD).fit(digits, checkpoint=Checkpoint(path, minutes=1e-9)), whole(**HELD)
     )
     assert [p.name for p in path.parent.iterdir()] == [CHECKPOINT_NAME]
 
 
-def test_more_epochs_go_on_from_a_training_that_has_ended(digits, path, going, whole, said):
+def test_more_epochs_resume_from_a_training_that_has_ended(digits, path, going, whole, said):
     for epochs in (1, 2, 3):
         found = model(epochs=epochs).fit(digits, checkpoint=going())
     assert_equal(found, whole())
@@ -118,7 +118,7 @@ def test_more_epochs_go_on_from_a_training_that_has_ended(digits, path, going, w
     assert said[-1] == "its 3 epochs are done already"
 
 
-def test_more_epochs_of_a_schedule_that_hangs_on_them_are_told(digits, path, going, said):
+def test_more_epochs_of_a_schedule_that_hangs_on_them_are_reported(digits, path, going, said):
     model(epochs=1, schedule="cosine").fit(digits, checkpoint=Checkpoint(path))
     model(epochs=2, schedule="cosine").fit(digits, checkpoint=going())
     assert said == [
@@ -171,7 +171,7 @@ SPOILT = {
 
 
 @pytest.mark.parametrize("how", SPOILT)
-def test_a_state_that_is_not_whole_is_told_and_the_training_starts_over(
+def test_a_checkpoint_that_is_not_whole_is_reported_and_the_training_starts_over(
     digits, path, going, said, whole, how
 ):
     model(epochs=1).fit(digits, checkpoint=Checkpoint(path))
@@ -182,7 +182,7 @@ def test_a_state_that_is_not_whole_is_told_and_the_training_starts_over(
     assert words.endswith(": the training starts over")
 
 
-def test_a_model_in_the_place_of_a_state_is_none(digits, path, going, said, whole):
+def test_a_model_in_the_place_of_a_checkpoint_is_none(digits, path, going, said, whole):
     nw.save(whole(), path)
     assert_equal(model().fit(digits, checkpoint=going()), whole())
     assert said == [
@@ -190,7 +190,7 @@ def test_a_model_in_the_place_of_a_state_is_none(digits, path, going, said, whol
     ]
 
 
-def test_where_there_is_no_state_it_says_so(digits, path, going, said, whole):
+def test_if_there_is_no_state_it_says_so(digits, path, going, said, whole):
     assert_equal(model().fit(digits, checkpoint=going()), whole())
     assert said == [f"there is no state {path} to go on from: the training starts at the start"]
 
@@ -245,7 +245,7 @@ def test_another_version_is_another_training(digits, path, going, monkeypatch):
 
 
 def test_what_draws_anew_each_time_has_no_state(digits, path):
-    with pytest.raises(BuildError, match="random_state: got None, expected a whole number"):
+    with pytest.raises(BuildError, match="random_state: got None, expected an integer"):
         model(random_state=None).fit(digits, checkpoint=Checkpoint(path))
 
 
@@ -306,7 +306,7 @@ def test_a_file_is_that_of_one_training_at_a_time(digits, path):
 
 @pytest.mark.parametrize("why", ["ENOSPC", "EDQUOT", "EFBIG", "EROFS"])
 @pytest.mark.parametrize("when", [0, 2])
-def test_where_nothing_can_be_written_it_stops_and_the_state_before_is_whole(
+def test_where_nothing_can_be_written_it_stops_and_the_checkpoint_before_is_whole(
     digits, path, going, whole, monkeypatch, why, when
 ):
     code, syncs = getattr(errno, why), []
@@ -333,7 +333,7 @@ def test_where_nothing_can_be_written_it_stops_and_the_state_before_is_whole(
 # -- what the file says ---------------------------------------------------------------------------------------
 
 
-def test_a_state_says_what_it_is(digits, path):
+def test_a_checkpoint_says_what_it_is(digits, path):
     model(epochs=2).fit(digits, checkpoint=Checkpoint(path))
     told = describe_file(path)
     assert told["what"].startswith(
@@ -361,7 +361,7 @@ def test_the_file_is_plain_tensors_and_json(digits, path):
 
 
 @pytest.mark.parametrize(("write", "apart"), [(1, False), (3, True), (9, False), (11, True)])
-def test_the_best_weights_are_written_beside_the_last_where_they_are_others(
+def test_the_best_weights_are_written_next_to_the_last_where_they_are_others(
     digits, path, monkeypatch, write, apart
 ):
     broken(

@@ -76,7 +76,7 @@ TRAINED = np.setdiff1d(np.arange(200), HELD)
 
 
 @pytest.mark.parametrize(("validation", "place"), [(None, 33), (0.2, TRAINED[100])])
-def test_an_image_whose_loss_is_no_number_is_named_by_its_place_among_those_given(
+def test_an_image_whose_loss_is_nan_is_named_by_its_place_among_those_given(
     digits, validation, place
 ):
     said = (

@@ -131,7 +131,7 @@ def test_ranks_take_their_rows_of_both(digits, noisy, monkeypatch):
         assert sum(parts) == pytest.approx(value.item(), rel=1e-5)
 
 
-def test_a_state_of_other_pairs_is_refused(digits, noisy, tmp_path):
+def test_a_checkpoint_of_other_pairs_is_refused(digits, noisy, tmp_path):
     path = tmp_path / "last.safetensors"
     model(**PAIRS).fit(digits, noisy=noisy, checkpoint=Checkpoint(path))
     with pytest.raises(BuildError, match="images was"):
@@ -175,7 +175,7 @@ def test_any_model_is_measured_on_pairs(request, name, digits, noisy):
     )
 
 
-def test_given_pairs_stand_in_the_place_of_drawn_noise(digits, noisy):
+def test_given_pairs_are_in_the_place_of_drawn_noise(digits, noisy):
     m = model(corruption="gaussian").fit(digits)
     assert evaluate(m, digits, noisy=noisy)["noisy_psnr"] == pytest.approx(
         nw.measure.psnr(digits, noisy).mean()
@@ -185,7 +185,7 @@ def test_given_pairs_stand_in_the_place_of_drawn_noise(digits, noisy):
     )
 
 
-def test_baselines_stand_beside_it_on_the_same_pairs(digits, noisy, denoiser):
+def test_baselines_are_next_to_it_on_the_same_pairs(digits, noisy, denoiser):
     found = {
         row["denoiser"]: row
         for row in compare_denoisers(denoiser, digits, noisy=noisy, most=50, baselines=["median"])
@@ -231,7 +231,7 @@ def test_noisy_images_under_another_corruption_are_refused(digits, noisy):
         model().fit(digits, noisy=noisy)
 
 
-def test_faults_of_pairs_are_told_with_the_others(digits):
+def test_faults_of_pairs_are_reported_with_the_others(digits):
     with pytest.raises(NarrowsError) as caught:
         model(**PAIRS, epochs=0).fit(digits, sample_weight=-np.ones(200))
     assert "for 3 reasons" in str(caught.value)

@@ -151,7 +151,7 @@ def test_components_of_weighted_images_are_numpys(digits):
 def test_images_of_weight_0_give_no_components(digits):
     weight = np.arange(len(digits)) < 5
     assert nw.PCA().fit(digits, sample_weight=weight).code_size_ == 5
-    with pytest.raises(BuildError, match=r"n_components: got 6, expected a whole number in 1\.\.5"):
+    with pytest.raises(BuildError, match=r"n_components: got 6, expected an integer in 1\.\.5"):
         nw.PCA(6).fit(digits, sample_weight=weight)
 
 
@@ -178,7 +178,7 @@ def test_a_step_of_a_pipeline_takes_weights(digits):
     np.testing.assert_array_equal(routed[0].transform(digits), steps[0].transform(digits))
 
 
-def test_a_state_of_other_weights_is_refused(digits, tmp_path):
+def test_a_checkpoint_of_other_weights_is_refused(digits, tmp_path):
     path = tmp_path / "last.safetensors"
     model().fit(digits, sample_weight=COUNTS, checkpoint=Checkpoint(path))
     with pytest.raises(BuildError, match="images was"):
@@ -222,7 +222,7 @@ def test_what_are_no_weights_is_refused(weight, words):
 
 
 @pytest.mark.parametrize("make", [lambda: nw.PCA(1000), lambda: model(epochs=0)], ids=["pca", "ae"])
-def test_wrong_weights_are_told_with_the_other_faults(digits, make):
+def test_wrong_weights_are_reported_with_the_other_faults(digits, make):
     with pytest.raises(BuildError) as caught:
         make().fit(digits, sample_weight=-COUNTS)
     assert "for 2 reasons" in str(caught.value)

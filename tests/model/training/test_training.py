@@ -148,7 +148,7 @@ def test_last_keeps_the_last_weights(overfitted):
     assert same(without_prior(weights(m)), without_prior(seen[-1]))
 
 
-def test_patience_stops_after_so_many_epochs_without_a_lower_loss(overfitted):
+def test_patience_stops_after_this_many_epochs_without_a_lower_loss(overfitted):
     whole, _ = overfitted()
     losses = whole.history_["val_loss"]
     best = int(np.argmin(losses))
@@ -172,7 +172,7 @@ def test_of_equal_validation_losses_the_first_epoch_is_kept_and_patience_runs_ou
     assert (training.progress.waited, training.progress.stopped) == (2, True)
 
 
-def test_patience_reads_the_training_loss_where_there_is_no_validation(digits):
+def test_patience_reads_the_training_loss_if_there_is_no_validation(digits):
     assert (
         model(optimiser=STILL, epochs=9, batch_size=200, training={"patience": 1})
         .fit(digits)
@@ -241,7 +241,7 @@ def test_a_diverging_term_is_named(digits):
     ("option", "value", "reason"),
     [
         ("keep", "first", "keep: got 'first', expected 'best' or 'last'"),
-        ("patience", 0, "patience: got 0, expected a whole number of epochs"),
+        ("patience", 0, "patience: got 0, expected an integer of epochs"),
         ("clip", -1, "clip: got -1, expected a number > 0"),
         ("ema", 1.0, r"ema: got 1.0, expected a decay in \(0, 1\)"),
         ("precision", "fp16", "precision: got 'fp16', expected one of fp32, bf16"),
@@ -249,7 +249,7 @@ def test_a_diverging_term_is_named(digits):
         ("compile", "always", "compile: got 'always', expected True, False or 'auto'"),
         ("measure_scale", "standard", "measure_scale: got 'standard'"),
         ("measures", ["pnsr"], "no measure called 'pnsr'; did you mean 'psnr'"),
-        ("patience", 1.5, "patience: got 1.5, expected a whole number of epochs"),
+        ("patience", 1.5, "patience: got 1.5, expected an integer of epochs"),
         ("patience", "3", "wrong type"),
     ],
 )

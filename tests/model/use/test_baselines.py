@@ -64,7 +64,7 @@ def test_a_flat_image_without_noise_stays_as_it_is(name):
 
 
 @pytest.mark.parametrize("name", [name for name in BASELINES if name != "median"])
-def test_told_of_more_noise_it_smooths_more(name):
+def test_reported_of_more_noise_it_smooths_more(name):
     came, denoise = noisy(stairs(24, 20), 0.2), installed(name)
     moved = [np.square(denoise(came, sigma) - came).mean() for sigma in (0.02, 0.2)]
     assert moved[0] < moved[1]
@@ -111,7 +111,7 @@ def test_the_noise_is_that_of_evaluate_and_so_are_the_figures(table, denoiser, d
             assert row[name] == pytest.approx(found[f"{view}_{name}"], rel=1e-5)
 
 
-def test_a_baseline_is_told_the_strength_of_the_noise(table, denoiser, digits, monkeypatch):
+def test_a_baseline_is_reported_the_strength_of_the_noise(table, denoiser, digits, monkeypatch):
     told = []
     monkeypatch.setitem(BASELINES, "median", lambda noisy, sigma: told.append(sigma) or noisy)
     row = next(
@@ -151,7 +151,7 @@ def test_colours_and_another_working_scale(colour):
     )
 
 
-def test_what_is_not_installed_is_told_in_its_row(denoiser, digits, monkeypatch):
+def test_what_is_not_installed_is_reported_in_its_row(denoiser, digits, monkeypatch):
     def absent(module, name):
         raise MissingExtra(f"this needs {module}: pip install 'narrows[{name}]'")
 

@@ -168,7 +168,7 @@ def test_small_images_have_no_ssim(digits):
     assert "ssim" not in found
 
 
-def test_rows_show_originals_beside_what_the_model_makes_of_them(denoiser, vae, digits):
+def test_rows_show_originals_next_to_what_the_model_makes_of_them(denoiser, vae, digits):
     shown = module.image_rows(denoiser, digits[:4])
     assert list(shown) == ["original", "noisy", "denoised"]
     np.testing.assert_allclose(shown["original"], digits[:4] / 255, atol=1e-6)

@@ -48,7 +48,7 @@ def test_the_noise_belongs_to_the_seed_and_is_of_the_strength_asked_for(pca, dig
         (
             lambda m, X: nw.interpolate(m, X[0], X[1], steps=1),
             BuildError,
-            "steps: got 1, expected a whole number ≥ 2",
+            "steps: got 1, expected an integer ≥ 2",
         ),
         (lambda m, X: nw.interpolate(m, X[0], X[1], steps=2.5), BuildError, "steps: got 2.5"),
         (

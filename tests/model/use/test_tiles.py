@@ -107,7 +107,7 @@ def test_grey_goes_through_a_model_of_colour_and_comes_back_grey(coloured):
     )
 
 
-def test_the_score_of_a_large_picture_is_that_of_its_oddest_tile(model):
+def test_the_score_of_a_large_picture_is_that_of_its_worst_tile(model):
     picture = np.zeros((1, 32, 32), np.uint8)
     calm = worst_tile_score(model, picture)[0]
     picture[0, 8:16, 16:24] = some(8, 8)

@@ -124,7 +124,7 @@ def test_options_of_no_known_value_are_refused(picture, options, said):
 # -- bounds ---------------------------------------------------------------------------------------------------
 
 
-def test_codes_of_at_most_so_many_images_are_taken_and_fewer_where_codes_are_large(
+def test_codes_of_at_most_this_many_images_are_taken_and_fewer_where_codes_are_large(
     models, monkeypatch
 ):
     run = models["grey-3"]

@@ -33,7 +33,7 @@ def test_inputs_are_what_the_model_sees_in_training(models, sets, picture):
     np.testing.assert_allclose(noisy.arrays["noisy"], seen, atol=1e-6)
 
 
-def test_reconstructions_stand_beside_their_originals_with_their_psnr(models, sets, picture):
+def test_reconstructions_are_next_to_their_originals_with_their_psnr(models, sets, picture):
     (figure,) = picture("reconstructions", "grey-3", images={"start": 3, "count": 4})
     wanted = sets["grey"].test.images[3:7]
     again = models["grey-3"].model.reconstruct(wanted)

@@ -58,7 +58,7 @@ def test_the_exact_field_is_that_of_the_training_points_at_places_near_them(sets
     np.testing.assert_array_equal(arrays["points"], points)
 
 
-def test_the_agreement_told_is_the_cosine_of_the_two_fields(field):
+def test_the_agreement_reported_is_the_cosine_of_the_two_fields(field):
     figure, arrays = field
     a, b = arrays["v"].ravel(), arrays["exact"].ravel()
     assert f"{a @ b / np.linalg.norm(a) / np.linalg.norm(b):.3f}" in figure.title

@@ -46,7 +46,7 @@ def test_a_layer_alone_is_the_first_and_its_filters_answer_to_images(models, set
     )
 
 
-def test_no_more_than_asked_for_are_shown_and_that_is_told(picture):
+def test_no_more_than_asked_for_are_shown_and_that_is_reported(picture):
     (figure,) = picture("filters", "grey-3", "grey-relu", count=10)
     assert {name: len(images) for name, images in figure.arrays.items()} == {
         "grey-3": 10,

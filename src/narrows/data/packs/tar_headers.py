@@ -127,7 +127,7 @@ def _labels_by_words(
 
 
 def _as_integers(words: list[str]) -> np.ndarray:
-    """Words as whole numbers if all are that."""
+    """Words as integers if all are that."""
     try:
         return np.array(words).astype(np.int64)
     except ValueError:

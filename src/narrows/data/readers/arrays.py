@@ -7,7 +7,7 @@ An `.npz` is searched for these keys, in this order:
     images    images, X, x, data, arr_0     x_train, X_train, train_images    x_test, X_test, test_images
     labels    labels, y, Y, targets         y_train, Y_train, train_labels    y_test, Y_test, test_labels
 
-Labels may be whole numbers or words. Nothing is ever unpickled.
+Labels may be integers or words. Nothing is ever unpickled.
 """
 
 import zipfile

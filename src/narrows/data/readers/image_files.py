@@ -136,5 +136,5 @@ def in_mode(picture: Image.Image, mode: str) -> Image.Image:
 def _from_16_bits(picture: Image.Image) -> Image.Image:
     values = np.asarray(picture).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:
-        raise ValueError("its pixels are whole numbers beyond 16 bits, whose range is not known")
+        raise ValueError("its pixels are integers beyond 16 bits, whose range is not known")
     return Image.fromarray(((values + 128) // 257).astype(np.uint8))

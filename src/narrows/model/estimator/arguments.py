@@ -24,7 +24,7 @@ class NotFitted(NarrowsError, NotFittedError):
 def check_integer(what: str, value: Any, least: int = 1) -> None:
     """Refuse a value that is not an integer of at least `least`."""
     if not isinstance(value, (int, np.integer)) or value < least:
-        raise wrong(what, value, f"a whole number ≥ {least}")
+        raise wrong(what, value, f"an integer ≥ {least}")
 
 
 def is_table(X: Any) -> bool:

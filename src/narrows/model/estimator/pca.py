@@ -11,7 +11,7 @@ LAPACK's. Where an image has more values than there are images, or than 4096, th
 of the whole set X - μ are found instead.
 
 With sample weights, μ = Σ wᵢ xᵢ / W and Σ = Σ wᵢ (xᵢ - μ)(xᵢ - μ)ᵀ / (W - 1), W = Σ wᵢ. Weights
-that are all whole numbers are counts, and give what repeated images give; others are scaled first,
+that are all integers are counts, and give what repeated images give; others are scaled first,
 to a mean of 1 over the images whose weight is above 0, so that W is the number of these.
 """
 
@@ -119,7 +119,7 @@ class PCA(ImageModel):
         """How many components are asked for. Raises `BuildError` if there are not that many."""
         size = most if self.n_components is None else self.n_components
         if not isinstance(size, (int, np.integer)) or not 1 <= size <= most:
-            expected = f"a whole number in 1..{most} (images, values in an image)"
+            expected = f"an integer in 1..{most} (images, values in an image)"
             raise wrong("n_components", size, expected)
         return int(size)
 

@@ -83,7 +83,7 @@ class Checkpoint:
         training's,
         `OutputError` where none can be written, and `Interrupted`.
         """
-        fixed = "a whole number: a training without it draws other numbers each time"
+        fixed = "an integer: a training without it draws other numbers each time"
         if options["random_state"] is None:
             raise wrong("random_state", None, fixed)
         fixed_settings = {**options, **self.about, "narrows": narrows.__version__}

@@ -48,7 +48,7 @@ class TrainingOptions:
         if not (
             self.patience is None or (self.patience >= 1 and isinstance(self.patience, Integral))
         ):
-            raise wrong("patience", self.patience, "a whole number of epochs ≥ 1, or None")
+            raise wrong("patience", self.patience, "an integer of epochs ≥ 1, or None")
         if not (self.clip is None or self.clip > 0):
             raise wrong("clip", self.clip, "a number > 0, or None")
         if not (self.ema is None or 0 < self.ema < 1):

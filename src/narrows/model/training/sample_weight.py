@@ -59,7 +59,7 @@ def weighted_stand_ins(table: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def effective_count(weights: np.ndarray | None, count: int) -> float:
-    """How many images they stand for: Σ w of whole numbers, which are counts; else those of a
+    """How many images they stand for: Σ w of integers, which are counts; else those of a
     weight above 0.
     """
     if weights is None:
