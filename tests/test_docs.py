@@ -115,7 +115,7 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-# -- the page on studies has all of the study file ------------------------------------------------------------------
+# -- the page on studies has all of the study file -------------------------------------------------
 
 
 @pytest.mark.parametrize(

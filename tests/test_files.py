@@ -127,7 +127,7 @@ def test_a_file_where_a_folder_is_needed_is_refused(tmp_path):
         refuse_overwrite(tmp_path / "x" / "y" / "z.txt")
 
 
-# -- no room --------------------------------------------------------------------------------------------------
+# -- no room ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO"])
@@ -150,7 +150,7 @@ def test_a_disk_that_takes_no_more_is_reported_and_what_was_there_stands(tmp_pat
     assert [p.name for p in tmp_path.iterdir()] == ([] if old is None else ["x.txt"])
 
 
-# -- locks ----------------------------------------------------------------------------------------------------
+# -- locks -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("folder", [False, True])

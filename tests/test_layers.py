@@ -1,4 +1,4 @@
-"""The rules of the package: imports point down and in no circle, files and functions stay small, names are found."""
+"""The rules of the package: imports point down and in no circle, files and functions are small."""
 
 import ast
 import re
@@ -25,7 +25,7 @@ FLOORS = [
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
 TREES = {path: ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
-MOST_LINES, MOST_FUNCTION_LINES, MOST_NODES, WIDEST_LINE = 300, 40, 300, 140
+MOST_LINES, MOST_FUNCTION_LINES, MOST_NODES, WIDEST_LINE = 300, 40, 300, 110
 
 
 def name_of(path: Path) -> str:

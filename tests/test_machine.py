@@ -43,7 +43,7 @@ def state() -> tuple:
     return torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()
 
 
-# -- keys ---------------------------------------------------------------------------------------------------------
+# -- keys ------------------------------------------------------------------------------------------
 
 
 def test_a_key_is_a_positive_number_that_belongs_to_all_its_parts_in_order():
@@ -92,7 +92,7 @@ def test_a_chance_is_met_to_a_part_in_65536():
         )
 
 
-# -- draws --------------------------------------------------------------------------------------------------------
+# -- draws -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -157,7 +157,7 @@ def test_outside_of_training_a_draw_is_infinitely_far_on():
     assert Keyed(0).progress == float("inf")
 
 
-# -- draws of images ----------------------------------------------------------------------------------------------
+# -- draws of images -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -205,7 +205,7 @@ def test_the_key_of_an_image_is_exactly_this_and_changes_with_any_pixel():
         assert second != known[1]
 
 
-# -- initialising -------------------------------------------------------------------------------------------------
+# -- initialising ----------------------------------------------------------------------------------
 
 
 def test_weights_belong_to_the_seed():
@@ -285,7 +285,7 @@ def test_a_module_of_the_user_draws_from_the_generator_of_its_device(monkeypatch
     assert devices == [torch.device("meta")]
 
 
-# -- denormal numbers ---------------------------------------------------------------------------------------------
+# -- denormal numbers ------------------------------------------------------------------------------
 
 # 9e-41, enough for all threads
 DENORMAL = torch.full((200_000,), 1 << 16, dtype=torch.int32).view(torch.float32)
@@ -358,7 +358,7 @@ def flush_nothing():
         pass
 
 
-# -- devices ------------------------------------------------------------------------------------------------------
+# -- devices ---------------------------------------------------------------------------------------
 
 
 def test_the_cpu_is_always_there():

@@ -66,7 +66,8 @@ def locked(path: str | os.PathLike[str], folder: bool = False) -> Iterator[None]
     process.
 
     folder: `path` is a folder, locked with all that is in it; what a killed process left half
-    written is removed. Raises `OutputError` if another process has it.
+        written is removed.
+    Raises `OutputError` if another process has it.
     """
     path = Path(path)
     lock = path.parent / f"{PREFIX}{path.name}.{LOCK_SUFFIX}"

@@ -43,8 +43,8 @@ class ImageBatches:
     is read.
 
     weights: of the images, `(N,)`, not all 0; they are kept with a mean of 1 over the set. None:
-    all count alike. noisy: the same images in the same order as the network is given them, if there
-    are such pairs.
+        all count alike.
+    noisy: the same images in the same order as the network is given them, if there are such pairs.
     """
 
     def __init__(
@@ -132,9 +132,8 @@ class ImageBatches:
         """The complete set in order: rows, and their images as `batch` gives them.
 
         even: not 0 if the last bit counts: what a machine computes of one image depends on how many
-        are in its
-            batch. Then every batch has the same number, at most `even`, and the last one is filled
-            up with copies of its last image.
+            are in its batch. Then every batch has the same number, at most `even`, and the last one
+            is filled up with copies of its last image.
         """
         step = min(even or len(self), self.step(widest))
         for start in range(0, len(self), step):

@@ -2,7 +2,8 @@
 
 Besides arrays these forms are taken:
 
-    pictures    a list of Pillow images, upright; palettes, CMYK and the like become RGB or RGBA, bits become grey
+    pictures    a list of Pillow images, upright; palettes, CMYK and the like become RGB or RGBA,
+                bits become grey
     tensors     of torch: `(N, C, H, W)` becomes `(N, H, W, C)` if C is 1 to 4 and W is more
     lists       of arrays, tensors or pictures of one shape
     data sets   of torch, with a length: each item, or the first entry of a tuple; all are held in memory

@@ -70,10 +70,13 @@ def _global_generators(device: torch.device) -> list[torch.Generator]:
 class KeyedRandom:
     """The random numbers of one step.
 
-    key: what they belong to, such as (seed, epoch, step). rows, total: this rank's rows of a global
-    batch of `total` images; by default the batch is the whole. progress: how many epochs the
-    training has seen, for costs that warm up; infinite outside of training. noisy: these images
-    with noise that was not drawn here but came with them (`narrows.model.training.pairs`).
+    key: what they belong to, such as (seed, epoch, step).
+    rows, total: this rank's rows of a global batch of `total` images; by default the batch is the
+        whole.
+    progress: how many epochs the training has seen, for costs that warm up; infinite outside of
+        training.
+    noisy: these images with noise that was not drawn here but came with them
+        (`narrows.model.training.pairs`).
     """
 
     def __init__(

@@ -11,7 +11,7 @@ from narrows.model.file_format import CHECKPOINT_NAME
 from narrows.model.files import store
 from narrows.model.trackers import LOGGERS
 
-# -- what is there already ------------------------------------------------------------------------------------
+# -- what is there already -------------------------------------------------------------------------
 
 
 def test_what_is_there_is_left_alone_unless_forced(narrows, refused, tmp_path):
@@ -42,7 +42,7 @@ def test_what_is_there_is_taken_up_again_if_nothing_has_changed(narrows, tmp_pat
     assert store.load(tmp_path / "run").code_size_ == 3
 
 
-# -- going on -------------------------------------------------------------------------------------------------
+# -- going on --------------------------------------------------------------------------------------
 
 
 def test_a_run_resumes_and_a_folder_that_is_taken_says_that_it_could(
@@ -104,7 +104,7 @@ def test_a_checkpoint_says_what_it_is(narrows, refused, trained):
     assert "it is the checkpoint of a training" in refused(1, "evaluate", path, "--data", "digits")
 
 
-# -- trackers -------------------------------------------------------------------------------------------------
+# -- trackers --------------------------------------------------------------------------------------
 
 
 def test_a_tracker_is_reported_what_the_history_holds(narrows, tmp_path):

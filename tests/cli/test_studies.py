@@ -12,7 +12,8 @@ LAB = """
 title = "Lab {name}: tiny"
 data = "{data}"
 runs = [
-    {{ name = "ae", recipe = "ae-mlp", changes = {{ epochs = 1, batch_size = 64, body = {{ widths = [16] }} }} }},
+    {{ name = "ae", recipe = "ae-mlp", changes = {{
+        epochs = 1, batch_size = 64, body = {{ widths = [16] }} }} }},
     {{ name = "pca", recipe = "pca", changes = {{ n_components = 2 }} }},
 ]
 numbers = [{{ label = "loss", run = "ae", history = "loss", published = {published} }}]
@@ -42,7 +43,7 @@ def labs(tmp_path, monkeypatch):
     return put
 
 
-# -- studies --------------------------------------------------------------------------------------------------
+# -- studies ---------------------------------------------------------------------------------------
 
 
 def test_a_study_is_run_with_the_changes_asked_for(narrows, tmp_path, study_text, record):
@@ -110,7 +111,7 @@ def test_report_draws_the_page_again(narrows, refused, trained):
     assert "run.json is missing" in refused(1, "report", trained["pca"] / "figures")
 
 
-# -- labs -----------------------------------------------------------------------------------------------------
+# -- labs ------------------------------------------------------------------------------------------
 
 
 def test_the_demo_is_a_sound_study_of_the_embedded_digits():

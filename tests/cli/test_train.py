@@ -5,7 +5,7 @@ import pytest
 import narrows as nw
 from narrows.model.files import store
 
-# -- train and compare ----------------------------------------------------------------------------------------
+# -- train and compare -----------------------------------------------------------------------------
 
 
 def test_train_leaves_a_run_folder_that_loads(trained, record):
@@ -97,7 +97,7 @@ def test_compare_measures_recipes_side_by_side_even_one_twice(narrows, tmp_path,
     assert rows["mse"]["pca-1"] == rows["mse"]["pca-3"]
 
 
-# -- evaluate -------------------------------------------------------------------------------------------------
+# -- evaluate --------------------------------------------------------------------------------------
 
 
 def test_evaluate_gives_what_python_gives(narrows, trained):

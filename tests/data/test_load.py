@@ -122,9 +122,10 @@ def kinds(tmp_path):
     for name in ("plain", "split"):
         pack(tmp_path / name, tmp_path / f"{name}.tar")
     answers = {
-        "x.npy": False, "t10k-images-idx3-ubyte": False, "one.npz": False, "train.npz": False, "both.npz": True,
-        "plain": False, "plain/1.png": False, "split": True, "plain.tar": False, "split.tar": True,
-        "split.index": True,
+        "x.npy": False, "t10k-images-idx3-ubyte": False,
+        "one.npz": False, "train.npz": False, "both.npz": True,
+        "plain": False, "plain/1.png": False, "split": True,
+        "plain.tar": False, "split.tar": True, "split.index": True,
     }  # fmt: skip
     return {tmp_path / name: answer for name, answer in answers.items()}
 

@@ -54,7 +54,7 @@ def scale(given, drawn) -> np.ndarray:
     return np.sort(length(drawn) / length(given))[-len(given) // 4 :]
 
 
-# -- arrows ---------------------------------------------------------------------------------------------------
+# -- arrows ----------------------------------------------------------------------------------------
 
 
 def test_directions_are_kept(field):
@@ -133,7 +133,7 @@ def test_a_single_place():
     np.testing.assert_allclose(length(learned), length(shown))
 
 
-# -- what else is drawn ---------------------------------------------------------------------------------------
+# -- what else is drawn ----------------------------------------------------------------------------
 
 ENTRIES = {
     "points": ["data"],

@@ -25,7 +25,7 @@ FORMS = {
 }
 
 
-# -- forms in -------------------------------------------------------------------------------------------------
+# -- forms in --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
@@ -39,7 +39,7 @@ def test_a_model_takes_images_in_whatever_python_holds_them(form, ae, digits):
     )
 
 
-# -- among scikit-learn's -------------------------------------------------------------------------------------
+# -- among scikit-learn's --------------------------------------------------------------------------
 
 
 @pytest.mark.filterwarnings(CONSTANT)
@@ -77,7 +77,7 @@ def test_a_copy_and_a_pickle_give_the_same_results(request, fitted, again, digit
     assert not hasattr(clone(m), "code_size_")
 
 
-# -- in parts -------------------------------------------------------------------------------------------------
+# -- in parts --------------------------------------------------------------------------------------
 
 
 @pytest.mark.filterwarnings(CONSTANT)

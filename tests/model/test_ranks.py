@@ -34,9 +34,12 @@ CASES = {
     },
     "batch norm": {"body": CONV, "bottleneck": {"kind": "sparse", "size": 6}, "up": "deconv"},
     "switches": {
-        "body": {"kind": "conv", "channels": [4], "stages": "pooled"}, "bottleneck": {"size": None}, "up": "unpool",
+        "body": {"kind": "conv", "channels": [4], "stages": "pooled"},
+        "bottleneck": {"size": None}, "up": "unpool",
     },
-    "slopes": {"body": {"kind": "mlp", "widths": [16]}, "bottleneck": {"size": 5}, "penalties": ["contractive"]},
+    "slopes": {
+        "body": {"kind": "mlp", "widths": [16]}, "bottleneck": {"size": 5}, "penalties": ["contractive"],
+    },
 }  # fmt: skip
 SMALL = CASES["noise, dropout, sampled codes"]
 TIED = {"body": {"kind": "mlp", "widths": [16]}, "bottleneck": {"size": 5}, "up": "tied"}
@@ -70,7 +73,7 @@ def near(a, b, tolerance):
     return a.shape == b.shape and bool((abs(a - b) <= tolerance * abs(a).max()).all())
 
 
-# -- training -----------------------------------------------------------------------------------------------------
+# -- training --------------------------------------------------------------------------------------
 
 
 @WORLDS
@@ -114,7 +117,7 @@ def joined(work):
     return run
 
 
-# -- what belongs to each image -----------------------------------------------------------------------------------
+# -- what belongs to each image --------------------------------------------------------------------
 
 
 def in_training(network, x, size):
@@ -140,7 +143,7 @@ def test_each_image_has_its_own_noise_code_and_dropout(digits, size):
     assert all(near(a, b, 1e-6) for a, b in zip(rest, theirs))
 
 
-# -- validation ---------------------------------------------------------------------------------------------------
+# -- validation ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("world", [2, 4])
@@ -185,7 +188,7 @@ def test_all_end_with_the_same_word_where_a_loss_is_nan(digits):
     assert "the loss became" in told[0]
 
 
-# -- batch norm, and costs of the whole batch -----------------------------------------------------------------------
+# -- batch norm, and costs of the whole batch ------------------------------------------------------
 
 
 @pytest.mark.parametrize("total", [11, 2])
@@ -250,7 +253,7 @@ def test_a_cost_of_the_whole_batch_has_the_gradient_of_one_process(total):
         assert torch.allclose(gradient, one[1], rtol=1e-5)
 
 
-# -- states -------------------------------------------------------------------------------------------------------
+# -- states ----------------------------------------------------------------------------------------
 
 
 def run(digits, path, options, resume=False, asked=None):
@@ -295,7 +298,7 @@ def test_a_checkpoint_of_this_many_ranks_resumes_with_any_number(
         assert all(torch.allclose(value, final[name], atol=1e-6) for name, value in found.items())
 
 
-# -- coming and going ---------------------------------------------------------------------------------------------
+# -- coming and going ------------------------------------------------------------------------------
 
 
 def test_what_ranks_tell_each_other():

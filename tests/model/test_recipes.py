@@ -9,7 +9,8 @@ from narrows.errors import BuildError, UnknownName
 from narrows.model.recipes import RECIPES
 
 SHORT = [
-    "ae-mlp", "ae-conv", "sparse-mlp", "denoising-mlp", "denoising-conv", "denoiser-unet", "vae-mlp", "vae-conv",
+    "ae-mlp", "ae-conv", "sparse-mlp", "denoising-mlp", "denoising-conv", "denoiser-unet",
+    "vae-mlp", "vae-conv",
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from narrows.model.training import training as train
 from narrows.model.training.state import restore, state_of
 from small_models import BETA, CONSTANT, NOISY, SMALL, STILL, model, same, timeless, weights
 
-# -- randomness -----------------------------------------------------------------------------------------------
+# -- randomness ------------------------------------------------------------------------------------
 
 
 def test_one_seed_one_result_bit_for_bit(digits):
@@ -77,7 +77,7 @@ def test_each_epoch_has_its_own_order_and_noise(digits):
     assert len({round(float(value), 4) for value in steps}) == 4
 
 
-# -- resuming -------------------------------------------------------------------------------------------------
+# -- resuming --------------------------------------------------------------------------------------
 
 RESUMED = {
     "plain": {},
@@ -119,7 +119,7 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(digits, options, done)
     assert resumed.progress.epoch == len(resumed.progress.history["loss"]) == 4
 
 
-# -- ranks ----------------------------------------------------------------------------------------------------
+# -- ranks -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("count", [32, 7])
@@ -143,7 +143,7 @@ def test_the_gradients_of_two_ranks_add_up_to_the_whole_batch(digits, monkeypatc
         assert part.abs().sum() > 0
 
 
-# -- random_state ---------------------------------------------------------------------------------------------
+# -- random_state ----------------------------------------------------------------------------------
 
 
 @pytest.mark.filterwarnings(CONSTANT)

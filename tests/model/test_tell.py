@@ -46,7 +46,7 @@ class Finalised(Recorder):
         self.ends.append((status, len(self.epochs)))
 
 
-# -- what a logger is told --------------------------------------------------------------------------------------
+# -- what a logger is told -------------------------------------------------------------------------
 
 
 def test_it_is_reported_the_history_and_the_options(digits):
@@ -134,7 +134,7 @@ def test_arrays_are_reported_as_words(digits):
     )
 
 
-# -- what goes wrong --------------------------------------------------------------------------------------------
+# -- what goes wrong -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lacking", NAMES)

@@ -166,7 +166,7 @@ def test_wrong_options_are_refused(name, options, words):
         chosen(name, **options)
 
 
-# -- what a bottleneck says of itself -----------------------------------------------------------------------------
+# -- what a bottleneck says of itself --------------------------------------------------------------
 
 
 @names

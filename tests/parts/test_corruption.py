@@ -126,7 +126,7 @@ def test_a_range_of_rates_is_drawn_evenly_one_for_each_image(part):
     torch.testing.assert_close(quartiles, torch.tensor([0.3, 0.4, 0.5]), atol=0.015, rtol=0)
 
 
-# -- poisson ------------------------------------------------------------------------------------------------------
+# -- poisson ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("level", [0.05, 0.5, 1.0])
@@ -171,7 +171,7 @@ def test_clipped_photon_noise_stays_in_the_range_and_values_below_it_are_black(s
     assert (noisy[x <= 0] == 0).all()
 
 
-# -- jpeg ---------------------------------------------------------------------------------------------------------
+# -- jpeg ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +208,7 @@ def test_a_higher_quality_is_nearer_and_both_scales_see_the_same(smooth):
     torch.testing.assert_close((symmetric + 1) / 2, unit, atol=1e-5, rtol=0)
 
 
-# -- mixed --------------------------------------------------------------------------------------------------------
+# -- mixed -----------------------------------------------------------------------------------------
 
 
 def test_a_mixture_takes_each_of_its_corruptions_as_often_and_each_image_gets_one(some):
@@ -249,7 +249,7 @@ def test_a_mixture_reports_the_faults_of_all_its_corruptions():
     assert "sigma: got -1" in str(caught.value)
 
 
-# -- noise of the user's own --------------------------------------------------------------------------------------
+# -- noise of the user's own -----------------------------------------------------------------------
 
 
 def test_pairs_are_the_noisy_images_that_came_with_the_draw(some):
@@ -263,7 +263,7 @@ def test_pairs_are_the_noisy_images_that_came_with_the_draw(some):
         corrupt("pairs", (0.0, 1.0), x, PerImageRandom(x, 0))
 
 
-# -- all of them --------------------------------------------------------------------------------------------------
+# -- all of them -----------------------------------------------------------------------------------
 
 
 @sets

@@ -157,7 +157,7 @@ def test_a_wrong_number_of_components_is_refused(components):
         MixturePrior(3, components)
 
 
-# -- divergences --------------------------------------------------------------------------------------------------
+# -- divergences -----------------------------------------------------------------------------------
 
 
 def posterior(count, size=4):

@@ -77,7 +77,7 @@ def test_the_pairs_that_fit():
     )
 
 
-# -- pairs that fit -----------------------------------------------------------------------------------------------
+# -- pairs that fit --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("image", IMAGES, ids=str)
@@ -171,7 +171,7 @@ def test_an_undeclared_term_is_described_by_its_name():
     assert list(described) == ["nll", "my_cost", "kl"]
 
 
-# -- numbers that belong to a key ---------------------------------------------------------------------------------
+# -- numbers that belong to a key ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("corruption", MADE)
@@ -230,7 +230,7 @@ def test_the_loss_counts_hidden_pixels_alone_where_asked(some, make, name):
     torch.testing.assert_close(everywhere["nll"], nll.sum((1, 2, 3)))
 
 
-# -- refusals -----------------------------------------------------------------------------------------------------
+# -- refusals --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("body", "up"), MISFITS)

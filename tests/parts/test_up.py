@@ -17,7 +17,7 @@ POOLED = {"kind": "conv", "stages": "pooled", "channels": [8, 16, 16]}
 WHOLE = {"kind": "relu", "size": None}
 
 
-# -- linear -------------------------------------------------------------------------------------------------------
+# -- linear ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_linear_from_a_feature_map_is_one_layer(make):
     assert [tuple(p.shape) for p in network.up.parameters()] == [(63, 4 * 5 * 4), (63,)]
 
 
-# -- tied ---------------------------------------------------------------------------------------------------------
+# -- tied ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_tied_to_two_heads_uses_the_mean_s(some, make):
     assert torch.equal(network.decode(z).flatten(1), z @ network.bottleneck.project.weight[:3])
 
 
-# -- deconv, resize -----------------------------------------------------------------------------------------------
+# -- deconv, resize --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kernel", [3, 4, 5, 6, 7])
@@ -138,7 +138,7 @@ def test_channels_on_the_way_up_may_be_chosen(some, make, up):
     assert network.reconstruct(some(2, 1, 28, 28)).shape == (2, 1, 28, 28)
 
 
-# -- unpool -------------------------------------------------------------------------------------------------------
+# -- unpool ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 7), (5, 4)], ids=str)
@@ -195,7 +195,7 @@ def test_a_code_without_its_side_channel_is_refused_with_a_cure_that_works(some,
     assert make((1, 28, 28), body=body, up=cure).decode(some(2, 6)).shape == (2, 1, 28, 28)
 
 
-# -- unet ---------------------------------------------------------------------------------------------------------
+# -- unet ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("image", [(1, 28, 28), (3, 9, 7), (4, 1, 5), (2, 33, 18)], ids=str)
@@ -236,7 +236,7 @@ def test_a_skip_by_passes_the_code(some, make):
     )
 
 
-# -- refusals -----------------------------------------------------------------------------------------------------
+# -- refusals --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

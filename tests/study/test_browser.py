@@ -19,7 +19,8 @@ from narrows.study.record import Record
 from small_pages import BAD, live_record
 
 CHROMIUM = shutil.which("chromium")
-FLAGS = ["--headless", "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-sync", "--hide-scrollbars",
+FLAGS = ["--headless", "--no-sandbox", "--disable-quic", "--no-first-run",
+         "--disable-sync", "--hide-scrollbars",
          "--disable-background-networking", "--disable-component-update", "--enable-logging=stderr",
          "--host-resolver-rules=MAP * ~NOTFOUND"]  # fmt: skip
 WEBGL = {
@@ -42,7 +43,8 @@ async function probe({{ contentDocument: page, contentWindow: view }}) {{
   for (let k = 0; k < 100 && !drawn(); k++) await wait(100);
   await wait(500);
   const told = await ({act})(page, view);
-  const wide = [...page.querySelectorAll("body *")].filter(e => !e.parentElement.closest(".scroll, pre, .live"))
+  const wide = [...page.querySelectorAll("body *")]
+    .filter(e => !e.parentElement.closest(".scroll, pre, .live"))
     .filter(e => e.getBoundingClientRect().right > view.innerWidth + 1).map(e => e.tagName);
   const names = view.performance.getEntriesByType("resource").map(e => e.name);
   const fetched = names.filter(name => !/^(data|blob):/.test(name));
@@ -59,13 +61,15 @@ ACT = """async (page, view) => {
   return {
     tip,
     alive: [...page.querySelectorAll(".alive")].map((figure) => figure.id),
-    canvases: [...page.querySelectorAll(".js-plotly-plot")].map((plot) => plot.querySelectorAll("canvas").length),
+    canvases: [...page.querySelectorAll(".js-plotly-plot")]
+      .map((plot) => plot.querySelectorAll("canvas").length),
     stills: [...page.querySelectorAll("figure img")].filter((image) => image.offsetWidth > 0).length,
     words: page.body.innerText,
     tags: [...page.querySelectorAll("body *")].map((one) => one.tagName.toLowerCase()),
   };
   async function point(stage, tip) {
-    const { _fullLayout: { xaxis, yaxis }, _fullData: [, , { x, y }] } = stage, at = stage.getBoundingClientRect();
+    const { _fullLayout: { xaxis, yaxis }, _fullData: [, , { x, y }] } = stage;
+    const at = stage.getBoundingClientRect();
     const place = { clientX: at.left + xaxis._offset + xaxis.d2p(x[7]), clientY: 0 };
     place.clientY = at.top + yaxis._offset + yaxis.d2p(y[7]);
     const pad = stage.querySelector(".nsewdrag");
@@ -77,7 +81,8 @@ ACT = """async (page, view) => {
     const canvas = tip.querySelector("canvas"), box = tip.getBoundingClientRect();
     const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
     const away = Math.max(box.left - place.clientX, place.clientX - box.right);
-    return { text: tip.innerText, hidden: tip.hidden, away, image: [...pixels].filter((_, k) => k % 4 === 0) };
+    const image = [...pixels].filter((_, k) => k % 4 === 0);
+    return { text: tip.innerText, hidden: tip.hidden, away, image };
   }
 }"""
 LOADED = """async (page) => {

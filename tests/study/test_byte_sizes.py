@@ -33,7 +33,7 @@ def row_of(found: dict, begin: str) -> dict:
     return row
 
 
-# -- codes ----------------------------------------------------------------------------------------------------
+# -- codes -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["grey-3", "grey-whole", "colour-vae", "grey-side"])
@@ -86,7 +86,7 @@ def test_codes_too_large_for_a_float16_are_cut_not_refused(sets):
     assert all(np.isfinite(row[ERROR]) for row in rows)
 
 
-# -- rounding -------------------------------------------------------------------------------------------------
+# -- rounding --------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_rounding_twice_changes_nothing_more(codes):
     np.testing.assert_allclose(rounded(once), once, rtol=1e-5)
 
 
-# -- images without loss --------------------------------------------------------------------------------------
+# -- images without loss ---------------------------------------------------------------------------
 
 
 def test_images_take_their_pixels_or_what_real_files_take(sets, table, tmp_path):

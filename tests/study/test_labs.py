@@ -69,7 +69,7 @@ def test_the_table_holds_every_file_of_the_folder(monkeypatch, tmp_path):
     assert labs() == [{"lab": "X", "title": "X", "data": "photos", "models": "pca"}]
 
 
-# -- numbers --------------------------------------------------------------------------------------------------
+# -- numbers ---------------------------------------------------------------------------------------
 
 
 @every_lab

@@ -112,7 +112,7 @@ def changed(*changes: tuple[tuple, Any]) -> dict:
     return plain
 
 
-# -- what is right --------------------------------------------------------------------------------------------
+# -- what is right ---------------------------------------------------------------------------------
 
 
 def test_what_is_right_is_read_as_msgspec_reads_it():
@@ -150,7 +150,7 @@ def test_keys_that_are_called_otherwise_in_the_file():
     assert told({"of": 3}, Renamed)[-1] == "it needs the key 'from', an integer"
 
 
-# -- what is wrong, one thing ---------------------------------------------------------------------------------
+# -- what is wrong, one thing ----------------------------------------------------------------------
 
 
 def cases_of_wrong_types() -> list:
@@ -199,10 +199,8 @@ def test_what_is_missing_is_reported_with_what_it_should_be(place):
         table = table[step]
     del table[place[-1]]
     (fault,) = told(plain)
-    assert (
-        fault
-        == f"{words(place)}it needs the key '{place[-1]}', {'a list of tables' if place == ('parts',) else 'a text'}"
-    )
+    kind = "a list of tables" if place == ("parts",) else "a text"
+    assert fault == f"{words(place)}it needs the key '{place[-1]}', {kind}"
 
 
 SIZE = "expected an integer, at least 1, at most 9"
@@ -311,7 +309,7 @@ def test_what_a_struct_itself_refuses_is_reported_next_to_the_rest():
     ]
 
 
-# -- what is wrong, many things -------------------------------------------------------------------------------
+# -- what is wrong, many things --------------------------------------------------------------------
 
 PLANTED = [
     (("parts", 0, "size"), "8"),

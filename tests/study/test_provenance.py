@@ -25,7 +25,7 @@ def origin(several) -> dict:
     return json.loads((several.folder / "run.json").read_text())["origin"]
 
 
-# -- in run.json ----------------------------------------------------------------------------------------------
+# -- in run.json -----------------------------------------------------------------------------------
 
 
 def test_it_says_what_it_ran_on(origin):
@@ -95,7 +95,7 @@ def test_the_page_reports_of_it_in_words(several, monkeypatch, tmp_path, go):
     assert record.facts["git"] in (tmp_path / "out" / "report.html").read_text()
 
 
-# -- paths and commands ---------------------------------------------------------------------------------------
+# -- paths and commands ----------------------------------------------------------------------------
 
 
 def test_paths_are_whole_and_names_are_left_alone(tmp_path, monkeypatch):
@@ -133,7 +133,7 @@ def test_the_command_can_be_given_again(monkeypatch, program, said):
     assert command() == said
 
 
-# -- git ------------------------------------------------------------------------------------------------------
+# -- git -------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

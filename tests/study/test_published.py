@@ -36,7 +36,7 @@ def test_the_sources_are_those_of_the_form():
     assert set(MADE) == set(SOURCES)
 
 
-# -- history, batches, measures -------------------------------------------------------------------------------
+# -- history, batches, measures --------------------------------------------------------------------
 
 
 def test_entries_of_the_history(row, models):
@@ -110,7 +110,7 @@ def test_numbers_carry_their_unit_and_scale(models, name, source, unit):
     assert {row["unit"] for row in rows} == {unit}
 
 
-# -- errors ---------------------------------------------------------------------------------------------------
+# -- errors ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["grey-3", "grey-pca", "grey-side", "grey-relu"])
@@ -174,7 +174,7 @@ def test_noise_is_on_what_is_fed_and_the_error_to_the_clean_image(row, models, c
     assert found["faithful"] == pytest.approx(((x - made) ** 2).sum(), rel=1e-4)
 
 
-# -- what is refused ------------------------------------------------------------------------------------------
+# -- what is refused -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def unbroken(tmp_path_factory) -> SimpleNamespace:
     return found
 
 
-# -- killed ---------------------------------------------------------------------------------------------------
+# -- killed ----------------------------------------------------------------------------------------
 
 
 def test_killed_at_20_random_moments_it_ends_as_if_it_had_not_been(unbroken, tmp_path):
@@ -230,7 +230,7 @@ def test_killed_when_the_model_is_there_it_is_measured_and_shown_the_same(unbrok
     assert {"vae: already trained", "pca: already trained"} < set(said)
 
 
-# -- stopped --------------------------------------------------------------------------------------------------
+# -- stopped ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
@@ -257,7 +257,7 @@ def test_a_signal_waits_for_the_step_and_says_how_to_resume(unbroken, tmp_path, 
     assert_same(folder, unbroken)
 
 
-# -- two at once ----------------------------------------------------------------------------------------------
+# -- two at once -----------------------------------------------------------------------------------
 
 
 def test_a_second_process_is_refused_whatever_it_wants_until_the_first_has_died(
@@ -279,7 +279,7 @@ def test_a_second_process_is_refused_whatever_it_wants_until_the_first_has_died(
     assert_same(folder, unbroken)
 
 
-# -- no room --------------------------------------------------------------------------------------------------
+# -- no room ---------------------------------------------------------------------------------------
 
 
 def test_a_full_disk_stops_it_and_leaves_the_checkpoint_whole(unbroken, tmp_path):
@@ -319,7 +319,7 @@ def test_a_disk_without_room_for_a_checkpoint_is_known_of_before_anything_is_tra
     assert [p for p in folder.rglob("*") if p.is_file()] == []
 
 
-# -- what is asked for ----------------------------------------------------------------------------------------
+# -- what is asked for -----------------------------------------------------------------------------
 
 
 def test_more_epochs_resume_from_a_training_that_has_ended(go, tmp_path):

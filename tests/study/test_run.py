@@ -27,7 +27,7 @@ def tested():
     return nw.load_data("digits", split="test")[0]
 
 
-# -- what it leaves -------------------------------------------------------------------------------------------
+# -- what it leaves --------------------------------------------------------------------------------
 
 
 def test_several_runs_have_a_folder_each(several, files):
@@ -87,7 +87,7 @@ def test_figures_of_runs_with_like_names_have_files_of_their_own(go, tmp_path, f
     assert first != second
 
 
-# -- the numbers ----------------------------------------------------------------------------------------------
+# -- the numbers -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["denoiser", "plane", "pca"])
@@ -134,7 +134,7 @@ def test_the_scale_of_measures_moves_psnr_not_at_all_and_mse_by_4(go, several, t
     assert names["mse"] == "MSE, per pixel on [-1, 1]"
 
 
-# -- what is trained on what ----------------------------------------------------------------------------------
+# -- what is trained on what -----------------------------------------------------------------------
 
 
 def test_snapshots_are_taken_after_their_epochs_of_those_that_have_epochs(several):
@@ -241,7 +241,7 @@ def test_all_data_are_read_before_the_first_run_is_trained(go, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-# -- failing, and again ---------------------------------------------------------------------------------------
+# -- failing, and again ----------------------------------------------------------------------------
 
 
 def test_a_training_that_fails_keeps_the_best_model_and_its_history(several, tmp_path, monkeypatch):

@@ -64,7 +64,7 @@ def copied(folder, tmp_path):
     return tmp_path
 
 
-# -- what is left ---------------------------------------------------------------------------------------------
+# -- what is left ----------------------------------------------------------------------------------
 
 
 def test_csv_is_numbered_from_1_and_keeps_9_digits():
@@ -115,7 +115,7 @@ def test_what_another_run_left_there_goes(kept, tmp_path, files):
     assert files(tmp_path) == {"model.safetensors", "times.json"}
 
 
-# -- taken up again -------------------------------------------------------------------------------------------
+# -- taken up again --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", RUNS)

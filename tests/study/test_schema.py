@@ -84,7 +84,7 @@ def one(**changes) -> Study:
     return Study(**{"title": "t", "runs": [Run("a", "ae-mlp")], **changes})
 
 
-# -- what is read ---------------------------------------------------------------------------------------------
+# -- what is read ----------------------------------------------------------------------------------
 
 
 def test_every_field_is_read(study_file):
@@ -114,7 +114,7 @@ def test_a_title_and_a_run_are_enough(study_file):
     assert read_study(study_file(LEAST)) == one()
 
 
-# -- what is no study at all ----------------------------------------------------------------------------------
+# -- what is no study at all -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_a_file_that_is_missing_or_no_toml_is_refused_by_its_name(study_file, tm
     )
 
 
-# -- names ----------------------------------------------------------------------------------------------------
+# -- names -----------------------------------------------------------------------------------------
 
 
 ALL_WRONG = """

@@ -28,7 +28,7 @@ def garments(monkeypatch):
     shown._other.cache_clear()
 
 
-# -- sets and their parts -------------------------------------------------------------------------------------
+# -- sets and their parts --------------------------------------------------------------------------
 
 
 def test_the_parts_are_those_of_the_data_and_validation_is_what_the_model_held_back(run, sets):
@@ -81,7 +81,7 @@ def test_what_it_knows_of_its_training(models):
     assert pca.history == {}
 
 
-# -- choosing images ------------------------------------------------------------------------------------------
+# -- choosing images -------------------------------------------------------------------------------
 
 
 def test_images_are_picked_by_range_or_by_place_and_named(run, sets):
@@ -140,7 +140,7 @@ def test_choices_that_say_something_else_are_refused(run, choice, said):
     assert said in str(caught.value)
 
 
-# -- what a model is fed --------------------------------------------------------------------------------------
+# -- what a model is fed ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["grey-3", "grey-pca", "grey-side", "colour-vae", "table-ae"])
@@ -204,7 +204,7 @@ def test_other_food_is_refused(run, fed, said):
     assert said in str(caught.value)
 
 
-# -- small things ---------------------------------------------------------------------------------------------
+# -- small things ----------------------------------------------------------------------------------
 
 
 def test_pixels_become_floats_by_their_peak():
@@ -230,7 +230,7 @@ def test_classes_have_names_or_numbers():
     assert class_names([2, 0, 1], None) == ["0", "1", "2"]
 
 
-# -- reading a set --------------------------------------------------------------------------------------------
+# -- reading a set ---------------------------------------------------------------------------------
 
 
 def test_a_set_with_parts_is_read_by_its_parts():

@@ -60,7 +60,7 @@ def test_two_numbers_agree_to_1e_5(reported, found, said):
     assert verdict(reported, found) == said
 
 
-# -- as it was ------------------------------------------------------------------------------------------------
+# -- as it was -------------------------------------------------------------------------------------
 
 
 def test_a_study_gives_what_it_reported_to_the_last_bit(several):
@@ -105,7 +105,7 @@ def test_measures_on_another_scale_are_taken_on_it(go, tmp_path):
     assert (verdicts(rows, "p"), faults.found) == ({SAME}, [])
 
 
-# -- not as it was --------------------------------------------------------------------------------------------
+# -- not as it was ---------------------------------------------------------------------------------
 
 
 def test_small_differences_pass_and_others_are_reported(copy):
@@ -177,7 +177,7 @@ def test_a_folder_without_a_record_or_with_an_old_one_is_refused(copy, tmp_path)
         verify(copy)[1].stop()
 
 
-# -- the images -----------------------------------------------------------------------------------------------
+# -- the images ------------------------------------------------------------------------------------
 
 
 @pytest.fixture

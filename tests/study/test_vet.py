@@ -17,7 +17,7 @@ def told(study: Study) -> list[str]:
     return faults.found
 
 
-# -- runs -----------------------------------------------------------------------------------------------------
+# -- runs ------------------------------------------------------------------------------------------
 
 
 def test_recipes_are_refused_with_their_runs():
@@ -66,7 +66,7 @@ def test_a_study_has_runs():
     assert told(one(runs=[])) == ["it has no runs"]
 
 
-# -- numbers and figures --------------------------------------------------------------------------------------
+# -- numbers and figures ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

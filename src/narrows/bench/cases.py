@@ -4,11 +4,14 @@ Each network is written again in plain torch, as in its report (with the last no
 it), so that the other ways use nothing of Narrows. Tests check that the mathematics is the same:
 with equal weights, cost and gradients agree.
 
-    A          784-256-128 → 64 → 128-256-784, noise on the input       after an epoch: loss, PSNR, SSIM of 12,000
-    C, D       784-400 → 20 or 2 (mean, log-variance) → 400-784         D: loss, PSNR, SSIM of 10,000 test images
+    A          784-256-128 → 64 → 128-256-784, noise on the input
+    C, D       784-400 → 20 or 2 (mean, log-variance) → 400-784
     E1, E2-64  784-512-256-128 → 30 → 128-256-784; 784 → 64 → 784
     E6-deconv  convolutions 8, 16, 16 with pooling; transposed ones back
-    F          convolutions 128, 64, 32, 16 with stride 2, and back     loss of 6,000
+    F          convolutions 128, 64, 32, 16 with stride 2, and back
+
+Measured after an epoch: in A loss, PSNR and SSIM of 12,000 images, in D of 10,000 test images; in F
+the loss of 6,000.
 """
 
 from collections.abc import Callable
@@ -99,12 +102,15 @@ def crossed(out: Tensor, x: Tensor) -> Tensor:
 class Case:
     """A lab as it is timed.
 
-    cost: summed over a batch. per: what the report divides it by, besides the batch size ("pixel"
-    or "image"). evaluation: what is measured after each epoch: "loss", "images" (loss, PSNR and
-    SSIM), or "" for nothing. held: the share of the training images held back for it; 0 takes the
-    test images. span: black to white. notebook, floor: target speeds: times faster than the
-    notebook (evaluation included), and at most this many times the floor (training alone). fast:
-    the first, compiled in bf16; None if there is no target.
+    cost: summed over a batch.
+    per: what the report divides it by, besides the batch size ("pixel" or "image").
+    evaluation: what is measured after each epoch: "loss", "images" (loss, PSNR and SSIM), or "" for
+        nothing.
+    held: the share of the training images held back for it; 0 takes the test images.
+    span: black to white.
+    notebook, floor: target speeds: times faster than the notebook (evaluation included), and at
+        most this many times the floor (training alone).
+    fast: the first, compiled in bf16; None if there is no target.
     """
 
     recipe: str
@@ -145,7 +151,8 @@ def _wide() -> Net:
 
 
 CASES = {
-    "A": Case("lab-a", _compressor, 5, 2.0, 7, batch=128, noise=0.3, span=(-1.0, 1.0), evaluation="images", held=0.2),
+    "A": Case("lab-a", _compressor, 5, 2.0, 7, batch=128, noise=0.3, span=(-1.0, 1.0),
+              evaluation="images", held=0.2),
     "C": Case("lab-c", lambda: variational(20), 3.2, 1.7, 4.5, cost=crossed, per="image", batch=128),
     "D": Case("lab-d", lambda: variational(2), 3.5, 1.7, per="image", batch=128, evaluation="images"),
     "E1": Case("lab-e1", _deep, 2, 1.6),

@@ -2,7 +2,8 @@
 
     floor = 3 · F · N / P      F  floating-point operations of one image's forward pass
                                N  images of an epoch
-                               P  operations a second of this machine, in its best product of two large matrices
+                               P  operations a second of this machine, in its best product of two
+                                  large matrices
 
 Three, because the backward pass takes two products for each one of the forward pass: the gradient
 of the weights, and that of the input. (The first layer needs no gradient of its input, so a network

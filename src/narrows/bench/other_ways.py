@@ -1,7 +1,8 @@
 """The usual ways of training these networks, written as they usually are.
 
-    Notebook    a data set that makes a PIL image and then a tensor of each image, a DataLoader, `.item()` at each
-                step, and scikit-image's measures image by image: as in the labs' programs
+    Notebook    a data set that makes a PIL image and then a tensor of each image, a DataLoader,
+                `.item()` at each step, and scikit-image's measures image by image: as in the labs'
+                programs
     Plain       the images as one float tensor in a TensorDataset, the same loop, measures image by image
 
 Both use torch.optim.Adam with its defaults.

@@ -9,8 +9,9 @@ The model of cost is a least-squares fit to the points of one process, with weig
 point alike:
 
     t = N · (a · P + b · p) + s · c        N images of p values, P parameters, s steps
-        a: 6 P operations an image, forward and backward, at 6 / a a second; b: reading, loss and
-        gradients of a value; c: the rest of a step
+        a: 6 P operations an image, forward and backward, at 6 / a a second
+        b: reading, loss and gradients of a value
+        c: the rest of a step
 
 References: R. Hockney's and S. Williams' models of rate and traffic, "Roofline", CACM 2009,
 https://doi.org/10.1145/1498765.1498785.
@@ -154,14 +155,18 @@ def main(order: dict[str, Any]) -> None:
     body, epochs = {"kind": "mlp", "widths": [order["width"]]}, 1 if len(images) > MANY else EPOCHS
     with process_group(), _peak() as peak:
         model = recipe("ae-mlp", body=body, batch_size=BATCH, epochs=epochs).fit(images)
-        start, some = time.perf_counter(), images[:CODES]
-        model.transform(some)
-        encode = (time.perf_counter() - start) / len(some)
-    found = {"epoch": median(model.history_["seconds"]), "encode": encode, "memory": peak[0]}  # type: ignore[union-attr]
-    print(
-        json.dumps({"rank": rank_and_size()[0], "parameters": model.n_parameters_, **found}),
-        flush=True,
-    )
+        subset = images[:CODES]
+        start = time.perf_counter()
+        model.transform(subset)
+        encode = (time.perf_counter() - start) / len(subset)
+    measurements = {
+        "rank": rank_and_size()[0],
+        "parameters": model.n_parameters_,
+        "epoch": median(model.history_["seconds"]),
+        "encode": encode,
+        "memory": peak[0],
+    }
+    print(json.dumps(measurements), flush=True)
 
 
 @contextmanager

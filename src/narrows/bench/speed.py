@@ -5,7 +5,8 @@ machine that slows down slows all of them. The table shows the median of the rou
 a ratio is taken round by round, and then its median.
 
     times the notebook    (training + evaluation of the notebook) / (ours): how many times faster
-    times the floor       training / floor: how close to the time of the arithmetic alone; 1 cannot be beaten by much
+    times the floor       training / floor: how close to the time of the arithmetic alone; 1 cannot
+                          be beaten by much
 """
 
 import json

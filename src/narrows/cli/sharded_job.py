@@ -21,7 +21,8 @@ class Job:
 
     free(output)        where to write
     model()             the model
-    skipping(file)      a block, in which the images are read, by `array` or `pictures`, and results are written
+    skipping(file)      a block, in which the images are read, by `array` or `pictures`, and
+                        results are written
     done(path, rows)    the number of results
     """
 

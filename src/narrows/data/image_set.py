@@ -41,12 +41,15 @@ class ImageSet:
     """Images and what is known about them.
 
     images: `(N, H, W)` or `(N, H, W, C)` (or `(N, D)`, a table), uint8 0..255 or the file's own
-    type. labels: int64 `(N,)`, places in `classes`; None if there are none. names: the file name of
-    each image, relative to its folder; None if they are not files. classes: the name of each class;
-    None if they have none. source: where the images came from, in words. skipped: (file name,
-    reason) for each file that could not be read. span: which rows of all inputs these are, if only
-    a share was asked for (`share`); then there may be none. noisy: the noisy version of each image,
-    of the same shape, if they are pairs (`pairs`).
+        type.
+    labels: int64 `(N,)`, places in `classes`; None if there are none.
+    names: the file name of each image, relative to its folder; None if they are not files.
+    classes: the name of each class; None if they have none.
+    source: where the images came from, in words.
+    skipped: (file name, reason) for each file that could not be read.
+    span: which rows of all inputs these are, if only a share was asked for (`share`); then there
+        may be none.
+    noisy: the noisy version of each image, of the same shape, if they are pairs (`pairs`).
     """
 
     images: np.ndarray

@@ -52,13 +52,13 @@ def read_data(
 
     data: a name in `NAMED_SETS`, a path, or a dict with either as "kind" and options next to it.
     split: "train" (default), "test" or "all". A file, or a folder without `train/` and `test/`, is
-    one set:
-        "train" and "all" give all of it, "test" is refused.
+        one set: "train" and "all" give all of it, "test" is refused.
     share: read this share of the images only; other files of a folder or a pack are not read. It
-    may be empty. mode: of image files: L, RGB or RGBA, if all that go with it are to be brought to
-    it, as a model needs them. options: those of the set (see `named`) or of the format (folders:
-    `size`, `fit`, `strict`); they override
-        those in the dict.
+        may be empty.
+    mode: of image files: L, RGB or RGBA, if all that go with it are to be brought to it, as a model
+        needs them.
+    options: those of the set (see `named`) or of the format (folders: `size`, `fit`, `strict`);
+        they override those in the dict.
 
     Raises `UnknownName` for a name that is not known, `DataError` for a file that is missing or is
     not what it should be, `BuildError` for an option that is not known.

@@ -1,24 +1,23 @@
 """Ranks: processes that train one model together, each on its rows of every batch.
 
-    torchrun --nproc-per-node 4 -m narrows train ...      rank r of w has the rows n·r // w up to n·(r + 1) // w of n
+    torchrun --nproc-per-node 4 -m narrows train ...
 
-All that training needs of a batch is a sum over its images: the gradient, the figures of a loss,
-the mean and the variance of a batch norm. A sum over the batch is the sum over ranks of the sums
-over their rows, so that w processes compute what one does, up to the order of the additions. A rank
-may have no rows (a last batch of 2 images among 4); it takes part in every sum all the same, since
-a sum waits for all.
+Rank r of w has the rows n·r // w up to n·(r + 1) // w of n. All that training needs of a batch is a
+sum over its images: the gradient, the figures of a loss, the mean and the variance of a batch norm.
+A sum over the batch is the sum over ranks of the sums over their rows, so that w processes compute
+what one does, up to the order of the additions. A rank may have no rows (a last batch of 2 images
+among 4); it takes part in every sum all the same, since a sum waits for all.
 
     all_reduce(t)                 Σ over ranks, of figures
     all_reduce_with_gradient(t)   Σ over ranks, through which gradients flow
-    all_gather_rows(t)            the rows of all ranks in order, through which gradients flow: for costs of the
-                                  complete batch
+    all_gather_rows(t)            the rows of all ranks in order, through which gradients flow: for
+                                  costs of the complete batch
     broadcast_from_first(f)       what f gives at rank 0
     all_gather_objects(value)     every rank's
 
 Alone, a process is rank 0 of 1, and all of these give back what they were given. torch's own engine
 connects the processes (https://docs.pytorch.org/docs/stable/distributed.html): gloo for a CPU, nccl
-for a GPU, one process each;
-`narrows.distributed.rendezvous` says how they meet.
+for a GPU, one process each; `narrows.distributed.rendezvous` says how they are connected.
 """
 
 from collections.abc import Callable

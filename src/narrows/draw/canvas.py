@@ -25,9 +25,7 @@ PAD, LETTER, LINE = 12, 10, 24  # the empty rim; the width of a letter, the heig
 
 
 def canvas(width: float, height: float, title: str = "") -> tuple["Figure", "Axes"]:
-    """A figure and its one axis, in dots from the top left; room for the title is added above, at y
-    < 0.
-    """
+    """A figure and its one axis, in dots from the top left; above it, at y < 0, is room for the title."""
     lines = fill(title, int((width - 2 * PAD) / (1.2 * LETTER)))
     above = ceil(1.3 * LINE * (lines.count("\n") + 1)) + PAD if title else 0
     figure = blank((above + height) / DPI, "", width / DPI)

@@ -39,12 +39,14 @@ def curves(
     """Lines over a common axis, in one panel or in several side by side.
 
     arrays: name -> `(n,)`, one line each; "x" `(n,)`, where given, is the axis of all, else 1, 2,
-    ... n. log: a logarithmic y axis. smooth: the window of the moving average, in values; True
-    takes a fiftieth of the line. reference: {label: value}, horizontal lines; with panels {panel:
-    {label: value}}, else in all of them.
-        A label that begins with the name of a line takes its colour.
+        ... n.
+    log: a logarithmic y axis.
+    smooth: the window of the moving average, in values; True takes a fiftieth of the line.
+    reference: {label: value}, horizontal lines; with panels {panel: {label: value}}, else in all of
+        them. A label that begins with the name of a line takes its colour.
     points: names drawn as marks without a line, such as published values (NaN where there are
-    none). panels: {"title (unit)": [names]}.
+        none).
+    panels: {"title (unit)": [names]}.
     """
     _check_tables(reference=reference, panels=panels)
     x, lines = _lines(arrays)

@@ -35,7 +35,8 @@ SHAPES = {
 SETS: dict[str, dict[str, Any]] = {  # breadths in inches
     "v": {"color": LINES[0], "width": 0.013, "zorder": 3},
     "exact": {
-        "color": LINES[4], "width": 0.036, "zorder": 2, "headwidth": 2.4, "headlength": 2.4, "headaxislength": 2.4
+        "color": LINES[4], "width": 0.036, "zorder": 2,
+        "headwidth": 2.4, "headlength": 2.4, "headaxislength": 2.4,
     },
 }  # fmt: skip
 
@@ -51,10 +52,9 @@ def arrows(
 ) -> "Figure":
     """Arrows at places in the plane, and a second set to compare them with.
 
-    arrays: "x" `(n, 2)`, places, and "v" `(n, 2)`, their arrows; where there are any, "exact" `(n,
-    2)`, other arrows
-        at the same places, "points" `(m, 2)`, data, drawn faintly, and "walks" `(s + 1, k, 2)`, k
-        paths of s steps.
+    arrays: "x" `(n, 2)`, places, and "v" `(n, 2)`, their arrows. Optional: "exact" `(n, 2)`, other
+        arrows at the same places; "points" `(m, 2)`, data, drawn faintly; and
+        "walks" `(s + 1, k, 2)`, k paths of s steps.
     names: of the two sets, in the legend.
     unit: of an arrow's length, in the key above the field.
     """

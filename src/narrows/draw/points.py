@@ -34,10 +34,9 @@ def scatter(
     """Points, coloured by class or by value.
 
     arrays: "x" `(n, 2)` or `(n, 3)`; "labels" `(n,)`, optional. Integers from 0 to 9, and
-    texts of at most ten
-        kinds, are classes, with a bar of separate colours and, in the plane, a name at each; others
-        are values. "images", one a point, are for the live form (`draw.live`): here they are
-        ignored.
+        texts of at most ten kinds, are classes, with a bar of separate colours and, in the plane, a
+        name at each; others are values. "images", one a point, are for the live form (`draw.live`):
+        here they are ignored.
     classes: the names of classes 0, 1, ...
     unit: what the labels are, next to the bar.
     equal: one scale for both axes.

@@ -11,7 +11,8 @@ pyplot is never touched.
                default: 16, and 1 to 9).
     LINES      7 colours for lines and bars, darker: M. Okabe, K. Ito, "Color universal design", 2008,
                https://jfly.uni-koeln.de/color/.
-    SIGNED     a map from blue by white to red, for values about 0; UNSIGNED from dark blue to yellow (viridis).
+    SIGNED     a map from blue by white to red, for values about 0; UNSIGNED from dark blue to
+               yellow (viridis).
 """
 
 import io
@@ -33,7 +34,8 @@ SMALL = 7.5  # points: captions, numbers in cells
 FAINT = "#767676"  # 4.5 to 1 on white, the least contrast that is easy to read
 SIGNED, UNSIGNED = "RdBu_r", "viridis"
 CLASSES = (
-    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
+    "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
 )  # fmt: skip
 LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 

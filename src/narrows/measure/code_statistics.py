@@ -6,7 +6,7 @@ the value of unit j for image i:
     active      |z_ij| > threshold; a unit is *dead* when it is active for no image of the set
     constant    its standard deviation over the images is (almost) 0: it may be large and yet say nothing
     correlation ρ_jk = Σᵢ (z_ij - z̄_j)(z_ik - z̄_k) / (N s_j s_k); 0 with a constant unit, 1 on the
-    diagonal
+                diagonal
     KL          of a Gaussian posterior N(m, v) from the prior N(0, 1), averaged over the images:
                 KL_j = 1/N Σᵢ ½ (m_ij² + v_ij - 1 - log v_ij)   nats; a unit near 0 has *collapsed*
     spread      of a class c with centre z̄_c: r_c = √(1/N_c Σ_{i in c} ‖z_i - z̄_c‖²)

@@ -3,8 +3,8 @@
 The area under the ROC curve is the chance that an odd image scores higher than a normal one (ties
 count half):
 
-    AUROC = P(s_odd > s_normal) + ½ P(s_odd = s_normal) = (Σ ranks of the odd - n₁ (n₁ + 1) / 2) /
-    (n₀ n₁)
+    AUROC = P(s_odd > s_normal) + ½ P(s_odd = s_normal)
+          = (Σ ranks of the odd - n₁ (n₁ + 1) / 2) / (n₀ n₁)
 
 1 is perfect, 0.5 is chance, and below 0.5 the score points the wrong way. It asks for no threshold.
 With one, t, the images with s > t are *flagged*:

@@ -22,9 +22,8 @@ rounding what C₂ is there to protect.
 
 Everything is scikit-image's default (uniform 7 x 7 window, sample covariance).
 
-Reference: Z. Wang et al.,
-"Image quality assessment: from error visibility to structural similarity", IEEE TIP 2004,
-https://doi.org/10.1109/TIP.2003.819861.
+Reference: Z. Wang et al., "Image quality assessment: from error visibility to structural
+similarity", IEEE TIP 2004, https://doi.org/10.1109/TIP.2003.819861.
 """
 
 from typing import Any

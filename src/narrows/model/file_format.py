@@ -1,6 +1,7 @@
 """What a model file holds, read and checked before anything is built from it.
 
-    metadata["narrows"] = the header, JSON (see `Header`)      metadata["sha256"] = the checksum of header and tensors
+    metadata["narrows"] = the header, JSON (see `Header`)
+    metadata["sha256"] = the checksum of header and tensors
 
 A file may come from anywhere, so nothing in it is believed. The safetensors library makes sure that
 each tensor is inside the file. The header must be of a format that is known here, and each entry of

@@ -11,9 +11,10 @@ from narrows.model.density import CodeDensity
 class Outputs:
     """All that an anomaly score is computed from.
 
-    errors: squared errors of the reconstruction on [0, 1], `(n, C, H, W)`. codes: `(n, size)`.
-    bound: the negative bound on the log-likelihood `(n,)`, of variational models. density: of the
-    training codes, once it is known.
+    errors: squared errors of the reconstruction on [0, 1], `(n, C, H, W)`.
+    codes: `(n, size)`.
+    bound: the negative bound on the log-likelihood `(n,)`, of variational models.
+    density: of the training codes, once it is known.
     """
 
     errors: Tensor
@@ -27,8 +28,9 @@ class Views:
     """The images of a batch as a model gives them back, in several ways.
 
     images: by the name of the view, "" for the reconstruction, "noisy", "denoised", "sampled"; on
-    the working scale. terms: of the likelihood, one value an image `(n,)`. codes: without chance,
-    `(n, size)`.
+        the working scale.
+    terms: of the likelihood, one value an image `(n,)`.
+    codes: without chance, `(n, size)`.
     """
 
     images: dict[str, Tensor]

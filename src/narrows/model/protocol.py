@@ -23,15 +23,18 @@ from narrows.scale import Scale
 
 
 class Model(Protocol):
-    """A fitted model of images. Batches `(n, C, H, W)` are on the working scale, codes are `(n,
-    size)`.
+    """A fitted model of images.
 
-    What it was fitted on: layout_ and scale_ of the images, seed_, device_. Sizes: code_size_
-    (numbers in a code), side_bits_ (bits of the side channel of an image), n_parameters_. Training:
-    history_ (an entry an epoch) and steps_ (an entry a step), both empty if it has no epochs;
-    epochs_; validation_index_ (the images that were held back); terms_ (how the terms in its
-    history are called). Anomalies: threshold_ of the default score, thresholds_ of all kinds,
-    density_ of the training codes.
+    Batches `(n, C, H, W)` are on the working scale, codes are `(n, size)`.
+
+    What it was fitted on: layout_ and scale_ of the images, seed_, device_.
+    Sizes: code_size_ (numbers in a code), side_bits_ (bits of the side channel of an image),
+        n_parameters_.
+    Training: history_ (an entry an epoch) and steps_ (an entry a step), both empty if it has no
+        epochs; epochs_; validation_index_ (the images that were held back); terms_ (how the terms
+        in its history are called).
+    Anomalies: threshold_ of the default score, thresholds_ of all kinds, density_ of the training
+        codes.
     """
 
     layout_: Layout

@@ -62,8 +62,9 @@ OURS = "Narrows: a default for anyone's images"
 
 LAB_A = {
     "body": part("mlp", widths=[256, 128]), "bottleneck": part("plain", size=64), "likelihood": mse("tanh"),
-    "corruption": noise(0.3, clip=True), "scale": "symmetric", "validation": 0.2, "epochs": 15, "batch_size": 128,
-    "optimiser": adam(784), "training": {**LAST, "measures": ["psnr", "ssim"], "measure_scale": "symmetric"},
+    "corruption": noise(0.3, clip=True), "scale": "symmetric", "validation": 0.2,
+    "epochs": 15, "batch_size": 128, "optimiser": adam(784),
+    "training": {**LAST, "measures": ["psnr", "ssim"], "measure_scale": "symmetric"},
 }  # fmt: skip
 LAB_C = {
     "body": part("mlp", widths=[400]), "bottleneck": part("variational", size=20), "likelihood": "bernoulli",
@@ -74,7 +75,8 @@ LAB_E = {
 }  # fmt: skip
 E2 = {**LAB_E, "body": part("mlp", widths=[])}
 E6 = {
-    **LAB_E, "body": part("conv", channels=[8, 16, 16], stages="pooled"), "bottleneck": part("plain", size=None),
+    **LAB_E,
+    "body": part("conv", channels=[8, 16, 16], stages="pooled"), "bottleneck": part("plain", size=None),
     # with about half of all seeds the relu after the one output channel starts dead: all black
     "random_state": 11,
 }  # fmt: skip
@@ -97,16 +99,19 @@ RECIPES: dict[str, Recipe] = {
     "denoising-mlp": Recipe("denoiser for Gaussian noise up to 0.3, code 64", OURS, {
         "body": part("mlp", widths=[512, 256]), "bottleneck": part("plain", size=64),
         "corruption": noise([0.05, 0.3], clip=True), "epochs": 20}),
-    "denoising-conv": Recipe("convolutional denoiser for Gaussian noise up to 0.3, code a feature map", OURS, {
+    "denoising-conv": Recipe(
+        "convolutional denoiser for Gaussian noise up to 0.3, code a feature map", OURS, {
         "body": FEATURES, "bottleneck": part("plain", size=None), "corruption": noise([0.05, 0.3], clip=True),
         "epochs": 15}),
-    "denoiser-unet": Recipe("U-Net denoiser for Gaussian noise up to 0.5: the strong one, no narrow code", OURS, {
+    "denoiser-unet": Recipe(
+        "U-Net denoiser for Gaussian noise up to 0.5: the strong one, no narrow code", OURS, {
         "body": part("unet", channels=[16, 32, 64], bias=False), "bottleneck": part("plain", size=None),
         "corruption": noise([0.0, 0.5], clip=True), "objective": "root", "optimiser": part("adam", lr=2e-3),
         "schedule": "cosine", "epochs": 15, "batch_size": 16}),
     "vae-mlp": Recipe("variational autoencoder, code 20: lab C's", "lab C", LAB_C),
     "vae-conv": Recipe("convolutional variational autoencoder, code 32", OURS, {
-        "body": FEATURES, "bottleneck": part("variational", size=32), "likelihood": "bernoulli", "epochs": 15}),
+        "body": FEATURES, "bottleneck": part("variational", size=32), "likelihood": "bernoulli",
+        "epochs": 15}),
     "pca": Recipe("principal components, code 30", "lab E1", {"n_components": 30}, "pca"),
     "lab-a": Recipe("denoising compressor, code 64", "lab A", LAB_A),
     "lab-a-unclipped": Recipe("lab A with unclipped noise, for its score field", "lab A's theory", {
@@ -134,11 +139,13 @@ RECIPES: dict[str, Recipe] = {
         "optimiser": adam(784, lr=8e-4)})
        for sigma in (0.3, 0.5, 0.8, 0.9)},
     "lab-e5": Recipe("a code of 8, to be perturbed", "lab E5", {
-        **LAB_E, "body": part("mlp", widths=[64]), "bottleneck": part("relu", size=8), "likelihood": mse("sigmoid")}),
+        **LAB_E, "body": part("mlp", widths=[64]), "bottleneck": part("relu", size=8),
+        "likelihood": mse("sigmoid")}),
     "lab-e6-unpool": Recipe("up by unpooling", "lab E6", {**E6, "up": part("unpool", kernels=[None, 3, 3])}),
     "lab-e6-deconv": Recipe("up by transposed convolutions", "lab E6", {
         **E6, "up": part("deconv", kernels=[3, 4, 4])}),
-    "lab-e6-both": Recipe("up by unpooling and transposed convolutions", "lab E6", {**E6, "up": "deconv+unpool"}),
+    "lab-e6-both": Recipe("up by unpooling and transposed convolutions", "lab E6", {
+        **E6, "up": "deconv+unpool"}),
     "lab-f-plain": Recipe("coloured digits, plain", "lab F (a)", LAB_F),
     "lab-f-regular": Recipe("coloured digits, dropout and batch normalisation", "lab F (b)", {
         **LAB_F, "body": REGULAR}),

@@ -1,18 +1,17 @@
 """Trackers: loggers that follow a training while it runs.
 
-A logger is anything with the four names of Lightning's loggers (`Logger` below), so any of those
-fits:
+A logger is anything with the four names of Lightning's loggers (`Logger` below), so any of those fits:
 
     Autoencoder().fit(X, logger=logger)
 
 It gets the options of the model at the start, by the names that `--set` takes ("bottleneck.size":
 20), and after each epoch, counted from 1, what the epoch added to `history_` ("loss", "val_psnr",
-...). If it has a fifth name,
-`finalize(status)`, as Lightning's have, that is called at the end: with "success", or "failed" after an error.
+...). If it has a fifth name, `finalize(status)`, as Lightning's have, that is called at the end:
+with "success", or "failed" after an error.
 
-`LOGGERS` are trackers that need no more than a name: `start("tensorboard", folder, "my run")`. They write into the
-folder of the run, and send nothing anywhere unless the user's WANDB_MODE or MLFLOW_TRACKING_URI
-says so.
+`LOGGERS` are trackers that need no more than a name: `start("tensorboard", folder, "my run")`. They
+write into the folder of the run, and send nothing anywhere unless the user's WANDB_MODE or
+MLFLOW_TRACKING_URI says so.
 """
 
 import os
@@ -141,8 +140,9 @@ def tracker(name: str) -> Callable[[Path, str], Logger]:
 
 
 class TensorBoard:
-    """Event files in FOLDER/log/1, the next training's in FOLDER/log/2: see `tensorboard --logdir
-    FOLDER`.
+    """Event files in FOLDER/log/1, the next training's in FOLDER/log/2.
+
+    `tensorboard --logdir FOLDER` shows them.
     """
 
     def __init__(self, folder: Path, run: str):

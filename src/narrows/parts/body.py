@@ -4,8 +4,8 @@
     conv   stages that halve height and width, each a convolution and an activation:
            pooled    convolution (same size), 2 x 2 maximum, activation;  n → ⌊n/2⌋
            strided   convolution with stride 2, activation;               n → ⌈n/2⌉
-    unet   stages of two convolutions, each with an activation; the first at the image's own size, every other begins
-           with stride 2
+    unet   stages of two convolutions, each with an activation; the first at the image's own size,
+           every other begins with stride 2
 
 A rising activation and the maximum may change places; in this order only a quarter of the values is
 activated (a step of lab E6 takes 0.9 of the time).

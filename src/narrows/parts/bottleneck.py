@@ -6,7 +6,8 @@ Features h become a code of `size` numbers by one linear map, a = W h + b, and t
     relu          z = max(a, 0)
     sparse        z = max(a, 0), at a cost of weight · Σⱼ |zⱼ|
     topk          z = max(a, 0), of which the k largest are kept, the others 0
-    variational   z ~ q(z|x) = N(μ, σ²), with μ and log σ² both linear in h, at a cost of β · KL(q(z|x) ‖ p(z))
+    variational   z ~ q(z|x) = N(μ, σ²), with μ and log σ² both linear in h, at a cost of
+                  β · KL(q(z|x) ‖ p(z))
 
 With `size=None` the feature map itself takes the place of a (for a variational code: of the shape
 of μ), and the code keeps its shape. A bottleneck owns the weights of its costs and their warm-up:
@@ -212,8 +213,7 @@ class TopK(Rectified):
 
 
 class Variational(Bottleneck):
-    """z ~ N(μ, σ²) at a cost of β · KL(q(z|x) ‖ p(z)) nats, per image. Without random numbers z =
-    μ.
+    """z ~ N(μ, σ²) at a cost of β · KL(q(z|x) ‖ p(z)) nats, per image. Without random numbers z = μ.
 
     beta: ≥ 0; with 1 the loss is the negative ELBO. warmup: epochs over which β grows to its value,
     ≥ 0.

@@ -7,7 +7,8 @@
     poisson           photons are counted: x̃ = n / peak, n ~ Poisson(peak · x), for x on [0, 1]
     jpeg              x̃ = x written as JPEG at a quality, and read back
     mixed             each image by one of several of these, chosen at random
-    pairs             x̃ comes with x: the same image with noise of the user's own (`narrows.model.training.pairs`)
+    pairs             x̃ comes with x: the same image with noise of the user's own
+                      (`narrows.model.training.pairs`)
 
 A network trained to give x back from x̃ estimates the posterior mean E[x | x̃]; for unclipped
 Gaussian noise this is x̃ + σ² ∇ log p(x̃) (Tweedie's formula), see `Autoencoder.score_field`.

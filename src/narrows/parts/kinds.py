@@ -1,7 +1,9 @@
 """The eight kinds of part: for each its table of names, its base class, and what the build gives
 it.
 
-    corruption → body → bottleneck (with a prior) → up → likelihood;  objective and penalties make the loss of them
+    corruption → body → bottleneck (with a prior) → up → likelihood
+
+Objective and penalties make the loss of them.
 
 A *table* maps names to classes; `narrows.register` enters a class of the user's own. The *context*
 is what the build knows and an option cannot say, such as the image's shape: a class takes of it

@@ -1,7 +1,8 @@
 """Objective: what training minimises, in named terms, one value an image.
 
     elbo    -log p(x | z) + Σ costs of the code + Σ penalties,   z ~ bottleneck(body(x̃)),  x̃ ~ corruption(x)
-    root    √(-log p(x | z) + least) + the same; with the gaussian's default variance the length ‖x - m‖ of the error
+    root    √(-log p(x | z) + least) + the same; with the gaussian's default variance the length
+            ‖x - m‖ of the error
 
 Every term is summed over an image; their averages over images add up to the loss. With a
 variational code, β = 1 and no corruption this is the negative ELBO in nats, up to the likelihood's

@@ -7,7 +7,8 @@ A class that keeps the contract of its kind (`docs/parts.md`) is entered as it i
 up may also be a plain `nn.Module` that knows nothing of Narrows; it is wrapped in a thin part:
 
     body    images (N, C, H, W) on the working scale  →  features (N, ...), one tensor
-    up      codes (N, size), or (N, *features) without a size  →  (N, channels, H, W), before the likelihood's φ
+    up      codes (N, size), or (N, *features) without a size  →  (N, channels, H, W), before the
+            likelihood's φ
 
 The arguments of its constructor are its options, except those that the build gives to a class that
 names them: `image` (C, H, W); for a way up also `size` (numbers in the code) and `channels` (to put

@@ -5,8 +5,9 @@ A ratio of numbers (784 pixels to 32 numbers: 24.5) says little: a pixel is one 
 four. So bytes are counted:
 
     float32, float16   4 and 2 bytes a number
-    8 bits             1 byte a number: each unit as one of 256 values, evenly spaced from its lowest to its highest
-                       over the images; the squared error that this leaves is in the same row
+    8 bits             1 byte a number: each unit as one of 256 values, evenly spaced from its lowest
+                       to its highest over the images; the squared error that this leaves is in the
+                       same row
     side channel       the bits that by-pass the code, in bytes
 
 and for the image itself raw pixels, PNG (each image a file), and xz over all the images together,

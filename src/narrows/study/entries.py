@@ -2,7 +2,8 @@
 validation images.
 
     loss        the sum of its terms, in the unit of the first one, that of the data
-    NAME        a term of the loss; its title, unit and caption come from the part or the objective that makes it
+    NAME        a term of the loss; its title, unit and caption come from the part or the
+                objective that makes it
     val_NAME    the same over the validation images, or a measure of them (`narrows.measure.names`)
 
 Nothing here lists the terms: an entry that the model does not name is shown under its own name,

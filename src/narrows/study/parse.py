@@ -38,7 +38,8 @@ from narrows.study.parse_words import cure_for, in_words, value_in_words
 
 NAMES = ("name", "title", "label")  # keys by which an entry of a list is called
 SLIPS = {  # the beginning of what tomllib says -> the usual cause
-    "Invalid value": "texts stand in straight quotes, true and false have no capitals, numbers begin with a digit",
+    "Invalid value": "texts stand in straight quotes, true and false have no capitals, "
+    "numbers begin with a digit",
     "Cannot overwrite a value": "the key is given twice",
     "Cannot declare": "tables of which there are several have double brackets, as in [[runs]]",
     'Expected "\'"': "the text has no end",
@@ -83,7 +84,8 @@ def _text(path: Path) -> str:
             other.name for other in (path if path.is_dir() else path.parent).glob("*.toml")
         )
         if path.is_dir():
-            message = f"{path} is a folder, expected a file; files in it: {', '.join(near) or 'none that is .toml'}"
+            names = ", ".join(near) or "none that is .toml"
+            message = f"{path} is a folder, expected a file; files in it: {names}"
         elif not path.exists():
             message = f"there is no file {path}; {did_you_mean(path.name, near)}"
         else:

@@ -8,8 +8,9 @@ import msgspec
 from msgspec import inspect
 
 LIMITS = {
-    "gt": "above {}", "ge": "at least {}", "lt": "below {}", "le": "at most {}", "multiple_of": "a multiple of {}",
-    "min_length": "of length {} or more", "max_length": "of length {} or less", "pattern": "that fits {!r}",
+    "gt": "above {}", "ge": "at least {}", "lt": "below {}", "le": "at most {}",
+    "multiple_of": "a multiple of {}", "pattern": "that fits {!r}",
+    "min_length": "of length {} or more", "max_length": "of length {} or less",
 }  # fmt: skip
 NOUNS: dict[type[inspect.Type], tuple[str, str]] = {  # one, several
     inspect.AnyType: ("anything", "anything"),

@@ -2,12 +2,13 @@
 (`verify`).
 
     command, versions, machine    as the study starts
-    git                           of the work tree that it is run in, if it is in one: commit, branch (None for none),
-                                  and whether files that git knows were changed
+    git                           of the work tree that it is run in, if it is in one: commit,
+                                  branch (None for none), and whether files that git knows were
+                                  changed
     data, measure_scale           of the study
-    runs                          name -> folder and files of the run, seed, device, its data where it has its own,
-                                  images to train and to test (source, number, fingerprint), and
-                                  measures, in full
+    runs                          name -> folder and files of the run, seed, device, its data if it
+                                  has its own, images to train and to test (source, number,
+                                  fingerprint), and measures, in full
 
 All of it is plain values: "origin" in `run.json`. The recipes with all their options are the
 record's `models`. Paths are absolute, so that they are found from anywhere.

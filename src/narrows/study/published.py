@@ -2,10 +2,13 @@
 
 A number comes from one source:
 
-    history   an entry of the model's history, at an epoch (default: the last) or as the mean over the epochs
-    batch     a term of the loss of the last mini-batch, which some reports print as if it were the epoch's
+    history   an entry of the model's history, at an epoch (default: the last) or as the mean over
+              the epochs
+    batch     a term of the loss of the last mini-batch, which some reports print as if it were the
+              epoch's
     test      a measure of the test images, by its name in the table of measures
-    error     the squared error of chosen images, summed over each; `published` may then be a list, one an image
+    error     the squared error of chosen images, summed over each; `published` may then be a list,
+              one an image
 
 `trap` adds a column: the same error with the input multiplied by a factor, and the output divided
 by it.

@@ -4,8 +4,9 @@ strictly.
     title = "A plane for a code"        question = "..."            text = ["a paragraph", ...]
     data = "mnist"                      a named set, a path, or { kind = "coloured-mnist", colour = "image" };
                                         pairs: { kind = "clean", noisy = "noisy" }, of two folders
-                                        or two files, for runs with changes = { corruption = "pairs"
-                                        }; others are measured on them too
+                                        or two files, for runs with
+                                        changes = { corruption = "pairs" }; others are measured on
+                                        them too
 
     [[runs]]                            one trained model
     name = "vae"
@@ -13,15 +14,17 @@ strictly.
     changes = { epochs = 5 }            merged into the recipe
     data = "fashion-mnist"              its own data, in place of the study's
     snapshots = [1, 5]                  epochs after which pictures of it are taken
-    watch = "test"                      take the validation loss and measures on the test images (no choice of the
-                                        best epoch may hang on them: for recipes that keep the last)
+    watch = "test"                      take the validation loss and measures on the test images (no
+                                        choice of the best epoch may depend on them: for recipes
+                                        that keep the last)
 
     [[numbers]]                         one row of the table published | faithful | difference; see `numbers`
     label = "PSNR after epoch 20, dB"
     run = "vae"
     history = "val_psnr"                an entry of the model's history, at `epoch` (default: the last),
     epoch = 20                          or its mean over epochs with `mean = true`;
-    batch = "loss"                      or that of the last mini-batch; or test = "psnr", a measure of test images;
+    batch = "loss"                      or that of the last mini-batch; or test = "psnr", a measure
+                                        of test images;
     error = { on = "test", index = [9710] }   or the squared error of chosen images
     trap = 255                          the same error with the input multiplied, in a column of its own
     published = 14.17                   a list for several images

@@ -3,7 +3,8 @@ chosen ones.
 
     of       "test", "train" or "validation" (what the model held back), or another set by its name, such as
              "fashion-mnist" (its test images), or "noise" (uniform integers 0 to 254, seed 0)
-    choice   { on = "test", start = 9705, count = 10 } or { on = "test", index = [9710] }; a list joins several
+    choice   { on = "test", start = 9705, count = 10 } or { on = "test", index = [9710] }; a list
+             joins several
 
 What a model is fed may differ from the image x: x̃ = times · x + noise · ε, clipped or not. Its
 output is divided by `times` again. `times = 255` repeats a mistake of some published reports, which
@@ -58,9 +59,12 @@ class DataSplit:
 class Trained:
     """A trained model and its data.
 
-    seconds: of its training. warnings: issued during training. snapshots: taken during training
-    (epoch -> rows of images). step_terms: the loss and its terms, an entry a step. complete:
-    whether the training came to its end. reused: whether it was trained already.
+    seconds: of its training.
+    warnings: issued during training.
+    snapshots: taken during training (epoch -> rows of images).
+    step_terms: the loss and its terms, an entry a step.
+    complete: whether the training came to its end.
+    reused: whether it was trained already.
     """
 
     name: str

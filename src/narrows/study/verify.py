@@ -1,7 +1,8 @@
 """Verifying what a run reported: its model and its images are read and measured again. Nothing is
 trained.
 
-    reported   the measures in `run.json`         found   those of the model file over the images, as they now are
+    reported          the measures in `run.json`
+    found             those of the model file over the images, as they now are
 
     the same          to the last bit: expected with the same versions, machine and number of threads
     within 1e-05      |found - reported| ≤ 1e-5 · the larger of the two, or ≤ 1e-9: expected elsewhere

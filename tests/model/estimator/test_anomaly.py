@@ -30,7 +30,7 @@ def distance(codes, training):
     return LedoitWolf().fit(training.astype(np.float64)).mahalanobis(codes.astype(np.float64))
 
 
-# -- the kinds ------------------------------------------------------------------------------------------------
+# -- the kinds -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("name", "kind"), KINDS)
@@ -126,7 +126,7 @@ def test_variances_alone_are_kept_of_a_large_code(digits):
     )
 
 
-# -- thresholds -----------------------------------------------------------------------------------------------
+# -- thresholds ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("name", "kind"), KINDS)
@@ -166,7 +166,7 @@ def test_a_new_fit_forgets_the_old_thresholds(digits):
     assert model.flag(digits, "code").shape == (len(digits),)
 
 
-# -- refusals -------------------------------------------------------------------------------------------------
+# -- refusals --------------------------------------------------------------------------------------
 
 
 def test_a_kind_that_a_model_does_not_have_is_refused(ae, pca, digits, table):
@@ -190,7 +190,7 @@ def test_a_kind_that_a_model_does_not_have_is_refused(ae, pca, digits, table):
     assert tables.flag(table).sum() == tables.flag(table, "code").sum() == 2
 
 
-# -- the model file -------------------------------------------------------------------------------------------
+# -- the model file --------------------------------------------------------------------------------
 
 
 def rewrite(path, tensors, **facts):

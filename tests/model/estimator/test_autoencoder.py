@@ -14,7 +14,7 @@ UNCLIPPED = {"kind": "gaussian", "sigma": 0.3}
 STILL = {"kind": "adam", "rate": 1e-30}  # moves no weight
 
 
-# -- the bound on log p(x) ------------------------------------------------------------------------------------
+# -- the bound on log p(x) -------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_score_samples_of_a_variational_model_is_the_elbo_by_hand(vae, digits):
     assert by_sampling.mean() == pytest.approx(-(nll + kl).mean().item(), rel=0.2)
 
 
-# -- the score field and the walk (LABS, A) -------------------------------------------------------------------
+# -- the score field and the walk (LABS, A) --------------------------------------------------------
 
 
 def test_a_linear_denoiser_gives_the_score_of_a_gaussian():
@@ -188,7 +188,7 @@ def test_wrong_walks_are_refused(denoiser, noisy, options, reason):
         denoiser.project(noisy[1], **options)
 
 
-# -- sampling -------------------------------------------------------------------------------------------------
+# -- sampling --------------------------------------------------------------------------------------
 
 
 def test_a_variational_code_is_sampled_from_the_normal_and_others_from_a_fitted_density(
@@ -219,7 +219,7 @@ def test_a_mixture_may_be_saved_even_of_fewer_images_than_components(digits, tmp
     np.testing.assert_array_equal(m.sample(4), again.sample(4))
 
 
-# -- epoch by epoch -------------------------------------------------------------------------------------------
+# -- epoch by epoch --------------------------------------------------------------------------------
 
 
 def test_who_has_seen_enough_keeps_a_whole_model(digits):
@@ -234,7 +234,7 @@ def test_who_has_seen_enough_keeps_a_whole_model(digits):
     np.testing.assert_array_equal(model.sample(3), short.sample(3))
 
 
-# -- warnings -------------------------------------------------------------------------------------------------
+# -- warnings --------------------------------------------------------------------------------------
 
 
 def test_a_dead_code_is_reported(digits):
@@ -258,7 +258,7 @@ def test_one_image_or_many_equal_ones_are_no_constant_model(digits):
     nw.Autoencoder(epochs=1).fit(digits[:1].repeat(5, axis=0))
 
 
-# -- what fit refuses -----------------------------------------------------------------------------------------
+# -- what fit refuses ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def model(request):
     return request.getfixturevalue(request.param)
 
 
-# -- scikit-learn ---------------------------------------------------------------------------------------------
+# -- scikit-learn ----------------------------------------------------------------------------------
 
 
 DRAWN = (
@@ -91,7 +91,7 @@ def test_codes_may_be_a_data_frame(digits):
     assert list(frame.columns) == ["pca0", "pca1", "pca2"]
 
 
-# -- forms in and out -----------------------------------------------------------------------------------------
+# -- forms in and out ------------------------------------------------------------------------------
 
 FORMS = {
     "uint8": lambda X: X,
@@ -162,7 +162,7 @@ def test_results_do_not_depend_on_the_batch(model, digits):
     )
 
 
-# -- scores ---------------------------------------------------------------------------------------------------
+# -- scores ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["ae", "pca", "pooled"])
@@ -197,7 +197,7 @@ def test_noise_is_odder_than_digits_and_the_threshold_is_a_quantile_of_the_train
     assert model.threshold_ == pytest.approx(np.quantile(scores, 0.99), rel=1e-4)
 
 
-# -- samples --------------------------------------------------------------------------------------------------
+# -- samples ---------------------------------------------------------------------------------------
 
 
 def test_samples_repeat_by_seed_and_are_images(model, digits):
@@ -209,7 +209,7 @@ def test_samples_repeat_by_seed_and_are_images(model, digits):
     assert np.abs(model.sample(500).mean(0) - digits.mean(0)).mean() < 30
 
 
-# -- refusals -------------------------------------------------------------------------------------------------
+# -- refusals --------------------------------------------------------------------------------------
 
 
 def broken(digits, value):

@@ -45,7 +45,7 @@ def rewrite(path, tensors=None, **changes):
     path.write_bytes(to_bytes(header, parse(path.read_bytes()) if tensors is None else tensors))
 
 
-# -- there and back -------------------------------------------------------------------------------------------
+# -- there and back --------------------------------------------------------------------------------
 
 
 def test_a_model_that_was_read_gives_the_same_results_exactly(model, digits, tmp_path):
@@ -152,7 +152,7 @@ def test_a_part_of_ones_own_is_kept_where_its_table_knows_it_and_refused_where_n
     np.testing.assert_array_equal(again.transform(digits), model.transform(digits))
 
 
-# -- writing --------------------------------------------------------------------------------------------------
+# -- writing ---------------------------------------------------------------------------------------
 
 
 def test_what_cannot_be_written_leaves_nothing_behind(ae, digits, tmp_path, monkeypatch):
@@ -182,7 +182,7 @@ def test_a_write_that_breaks_off_keeps_the_old_file(ae, pca, tmp_path, monkeypat
     assert path.read_bytes() == before
 
 
-# -- reading --------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 
 
 def test_a_file_that_is_missing_or_no_model_is_refused(tmp_path):
@@ -418,7 +418,7 @@ def test_any_lie_in_the_header_gives_a_refusal_or_a_model_that_works(digits, tmp
                 assert describe_file(path)["bytes"] == path.stat().st_size
 
 
-# -- parts of one's own ---------------------------------------------------------------------------------------
+# -- parts of one's own ----------------------------------------------------------------------------
 
 
 class Mine(Plain):
@@ -475,7 +475,7 @@ def test_nothing_is_imported_because_a_file_says_so(mine, monkeypatch, tmp_path)
     assert "trap" not in sys.modules
 
 
-# -- what a file says of itself -------------------------------------------------------------------------------
+# -- what a file says of itself --------------------------------------------------------------------
 
 
 def test_a_file_reports_what_it_holds_without_its_parts(mine, digits):

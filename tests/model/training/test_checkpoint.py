@@ -87,7 +87,7 @@ def assert_equal(found, unbroken):
     assert found.threshold_ == unbroken.threshold_
 
 
-# -- going on -------------------------------------------------------------------------------------------------
+# -- going on --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("options", [{}, HELD], ids=["plain", "all"])
@@ -159,7 +159,7 @@ def test_how_long_it_had_taken_is_known(digits, path, going):
     )
 
 
-# -- no state, or another's -----------------------------------------------------------------------------------
+# -- no state, or another's ------------------------------------------------------------------------
 
 
 SPOILT = {
@@ -255,7 +255,7 @@ def test_minutes_are_above_0(path, minutes):
         Checkpoint(path, minutes)
 
 
-# -- stopped --------------------------------------------------------------------------------------------------
+# -- stopped ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -301,7 +301,7 @@ def test_a_file_is_that_of_one_training_at_a_time(digits, path):
         break
 
 
-# -- no room --------------------------------------------------------------------------------------------------
+# -- no room ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("why", ["ENOSPC", "EDQUOT", "EFBIG", "EROFS"])
@@ -330,7 +330,7 @@ def test_where_nothing_can_be_written_it_stops_and_the_checkpoint_before_is_whol
     assert_equal(model().fit(digits, checkpoint=going()), whole())
 
 
-# -- what the file says ---------------------------------------------------------------------------------------
+# -- what the file says ----------------------------------------------------------------------------
 
 
 def test_a_checkpoint_says_what_it_is(digits, path):

@@ -69,7 +69,7 @@ def failing(X, match, **options):
     return caught.value, m
 
 
-# -- which images ---------------------------------------------------------------------------------------------
+# -- which images ----------------------------------------------------------------------------------
 
 HELD = held_back(200, 0.2, 0)
 TRAINED = np.setdiff1d(np.arange(200), HELD)
@@ -135,7 +135,7 @@ def test_values_far_beyond_the_scale_are_reported_with_their_size(table):
     assert error.images == (17,)
 
 
-# -- which parameters -----------------------------------------------------------------------------------------
+# -- which parameters ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("validation", [None, "own"])
@@ -187,7 +187,7 @@ def test_nan_in_the_optimisers_averages_is_distinguished_from_a_nan_gradient(dig
     assert training.progress.epoch == 1
 
 
-# -- what is kept ---------------------------------------------------------------------------------------------
+# -- what is kept ----------------------------------------------------------------------------------
 
 
 def test_an_epoch_that_ends_with_nan_leaves_no_trace_in_the_history(digits):
@@ -202,7 +202,7 @@ def test_an_epoch_that_ends_with_nan_leaves_no_trace_in_the_history(digits):
     assert timeless(training.progress.history) == history
 
 
-# -- what to try ----------------------------------------------------------------------------------------------
+# -- what to try -----------------------------------------------------------------------------------
 
 
 def test_nan_from_a_logarithm_of_zero_is_reported(digits):
@@ -216,15 +216,19 @@ def test_nan_from_a_logarithm_of_zero_is_reported(digits):
 @pytest.mark.parametrize(
     ("facts", "options", "words"),
     [
-        ({"losses": [30, 90, 400, 2e4]}, {}, "Try a lower learning rate (now 0.001), or training={'clip': 1.0}"),
-        ({"losses": [30] * 9 + [4e5]}, {}, "The loss was steady, then jumped in one batch: try training={'clip'"),
+        ({"losses": [30, 90, 400, 2e4]}, {},
+         "Try a lower learning rate (now 0.001), or training={'clip': 1.0}"),
+        ({"losses": [30] * 9 + [4e5]}, {},
+         "The loss was steady, then jumped in one batch: try training={'clip'"),
         ({"losses": [30, 29], "size": 1e6}, {}, "Try a lower learning rate"),
         ({"losses": [30, 29], "term": "kl"}, {}, "Try a lower weight of the cost 'kl'"),
         ({"losses": [30, 29], "some_images": True}, {}, "A part divides by 0 there"),
         ({"losses": [30, 29], "bad_gradients": ["a"]}, {}, "A part divides by 0 there"),
-        ({"losses": [30, 29], "some_images": True}, {"precision": "bf16"}, "Try training={'precision': 'fp32'}"),
+        ({"losses": [30, 29], "some_images": True}, {"precision": "bf16"},
+         "Try training={'precision': 'fp32'}"),
         ({"losses": [30, 90], "some_images": True}, {"precision": "bf16"}, "Try a lower learning rate"),
-        ({"losses": [30, 90]}, {"clip": 0.5}, "Try a lower learning rate (now 0.001), or a smaller clip (now 0.5)"),
+        ({"losses": [30, 90]}, {"clip": 0.5},
+         "Try a lower learning rate (now 0.001), or a smaller clip (now 0.5)"),
         ({"losses": [30, 29]}, {}, "Try a lower learning rate"),
         ({}, {}, "A part divides by 0 there"),
         ({"largest": 1e4}, {}, "Try scale='standard', or divide"),
@@ -241,7 +245,7 @@ def test_what_is_standardised_already_is_not_to_be_standardised(table):
     assert case.cure == "Leave these images out, or bound their values"
 
 
-# -- where a look is a wait -----------------------------------------------------------------------------------
+# -- where a look is a wait ------------------------------------------------------------------------
 
 
 def test_nan_on_several_ranks_is_reported_with_its_batch_and_images(digits, monkeypatch):

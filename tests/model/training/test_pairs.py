@@ -36,7 +36,7 @@ def denoiser(digits, noisy):
     return model(**PAIRS, body={"kind": "mlp", "widths": [64]}, epochs=40).fit(digits, noisy=noisy)
 
 
-# -- what is learnt -----------------------------------------------------------------------------------------------
+# -- what is learnt --------------------------------------------------------------------------------
 
 
 def test_the_network_sees_the_noisy_and_is_judged_by_the_clean(digits, noisy):
@@ -87,7 +87,7 @@ def test_flat_images_and_tables_have_pairs_too(digits, noisy, table):
     assert model(**PAIRS).fit(table, noisy=table + 1).history_["loss"][0] > 0
 
 
-# -- every way to train -------------------------------------------------------------------------------------------
+# -- every way to train ----------------------------------------------------------------------------
 
 
 def test_a_share_held_back_takes_its_pairs_along(digits, noisy):
@@ -138,7 +138,7 @@ def test_a_checkpoint_of_other_pairs_is_refused(digits, noisy, tmp_path):
         model(**PAIRS).fit(digits, noisy=digits, checkpoint=Checkpoint(path, resume=True))
 
 
-# -- afterwards ---------------------------------------------------------------------------------------------------
+# -- afterwards ------------------------------------------------------------------------------------
 
 
 def test_a_model_file_needs_no_noisy_images(digits, noisy, denoiser, tmp_path):
@@ -197,7 +197,7 @@ def test_baselines_are_next_to_it_on_the_same_pairs(digits, noisy, denoiser):
         denoiser.score_field(digits)
 
 
-# -- what is refused ----------------------------------------------------------------------------------------------
+# -- what is refused -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def alike(a: nw.Autoencoder, b: nw.Autoencoder, atol: float = 1e-5) -> None:
         np.testing.assert_allclose(column, b.history_[name], rtol=1e-5, err_msg=name)
 
 
-# -- weights that are all the same --------------------------------------------------------------------------------
+# -- weights that are all the same -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_weights_that_are_the_same_change_no_component(digits, weight):
     np.testing.assert_allclose(equal.explained_variance_, variance, rtol=1e-5)
 
 
-# -- weights that count -------------------------------------------------------------------------------------------
+# -- weights that count ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("parts", PARTS.values(), ids=PARTS)
@@ -155,7 +155,7 @@ def test_images_of_weight_0_give_no_components(digits):
         nw.PCA(6).fit(digits, sample_weight=weight)
 
 
-# -- every way to train -------------------------------------------------------------------------------------------
+# -- every way to train ----------------------------------------------------------------------------
 
 
 def test_parts_take_weights(digits):
@@ -200,7 +200,7 @@ def test_a_subset_takes_its_weights_along():
     assert whole.fingerprint() != ImageBatches(array, layout, whole.scale).fingerprint()
 
 
-# -- what is refused ----------------------------------------------------------------------------------------------
+# -- what is refused -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from narrows.parts.objective import Elbo
 from narrows.randomness import KeyedRandom, keyed_generator
 from small_models import BETA, CONSTANT, NOISY, SMALL, STILL, model, same, weights
 
-# -- what a loss is -------------------------------------------------------------------------------------------
+# -- what a loss is --------------------------------------------------------------------------------
 
 
 def test_loss_is_summed_over_an_image_and_averaged_over_images_with_a_last_batch_of_another_size(
@@ -110,7 +110,7 @@ def test_bf16_is_near_to_fp32(digits):
     np.testing.assert_allclose(losses[0], losses[1], rtol=0.02)
 
 
-# -- what is kept ---------------------------------------------------------------------------------------------
+# -- what is kept ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_clipping_bounds_the_step(digits):
     assert norms[0.5] == pytest.approx(0.5, rel=1e-3)
 
 
-# -- refusals -------------------------------------------------------------------------------------------------
+# -- refusals --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("epochs", [1, 3])

@@ -34,7 +34,7 @@ def noisy(clean: np.ndarray, sigma: float = 0.1) -> np.ndarray:
     return (clean + sigma * np.random.default_rng(0).normal(size=clean.shape)).astype(np.float32)
 
 
-# -- the baselines ------------------------------------------------------------------------------------------------
+# -- the baselines ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -83,7 +83,7 @@ def test_the_median_takes_a_single_pixel_away_in_each_colour():
     assert (BASELINES["median"](image, 0.1) == 0.5).all()
 
 
-# -- beside a model -----------------------------------------------------------------------------------------------
+# -- beside a model --------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -178,7 +178,7 @@ def test_rows_show_originals_next_to_what_the_model_makes_of_them(denoiser, vae,
         assert images.max() <= 1
 
 
-# -- compare --------------------------------------------------------------------------------------------------
+# -- compare ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.filterwarnings(CONSTANT)

@@ -19,7 +19,7 @@ def distances(x: np.ndarray) -> np.ndarray:
     return np.linalg.norm(x[:, None] - x[None], axis=-1)
 
 
-# -- codes ----------------------------------------------------------------------------------------------------
+# -- codes -----------------------------------------------------------------------------------------
 
 
 def test_a_code_of_two_is_shown_as_it_is(models, sets, picture):
@@ -121,7 +121,7 @@ def test_options_of_no_known_value_are_refused(picture, options, said):
         picture("codes", "grey-3", **options)
 
 
-# -- bounds ---------------------------------------------------------------------------------------------------
+# -- bounds ----------------------------------------------------------------------------------------
 
 
 def test_codes_of_at_most_this_many_images_are_taken_and_fewer_where_codes_are_large(
@@ -161,7 +161,7 @@ def test_a_correlation_of_too_many_units_has_a_reason(models):
     assert "600 units" in omitted.reason
 
 
-# -- what the units say ---------------------------------------------------------------------------------------
+# -- what the units say ----------------------------------------------------------------------------
 
 
 def test_correlations_are_those_of_the_codes(models, sets, picture):

@@ -27,7 +27,7 @@ def few(models, images: np.ndarray, labels: np.ndarray | None = None) -> Trained
     return Trained("few", models["grey-3"].model, shown)
 
 
-# -- samples, and a plane -------------------------------------------------------------------------------------
+# -- samples, and a plane --------------------------------------------------------------------------
 
 
 def test_samples_are_the_models_own_and_say_where_they_come_from(models, picture):
@@ -49,7 +49,7 @@ def test_a_plane_is_decoded_from_left_to_right_and_from_bottom_to_top(models, pi
         picture("plane", "grey-2", count=1, reach=2.0)
 
 
-# -- walks, and noise on codes --------------------------------------------------------------------------------
+# -- walks, and noise on codes ---------------------------------------------------------------------
 
 
 def test_the_ends_of_a_walk_are_the_reconstructions(models, sets, picture):
@@ -108,7 +108,7 @@ def test_no_noise_on_a_code_is_the_reconstruction(models, sets, picture):
     assert figure.options["captions"]["test 6"] == ["original", "no noise", "0", "0.5"]
 
 
-# -- which class an image shows -------------------------------------------------------------------------------
+# -- which class an image shows --------------------------------------------------------------------
 
 
 def test_a_reader_reads_its_own_images_well_and_others_nearly_as_well(digits):

@@ -47,9 +47,10 @@ def merge(
 ) -> tuple[int, SkippedInputs]:
     """Join parts into `output`: how many results it holds, and what was skipped, (name, reason).
 
-    parts: by default those next to it, named as `share.part_path` names them. remove: delete them
-    afterwards. Raises `DataError` with all that is wrong with the parts, `OutputError` if `output`
-    is there, unless `force`.
+    parts: by default those next to it, named as `share.part_path` names them.
+    remove: delete them afterwards.
+    Raises `DataError` with all that is wrong with the parts, `OutputError` if `output` is there,
+    unless `force`.
     """
     path = Path(output)
     manifests = checked_parts(path, _parts_of(path) if parts is None else parts, force)

@@ -3,8 +3,8 @@
     x[n, i, j, c] = grey[n, i, j] * colour[n, c],     colour[n, c] ~ uniform(low, 1)
 
 How bright the colours are decides the signal power (the mean of x squared, x in [0, 1]), and with
-it every signal-to-noise ratio: for colours drawn for each image it is E[grey^2] (1 + low + low^2) /
-3.
+it every signal-to-noise ratio: for colours drawn for each image it is
+E[grey^2] (1 + low + low^2) / 3.
 """
 
 import numpy as np
@@ -19,8 +19,7 @@ def draw_colours(labels: np.ndarray, colour: str, low: float, seed: tuple[int, i
     """One colour an image, float32 `(N, 3)` with channels in [low, 1].
 
     colour: "class" (images of one class share a colour, drawn from the first seed alone, so that it
-    is the
-        same in every split) or "image" (each image its own, drawn from both seeds).
+        is the same in every split) or "image" (each image its own, drawn from both seeds).
     Raises `UnknownName` and `DataError`.
     """
     if colour not in COLOURED_BY:

@@ -62,8 +62,9 @@ def coloured_mnist(split: str, colour: str = "class", low: float = 0.3, seed: in
     """MNIST's digits with strokes in a random colour on black, 28 x 28 x 3, uint8.
 
     colour: "class" (default: one colour a class, the same ten in train and test) or "image" (one an
-    image). low: each channel of a colour is uniform in [low, 1]; default 0.3. seed: of the colours;
-    default 0.
+        image).
+    low: each channel of a colour is uniform in [low, 1]; default 0.3.
+    seed: of the colours; default 0.
 
     Mean signal power (the mean of the squared values, in [0, 1]) with the defaults: 0.0555 in
     train, 0.0566 in test; with `colour="image"` 0.0518 and 0.0526; with `low=0` about 0.038. Raises

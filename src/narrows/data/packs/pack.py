@@ -2,8 +2,8 @@
 
 A folder of a million files is slow to list, to copy and to read, and a small file takes 4 kB on
 most disks. A pack is the same images, byte for byte, in one tar or several (shards), in the layout
-of WebDataset (see
-`tar_writer`), with an index by which any image is read without the others (see `index`):
+of WebDataset (see `tar_writer`), with an index by which any image is read without the others (see
+`index`):
 
     set.tar                           set.index        as one file
     set-00000.tar  set-00001.tar ...  set.index        in shards
@@ -51,10 +51,13 @@ def pack(
 ) -> dict[str, Any]:
     """Write the images of a folder into a pack.
 
-    path: its name, ending in `.tar`. shard: the most bytes of one tar, a number or such as "1GB";
-    None: one tar. check: decode each image, and leave out those that cannot be read; without it
-    only those that cannot be opened. strict: raise at the first that cannot be read. force: replace
-    a pack that is there. progress: is called with the number of files done and of all, after each.
+    path: its name, ending in `.tar`.
+    shard: the most bytes of one tar, a number or such as "1GB"; None: one tar.
+    check: decode each image, and leave out those that cannot be read; without it only those that
+        cannot be opened.
+    strict: raise at the first that cannot be read.
+    force: replace a pack that is there.
+    progress: is called with the number of files done and of all, after each.
 
     Returns "images", "classes", "shards" and "bytes" (numbers), "skipped", (name, reason) of each
     file left out, and "path", what to read it by: the tar, or the index of shards. Raises

@@ -63,9 +63,12 @@ def decode_all(
 ) -> Decoded[Item]:
     """The pictures of all items, in one array.
 
-    where: what holds them, for messages. threads: open several at a time, which pays if files are
-    large. strict: raise at the first that cannot be opened. least: how many must be readable. mode:
-    see `GrowingArray`. Raises `DataError` if fewer are readable, and for pictures of several sizes.
+    where: what holds them, for messages.
+    threads: open several at a time, which pays if files are large.
+    strict: raise at the first that cannot be opened.
+    least: how many must be readable.
+    mode: see `GrowingArray`.
+    Raises `DataError` if fewer are readable, and for pictures of several sizes.
     """
 
     def attempt(item: Item) -> Image.Image | str:

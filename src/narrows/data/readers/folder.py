@@ -47,8 +47,8 @@ def read_folder(
 
     size: (H, W) in pixels; images of other sizes are brought to it. None: all must have one size.
     fit: "crop" (default: scale the shorter side, cut the centre out, so that shapes stay as they
-    are and no border
-        is made up), "pad" (scale the longer side, fill up with zeros) or "stretch".
+        are and no border is made up), "pad" (scale the longer side, fill up with zeros) or
+        "stretch".
     grey: make all of them grey.
     strict: raise at the first file that cannot be read, instead of noting it in `skipped`.
     share, mode: see `load.read_data`.

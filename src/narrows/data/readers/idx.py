@@ -7,8 +7,7 @@
     the rest       the values
 
 A file may be gzipped, whatever its ending says. Labels are found next to images by the usual pair
-of names,
-`*-images-idx3-ubyte` and `*-labels-idx1-ubyte` (gzipped or not).
+of names, `*-images-idx3-ubyte` and `*-labels-idx1-ubyte` (gzipped or not).
 """
 
 import gzip

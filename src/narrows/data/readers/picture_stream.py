@@ -4,7 +4,8 @@ them back.
 A set to train on is one array, in which all pictures have one size and one mode (`folder`). What a
 model is used on need not be: here each picture keeps its own, and only one is in memory.
 
-    pixels   uint8, or uint16 if the file has 16 bits; `(H, W)` or `(H, W, C)` with C of 2 (grey, alpha), 3 or 4
+    pixels   uint8, or uint16 if the file has 16 bits; `(H, W)` or `(H, W, C)` with C of 2 (grey,
+             alpha), 3 or 4
     mode     the file's own, in Pillow's words, to be written back in: "L", "RGB", "CMYK", "I;16", ...
 """
 
@@ -53,10 +54,11 @@ def stream_pictures(
 ) -> Iterator[Picture]:
     """The pictures of a folder, in the order of their names, or the one of a file.
 
-    size, fit, grey: see `folder.read_folder`. skip: is called with the name of each file that
-    cannot be read, and why; with `strict` the first one raises. files: only these of the folder;
-    then it is no error if none can be read. Raises `DataError`, also if none of all files can be
-    read.
+    size, fit, grey: see `folder.read_folder`.
+    skip: is called with the name of each file that cannot be read, and why; with `strict` the first
+        one raises.
+    files: only these of the folder; then it is no error if none can be read.
+    Raises `DataError`, also if none of all files can be read.
     """
     to_size = None
     fit_picture = fitter(size, fit)

@@ -6,7 +6,8 @@ the mean of q(z|x)):
     error   Σ e                                  summed over the image
     patch   max over windows of the mean of e    the worst patch: a small defect is lost in a sum
     bound   -log p(x|z) + KL(q(z|x) ‖ p(z))      nats, of variational models alone
-    code    (z - μ)ᵀ Σ⁻¹ (z - μ)                 the distance of the code from the training codes, see `density`
+    code    (z - μ)ᵀ Σ⁻¹ (z - μ)                 the distance of the code from the training codes,
+                                                 see `density`
 
 The windows of "patch" are squares with a quarter of the image's shorter side (7 x 7 pixels of 28 x
 28), at every place where they fit: large enough for single pixels of noise to average out, and a

@@ -33,12 +33,15 @@ class Autoencoder(NetworkModel):
     """An autoencoder of images `(N, D)`, `(N, H, W)` or `(N, H, W, C)`.
 
     body, bottleneck, up, likelihood, prior, corruption, penalties (a list), objective: the parts.
-    "auto" for `up` mirrors the body; for `prior` it is N(0, I) for variational codes and a Gaussian
-    fitted to the codes for others. scale: the working scale, "auto", "unit", "symmetric" or
-    "standard". image_shape: `(H, W)` or `(H, W, C)`, for tables that hold images. epochs,
-    batch_size, optimiser, schedule: of the training. validation: None, a share of the images in (0,
-    1), or images of its own. device: "auto", "cpu", "cuda" or "mps". random_state: fixes
-    everything. training: a dict of further options, see `narrows.model.training.training.Training`.
+        "auto" for `up` mirrors the body; for `prior` it is N(0, I) for variational codes and a
+        Gaussian fitted to the codes for others.
+    scale: the working scale, "auto", "unit", "symmetric" or "standard".
+    image_shape: `(H, W)` or `(H, W, C)`, for tables that hold images.
+    epochs, batch_size, optimiser, schedule: of the training.
+    validation: None, a share of the images in (0, 1), or images of its own.
+    device: "auto", "cpu", "cuda" or "mps".
+    random_state: fixes everything.
+    training: a dict of further options, see `narrows.model.training.training.Training`.
 
     Fitted: network_, history_ (a dict of lists, an entry an epoch: loss and its terms, val_...,
     seconds), steps_ (the same terms, an entry a step), epochs_ (how many were run), and what
@@ -155,10 +158,10 @@ class Autoencoder(NetworkModel):
         """Train for one epoch on these images; `y` is not used. The first call builds the network.
 
         The optimiser keeps its averages between calls, and history_ and epochs_ continue. The first
-        call fixes what
-        `fit` fixes: the layout of the images, the working scale (so begin with images that are like the others),
-        and the validation images, if a share of them is asked for. `epochs` is the length of the
-        schedule alone. After `fit` or `load` it continues from those weights, with a new optimiser.
+        call fixes what `fit` fixes: the layout of the images, the working scale (so begin with
+        images that are like the others), and the validation images, if a share of them is asked
+        for. `epochs` is the length of the schedule alone. After `fit` or `load` it continues from
+        those weights, with a new optimiser.
 
         sample_weight, noisy: as of `fit`; weights have a mean of 1 over the images of each call.
         The densities of codes and the thresholds are those of the images of the last call.

@@ -47,9 +47,9 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
 
     Fitted: layout_ and scale_ of the images, code_size_ (numbers in a code), n_features_in_ (values
     in an image), image_shape_ (`(H, W)` or `(H, W, C)`; `(D,)` for a table), seed_ (what
-    `random_state` came to). thresholds_: of each kind of anomaly score, the 0.99 quantile over (up
-    to 10,000) training images. threshold_: that of the default kind, which `flag` uses; it may be
-    set to a number of your own, and is kept in the model file.
+    `random_state` came to), thresholds_ (of each kind of anomaly score the 0.99 quantile over up to
+    10,000 training images), threshold_ (that of the default kind, which `flag` uses; it may be set
+    to a number of your own, and is kept in the model file).
     """
 
     image_shape: tuple[int, ...] | None

@@ -1,7 +1,9 @@
 """What fitting has in common: a look at the images before it, and a calibration after it.
 
-begin_fit   images → their layout, working scale, weights and the seed; all that is wrong with them goes to `Faults`
-calibrate   some training images → the density of their codes, and the thresholds of their scores
+begin_fit   images → their layout, working scale, weights and the seed; all that is wrong with
+            them goes to `Faults`
+calibrate   some training images → the density of their codes, and the thresholds of their
+            scores
 """
 
 from collections.abc import Iterator

@@ -32,7 +32,9 @@ def map_batches(
     fixed_size: int = 0,
     out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """`function` of each batch, as one array, or written into `out`. Raises `BuildError` if `out` does not fit.
+    """`function` of each batch, as one array, or written into `out`.
+
+    Raises `BuildError` if `out` does not fit.
 
     widest: values of an image in the widest layer that it goes through. fixed_size: see
     `ImageBatches.inference_batches`.

@@ -1,8 +1,11 @@
 """What a model made of a network does with images, and what it answers.
 
-The bound on the likelihood, with S codes z_s ~ q(z|x):  log p(x) ≥ E log 1/S Σ_s p(x|z_s) p(z_s) / q(z_s|x). For
-S = 1 this is the ELBO, for larger S it is tighter, and if q(z|x) is the true posterior it is log
-p(x) itself, for every sample (Y. Burda et al., "Importance weighted autoencoders", ICLR 2016,
+The bound on the likelihood, with S codes z_s ~ q(z|x):
+
+    log p(x) ≥ E log 1/S Σ_s p(x|z_s) p(z_s) / q(z_s|x)
+
+For S = 1 this is the ELBO, for larger S it is tighter, and if q(z|x) is the true posterior it is
+log p(x) itself, for every sample (Y. Burda et al., "Importance weighted autoencoders", ICLR 2016,
 https://arxiv.org/abs/1509.00519).
 """
 

@@ -56,10 +56,12 @@ class Components:
 class PCA(ImageModel):
     """Principal components of images.
 
-    n_components: numbers in the code, 1 to min(N, D); None for all of them. add_mean: False leaves
-    out μ in encoding and decoding (as lab E's report did; its error is larger). scale: "auto",
-    "unit", "symmetric", "standard". image_shape: for tables that hold images. Fitted: mean_ `(D,)`
-    and components_ `(k, D)` on the working scale, explained_variance_ `(k,)`.
+    n_components: numbers in the code, 1 to min(N, D); None for all of them.
+    add_mean: False leaves out μ in encoding and decoding (as lab E's report did; its error is
+        larger).
+    scale: "auto", "unit", "symmetric", "standard".
+    image_shape: for tables that hold images.
+    Fitted: mean_ `(D,)` and components_ `(k, D)` on the working scale, explained_variance_ `(k,)`.
     """
 
     mean_: np.ndarray

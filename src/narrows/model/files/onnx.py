@@ -6,17 +6,19 @@
 
 The conversion to the working scale and back is inside, and so is the threshold:
 
-    images          (N, ...) as the model was fitted on them, in form, type and range, such as uint8 of 0 to 255
+    images          (N, ...) as the model was fitted on them, in form, type and range, such as uint8
+                    of 0 to 255
     reconstruction  (N, ...) float32, on [0, 1] whatever the type of the images, neither clipped nor rounded:
                     `model.reconstruct(X, exact=True)`; of a table in its own units
     code            (N, size) float32: `model.transform(X)`, of a variational model the mean of q(z|x)
     score           (N,) float32: `model.anomaly_score(X)`
-    flagged         (N,) booleans: score > threshold_, `model.flag(X)`; all False if the model has no threshold
+    flagged         (N,) booleans: score > threshold_, `model.flag(X)`; all False if the model
+                    has no threshold
     images          (of the decoder) as the reconstruction: `model.inverse_transform(Z)` before it is clipped
 
-N is free; everything else is fixed. The file's metadata has these entries:
-`narrows` (its version), `what`, `model`, `images` (form and type of one), `scale`, `code_size`, `score` (its kind)
-and `threshold`.
+N is free; everything else is fixed. The file's metadata has these entries: `narrows` (its version),
+`what`, `model`, `images` (form and type of one), `scale`, `code_size`, `score` (its kind) and
+`threshold`.
 
 Reference: ONNX, "Open Neural Network Exchange", https://onnx.ai. The exporter is torch's, which
 traces the model.
@@ -170,7 +172,8 @@ def _program(traced: Traced, facts: dict[str, str]) -> bytes:
         try:
             program = torch.onnx.export(
                 traced.eval(), (traced.example(),), dynamo=True, verbose=False, opset_version=OPSET,
-                input_names=[traced.input_name], output_names=list(traced.output_names), dynamic_shapes=({0: batch},),
+                input_names=[traced.input_name], output_names=list(traced.output_names),
+                dynamic_shapes=({0: batch},),
             )  # fmt: skip
             if program is None:
                 raise RuntimeError("the exporter gave no program")

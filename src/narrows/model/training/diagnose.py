@@ -3,12 +3,13 @@
 A loss is NaN or infinite for one of few reasons, and each can be recognised:
 
     an image holds values far beyond the scale   max |x| > 1,000
-    the learning rate is too high                the loss had grown to more than twice, or weights are above 10,000
+    the learning rate is too high                the loss had grown to more than twice, or weights
+                                                 are above 10,000
     one batch threw the weights far              the loss was steady, then 10 times as high
     16 bits are too few                          precision is bf16
     a cost has too large a weight                its term is the one that is not finite
-    a part divides by 0, or takes a logarithm    weights are finite, but the loss of some images or its gradient is
-    or a root of it                              not, or it is the first step
+    a part divides by 0, or takes a logarithm    weights are finite, but the loss of some images or
+    or a root of it                              its gradient is not, or it is the first step
 
 Every loss is checked before its gradient is taken, so that the weights and the gradient of the step
 before are still at hand: weights that are not finite were made so by that step, and its gradient
@@ -51,10 +52,14 @@ CHECK_EVERY = 500  # steps between checks on an accelerator, each of which means
 class Diagnosis:
     """What is known of a step whose loss, weights or gradient are not finite.
 
-    said: what happened, where. images: indices in the user's X, those to blame first. term: of the
-    loss, which is not finite. largest: |value| that went in. size: the largest weight. bad_weights,
-    bad_gradients: parameters that are not finite, and whose gradient is not. some_images: whether
-    some images of the batch are to blame, not all. losses: of the steps before.
+    said: what happened, where.
+    images: indices in the user's X, those to blame first.
+    term: of the loss, which is not finite.
+    largest: |value| that went in.
+    size: the largest weight.
+    bad_weights, bad_gradients: parameters that are not finite, and whose gradient is not.
+    some_images: whether some images of the batch are to blame, not all.
+    losses: of the steps before.
     """
 
     said: str

@@ -1,10 +1,11 @@
 """The network distributed over ranks while it is trained.
 
     alone      the network itself
-    together   DDP: every rank holds all weights, and after each step's backward pass the average of all gradients
-    sharded    FSDP2: every rank holds 1/w of the weights, gradients and optimiser's averages; a layer's weights are
-               brought together while it computes, and its gradients averaged and shared out
-               afterwards
+    together   DDP: every rank holds all weights, and after each step's backward pass the average of
+               all gradients
+    sharded    FSDP2: every rank holds 1/w of the weights, gradients and optimiser's averages; a
+               layer's weights are gathered while it computes, and its gradients averaged and
+               scattered afterwards
 
 The loss of a batch is the sum of the ranks' parts of it. Both engines average over the w ranks, so
 that each part is taken w times (`Training.step`). With Adam in float32, of P parameters, a rank

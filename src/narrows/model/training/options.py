@@ -22,14 +22,16 @@ class TrainingOptions:
     """How a training runs.
 
     patience: stop after this many epochs without a lower validation loss (training loss without
-    validation). keep: "best" ends with the weights of the lowest validation loss, "last" with the
-    last ones. clip: largest norm of the gradient of all weights. ema: decay of an average of the
-    weights, which is then what is validated and kept. precision: "fp32", "tf32" (on an NVIDIA GPU)
-    or "bf16" (autocast). compile: True, False, or "auto" (only if it repays, see
-    `narrows.model.training.compiled`). measures: of the validation images after each epoch, of mse,
-    psnr, ssim, snr; measure_scale: "unit" or "symmetric", the scale on which they are taken. shard:
-    divide the weights among the ranks, if one device has no room for them
-    (`narrows.model.training.distributed`).
+        validation).
+    keep: "best" ends with the weights of the lowest validation loss, "last" with the last ones.
+    clip: largest norm of the gradient of all weights.
+    ema: decay of an average of the weights, which is then what is validated and kept.
+    precision: "fp32", "tf32" (on an NVIDIA GPU) or "bf16" (autocast).
+    compile: True, False, or "auto" (only if it repays, see `narrows.model.training.compiled`).
+    measures: of the validation images after each epoch, of mse, psnr, ssim, snr; measure_scale:
+        "unit" or "symmetric", the scale on which they are taken.
+    shard: divide the weights among the ranks, if one device has no room for them
+        (`narrows.model.training.distributed`).
     """
 
     patience: int | None = None

@@ -34,14 +34,15 @@ class Progress:
     """How far a training has come.
 
     epoch, step: epochs that are complete, and steps of the next one that are done. seconds: spent
-    on those steps. history, steps: columns by name, with an entry for each epoch and for each step
-    of complete epochs. term_names, step_sums: terms of the loss, and their sums over the batch of
-    each step of this epoch,
-    `(steps, terms)`.
+        on those steps.
+    history, steps: columns by name, with an entry for each epoch and for each step of complete
+        epochs.
+    term_names, step_sums: terms of the loss, and their sums over the batch of each step of this
+        epoch, `(steps, terms)`.
     lowest, waited, best: the lowest loss, the epochs since then, and the weights that reached it.
-    stopped, failed: whether patience ran out, and whether a number became NaN or infinite. sign,
-    warnings: the sign of collapse after the last epoch, and the warnings given so far, by their
-    sign.
+    stopped, failed: whether patience ran out, and whether a number became NaN or infinite.
+    sign, warnings: the sign of collapse after the last epoch, and the warnings given so far, by
+        their sign.
     """
 
     epoch: int = 0

@@ -1,8 +1,9 @@
 """What a training is made of: the network, its images, the objective, the optimiser, and its
 progress.
 
-`Training` adds the loop. Random numbers are keyed by (seed, epoch, step, purpose) for the global batch, and each rank
-computes its rows of it, so that a training which is interrupted and resumed draws the same numbers.
+`Training` adds the loop. Random numbers are keyed by (seed, epoch, step, purpose) for the global
+batch, and each rank computes its rows of it, so that a training which is interrupted and resumed
+draws the same numbers.
 """
 
 import copy
@@ -39,9 +40,10 @@ def batch_norms(network: nn.Module) -> list[nn.Module]:
 class TrainingSetup:
     """A network, the images that it is trained on, and how.
 
-    images, validation: to train on, and to validate with. progress: of a network that has been
-    trained before. after_step: called with the training after each step. options: those of
-    `TrainingOptions`, by name.
+    images, validation: to train on, and to validate with.
+    progress: of a network that has been trained before.
+    after_step: called with the training after each step.
+    options: those of `TrainingOptions`, by name.
     """
 
     def __init__(

@@ -2,10 +2,13 @@
 images.
 
     median              each pixel the median of the 3 x 3 about it
-    total variation     argmin_y ½ ‖y - x̃‖² + w Σ ‖∇y‖                        w = 0.7 σ
-    wavelet             W⁻¹ soft(W x̃, t_b), a threshold t_b = σ² / σ_b for each band b of the wavelet transform W
-    non-local means     y_i ∝ Σ_j exp(-max(d_ij - 2 σ², 0) / h²) x̃_j           h = 0.8 σ; d: between 5 x 5 patches
-    bm3d                patches that are alike, stacked, and shrunk together in a transform of the stack
+    total variation     argmin_y ½ ‖y - x̃‖² + w Σ ‖∇y‖, w = 0.7 σ
+    wavelet             W⁻¹ soft(W x̃, t_b), a threshold t_b = σ² / σ_b for each band b of the
+                        wavelet transform W
+    non-local means     y_i ∝ Σ_j exp(-max(d_ij - 2 σ², 0) / h²) x̃_j, h = 0.8 σ; d: between 5 x 5
+                        patches
+    bm3d                patches that are alike, stacked, and shrunk together in a transform of the
+                        stack
 
 Images are `(N, H, W)` or `(N, H, W, C)` floats on [0, 1], and so are the results, neither clipped
 nor rounded. sigma is the standard deviation of the noise, one number or one an image, `(N,)`. All

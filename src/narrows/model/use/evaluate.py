@@ -4,9 +4,9 @@ Up to three views of the same images are measured, each against the clean image,
 then averaged:
 
     ""           the reconstruction of the clean image, through the mean code
-    "denoised"   of the noisy images that are given with the clean ones, of a model of any kind; else, if the model
-                 was trained on corrupted images, of an image corrupted in the same way ("noisy"
-                 says how far that image was from the clean one, the number to beat)
+    "denoised"   of the noisy images that are given with the clean ones, of a model of any kind; else,
+                 if the model was trained on corrupted images, of an image corrupted in the same way
+                 ("noisy" says how far that image was from the clean one, the number to beat)
     "sampled"    if codes are sampled: through a sampled code
 
 Measures are on [0, 1] (or on [-1, 1] with a range of 2, if asked), of the model's output before it
@@ -48,8 +48,8 @@ def evaluate(
     """Measures of a fitted model over images, by name; see the module for the views.
 
     noisy: the same images with noise of your own, in the same order. A model trained on such pairs
-    makes no noise itself: without them its reconstructions of clean images are measured, and
-    nothing is said of denoising.
+        makes no noise itself: without them its reconstructions of clean images are measured, and
+        nothing is said of denoising.
 
     signal_power (the mean of x², x on [0, 1]); mse (per pixel), psnr and snr (dB), ssim; elbo, nll
     and kl (nats an image, with the likelihood's constant), of variational models; bce (nats an

@@ -17,9 +17,7 @@ from narrows.randomness import keyed_generator
 
 
 def interpolate(model: ImageModel, a: Any, b: Any, steps: int = 9) -> np.ndarray:
-    """Images along the straight line between the codes of two images, both ends included: `(steps,
-    ...)`.
-    """
+    """Images `(steps, ...)` on the straight line between the codes of two images, ends included."""
     check_integer("steps", steps, least=2)
     a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape:

@@ -62,8 +62,9 @@ def worst_tile_score(model: ImageModel, images: Any, kind: str | None = None) ->
 
 
 def error_map(model: ImageModel, images: Any) -> np.ndarray:
-    """The squared error at each pixel of pictures of any size, summed over channels: float32 `(N,
-    H, W)`.
+    """The squared error at each pixel, summed over channels, of pictures of any size.
+
+    Returns float32 `(N, H, W)`.
     """
     pictures = _with_channels(np.asarray(images))
     errors = np.empty(pictures.shape[:3], np.float32)
@@ -131,7 +132,10 @@ def _window(side: int) -> np.ndarray:
 
 
 def _process_channels(model: ImageModel, picture: np.ndarray, function: Function) -> np.ndarray:
-    """`function` of the tiles of a picture `(H, W, C)` in the model's channels, and back; floats on [0, 1]."""
+    """`function` of the tiles of a picture `(H, W, C)`; floats on [0, 1].
+
+    It gets the model's channels, and what comes back has those of the picture.
+    """
     size, channels = _tile_size(model), picture.shape[2]
     outputs = [join_tiles(function, part, size) for part in _parts(model, picture)]
     colours = channels - _unknown_alpha(model, picture)

@@ -11,7 +11,7 @@ Picture = Callable[..., Iterator[Figure | Omitted]]
 
 
 def per_run(picture: Picture) -> Picture:
-    """`picture(run, **options)` for each of `runs`; titles begin with the run's name where there are several."""
+    """`picture(run, **options)` for each of `runs`; with several, titles begin with the run's name."""
 
     @wraps(picture)
     def pictures(runs: Sequence[Trained], **options: Any) -> Iterator[Figure | Omitted]:
