@@ -108,7 +108,7 @@ def test_the_same_key_draws_the_same_and_any_other_key_or_purpose_does_not(kind)
 
 @pytest.mark.parametrize("make", [lambda x: Keyed(0), lambda x: PerImage(x, 0)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_purpose_resumes_and_does_not_disturb_another(make, kind):
+def test_one_purpose_continues_and_does_not_disturb_another(make, kind):
     x = some(6, 3, 4, 4)
     plain, mixed = make(x), make(x)
     first, second = (getattr(plain, kind)("noise", x) for _ in range(2))

@@ -99,7 +99,7 @@ def test_a_training_that_was_broken_off_anywhere_ends_as_an_unbroken_one(
     assert_equal(model(**options).fit(digits, checkpoint=going()), whole(**options))
 
 
-def test_that_states_are_written_moves_nan(digits, path, whole):
+def test_writing_checkpoints_changes_no_result(digits, path, whole):
     assert_equal(
         model(**HELD).fit(digits, checkpoint=Checkpoint(path, minutes=1e-9)), whole(**HELD)
     )

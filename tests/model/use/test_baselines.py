@@ -64,7 +64,7 @@ def test_a_flat_image_without_noise_stays_as_it_is(name):
 
 
 @pytest.mark.parametrize("name", [name for name in BASELINES if name != "median"])
-def test_reported_of_more_noise_it_smooths_more(name):
+def test_it_smooths_more_if_there_is_more_noise(name):
     came, denoise = noisy(stairs(24, 20), 0.2), installed(name)
     moved = [np.square(denoise(came, sigma) - came).mean() for sigma in (0.02, 0.2)]
     assert moved[0] < moved[1]
