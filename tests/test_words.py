@@ -34,7 +34,6 @@ IN_FILES = {  # names of figures and keys, which keep their spelling
     "study/figures/__init__.py": ['"beside": images.beside'],
     "study/figures/images.py": ["def beside("],
     "model/training/progress.py": ['"told": "warnings"'],
-    "distributed/rendezvous.py": ['compare_set("told"'],
 }
 GLOSSARY = "<!-- glossary -->"  # the table after it quotes the words
 CODE = re.compile(r"```.*?```|`[^`\n]*`|^ {4}\S.*$", re.DOTALL | re.MULTILINE)

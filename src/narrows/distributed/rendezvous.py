@@ -1,14 +1,14 @@
-"""Joining: how processes that torchrun has started become ranks, how they meet, and how one that is
-lost is noticed.
+"""Rendezvous: how processes that torchrun has started become ranks, how they wait for each other, and
+how the loss of one is noticed.
 
-    with joined():                  elsewhere than under torchrun the block is a process alone
+    with process_group():           without torchrun the block is a process alone
         Autoencoder().fit(X)
 
-torchrun gives each process its place (RANK), the number of all (WORLD_SIZE), and the address of a
-store where they leave words for each other. That store outlives them: when torchrun starts ranks
-again after one was lost, the words of the dead are still there. So the first rank opens a round
-with a new name, each other one answers with a name of its own, and the round begins with the list
-of these names: who finds himself on it knows that it is this one.
+torchrun gives each process its rank (RANK), the number of all (WORLD_SIZE), and the address of a
+store in which they leave messages for each other. That store outlives them: when torchrun restarts
+the ranks after one was lost, the messages of the dead are still there. So the first rank opens a
+round with a new name, each other rank answers with a name of its own, and the round begins with the
+list of these names: a rank that is on the list knows that this round is its own.
 
 Reference: https://docs.pytorch.org/docs/stable/elastic/run.html.
 """
@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
 from typing import Any
@@ -32,236 +33,266 @@ from narrows.errors import NarrowsError, several
 
 # seconds that a rank waits for another in a sum
 TIMEOUT = float(os.environ.get("NARROWS_PATIENCE", "25"))
-RENDEZVOUS_TIMEOUT = (
-    # seconds in which all must come: they begin together, but load what they need at their own pace
-    60.0
-)
-HEARTBEAT, ROLL_CALL = 0.5, 3.0  # seconds between two signs of life, and in which one must come
-# in what torch says of it
-LOSS_TIMEOUT = ("gloo", "NCCL", "pair closure", "Connection closed", "Timed out waiting")
+# seconds in which all ranks must come: they begin together, but load what they need at their own pace
+RENDEZVOUS_TIMEOUT = 60.0
+HEARTBEAT = 0.5  # seconds between two signs of life
+ROLL_CALL = 3.0  # seconds in which a rank that is alive gives one
+# what torch's errors say if another rank was lost
+LOSS_MESSAGES = ("gloo", "NCCL", "pair closure", "Connection closed", "Timed out waiting")
 
-# public, by its manual
+# public by torch's manual, but not by its type stubs
 TCPStore, PrefixStore = (getattr(dist, name) for name in ("TCPStore", "PrefixStore"))
 
-_store: list[Any] = []  # of this round
-_again: list[bool] = [False]
+
+@dataclass
+class _Round:
+    """The round that this process is in. store: None outside of one. restarted: after a loss."""
+
+    store: Any = None
+    restarted: bool = False
+
+
+_round = _Round()
 
 
 def was_launched() -> bool:
-    """Whether torchrun, or what speaks its language, has started this process as one of several."""
+    """Whether torchrun, or another launcher with its variables, started this process as a rank."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
 
 
 def was_restarted() -> bool:
-    """Whether torchrun has started the ranks again, after one was lost."""
-    return _again[0]
+    """Whether torchrun has restarted the ranks after one was lost."""
+    return _round.restarted
 
 
 @contextmanager
 def process_group() -> Iterator[None]:
-    """The block is one rank of those that torchrun has started; elsewhere it is a process alone.
+    """The block is one rank of those that torchrun has started; without torchrun a process alone.
 
-    Raises `NarrowsError` where ranks do not come, or one is lost: the sums of the others then end
-    within
-    `NARROWS_PATIENCE` seconds (25), and at once where its process has died.
+    Raises `NarrowsError` if ranks do not come, or if one is lost: the sums of the others then end
+    within `NARROWS_PATIENCE` seconds (25), and at once if its process has died.
     """
     if not was_launched() or rank_and_size()[1] > 1:
         yield
         return
-    place, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     try:
-        _join(place, world)
+        _join(rank, world)
         yield
     except RuntimeError as error:
-        if not (
-            isinstance(error, dist.DistError) or any(word in str(error) for word in LOSS_TIMEOUT)
-        ):
+        if not _is_loss(error):
             raise
-        # torchrun ends the others, who have yet to say why
+        # torchrun ends the other ranks, and this one has yet to say why
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise NarrowsError(_lost(place, world)) from error
+        raise NarrowsError(_loss_message(rank, world)) from error
     finally:
-        _leave(place, world)
+        _leave(rank, world)
 
 
 def barrier() -> None:
-    """Wait until all ranks are here, however long it takes: to read images, to write a state.
+    """Wait until all ranks are here, however long it takes: to read images, to write a checkpoint.
 
-    A sum would lose its patience. Where one is lost torchrun asks the others to end; then patience
-    is lost here, too.
+    A sum would time out. If a rank is lost, torchrun asks the others to end; then this wait times
+    out, too.
     """
-    if _store:
-        place, world = rank_and_size()
-        turn = _store[0].add(f"turns of {place}", 1)
-        _store[0].set(f"{turn}/{place}", "")
-        with _until_asked() as end:
-            all_here = _wait(lambda: _store[0].check([f"{turn}/{k}" for k in range(world)]), end)
-        if not all_here:
-            raise dist.DistError("Timed out waiting for the other ranks")
+    store = _round.store
+    if not store:
+        return
+    rank, world = rank_and_size()
+    turn = store.add(f"turns of {rank}", 1)
+    store.set(f"{turn}/{rank}", "")
+    keys = [f"{turn}/{k}" for k in range(world)]
+    with _until_sigterm() as deadline:
+        all_here = _wait(lambda: store.check(keys), deadline)
+    if not all_here:
+        raise dist.DistError("Timed out waiting for the other ranks")
 
 
 def claims_report() -> bool:
-    """Whether this rank is the first to ask, of those that have an error to report: it is reported
-    once.
-    """
-    place = os.environ.get("RANK", "0")
+    """Whether this rank, of those with an error, is the first to ask: an error is reported once."""
+    rank = os.environ.get("RANK", "0")
+    if not _round.store:
+        return True
     with suppress(RuntimeError):
-        return not _store or _store[0].compare_set("told", "", place) == place.encode()
-    return place == "0"
+        return _round.store.compare_set("reported", "", rank) == rank.encode()
+    return rank == "0"
 
 
-def _join(place: int, world: int) -> None:
-    here = os.environ
-    if torch.cuda.is_available() and int(here.get("LOCAL_RANK", "0")) < torch.cuda.device_count():
-        torch.cuda.set_device(int(here.get("LOCAL_RANK", "0")))
-    leads = place == 0 and here.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
-    address, port = here.get("MASTER_ADDR", "127.0.0.1"), int(here.get("MASTER_PORT", "29500"))
-    missing, why = ["rank 0"], None
+def _is_loss(error: RuntimeError) -> bool:
+    """Whether torch raises this error if another rank is lost."""
+    message = str(error)
+    return isinstance(error, dist.DistError) or any(words in message for words in LOSS_MESSAGES)
+
+
+def _join(rank: int, world: int) -> None:
+    """Meet the other ranks, and set up torch's process group. Raises `NarrowsError`."""
+    _select_gpu()
+    address = os.environ.get("MASTER_ADDR", "127.0.0.1")
+    port = int(os.environ.get("MASTER_PORT", "29500"))
+    missing, cause = ["rank 0"], None
     try:
-        store = TCPStore(
-            address,
-            port,
-            world,
-            leads,
-            timedelta(seconds=RENDEZVOUS_TIMEOUT),
-            wait_for_workers=False,
-        )
-        missing = (_open if place == 0 else _answer)(store, place, world)
+        store = _connect(address, port, rank, world)
+        if rank == 0:
+            missing = _open_round(store, world)
+        else:
+            missing = _answer(store, rank)
         if not missing:
-            backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-            patience = timedelta(seconds=TIMEOUT)
-            dist.init_process_group(
-                backend, store=_store[0], rank=place, world_size=world, timeout=patience
-            )
-            threading.Thread(target=_beat, args=(_store[0], place), daemon=True).start()
+            _start_group(rank, world)
     except RuntimeError as error:
-        why = error
-    if missing or why:
+        cause = error
+    if missing or cause:
         raise NarrowsError(
-            f"rank {place} of {world} has waited at {address}:{port} in vain: "
-            f"{several(missing)} did not come; start "
-            "as many processes as WORLD_SIZE says (torchrun does), where each of them reaches that address"
-        ) from why
+            f"rank {rank} of {world} has waited at {address}:{port} in vain: "
+            f"{several(missing)} did not come; start as many processes as WORLD_SIZE says "
+            "(torchrun does), where each of them reaches that address"
+        ) from cause
 
 
-def _open(store: Any, place: int, world: int) -> list[str]:
-    """Open a round, and begin it when all have answered; returns who has not."""
-    name, others = uuid4().hex, range(1, world)
-    _begin(store, name, store.add("narrows/rounds", 1))
+def _select_gpu() -> None:
+    """Take the GPU of this rank's place on the machine, if it has one."""
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    if torch.cuda.is_available() and local_rank < torch.cuda.device_count():
+        torch.cuda.set_device(local_rank)
+
+
+def _connect(address: str, port: int, rank: int, world: int) -> Any:
+    """The store of all ranks; the first rank holds it, unless torchrun's agent does."""
+    is_master = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+    timeout = timedelta(seconds=RENDEZVOUS_TIMEOUT)
+    return TCPStore(address, port, world, is_master, timeout, wait_for_workers=False)
+
+
+def _start_group(rank: int, world: int) -> None:
+    """Torch's process group over the store of this round, and this rank's signs of life."""
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    store, timeout = _round.store, timedelta(seconds=TIMEOUT)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=timeout)
+    threading.Thread(target=_beat, args=(store, rank), daemon=True).start()
+
+
+def _open_round(store: Any, world: int) -> list[str]:
+    """Open a round, and begin it when all have answered; returns which ranks have not."""
+    name = uuid4().hex
+    rounds = store.add("narrows/rounds", 1)
+    _enter(store, name, restarted=rounds > 1)
     store.set("narrows/round", name)
-    _wait(lambda: _store[0].check([f"answer/{k}" for k in others]), _after(RENDEZVOUS_TIMEOUT))
-    missing = [f"rank {k}" for k in others if not _store[0].check([f"answer/{k}"])]
+    answers = {f"rank {k}": f"answer/{k}" for k in range(1, world)}
+    _wait(lambda: _round.store.check(list(answers.values())), _after(RENDEZVOUS_TIMEOUT))
+    missing = [rank for rank, key in answers.items() if not _round.store.check([key])]
     if not missing:
-        _store[0].set(
-            "list",
-            " ".join(
-                [str(int(_again[0])), *(_store[0].get(f"answer/{k}").decode() for k in others)]
-            ),
-        )
+        names = [_round.store.get(key).decode() for key in answers.values()]
+        _round.store.set("list", " ".join([str(int(_round.restarted)), *names]))
     return missing
 
 
-def _answer(store: Any, place: int, world: int) -> list[str]:
-    """Answer in the round that is open, until one begins that this rank is in; returns who is missing."""
-    mine = uuid4().hex
+def _answer(store: Any, rank: int) -> list[str]:
+    """Answer in the open round until one begins that lists this rank; returns who is missing."""
+    own_name = uuid4().hex
 
-    def begun() -> bool:
+    def is_listed() -> bool:
         if not store.check(["narrows/round"]):
             return False
-        _begin(store, store.get("narrows/round").decode())
-        _store[0].set(f"answer/{place}", mine)
-        return _store[0].check(["list"]) and mine in _store[0].get("list").decode()
+        _enter(store, store.get("narrows/round").decode())
+        _round.store.set(f"answer/{rank}", own_name)
+        return _round.store.check(["list"]) and own_name in _round.store.get("list").decode()
 
-    if not _wait(begun, _after(RENDEZVOUS_TIMEOUT)):
+    if not _wait(is_listed, _after(RENDEZVOUS_TIMEOUT)):
         return ["rank 0, or another one,"]
-    _again[0] = _store[0].get("list").decode().startswith("1 ")
+    _round.restarted = _round.store.get("list").decode().startswith("1 ")
     return []
 
 
-def _begin(store: Any, name: str, number: int = 1) -> None:
-    _store[:], _again[:] = [PrefixStore(f"narrows/{name}", store)], [number > 1]
+def _enter(store: Any, name: str, restarted: bool = False) -> None:
+    """Enter the round of that name: its keys are kept apart from those of other rounds."""
+    _round.store = PrefixStore(f"narrows/{name}", store)
+    _round.restarted = restarted
 
 
-def _wait(there: Callable[[], bool], end: Callable[[], float]) -> bool:
-    """Ask again and again whether something is there, until a time that may change: signals end it,
-    too.
-    """
-    while not (found := there()) and time.monotonic() < end():
+def _wait(condition: Callable[[], bool], deadline: Callable[[], float]) -> bool:
+    """Poll a condition until it holds, or until a deadline, which a signal may move. Returns it."""
+    while True:
+        holds = condition()
+        if holds or time.monotonic() >= deadline():
+            return holds
         time.sleep(0.02)
-    return found
 
 
 def _after(seconds: float) -> Callable[[], float]:
-    """The time in this many seconds."""
+    """A fixed deadline, in this many seconds."""
     end = time.monotonic() + seconds
     return lambda: end
 
 
 @contextmanager
-def _until_asked() -> Iterator[Callable[[], float]]:
-    """The time until which to wait in the block: for ever, until SIGTERM comes, which is passed on;
-    then not long.
-    """
-    before, times = signal.getsignal(signal.SIGTERM), []
+def _until_sigterm() -> Iterator[Callable[[], float]]:
+    """A deadline for waits in the block: none until SIGTERM comes, `TIMEOUT` seconds after it.
 
-    def end() -> float:
+    The signal is passed on to the handler that was there before.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    times: list[float] = []  # at which the signal came
+
+    def deadline() -> float:
         return times[0] + TIMEOUT if times else inf
 
-    def note(*what: Any) -> None:
+    def note(number: int, frame: Any) -> None:
         times.append(time.monotonic())
-        if callable(before):
-            before(*what)
+        if callable(handler):
+            handler(number, frame)
 
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield end
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield deadline
         return
     signal.signal(signal.SIGTERM, note)
     try:
-        yield end
+        yield deadline
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, handler)
 
 
-def _leave(place: int, world: int) -> None:
+def _leave(rank: int, world: int) -> None:
     """Leave the others; the first, whose process may hold the store, lets them leave before it."""
-    with suppress(RuntimeError, IndexError):
-        _store[0].set(f"left/{place}", "")
-        _wait(
-            lambda: _store[0].check([f"left/{k}" for k in range(world)]),
-            _after(ROLL_CALL * (place == 0)),
-        )
+    if _round.store:
+        with suppress(RuntimeError):
+            _round.store.set(f"left/{rank}", "")
+            if rank == 0:
+                keys = [f"left/{k}" for k in range(world)]
+                _wait(lambda: _round.store.check(keys), _after(ROLL_CALL))
     if dist.is_initialized():
         with suppress(RuntimeError):
             dist.destroy_process_group()
 
 
-def _beat(store: Any, place: int) -> None:
-    """Give a sign of life now and then, also while this rank waits for others; ends with the store
-    or the process.
-    """
+def _beat(store: Any, rank: int) -> None:
+    """Give signs of life, also while this rank waits for others, until the round or process ends."""
     with suppress(RuntimeError):
-        while store in _store:
-            store.add(f"beats of {place}", 1)
+        while store is _round.store:
+            store.add(f"beats of {rank}", 1)
             time.sleep(HEARTBEAT)
 
 
-def _beats(world: int) -> list[int]:
-    return [_store[0].add(f"beats of {k}", 0) for k in range(world)]
+def _heartbeats(world: int) -> list[int]:
+    """How many signs of life each rank has given."""
+    return [_round.store.add(f"beats of {k}", 0) for k in range(world)]
 
 
-def _lost(place: int, world: int) -> str:
-    """Call the roll; returns in words who is missing: who has not left, and gives no sign of life."""
-    missing = "one of the ranks"
+def _lost_ranks(rank: int, world: int) -> list[str]:
+    """The ranks that have not left, and give no sign of life."""
+    before = _heartbeats(world)
+    time.sleep(ROLL_CALL)
+    after = _heartbeats(world)
+    silent = [k for k in range(world) if before[k] == after[k] and k != rank]
+    return [f"rank {k}" for k in silent if not _round.store.check([f"left/{k}"])]
+
+
+def _loss_message(rank: int, world: int) -> str:
+    """In words, which ranks were lost, and what to do."""
+    lost = []
     with suppress(RuntimeError):
-        before = _beats(world)
-        time.sleep(ROLL_CALL)
-        still = [k for k, (a, b) in enumerate(zip(before, _beats(world))) if a == b and k != place]
-        gone = [f"rank {k}" for k in still if not _store[0].check([f"left/{k}"])]
-        missing = " and ".join(gone) or missing
+        lost = _lost_ranks(rank, world)
     return (
-        f"{missing} of {world} was lost: its process has ended, or has not answered for "
-        f"{TIMEOUT:g} s. The state of "
-        "the training is that of the last epoch, or of the last minutes: the same command with "
-        "--resume goes on from "
-        "there (torchrun --max-restarts does so by itself)"
+        f"{' and '.join(lost) or 'one of the ranks'} of {world} was lost: its process has ended, or "
+        f"has not answered for {TIMEOUT:g} s. The state of the training is that of the last epoch, "
+        "or of the last minutes: the same command with --resume goes on from there (torchrun "
+        "--max-restarts does so by itself)"
     )

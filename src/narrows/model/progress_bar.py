@@ -1,4 +1,4 @@
-"""A bar for long work: shown where errors go to a terminal, silent elsewhere."""
+"""A progress bar for long work: drawn if stderr is a terminal, nothing otherwise."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,13 +6,14 @@ from contextlib import contextmanager
 
 Words = Callable[[], str]
 Advance = Callable[[Words], None]
-OFTEN = 0.1  # seconds between two words
+OFTEN = 0.1  # seconds between two texts
 
 
 @contextmanager
 def progress_bar(what: str, total: int, done: int = 0) -> Iterator[Advance]:
-    """A bar of `total` steps, `done` of them; the block is given a function to advance it by one,
-    with words.
+    """A bar of `total` steps, of which `done` are done; yields a function that advances it by one.
+
+    That function takes another one, which makes the text next to the bar when it is updated.
     """
     from rich.console import Console
     from rich.progress import (
@@ -37,15 +38,15 @@ def progress_bar(what: str, total: int, done: int = 0) -> Iterator[Advance]:
         *columns, TextColumn("{task.fields[words]}"), console=console, transient=True
     ) as bar:
         task = bar.add_task(what, total=total, completed=done, words="")
-        said = -OFTEN
+        updated = -OFTEN
 
         def advance(words: Words) -> None:
-            nonlocal said
+            nonlocal updated
             now = time.monotonic()
-            if now - said < OFTEN:
+            if now - updated < OFTEN:
                 bar.advance(task)
             else:
-                said = now
+                updated = now
                 bar.update(task, advance=1, words=words())
 
         yield advance

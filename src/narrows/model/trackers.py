@@ -27,7 +27,7 @@ from narrows.errors import OutputError, extra, unknown, wrong
 
 Report = Callable[[Mapping[str, float], int], None]
 NAMES = ("log_hyperparams", "log_metrics", "name", "version")
-# else they call their makers
+# else the packages send usage data to their makers
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "WANDB_ERROR_REPORTING": "false"}
 
 
@@ -35,10 +35,10 @@ class Logger(Protocol):
     """What a training asks of a logger: the four names of Lightning's."""
 
     def log_hyperparams(self, params: dict[str, Any]) -> None:
-        """Hear of the options."""
+        """Log the options."""
 
     def log_metrics(self, metrics: dict[str, float], step: int) -> None:
-        """Hear of an epoch."""
+        """Log the figures of an epoch."""
 
     @property
     def name(self) -> str | None:
@@ -51,27 +51,23 @@ class Logger(Protocol):
 
 @contextmanager
 def reported(logger: Logger | None, options: Mapping[str, Any]) -> Iterator[Report]:
-    """Tell a logger of a training, which is the block: first the options, last how it ended.
+    """The block is a training that is reported to a logger: first the options, last how it ended.
 
-    The block is given a function for the rest: figures of an epoch, and its number.
+    Yields a function that reports the rest: the figures of an epoch, and its number.
     """
     if logger is None:
         yield lambda figures, epoch: None
         return
     missing = [name for name in NAMES if not hasattr(logger, name)]
     if missing:
-        raise wrong(
-            "logger",
-            logger,
-            f"one with the names {', '.join(NAMES)}",
-            f"missing: {', '.join(missing)}",
-        )
+        expected = f"one with the names {', '.join(NAMES)}"
+        raise wrong("logger", logger, expected, f"missing: {', '.join(missing)}")
     status = "failed"
     try:
         logger.log_hyperparams(flatten_options(options))
         yield lambda figures, epoch: logger.log_metrics(dict(figures), step=epoch)
         status = "success"
-    except GeneratorExit:  # the caller has seen enough
+    except GeneratorExit:  # the caller has stopped iterating over the epochs
         status = "success"
         raise
     finally:
@@ -81,36 +77,44 @@ def reported(logger: Logger | None, options: Mapping[str, Any]) -> Iterator[Repo
 def flatten_options(
     options: Mapping[str, Any], within: str = ""
 ) -> dict[str, bool | int | float | str | None]:
-    """Options as a flat dict of plain values, by the names that `--set` takes; images as their
-    shape in words.
+    """Options as a flat dict of plain values, by the names that `--set` takes.
 
-    >>> plain({"body": "mlp", "bottleneck": {"kind": "variational", "size": 20}})
+    Images become their shape in words.
+
+    >>> flatten_options({"body": "mlp", "bottleneck": {"kind": "variational", "size": 20}})
     {'body': 'mlp', 'bottleneck': 'variational', 'bottleneck.size': 20}
     """
-    found = {}
+    flat = {}
     for name, value in options.items():
-        whole = within if name == "kind" else f"{within}.{name}" if within else name
-        found |= (
-            flatten_options(value, whole) if isinstance(value, Mapping) else {whole: _plain(value)}
-        )
-    return found
+        path = _path(within, name)
+        if isinstance(value, Mapping):
+            flat |= flatten_options(value, path)
+        else:
+            flat[path] = _plain(value)
+    return flat
+
+
+def _path(within: str, name: str) -> str:
+    """The name of an option within another one; a part's kind goes by the name of the part."""
+    if name == "kind":
+        return within
+    return f"{within}.{name}" if within else name
 
 
 def _plain(value: Any) -> bool | int | float | str | None:
-    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.generic):
+        value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     try:
         shape = np.shape(value)
-    except ValueError:  # a list of unlike things
+    except ValueError:  # a list of elements of different shapes
         shape = ()
     if len(shape) > 1:
         return f"an array of {' x '.join(map(str, shape))}"
-    return (
-        str(value)
-        if isinstance(value, (list, tuple))
-        else getattr(value, "__name__", type(value).__name__)
-    )
+    if isinstance(value, (list, tuple)):
+        return str(value)
+    return getattr(value, "__name__", type(value).__name__)
 
 
 # -- trackers by name ------------------------------------------------------------------------
@@ -121,16 +125,16 @@ def start_logger(name: str, folder: str | os.PathLike[str], run: str) -> Logger:
 
     Raises `UnknownName`, `MissingExtra` where its package is not installed, or `OutputError`.
     """
-    kind, folder = tracker(name), Path(folder).resolve()
+    make, folder = tracker(name), Path(folder).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return kind(folder, run)
-    except Exception as error:  # it is another's code: no account, no server, no room
+        return make(folder, run)
+    except Exception as error:  # foreign code: no account, no server, a full disk
         raise OutputError(f"{name} cannot log to {folder}: {error}") from error
 
 
 def tracker(name: str) -> Callable[[Path, str], Logger]:
-    """The class of a tracker, once its package is known to be there."""
+    """The class of a tracker whose package is installed."""
     if name not in LOGGERS:
         raise unknown("tracker", name, LOGGERS)
     for variable, value in QUIET.items():
@@ -197,8 +201,11 @@ class MLflow:
         uri = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
         self.client = extra("mlflow", "mlflow").MlflowClient(tracking_uri=uri)
         experiment = self.client.get_experiment_by_name("narrows")
-        found = experiment.experiment_id if experiment else self.client.create_experiment("narrows")
-        self.version = self.client.create_run(found, run_name=run).info.run_id
+        if experiment:
+            identifier = experiment.experiment_id
+        else:
+            identifier = self.client.create_experiment("narrows")
+        self.version = self.client.create_run(identifier, run_name=run).info.run_id
         self.name = run
 
     def log_hyperparams(self, params: dict[str, Any]) -> None:

@@ -1,10 +1,11 @@
-"""A compiled step: the objective of a batch and its slope, each one program that torch.compile
+"""A compiled step: the objective of a batch and its gradient, each one program that torch.compile
 makes for the network.
 
-What is compiled must be free of generators, so the random numbers of a step are drawn before it: a
-rehearsal, with a copy of the network, tells what will be asked for, in which order; `Given` hands
-it out. They are the same numbers as without, and the same mathematics, rounded elsewhere. A last
-batch of another size is not compiled.
+A compiled program cannot use generators, so the random numbers of a step are drawn before it: a
+rehearsal with a copy of the network records which numbers a step requests, in which order
+(`RecordingRandom`), and the program gets them in that order (`DrawnRandom`). They are the same
+numbers as without compiling, and the same mathematics, rounded in other places. A last batch of
+another size is not compiled.
 
 Compiling takes seconds and saves a fraction of a millisecond a step, so that it repays late
 (`REPAYS`). On a GPU the programs are captured as CUDA graphs, so that a small network does not wait
@@ -27,7 +28,7 @@ from narrows.randomness import KeyedRandom
 
 REPAYS = {"cpu": 30_000, "cuda": 2_000}  # steps; measured on a CPU, an estimate for a GPU
 Sums = Callable[[Network, Tensor, KeyedRandom, Tensor | None], dict[str, Tensor]]
-Order = tuple[Callable[..., Tensor], str, Tensor]
+Request = tuple[Callable[..., Tensor], str, Tensor]
 
 
 def repays(steps: int, device: torch.device) -> bool:
@@ -42,9 +43,9 @@ class Compiled:
 
     def __init__(self, function: Sums, size: int, device: torch.device):
         self.function, self.size, self.graphs = function, size, device.type == "cuda"
-        self.orders: list[Order] | None = None
+        self.requests: list[Request] | None = None
         self.program = torch.compile(
-            self._given, dynamic=False, mode="reduce-overhead" if self.graphs else None
+            self._with_numbers, dynamic=False, mode="reduce-overhead" if self.graphs else None
         )
 
     def __call__(
@@ -54,9 +55,9 @@ class Compiled:
             return self.function(network, x, random, weights)
         from torch._dynamo.exc import BackendCompilerFailed  # here, because it is slow to import
 
-        if self.orders is None:
-            self.orders = self._rehearse(network, x, random)
-        numbers = [random._rows(*order) for order in self.orders]
+        if self.requests is None:
+            self.requests = self._rehearse(network, x, random)
+        numbers = [random._rows(*request) for request in self.requests]
         try:
             return self.program(
                 network, x, numbers, torch.tensor(random.progress), random.noisy, weights
@@ -64,20 +65,20 @@ class Compiled:
         except BackendCompilerFailed as error:  # no compiler, as a rule
             raise BuildError(f"compile: this machine cannot ({error}); leave it out") from error
 
-    def _given(
+    def _with_numbers(
         self,
         network: Network,
         x: Tensor,
         numbers: list[Tensor],
         progress: Tensor,
-        noisy: Any,
-        weights: Any,
+        noisy: Tensor | None,
+        weights: Tensor | None,
     ) -> dict[str, Tensor]:
-        return self.function(network, x, Given(numbers, progress, noisy), weights)
+        return self.function(network, x, DrawnRandom(numbers, progress, noisy), weights)
 
-    def _rehearse(self, network: Network, x: Tensor, random: KeyedRandom) -> list[Order]:
-        """What a step asks for, in its order."""
-        noted = Noted(
+    def _rehearse(self, network: Network, x: Tensor, random: KeyedRandom) -> list[Request]:
+        """What a step requests, in order."""
+        recording = RecordingRandom(
             *random.key,
             rows=random.rows,
             total=random.total,
@@ -85,28 +86,30 @@ class Compiled:
             noisy=random.noisy,
         )
         with torch.no_grad():
-            self.function(deepcopy(network), x, noted, None)
-        return noted.orders
+            self.function(deepcopy(network), x, recording, None)
+        return recording.requests
 
 
-class Noted(KeyedRandom):
-    """Random numbers, with a note of what was asked for."""
+class RecordingRandom(KeyedRandom):
+    """Random numbers, with a record of what was requested."""
 
     def __init__(self, *key: object, **options: Any):
         super().__init__(*key, **options)
-        self.orders: list[Order] = []
+        self.requests: list[Request] = []
 
     def _rows(self, make: Callable[..., Tensor], purpose: str, like: Tensor) -> Tensor:
-        self.orders.append((make, purpose, torch.empty((), device=like.device).expand(like.shape)))
+        shape = torch.empty((), device=like.device).expand(like.shape)  # without memory
+        self.requests.append((make, purpose, shape))
         return super()._rows(make, purpose, like)
 
 
-class Given(KeyedRandom):
-    """Numbers drawn beforehand, in the order in which they are asked for."""
+class DrawnRandom(KeyedRandom):
+    """Numbers drawn beforehand, in the order in which they are requested."""
 
     def __init__(self, numbers: list[Tensor], progress: Any, noisy: Tensor | None):
-        self.numbers, self.progress, self.noisy, self.turn = numbers, progress, noisy, 0
+        self.numbers, self.progress, self.noisy = numbers, progress, noisy
+        self.next = 0
 
     def _rows(self, make: Callable[..., Tensor], purpose: str, like: Tensor) -> Tensor:
-        self.turn += 1
-        return self.numbers[self.turn - 1]
+        self.next += 1
+        return self.numbers[self.next - 1]

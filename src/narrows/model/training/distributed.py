@@ -9,8 +9,8 @@
 
 The loss of a batch is the sum of the ranks' parts of it. Both engines average over the w ranks, so
 that each part is taken w times (`Training.step`). With Adam in float32, of P parameters, a rank
-holds 16 P bytes together, 16 P / w sharded. Between epochs the whole network is brought together on
-each rank, to be validated, kept and used; while it is trained that copy is in the host's memory.
+holds 16 P bytes together, 16 P / w sharded. Between epochs the complete network is gathered on each
+rank, where it is validated, kept and used; during an epoch that copy is in the host's memory.
 
 References: S. Li et al., "PyTorch distributed: experiences on accelerating data parallel training",
 VLDB 2020, https://arxiv.org/abs/2006.15704; Y. Zhao et al., "PyTorch FSDP", VLDB 2023,
@@ -35,15 +35,13 @@ from narrows.model.training.compiled import Compiled
 from narrows.parts.layers import SYNCHRONISED_NORMS
 from narrows.parts.transposed import Transposed
 
-# that are brought together one at a time, the rest with the whole
+# layers that are sharded and gathered one at a time; the rest of the network is one more shard
 LAYERS = (nn.Linear, nn.Conv2d, Transposed)
 Sums = Callable[..., dict[str, Tensor]]
 
 
 class Step(nn.Module):
-    """A batch to the terms of the loss, summed over its images: what the engines of torch take for
-    a network.
-    """
+    """The module that torch's engines train: a batch to the terms of the loss, summed over images."""
 
     def __init__(self, network: Network, sums: Sums):
         super().__init__()
@@ -54,8 +52,9 @@ class Step(nn.Module):
 
 
 class Distribution:
-    """The network that is trained, and the average of its weights, which may be the same: in one
-    piece.
+    """The network that is trained, and the average of its weights, which may be the same network.
+
+    Here every rank holds all weights.
     """
 
     def __init__(self, network: Network, average: Network, sums: Sums):
@@ -63,24 +62,24 @@ class Distribution:
         self.step: nn.Module = Step(network, sums)
         if rank_and_size()[1] > 1:
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore", FutureWarning
-                )  # buffers are the same everywhere; newer torch renames it
+                # buffers are the same on all ranks; newer torch has another name for that option
+                warnings.simplefilter("ignore", FutureWarning)
                 ddp = nn.parallel.DistributedDataParallel
                 self.step = ddp(self.step, broadcast_buffers=False, find_unused_parameters=True)
 
     def scatter(self) -> None:
-        """Before steps: bring the weights from the whole network to where they are trained."""
+        """Before steps: copy the weights from the complete network to where they are trained."""
 
     def gather(self) -> None:
-        """After steps: bring them into the whole network. All ranks take part."""
+        """After steps: copy them back into the complete network. All ranks take part."""
 
 
 class Sharded(Distribution):
-    """The same in pieces: what is trained are copies, of which each rank holds its piece."""
+    """The same, sharded: what is trained are copies, of which each rank holds its shard."""
 
     def __init__(self, network: Network, average: Network, sums: Sums):
-        self.whole, self.device = (network, average), device_of(network)
+        self.complete = (network, average)
+        self.device = device_of(network)
         self.network = deepcopy(network)
         self.average = self.network if average is network else deepcopy(average)
         self.step = _sharded(Step(self.network, sums), self.device)
@@ -88,29 +87,29 @@ class Sharded(Distribution):
             _sharded(Step(self.average, sums), self.device)
 
     def scatter(self) -> None:
-        for whole, pieces in zip(self.whole, (self.network, self.average)):
-            for a, b in _pairs(whole, pieces):
-                local_shard(b).copy_(local_shard(place_like(a, b)))
-            whole.to("cpu")
+        for complete, sharded in zip(self.complete, (self.network, self.average)):
+            for value, shard in _tensor_pairs(complete, sharded):
+                local_shard(shard).copy_(local_shard(place_like(value, shard)))
+            complete.to("cpu")
 
     def gather(self) -> None:
-        for whole, pieces in zip(self.whole, (self.network, self.average)):
-            for a, b in _pairs(whole.to(self.device), pieces):
-                a.copy_(full_tensor(b))
+        for complete, sharded in zip(self.complete, (self.network, self.average)):
+            for value, shard in _tensor_pairs(complete.to(self.device), sharded):
+                value.copy_(full_tensor(shard))
 
 
 def distribute(
     network: Network, average: Network, sums: Sums, batch_size: int, shard: bool
 ) -> Distribution:
-    """The network as these ranks train it; alone it is never in pieces. Raises `BuildError`."""
-    cure = "leave it out: a penalty on the gradient of the code needs second derivatives"
+    """The network as these ranks train it; alone it is never sharded. Raises `BuildError`."""
     if shard and network.needs_gradient:
+        cure = "leave it out: a penalty on the gradient of the code needs second derivatives"
         raise wrong("shard", shard, "False", cure)
-    cure = "leave one of them out: what is compiled takes weights in one piece"
     if shard and isinstance(sums, Compiled):
+        cure = "leave one of them out: what is compiled takes weights in one piece"
         raise wrong("shard", shard, "False with compile", cure)
     world = rank_and_size()[1]
-    if not (batch_size >= world):
+    if batch_size < world:
         raise wrong(
             "batch_size", batch_size, f"{world} at least, an image for each of {world} processes"
         )
@@ -119,30 +118,34 @@ def distribute(
         barrier()
         for layer in network.modules():  # those of a user's own modules, too
             layer.__class__ = SYNCHRONISED_NORMS.get(type(layer), type(layer))
-    return (Sharded if shard and rank_and_size()[1] > 1 else Distribution)(network, average, sums)
+    if shard and world > 1:
+        return Sharded(network, average, sums)
+    return Distribution(network, average, sums)
 
 
 def _validate_device(device: torch.device) -> None:
     """Refuse more processes than there are GPUs on this machine."""
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    fits = device.type == "cpu" or (device.type == "cuda" and here <= torch.cuda.device_count())
-    there = f"{torch.cuda.device_count()} on this machine, one GPU for each; --device cpu has room for more"
-    if not fits:
-        raise wrong(f"processes on {device.type}", here, there)
+    if device.type == "cpu":
+        return
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    gpus = torch.cuda.device_count()
+    if device.type != "cuda" or processes > gpus:
+        expected = f"{gpus} on this machine, one GPU for each; --device cpu has room for more"
+        raise wrong(f"processes on {device.type}", processes, expected)
 
 
 def local_shard(tensor: Tensor) -> Tensor:
-    """This rank's piece of a tensor that is in pieces; any other as it is."""
+    """This rank's shard of a tensor that is sharded; any other tensor as it is."""
     return tensor.to_local() if hasattr(tensor, "to_local") else tensor  # type: ignore[operator]
 
 
 def full_tensor(tensor: Tensor) -> Tensor:
-    """A tensor in one piece. All ranks take part."""
+    """A tensor, gathered if it is sharded. All ranks take part."""
     return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor  # type: ignore[operator]
 
 
 def place_like(value: Tensor, like: Tensor) -> Tensor:
-    """A tensor of the shape of `like`, which all ranks have, in pieces where that one is."""
+    """A tensor that all ranks have, of the shape of `like`, sharded as `like` is."""
     mesh, placements = getattr(like, "device_mesh", None), getattr(like, "placements", None)
     if mesh is None:
         return value
@@ -152,20 +155,21 @@ def place_like(value: Tensor, like: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _pairs(whole: nn.Module, pieces: nn.Module) -> list[tuple[Tensor, Tensor]]:
-    """Each weight and each buffer of the one, and of the other."""
-    ones, others = (chain(module.parameters(), module.buffers()) for module in (whole, pieces))
-    return [(one.detach(), other.detach()) for one, other in zip(ones, others)]
+def _tensor_pairs(complete: nn.Module, sharded: nn.Module) -> list[tuple[Tensor, Tensor]]:
+    """Each weight and buffer of the complete network, with its counterpart of the sharded one."""
+    values = chain(complete.parameters(), complete.buffers())
+    shards = chain(sharded.parameters(), sharded.buffers())
+    return [(value.detach(), shard.detach()) for value, shard in zip(values, shards)]
 
 
 def _sharded(step: Step, device: torch.device) -> nn.Module:
-    """The weights of each layer in pieces; those that a tied way up borrows belong to the whole."""
+    """The step with each layer's weights sharded; those that a tied way up uses belong to the rest."""
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
     mesh = init_device_mesh(device.type, (rank_and_size()[1],))
-    borrowed = chain(*getattr(step.network.up, "downs", []))
-    kept = {id(layer) for layer in borrowed}
+    tied = chain(*getattr(step.network.up, "downs", []))
+    kept = {id(layer) for layer in tied}
     for layer in list(step.modules()):
         if isinstance(layer, LAYERS) and id(layer) not in kept:
             fully_shard(layer, mesh=mesh)

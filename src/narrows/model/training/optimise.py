@@ -1,8 +1,7 @@
-"""Optimisers, and schedules of their learning rate (`lr`, formerly `rate`, which files and commands
-may still say).
+"""Optimisers, and schedules of their learning rate (`lr`; files and commands may still call it `rate`).
 
-A schedule is a function of how far the training has come, t in [0, 1], to a factor on the learning
-rate. It has no state: a run that resumes at step s knows its learning rate from s alone.
+A schedule maps the progress of the training, t in [0, 1], to a factor on the learning rate. It has
+no state: a run that resumes at step s knows its learning rate from s alone.
 
     constant    1
     cosine      a rise over the first `warmup`, then final + (1 - final) ½ (1 + cos πt')
@@ -10,8 +9,8 @@ rate. It has no state: a run that resumes at step s knows its learning rate from
 
 Weight decay is Adam's own *coupled* one (λw added to the gradient) unless `decoupled` (AdamW: w
 shrunk by lr · λ). Mind the units: with a loss summed over an image, a coupled weight is that
-published with a mean per pixel, times the number of values. So is Adam's `eps`: a step is m / (√v +
-eps), and where a gradient is small, eps decides whether a weight moves.
+published with a mean per pixel, times the number of values. So is Adam's `eps`: a step is
+m / (√v + eps), and where a gradient is small, eps decides whether a weight moves.
 
 References: D. Kingma, J. Ba, "Adam", ICLR 2015, https://arxiv.org/abs/1412.6980; I. Loshchilov, F.
 Hutter, "Decoupled weight decay regularization", ICLR 2019, https://arxiv.org/abs/1711.05101; L.
@@ -43,15 +42,14 @@ def adam(
         raise wrong("lr", lr, "a number > 0")
     if not (weight_decay >= 0):
         raise wrong("weight_decay", weight_decay, "a number ≥ 0")
-    fine = len(betas) == 2 and all(0 <= beta < 1 for beta in betas)
-    if not fine:
+    if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
         raise wrong("betas", betas, "two numbers in [0, 1)")
     if not (eps > 0):
         raise wrong("eps", eps, "a number > 0")
     parameters = list(parameters)
-    kind = optim.AdamW if decoupled else optim.Adam
+    optimiser = optim.AdamW if decoupled else optim.Adam
     fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
-    return kind(
+    return optimiser(
         parameters,
         lr=lr,
         betas=(betas[0], betas[1]),
@@ -90,7 +88,9 @@ def cosine(warmup: float = 0.0, final: float = 0.0) -> Schedule:
         raise wrong("warmup", warmup, "a share in [0, 1)")
 
     def factor(t: float) -> float:
-        return t / warmup if t < warmup else _fall(1.0, final, (t - warmup) / (1 - warmup))
+        if t < warmup:
+            return t / warmup
+        return _half_cosine(1.0, final, (t - warmup) / (1 - warmup))
 
     return factor
 
@@ -103,17 +103,16 @@ def one_cycle(warmup: float = 0.3, start: float = 0.04, final: float = 1e-4) -> 
         raise wrong("warmup", warmup, "a share in (0, 1)")
 
     def factor(t: float) -> float:
-        return (
-            _fall(start, 1.0, t / warmup)
-            if t < warmup
-            else _fall(1.0, final, (t - warmup) / (1 - warmup))
-        )
+        if t < warmup:
+            return _half_cosine(start, 1.0, t / warmup)
+        return _half_cosine(1.0, final, (t - warmup) / (1 - warmup))
 
     return factor
 
 
-def _fall(high: float, low: float, t: float) -> float:
-    return low + (high - low) * 0.5 * (1 + cos(pi * min(t, 1.0)))
+def _half_cosine(first: float, last: float, t: float) -> float:
+    """From `first` at t = 0 to `last` at t = 1, and after."""
+    return last + (first - last) * 0.5 * (1 + cos(pi * min(t, 1.0)))
 
 
 OPTIMISERS = {"adam": adam, "sgd": sgd}

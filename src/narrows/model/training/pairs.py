@@ -9,7 +9,6 @@ not be clipped. Validation by a share takes the pairs along; validation images o
 `evaluate(model, X, noisy=Y)` measures it on pairs.
 """
 
-from contextlib import suppress
 from copy import copy
 from typing import Any
 
@@ -21,61 +20,57 @@ from narrows.layout import validate_images
 from narrows.parts.corruption import CORRUPTIONS
 from narrows.scale import to_unit
 
-# images; pixels that are so large on average, where white is 1, are not noise but of 0..255
-SOME, FAR = 100, 10
+CHECKED = 100  # images whose range is checked
+TOO_BRIGHT = 10  # a mean of pixels, if white is 1, that is no noise: the pixels are of 0..255
 
 
 def wants_pairs(model: Any) -> bool:
     """Whether a model, fitted or not, is trained on pairs."""
-    with suppress(NarrowsError):  # of names that are none others tell
-        return getattr(
-            find_part("corruption", CORRUPTIONS, getattr(model, "corruption", None))[0],
-            "paired",
-            False,
-        )
-    return False
+    try:
+        corruption, _ = find_part("corruption", CORRUPTIONS, getattr(model, "corruption", None))
+    except NarrowsError:  # an unknown name is reported when the model is built
+        return False
+    return getattr(corruption, "paired", False)
 
 
 def validate_pairs(model: Any, noisy: Any) -> None:
-    """Refuse noisy images that the model has no use for, and a model of pairs without them. Raises
-    `BuildError`.
+    """Refuse noisy images that the model has no use for, and a model of pairs without them.
+
+    Raises `BuildError`.
     """
-    if wants_pairs(model):
+    needed = wants_pairs(model)
+    if needed and noisy is None:
+        expected = "the noisy images that belong to X under corruption 'pairs'"
         cure = (
             "fit(X, noisy=Y), or on the command line --noisy FOLDER; or another corruption, "
             "such as 'gaussian'"
         )
-        if noisy is None:
-            raise wrong(
-                "noisy", None, "the noisy images that belong to X under corruption 'pairs'", cure
-            )
-    else:
+        raise wrong("noisy", None, expected, cure)
+    if not needed and noisy is not None:
+        expected = f"None under corruption {model.corruption!r}"
         cure = "corruption='pairs' is the one that takes noisy images"
-        if noisy is not None:
-            raise wrong(
-                "noisy", type(noisy).__name__, f"None under corruption {model.corruption!r}", cure
-            )
+        raise wrong("noisy", type(noisy).__name__, expected, cure)
 
 
 def with_noisy(clean: ImageBatches, noisy: Any) -> ImageBatches:
-    """The whole set `clean` with its noisy images. Raises `ImageError` for what is no counterpart
-    of it.
-    """
+    """The set `clean` with its noisy images. Raises `ImageError` if they do not match."""
     if noisy is None:
         return clean
-    form = clean.layout
-    flat = None if form.is_table or len(form.given) > 1 else form.image
-    array, layout = as_images(noisy, flat)
+    expected = clean.layout
+    image_shape = None  # to be read from the array, unless the clean images are rows of a table
+    if not expected.is_table and len(expected.given) == 1:
+        image_shape = expected.image
+    array, layout = as_images(noisy, image_shape)
     if len(array) != len(clean):
         raise ImageError(
             f"noisy: got {len(array)} images for {len(clean)} clean ones; expected as many, in order"
         )
-    validate_images(array, layout, ranged=False, expected=form)
-    found = copy(clean)
-    found.noisy = ImageBatches(array, layout, clean.scale, clean.raw.device)
-    size = to_unit(found.noisy.raw[:SOME], layout).abs().mean()
-    if not form.is_table and size > FAR:
+    validate_images(array, layout, ranged=False, expected=expected)
+    pairs = copy(clean)
+    pairs.noisy = ImageBatches(array, layout, clean.scale, clean.raw.device)
+    mean = to_unit(pairs.noisy.raw[:CHECKED], layout).abs().mean()
+    if not expected.is_table and mean > TOO_BRIGHT:
         raise ImageError(
-            f"noisy: its pixels are {size:.3g} on average and 1 is white; divide by 255, or pass uint8"
+            f"noisy: its pixels are {mean:.3g} on average and 1 is white; divide by 255, or pass uint8"
         )
-    return found
+    return pairs

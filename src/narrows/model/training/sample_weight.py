@@ -8,8 +8,8 @@ of weight 2 counts as two, one of weight 0 as none. Inside, weights have a mean 
 the same change nothing. All terms of the loss, and the measures of validation images, are weighted
 alike; figures that a batch norm keeps are not.
 
-Looked at once more after training, for the density of codes and the thresholds of scores, is every
-image whose weight is above 0, as one.
+For the density of codes and the thresholds of scores, which are computed after the training, every
+image whose weight is above 0 counts once.
 """
 
 from typing import Any
@@ -20,48 +20,47 @@ from narrows.errors import wrong
 
 
 def validate_weights(sample_weight: Any, count: int) -> np.ndarray | None:
-    """Weights of `count` images as float64 `(N,)`, as they were given. Raises `BuildError` for
-    others than above.
-    """
+    """Weights of `count` images as float64 `(N,)`, as they were given. Raises `BuildError`."""
     if sample_weight is None:
         return None
-    wanted = f"{count} numbers ≥ 0, one an image"
+    expected = f"{count} numbers ≥ 0, one an image"
     try:
         weights = np.asarray(sample_weight, dtype=np.float64)
     except (TypeError, ValueError):
         weights = np.empty(0)
     shape = np.shape(weights) if weights.size else f"a {type(sample_weight).__name__}"
     if weights.shape != (count,):
-        raise wrong("sample_weight", shape, wanted)
+        raise wrong("sample_weight", shape, expected)
     finite = np.isfinite(weights)
     if not finite.all():
-        raise wrong("sample_weight", f"NaN or infinity ({(~finite).sum()} times)", wanted)
-    low = weights.min()
-    if not (low >= 0):
+        raise wrong("sample_weight", f"NaN or infinity ({(~finite).sum()} times)", expected)
+    lowest = weights.min()
+    if lowest < 0:
         raise wrong(
             "sample_weight",
-            low.item(),
-            wanted,
+            lowest.item(),
+            expected,
             f"the first below 0 is that of image {weights.argmin()}",
         )
     if not weights.any():
-        raise wrong("sample_weight", "only zeros", wanted, "one at least must be above 0")
+        raise wrong("sample_weight", "only zeros", expected, "one at least must be above 0")
     return weights
 
 
 def weighted_stand_ins(table: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Two rows whose mean and deviation are, feature by feature, those of all rows of a table by
-    their weights.
-    """
+    """Two rows that have, in each column, the weighted mean and deviation of the rows of a table."""
     mean = np.average(table, axis=0, weights=weights)
     deviation = np.sqrt(np.average(np.square(table - mean), axis=0, weights=weights))
     return np.stack([mean - deviation, mean + deviation])
 
 
 def effective_count(weights: np.ndarray | None, count: int) -> float:
-    """How many images they stand for: Σ w of integers, which are counts; else those of a
-    weight above 0.
+    """How many images the weights of `count` images stand for.
+
+    Weights that are all integers are counts, so it is their sum; else the number of weights above 0.
     """
     if weights is None:
         return count
-    return float(weights.sum() if (weights % 1 == 0).all() else np.count_nonzero(weights))
+    if (weights % 1 == 0).all():
+        return float(weights.sum())
+    return float(np.count_nonzero(weights))

@@ -14,38 +14,48 @@ from narrows.randomness import keyed_generator
 
 
 def split_validation(
-    whole: ImageBatches, validation: Any, seed: int, image_shape: tuple[int, ...] | None
+    images: ImageBatches, validation: Any, seed: int, image_shape: tuple[int, ...] | None
 ) -> tuple[ImageBatches, ImageBatches | None]:
-    """Images to train on, and to validate with: none, a share of them at random, or images of their
-    own.
+    """Images to train on, and to validate with: none, a random share of them, or separate images.
 
     Raises `BuildError` for a share that leaves no images, `ImageError` for images that do not fit
-    the others. Where there are pairs, images of their own are (clean, noisy); a share takes weights
-    and pairs along.
+    the others. Of pairs, separate images are (clean, noisy); a share keeps its weights and pairs.
     """
     if validation is None:
-        return whole, None
+        return images, None
     if not isinstance(validation, (int, float, np.number)):
-        clean, noisy = _pair(validation) if whole.noisy else (validation, None)
-        held, layout = as_images(clean, image_shape)
-        validate_images(held, layout, ranged=whole.scale.name != "standard", expected=whole.layout)
-        return whole, with_noisy(ImageBatches(held, layout, whole.scale, whole.raw.device), noisy)
-    held = torch.from_numpy(held_back(len(whole), float(validation), seed))
-    kept = torch.ones(len(whole), dtype=torch.bool).index_fill_(0, held, False)
-    parts = whole.part(kept.nonzero().flatten()), whole.part(held)
-    for part, doing in zip(parts, ("train on", "validate with")):
-        heavy = part.weights is None or not part.weights.isnan().any()
-        if not heavy:
-            raise wrong(
-                "sample_weight", f"only zeros for the images to {doing}", "one above 0 at least"
-            )
-    return parts
+        return images, _separate(images, validation, image_shape)
+    held = torch.from_numpy(held_back(len(images), float(validation), seed))
+    is_kept = torch.ones(len(images), dtype=torch.bool).index_fill_(0, held, False)
+    training = images.part(is_kept.nonzero().flatten())
+    held_images = images.part(held)
+    _validate_weights_of_part(training, "train on")
+    _validate_weights_of_part(held_images, "validate with")
+    return training, held_images
 
 
-def _pair(validation: Any) -> tuple[Any, Any]:
+def _separate(
+    images: ImageBatches, validation: Any, image_shape: tuple[int, ...] | None
+) -> ImageBatches:
+    """Validation images that are not among the training images, on the scale of these."""
+    clean, noisy = validation, None
+    if images.noisy:
+        clean, noisy = _clean_and_noisy(validation)
+    array, layout = as_images(clean, image_shape)
+    ranged = images.scale.name != "standard"
+    validate_images(array, layout, ranged=ranged, expected=images.layout)
+    return with_noisy(ImageBatches(array, layout, images.scale, images.raw.device), noisy)
+
+
+def _validate_weights_of_part(part: ImageBatches, use: str) -> None:
+    """Refuse a part whose weights are all 0, which makes their mean of 1 impossible: they are NaN."""
+    if part.weights is not None and part.weights.isnan().any():
+        raise wrong("sample_weight", f"only zeros for the images to {use}", "one above 0 at least")
+
+
+def _clean_and_noisy(validation: Any) -> tuple[Any, Any]:
     """Clean and noisy images to validate with."""
-    two = isinstance(validation, (list, tuple)) and len(validation) == 2
-    if not two:
+    if not isinstance(validation, (list, tuple)) or len(validation) != 2:
         raise wrong(
             "validation",
             f"a {type(validation).__name__}",
@@ -57,8 +67,7 @@ def _pair(validation: Any) -> tuple[Any, Any]:
 def held_back(total: int, share: float, seed: int) -> np.ndarray:
     """Which of `total` images are held back for validation, `(n,)` in order."""
     count = round(total * share)
-    good = 0 < share < 1 and 0 < count < total
-    if not good:
+    if not 0 < share < 1 or not 0 < count < total:
         raise wrong(
             "validation", share, "None, images, or a share that leaves images on both sides"
         )
