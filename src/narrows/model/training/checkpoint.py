@@ -1,21 +1,21 @@
-"""Never lose a run: the state of a training in a file, from which it goes on as if nothing had
+"""Never lose a run: the state of a training in a file, from which it resumes as if nothing had
 happened.
 
-    Autoencoder(epochs=100).fit(X, checkpoint=Checkpoint("last.safetensors", minutes=10,
-    resume=True))
+    checkpoint = Checkpoint("last.safetensors", minutes=10, resume=True)
+    Autoencoder(epochs=100).fit(X, checkpoint=checkpoint)
 
 The state (`narrows.model.training.state`) is written as the training starts, after each epoch and
 every few minutes (`minutes`): under a temporary name, synced and renamed, so that a run that is
 killed at any moment leaves a complete one. After SIGINT or SIGTERM the step is finished; then the
-state is written too, and the training ends with
-`Interrupted`. A file belongs to one training at a time, which holds a lock that ends with its process.
+state is written too, and the training ends with `Interrupted`. A file belongs to one training at a
+time, which holds a lock that ends with its process.
 
-Over ranks the first one writes and reads the file, for all: a state belongs to the whole, whatever
-their number, and any number goes on from it. What one of them is asked by a signal, all do, within
-`OFTEN` steps.
+Of several ranks the first writes and reads the file, for all: the state is that of the complete
+training, and any number of ranks can resume from it. If one rank gets a signal, all of them obey it,
+within `OFTEN` steps.
 
-What a state belongs to is written with it: the options, the images, the version. A training goes on
-from it where all these are the same; only `epochs` may have grown.
+What a state belongs to is written with it: the options, the images, the version. A training resumes
+only if all these are the same; only `epochs` may have grown.
 """
 
 import os
@@ -40,8 +40,8 @@ from narrows.model.training.state import restore, state_of
 from narrows.model.training.training import Training
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-WALL = ("seconds", "val_seconds")
-OFTEN = 10  # steps after which ranks ask each other, which takes a sum over all of them
+TIMES = ("seconds", "val_seconds")  # columns of a history
+OFTEN = 10  # steps after which ranks exchange their signals, which takes a reduction over all
 AGAIN = "the same command with --resume (resume=True) goes on from there"
 Save = Callable[[], None]
 
@@ -49,12 +49,12 @@ Save = Callable[[], None]
 class Checkpoint:
     """Where the state of a training is kept, and how often.
 
-    path: of the file, `last.safetensors` in a run folder. minutes: between two states within an
-    epoch; None writes them after epochs alone. resume: go on from what the file holds; where it
-    holds no whole state, start over and
-    `say` so. about: what else the state belongs to, plain values by name, such as a fingerprint of the files.
+    path: of the file, `last.safetensors` in a run folder.
+    minutes: between two states within an epoch; None writes them after epochs alone.
+    resume: continue from the state in the file; if it holds no complete one, start over and `say` so.
+    about: what else the state belongs to, plain values by name, such as a fingerprint of the files.
 
-    Filled in: seconds, what the training had taken when it went on.
+    Filled in: seconds, how long the training had taken before it resumed.
     """
 
     def __init__(
@@ -67,72 +67,69 @@ class Checkpoint:
     ):
         if not (minutes is None or minutes > 0):
             raise wrong("minutes", minutes, "a number > 0, or None")
-        self.path, self.minutes, self.resume = Path(path), minutes, resume
-        self.about, self.say = dict(about or {}), say
-        self.asked: signal.Signals | None = None  # by a signal
-        self.ends: signal.Signals | None = None  # since some rank was asked
-        self.when, self.seconds = 0.0, 0.0
+        self.path = Path(path)
+        self.minutes = minutes
+        self.resume = resume
+        self.about = dict(about or {})
+        self.say = say
+        self.received: signal.Signals | None = None  # by this process
+        self.stop_signal: signal.Signals | None = None  # received by any rank, known to all
+        self.written_at = 0.0
+        self.seconds = 0.0
         self.save: Save | None = None  # while a training runs
 
     @contextmanager
     def of(self, training: Training, options: Mapping[str, Any]) -> Iterator[Save]:
-        """The block is a training, with a function that writes its state; it goes on from the file
-        if so asked.
+        """The block is a training, which resumes from the file if `resume`; yields what saves it.
 
-        options: flat and plain, `epochs` among them. Raises `BuildError` where the state is another
-        training's,
-        `OutputError` where none can be written, and `Interrupted`.
+        options: flat and plain, `epochs` among them. Raises `BuildError` if the state is another
+        training's, `OutputError` if none can be written, and `Interrupted`.
         """
-        fixed = "an integer: a training without it draws other numbers each time"
         if options["random_state"] is None:
-            raise wrong("random_state", None, fixed)
-        fixed_settings = {**options, **self.about, "narrows": narrows.__version__}
+            expected = "an integer: a training without it draws other numbers each time"
+            raise wrong("random_state", None, expected)
+        own_settings = {**options, **self.about, "narrows": narrows.__version__}
         settings = broadcast_from_first(
-            lambda: {**fixed_settings, "images": training.images.fingerprint()}
+            lambda: {**own_settings, "images": training.images.fingerprint()}
         )
-        with locked(self.path) if is_first_rank() else nullcontext(), self._listening():
+        with locked(self.path) if is_first_rank() else nullcontext(), self._signals_noted():
             if self.resume:
-                self._go_on(training, settings)
+                self._restore(training, settings)
 
             def save() -> None:
                 self._write(training, settings)
-                self._agreed()
-                if self.ends:  # with the weights of the last whole epoch, or the best
+                self._exchange()
+                if self.stop_signal:  # with the weights of the last complete epoch, or the best
                     training.network.load_state_dict(training.progress.best)
-                    self._end(training)
+                    self._interrupt(training, self.stop_signal)
 
-            save()  # now, so that a disk that takes none is known of before anything is trained
+            save()  # at once, so that a full disk is noticed before anything is trained
             self.save = save
             yield save
-            self._agreed()
-            if self.ends:
-                self._end(training)
+            self._exchange()
+            if self.stop_signal:
+                self._interrupt(training, self.stop_signal)
 
     def after_step(self, training: TrainingSetup) -> None:
-        """Save if it is time, or if the training has been asked to end: the `after_step` of a
-        `Training`.
-        """
-        if (
-            self.save
-            and (rank_and_size()[1] == 1 or training.progress.step % OFTEN == 0)
-            and self._agreed()
-        ):
+        """Save if it is time, or after a signal: the `after_step` of a `Training`."""
+        is_turn = rank_and_size()[1] == 1 or training.progress.step % OFTEN == 0
+        if self.save and is_turn and self._exchange():
             self.save()
 
-    def _agreed(self) -> bool:
-        """Whether to save: what one rank has to do, all do."""
-        late = self.minutes is not None and time.monotonic() - self.when > 60 * self.minutes
-        asked, late = (
-            all_reduce_max(self.asked or 0, late) if rank_and_size()[1] > 1 else (self.asked, late)
-        )
-        self.ends = signal.Signals(int(asked)) if asked else None
-        return bool(late or self.ends)
+    def _exchange(self) -> bool:
+        """Whether to save now, which all ranks decide together; sets `stop_signal`."""
+        is_due = self.minutes is not None and time.monotonic() - self.written_at > 60 * self.minutes
+        number, due = float(self.received or 0), float(is_due)
+        if rank_and_size()[1] > 1:
+            number, due = all_reduce_max(number, due)
+        self.stop_signal = signal.Signals(int(number)) if number else None
+        return bool(due or self.stop_signal)
 
     def _write(self, training: Training, settings: Mapping[str, Any]) -> None:
         tensors, numbers = state_of(training)
-        self.when = time.monotonic()
+        self.written_at = time.monotonic()
         if not is_first_rank():
-            barrier()  # however long the first one writes
+            barrier()  # however long the first rank writes
             return
         header = {"format": FORMAT, CHECKPOINT_KEY: {"settings": settings, "numbers": numbers}}
         try:
@@ -142,30 +139,29 @@ class Checkpoint:
             raise OutputError(f"{error}{cure}") from error
         barrier()
 
-    def _end(self, training: Training) -> None:
-        """End as a signal has asked for."""
-        assert self.ends
+    def _interrupt(self, training: Training, received: signal.Signals) -> None:
+        """End the training after a signal."""
         progress, epochs = training.progress, training.epochs
         where = f"after {progress.epoch} of {epochs} epochs"
         if progress.step:
             batch = f"batch {progress.step} of {training.steps_per_epoch}"
             where = f"in epoch {progress.epoch + 1} of {epochs}, after {batch}"
         raise Interrupted(
-            f"stopped by {self.ends.name} {where}; the state is in {self.path}: {AGAIN}"
+            f"stopped by {received.name} {where}; the state is in {self.path}: {AGAIN}"
         )
 
     @contextmanager
-    def _listening(self) -> Iterator[None]:
-        """Note signals that ask to end, in place of ending; a second one ends at once."""
-        # where Python lets nobody listen
+    def _signals_noted(self) -> Iterator[None]:
+        """In the block a signal that asks to end is noted; a second one ends at once."""
+        # other threads cannot set handlers
         if threading.current_thread() is not threading.main_thread():
             yield
             return
 
         def note(number: int, frame: Any) -> None:
-            if self.asked:
+            if self.received:
                 raise KeyboardInterrupt
-            self.asked = signal.Signals(number)
+            self.received = signal.Signals(number)
 
         before = {number: signal.signal(number, note) for number in SIGNALS}
         try:
@@ -174,22 +170,22 @@ class Checkpoint:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _go_on(self, training: Training, settings: Mapping[str, Any]) -> None:
+    def _restore(self, training: Training, settings: Mapping[str, Any]) -> None:
         """Restore the training from the file, or say why it starts over."""
-        if (found := broadcast_from_first(self._read)) is None:
+        content = broadcast_from_first(self._read)
+        if content is None:
             return
-        saved, numbers, tensors = found
-        self._same(saved, settings)
+        saved, numbers, tensors = content
+        self._validate_settings(saved, settings)
         with as_data_error(self.path):
             restore(training, tensors, numbers)
-        epochs = [sum(training.progress.history.get(name, [])) for name in WALL]
-        self.seconds = training.progress.seconds + sum(epochs)
+        progress = training.progress
+        epochs = [sum(progress.history.get(name, [])) for name in TIMES]
+        self.seconds = progress.seconds + sum(epochs)
         self.say(_where(training, saved, settings))
 
     def _read(self) -> tuple[Any, ...] | None:
-        """What the file holds: settings, numbers, tensors; None, and a word, where there is no
-        whole one.
-        """
+        """Settings, numbers and tensors of the file; without a complete state says so, and None."""
         if not self.path.exists():
             self.say(
                 f"there is no state {self.path} to go on from: the training starts at the start"
@@ -198,28 +194,28 @@ class Checkpoint:
         try:
             header, tensors = read_file(self.path)
             with as_data_error(self.path):
-                return (
-                    header[CHECKPOINT_KEY]["settings"],
-                    header[CHECKPOINT_KEY]["numbers"],
-                    tensors,
-                )
+                state = header[CHECKPOINT_KEY]
+                return state["settings"], state["numbers"], tensors
         except DataError as error:
             self.say(f"{error}: the training starts over")
             return None
 
-    def _same(self, saved: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    def _validate_settings(self, saved: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
         """Refuse a state of other settings; more epochs are allowed."""
         saved, settings = _with_present_names(saved), _with_present_names(settings)
         names = [name for name in dict.fromkeys([*saved, *settings]) if name != "epochs"]
-        values = [(n, saved.get(n), settings.get(n)) for n in names]
-        changed = [f"{n} was {a!r}, now {b!r}" for n, a, b in values if a != b]
+        changed = []
+        for name in names:
+            before, now = saved.get(name), settings.get(name)
+            if before != now:
+                changed.append(f"{name} was {before!r}, now {now!r}")
         if settings["epochs"] < saved["epochs"]:
             changed.append(f"epochs was {saved['epochs']}, now {settings['epochs']}")
         if changed:
             raise BuildError(
                 f"{self.path} is the state of another training: {'; '.join(changed)}. Only more "
-                f"epochs may be asked "
-                "for: use the settings that it had, or start over with --force, not --resume (resume=False)"
+                "epochs may be asked for: use the settings that it had, or start over with --force, "
+                "not --resume (resume=False)"
             )
 
 
@@ -234,12 +230,14 @@ def _with_present_names(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _where(training: Training, saved: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """In words, where a training goes on."""
+    """In words, where a training resumes."""
     epochs, progress = training.epochs, training.progress
     if progress.epoch >= epochs or progress.stopped:
         return f"its {progress.epoch} epochs are done already"
     words = f"going on from epoch {progress.epoch + 1} of {epochs}, batch {progress.step + 1}"
     if saved["epochs"] == epochs or settings["schedule"] == "constant":
         return words
-    before = f"the schedule was that of {saved['epochs']} epochs so far, and is that of {epochs} from here"
-    return f"{words}; {before}: with {epochs} from the start the rates had been others"
+    return (
+        f"{words}; the schedule was that of {saved['epochs']} epochs so far, and is that of {epochs} "
+        f"from here: with {epochs} from the start the rates had been others"
+    )
