@@ -1,4 +1,4 @@
-"""How well scores tell odd images: against scikit-learn's measures, and by hand."""
+"""How well scores separate anomalous images: against scikit-learn's measures, and by hand."""
 
 import numpy as np
 import pytest
@@ -56,11 +56,11 @@ def test_thresholds_of_the_best_f1_by_hand():
 @pytest.mark.parametrize(
     ("scores", "odd", "reason"),
     [
-        ([1, 2], [1, 1], "got 2 odd and 0 normal images"),
-        ([1, 2], [0, 0], "got 0 odd and 2 normal images"),
+        ([1, 2], [1, 1], "got 2 anomalous and 0 normal images"),
+        ([1, 2], [0, 0], "got 0 anomalous and 2 normal images"),
         ([1, np.nan], [0, 1], "1 of 2 scores are NaN"),
         ([1, 2], [1], r"got shapes \(2,\) and \(1,\)"),
-        ([], [], "got 0 odd"),
+        ([], [], "got 0 anomalous"),
     ],
 )
 def test_what_has_no_measure_is_refused(score, scores, odd, reason):

@@ -45,14 +45,15 @@ def measure_title(name: Any, scale: str = "") -> str:
     if base not in MEASURE_NAMES:
         return str(name)
     title, unit = MEASURE_NAMES[base]
-    return with_unit(
-        f"{title} {VIEW_NAMES.get(view, '')}".strip(), measure_unit(base, scale) if scale else unit
-    )
+    if scale:
+        unit = measure_unit(base, scale)
+    return with_unit(f"{title} {VIEW_NAMES.get(view, '')}".strip(), unit)
 
 
 def measure_unit(name: str, scale: str) -> str:
-    """The unit of a measure that is taken on a scale, such as "per pixel on [0, 1]"; "" for an
-    unknown one.
+    """The unit of a measure that is taken on a scale, such as "per pixel on [0, 1]".
+
+    It is "" for an unknown measure.
     """
     base = _split_view(name)[1]
     unit = MEASURE_NAMES.get(base, ("", ""))[1]

@@ -1,4 +1,4 @@
-"""Two batches of images, compared image by image: the one place of this room that reads arguments.
+"""Two batches of images, compared image by image: the one module of this package that reads arguments.
 
 A measure is a formula on two tensors `(n, C, H, W)` that gives one value an image, `(n,)`.
 `per_image` brings to it either kind of argument, a piece at a time, so that the memory used does
@@ -22,9 +22,9 @@ from narrows.errors import ImageError
 from narrows.image_batches import shared_tensor
 from narrows.layout import WHITE_LEVELS
 
-PIECE = (
-    2**17
-)  # values compared in one go: they and what is made of them stay in the cache; 2**20 took 1.3 times as long
+# values that are compared at once: with all that is computed from them they fit in the cache; with
+# 2**20 a comparison took 1.3 times as long
+PIECE = 2**17
 
 Images = Any  # np.ndarray | Tensor: what comes in leaves as the same kind
 Formula = Callable[[Tensor, Tensor], Tensor]
@@ -35,8 +35,8 @@ def per_image(
 ) -> Any:
     """`formula(a, b)` for each image: `(N,)`, or the batch shape of tensors.
 
-    check: looks at each piece before the formula does, and raises where it cannot be used.
-    Raises `ImageError` where the two do not agree, or are no images.
+    check: gets each piece before the formula, and raises if it cannot be used.
+    Raises `ImageError` if the two do not agree, or are not images.
     """
     _agree(a, b)
     batch = tuple(a.shape[:-3]) if isinstance(a, Tensor) else (len(a),)

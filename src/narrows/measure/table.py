@@ -17,14 +17,14 @@ import numpy as np
 class Table(list):
     """A list of rows, each a dict {column: value}, that prints itself.
 
-    Columns stand in the order in which they are first seen; a row may lack some. Floats show 4
-    significant digits (the values themselves are kept whole); numbers stand to the right, text to
-    the left.
+    Columns are in the order in which they first appear; a row may lack some. Floats are printed with 4
+    significant digits (the values themselves are kept in full); numbers are aligned to the right,
+    text to the left.
     """
 
     @property
     def columns(self) -> list[str]:
-        """The names of the columns, in the order in which the rows bring them."""
+        """The names of the columns, in the order in which they first appear in the rows."""
         return list(dict.fromkeys(name for row in self for name in row))
 
     def __str__(self) -> str:
