@@ -116,6 +116,7 @@ def test_evaluate_in_words_is_a_line_for_each_measure(narrows, trained):
     assert f"{measures['denoised_psnr']:.4g}" in next(
         line for line in found.out.splitlines() if line.startswith("PSNR after denoising, dB")
     )
+    assert "SSIM after denoising, on [0, 1]" in found.out, "every number says its scale"
 
 
 def test_evaluate_takes_the_part_and_the_seed_asked_for(narrows, trained):

@@ -124,7 +124,9 @@ def evaluate(
     if json:
         give([measures], as_json=True)
     else:
-        give([{"measure": measure_title(name), "value": value} for name, value in measures.items()])
+        scale = "the working scale" if model.layout_.is_table else "[0, 1]"
+        titles = {measure_title(name, scale): value for name, value in measures.items()}
+        give([{"measure": title, "value": value} for title, value in titles.items()])
 
 
 def _known(names: Iterable[str]) -> None:
