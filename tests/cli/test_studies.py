@@ -11,13 +11,23 @@ from narrows.model.files import store
 LAB = """
 title = "Lab {name}: tiny"
 data = "{data}"
-runs = [
-    {{ name = "ae", recipe = "ae-mlp", changes = {{
-        epochs = 1, batch_size = 64, body = {{ widths = [16] }} }} }},
-    {{ name = "pca", recipe = "pca", changes = {{ n_components = 2 }} }},
-]
-numbers = [{{ label = "loss", run = "ae", history = "loss", published = {published} }}]
-figures = [{{ kind = "curves", title = "Loss", options = {{ of = ["loss"] }} }}]
+[[runs]]
+name = "ae"
+recipe = "ae-mlp"
+changes = {{ epochs = 1, batch_size = 64, body = {{ widths = [16] }} }}
+[[runs]]
+name = "pca"
+recipe = "pca"
+changes = {{ n_components = 2 }}
+[[numbers]]
+label = "loss"
+run = "ae"
+history = "loss"
+published = {published}
+[[figures]]
+kind = "curves"
+title = "Loss"
+options = {{ of = ["loss"] }}
 """
 
 
