@@ -14,9 +14,13 @@ from PIL import Image
 
 import narrows as nw
 from narrows.cli import main
+from narrows.model.file_format import read_file, to_bytes
 from old_files import FOLDER, FURTHER, PYTHON, further, images, results
 
 EXPECTED = json.loads((FOLDER / "expected.json").read_text())
+for of_root in ("root", "unet"):  # the term of `objective="root"`, under its present name
+    columns_then = EXPECTED["models"][of_root]["history"]
+    columns_then["root"] = columns_then.pop("nll")
 RUN = FOLDER / "run"
 
 
@@ -82,6 +86,43 @@ def test_a_model_is_written_again_and_read_again(name, tmp_path):
 @pytest.mark.parametrize("name", FURTHER)
 def test_a_model_is_trained_further_by_the_optimiser_in_its_file(name):
     agree(further(name), EXPECTED["further"][name])
+
+
+def test_a_renamed_term_continues_its_column():
+    model = nw.load(FOLDER / "models" / "root.safetensors")
+    before = model.history_["root"]
+    model.partial_fit(images("root", "train"))
+    assert model.history_["root"][:-1] == before
+    assert "nll" not in model.history_
+    assert len(model.history_["loss"]) == len(model.history_["root"]) == len(before) + 1
+
+
+def test_a_renamed_term_continues_its_columns_in_a_checkpoint(tmp_path):
+    """The state is that of an earlier version, which called the term "nll"."""
+    X, file = images("root", "train"), tmp_path / "last.safetensors"
+    options = {
+        "body": {"kind": "mlp", "batch_norm": True},
+        "objective": "root",
+        "validation": 0.25,
+        "batch_size": 16,
+        "random_state": 0,
+    }
+    nw.Autoencoder(**options, epochs=2).fit(X, checkpoint=nw.Checkpoint(file))
+    header, tensors = read_file(file)
+    numbers = header["training"]["numbers"]
+    numbers["names"] = ["nll"]
+    old = {"root": "nll", "val_root": "val_nll"}
+    numbers["history"] = {old.get(k, k): column for k, column in numbers["history"].items()}
+    tensors = {"steps.nll" if k == "steps.root" else k: value for k, value in tensors.items()}
+    file.write_bytes(to_bytes({k: header[k] for k in ("format", "training")}, tensors))
+
+    resumed = nw.Autoencoder(**options, epochs=3)
+    resumed.fit(X, checkpoint=nw.Checkpoint(file, resume=True))
+    straight = nw.Autoencoder(**options, epochs=3).fit(X)
+    assert list(resumed.history_) == list(straight.history_)
+    for name in ("loss", "root", "val_root"):
+        assert resumed.history_[name] == straight.history_[name], name
+    assert list(resumed.steps_) == list(straight.steps_)
 
 
 @pytest.mark.parametrize("name", ["models/plain.safetensors", "python.safetensors", "run"])

@@ -116,6 +116,7 @@ class Root(Objective):
             "length of the error",
             "",
             "√(-log p(x | z)) of an image: ‖x - m‖ on the working scale",
+            former="nll",
         ),
     )
 

@@ -21,13 +21,15 @@ class Term:
     """A term of the loss. name: its key in a history. title: for people. unit: empty if it has
     none.
 
-    caption: what it is, for a figure or a table; may be empty.
+    caption: what it is, for a figure or a table; may be empty. former: its name in files of earlier
+    versions, if it had another.
     """
 
     name: str
     title: str
     unit: str = ""
     caption: str = ""
+    former: str = ""
 
 
 def described_terms(names: Iterable[str], declared: Iterable[Term]) -> dict[str, Term]:
@@ -36,6 +38,17 @@ def described_terms(names: Iterable[str], declared: Iterable[Term]) -> dict[str,
     """
     by_name = {term.name: term for term in declared}
     return {name: by_name.get(name) or Term(name, name.replace("_", " ")) for name in names}
+
+
+def present_names(names: Iterable[str], declared: Iterable[Term]) -> dict[str, str]:
+    """By each name in a file, perhaps of an earlier version, the present one: of a term, of its
+    validation ("val_"), of any other column.
+    """
+    terms = tuple(declared)
+    present = {term.name for term in terms}
+    former = {term.former: term.name for term in terms if term.former not in ("", *present)}
+    former |= {f"val_{old}": f"val_{new}" for old, new in former.items()}
+    return {name: former.get(name, name) for name in names}
 
 
 def refuse_same_names(terms: Iterable[Term]) -> None:

@@ -26,6 +26,7 @@ from narrows.model.estimator.base import ImageModel
 from narrows.model.file_format import CHECKPOINT_NAME
 from narrows.model.files import store
 from narrows.model.training.split import held_back
+from narrows.parts.term import present_names
 from narrows.study.schema import Run
 from narrows.study.trained import DataSplit, Trained
 
@@ -120,7 +121,9 @@ def _read(
     if isinstance(share := getattr(model, "validation", None), float):
         index = held_back(len(split.train), share, trained.model.seed_)
         trained.model.validation_index_ = index  # type: ignore[attr-defined]
-    trained.step_terms = _read_columns(folder / STEPS_FILE)
+    columns = _read_columns(folder / STEPS_FILE)
+    names = present_names(columns, trained.model.terms_.values())
+    trained.step_terms = {names[name]: column for name, column in columns.items()}
     trained.snapshots = _read_snapshots(folder / SNAPSHOTS_FILE)
     return trained
 

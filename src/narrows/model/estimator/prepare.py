@@ -28,6 +28,7 @@ from narrows.model.training.progress import Progress
 from narrows.model.training.sample_weight import validate_weights
 from narrows.model.training.split import split_validation
 from narrows.model.training.training import Training
+from narrows.parts.term import present_names
 
 AfterStep = Callable[[Any], None]
 TRAINING_OPTIONS = ("epochs", "batch_size", "optimiser", "schedule")
@@ -87,6 +88,8 @@ def restore_network(model: NetworkModel, tensors: dict[str, Tensor]) -> None:
     """Build the network of a model file, on the device that the model asks for if this machine has it."""
     model.device_ = machine.available_device(model.device)
     _build_network(model, partial(rebuild, tensors=tensors))
+    names = present_names(model.history_, model.terms_.values())
+    model.history_ = {names[name]: column for name, column in model.history_.items()}
 
 
 def validate_options(model: NetworkModel, faults: Faults) -> None:

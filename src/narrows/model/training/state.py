@@ -18,6 +18,7 @@ from torch import Tensor
 from narrows.model.training.distributed import full_tensor, place_like
 from narrows.model.training.progress import Progress
 from narrows.model.training.training import Training
+from narrows.parts.term import Term, present_names
 
 Tensors = dict[str, Tensor]
 
@@ -56,13 +57,20 @@ def restore(training: Training, tensors: Tensors, numbers: Mapping[str, Any]) ->
     training.distribution.scatter()
     slots = _optimiser_slots(training, tensors)
     training.optimiser.load_state_dict({**training.optimiser.state_dict(), "state": slots})
-    columns = _under(tensors, "steps")
-    # the file has another order
-    names = [name for name in ("loss", *progress.term_names) if name in columns]
-    progress.steps = {name: columns[name].tolist() for name in names}
+    _restore_columns(progress, _under(tensors, "steps"), training.objective.terms(training.network))
     progress.start_epoch(progress.term_names, training.steps_per_epoch, training.device)
     progress.step_sums[: progress.step] = tensors["sums"]
     training.continue_from(progress)
+
+
+def _restore_columns(progress: Progress, steps: Tensors, terms: tuple[Term, ...]) -> None:
+    """The columns of the history and of the steps, in their order, under the present names of the terms."""
+    names = present_names({**progress.history, **steps}, terms)
+    progress.history = {names[name]: column for name, column in progress.history.items()}
+    progress.term_names = [names[name] for name in progress.term_names]
+    columns = {names[name]: column.tolist() for name, column in steps.items()}
+    order = [name for name in ("loss", *progress.term_names) if name in columns]
+    progress.steps = {name: columns[name] for name in order}
 
 
 def _optimiser_slots(training: Training, tensors: Tensors) -> dict[int, Tensors]:
