@@ -3,6 +3,11 @@ numpy only.
 
 Images are `(N, D)`, `(N, H, W)` or `(N, H, W, C)` with C of 1 to 4. A table `(N, D)` without an
 image shape is one row of D values an image: 1 channel, height 1, width D.
+
+A value v is between the levels of black and white, which are those of its type unless a file or the
+user says otherwise (a camera of 12 bits in a file of 16: 0 and 4095):
+
+    unit = (v - black) / (white - black)
 """
 
 from collections.abc import Iterable
@@ -15,7 +20,28 @@ import numpy as np
 
 from narrows.errors import Faults, ImageError
 
-WHITE_LEVELS = {"uint8": 255, "uint16": 65535, "bool": 1, "float16": 1, "float32": 1, "float64": 1}
+
+class Levels(NamedTuple):
+    """The values of black and white."""
+
+    black: float
+    white: float
+
+    @property
+    def span(self) -> float:
+        return self.white - self.black
+
+
+LEVELS = {  # of each type of images
+    "uint8": Levels(0, 255),
+    "uint16": Levels(0, 65535),
+    "bool": Levels(0, 1),
+    "float16": Levels(0, 1),
+    "float32": Levels(0, 1),
+    "float64": Levels(0, 1),
+}
+WHITE_LEVELS = {name: levels.white for name, levels in LEVELS.items()}
+UNIT_LEVELS = Levels(0, 1)
 CHECKED_AT_ONCE = 4096  # images
 
 ImageShape = tuple[int, ...]
@@ -36,7 +62,7 @@ class Layout:
     dtype: str
 
     @property
-    def white(self) -> int:
+    def white(self) -> float:
         """The value of white: 255 for uint8."""
         return WHITE_LEVELS.get(self.dtype, 1)
 
@@ -51,7 +77,7 @@ class Layout:
         return self.image == (1, prod(self.given), 1)
 
 
-def white_level(array: np.ndarray) -> int:
+def white_level(array: np.ndarray) -> float:
     """The value of white in an array of images: 255 for uint8, 1 for floats."""
     return WHITE_LEVELS.get(array.dtype.name, 1)
 

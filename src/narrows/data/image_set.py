@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from narrows.errors import DataError
+from narrows.layout import Levels
 
 HASHED_AT_ONCE = 4096  # images, so that a memory map is never loaded as one
 
@@ -50,6 +51,9 @@ class ImageSet:
     span: which rows of all inputs these are, if only a share was asked for (`share`); then there
         may be none.
     noisy: the noisy version of each image, of the same shape, if they are pairs (`pairs`).
+    levels: the values of black and white, where the files say them; None: those of the type.
+    notes: what else a person should know of the reading, in sentences: labels that were left out, a
+        depth that was changed.
     """
 
     images: np.ndarray
@@ -60,6 +64,8 @@ class ImageSet:
     skipped: tuple[tuple[str, str], ...] = ()
     span: Span | None = None
     noisy: np.ndarray | None = None
+    levels: Levels | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -102,6 +108,7 @@ def join_sets(sets: Sequence[ImageSet]) -> ImageSet:
     labels = [part.labels for part in sets if part.labels is not None]
     names = [part.names for part in sets if part.names is not None]
     sources = dict.fromkeys(part.source for part in sets)
+    _refuse_unequal_levels(sets)
     return ImageSet(
         images=np.concatenate([part.images for part in sets]),
         labels=np.concatenate(labels) if len(labels) == len(sets) else None,
@@ -109,7 +116,22 @@ def join_sets(sets: Sequence[ImageSet]) -> ImageSet:
         classes=sets[0].classes,
         source="; ".join(sources),
         skipped=sum((part.skipped for part in sets), ()),
+        levels=sets[0].levels,
+        notes=tuple(dict.fromkeys(note for part in sets for note in part.notes)),
     )
+
+
+def _refuse_unequal_levels(sets: Sequence[ImageSet]) -> None:
+    """Refuse to join sets whose values mean different things: `DataError`."""
+    forms = {(part.images.dtype.name, part.levels): part.source for part in sets}
+    if len(forms) > 1:
+        sources = "; ".join(
+            f"{source}: {dtype}, {tuple(levels) if levels else 'its full range'}"
+            for (dtype, levels), source in forms.items()
+        )
+        raise DataError(
+            f"the parts of this set differ in type or range ({sources}); give the range"
+        )
 
 
 def check_images(images: np.ndarray, path: Path) -> None:
