@@ -6,8 +6,9 @@ import pytest
 import narrows as nw
 from narrows import measure
 from narrows.errors import BuildError, MissingExtra, UnknownName
-from narrows.model.use import baselines as classical
-from narrows.model.use.baselines import BASELINES, compare_denoisers, missing_package
+from narrows.model.use import denoisers
+from narrows.model.use.baselines import compare_denoisers
+from narrows.model.use.denoisers import BASELINES, missing_package
 from narrows.model.use.evaluate import evaluate
 
 QUICK = [name for name in BASELINES if name != "bm3d"]
@@ -155,7 +156,7 @@ def test_what_is_not_installed_is_reported_in_its_row(denoiser, digits, monkeypa
     def absent(module, name):
         raise MissingExtra(f"this needs {module}: pip install 'narrows[{name}]'")
 
-    monkeypatch.setattr(classical, "extra", absent)
+    monkeypatch.setattr(denoisers, "extra", absent)
     rows = {row["denoiser"]: row for row in compare_denoisers(denoiser, digits[:4])}
     assert list(rows)[3:] == [name for name in BASELINES if name != "median"]
     assert (

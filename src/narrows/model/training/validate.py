@@ -88,19 +88,22 @@ def validate_measures(
     validation: ImageBatches | None,
 ) -> None:
     """Refuse measures that do not exist, or cannot be taken. Raises `BuildError`, `UnknownName`."""
-    if measure_scale not in SPANS:
-        raise wrong("measure_scale", measure_scale, "'unit' or 'symmetric'")
+    validate_measure_scale(measure_scale)
     if measures and validation is None:
         raise wrong("measures", measures, "() without validation images")
     if isinstance(measures, str):
         raise wrong("measures", measures, "a list of names")
-    small = "ssim" in measures and min(pixels.layout.image[:2]) < SSIM
-    if small:
-        raise wrong(
-            "measures", measures, f"no ssim for images smaller than its window, {SSIM} x {SSIM}"
-        )
+    if "ssim" in measures and min(pixels.layout.image[:2]) < SSIM:
+        expected = f"no ssim for images smaller than its window, {SSIM} x {SSIM}"
+        raise wrong("measures", measures, expected)
     for name in set(measures) - set(MEASURES):
         raise unknown("measure", name, MEASURES)
+
+
+def validate_measure_scale(measure_scale: str) -> None:
+    """Refuse any other scale than "unit" and "symmetric". Raises `BuildError`."""
+    if measure_scale not in SPANS:
+        raise wrong("measure_scale", measure_scale, "'unit' or 'symmetric'")
 
 
 def on_measure_scale(working: Tensor, scale: Scale, measure_scale: str) -> Tensor:

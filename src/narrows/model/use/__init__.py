@@ -1,7 +1,8 @@
 """What fitted models are used for.
 
 evaluate    measures of reconstructions, bounds and codes
-baselines   classical denoisers, compared with a model
+baselines   classical denoisers compared with a model
+denoisers   these denoisers: median, total variation, wavelet, non-local means, BM3D
 folders     pictures of all sizes, one after another
 tiles       pictures larger than the model's own images
 cost        what a very large training will take

@@ -18,6 +18,7 @@ import torch
 from narrows.errors import NarrowsError
 from narrows.image_inputs import as_images
 from narrows.model.build import SPEC_NAMES, build
+from narrows.model.network import Network
 from narrows.parts.register import custom_paths
 from narrows.scale import FIXED_SCALES
 
@@ -38,14 +39,19 @@ def planned_parameters(model: Any, images: Any) -> int | None:
     specs = {name: options[name] for name in SPEC_NAMES}
     if custom_paths(specs):
         return None
-    scale = FIXED_SCALES.get(options["scale"], FIXED_SCALES["unit"])
     try:
-        _, layout = as_images(images, options["image_shape"])
-        with torch.device("meta"):
-            network = build(specs, layout.chw, scale, seed=0)
+        network = _without_memory(specs, options, images)
     except NarrowsError:
         return None
     return sum(p.numel() for p in network.parameters())
+
+
+def _without_memory(specs: dict[str, Any], options: dict[str, Any], images: Any) -> Network:
+    """The network of these parts for these images, on the meta device."""
+    scale = FIXED_SCALES.get(options["scale"], FIXED_SCALES["unit"])
+    _, layout = as_images(images, options["image_shape"])
+    with torch.device("meta"):
+        return build(specs, layout.chw, scale, seed=0)
 
 
 def cost_in_words(model: Any, images: Any) -> str:
@@ -55,18 +61,24 @@ def cost_in_words(model: Any, images: Any) -> str:
         return ""
     memory = parameters * BYTES / 1e9
     words = f"{parameters:,} parameters, about {memory:.1f} GB of memory"
-    if model.get_params(deep=False)["device"] == "cpu" or not torch.cuda.is_available():
+    if _computes_on_cpu(model):
         seconds = 6 * parameters * len(images) / _operations_a_second()
         words += f", at least {seconds:,.0f} s an epoch"
     return f"{words}; a smaller bottleneck.size or narrower body.widths need less"
 
 
+def _computes_on_cpu(model: Any) -> bool:
+    return model.get_params(deep=False)["device"] == "cpu" or not torch.cuda.is_available()
+
+
 def _operations_a_second() -> float:
     """Of this processor, in the better of two products of matrices."""
     matrix = torch.ones(SIDE, SIDE)
-    durations = []
-    for _ in range(2):
-        start = time.perf_counter()
-        torch.mm(matrix, matrix)
-        durations.append(time.perf_counter() - start)
-    return 2 * SIDE**3 / min(durations)
+    seconds = min(_seconds_of_product(matrix), _seconds_of_product(matrix))
+    return 2 * SIDE**3 / seconds
+
+
+def _seconds_of_product(matrix: torch.Tensor) -> float:
+    start = time.perf_counter()
+    torch.mm(matrix, matrix)
+    return time.perf_counter() - start

@@ -24,7 +24,6 @@ from sklearn.base import clone
 from torch import Tensor
 
 from narrows import measure
-from narrows.errors import wrong
 from narrows.image_batches import ImageBatches
 from narrows.measure import Table
 from narrows.model.estimator.base import ImageModel
@@ -32,7 +31,12 @@ from narrows.model.outputs import Views
 from narrows.model.protocol import Model
 from narrows.model.recipes import recipe
 from narrows.model.training.pairs import with_noisy
-from narrows.model.training.validate import SPANS, SSIM, on_measure_scale
+from narrows.model.training.validate import (
+    SPANS,
+    SSIM,
+    on_measure_scale,
+    validate_measure_scale,
+)
 
 VIEW_TITLES = {
     "": "reconstruction",
@@ -58,16 +62,15 @@ def evaluate(
     if the variance of its mean over the images is below 0.01 (Y. Burda et al., 2016). Of the views
     of a table there is mse alone, on the working scale.
     """
-    if measure_scale not in SPANS:
-        raise wrong("measure_scale", measure_scale, "'unit' or 'symmetric'")
+    validate_measure_scale(measure_scale)
     totals: dict[str, float] = defaultdict(float)
-    statistics, count = measure.CodeStatistics(), 0
+    statistics = measure.CodeStatistics()
     for x, views in _batches(model, X, noisy, seed):
         statistics.add(views.codes)
-        count += len(x)
-        for name, values in {**_measures(model, x, views, measure_scale), **views.terms}.items():
-            totals[name] += float(values.double().sum())
-    means = {name: total / count for name, total in totals.items()}
+        of_images = {**_measures(model, x, views, measure_scale), **views.terms}
+        for name, values in of_images.items():
+            totals[name] += values.double().sum().item()
+    means = {name: total / statistics.count for name, total in totals.items()}
     return {**means, **_code_measures(model, statistics), **sizes(model)}
 
 
@@ -83,16 +86,29 @@ def compare(models: Iterable[ImageModel | str], X: Any, X_test: Any, seed: int =
     """
     table, seen = Table(), Counter[str]()
     for given in models:
-        name = given if isinstance(given, str) else type(given).__name__
+        name, model = _named(given)
         seen[name] += 1
-        row: dict[str, Any] = {"model": name if seen[name] == 1 else f"{name} ({seen[name]})"}
-        model = recipe(given) if isinstance(given, str) else given
-        if not model.__sklearn_is_fitted__():
-            start = time.perf_counter()
-            model = cast(ImageModel, clone(model)).fit(X)
-            row["fit_seconds"] = time.perf_counter() - start
-        table.append({**row, **evaluate(model, X_test, seed=seed)})
+        if seen[name] > 1:
+            name = f"{name} ({seen[name]})"
+        model, fitting = _fitted(model, X)
+        table.append({"model": name, **fitting, **evaluate(model, X_test, seed=seed)})
     return table
+
+
+def _named(given: ImageModel | str) -> tuple[str, ImageModel]:
+    """A model, and what it is called in a table: its recipe or its class."""
+    if isinstance(given, str):
+        return given, recipe(given)
+    return type(given).__name__, given
+
+
+def _fitted(model: ImageModel, X: Any) -> tuple[ImageModel, dict[str, float]]:
+    """A model as it is if it is fitted; else a clone fitted to X, and how long that took."""
+    if model.__sklearn_is_fitted__():
+        return model, {}
+    start = time.perf_counter()
+    fitted = cast(ImageModel, clone(model)).fit(X)
+    return fitted, {"fit_seconds": time.perf_counter() - start}
 
 
 def image_rows(model: Model, X: Any, seed: int = 0, noisy: Any = None) -> dict[str, np.ndarray]:
@@ -101,15 +117,16 @@ def image_rows(model: Model, X: Any, seed: int = 0, noisy: Any = None) -> dict[s
 
     noisy: the same images with noise of your own, see `evaluate`.
     """
-    array, layout = model._accept(X)
-    images = with_noisy(ImageBatches(array, layout, model.scale_), noisy)
-    every = slice(0, len(array))
+    images = _with_noisy(model, X, noisy)
+    every = slice(0, len(images))
     x = images.batch(every)
     views = model.views(x, seed, images.noisy_at(every)).images
-    rows = {"original": x, **{VIEW_TITLES[name]: image for name, image in views.items()}}
-    if "denoised" in rows:
-        del rows["reconstruction"]
-    return {title: _to_figure(model, image) for title, image in rows.items()}
+    if "denoised" in views:
+        del views[""]
+    rows = {"original": _to_figure(model, x)}
+    for name, image in views.items():
+        rows[VIEW_TITLES[name]] = _to_figure(model, image)
+    return rows
 
 
 def displayable(images: np.ndarray) -> np.ndarray:
@@ -131,10 +148,15 @@ def image_measures(clean: Tensor, image: Tensor, data_range: float) -> dict[str,
     return values
 
 
+def _with_noisy(model: Model, X: Any, noisy: Any) -> ImageBatches:
+    """Images as the model takes them, with their noisy ones if these are given."""
+    array, layout = model._accept(X)
+    return with_noisy(ImageBatches(array, layout, model.scale_), noisy)
+
+
 def _batches(model: Model, X: Any, noisy: Any, seed: int) -> Iterator[tuple[Tensor, Views]]:
     """The images batch by batch, and their views."""
-    array, layout = model._accept(X)
-    images = with_noisy(ImageBatches(array, layout, model.scale_), noisy)
+    images = _with_noisy(model, X, noisy)
     for rows in images.batches(model._widest):
         x = images.batch(rows)
         yield x, model.views(x, seed, images.noisy_at(rows))
@@ -143,22 +165,33 @@ def _batches(model: Model, X: Any, noisy: Any, seed: int) -> Iterator[tuple[Tens
 def _measures(model: Model, x: Tensor, views: Views, measure_scale: str) -> dict[str, Tensor]:
     """Measures of every view, one value an image; "denoised_psnr" is the psnr of that view."""
     if model.layout_.is_table:
-        return {"mse": (views.images[""] - x).square().flatten(1).mean(1)}
+        return {"mse": _mean_square(views.images[""] - x)}
     clean, span = on_measure_scale(x, model.scale_, measure_scale), SPANS[measure_scale]
-    values = {"signal_power": model.scale_.unit(x).square().flatten(1).mean(1)}
+    values = {"signal_power": _mean_square(model.scale_.unit(x))}
     for view, image in views.images.items():
         output = on_measure_scale(image, model.scale_, measure_scale)
-        for name, of_images in image_measures(clean, output, span).items():
-            values[f"{view}_{name}".strip("_")] = of_images
+        values |= _of_view(view, image_measures(clean, output, span))
     return values
+
+
+def _of_view(view: str, measures: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Measures by their names in a view: psnr is "psnr" in the view "", else "denoised_psnr"."""
+    if not view:
+        return measures
+    return {f"{view}_{name}": of_images for name, of_images in measures.items()}
+
+
+def _mean_square(x: Tensor) -> Tensor:
+    """The mean of x² over the values of each image, `(n,)`."""
+    return x.square().flatten(1).mean(1)
 
 
 def _code_measures(model: Model, statistics: measure.CodeStatistics) -> dict[str, float]:
     """How large the units of the code are, and what the model says of them."""
-    size = {"code_rms": statistics.rms}
-    if statistics.count < 2:
-        return size
-    return {**size, **model.code_measures(statistics)}
+    measures = {"code_rms": statistics.rms}
+    if statistics.count >= 2:
+        measures |= model.code_measures(statistics)
+    return measures
 
 
 def _to_figure(model: Model, images: Tensor) -> np.ndarray:

@@ -26,6 +26,7 @@ MOST_VALUES = 4_000_000  # in the pictures of a group
 FIXED_BATCH = 64  # images in every batch
 Skip = Callable[[str, str], None]
 Work = Callable[[np.ndarray], np.ndarray]
+Pictures = Iterable[Picture]
 Results = Iterator[tuple[Picture, Any]]
 
 
@@ -40,9 +41,7 @@ def with_fixed_batches(model: ImageModel) -> ImageModel:
     return fixed
 
 
-def process_pictures(
-    model: ImageModel, verb: str, pictures: Iterable[Picture], skip: Skip
-) -> Results:
+def process_pictures(model: ImageModel, verb: str, pictures: Pictures, skip: Skip) -> Results:
     """Each picture, and its pixels as `model.reconstruct` or `model.denoise` (`verb`) gives them back."""
     own_size = getattr(with_fixed_batches(model), verb)
 
@@ -53,7 +52,7 @@ def process_pictures(
 
 
 def score_pictures(
-    model: ImageModel, pictures: Iterable[Picture], skip: Skip, kind: str | None = None
+    model: ImageModel, pictures: Pictures, skip: Skip, kind: str | None = None
 ) -> Results:
     """Each picture and its anomaly score, of a kind; of a larger one, that of its worst tile."""
     fixed = with_fixed_batches(model)
@@ -67,13 +66,13 @@ def score_pictures(
     return _process(model, pictures, own_size, other_size, skip)
 
 
-def map_errors(model: ImageModel, pictures: Iterable[Picture], skip: Skip) -> Results:
+def map_errors(model: ImageModel, pictures: Pictures, skip: Skip) -> Results:
     """Each picture and where its error is, uint8 `(H, W)`: the root of the mean squared error over
     its channels.
     """
 
     def root_error(images: np.ndarray) -> np.ndarray:
-        channels = images.shape[3] if images.ndim == 4 else 1
+        channels = prod(images.shape[3:])  # 1 for (N, H, W)
         root = np.sqrt(error_map(model, images) / channels)
         return np.rint(root.clip(0, 1) * 255).astype(np.uint8)
 
@@ -81,7 +80,7 @@ def map_errors(model: ImageModel, pictures: Iterable[Picture], skip: Skip) -> Re
 
 
 def _process(
-    model: ImageModel, pictures: Iterable[Picture], own_size: Work, other_size: Work, skip: Skip
+    model: ImageModel, pictures: Pictures, own_size: Work, other_size: Work, skip: Skip
 ) -> Results:
     """`own_size` of pictures of the model's form, `other_size` of others, neighbours of one form together."""
     for group in _groups(pictures):
@@ -96,7 +95,7 @@ def _process(
             yield from zip(group, results)
 
 
-def _groups(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
+def _groups(pictures: Pictures) -> Iterator[list[Picture]]:
     """Neighbours of one form, at most `MOST_PICTURES` of them and fewer of large ones."""
     for (shape, _), alike in groupby(pictures, _form):
         size = max(1, min(MOST_PICTURES, MOST_VALUES // prod(shape)))

@@ -19,12 +19,17 @@ from narrows.randomness import keyed_generator
 def interpolate(model: ImageModel, a: Any, b: Any, steps: int = 9) -> np.ndarray:
     """Images `(steps, ...)` on the straight line between the codes of two images, ends included."""
     check_integer("steps", steps, least=2)
+    first, last = model.transform(_pair(a, b))
+    t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
+    return model.inverse_transform((1 - t) * first + t * last)
+
+
+def _pair(a: Any, b: Any) -> np.ndarray:
+    """Two images as an array `(2, ...)`. Raises `ImageError` if their shapes differ."""
     a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape:
         raise ImageError(f"interpolate needs two images of one shape: got {a.shape} and {b.shape}")
-    ends = model.transform(np.stack([a, b]))
-    t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
-    return model.inverse_transform((1 - t) * ends[:1] + t * ends[1:])
+    return np.stack([a, b])
 
 
 def perturb(
@@ -36,11 +41,16 @@ def perturb(
     scale: standard deviation of the noise on each unit of the code, ≥ 0. The same noise is used at
     each strength.
     """
-    strengths = np.atleast_1d(np.asarray(scale, dtype=np.float32))
+    strengths = np.asarray(scale, dtype=np.float32)
     if not (strengths >= 0).all():
         raise wrong("scale", scale, "numbers ≥ 0")
     codes = model.transform(X)
+    noise = _standard_normal(codes.shape, random_state)
+    if not strengths.ndim:
+        return model.inverse_transform(codes + strengths * noise)
+    return np.stack([model.inverse_transform(codes + s * noise) for s in strengths])
+
+
+def _standard_normal(shape: tuple[int, ...], random_state: int) -> np.ndarray:
     generator = keyed_generator(random_state, "perturb")
-    noise = torch.randn(codes.shape, generator=generator).numpy()
-    images = [model.inverse_transform(codes + strength * noise) for strength in strengths]
-    return np.stack(images) if np.ndim(scale) else images[0]
+    return torch.randn(shape, generator=generator).numpy()

@@ -15,6 +15,8 @@ set aside and put back.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import islice, product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,7 @@ from narrows.model.estimator.base import ImageModel
 
 Function = Callable[[np.ndarray], np.ndarray]
 Place = tuple[int, int]  # top, left
+Size = tuple[int, int]  # height, width
 # in the tiles of a batch, so that not all of a large picture's tiles are in memory
 MOST_VALUES = 4_000_000
 
@@ -50,15 +53,9 @@ def worst_tile_score(model: ImageModel, images: Any, kind: str | None = None) ->
 
     kind: as of `model.anomaly_score`.
     """
-    scores = []
-    for picture in _with_channels(np.asarray(images)):
-        batches = [
-            model.anomaly_score(_as_fitted(model, tiles), kind)
-            for part in _parts(model, picture)
-            for _, tiles in _tile_batches(part, _tile_size(model))
-        ]
-        scores.append(np.concatenate(batches).max())
-    return np.array(scores, dtype=np.float32)
+    pictures = _with_channels(np.asarray(images))
+    worst = [_tile_scores(model, picture, kind).max() for picture in pictures]
+    return np.array(worst, dtype=np.float32)
 
 
 def error_map(model: ImageModel, images: Any) -> np.ndarray:
@@ -75,15 +72,16 @@ def error_map(model: ImageModel, images: Any) -> np.ndarray:
     return errors
 
 
-def join_tiles(function: Function, picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def join_tiles(function: Function, picture: np.ndarray, size: Size) -> np.ndarray:
     """`function` of tiles `(n, h, w, C)` of a picture `(H, W, C)`, joined: float32 `(H, W, C)`."""
-    weight = np.outer(_window(size[0]), _window(size[1]))[..., None]
+    height, width = size
+    weight = np.outer(_window(height), _window(width))[..., None]
     total = np.zeros(picture.shape, np.float32)
     for places, tiles in _tile_batches(picture, size):
-        for (top, left), tile in zip(places, function(tiles)):
-            total[top : top + size[0], left : left + size[1]] += weight * tile
-    total /= _sum_of_windows(picture.shape[0], size[0])[:, None, None]
-    total /= _sum_of_windows(picture.shape[1], size[1])[:, None]
+        for place, tile in zip(places, function(tiles)):
+            total[_pixels(place, size)] += weight * tile
+    total /= _sum_of_windows(picture.shape[0], height)[:, None, None]
+    total /= _sum_of_windows(picture.shape[1], width)[:, None]
     return total
 
 
@@ -94,24 +92,40 @@ def fits_model(model: ImageModel, shape: tuple[int, ...]) -> bool:
     return (*shape, 1)[:3] == model.layout_.image
 
 
-def _tile_batches(
-    picture: np.ndarray, size: tuple[int, int]
-) -> Iterator[tuple[list[Place], np.ndarray]]:
+def _tile_scores(model: ImageModel, picture: np.ndarray, kind: str | None) -> np.ndarray:
+    """The anomaly scores of all tiles of a picture `(H, W, C)`, in all its channels."""
+    scores = []
+    for part in _parts(model, picture):
+        for _, tiles in _tile_batches(part, _tile_size(model)):
+            scores.append(model.anomaly_score(_as_fitted(model, tiles), kind))
+    return np.concatenate(scores)
+
+
+def _tile_batches(picture: np.ndarray, size: Size) -> Iterator[tuple[list[Place], np.ndarray]]:
     """Places and tiles `(n, h, w, C)` of a picture, batch by batch."""
-    height, width = size
-    if picture.shape[0] < height or picture.shape[1] < width:
+    values = prod(size) * picture.shape[2]
+    most = max(1, MOST_VALUES // values)
+    remaining = _places(picture, size)
+    while places := list(islice(remaining, most)):
+        tiles = [picture[_pixels(place, size)] for place in places]
+        yield places, np.stack(tiles)
+
+
+def _places(picture: np.ndarray, size: Size) -> Iterator[Place]:
+    """Where the tiles of a picture are, row by row. Raises `ImageError` if it is smaller than one."""
+    height, width = picture.shape[:2]
+    if height < size[0] or width < size[1]:
         raise ImageError(
-            f"the picture has {picture.shape[0]} x {picture.shape[1]} pixels, the model needs "
-            f"{height} x {width}; "
+            f"the picture has {height} x {width} pixels, the model needs {size[0]} x {size[1]}; "
             "bring it to that size first"
         )
-    rows, columns = _starts(picture.shape[0], height), _starts(picture.shape[1], width)
-    places = [(top, left) for top in rows for left in columns]
-    step = max(1, MOST_VALUES // (height * width * picture.shape[2]))
-    for start in range(0, len(places), step):
-        batch = places[start : start + step]
-        tiles = [picture[top : top + height, left : left + width] for top, left in batch]
-        yield batch, np.stack(tiles)
+    return product(_starts(height, size[0]), _starts(width, size[1]))
+
+
+def _pixels(place: Place, size: Size) -> tuple[slice, slice]:
+    """The rows and columns of the tile at a place."""
+    top, left = place
+    return slice(top, top + size[0]), slice(left, left + size[1])
 
 
 def _starts(length: int, side: int) -> list[int]:
@@ -136,37 +150,46 @@ def _process_channels(model: ImageModel, picture: np.ndarray, function: Function
 
     It gets the model's channels, and what comes back has those of the picture.
     """
-    size, channels = _tile_size(model), picture.shape[2]
-    outputs = [join_tiles(function, part, size) for part in _parts(model, picture)]
-    colours = channels - _unknown_alpha(model, picture)
-    if len(outputs) == 1 and colours == channels == outputs[0].shape[2]:
-        return outputs[0]
-    if colours < model.layout_.image[2]:
-        joined = outputs[0].mean(2, keepdims=True)
-    else:
-        joined = np.concatenate(outputs, axis=2)
-    return np.concatenate([joined, _to_unit(picture[..., colours:])], axis=2)
+    colours, alpha = _split_alpha(model, picture)
+    outputs = [join_tiles(function, part, _tile_size(model)) for part in _parts(model, picture)]
+    joined = _join_channels(outputs, colours.shape[2])
+    if alpha.shape[2] == 0:
+        return joined
+    return np.concatenate([joined, _to_unit(alpha)], axis=2)
+
+
+def _join_channels(outputs: list[np.ndarray], channels: int) -> np.ndarray:
+    """One output `(H, W, channels)`, from those of all channels or that of three equal ones."""
+    if len(outputs) > 1:
+        return np.concatenate(outputs, axis=2)
+    if outputs[0].shape[2] > channels:
+        return outputs[0].mean(2, keepdims=True)
+    return outputs[0]
 
 
 def _parts(model: ImageModel, picture: np.ndarray) -> list[np.ndarray]:
     """A picture `(H, W, C)` as pictures in the model's channels."""
-    channels = model.layout_.image[2]
-    colours = picture[..., : picture.shape[2] - _unknown_alpha(model, picture)]
-    if colours.shape[2] == channels:
+    colours, _ = _split_alpha(model, picture)
+    channels, expected = colours.shape[2], model.layout_.image[2]
+    if channels == expected:
         return [colours]
-    if channels == 1:
-        return list(np.split(colours, colours.shape[2], axis=2))
-    if colours.shape[2] == 1 and channels == 3:
+    if expected == 1:
+        return np.split(colours, channels, axis=2)
+    if channels == 1 and expected == 3:
         return [np.repeat(colours, 3, axis=2)]
     raise ImageError(
-        f"the picture has {picture.shape[2]} channels, which a model of {channels} cannot take"
+        f"the picture has {picture.shape[2]} channels, which a model of {expected} cannot take"
     )
 
 
-def _unknown_alpha(model: ImageModel, picture: np.ndarray) -> int:
-    """Channels of transparency that the model does not know: 1 or 0."""
+def _split_alpha(model: ImageModel, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The colours of a picture, and the channel of transparency that the model does not know, which
+    has 0 channels if there is none.
+    """
     channels = picture.shape[2]
-    return int(channels in (2, 4) and model.layout_.image[2] != channels)
+    if channels in (2, 4) and channels != model.layout_.image[2]:
+        channels -= 1
+    return picture[..., :channels], picture[..., channels:]
 
 
 def _unrounded(model: ImageModel, verb: str) -> Function:
@@ -189,7 +212,7 @@ def _as_fitted(model: ImageModel, tiles: np.ndarray) -> np.ndarray:
     return tiles.reshape(len(tiles), *model.layout_.given)
 
 
-def _tile_size(model: ImageModel) -> tuple[int, int]:
+def _tile_size(model: ImageModel) -> Size:
     return model.layout_.image[:2]
 
 
