@@ -214,11 +214,24 @@ def test_a_subset_takes_its_weights_along():
         ([1, 1, np.nan, np.inf], r"sample_weight: got 'NaN or infinity \(2 times\)'"),
         ([1, 1, 0, -0.5], "sample_weight: got -0.5, expected 4 numbers ≥ 0.* image 3"),
         ([0, 0, 0, 0], "sample_weight: got 'only zeros'.*one at least must be above 0"),
+        ([1, 1e308, 1, 1], "sample_weight: got 1e.308, expected 4 numbers ≥ 0.* image 1; only the"),
+        ([1e308] * 4, "sample_weight: got 1e.308.* only the ratios of weights count"),
+        ([5e-324, 0, 0, 0], "sample_weight: got 5e-324.* the largest from 1e-30 to 1e.30"),
+        ([1, 1e20, 1, 1e-30], "sample_weight: got '1e-30 next to 1e.20'.* image 3 would count as none"),
+        ([10**400] * 4, "sample_weight: got 'a list'"),
     ],
 )
 def test_what_are_no_weights_is_refused(weight, words):
     with pytest.raises(BuildError, match=words):
         validate_weights(weight, 4)
+
+
+@pytest.mark.parametrize("weight", [1e-30, 1e-8, 1e8, 1e30])
+def test_weights_in_the_allowed_range_give_finite_losses(digits, weight):
+    weights = np.where(np.arange(len(digits)) % 2, weight, weight / 1e8)
+    fitted = model(epochs=1).fit(digits, sample_weight=weights)
+    assert np.isfinite(fitted.history_["loss"]).all()
+    assert np.isfinite(nw.PCA(2).fit(digits, sample_weight=weights).transform(digits)).all()
 
 
 @pytest.mark.parametrize("make", [lambda: nw.PCA(1000), lambda: model(epochs=0)], ids=["pca", "ae"])

@@ -8,6 +8,9 @@ of weight 2 counts as two, one of weight 0 as none. Inside, weights have a mean 
 the same change nothing. All terms of the loss, and the measures of validation images, are weighted
 alike; figures that a batch norm keeps are not.
 
+Inside they are float32. The largest weight must be in `LARGEST`, and one above 0 that would become
+0 next to the others is refused, since its image would silently count as none.
+
 For the density of codes and the thresholds of scores, which are computed after the training, every
 image whose weight is above 0 counts once.
 """
@@ -18,6 +21,8 @@ import numpy as np
 
 from narrows.errors import wrong
 
+LARGEST = (1e-30, 1e30)  # so that no sum of weights, times losses or squared, overflows
+
 
 def validate_weights(sample_weight: Any, count: int) -> np.ndarray | None:
     """Weights of `count` images as float64 `(N,)`, as they were given. Raises `BuildError`."""
@@ -26,25 +31,43 @@ def validate_weights(sample_weight: Any, count: int) -> np.ndarray | None:
     expected = f"{count} numbers ≥ 0, one an image"
     try:
         weights = np.asarray(sample_weight, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         weights = np.empty(0)
     shape = np.shape(weights) if weights.size else f"a {type(sample_weight).__name__}"
     if weights.shape != (count,):
         raise wrong("sample_weight", shape, expected)
+    _refuse_bad_numbers(weights, expected)
+    _refuse_vanishing(weights, expected)
+    return weights
+
+
+def _refuse_bad_numbers(weights: np.ndarray, expected: str) -> None:
+    """Refuse weights that are not finite, below 0, too large, or all 0."""
     finite = np.isfinite(weights)
     if not finite.all():
         raise wrong("sample_weight", f"NaN or infinity ({(~finite).sum()} times)", expected)
-    lowest = weights.min()
+    lowest, highest = weights.min(), weights.max()
     if lowest < 0:
-        raise wrong(
-            "sample_weight",
-            lowest.item(),
-            expected,
-            f"the first below 0 is that of image {weights.argmin()}",
-        )
+        cure = f"the first below 0 is that of image {weights.argmin()}"
+        raise wrong("sample_weight", lowest.item(), expected, cure)
     if not weights.any():
         raise wrong("sample_weight", "only zeros", expected, "one at least must be above 0")
-    return weights
+    low, high = LARGEST
+    if not low <= highest <= high:
+        cure = f"the largest is that of image {weights.argmax()}; only the ratios of weights count"
+        range_of_largest = f"{expected}, the largest from {low:g} to {high:g}"
+        raise wrong("sample_weight", highest.item(), range_of_largest, cure)
+
+
+def _refuse_vanishing(weights: np.ndarray, expected: str) -> None:
+    """Refuse weights above 0 that are 0 next to the others."""
+    relative = (weights / weights.mean()).astype(np.float32)
+    vanishing = np.flatnonzero((weights > 0) & (relative == 0))
+    if len(vanishing):
+        k = vanishing[0]
+        cure = f"image {k} would count as none; give it the weight 0 if it is not to count"
+        got = f"{weights[k]} next to {weights.max()}"
+        raise wrong("sample_weight", got, f"{expected}, of less different sizes", cure)
 
 
 def weighted_stand_ins(table: np.ndarray, weights: np.ndarray) -> np.ndarray:
