@@ -233,7 +233,7 @@ def test_killed_when_the_model_is_there_it_is_measured_and_shown_the_same(unbrok
 # -- stopped ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize(
     ("count", "where"), [(6, "in epoch 2 of 3, after batch 1 of 3"), (13, "after 3 of 3 epochs")]
 )

@@ -29,6 +29,7 @@ import sys
 from collections.abc import Sequence
 
 from narrows.cli.lazy import put_off
+from narrows.signals import ending_signals, interrupt
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -38,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # messages about ranks are for developers of torch
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     put_off("scipy.stats")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C
+    for number in ending_signals():
+        signal.signal(number, interrupt)
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 

@@ -16,6 +16,7 @@ from narrows.model.file_format import CHECKPOINT_NAME
 from narrows.model.files.describe import describe_file
 from narrows.model.training import checkpoint as checkpoint
 from narrows.model.training.checkpoint import Checkpoint
+from narrows.signals import ending_signals
 from small_models import NOISY, SMALL, model, same, timeless, weights
 
 HELD = {**NOISY, "validation": 0.2, "schedule": "cosine", "training": {"ema": 0.9, "clip": 1.0}}
@@ -258,9 +259,9 @@ def test_minutes_are_above_0(path, minutes):
 # -- stopped ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_after_the_step(digits, path, going, whole, monkeypatch, number):
-    handlers = [signal.getsignal(one) for one in checkpoint.SIGNALS]
+    handlers = [signal.getsignal(one) for one in ending_signals()]
     with monkeypatch.context() as patch:
         killed_at(patch, 10, lambda: os.kill(os.getpid(), number))
         stopped = model(**HELD)
@@ -268,7 +269,7 @@ def test_a_signal_ends_it_after_the_step(digits, path, going, whole, monkeypatch
             Interrupted, match=rf"^stopped by {number.name} in epoch 2 of 3, after batch \d of \d; "
         ):
             stopped.fit(digits, checkpoint=Checkpoint(path, minutes=1e-9))
-    assert [signal.getsignal(one) for one in checkpoint.SIGNALS] == handlers
+    assert [signal.getsignal(one) for one in ending_signals()] == handlers
     assert stopped.epochs_ == 1
     assert_equal(model(**HELD).fit(digits, checkpoint=going()), whole(**HELD))
 

@@ -217,7 +217,10 @@ def test_a_subset_takes_its_weights_along():
         ([1, 1e308, 1, 1], "sample_weight: got 1e.308, expected 4 numbers ≥ 0.* image 1; only the"),
         ([1e308] * 4, "sample_weight: got 1e.308.* only the ratios of weights count"),
         ([5e-324, 0, 0, 0], "sample_weight: got 5e-324.* the largest from 1e-30 to 1e.30"),
-        ([1, 1e20, 1, 1e-30], "sample_weight: got '1e-30 next to 1e.20'.* image 3 would count as none"),
+        (
+            [1, 1e20, 1, 1e-30],
+            "sample_weight: got '1e-30 next to 1e.20'.* image 3 would count as none",
+        ),
         ([10**400] * 4, "sample_weight: got 'a list'"),
     ],
 )

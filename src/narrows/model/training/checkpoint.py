@@ -6,9 +6,10 @@ happened.
 
 The state (`narrows.model.training.state`) is written as the training starts, after each epoch and
 every few minutes (`minutes`): under a temporary name, synced and renamed, so that a run that is
-killed at any moment leaves a complete one. After SIGINT or SIGTERM the step is finished; then the
-state is written too, and the training ends with `Interrupted`. A file belongs to one training at a
-time, which holds a lock that ends with its process.
+killed at any moment leaves a complete one. After SIGINT, SIGTERM or SIGHUP (its terminal was
+closed) the step is finished; then the state is written too, and the training ends with
+`Interrupted`. A file belongs to one training at a time, which holds a lock that ends with its
+process.
 
 Of several ranks the first writes and reads the file, for all: the state is that of the complete
 training, and any number of ranks can resume from it. If one rank gets a signal, all of them obey it,
@@ -38,8 +39,8 @@ from narrows.model.file_format import CHECKPOINT_KEY, FORMAT, as_data_error, rea
 from narrows.model.training.setup import TrainingSetup
 from narrows.model.training.state import restore, state_of
 from narrows.model.training.training import Training
+from narrows.signals import drop_output_to_closed_terminal, ending_signals
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 TIMES = ("seconds", "val_seconds")  # columns of a history
 OFTEN = 10  # steps after which ranks exchange their signals, which takes a reduction over all
 AGAIN = "the same command with --resume (resume=True) goes on from there"
@@ -162,8 +163,9 @@ class Checkpoint:
             if self.received:
                 raise KeyboardInterrupt
             self.received = signal.Signals(number)
+            drop_output_to_closed_terminal()
 
-        before = {number: signal.signal(number, note) for number in SIGNALS}
+        before = {number: signal.signal(number, note) for number in ending_signals()}
         try:
             yield
         finally:
