@@ -127,6 +127,12 @@ def test_equal_images(digits):
     assert (measure.snr(digits * 0, digits) == -np.inf).all()
 
 
+@pytest.mark.parametrize("error", [1e-3, 0.1, 0.5, 2])
+def test_snr_of_a_constant_error_is_known_also_where_its_power_is_below_1(error):
+    x = np.ones((1, 2, 2))
+    np.testing.assert_allclose(measure.snr(x, x - error), -20 * np.log10(error))
+
+
 def test_bce_of_a_wrong_certainty_is_bounded():
     x = np.ones((1, 2, 2))
     np.testing.assert_allclose(measure.bce(x, x * 0), 400)
@@ -155,6 +161,10 @@ REFUSED = {
         lambda: measure.mse(np.zeros((2, 8, 8)), np.zeros((2, 8, 8), np.uint8)),
         "one scale",
     ),
+    "two scales of an snr": (
+        lambda: measure.snr(np.zeros((2, 8, 8)), np.zeros((2, 8, 8), np.uint8)),
+        "one scale",
+    ),
     "no range": (lambda: measure.psnr(*[np.zeros((2, 8, 8), int)] * 2), "say data_range"),
     "bad range": (
         lambda: measure.psnr(*[np.zeros((2, 8, 8))] * 2, data_range=0),
@@ -163,9 +173,13 @@ REFUSED = {
     "small": (lambda: measure.ssim(*[np.zeros((2, 6, 8))] * 2), "window=5 is the largest"),
     "tiny": (lambda: measure.ssim(*[np.zeros((2, 2, 8))] * 2), "at least 3 x 3"),
     "even window": (lambda: measure.ssim(*[np.zeros((2, 8, 8))] * 2, window=4), "odd number"),
-    "no probability": (
-        lambda: measure.bce(*[np.full((2, 8, 8), 1.5)] * 2),
-        r"runs from 1.5 to 1.5",
+    "pixels below 0": (
+        lambda: measure.bce(np.array([[[-0.5, 1.0]]]), np.zeros((1, 1, 2))),
+        r"bce: x runs from -0.5 to 1,",
+    ),
+    "probabilities above 1": (
+        lambda: measure.bce(np.zeros((1, 1, 2)), np.array([[[0.0, 1.5]]])),
+        r"bce: p runs from 0 to 1.5,",
     ),
 }
 
