@@ -22,6 +22,20 @@ def test_active_and_dead(codes):
     assert measure.active_units(np.array([[0, 0.4, 2]]), threshold=0.5).tolist() == [1]
 
 
+def test_a_value_at_the_threshold_is_not_active_and_a_deviation_at_it_is_constant():
+    z = np.array([[0.5], [-0.5]])
+    assert measure.active_units(z, threshold=0.5).tolist() == [0, 0]
+    assert measure.CodeStatistics(threshold=0.5).add(z).active == 0
+    assert measure.dead_units(z, threshold=0.5).tolist() == [True]
+    assert measure.constant_units(z, threshold=0.5).tolist() == [True]
+
+
+def test_constant_is_relative_to_a_large_mean_of_either_sign_and_absolute_near_0():
+    deviations = np.array([0.09, 0.11, 9, 11, 9, 11])
+    z = np.array([0, 0, 100, 100, -100, -100]) + deviations * np.array([[1], [-1]])
+    assert measure.constant_units(z, threshold=0.1).tolist() == [True, False] * 3
+
+
 def test_units_of_codes_that_come_in_batches_are_those_of_all_of_them(codes):
     codes[:, 0] *= np.linspace(0, 9, 500)  # batches differ
     units = measure.CodeStatistics()
@@ -45,6 +59,11 @@ def test_correlation_agrees_with_numpy_and_has_no_nan(codes):
     assert not np.any(rho[1, [0, 2, 3, 4]])
 
 
+def test_correlation_is_never_beyond_1_by_rounding():
+    z = np.random.default_rng(0).normal(size=(100, 1)) * np.linspace(-9, 9, 40)
+    assert np.abs(measure.correlation(z)).max() == 1
+
+
 def test_codes_may_be_feature_maps_or_tensors(codes):
     maps = torch.from_numpy(codes[:, :4].reshape(500, 1, 2, 2)).requires_grad_()
     np.testing.assert_allclose(measure.correlation(maps), measure.correlation(codes[:, :4]))
@@ -61,6 +80,8 @@ def test_kl_agrees_with_torch_and_finds_collapse():
     expected = torch.distributions.kl_divergence(posterior, prior).mean(0)
     np.testing.assert_allclose(measure.kl_per_unit(mean, log_variance), expected, atol=1e-12)
     assert measure.collapsed_units(mean, log_variance).tolist() == [False, True, False]
+    half = measure.collapsed_units(np.ones((2, 1)), np.zeros((2, 1)), threshold=0.5)
+    assert half.tolist() == [False], "½ nat is not less than ½ nat"
 
 
 def test_spread_is_the_root_mean_square_radius():

@@ -7,6 +7,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from narrows import measure
 from narrows.errors import ImageError
+from narrows.measure.per_image import per_image
 
 MEASURES = {name: getattr(measure, name) for name in ("mse", "psnr", "ssim", "snr", "bce")}
 KINDS = ("grey", "colour", "bright")
@@ -32,6 +33,16 @@ def test_ssim_of_other_windows(pairs, window):
     a, b = (x[:10] for x in pairs["grey"])
     expected = [skimage_ssim(p, q, data_range=1, win_size=window) for p, q in zip(a, b)]
     np.testing.assert_allclose(measure.ssim(a, b, window=window), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("side", "largest"), [(3, 3), (4, 3), (5, 5), (6, 5), (7, 7), (8, 7)])
+def test_the_largest_window_that_fits_is_taken_and_named_when_a_larger_one_is_refused(
+    side, largest
+):
+    x = np.random.default_rng(0).random((2, side, 9))
+    np.testing.assert_allclose(measure.ssim(x, x, window=largest), 1)
+    with pytest.raises(ImageError, match=f"window={largest} is the largest"):
+        measure.ssim(x, x, window=largest + 2)
 
 
 def test_uint8_is_measured_on_255_and_never_wraps(digits):
@@ -96,6 +107,24 @@ def test_pieces_agree_with_the_whole(pairs, name, monkeypatch):
     np.testing.assert_allclose(MEASURES[name](a, b), whole, rtol=2e-6)
 
 
+@pytest.mark.parametrize("batch", [(12,), (3, 4)])
+@pytest.mark.parametrize(("piece", "images"), [(1, 1), (96, 1), (5 * 96 + 95, 5), (10**6, 12)])
+def test_a_formula_gets_pieces_of_as_many_images_as_memory_allows(
+    monkeypatch, batch, piece, images
+):
+    monkeypatch.setattr("narrows.measure.per_image.PIECE", piece)
+    shapes = []
+
+    def formula(a, b):
+        shapes.append(a.shape)
+        return (a + b).mean((1, 2, 3))
+
+    x = torch.rand(*batch, 2, 6, 8)
+    torch.testing.assert_close(per_image(formula, x, x), 2 * x.mean((-3, -2, -1)))
+    assert {shape[1:] for shape in shapes} == {(2, 6, 8)}
+    assert [shape[0] for shape in shapes[:-1]] == [images] * ((12 - 1) // images)
+
+
 @pytest.mark.parametrize("name", MEASURES)
 def test_empty_set_and_anomalous_strides(pairs, name):
     a, b = pairs["grey"]
@@ -138,6 +167,16 @@ def test_bce_of_a_wrong_certainty_is_bounded():
     np.testing.assert_allclose(measure.bce(x, x * 0), 400)
 
 
+@pytest.mark.parametrize("channels", range(7))
+def test_images_have_1_to_4_channels_as_arrays_and_as_tensors(channels):
+    for x in (np.zeros((2, 8, 8, channels)), torch.zeros(2, channels, 8, 8)):
+        if 1 <= channels <= 4:
+            assert measure.mse(x, x).shape == (2,)
+        else:
+            with pytest.raises(ImageError, match="of 1 to 4"):
+                measure.mse(x, x)
+
+
 REFUSED = {
     "two shapes": (
         lambda: measure.psnr(np.zeros((2, 8, 8)), np.zeros((3, 8, 8))),
@@ -170,6 +209,12 @@ REFUSED = {
         lambda: measure.psnr(*[np.zeros((2, 8, 8))] * 2, data_range=0),
         "expected a number > 0",
     ),
+    "infinite range": (
+        lambda: measure.psnr(*[np.zeros((2, 8, 8))] * 2, data_range=float("inf")),
+        "expected a number > 0",
+    ),
+    "no image at all": (lambda: measure.mse(*[torch.zeros(8, 8)] * 2), r"\(..., C, H, W\)"),
+    "five axes": (lambda: measure.mse(*[np.zeros((1, 1, 8, 8, 1))] * 2), r"\(N, H, W, C\)"),
     "small": (lambda: measure.ssim(*[np.zeros((2, 6, 8))] * 2), "window=5 is the largest"),
     "tiny": (lambda: measure.ssim(*[np.zeros((2, 2, 8))] * 2), "at least 3 x 3"),
     "even window": (lambda: measure.ssim(*[np.zeros((2, 8, 8))] * 2, window=4), "odd number"),

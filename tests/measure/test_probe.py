@@ -23,3 +23,16 @@ def test_probe_repeats_and_keeps_its_limit():
     z, y = random.normal(size=(300, 2)), random.integers(0, 2, 300)
     accuracy = [measure.probe(z, y, z, y, "knn", limit=50, seed=s) for s in (1, 1, 2)]
     assert accuracy[0] == accuracy[1] != accuracy[2]
+
+
+def test_knn_is_the_majority_of_the_five_nearest_codes():
+    distances = np.arange(1.0, 9)[:, None]
+    labels = np.array([0, 0, 1, 1, 1, 0, 0, 0])  # a majority of 1 among five, of no other number
+    assert measure.probe(distances, labels, np.zeros((1, 1)), [1], "knn") == 1
+
+
+def test_the_subset_is_by_default_that_of_seed_0():
+    random = np.random.default_rng(0)
+    z, y = random.normal(size=(300, 2)), random.integers(0, 2, 300)
+    accuracy = [measure.probe(z, y, z, y, "knn", limit=50, seed=seed) for seed in (0, 1)]
+    assert measure.probe(z, y, z, y, "knn", limit=50) == accuracy[0] != accuracy[1]

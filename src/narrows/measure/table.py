@@ -58,7 +58,9 @@ def show(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, (float, np.floating)):
-        return f"{value:.4g}" if abs(value) < 1e4 or not math.isfinite(value) else f"{value:.0f}"
+        # from 9999.5 on, 4 digits are rounded to 1e+04
+        short = abs(value) < 9999.5 or not math.isfinite(value)
+        return f"{value:.4g}" if short else f"{value:.0f}"
     if isinstance(value, (int, np.integer)) and abs(value) >= 10_000:
         return f"{value:,}"
     if isinstance(value, (list, tuple, np.ndarray)):
