@@ -111,6 +111,16 @@ def test_a_variational_code_is_the_mean_unless_it_is_drawn(some):
     )
 
 
+@names
+def test_only_a_variational_code_has_a_posterior_to_require(some, name):
+    code = code_of(chosen(name), some(7, 12))
+    if code.posterior is not None:
+        assert code.require_posterior() is code.posterior
+    else:
+        with pytest.raises(BuildError, match="without a posterior"):
+            code.require_posterior()
+
+
 def test_an_absurd_variance_is_still_a_number(some):
     bottleneck = chosen("variational")
     for shift in (1e4, -1e4):

@@ -8,6 +8,7 @@ from torch import distributions as d
 
 from narrows.choose import choose
 from narrows.errors import BuildError, UnknownName
+from narrows.parts.layers import ACTIVATIONS
 from narrows.parts.likelihood import LIKELIHOODS, OUTPUTS
 from narrows.scale import FIXED_SCALES, Scale
 
@@ -16,7 +17,7 @@ DENSITIES = {
     "gaussian": [
         ({}, lambda out, m: d.Normal(m, 0.5**0.5)),
         ({"variance": 0.04}, lambda out, m: d.Normal(m, 0.2)),
-        ({"variance": 3.0, "output": "sigmoid"}, lambda out, m: d.Normal(out.sigmoid(), 3**0.5)),
+        ({"variance": 1.5, "output": "sigmoid"}, lambda out, m: d.Normal(out.sigmoid(), 1.5**0.5)),
     ],
     "laplace": [
         ({}, lambda out, m: d.Laplace(m, 1.0)),
@@ -70,6 +71,20 @@ def test_the_gaussian_s_nll_is_by_default_the_squared_error(some):
 def test_the_bernoulli_is_finite_far_out(some):
     out = torch.tensor([-1e4, 1e4]).view(1, 1, 1, 2)
     assert chosen("bernoulli").nll(out, 1 - out.sigmoid()).tolist() == [[[[1e4, 1e4]]]]
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_the_bounds_of_an_output_are_what_it_reaches_far_out(output):
+    far = torch.tensor([-torch.inf, torch.inf])
+    assert tuple(ACTIVATIONS[output](far).tolist()) == OUTPUTS[output]
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_only_the_gaussian_of_a_sigmoid_is_a_squared_error_of_a_sigmoid(name):
+    assert not chosen(name).is_squared_error_of_sigmoid
+    if name != "bernoulli":
+        of_sigmoid = chosen(name, output="sigmoid")
+        assert of_sigmoid.is_squared_error_of_sigmoid == (name == "gaussian")
 
 
 LEGAL = {

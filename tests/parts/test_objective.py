@@ -84,6 +84,12 @@ def test_only_hidden_pixels_count_where_that_is_asked(x):
     assert 0.15 < done.hidden.float().mean() < 0.35
 
 
+def test_all_pixels_count_where_hidden_ones_alone_are_not_asked_for(x):
+    (terms, done), network = terms_of(x, corruption={"kind": "masking", "rate": 0.25})
+    error = (network.reconstruct(done.corrupted) - x).square()
+    torch.testing.assert_close(terms["nll"], error.flatten(1).sum(1))
+
+
 def test_every_term_is_one_value_an_image(x):
     parts = {"bottleneck": {"kind": "sparse", "size": 40}, "penalties": ["contractive"]}
     (terms, _), _ = terms_of(x, **parts)
