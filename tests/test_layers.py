@@ -12,7 +12,7 @@ import narrows
 PACKAGE = Path(narrows.__file__).parent
 FLOORS = [
     {"errors"},
-    {"layout", "choose", "files", "signals", "machine", "randomness", "distributed"},
+    {"layout", "choose", "files", "signals", "reading", "machine", "randomness", "distributed"},
     {"scale", "image_inputs"},
     {"image_batches"},
     {"measure"},

@@ -47,6 +47,10 @@ class TrainingError(NarrowsError):
         self.images = tuple(images)
 
 
+class Shortage(NarrowsError):
+    """A machine that has run out of memory, open files or disk space; no file is to blame."""
+
+
 class Interrupted(KeyboardInterrupt):
     """A training that was asked to stop, and has kept its state; the message says how to go on."""
 

@@ -75,7 +75,10 @@ def run(arguments: list[str]) -> int:
 
 def _in_words(error: Exception) -> str:
     from narrows.errors import NarrowsError
+    from narrows.reading import shortage_of
 
     if isinstance(error, NarrowsError):
         return str(error)
+    if shortage := shortage_of(error):
+        return str(shortage)
     return f"{type(error).__name__}: {error} (--debug shows where)"

@@ -29,6 +29,7 @@ from narrows.data.readers.folder import SPLIT_FOLDERS, THREADED_FROM, folder_has
 from narrows.data.readers.image_files import SUFFIXES, open_picture, reason_of
 from narrows.errors import DataError, OutputError, wrong
 from narrows.files import refuse_overwrite
+from narrows.reading import reading
 
 BYTE_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 BYTE_COUNT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Z]*)\s*", re.IGNORECASE)
@@ -134,19 +135,14 @@ def _list_folder(folder: Path) -> tuple[list[str], set[str]]:
     """The names of the images and of the folders in a folder."""
     images: list[str] = []
     folders: set[str] = set()
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith(".") or (entry.is_symlink() and entry.is_dir()):
-                    continue
-                if entry.is_dir():
-                    folders.add(entry.name)
-                elif entry.name.lower().endswith(SUFFIXES):
-                    images.append(entry.name)
-    except OSError as error:
-        raise DataError(
-            f"the folder {folder} cannot be listed: {error.strerror or error}"
-        ) from error
+    with reading(f"the folder {folder}", verb="listed"), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or (entry.is_symlink() and entry.is_dir()):
+                continue
+            if entry.is_dir():
+                folders.add(entry.name)
+            elif entry.name.lower().endswith(SUFFIXES):
+                images.append(entry.name)
     return images, folders
 
 

@@ -2,13 +2,15 @@
 
 An image is read with `pread`, which asks for bytes at an offset and moves nothing: threads and
 forked processes may share a pack. Its bytes are checked against the index's CRC-32 each time, at
-about 1 GB/s.
+about 1 GB/s. Of the tars those are open that were used last, at most `MOST_OPEN`, and fewer if the
+process may not open more.
 """
 
 import os
-import weakref
 import zlib
 from collections.abc import Iterator, Sequence
+from errno import EMFILE, ENFILE
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,8 +26,10 @@ from narrows.data.readers.folder import THREADED_FROM
 from narrows.data.readers.image_files import fitter, open_picture, reason_of
 from narrows.data.share import Share
 from narrows.errors import DataError, Faults
+from narrows.reading import reading
 
 DAMAGED_NAMED = 10  # images, in an error
+MOST_OPEN = 64  # tars of a pack: a process may have 1024 files open on most systems, or 256
 
 
 class PackedImage(NamedTuple):
@@ -34,6 +38,17 @@ class PackedImage(NamedTuple):
     name: str
     label: int | None
     data: bytes
+
+
+class OpenTar:
+    """A tar that is open as long as something refers to it: a thread may read one that was let go."""
+
+    def __init__(self, path: Path):
+        self.file = os.open(path, os.O_RDONLY)
+
+    def __del__(self) -> None:
+        if hasattr(self, "file"):
+            os.close(self.file)
 
 
 class Pack:
@@ -50,8 +65,8 @@ class Pack:
     def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
         self.index = _index_of(self.path)
-        self._open: dict[int, int] = {}
-        weakref.finalize(self, _close_files, self._open)
+        folder, shards = self.index.folder, self.index.shards
+        self._tar = lru_cache(MOST_OPEN)(lambda shard: OpenTar(folder / shards[shard]))
 
     def __len__(self) -> int:
         return len(self.index.entries)
@@ -71,24 +86,25 @@ class Pack:
     def data(self, k: int) -> bytes:
         """The bytes of one image's file, checked."""
         shard, offset, size, crc, _ = self.index.entries[k].tolist()
-        data = os.pread(self._file(shard), size, offset)
+        tar = self._open_tar(shard)
+        data = os.pread(tar.file, size, offset)
         if len(data) < size or (self.index.summed and zlib.crc32(data) != crc):
-            tar = self.index.shards[shard]
+            name = self.index.shards[shard]
             raise DataError(
-                f"its bytes in {tar} are damaged, or {tar} is not the tar of the index (image {k})"
+                f"its bytes in {name} are damaged, or {name} is not the tar of the index (image {k})"
             )
         return data
 
-    def _file(self, shard: int) -> int:
-        """The open file of a shard. If two threads open it at once, one of them closes its own again."""
-        file = self._open.get(shard)
-        if file is not None:
-            return file
-        opened = os.open(self.index.folder / self.index.shards[shard], os.O_RDONLY)
-        file = self._open.setdefault(shard, opened)
-        if file != opened:
-            os.close(opened)
-        return file
+    def _open_tar(self, shard: int) -> OpenTar:
+        """The tar of a shard. If no more files may be open, the others are closed first."""
+        with reading(self.index.folder / self.index.shards[shard]):
+            try:
+                return self._tar(shard)
+            except OSError as error:
+                if error.errno not in (EMFILE, ENFILE):
+                    raise
+            self._tar.cache_clear()
+            return self._tar(shard)
 
 
 def read_pack(
@@ -217,8 +233,3 @@ def _places_in_split(pack: Pack, split: str) -> Sequence[int]:
     if split == "all" or not pack.index.splits:
         return range(len(pack))
     return [k for k in range(len(pack)) if pack.index.name(k).startswith(f"{split}/")]
-
-
-def _close_files(files: dict[int, int]) -> None:
-    for file in files.values():
-        os.close(file)

@@ -68,7 +68,8 @@ def decode_all(
     strict: raise at the first that cannot be opened.
     least: how many must be readable.
     mode: see `GrowingArray`.
-    Raises `DataError` if fewer are readable, and for pictures of several sizes.
+    Raises `DataError` if fewer are readable, and for pictures of several sizes; `Shortage` if the
+    machine has run out of something.
     """
 
     def attempt(item: Item) -> Image.Image | str:

@@ -23,6 +23,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from narrows.errors import DataError, unknown
+from narrows.reading import cause_of
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 # no others, whatever an ending claims
@@ -94,12 +95,12 @@ def open_picture(path: Path | IO[bytes], grey: bool = False) -> Image.Image:
 
 
 def reason_of(error: Exception) -> str:
-    """Why a file could not be read, in a few words."""
+    """Why a file could not be read, in a few words. Raises `Shortage` if the file is not to blame."""
     if isinstance(error, UnidentifiedImageError):
         return "it is not an image of a known kind, or is damaged"
     if isinstance(error, Image.DecompressionBombError):
         return f"it is too large, and may be meant to fill the memory ({error})"
-    return str(error).strip() or type(error).__name__
+    return cause_of(error)
 
 
 def plain(picture: Image.Image, grey: bool = False) -> Image.Image:
