@@ -23,11 +23,13 @@ from narrows.layout import WHITE_LEVELS, ImageShape, Layout, layout_of
 
 # of pictures whose pixels are taken as they are
 KEPT_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "F")
+NUMBERS = "biufc"  # the kinds of NumPy's types that hold numbers
 
 
 def as_images(X: Any, image_shape: ImageShape | None = None) -> tuple[np.ndarray, Layout]:
     """The images as an array, and their layout. Raises `ImageError` if they are not a batch of images."""
     array = _as_array(X)
+    _refuse_other_than_numbers(array)
     if _is_table_of_numbers(array) and image_shape is None:
         array = array.astype(np.float64)
     if array.dtype.name not in WHITE_LEVELS:
@@ -71,11 +73,20 @@ def _as_array(X: Any) -> np.ndarray:
         array = np.asarray(X)
     except ValueError as error:
         raise ImageError(f"the images make no array, their shapes differ: {error}") from error
-    if array.dtype.kind == "O":
-        raise ImageError(
-            "the images make no array of numbers: their shapes differ, or they hold other objects"
-        )
     return array
+
+
+def _refuse_other_than_numbers(array: np.ndarray) -> None:
+    """Refuse an array of texts or of other objects."""
+    if array.dtype.kind in NUMBERS:
+        return
+    items = array.ravel().tolist()
+    other = next((item for item in items if not isinstance(item, (int, float))), array)
+    raise ImageError(
+        f"the images make no array of numbers: got {str(other)[:40]!r} ({type(other).__name__}); "
+        "pass an array of numbers, a list of pictures or a data set of torch; "
+        "load_data(path) reads files"
+    )
 
 
 def _refuse_single_objects(X: Any) -> None:

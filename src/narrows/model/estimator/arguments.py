@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import validate_data
 
 from narrows.errors import BuildError, ImageError, NarrowsError, wrong
-from narrows.image_inputs import is_image_object
+from narrows.image_inputs import NUMBERS, is_image_object
 
 
 class NotNumbers(ImageError, TypeError):
@@ -28,17 +28,18 @@ def check_integer(what: str, value: Any, least: int = 1) -> None:
 
 
 def is_table(X: Any) -> bool:
-    """Whether scikit-learn's own checks apply: a data frame, a sparse matrix, or an array of 2
-    dimensions or less.
+    """Whether scikit-learn's own checks apply: a data frame, a sparse matrix, an array of 2
+    dimensions, or of numbers in fewer.
     """
     if hasattr(X, "columns") or hasattr(X, "toarray"):
         return True
     if is_image_object(X):
         return False
     try:
-        return np.asarray(X).ndim < 3
+        array = np.asarray(X)
     except ValueError:  # images of different shapes
         return False
+    return array.ndim == 2 or (array.ndim < 2 and array.dtype.kind in NUMBERS)
 
 
 def check_table(model: BaseEstimator, X: Any, reset: bool) -> np.ndarray:
