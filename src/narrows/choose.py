@@ -32,8 +32,9 @@ def choose(what: str, table: Mapping[str, Callable[..., Any]], spec: Any, /, **c
     except NarrowsError as error:
         raise type(error)(f"{what} {name_of(spec)!r}: {error}") from error
     except TypeError as error:
+        values = ", ".join(f"{name}={value!r}" for name, value in options.items())
         raise BuildError(
-            f"{what} {name_of(spec)!r}: an option has the wrong type ({error})"
+            f"{what} {name_of(spec)!r}: an option has the wrong type: got {values} ({error})"
         ) from error
 
 

@@ -29,6 +29,7 @@ from narrows.errors import BuildError
         ("a=(256, 128)", {"a": (256, 128)}),
         ("a = relu ", {"a": "relu"}),
         ("a=f(x)", {"a": "f(x)"}),
+        ("a=[b, c-d]", {"a": ["b", "c-d"]}),
         ("a=é", {"a": "é"}),
     ],
 )

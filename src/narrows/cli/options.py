@@ -1,6 +1,7 @@
 """Options that verbs share, and how `--set part.option=value` becomes changes of a recipe."""
 
 import ast
+import re
 import tomllib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,6 +12,10 @@ from cyclopts import CoercionError, Parameter, Token
 
 from narrows.choose import merge_spec
 from narrows.errors import BuildError
+
+NAMES = re.compile(
+    r"\[[\w\s-]+(,[\w\s-]+)*\]"
+)  # a list of names without quotes, as shells leave it
 
 
 def integer(kind: Any, tokens: Sequence[Token]) -> int:
@@ -218,4 +223,6 @@ def _value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     with suppress(ValueError, SyntaxError):
         return ast.literal_eval(text)
+    if NAMES.fullmatch(text):
+        return [name.strip() for name in text[1:-1].split(",")]
     return text

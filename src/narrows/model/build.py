@@ -77,7 +77,8 @@ def validate_specs(specs: Specs) -> None:
     faults = Faults("the model cannot be built")
     penalties = specs["penalties"]
     if not isinstance(penalties, (list, tuple)):
-        raise wrong("penalties", penalties, "a list of penalties")
+        known = ", ".join(sorted(KINDS["penalty"].table))
+        raise wrong("penalties", penalties, "a list, such as ['contractive']", f"known: {known}")
     chosen = [(kind, specs[kind]) for kind in KINDS if specs.get(kind, "auto") != "auto"]
     for kind, spec in [*chosen, *(("penalty", penalty) for penalty in penalties)]:
         with faults.catch():

@@ -7,7 +7,7 @@ All that trains goes through here: a lab, a study file, `train` (a study of one 
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,10 @@ from typing import Any
 
 from narrows.choose import merge_options
 from narrows.distributed.process_group import is_first_rank
-from narrows.errors import DataError, Faults, unknown
+from narrows.errors import BuildError, DataError, Faults, unknown
 from narrows.files import locked
 from narrows.model.estimator.base import ImageModel
+from narrows.model.estimator.option_values import validate_values
 from narrows.model.files import store
 from narrows.model.recipes import recipe
 from narrows.model.trackers import tracker
@@ -148,7 +149,23 @@ def _models(study: Study, changes: dict[str, Any]) -> list[tuple[Run, ImageModel
         options = model.get_params(deep=False)
         fitting = {name: change for name, change in changes.items() if name in options}
         model.set_params(**merge_options(options, fitting))
+    _check_values(models)
     return models
+
+
+def _check_values(models: Sequence[tuple[Run, ImageModel]]) -> None:
+    """Refuse options that no images can make right, before any image is read."""
+    runs_of: dict[str, dict[str, None]] = {}  # each fault once, with the runs that have it
+    for run, model in models:
+        faults = Faults(run.name)
+        model.validate_options(faults)
+        validate_values(model.get_params(deep=False), faults)
+        for fault in faults.found:
+            runs_of.setdefault(fault, {})[run.name] = None
+    common = Faults("these options cannot be used")
+    for fault, names in runs_of.items():
+        common.add(fault if len(names) == len(models) else f"{', '.join(names)}: {fault}")
+    common.stop(BuildError)
 
 
 def _reader(common: Any, say: Say) -> Read:

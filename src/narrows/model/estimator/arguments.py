@@ -2,6 +2,7 @@
 checks itself.
 """
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,12 @@ def check_integer(what: str, value: Any, least: int = 1) -> None:
     """Refuse a value that is not an integer of at least `least`."""
     if not isinstance(value, (int, np.integer)) or value < least:
         raise wrong(what, value, f"an integer ≥ {least}")
+
+
+def check_seed(what: str, value: Any) -> None:
+    """Refuse a number or a text that is not a seed; generators are scikit-learn's to judge."""
+    if isinstance(value, (Real, str)):
+        check_integer(what, value, least=0)
 
 
 def is_table(X: Any) -> bool:

@@ -21,7 +21,7 @@ from narrows.image_inputs import as_images
 from narrows.layout import Layout, validate_images
 from narrows.model.density import CodeDensity
 from narrows.model.estimator.anomaly import SCORES, available_scores, join_batches, thresholds_of
-from narrows.model.estimator.arguments import check_table, is_table
+from narrows.model.estimator.arguments import check_seed, check_table, is_table
 from narrows.model.estimator.base import ImageModel
 from narrows.model.outputs import Outputs
 from narrows.model.training.sample_weight import validate_weights, weighted_stand_ins
@@ -72,6 +72,7 @@ def resolve_seed(random_state: Any) -> int:
     """`random_state` as a number: itself, or drawn from the generator it is, or from the system for None."""
     from sklearn.utils import check_random_state
 
+    check_seed("random_state", random_state)
     if isinstance(random_state, (int, np.integer)):
         return int(random_state)
     if random_state is None:  # scikit-learn would move numpy's global generator
