@@ -192,9 +192,15 @@ def test_advice_on_a_nan_is_in_the_table_of_the_page():
         assert f"| `{sentence}` |" in page
 
 
-def rows(heading: str) -> dict[str, list[str]]:
-    """The rows of all tables below a heading of the page on studies, by the name in their first cell."""
-    below = STUDIES.read_text(encoding="utf-8").split(f"\n{heading}\n")[1]
+def test_every_format_of_files_is_in_the_table_of_the_page():
+    from narrows.data import FORMATS
+
+    assert set(rows("## Formats", ROOT / "docs" / "images.md")) == set(FORMATS)
+
+
+def rows(heading: str, page: Path = STUDIES) -> dict[str, list[str]]:
+    """The rows of all tables below a heading of a page, by the name in their first cell."""
+    below = page.read_text(encoding="utf-8").split(f"\n{heading}\n")[1]
     section = re.split(rf"^#{{1,{heading.index(' ')}}} ", below, flags=re.MULTILINE)[0]
     cells = [
         re.split(r" *\| *", line.strip("| "))

@@ -17,6 +17,7 @@ FLOORS = [
     {"image_batches"},
     {"measure"},
     {"parts", "data", "draw"},
+    {"registry"},
     {"model"},
     {"denoise", "codec"},
     {"study", "explorer", "bench"},

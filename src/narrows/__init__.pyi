@@ -14,6 +14,6 @@ from .model.use.evaluate import compare as compare
 from .model.use.evaluate import evaluate as evaluate
 from .model.use.latent import interpolate as interpolate
 from .model.use.latent import perturb as perturb
-from .parts.register import register as register
+from .registry import register as register
 
 __version__: str

@@ -11,7 +11,9 @@ together, with the names that are known.
 """
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -137,3 +139,20 @@ def name_of(spec: Any) -> str:
     if isinstance(spec, Mapping):
         spec = spec.get("kind")
     return spec if isinstance(spec, str) else getattr(spec, "__name__", repr(spec))
+
+
+def import_path(make: Any) -> str:
+    """The import path of a class or a function; of one in the script that runs, the path that it
+    would have from outside.
+    """
+    module = _script_name() if make.__module__ == "__main__" else make.__module__
+    return f"{module}.{make.__qualname__}"
+
+
+def _script_name() -> str:
+    """The name under which the script that runs could be imported."""
+    main = sys.modules.get("__main__")
+    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    if spec:
+        return spec.name
+    return Path(file).stem if file else "__main__"

@@ -19,12 +19,10 @@ Skip = Callable[[str, str], None]
 def are_pictures(images: str) -> bool:
     """Whether this is an image file, or a folder of them."""
     from narrows.data import NAMED_SETS
-    from narrows.data.readers.image_files import SUFFIXES
+    from narrows.data.readers.formats import PICTURES, format_of
 
     path = Path(images).expanduser()
-    return images not in NAMED_SETS and (
-        path.is_dir() or (path.suffix.lower() in SUFFIXES and path.is_file())
-    )
+    return images not in NAMED_SETS and path.exists() and format_of(path) in PICTURES
 
 
 def pictures(
@@ -60,6 +58,8 @@ def array(
         data = read_data(reading.of(images), split, **options)
     for name, reason in data.skipped:
         skip(name, reason)
+    for note in data.notes:
+        tell(f"note: {note}")
     return data
 
 

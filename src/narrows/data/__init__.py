@@ -19,6 +19,8 @@ from narrows.data.load import has_split, load_data, read_data
 from narrows.data.named_sets.named import NAMED_SETS
 from narrows.data.readers.formats import FORMATS
 
+read = read_data  # its former name, which scripts still import
+
 __all__ = [
     "FORMATS",
     "NAMED_SETS",
@@ -26,5 +28,6 @@ __all__ = [
     "fingerprint",
     "has_split",
     "load_data",
+    "read",
     "read_data",
 ]

@@ -45,6 +45,7 @@ class Described(NamedTuple):
     names: tuple[str, ...] | None
     labels: np.ndarray | None
     skipped: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
 
 
 def read_distributed(data: Data, split: str = "train", mode: str = "") -> ImageSet:
@@ -57,7 +58,7 @@ def read_distributed(data: Data, split: str = "train", mode: str = "") -> ImageS
     part = _read_part_or_nothing(data, split, Share(ranks.place + 1, ranks.size), mode)
     barrier()  # however long it took
     described = Described(
-        part.images.shape, part.images.dtype, part.names, part.labels, part.skipped
+        part.images.shape, part.images.dtype, part.names, part.labels, part.skipped, part.notes
     )
     parts = all_gather_objects(described)[ranks.first : ranks.first + ranks.size]
     if not _can_be_shared(parts):
@@ -103,6 +104,7 @@ def _gather_images(part: ImageSet, parts: list[Described], ranks: MachineRanks) 
         names=sum((other.names or () for other in parts), ()),
         labels=None if part.labels is None else np.concatenate(labels),
         skipped=sum((other.skipped for other in parts), ()),
+        notes=tuple(dict.fromkeys(note for other in parts for note in other.notes)),
         span=None,
     )
 

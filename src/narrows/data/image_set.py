@@ -170,10 +170,10 @@ def _integers(labels: np.ndarray, path: Path) -> np.ndarray:
     raise DataError(f"{path} holds labels of type {labels.dtype}; expected integers or words")
 
 
-def refuse_test_split(path: Path, split: str) -> None:
-    """Refuse "test" of a file that is one set: `DataError`."""
-    if split == "test":
+def refuse_parts(path: Path, split: str) -> None:
+    """Refuse "val" and "test" of a file that is one set: `DataError`."""
+    if split in ("val", "test"):
         raise DataError(
-            f"{path} has no test split, it is one set; read it with split='all', "
-            "or give the path of the test images themselves"
+            f"{path} has no {split} split, it is one set; read it with split='all', "
+            f"or give the path of the {split} images themselves"
         )

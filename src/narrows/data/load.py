@@ -22,7 +22,8 @@ from narrows.data.readers.formats import path_has_split, read_path
 from narrows.data.share import Share
 from narrows.errors import DataError, NarrowsError, did_you_mean, unknown
 
-SPLITS = ("train", "test", "all")
+SPLITS = ("train", "val", "test", "all")
+PARTS = SPLITS[:-1]  # "all" is all of them
 
 Data = str | os.PathLike[str] | Mapping[str, Any] | Callable[..., ImageSet]
 DataKind = str | os.PathLike[str] | Callable[..., ImageSet]
@@ -51,8 +52,8 @@ def read_data(
     """Images with all that is known about them.
 
     data: a name in `NAMED_SETS`, a path, or a dict with either as "kind" and options next to it.
-    split: "train" (default), "test" or "all". A file, or a folder without `train/` and `test/`, is
-        one set: "train" and "all" give all of it, "test" is refused.
+    split: "train" (default), "val" (validation), "test" or "all". A file, or a folder without
+        `train/` and `test/`, is one set: "train" and "all" give all of it, the others are refused.
     share: read this share of the images only; other files of a folder or a pack are not read. It
         may be empty.
     mode: of image files: L, RGB or RGBA, if all that go with it are to be brought to it, as a model
@@ -73,19 +74,19 @@ def read_data(
 
 
 def has_split(data: Data, split: str) -> bool:
-    """Whether there are images of that split alone: "train" or "test".
+    """Whether there are images of that split alone: "train", "val" or "test".
 
-    Named sets and functions have both splits; of a pair ("noisy") both sides must have it. Only a
+    Named sets and functions have "train" and "test"; of a pair ("noisy") both sides must have it. Only a
     folder's names, a pack's index or an .npz file's list are read. Raises what `read_data` raises
     if it cannot be known.
     """
-    if split not in ("train", "test"):
-        raise unknown("split", split, ("train", "test"))
+    if split not in PARTS:
+        raise unknown("split", split, PARTS)
     kind, options = _kind_and_options(data, {})
     if "noisy" in options:
         return has_split(kind, split) and has_split(options["noisy"], split)
     if _is_named(kind):
-        return True
+        return split != "val"
     return path_has_split(_existing_path(kind), split)
 
 
@@ -109,6 +110,8 @@ def _is_named(kind: DataKind) -> bool:
 
 
 def _read_named(spec: dict[str, Any], split: str) -> ImageSet:
+    if split == "val" and not callable(spec["kind"]):
+        raise DataError(f"{spec['kind']} has no val split, only train and test; read one of these")
     splits = ("train", "test") if split == "all" else (split,)
     return join_sets([choose("data set", NAMED_SETS, spec, split=part) for part in splits])
 

@@ -52,6 +52,7 @@ def read_pairs(data: Data, split: str = "train") -> ImageSet:
         noisy=noisy.images,
         source=f"{clean.source}, with {noisy.source}",
         skipped=tuple(dict.fromkeys(clean.skipped + noisy.skipped)),
+        notes=tuple(dict.fromkeys(clean.notes + noisy.notes)),
     )
 
 

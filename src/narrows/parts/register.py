@@ -20,16 +20,14 @@ A model file holds the name of such a part, and the import path of its class. No
 because a file says so: the class must be registered before the file is loaded, or it is refused.
 """
 
-import sys
 from collections.abc import Callable, Mapping
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from narrows.choose import name_of
+from narrows.choose import import_path, name_of
 from narrows.errors import BuildError, DataError, unknown, wrong
 from narrows.parts.body import Body, SideChannel
 from narrows.parts.kinds import KINDS
@@ -39,18 +37,10 @@ from narrows.randomness import KeyedRandom, key_of, seeded_initialisation
 Paths = dict[str, dict[str, str]]  # kind → name → import path
 
 
-def register(kind: str, make: Any = None, *, name: str | None = None) -> Any:
-    """Enter a class of your own among the parts of `kind`, and give the class back; without it, a
-    decorator.
-
-    kind: corruption, body, bottleneck, up, likelihood, prior, penalty or objective. name: by
-    default the class's own. The same class may be registered again, as when a cell is run twice;
-    the name of another part is refused.
+def register_part(kind: str, make: Any, *, name: str | None = None) -> Any:
+    """Enter a class of your own among the parts of `kind`, and give the class back (see
+    `narrows.registry`).
     """
-    if make is None:
-        return lambda made: register(kind, made, name=name)
-    if kind not in KINDS:
-        raise unknown("kind of part", kind, KINDS)
     base, table = KINDS[kind].base, KINDS[kind].table
     name = name or str(getattr(make, "__name__", ""))
     fits = isinstance(make, type) and issubclass(make, base)
@@ -66,23 +56,6 @@ def register(kind: str, make: Any = None, *, name: str | None = None) -> Any:
         raise wrong("name", name, "one that no other part has", "give name=")
     table[name] = make
     return make
-
-
-def import_path(make: Any) -> str:
-    """The import path of a class; of one in the script that runs, the path that it would have from
-    outside.
-    """
-    module = _script_name() if make.__module__ == "__main__" else make.__module__
-    return f"{module}.{make.__qualname__}"
-
-
-def _script_name() -> str:
-    """The name under which the script that runs could be imported."""
-    main = sys.modules.get("__main__")
-    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
-    if spec:
-        return spec.name
-    return Path(file).stem if file else "__main__"
 
 
 def custom_paths(specs: Mapping[str, Any]) -> Paths:

@@ -103,6 +103,9 @@ def facts(
     found["seconds of training"] = round(sum(run.seconds for run in trained.values()), 1)
     if skipped := _skipped_count(trained):
         found["files skipped"] = skipped
+    notes = dict.fromkeys(note for run in trained.values() for note in run.split.notes)
+    if notes:
+        found["notes on the data"] = " ".join(notes)
     return found
 
 

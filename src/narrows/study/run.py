@@ -177,15 +177,18 @@ def _reader(common: Any, say: Say) -> Read:
         name = json.dumps(data, sort_keys=True, default=str)
         if name not in splits:
             splits[name] = read_split(data)
-            _name_skipped(splits[name], say)
+            _say_of_reading(splits[name], say)
         return splits[name]
 
     return read
 
 
-def _name_skipped(split: DataSplit, say: Say) -> None:
+def _say_of_reading(split: DataSplit, say: Say) -> None:
+    """Files that were skipped, and what else a person should know of the reading."""
     for file, reason in dict.fromkeys(split.train.skipped + split.test.skipped):
         say(f"skipped {file}: {reason}")
+    for note in split.notes:
+        say(f"note: {note}")
 
 
 def _measure(

@@ -44,6 +44,11 @@ class DataSplit:
     train: ImageSet
     test: ImageSet
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the reading of both."""
+        return tuple(dict.fromkeys(self.train.notes + self.test.notes))
+
     def fit_options(self, model: ImageModel) -> dict[str, Any]:
         """What a model is fitted with next to the training images: the noisy ones, where it asks
         for pairs.
@@ -185,11 +190,12 @@ def read_split(data: Any) -> DataSplit:
 
     The tenth is drawn at random. Of a set above 1 GB that lies on the disk at most 10,000 images
     are held back, so that both parts stay there; of a file of yours, which is left as it is, they
-    are the end: sort no such file by class.
+    are the end: sort no such file by class. A part to validate with ("val") is left out of both,
+    and a note says so.
     """
     if has_split(data, "test"):
         test = read_pairs(data, "test")
-        return DataSplit(read_pairs(data, "train"), test)
+        return DataSplit(_noting_validation(data, read_pairs(data, "train")), test)
     whole = read_pairs(data, "all")
     if len(whole) < 2:
         raise DataError(
@@ -202,6 +208,17 @@ def read_split(data: Any) -> DataSplit:
         whole = _at_the_end(whole, order[kept:]) if whole.images.flags.writeable else whole
         return DataSplit(_part(whole, slice(kept)), _part(whole, slice(kept, None)))
     return DataSplit(*(_part(whole, np.sort(index)) for index in (order[held:], order[:held])))
+
+
+def _noting_validation(data: Any, train: ImageSet) -> ImageSet:
+    """The training images, with a note if there are others to validate with."""
+    if not has_split(data, "val"):
+        return train
+    note = (
+        f"{train.source} has a validation part (val), which is neither trained on nor tested with; "
+        "split='val' reads it alone, split='all' together with the others."
+    )
+    return replace(train, notes=(*train.notes, note))
 
 
 def _at_the_end(whole: ImageSet, index: np.ndarray) -> ImageSet:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from narrows.data.image_set import ImageSet, refuse_test_split
+from narrows.data.image_set import ImageSet, refuse_parts
 from narrows.data.packs.index import Index, read_index
 from narrows.data.packs.tar_headers import read_headers
 from narrows.data.readers.decode import decode_all
@@ -153,7 +153,7 @@ def read_pack(
 
 def pack_has_split(path: Path, split: str) -> bool:
     """Whether a pack is divided into that split and others. Raises `DataError`."""
-    return _index_of(path).splits
+    return split != "val" and _index_of(path).splits
 
 
 def verify_pack(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -228,8 +228,8 @@ def _check_shards(index: Index, path: Path) -> None:
 
 def _places_in_split(pack: Pack, split: str) -> Sequence[int]:
     """The places of a split's images."""
-    if not pack.index.splits:
-        refuse_test_split(pack.path, split)
+    if not pack.index.splits or split == "val":
+        refuse_parts(pack.path, split)
     if split == "all" or not pack.index.splits:
         return range(len(pack))
     return [k for k in range(len(pack)) if pack.index.name(k).startswith(f"{split}/")]

@@ -1,6 +1,7 @@
 """Files of images -> `ImageSet`: one file a format, and one table of them.
 
-formats         the table: a pattern of the file's name -> its reader; to add one: a function and an entry
+formats         the table: name -> reader, and how a file of it is known; to add one: a module and an entry
+recognise       what a file is, by its content
 arrays          .npy (a memory map) and .npz
 idx             IDX, the format of MNIST
 folder          a folder of images with its classes and splits, or one image file

@@ -23,7 +23,7 @@ from narrows.data.image_set import (
     check_images,
     check_labels,
     join_sets,
-    refuse_test_split,
+    refuse_parts,
 )
 from narrows.errors import DataError
 
@@ -44,7 +44,7 @@ NPZ_ERRORS = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.
 
 def read_npy(path: Path, split: str = "all") -> ImageSet:
     """The images of an `.npy` file: a read-only memory map, whatever its size. Raises `DataError`."""
-    refuse_test_split(path, split)
+    refuse_parts(path, split)
     images = _load(path, mapped=True)
     if not isinstance(images, np.ndarray):
         raise DataError(
@@ -81,7 +81,7 @@ def _chosen_parts(path: Path, keys: Sequence[str], split: str) -> list[str]:
             f"{path} holds no images under a known key: it has {', '.join(keys) or 'none'}; known: {known}"
         )
     if ONE_SET in present:
-        refuse_test_split(path, split)
+        refuse_parts(path, split)
         return [ONE_SET]
     chosen = [part for part in PARTS_OF[split] if part in present]
     if not chosen:

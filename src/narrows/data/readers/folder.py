@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from narrows.data.image_set import ImageSet, refuse_test_split
+from narrows.data.image_set import ImageSet, refuse_parts
 from narrows.data.readers.decode import Decoded, decode_all
 from narrows.data.readers.image_files import SUFFIXES, fitter, open_picture
 from narrows.data.share import Share
@@ -84,14 +84,14 @@ def read_image(
 
     Raises `DataError` if it cannot be read.
     """
-    refuse_test_split(path, split)
+    refuse_parts(path, split)
     decoded = _decode_files(path.parent, [path], size, fit, grey, strict=True)
     return ImageSet(decoded.images, names=(path.name,), source=f"the image {path}")
 
 
 def folder_has_splits(path: Path, split: str = "") -> bool:
-    """Whether a folder is divided into `train` and `test`."""
-    return all((path / part).is_dir() for part in SPLIT_FOLDERS)
+    """Whether a folder is divided into `train` and `test`, and has that split."""
+    return split != "val" and all((path / part).is_dir() for part in SPLIT_FOLDERS)
 
 
 def image_files(path: Path) -> list[Path]:
@@ -134,10 +134,10 @@ def _roots(path: Path) -> dict[str, Path]:
 
 
 def _chosen_roots(path: Path, roots: dict[str, Path], split: str) -> Iterable[str]:
-    if "all" in roots and split == "test":
+    if split not in (*roots, "all") and (split != "train" or "all" not in roots):
         raise DataError(
-            f"{path} has no test split: for that it needs the sub-folders train and test; "
-            "read it with split='all', or give the path of the test images themselves"
+            f"{path} has no {split} split: for that it needs the sub-folders train and test; "
+            f"read it with split='all', or give the path of the {split} images themselves"
         )
     return roots if split == "all" or "all" in roots else [split]
 

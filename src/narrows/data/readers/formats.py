@@ -1,43 +1,121 @@
-"""The table of file formats: a pattern of the file's name -> its reader.
+"""The table of file formats: name -> its reader, and how a file of it is known.
 
-A reader is `reader(path, split, **options) -> ImageSet`; `split` is "train", "test" or "all", and
-its own keyword arguments are its options. The first pattern that fits is taken. To add a format:
-one function, one entry.
+A reader is `reader(path, split, **options) -> ImageSet`; `split` is "train", "val", "test" or
+"all", and its own keyword arguments are its options. A format is known by its content: the first
+whose `recognise` says yes is taken. Only if none does, an ending decides, so that an empty or
+damaged file is refused by the reader that was meant. To add a format: one module, one entry here,
+one line in `docs/images.md`. A reader is imported when its first file is met.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from fnmatch import fnmatch
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from narrows.choose import validate_spec
-from narrows.data.image_set import ImageSet
-from narrows.data.packs.reader import pack_has_split, read_pack
-from narrows.data.readers.arrays import npz_has_split, read_npy, read_npz
-from narrows.data.readers.folder import folder_has_splits, read_folder, read_image
-from narrows.data.readers.idx import read_idx
-from narrows.data.readers.image_files import SUFFIXES
-from narrows.data.share import Share
-from narrows.errors import DataError
+import numpy as np
 
-FOLDER = "folder"
+from narrows.choose import import_path, validate_spec
+from narrows.data.image_set import ImageSet, check_images, check_labels
+from narrows.data.readers.recognise import (
+    Recognise,
+    begins_with,
+    head_of,
+    is_folder,
+    is_idx,
+    is_npz,
+    is_pack_index,
+    is_picture,
+    is_tar,
+)
+from narrows.data.share import Share
+from narrows.errors import DataError, wrong
+
 Reader = Callable[..., ImageSet]
-FORMATS: dict[str, Reader] = {
-    FOLDER: read_folder,
-    "*.npy": read_npy,
-    "*.npz": read_npz,
-    "*.tar": read_pack,
-    "*.index": read_pack,
-    **{f"*{ending}": read_image for ending in SUFFIXES},
-    "*idx[1-9]-*": read_idx,
-    "*.idx": read_idx,
-    "*.idx.gz": read_idx,
-}
-SHARED_READERS = (read_folder, read_pack)  # of many files, of which they can read a share alone
-HAS_SPLIT: dict[Reader, Callable[[Path, str], bool]] = {  # files of all other formats are one set
-    read_folder: folder_has_splits,
-    read_npz: npz_has_split,
-    read_pack: pack_has_split,
+HasSplit = Callable[[Path, str], bool]
+PICTURES = ("folder", "picture")  # of which each file is one picture, or a few
+SHOWN = 8  # bytes of a file of no known format
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format of files.
+
+    title: what it is, for a message.
+    reader: the function that reads it, or where it is: "readers.arrays:read_npz", below
+        `narrows.data`.
+    recognise: whether a file or a folder is of this format, by its path and its first bytes (see
+        `recognise`).
+    endings: patterns of names that files of this format usually have; they decide only about files
+        that nothing recognises.
+    splits: whether a file has the split "train", "val" or "test", a function of path and split, or
+        where that is; None: a file is one set.
+    shares: whether the reader can read a share of many files alone (`share`, `mode`: see
+        `load.read_data`).
+    """
+
+    title: str
+    reader: Reader | str
+    recognise: Recognise
+    endings: tuple[str, ...] = ()
+    splits: HasSplit | str | None = None
+    shares: bool = False
+
+    @property
+    def read(self) -> Reader:
+        return _resolve(self.reader)
+
+    def has_split(self, path: Path, split: str) -> bool:
+        return self.splits is not None and _resolve(self.splits)(path, split)
+
+
+def _resolve(function: Callable[..., Any] | str) -> Callable[..., Any]:
+    if not isinstance(function, str):
+        return function
+    module, name = function.split(":")
+    return getattr(import_module(f"narrows.data.{module}"), name)
+
+
+PICTURE_ENDINGS = ("png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp", "gif")
+FORMATS: dict[str, Format] = {
+    "folder": Format(
+        "a folder of pictures",
+        "readers.folder:read_folder",
+        is_folder,
+        splits="readers.folder:folder_has_splits",
+        shares=True,
+    ),
+    "picture": Format(
+        "a picture",
+        "readers.folder:read_image",
+        is_picture,
+        tuple(f"*.{ending}" for ending in PICTURE_ENDINGS),
+    ),
+    "npy": Format(
+        "a NumPy array (.npy)", "readers.arrays:read_npy", begins_with(b"\x93NUMPY"), ("*.npy",)
+    ),
+    "pack": Format(
+        "a pack (.tar, .index)",
+        "packs.reader:read_pack",
+        lambda path, head: is_tar(path, head) or is_pack_index(path, head),
+        ("*.tar", "*.index"),
+        splits="packs.reader:pack_has_split",
+        shares=True,
+    ),
+    "npz": Format(
+        "NumPy arrays with names (.npz)",
+        "readers.arrays:read_npz",
+        is_npz,
+        ("*.npz",),
+        splits="readers.arrays:npz_has_split",
+    ),
+    "idx": Format(
+        "IDX, as MNIST has it",
+        "readers.idx:read_idx",
+        is_idx,
+        ("*idx[1-9]-*", "*.idx", "*.idx.gz"),
+    ),
 }
 
 
@@ -49,29 +127,93 @@ def read_path(
     Raises `DataError` for a format that is not known, `BuildError` for an option that the format
     does not have.
     """
+    name = format_of(path)
     given = ("path", "split", "share", "mode")
-    spec = {"kind": format_of(path), **options}
-    reader, options = validate_spec("format", FORMATS, spec, context=given)
-    if reader in SHARED_READERS:
+    reader, options = validate_spec(
+        "format", {name: FORMATS[name].read}, {"kind": name, **options}, context=given
+    )
+    if FORMATS[name].shares:
         return reader(path, split, share=share, mode=mode, **options)
-    images = reader(path, split, **options)
+    images = as_image_set(reader(path, split, **options), path)
     return share.take(images) if share else images
 
 
 def path_has_split(path: Path, split: str) -> bool:
-    """Whether a file or a folder that exists has that split: "train" or "test".
+    """Whether a file or a folder that exists has that split: "train", "val" or "test".
 
     Raises `DataError` if it cannot be read to find out.
     """
-    has_split = HAS_SPLIT.get(FORMATS[format_of(path)])
-    return has_split is not None and has_split(path, split)
+    return FORMATS[format_of(path)].has_split(path, split)
 
 
 def format_of(path: Path) -> str:
-    """The pattern in `FORMATS` that fits. Raises `DataError`."""
-    if path.is_dir():
-        return FOLDER
-    for pattern in FORMATS:
-        if fnmatch(path.name.lower(), pattern):
-            return pattern
-    raise DataError(f"{path} has no format that can be read; known: a {', '.join(FORMATS)}")
+    """The name in `FORMATS` of a file or folder that exists. Raises `DataError`."""
+    try:
+        head = head_of(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    for name, form in FORMATS.items():
+        if form.recognise(path, head):
+            return name
+    for name, form in FORMATS.items():
+        if any(fnmatch(path.name.lower(), pattern) for pattern in form.endings):
+            return name
+    raise DataError(
+        f"{path} has no format that can be read: {_beginning(head)}; known: {known_formats()}"
+    )
+
+
+def known_formats() -> str:
+    """The formats that can be read, for a message."""
+    return ", ".join(form.title for form in FORMATS.values())
+
+
+def _beginning(head: bytes) -> str:
+    """The first bytes of a file, as a message has them: in hex, and as text if they are that."""
+    if not head:
+        return "it is empty"
+    shown = head[:SHOWN]
+    words = f"it begins with {shown.hex(' ')}"
+    return f"{words} ({shown.decode()!r})" if shown.isascii() else words
+
+
+def as_image_set(result: Any, path: Path) -> ImageSet:
+    """What a reader returned as a set. A registered one may return images alone, or images and
+    labels. Raises `DataError`.
+    """
+    if isinstance(result, ImageSet):
+        return result
+    images, labels = result if isinstance(result, tuple) else (result, None)
+    images = np.asarray(images)
+    check_images(images, path)
+    if labels is None:
+        return ImageSet(images, source=f"the file {path}")
+    labels, classes = check_labels(np.asarray(labels), len(images), path)
+    return ImageSet(images, labels, classes=classes, source=f"the file {path}")
+
+
+def register_reader(
+    kind: str, make: Reader, *, name: str | None = None, recognise: Recognise | None = None
+) -> Reader:
+    """Enter a reader of your own in `FORMATS`, before all others; the reader itself is returned.
+
+    recognise: by default the attribute of that name of the reader. See `narrows.registry`.
+    """
+    name = name or str(getattr(make, "__name__", ""))
+    recognise = recognise or getattr(make, "recognise", None)
+    if not callable(make) or recognise is None:
+        raise wrong(
+            f"a {kind} to register",
+            make,
+            "a function (path, split, **options) with recognise(path, head)",
+            "see docs/images.md",
+        )
+    old = FORMATS.get(name)
+    if old is not None and not (
+        callable(old.reader) and import_path(old.reader) == import_path(make)
+    ):
+        raise wrong("name", name, "one that no other format has", "give name=")
+    others = {key: form for key, form in FORMATS.items() if key != name}
+    FORMATS.clear()
+    FORMATS.update({name: Format(name, make, recognise), **others})
+    return make

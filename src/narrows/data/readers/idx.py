@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from narrows.data.image_set import ImageSet, check_images, check_labels, refuse_test_split
+from narrows.data.image_set import ImageSet, check_images, check_labels, refuse_parts
 from narrows.errors import DataError
 
 TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
@@ -27,7 +27,7 @@ READ_AT_ONCE = 2**20  # bytes
 
 def read_idx(path: Path, split: str = "all") -> ImageSet:
     """The images of an IDX file, with the labels next to it. Raises `DataError`."""
-    refuse_test_split(path, split)
+    refuse_parts(path, split)
     images = parse_idx(read_unzipped(path), path)
     if images.ndim == 1:
         raise DataError(
