@@ -195,7 +195,9 @@ def test_advice_on_a_nan_is_in_the_table_of_the_page():
 def test_every_format_of_files_is_in_the_table_of_the_page():
     from narrows.data import FORMATS
 
-    assert set(rows("## Formats", ROOT / "docs" / "images.md")) == set(FORMATS)
+    # without those that a snippet has registered
+    formats = {name for name, form in FORMATS.items() if isinstance(form.reader, str)}
+    assert set(rows("## Formats", ROOT / "docs" / "images.md")) == formats
 
 
 def rows(heading: str, page: Path = STUDIES) -> dict[str, list[str]]:
