@@ -40,21 +40,37 @@ def _describe_checkpoint(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _describe_model(header: Header, tensors: Tensors) -> dict[str, Any]:
-    options, about = header.options, header.about
+    versions = [f"{name} {version}" for name, version in header.versions.items()]
     return {
         "format": header.format,
         "model": header.estimator,
-        **{name: about[name] for name in ("recipe", "data", "fingerprint") if about.get(name)},
-        **{name: _words(value) for name, value in options.items() if value not in EMPTY},
-        **{f"{kind} of your own": ", ".join(paths.values()) for kind, paths in header.own.items()},
+        **_provenance(header),
+        **_options(header),
+        **_custom_parts(header),
         "images": f"{' x '.join(map(str, header.layout.came))} {header.layout.dtype}",
         "working scale": header.scale,
         **_sizes(header),
         "numbers in the file": sum(tensor.numel() for tensor in tensors.values()),
         "threshold": header.facts.threshold_,
         **_training(header),
-        "versions": ", ".join(f"{name} {version}" for name, version in header.versions.items()),
+        "versions": ", ".join(versions),
     }
+
+
+def _provenance(header: Header) -> dict[str, Any]:
+    """The recipe and the images that the model is from, as far as they are known."""
+    about = header.about
+    return {name: about[name] for name in ("recipe", "data", "fingerprint") if about.get(name)}
+
+
+def _options(header: Header) -> dict[str, Any]:
+    options = header.options.items()
+    return {name: _words(value) for name, value in options if value not in EMPTY}
+
+
+def _custom_parts(header: Header) -> dict[str, str]:
+    """The import paths of the user's parts, by their kind."""
+    return {f"{kind} of your own": ", ".join(paths.values()) for kind, paths in header.own.items()}
 
 
 def _sizes(header: Header) -> dict[str, int]:
@@ -71,7 +87,9 @@ def _sizes(header: Header) -> dict[str, int]:
 def _training(header: Header) -> dict[str, Any]:
     """Epochs, and the last entry of each column of the history but the times."""
     facts = header.facts
-    lines: dict[str, Any] = {} if facts.epochs_ is None else {"epochs trained": facts.epochs_}
+    lines: dict[str, Any] = {}
+    if facts.epochs_ is not None:
+        lines["epochs trained"] = facts.epochs_
     for name, column in (facts.history_ or {}).items():
         if column and "seconds" not in name:
             lines[f"last {name}"] = column[-1]
@@ -81,13 +99,17 @@ def _training(header: Header) -> dict[str, Any]:
 def _words(value: Any) -> Any:
     """A part's name and options in a line; lists of parts with commas; other values as they are."""
     if isinstance(value, dict):
-        options = ", ".join(
-            f"{key}={_words(option)}" for key, option in value.items() if key != "kind"
-        )
-        kind = value.get("kind")
-        if kind is None:
-            return options
-        return f"{kind} ({options})" if options else str(kind)
+        return _spec_in_words(value)
     if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
         return ", ".join(str(_words(entry)) for entry in value)
     return value
+
+
+def _spec_in_words(spec: dict[str, Any]) -> str:
+    """A part as "kind (option=value, ...)"; without a kind, the options alone."""
+    options = dict(spec)
+    kind = options.pop("kind", None)
+    words = ", ".join(f"{key}={_words(option)}" for key, option in options.items())
+    if kind is None:
+        return words
+    return f"{kind} ({words})" if words else str(kind)

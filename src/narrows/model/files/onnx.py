@@ -71,10 +71,9 @@ class Traced(nn.Module):
             self.register_buffer(name, tensor)
             setattr(self.model, name, tensor)
         for name, module in model.exported_modules().items():
-            exported = copy.deepcopy(module).cpu().eval()
+            exported = _exportable(module)
             self.add_module(name, exported)
             setattr(self.model, name, exported)
-            _use_torch_convolutions(exported)
 
     def example(self) -> Tensor:
         """Two images to trace it with."""
@@ -96,11 +95,13 @@ class Complete(Traced):
     input_name, output_names = "images", ("reconstruction", "code", "score", "flagged")
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        model, x = self.model, self.to_working(images)
-        outputs, reconstruction = model._outputs(x), self.to_given(model._reconstruct(x))
-        score = SCORES[model.default_score_].compute(outputs)
-        threshold = inf if model.threshold_ is None else model.threshold_
-        return reconstruction, outputs.codes, score, score > threshold
+        x = self.to_working(images)
+        outputs = self.model._outputs(x)
+        reconstruction = self.to_given(self.model._reconstruct(x))
+        score = SCORES[self.model.default_score_].compute(outputs)
+        threshold = self.model.threshold_
+        flagged = score > (inf if threshold is None else threshold)
+        return reconstruction, outputs.codes, score, flagged
 
 
 class Encoder(Traced):
@@ -124,11 +125,15 @@ class Decoder(Traced):
         return self.to_given(self.model._decode(code))
 
 
-def _use_torch_convolutions(module: nn.Module) -> None:
-    """torch's own transposed convolutions in place of ours, which are written for a processor."""
-    for layer in module.modules():
+def _exportable(module: nn.Module) -> nn.Module:
+    """A copy with torch's own transposed convolutions in place of ours, which are written for a
+    processor.
+    """
+    exported = copy.deepcopy(module).cpu().eval()
+    for layer in exported.modules():
         if isinstance(layer, Transposed):
             layer.forward = nn.ConvTranspose2d.forward.__get__(layer)
+    return exported
 
 
 WHAT: dict[str, type[Traced]] = {"whole": Complete, "encoder": Encoder, "decoder": Decoder}
@@ -148,6 +153,16 @@ def export(
     "float32"; by default that of the images it was fitted on. Needs the extra "onnx". Raises
     `OutputError` where a part has no counterpart in ONNX.
     """
+    _validate(model, what, dtype)
+    for module in ("onnx", "onnxscript"):
+        extra(module, "onnx")
+    traced = WHAT[what](model)
+    traced.model.layout_ = replace(model.layout_, dtype=dtype or model.layout_.dtype)
+    return write_file(path, _program(traced, _facts(traced.model, what)))
+
+
+def _validate(model: ImageModel, what: str, dtype: str | None) -> None:
+    """Refuse what cannot be exported."""
     if what not in WHAT:
         raise unknown("part of a model to export", what, WHAT)
     if dtype is not None and dtype not in WHITE_LEVELS:
@@ -158,45 +173,51 @@ def export(
         )
     if what == "decoder":
         model._require_no_side_channel("export of a decoder")
-    for module in ("onnx", "onnxscript"):
-        extra(module, "onnx")
-    traced = WHAT[what](model)
-    traced.model.layout_ = replace(model.layout_, dtype=dtype or model.layout_.dtype)
-    return write_file(path, _program(traced, _facts(traced.model, what)))
 
 
 def _program(traced: Traced, facts: dict[str, str]) -> bytes:
     """The traced model as ONNX."""
-    batch = torch.export.Dim("N")
-    with _quiet(), torch.no_grad():
-        try:
-            program = torch.onnx.export(
-                traced.eval(), (traced.example(),), dynamo=True, verbose=False, opset_version=OPSET,
-                input_names=[traced.input_name], output_names=list(traced.output_names),
-                dynamic_shapes=({0: batch},),
-            )  # fmt: skip
-            if program is None:
-                raise RuntimeError("the exporter gave no program")
+    try:
+        with _quiet(), torch.no_grad():
+            program = _exported(traced)
             program.model.metadata_props.update(facts)
             return program.model_proto.SerializeToString()
-        except Exception as error:  # of whatever kind: the exporter's are many
-            why = str(error.__cause__ or error).strip().split("\n")[0][:200]
-            raise OutputError(
-                f"this model cannot be written as ONNX: an operation of it has no counterpart there ({why}); "
-                "its encoder or its decoder alone may have"
-            ) from error
+    except Exception as error:  # of whatever kind: the exporter's are many
+        why = str(error.__cause__ or error).strip().split("\n")[0][:200]
+        raise OutputError(
+            f"this model cannot be written as ONNX: an operation of it has no counterpart there ({why}); "
+            "its encoder or its decoder alone may have"
+        ) from error
+
+
+def _exported(traced: Traced) -> torch.onnx.ONNXProgram:
+    """The program that torch's exporter makes, for any number of images N."""
+    program = torch.onnx.export(
+        traced.eval(),
+        (traced.example(),),
+        dynamo=True,
+        verbose=False,
+        opset_version=OPSET,
+        input_names=[traced.input_name],
+        output_names=list(traced.output_names),
+        dynamic_shapes=({0: torch.export.Dim("N")},),
+    )
+    if program is None:
+        raise RuntimeError("the exporter gave no program")
+    return program
 
 
 def _facts(model: Any, what: str) -> dict[str, str]:
     layout = model.layout_
-    facts = {
-        "narrows": narrows.__version__, "what": what, "model": type(model).__name__,
-        "images": f"{' x '.join(map(str, layout.given))} {layout.dtype}", "scale": model.scale_.name,
-        "code_size": model.code_size_, "score": model.default_score_, "threshold": model.threshold_,
-    }  # fmt: skip
     return {
-        name: value if isinstance(value, str) else json.dumps(value)
-        for name, value in facts.items()
+        "narrows": narrows.__version__,
+        "what": what,
+        "model": type(model).__name__,
+        "images": f"{' x '.join(map(str, layout.given))} {layout.dtype}",
+        "scale": model.scale_.name,
+        "code_size": json.dumps(model.code_size_),
+        "score": model.default_score_,
+        "threshold": json.dumps(model.threshold_),
     }
 
 

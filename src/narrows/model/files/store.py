@@ -53,11 +53,9 @@ def save(
         name = type(model).__name__
         raise NotFitted(f"only a fitted model can be saved; call fit(X) on this {name} first")
     tensors, facts = model._state()
-    tensors |= _scale_tensors(model.scale_)
-    if model.density_ is not None:
-        tensors[DENSITY_MEAN] = model.density_.mean
-        tensors[DENSITY_WHITENING] = model.density_.whitening
-    return write_file(path, to_bytes(_header(model, facts, about or {}), tensors))
+    tensors |= _scale_tensors(model.scale_) | _density_tensors(model.density_)
+    header = _header(model, facts, about or {})
+    return write_file(path, to_bytes(header, tensors))
 
 
 def load(path: str | os.PathLike[str]) -> ImageModel:
@@ -96,23 +94,33 @@ def versions() -> dict[str, str]:
 def _header(model: ImageModel, facts: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
     """The header of a model file; its keys are those of `file_format.Header`."""
     options, layout = options_as_json(model), model.layout_
-    parts = {name: spec for name, spec in options.items() if name in KINDS or name == "penalties"}
     return {
         "format": FORMAT,
         "estimator": _estimator_name(model),
         "options": options,
         "layout": {"came": layout.given, "image": layout.image, "dtype": layout.dtype},
         "scale": model.scale_.name,
-        "facts": _as_json({name: getattr(model, name) for name in FACTS} | _without_times(facts)),
+        "facts": _facts(model, facts),
         "numbers": {
             "parameters": model.n_parameters_,
             "code": model.code_size_,
             "side_bits": model.side_bits_,
         },
-        "own": custom_paths(parts),
+        "own": custom_paths(_parts(options)),
         "versions": versions(),
         "about": about,
     }
+
+
+def _facts(model: ImageModel, of_training: dict[str, Any]) -> dict[str, Any]:
+    """What the model knows, as JSON can hold it."""
+    of_every_model = {name: getattr(model, name) for name in FACTS}
+    return _as_json(of_every_model | _without_times(of_training))
+
+
+def _parts(options: dict[str, Any]) -> dict[str, Any]:
+    """Those of the options that are specs of parts."""
+    return {name: spec for name, spec in options.items() if name in KINDS or name == "penalties"}
 
 
 def _estimator_name(model: ImageModel) -> str:
@@ -137,20 +145,25 @@ def _model(header: Header, tensors: Tensors) -> ImageModel:
     """The model that a file describes."""
     validate_paths(header.own)
     model = choose("model", ESTIMATORS, {"kind": header.estimator, **header.options})
-    layout = header.layout
-    model.layout_ = Layout(layout.came, layout.image, layout.dtype)
-    model.image_shape_ = tuple(model.image_shape or layout.came)
+    _restore_header(model, header)
     model.scale_ = _take_scale(header.scale, model.layout_, tensors)
-    for name, value in structs.asdict(header.facts).items():
-        if value is not None:
-            setattr(model, name, value)
     density = _take_tensors((DENSITY_MEAN, DENSITY_WHITENING), tensors)
     model._restore(tensors)
     if density:
         model.density_ = _density(density, model.code_size_)
     _restore_thresholds(model)
-    model.about_ = header.about
     return model
+
+
+def _restore_header(model: ImageModel, header: Header) -> None:
+    """What the header says of the images and of the training."""
+    layout = header.layout
+    model.layout_ = Layout(layout.came, layout.image, layout.dtype)
+    model.image_shape_ = tuple(model.image_shape or layout.came)
+    model.about_ = header.about
+    for name, value in structs.asdict(header.facts).items():
+        if value is not None:
+            setattr(model, name, value)
 
 
 def _restore_thresholds(model: ImageModel) -> None:
@@ -159,9 +172,8 @@ def _restore_thresholds(model: ImageModel) -> None:
         kind = "bound" if model.is_variational else "error"
         model.thresholds_ = {kind: model.threshold_}
     if "code" in model.thresholds_ and model.density_ is None:
-        raise wrong(
-            f"{DENSITY_MEAN}, {DENSITY_WHITENING}", None, "the density of the training codes"
-        )
+        what = f"{DENSITY_MEAN}, {DENSITY_WHITENING}"
+        raise wrong(what, None, "the density of the training codes")
 
 
 def _density(tensors: Tensors, size: int) -> CodeDensity:
@@ -173,6 +185,13 @@ def _density(tensors: Tensors, size: int) -> CodeDensity:
     }
     check_tensors(shapes, tensors)
     return CodeDensity(tensors[DENSITY_MEAN], tensors[DENSITY_WHITENING])
+
+
+def _density_tensors(density: CodeDensity | None) -> Tensors:
+    """The tensors of the density of the training codes, if it is known."""
+    if density is None:
+        return {}
+    return {DENSITY_MEAN: density.mean, DENSITY_WHITENING: density.whitening}
 
 
 def _scale_tensors(scale: Scale) -> Tensors:
@@ -202,10 +221,8 @@ def _without_times(facts: dict[str, Any]) -> dict[str, Any]:
     if "history_" not in facts:
         return facts
     columns = facts["history_"].items()
-    return {
-        **facts,
-        "history_": {name: column for name, column in columns if "seconds" not in name},
-    }
+    kept = {name: column for name, column in columns if "seconds" not in name}
+    return {**facts, "history_": kept}
 
 
 def _as_json(value: Any) -> Any:
