@@ -182,7 +182,7 @@ def test_faults_on_the_page_are_those_that_are_raised(tmp_path, monkeypatch):
 
 
 def test_advice_on_a_nan_is_in_the_table_of_the_page():
-    from narrows.model.training.diagnose import CURES
+    from narrows.model.training.diagnosis import CURES
 
     page = (ROOT / "docs" / "diagnose.md").read_text(encoding="utf-8")
     for _, advice in CURES:

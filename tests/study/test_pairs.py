@@ -6,7 +6,6 @@ from PIL import Image
 
 import narrows as nw
 from narrows.choose import merge_spec
-from narrows.model.training.pairs import wants_pairs
 from narrows.study.run import run_study
 from narrows.study.schema import Drawing, Run, Study
 from narrows.study.verify import verify
@@ -47,7 +46,7 @@ def test_all_runs_are_measured_on_the_pairs(done, data):
     among = nw.measure.psnr(clean, noisy)
     assert among.min() <= measures["pairs"]["noisy_psnr"] <= among.max()
     trained = {name: nw.load(folder / "runs" / name) for name in measures}
-    assert {name: wants_pairs(model) for name, model in trained.items()} == {
+    assert {name: model.wants_pairs for name, model in trained.items()} == {
         "pairs": True,
         "gaussian": False,
     }

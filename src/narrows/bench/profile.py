@@ -16,7 +16,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -28,6 +28,7 @@ from narrows.errors import NarrowsWarning
 from narrows.image_batches import ImageBatches
 from narrows.machine import flush_denormals
 from narrows.measure import Table
+from narrows.model.estimator.autoencoder import Autoencoder
 from narrows.model.recipes import recipe
 from narrows.model.training.training import Training
 from narrows.model.use.evaluate import evaluate
@@ -60,7 +61,8 @@ def steps(lab: str, case: Case, images: int | None = None) -> dict[str, Any]:
     """Milliseconds of a step of the lab's training, in total and by kind."""
     train, _ = load_data(case.data)
     changes = {"epochs": 1000, "validation": None, "training": None}
-    training = recipe(case.recipe, **changes)._prepare(train[:images])  # type: ignore[union-attr]
+    model = cast(Autoencoder, recipe(case.recipe, **changes))  # no case is a PCA: it has no steps
+    training = model._prepare(train[:images])
     training.run_epoch()
     step = median(_epoch(training) for _ in range(EPOCHS))
     count = training.steps_per_epoch

@@ -160,7 +160,8 @@ class TensorBoard:
         from torch.utils.tensorboard.summary import hparams
 
         _, session, _ = hparams(params, {})  # `add_hparams` would write them as a run of their own
-        self.writer.file_writer.add_summary(session)  # type: ignore[union-attr]
+        assert self.writer.file_writer is not None  # it is opened with the writer
+        self.writer.file_writer.add_summary(session)
 
     def log_metrics(self, metrics: dict[str, float], step: int) -> None:
         for name, value in metrics.items():

@@ -24,7 +24,6 @@ from narrows.data.pairs import read_pairs
 from narrows.errors import DataError, unknown, wrong
 from narrows.layout import WHITE_LEVELS
 from narrows.model.estimator.base import ImageModel
-from narrows.model.training.pairs import wants_pairs
 from narrows.parts.term import Term
 from narrows.randomness import keyed_generator
 
@@ -53,11 +52,11 @@ class DataSplit:
         """What a model is fitted with next to the training images: the noisy ones, where it asks
         for pairs.
         """
-        return {"noisy": self.train.noisy} if wants_pairs(model) else {}
+        return {"noisy": self.train.noisy} if model.wants_pairs else {}
 
     def validation_for(self, model: ImageModel) -> Any:
         """The test images as a model takes images to validate with."""
-        return self.test.pair if wants_pairs(model) else self.test.images
+        return self.test.pair if model.wants_pairs else self.test.images
 
 
 @dataclass(eq=False)

@@ -11,7 +11,8 @@ from torch import nn
 
 from narrows.errors import TrainingError
 from narrows.model.training import diagnose as trouble
-from narrows.model.training.diagnose import Diagnosis, check_late
+from narrows.model.training.diagnose import check_late
+from narrows.model.training.diagnosis import Diagnosis
 from narrows.model.training.split import held_back
 from narrows.model.training.training import Training
 from narrows.parts.kinds import KINDS

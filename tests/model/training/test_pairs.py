@@ -9,7 +9,6 @@ import torch
 import narrows as nw
 from narrows.errors import BuildError, ImageError, NarrowsError
 from narrows.model.training.checkpoint import Checkpoint
-from narrows.model.training.pairs import wants_pairs
 from narrows.model.use.baselines import compare_denoisers
 from narrows.model.use.evaluate import evaluate, image_rows
 from small_models import CONSTANT, STILL, model, timeless, weights
@@ -58,8 +57,8 @@ def test_noise_of_no_known_kind_is_taken_out(digits, noisy, denoiser):
         nw.measure.psnr(digits, denoiser.denoise(noisy)).mean(),
     )
     assert after > before + 3
-    assert wants_pairs(denoiser)
-    assert not wants_pairs(model())
+    assert denoiser.wants_pairs
+    assert not model().wants_pairs
 
 
 @pytest.mark.parametrize(

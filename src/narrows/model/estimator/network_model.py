@@ -23,7 +23,7 @@ from narrows.model.estimator.base import ImageModel
 from narrows.model.estimator.score_field import project, score_field
 from narrows.model.network import Network, count_parameters
 from narrows.model.outputs import Outputs, Views
-from narrows.model.training.pairs import wants_pairs
+from narrows.model.training.pairs import is_paired
 from narrows.parts.code import Posterior
 from narrows.parts.corruption import Corruption
 from narrows.parts.objective import Objective
@@ -172,7 +172,7 @@ class NetworkModel(ImageModel):
     @property
     def wants_pairs(self) -> bool:
         """Whether `fit` needs the user's own noisy images."""
-        return wants_pairs(self)
+        return is_paired(self.corruption)
 
     @property
     def noise_(self) -> Corruption | None:

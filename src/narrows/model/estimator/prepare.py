@@ -50,7 +50,7 @@ def prepare_training(
     with faults.catch():
         _build_network(model, partial(build, seed=model.seed_))
     with faults.catch():
-        validate_pairs(model, noisy)
+        validate_pairs(model.corruption, noisy)
     train = validation = None
     with faults.catch():
         images = ImageBatches(
@@ -73,7 +73,7 @@ def continue_training(
     """The training to continue on these images: the last one, or a new one of the fitted network."""
     array, layout = model._accept(X)
     validate_images(array, layout, ranged=model.scale_.name != "standard")
-    validate_pairs(model, noisy)
+    validate_pairs(model.corruption, noisy)
     weights = validate_weights(sample_weight, len(array))
     images = ImageBatches(array, layout, model.scale_, model.device_, weights)
     images = with_noisy(images, noisy)

@@ -6,7 +6,8 @@ options        its options, and what they cannot hold
 progress       all that changes while it runs
 state          the same and the weights, as tensors and numbers
 checkpoint     the state in a file, to resume from
-diagnose       what is known when a number becomes NaN, and what to try
+diagnose       what is known when a number becomes NaN
+diagnosis      what to try then
 evidence       what a diagnosis is made from
 optimise       optimisers, and schedules of their learning rate
 validate       the objective and measures on images that are held out

@@ -44,9 +44,8 @@ class Compiled:
     def __init__(self, function: Sums, size: int, device: torch.device):
         self.function, self.size, self.graphs = function, size, device.type == "cuda"
         self.requests: list[Request] | None = None
-        self.program = torch.compile(
-            self._with_numbers, dynamic=False, mode="reduce-overhead" if self.graphs else None
-        )
+        mode = "reduce-overhead" if self.graphs else None
+        self.program = torch.compile(self._with_numbers, dynamic=False, mode=mode)
 
     def __call__(
         self, network: Network, x: Tensor, random: KeyedRandom, weights: Tensor | None = None
@@ -58,10 +57,9 @@ class Compiled:
         if self.requests is None:
             self.requests = self._rehearse(network, x, random)
         numbers = [random._rows(*request) for request in self.requests]
+        progress = torch.tensor(random.progress)
         try:
-            return self.program(
-                network, x, numbers, torch.tensor(random.progress), random.noisy, weights
-            )
+            return self.program(network, x, numbers, progress, random.noisy, weights)
         except BackendCompilerFailed as error:  # no compiler, as a rule
             raise BuildError(f"compile: this machine cannot ({error}); leave it out") from error
 

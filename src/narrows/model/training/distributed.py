@@ -19,7 +19,7 @@ https://arxiv.org/abs/2304.11277.
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from itertools import chain
 from typing import Any
@@ -61,17 +61,22 @@ class Distribution:
         self.network, self.average = network, average
         self.step: nn.Module = Step(network, sums)
         if rank_and_size()[1] > 1:
-            with warnings.catch_warnings():
-                # buffers are the same on all ranks; newer torch has another name for that option
-                warnings.simplefilter("ignore", FutureWarning)
-                ddp = nn.parallel.DistributedDataParallel
-                self.step = ddp(self.step, broadcast_buffers=False, find_unused_parameters=True)
+            self.step = _together(self.step)
 
     def scatter(self) -> None:
         """Before steps: copy the weights from the complete network to where they are trained."""
 
     def gather(self) -> None:
         """After steps: copy them back into the complete network. All ranks take part."""
+
+
+def _together(step: nn.Module) -> nn.Module:
+    """The step with its gradients averaged over the ranks."""
+    with warnings.catch_warnings():
+        # buffers are the same on all ranks; newer torch has another name for that option
+        warnings.simplefilter("ignore", FutureWarning)
+        ddp = nn.parallel.DistributedDataParallel
+        return ddp(step, broadcast_buffers=False, find_unused_parameters=True)
 
 
 class Sharded(Distribution):
@@ -87,40 +92,49 @@ class Sharded(Distribution):
             _sharded(Step(self.average, sums), self.device)
 
     def scatter(self) -> None:
-        for complete, sharded in zip(self.complete, (self.network, self.average)):
+        for complete, sharded in self._networks():
             for value, shard in _tensor_pairs(complete, sharded):
                 local_shard(shard).copy_(local_shard(place_like(value, shard)))
             complete.to("cpu")
 
     def gather(self) -> None:
-        for complete, sharded in zip(self.complete, (self.network, self.average)):
+        for complete, sharded in self._networks():
             for value, shard in _tensor_pairs(complete.to(self.device), sharded):
                 value.copy_(full_tensor(shard))
+
+    def _networks(self) -> Iterable[tuple[Network, Network]]:
+        """The network and the average, each complete and sharded."""
+        return zip(self.complete, (self.network, self.average))
 
 
 def distribute(
     network: Network, average: Network, sums: Sums, batch_size: int, shard: bool
 ) -> Distribution:
     """The network as these ranks train it; alone it is never sharded. Raises `BuildError`."""
-    if shard and network.needs_gradient:
-        cure = "leave it out: a penalty on the gradient of the code needs second derivatives"
-        raise wrong("shard", shard, "False", cure)
-    if shard and isinstance(sums, Compiled):
-        cure = "leave one of them out: what is compiled takes weights in one piece"
-        raise wrong("shard", shard, "False with compile", cure)
+    if shard:
+        _validate_shard(network, sums)
     world = rank_and_size()[1]
     if batch_size < world:
-        raise wrong(
-            "batch_size", batch_size, f"{world} at least, an image for each of {world} processes"
-        )
-    if world > 1:
-        _validate_device(device_of(network))
-        barrier()
-        for layer in network.modules():  # those of a user's own modules, too
-            layer.__class__ = SYNCHRONISED_NORMS.get(type(layer), type(layer))
-    if shard and world > 1:
-        return Sharded(network, average, sums)
-    return Distribution(network, average, sums)
+        expected = f"{world} at least, an image for each of {world} processes"
+        raise wrong("batch_size", batch_size, expected)
+    if world == 1:
+        return Distribution(network, average, sums)
+    _validate_device(device_of(network))
+    barrier()
+    for layer in network.modules():  # those of a user's own modules, too
+        layer.__class__ = SYNCHRONISED_NORMS.get(type(layer), type(layer))
+    engine = Sharded if shard else Distribution
+    return engine(network, average, sums)
+
+
+def _validate_shard(network: Network, sums: Sums) -> None:
+    """Refuse to shard what needs the weights in one piece."""
+    if network.needs_gradient:
+        cure = "leave it out: a penalty on the gradient of the code needs second derivatives"
+        raise wrong("shard", True, "False", cure)
+    if isinstance(sums, Compiled):
+        cure = "leave one of them out: what is compiled takes weights in one piece"
+        raise wrong("shard", True, "False with compile", cure)
 
 
 def _validate_device(device: torch.device) -> None:
@@ -136,12 +150,14 @@ def _validate_device(device: torch.device) -> None:
 
 def local_shard(tensor: Tensor) -> Tensor:
     """This rank's shard of a tensor that is sharded; any other tensor as it is."""
-    return tensor.to_local() if hasattr(tensor, "to_local") else tensor  # type: ignore[operator]
+    to_local = getattr(tensor, "to_local", None)  # torch's DTensor has it, which is slow to import
+    return tensor if to_local is None else to_local()
 
 
 def full_tensor(tensor: Tensor) -> Tensor:
     """A tensor, gathered if it is sharded. All ranks take part."""
-    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor  # type: ignore[operator]
+    full = getattr(tensor, "full_tensor", None)
+    return tensor if full is None else full()
 
 
 def place_like(value: Tensor, like: Tensor) -> Tensor:
@@ -157,9 +173,12 @@ def place_like(value: Tensor, like: Tensor) -> Tensor:
 @torch.no_grad()
 def _tensor_pairs(complete: nn.Module, sharded: nn.Module) -> list[tuple[Tensor, Tensor]]:
     """Each weight and buffer of the complete network, with its counterpart of the sharded one."""
-    values = chain(complete.parameters(), complete.buffers())
-    shards = chain(sharded.parameters(), sharded.buffers())
-    return [(value.detach(), shard.detach()) for value, shard in zip(values, shards)]
+    return list(zip(_tensors(complete), _tensors(sharded)))
+
+
+def _tensors(network: nn.Module) -> list[Tensor]:
+    """The weights and buffers."""
+    return [tensor.detach() for tensor in chain(network.parameters(), network.buffers())]
 
 
 def _sharded(step: Step, device: torch.device) -> nn.Module:

@@ -36,12 +36,12 @@ def largest_weight(training: TrainingSetup) -> float:
 
 def recent_losses(training: TrainingSetup, done: int) -> list[float]:
     """The losses of the steps before, an image; those of this epoch and the ones before it."""
-    now = (
-        (training.progress.step_sums[:done].sum(1) / training.batch_size)[-MEMORY:].tolist()
-        if done
-        else []
-    )
-    return [*training.progress.steps.get("loss", [])[-MEMORY:], *now][-MEMORY:]
+    progress = training.progress
+    losses = list(progress.steps.get("loss", [])[-MEMORY:])
+    if done:
+        this_epoch = progress.step_sums[:done].sum(1) / training.batch_size
+        losses += this_epoch[-MEMORY:].tolist()
+    return losses[-MEMORY:]
 
 
 def step_in_words(training: TrainingSetup, step: int) -> str:

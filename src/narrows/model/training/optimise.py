@@ -38,21 +38,19 @@ def adam(
     """Adam, in its fused form if there is one. weight_decay: coupled unless `decoupled`. eps: see
     the module.
     """
-    if not (lr > 0):
-        raise wrong("lr", lr, "a number > 0")
-    if not (weight_decay >= 0):
-        raise wrong("weight_decay", weight_decay, "a number ≥ 0")
+    _require_positive("lr", lr)
+    _require_not_negative("weight_decay", weight_decay)
     if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
         raise wrong("betas", betas, "two numbers in [0, 1)")
-    if not (eps > 0):
-        raise wrong("eps", eps, "a number > 0")
+    _require_positive("eps", eps)
     parameters = list(parameters)
     optimiser = optim.AdamW if decoupled else optim.Adam
     fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
+    first, second = betas  # of the mean of gradients, and of their squares
     return optimiser(
         parameters,
         lr=lr,
-        betas=(betas[0], betas[1]),
+        betas=(first, second),
         eps=eps,
         weight_decay=weight_decay,
         fused=fused,
@@ -66,13 +64,21 @@ def sgd(
     weight_decay: float = 0.0,
 ) -> optim.Optimizer:
     """Stochastic gradient descent with momentum; weight decay is coupled."""
-    if not (lr > 0):
-        raise wrong("lr", lr, "a number > 0")
+    _require_positive("lr", lr)
     if not (0 <= momentum < 1):
         raise wrong("momentum", momentum, "a number in [0, 1)")
-    if not (weight_decay >= 0):
-        raise wrong("weight_decay", weight_decay, "a number ≥ 0")
+    _require_not_negative("weight_decay", weight_decay)
     return optim.SGD(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay)
+
+
+def _require_positive(name: str, value: float) -> None:
+    if not (value > 0):
+        raise wrong(name, value, "a number > 0")
+
+
+def _require_not_negative(name: str, value: float) -> None:
+    if not (value >= 0):
+        raise wrong(name, value, "a number ≥ 0")
 
 
 def constant() -> Schedule:

@@ -62,14 +62,18 @@ class TrainingOptions:
         self, network: Network, images: ImageBatches, validation: ImageBatches | None
     ) -> None:
         """Refuse what this network, these images or this device cannot do. Raises `BuildError`."""
-        on_cuda = device_of(network).type == "cuda"
-        precisions = [name for name in PRECISIONS if name != "tf32" or on_cuda]
+        precisions = _precisions(device_of(network))
         if self.precision not in precisions:
             raise wrong("precision", self.precision, f"one of {', '.join(precisions)}")
         if self.compile and network.needs_gradient:
             cure = "leave it out: a penalty on the gradient of the code needs second derivatives"
             raise wrong("compile", self.compile, "False", cure)
         validate_measures(self.measures, self.measure_scale, images, validation)
+
+
+def _precisions(device: torch.device) -> list[str]:
+    """The precisions that a device has."""
+    return [name for name in PRECISIONS if name != "tf32" or device.type == "cuda"]
 
 
 def choose_options(
@@ -81,11 +85,14 @@ def choose_options(
     """The options of that dict. Raises `BuildError` for names that do not exist, and for values out
     of range.
     """
-    chosen: TrainingOptions = choose(
-        "training", {"options": TrainingOptions}, {"kind": "options", **options}
-    )
+    chosen: TrainingOptions = choose("training", {"options": TrainingOptions}, _as_spec(options))
     chosen.validate(network, images, validation)
     return chosen
+
+
+def _as_spec(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as those of a part, for `choose`."""
+    return {"kind": "options", **options}
 
 
 def validate_training(faults: Faults, optimiser: Any, schedule: Any, options: Any) -> None:
@@ -93,9 +100,7 @@ def validate_training(faults: Faults, optimiser: Any, schedule: Any, options: An
     with faults.catch():
         if not isinstance(options, (Mapping, type(None))):
             raise wrong("training", options, "a dict of options, or None")
-        validate_spec(
-            "training", {"options": TrainingOptions}, {"kind": "options", **(options or {})}
-        )
+        validate_spec("training", {"options": TrainingOptions}, _as_spec(options or {}))
     with faults.catch():
         validate_spec("optimiser", OPTIMISERS, optimiser, ("parameters",))
     with faults.catch():

@@ -16,7 +16,7 @@ from narrows.choose import find_part
 from narrows.errors import ImageError, NarrowsError, wrong
 from narrows.image_batches import ImageBatches
 from narrows.image_inputs import as_images
-from narrows.layout import validate_images
+from narrows.layout import Layout, validate_images
 from narrows.parts.corruption import CORRUPTIONS
 from narrows.scale import to_unit
 
@@ -24,21 +24,21 @@ CHECKED = 100  # images whose range is checked
 TOO_BRIGHT = 10  # a mean of pixels, if white is 1, that is no noise: the pixels are of 0..255
 
 
-def wants_pairs(model: Any) -> bool:
-    """Whether a model, fitted or not, is trained on pairs."""
+def is_paired(corruption: Any) -> bool:
+    """Whether a corruption, given as a spec, takes noisy images of the user's own."""
     try:
-        corruption, _ = find_part("corruption", CORRUPTIONS, getattr(model, "corruption", None))
+        make, _ = find_part("corruption", CORRUPTIONS, corruption)
     except NarrowsError:  # an unknown name is reported when the model is built
         return False
-    return getattr(corruption, "paired", False)
+    return getattr(make, "paired", False)  # a class, or a function that makes a corruption
 
 
-def validate_pairs(model: Any, noisy: Any) -> None:
-    """Refuse noisy images that the model has no use for, and a model of pairs without them.
+def validate_pairs(corruption: Any, noisy: Any) -> None:
+    """Refuse noisy images that a corruption has no use for, and pairs without them.
 
     Raises `BuildError`.
     """
-    needed = wants_pairs(model)
+    needed = is_paired(corruption)
     if needed and noisy is None:
         expected = "the noisy images that belong to X under corruption 'pairs'"
         cure = (
@@ -47,7 +47,7 @@ def validate_pairs(model: Any, noisy: Any) -> None:
         )
         raise wrong("noisy", None, expected, cure)
     if not needed and noisy is not None:
-        expected = f"None under corruption {model.corruption!r}"
+        expected = f"None under corruption {corruption!r}"
         cure = "corruption='pairs' is the one that takes noisy images"
         raise wrong("noisy", type(noisy).__name__, expected, cure)
 
@@ -56,21 +56,30 @@ def with_noisy(clean: ImageBatches, noisy: Any) -> ImageBatches:
     """The set `clean` with its noisy images. Raises `ImageError` if they do not match."""
     if noisy is None:
         return clean
-    expected = clean.layout
-    image_shape = None  # to be read from the array, unless the clean images are rows of a table
-    if not expected.is_table and len(expected.given) == 1:
-        image_shape = expected.image
-    array, layout = as_images(noisy, image_shape)
+    array, layout = as_images(noisy, _image_shape(clean.layout))
     if len(array) != len(clean):
         raise ImageError(
             f"noisy: got {len(array)} images for {len(clean)} clean ones; expected as many, in order"
         )
-    validate_images(array, layout, ranged=False, expected=expected)
+    validate_images(array, layout, ranged=False, expected=clean.layout)
     pairs = copy(clean)
     pairs.noisy = ImageBatches(array, layout, clean.scale, clean.raw.device)
-    mean = to_unit(pairs.noisy.raw[:CHECKED], layout).abs().mean()
-    if not expected.is_table and mean > TOO_BRIGHT:
+    if not clean.layout.is_table:
+        _validate_brightness(pairs.noisy)
+    return pairs
+
+
+def _image_shape(clean: Layout) -> tuple[int, ...] | None:
+    """The shape of an image if the clean ones are rows of pixels; else it is read from the array."""
+    if len(clean.given) == 1 and not clean.is_table:
+        return clean.image
+    return None
+
+
+def _validate_brightness(noisy: ImageBatches) -> None:
+    """Refuse pixels of 0..255 as floats, where 1 is white."""
+    mean = to_unit(noisy.raw[:CHECKED], noisy.layout).abs().mean()
+    if mean > TOO_BRIGHT:
         raise ImageError(
             f"noisy: its pixels are {mean:.3g} on average and 1 is white; divide by 255, or pass uint8"
         )
-    return pairs

@@ -29,13 +29,10 @@ def validate_weights(sample_weight: Any, count: int) -> np.ndarray | None:
     if sample_weight is None:
         return None
     expected = f"{count} numbers ≥ 0, one an image"
-    try:
-        weights = np.asarray(sample_weight, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        weights = np.empty(0)
-    shape = np.shape(weights) if weights.size else f"a {type(sample_weight).__name__}"
+    weights = _as_floats(sample_weight)
     if weights.shape != (count,):
-        raise wrong("sample_weight", shape, expected)
+        got = weights.shape if weights.size else f"a {type(sample_weight).__name__}"
+        raise wrong("sample_weight", got, expected)
     _refuse_bad_numbers(weights, expected)
     _refuse_vanishing(weights, expected)
     return weights
@@ -68,6 +65,14 @@ def _refuse_vanishing(weights: np.ndarray, expected: str) -> None:
         cure = f"image {k} would count as none; give it the weight 0 if it is not to count"
         got = f"{weights[k]} next to {weights.max()}"
         raise wrong("sample_weight", got, f"{expected}, of less different sizes", cure)
+
+
+def _as_floats(sample_weight: Any) -> np.ndarray:
+    """What was given as an array; an empty one if these are not numbers."""
+    try:
+        return np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return np.empty(0)
 
 
 def weighted_stand_ins(table: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -32,9 +32,8 @@ from narrows.randomness import KeyedRandom, keyed_generator
 
 def batch_norms(network: nn.Module) -> list[nn.Module]:
     """The layers that need more than one image to train on."""
-    return [
-        layer for layer in network.modules() if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d))
-    ]
+    norms = (nn.BatchNorm1d, nn.BatchNorm2d)
+    return [layer for layer in network.modules() if isinstance(layer, norms)]
 
 
 class TrainingSetup:
@@ -102,9 +101,8 @@ class TrainingSetup:
 
     def batches(self, epoch: int) -> Sequence[Tensor]:
         """The indices of the images of each step of an epoch."""
-        order = torch.randperm(
-            len(self.images), generator=keyed_generator(self.seed, epoch, "order")
-        )
+        generator = keyed_generator(self.seed, epoch, "order")
+        order = torch.randperm(len(self.images), generator=generator)
         return order.to(self.device).split(self.batch_size)
 
     def weights(self) -> dict[str, Tensor]:
@@ -113,10 +111,10 @@ class TrainingSetup:
 
     def _step_function(self) -> Sums:
         """The function from a batch to the sums of its terms, compiled if that is asked for or repays."""
-        steps = self.epochs * self.steps_per_epoch
-        if self.options.compile is True or (
-            self.options.compile == "auto" and repays(steps, self.device)
-        ):
+        compiles = self.options.compile
+        if compiles == "auto":
+            compiles = repays(self.epochs * self.steps_per_epoch, self.device)
+        if compiles is True:
             return Compiled(self._term_sums, self.batch_size, self.device)
         return self._term_sums
 

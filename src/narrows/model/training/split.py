@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from narrows.errors import wrong
 from narrows.image_batches import ImageBatches
@@ -27,11 +28,8 @@ def split_validation(
         return images, _separate(images, validation, image_shape)
     held = torch.from_numpy(held_back(len(images), float(validation), seed))
     is_kept = torch.ones(len(images), dtype=torch.bool).index_fill_(0, held, False)
-    training = images.part(is_kept.nonzero().flatten())
-    held_images = images.part(held)
-    _validate_weights_of_part(training, "train on")
-    _validate_weights_of_part(held_images, "validate with")
-    return training, held_images
+    kept = is_kept.nonzero().flatten()
+    return _part(images, kept, "train on"), _part(images, held, "validate with")
 
 
 def _separate(
@@ -47,20 +45,19 @@ def _separate(
     return with_noisy(ImageBatches(array, layout, images.scale, images.raw.device), noisy)
 
 
-def _validate_weights_of_part(part: ImageBatches, use: str) -> None:
-    """Refuse a part whose weights are all 0, which makes their mean of 1 impossible: they are NaN."""
+def _part(images: ImageBatches, rows: Tensor, use: str) -> ImageBatches:
+    """Some of the images, if their weights are not all 0, which cannot have a mean of 1: they are NaN."""
+    part = images.part(rows)
     if part.weights is not None and part.weights.isnan().any():
         raise wrong("sample_weight", f"only zeros for the images to {use}", "one above 0 at least")
+    return part
 
 
 def _clean_and_noisy(validation: Any) -> tuple[Any, Any]:
     """Clean and noisy images to validate with."""
     if not isinstance(validation, (list, tuple)) or len(validation) != 2:
-        raise wrong(
-            "validation",
-            f"a {type(validation).__name__}",
-            "None, a share, or (clean, noisy) under 'pairs'",
-        )
+        expected = "None, a share, or (clean, noisy) under 'pairs'"
+        raise wrong("validation", f"a {type(validation).__name__}", expected)
     return validation[0], validation[1]
 
 
@@ -68,7 +65,7 @@ def held_back(total: int, share: float, seed: int) -> np.ndarray:
     """Which of `total` images are held back for validation, `(n,)` in order."""
     count = round(total * share)
     if not 0 < share < 1 or not 0 < count < total:
-        raise wrong(
-            "validation", share, "None, images, or a share that leaves images on both sides"
-        )
-    return np.sort(torch.randperm(total, generator=keyed_generator(seed, "split"))[:count].numpy())
+        expected = "None, images, or a share that leaves images on both sides"
+        raise wrong("validation", share, expected)
+    order = torch.randperm(total, generator=keyed_generator(seed, "split"))
+    return np.sort(order[:count].numpy())

@@ -11,7 +11,7 @@ weights and the optimiser's averages; a `Training` whose state is saved and rest
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial, reduce
 from math import isfinite
 from operator import add
@@ -26,14 +26,15 @@ from narrows.image_batches import ImageBatches
 from narrows.machine import flush_denormals, matmul_precision
 from narrows.model.progress_bar import Advance, progress_bar
 from narrows.model.training.diagnose import (
-    Diagnosis,
     check_late,
     diagnose_gradient,
     diagnose_loss,
     diagnose_validation,
     diagnose_weights,
 )
+from narrows.model.training.diagnosis import Diagnosis
 from narrows.model.training.distributed import local_shard
+from narrows.model.training.evidence import not_finite
 from narrows.model.training.progress import Progress
 from narrows.model.training.setup import TrainingSetup
 from narrows.model.training.validate import validation_means
@@ -48,10 +49,9 @@ class Training(TrainingSetup):
     """A run. Iterate over it: it trains, and yields itself after each epoch."""
 
     def __iter__(self) -> Iterator["Training"]:
-        steps, progress = self.steps_per_epoch, self.progress
-        with progress_bar(
-            "training", self.epochs * steps, progress.epoch * steps + progress.step
-        ) as advance:
+        steps = self.steps_per_epoch
+        done = self.progress.epoch * steps + self.progress.step
+        with progress_bar("training", self.epochs * steps, done) as advance:
             while self.progress.epoch < self.epochs and not self.progress.stopped:
                 self.run_epoch(advance)
                 yield self
@@ -101,6 +101,11 @@ class Training(TrainingSetup):
             if self.after_step:
                 self.after_step(self)
         self.distribution.gather()
+        return self._end_steps(batches)
+
+    def _end_steps(self, batches: Sequence[Tensor]) -> float:
+        """Close the steps of an epoch; returns their seconds."""
+        progress = self.progress
         progress.end_steps(torch.tensor([len(index) for index in batches]))
         seconds = progress.seconds
         progress.step, progress.seconds = 0, 0.0
@@ -114,13 +119,12 @@ class Training(TrainingSetup):
 
     def _status(self, size: int) -> str:
         """What the progress bar shows after a step over `size` images."""
-        words = [f"epoch {self.progress.epoch + 1}"]
+        progress = self.progress
+        words = [f"epoch {progress.epoch + 1}"]
         if self.device.type == "cpu":  # to read the terms would wait for an accelerator
-            values = self.progress.step_sums[self.progress.step - 1].tolist()
-            words += [
-                f"{name} {value / size:.4g}"
-                for name, value in zip(self.progress.term_names, values)
-            ]
+            sums = progress.step_sums[progress.step - 1].tolist()
+            for name, value in zip(progress.term_names, sums):
+                words.append(f"{name} {value / size:.4g}")
         return "  ".join(words)
 
     def _validate(self, images: ImageBatches) -> None:
@@ -134,10 +138,8 @@ class Training(TrainingSetup):
             self.progress.add(f"val_{name}", mean)
         self.progress.add("val_seconds", time.perf_counter() - start)
         if not isfinite(means["loss"]):
+            what = f"the validation loss became {means['loss']} after epoch {self.progress.epoch}"
             self.progress.epoch -= 1
-            what = (
-                f"the validation loss became {means['loss']} after epoch {self.progress.epoch + 1}"
-            )
             self._stop(diagnose_validation(self, images, what))
 
     def _select(self) -> None:
@@ -156,9 +158,10 @@ class Training(TrainingSetup):
     def _finite_weights(self) -> dict[str, Tensor]:
         """The weights after an epoch, which fails if one of them is NaN or infinite."""
         weights = self.weights()
-        if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
+        if not_finite(weights.items()):
+            what = f"epoch {self.progress.epoch} ended wrong"
             self.progress.epoch -= 1
-            self._stop(diagnose_weights(self, f"epoch {self.progress.epoch + 1} ended wrong"))
+            self._stop(diagnose_weights(self, what))
         return weights
 
     def _stop(self, diagnosis: Diagnosis | None) -> None:
@@ -171,14 +174,16 @@ class Training(TrainingSetup):
         progress.stopped = progress.failed = True
         self.finish()
         progress.forget_after(progress.epoch)
-        kept = f"epoch {progress.epoch}"
-        if not progress.epoch:
-            kept = "the start"
-        elif self.validation is not None:
-            kept = "the best epoch so far"
-        raise TrainingError(
-            f"{diagnosis.said}; the weights of {kept} are kept. {diagnosis.cure}", diagnosis.images
-        )
+        kept = f"the weights of {self._kept_in_words()} are kept"
+        raise TrainingError(f"{diagnosis.said}; {kept}. {diagnosis.cure}", diagnosis.images)
+
+    def _kept_in_words(self) -> str:
+        """The epoch whose weights are kept after an error."""
+        if not self.progress.epoch:
+            return "the start"
+        if self.validation is not None:
+            return "the best epoch so far"
+        return f"epoch {self.progress.epoch}"
 
     # -- a step -------------------------------------------------------------------------------
 
@@ -216,10 +221,14 @@ class Training(TrainingSetup):
     def _random(self, number: int, total: int, noisy: Tensor | None) -> KeyedRandom:
         """The random numbers of a step over `total` images."""
         epoch = self.progress.epoch
-        epochs = epoch + number / self.steps_per_epoch
-        rows = rank_slice(total)
         return KeyedRandom(
-            self.seed, epoch, number, rows=rows, total=total, progress=epochs, noisy=noisy
+            self.seed,
+            epoch,
+            number,
+            rows=rank_slice(total),
+            total=total,
+            progress=epoch + number / self.steps_per_epoch,
+            noisy=noisy,
         )
 
     def _set_learning_rate(self, t: float) -> None:
@@ -248,9 +257,8 @@ class Training(TrainingSetup):
     @torch.no_grad()
     def _update_average(self, decay: float) -> None:
         """average ← decay · average + (1 - decay) · weights; buffers are copied."""
-        for slow, fast in zip(self.distribution.average.parameters(), self.parameters):
+        average, network = self.distribution.average, self.distribution.network
+        for slow, fast in zip(average.parameters(), self.parameters):
             local_shard(slow).lerp_(local_shard(fast), 1 - decay)
-        for slow, fast in zip(
-            self.distribution.average.buffers(), self.distribution.network.buffers()
-        ):
+        for slow, fast in zip(average.buffers(), network.buffers()):
             slow.copy_(fast)

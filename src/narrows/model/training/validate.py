@@ -49,12 +49,14 @@ def validation_means(
         values = {"loss": torch.stack(list(terms.values())).sum(0), **terms}
         values |= _measures(network, images.scale, x, forward, measures, measure_scale)
         _add(totals, values, images.weights_at(rows))
-    # read at the end, so that an accelerator is not waited for
+    sums = _over_ranks(totals)
+    return {name: total / len(images) for name, total in sums.items()}
+
+
+def _over_ranks(totals: dict[str, Tensor]) -> dict[str, float]:
+    """The totals of all ranks together, read at the end, so that an accelerator is not waited for."""
     of_ranks = all_gather_objects({name: float(total) for name, total in totals.items()})
-    return {
-        name: sum(of_rank.get(name, 0.0) for of_rank in of_ranks) / len(images)
-        for name in of_ranks[0]
-    }
+    return {name: sum(of_rank.get(name, 0.0) for of_rank in of_ranks) for name in of_ranks[0]}
 
 
 def _measures(
@@ -78,7 +80,9 @@ def _add(totals: dict[str, Tensor], values: dict[str, Tensor], weights: Tensor |
     """Add the sums of a batch to the totals."""
     for name, of_images in values.items():
         total = weighted(of_images, weights).double().sum()
-        totals[name] = total + totals[name] if name in totals else total
+        if name in totals:
+            total += totals[name]
+        totals[name] = total
 
 
 def validate_measures(
