@@ -21,57 +21,64 @@ import numpy as np
 from narrows.errors import BuildError, Faults, NarrowsError, did_you_mean, unknown
 
 Spec = str | Mapping[str, Any] | Callable[..., Any]
+Make = Callable[..., Any]  # a class of parts, or a function that makes one
+Table = Mapping[str, Make]
+Options = dict[str, Any]
 
 
-def choose(what: str, table: Mapping[str, Callable[..., Any]], spec: Any, /, **context: Any) -> Any:
+def choose(what: str, table: Table, spec: Any, /, **context: Any) -> Any:
     """Build the part that `spec` names, from `table`. `what` is its kind in words, for errors."""
     make, options = validate_spec(what, table, spec, context)
-    given = {
-        key: value for key, value in context.items() if key in inspect.signature(make).parameters
-    }
+    asked = inspect.signature(make).parameters
+    given = {name: value for name, value in context.items() if name in asked}
+    where = f"{what} {name_of(spec)!r}"
     try:
         return make(**given, **options)
     except NarrowsError as error:
-        raise type(error)(f"{what} {name_of(spec)!r}: {error}") from error
+        raise type(error)(f"{where}: {error}") from error
     except TypeError as error:
         values = ", ".join(f"{name}={value!r}" for name, value in options.items())
         raise BuildError(
-            f"{what} {name_of(spec)!r}: an option has the wrong type: got {values} ({error})"
+            f"{where}: an option has the wrong type: got {values} ({error})"
         ) from error
 
 
 def validate_spec(
-    what: str, table: Mapping[str, Callable[..., Any]], spec: Any, context: Iterable[str] = ()
-) -> tuple[Callable[..., Any], dict[str, Any]]:
+    what: str, table: Table, spec: Any, context: Iterable[str] = ()
+) -> tuple[Make, Options]:
     """The class that `spec` names and the options it gives, once names are known to be right."""
     make, options = find_part(what, table, with_present_names(what, spec))
     faults = Faults(f"{what} {name_of(spec)!r}")
-    known = default_options(make, context)
+    _validate_names(options, default_options(make, context), faults)
+    faults.stop(BuildError)
+    return make, {name: _plain(value) for name, value in options.items()}
+
+
+def _validate_names(options: Options, known: Options, faults: Faults) -> None:
+    """Add to `faults` the options that are not known, and those that are missing."""
     for option in options:
         if option not in known:
             faults.add(f"it has no option {option!r}; {did_you_mean(option, known)}")
     for option, default in known.items():
         if default is inspect.Parameter.empty and option not in options:
             faults.add(f"it needs the option {option!r}")
-    faults.stop(BuildError)
-    return make, {
-        name: value.item() if isinstance(value, np.generic) else value
-        for name, value in options.items()
-    }
 
 
-def find_part(
-    what: str, table: Mapping[str, Callable[..., Any]], spec: Any
-) -> tuple[Callable[..., Any], dict[str, Any]]:
+def _plain(value: Any) -> Any:
+    """A number of NumPy's as Python's own."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return value
+
+
+def find_part(what: str, table: Table, spec: Any) -> tuple[Make, Options]:
     """The class that `spec` names, and the options it gives."""
     if isinstance(spec, Mapping):
         options = dict(spec)
         if "kind" not in options:
-            raise BuildError(
-                f"{what}: got {dict(spec)!r}, expected a 'kind' in it; one of: {', '.join(sorted(table))}"
-            )
-        kind = options.pop("kind")
-        make, inner = find_part(what, table, kind)
+            kinds = ", ".join(sorted(table))
+            raise BuildError(f"{what}: got {options!r}, expected a 'kind' in it; one of: {kinds}")
+        make, inner = find_part(what, table, options.pop("kind"))
         return make, {**inner, **options}
     if callable(spec):
         return spec, {}
@@ -80,15 +87,15 @@ def find_part(
     return table[spec], {}
 
 
-def default_options(make: Callable[..., Any], context: Iterable[str] = ()) -> dict[str, Any]:
+def default_options(make: Make, context: Iterable[str] = ()) -> Options:
     """The options of a part and their defaults, without what the build gives it (`context`)."""
-    context = set(context)
-    parameters = inspect.signature(make).parameters.values()
-    return {
-        p.name: p.default
-        for p in parameters
-        if p.name not in context and p.kind is not p.VAR_KEYWORD
-    }
+    defaults = {}
+    for p in inspect.signature(make).parameters.values():
+        if p.kind is not p.VAR_KEYWORD:
+            defaults[p.name] = p.default
+    for name in context:
+        defaults.pop(name, None)
+    return defaults
 
 
 # options by their former names, which files and commands may still have
@@ -108,13 +115,13 @@ def with_present_names(what: str, spec: Any) -> Any:
     return {former_names.get(name, name): value for name, value in spec.items()}
 
 
-def merge_options(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merge_options(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Options:
     """The options that change, merged into those of `base`."""
-    pairs = {name: (base.get(name), change) for name, change in changes.items()}
-    return {
-        name: merge_spec(with_present_names(name, old), with_present_names(name, new))
-        for name, (old, new) in pairs.items()
-    }
+    merged = {}
+    for name, change in changes.items():
+        old = with_present_names(name, base.get(name))
+        merged[name] = merge_spec(old, with_present_names(name, change))
+    return merged
 
 
 def merge_spec(old: Any, new: Any) -> Any:
@@ -127,11 +134,21 @@ def merge_spec(old: Any, new: Any) -> Any:
     """
     if not isinstance(new, Mapping):
         return new
-    named = {} if old == "auto" else {"kind": old}
-    base = named if isinstance(old, str) else dict(old or {})
-    if new.get("kind", base.get("kind")) != base.get("kind"):
+    merged = _as_dict(old)
+    if new.get("kind", merged.get("kind")) != merged.get("kind"):
         return dict(new)
-    return {**base, **{key: merge_spec(base.get(key), value) for key, value in new.items()}}
+    for name, value in new.items():
+        merged[name] = merge_spec(merged.get(name), value)
+    return merged
+
+
+def _as_dict(spec: Any) -> Options:
+    """A spec as its kind and options; "auto" has neither."""
+    if spec == "auto":
+        return {}
+    if isinstance(spec, str):
+        return {"kind": spec}
+    return dict(spec or {})
 
 
 def name_of(spec: Any) -> str:

@@ -42,20 +42,23 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         if error.errno not in DISK_ERRORS:
             raise
         left = "its old content is intact" if path.exists() else "nothing was left of it"
-        raise OutputError(f"{path} cannot be written: {error.strerror}; {left}") from error
+        raise _cannot_be_written(path, f"{error.strerror}; {left}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _cannot_be_written(path: Path, reason: object) -> OutputError:
+    return OutputError(f"{path} cannot be written: {reason}")
 
 
 def _temporary_file(path: Path) -> Path:
     """A new empty file next to `path`, with the same ending."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f"{PREFIX}{path.stem}-", suffix=path.suffix
-        )
+        prefix = f"{PREFIX}{path.stem}-"
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise _cannot_be_written(path, error.strerror or error) from error
     os.close(handle)
     return Path(name)
 
@@ -70,9 +73,7 @@ def locked(path: str | os.PathLike[str], folder: bool = False) -> Iterator[None]
     Raises `OutputError` if another process has it.
     """
     path = Path(path)
-    lock = path.parent / f"{PREFIX}{path.name}.{LOCK_SUFFIX}"
-    if folder:
-        lock = path / f"{PREFIX}{LOCK_SUFFIX}"
+    lock = _lock_of(path, folder)
     new_folders = [place for place in (lock.parent, *lock.parent.parents) if not place.exists()]
     with _open_lock(lock, path):
         try:
@@ -86,6 +87,13 @@ def locked(path: str | os.PathLike[str], folder: bool = False) -> Iterator[None]
                     place.rmdir()
 
 
+def _lock_of(path: Path, folder: bool) -> Path:
+    """Where the lock is: in the folder, or next to the file."""
+    if folder:
+        return path / f"{PREFIX}{LOCK_SUFFIX}"
+    return path.parent / f"{PREFIX}{path.name}.{LOCK_SUFFIX}"
+
+
 def _open_lock(lock: Path, path: Path) -> IO[str]:
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +103,7 @@ def _open_lock(lock: Path, path: Path) -> IO[str]:
             f"{path} is being written by another process; wait for it, or choose another"
         ) from error
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise _cannot_be_written(path, error.strerror or error) from error
 
 
 def _locked_file(lock: Path) -> IO[str]:
@@ -159,12 +167,17 @@ def refuse_overwrite(path: str | os.PathLike[str], force: bool = False, cure: st
         raise OutputError(
             f"{path} exists already; {cures}, or replace it with --force (force=True)"
         )
+    _validate_folder(path)
+    return path
+
+
+def _validate_folder(path: Path) -> None:
+    """Refuse a path whose folder, or the lowest one that exists, cannot be written to."""
     folder = path if path.is_dir() else next(place for place in path.parents if place.exists())
     if not folder.is_dir():
-        raise OutputError(f"{path} cannot be written: {folder} is a file, not a folder")
+        raise _cannot_be_written(path, f"{folder} is a file, not a folder")
     if not os.access(folder, os.W_OK):
-        raise OutputError(f"{path} cannot be written: the folder {folder} is read-only")
-    return path
+        raise _cannot_be_written(path, f"the folder {folder} is read-only")
 
 
 def _is_taken(path: Path) -> bool:

@@ -25,7 +25,8 @@ def key_of(*parts: object) -> int:
     """A 63-bit number that belongs to `parts`: the same on every machine and in every process."""
     # numpy's 3 is the number 3
     plain = tuple(part.item() if isinstance(part, np.generic) else part for part in parts)
-    return int.from_bytes(blake2b(repr(plain).encode(), digest_size=8).digest(), "little") >> 1
+    digest = blake2b(repr(plain).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
 
 
 def keyed_generator(*parts: object, on: torch.device | str = "cpu") -> torch.Generator:
@@ -87,13 +88,11 @@ class KeyedRandom:
         progress: float = float("inf"),
         noisy: Tensor | None = None,
     ):
-        self.key, self.rows, self.total, self.progress, self.noisy = (
-            key,
-            rows,
-            total,
-            progress,
-            noisy,
-        )
+        self.key = key
+        self.rows = rows
+        self.total = total
+        self.progress = progress
+        self.noisy = noisy
         self.streams: dict[tuple[str, torch.device], torch.Generator] = {}
 
     def normal(self, purpose: str, like: Tensor) -> Tensor:
@@ -130,15 +129,12 @@ class PerImageRandom(KeyedRandom):
 
     def _rows(self, make: Make, purpose: str, like: Tensor) -> Tensor:
         self.turns[purpose] += 1  # asked again, the numbers go on, as those of `Draw`
-        salt, stream = key_of(*self.key, purpose, self.turns[purpose]), torch.Generator()
-        rows = [
-            make(
-                like.shape[1:],
-                generator=stream.manual_seed((salt ^ image) & 0xFFFFFFFFFFFF),
-                device="cpu",
-            )
-            for image in self.keys
-        ]
+        salt = key_of(*self.key, purpose, self.turns[purpose])
+        stream, shape = torch.Generator(), like.shape[1:]
+        rows = []
+        for image in self.keys:
+            stream.manual_seed((salt ^ image) & 0xFFFFFFFFFFFF)
+            rows.append(make(shape, generator=stream, device="cpu"))
         return torch.stack(rows).to(like.device)
 
 
@@ -152,9 +148,13 @@ def _short(shape: Sequence[int], generator: torch.Generator, device: torch.devic
     return words.view(torch.int16)[:count].view(shape)
 
 
+def _odd_factors(count: int) -> Tensor:
+    """Random odd numbers, the same for all images."""
+    return torch.randint(2**62, (count,), generator=keyed_generator("fingerprint")) * 2 + 1
+
+
 def image_keys(images: Tensor) -> list[int]:
     """A 63-bit number for each image `(N, ...)`, of its values to 12 bits after the point."""
     values = (images.detach().reshape(len(images), -1).cpu() * 4096).round().to(torch.int64)
-    odd = torch.randint(2**62, (values.shape[1],), generator=keyed_generator("fingerprint")) * 2 + 1
-    mixed = (values * odd).sum(1)  # wraps modulo 2^64, which is what is wanted
+    mixed = (values * _odd_factors(values.shape[1])).sum(1)  # modulo 2^64, as it must be
     return ((mixed ^ (mixed >> 29)) & 0x7FFFFFFFFFFFFFFF).tolist()

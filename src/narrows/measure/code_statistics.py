@@ -43,15 +43,22 @@ class CodeStatistics:
     def add(self, codes: Any) -> Self:
         """Count these in. Means and variances are joined as T. Chan, G. Golub, R. LeVeque (1979) do."""
         z = _table(codes)
+        self.count += len(z)
+        part = len(z) / self.count
+        self._join_moments(z, part)
         size = np.abs(z)
-        mean, variance = z.mean(axis=0, dtype=np.float64), z.var(axis=0, dtype=np.float64)
-        self.count, part = self.count + len(z), len(z) / (self.count + len(z))
-        step = mean - self.mean
-        self.variance = (1 - part) * self.variance + part * variance + part * (1 - part) * step**2
-        self.mean = self.mean + part * step
         self.largest = np.maximum(self.largest, size.max(axis=0))
-        self.active += part * (float((size > self.threshold).sum(axis=1).mean()) - self.active)
+        active = float((size > self.threshold).sum(axis=1).mean())
+        self.active += part * (active - self.active)
         return self
+
+    def _join_moments(self, z: np.ndarray, part: float) -> None:
+        """Join means and variances with those of z, which is this part of all codes."""
+        mean, variance = z.mean(axis=0, dtype=np.float64), z.var(axis=0, dtype=np.float64)
+        step = mean - self.mean
+        between = part * (1 - part) * step**2
+        self.variance = (1 - part) * self.variance + part * variance + between
+        self.mean = self.mean + part * step
 
     @property
     def rms(self) -> float:
@@ -104,7 +111,7 @@ def kl_per_unit(mean: Any, log_variance: Any) -> np.ndarray:
 
     mean, log_variance: `(N, size)` each; natural logarithm of the variance.
     """
-    m, log_v = (_table(x).astype(np.float64) for x in (mean, log_variance))
+    m, log_v = _table(mean).astype(np.float64), _table(log_variance).astype(np.float64)
     if m.shape != log_v.shape:
         raise NarrowsError(
             f"kl_per_unit: mean and log_variance must have one shape; got {m.shape} and {log_v.shape}"
@@ -128,9 +135,10 @@ def spread(codes: Any, labels: Any) -> dict[Any, float]:
         raise NarrowsError(
             f"spread: got {len(z)} codes and labels of shape {labels.shape}, expected one label a code"
         )
-    return {
-        label.item(): _radius(z[labels == label].astype(np.float64)) for label in np.unique(labels)
-    }
+    radii = {}
+    for label in np.unique(labels):
+        radii[label.item()] = _radius(z[labels == label].astype(np.float64))
+    return radii
 
 
 def _radius(z: np.ndarray) -> float:

@@ -37,15 +37,21 @@ def auroc(scores: Any, anomalous: Any) -> float:
     """
     scores, anomalous = _as_arrays("auroc", scores, anomalous)
     n1, n0 = int(anomalous.sum()), int((~anomalous).sum())
+    ranks = _ranks(scores)[anomalous].sum()
+    return float((ranks - n1 * (n1 + 1) / 2) / (n0 * n1))
+
+
+def _ranks(scores: np.ndarray) -> np.ndarray:
+    """The rank of each score, from 1; equal ones share their mean rank."""
     _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
-    rank = (np.cumsum(count) - (count - 1) / 2)[place]  # ties share their mean rank
-    return float((rank[anomalous].sum() - n1 * (n1 + 1) / 2) / (n0 * n1))
+    return (np.cumsum(count) - (count - 1) / 2)[place]
 
 
 def average_precision(scores: Any, anomalous: Any) -> float:
     """The mean of the precision over the anomalous images, in (0, 1]; arguments as of `auroc`."""
     _, detected, flagged = _by_threshold(*_as_arrays("average_precision", scores, anomalous))
-    return float((np.diff(detected, prepend=0) / detected[-1] * detected / flagged).sum())
+    share = np.diff(detected, prepend=0) / detected[-1]  # of the anomalous images, at a threshold
+    return float((share * detected / flagged).sum())
 
 
 def best_f1(scores: Any, anomalous: Any) -> tuple[float, float]:
@@ -87,8 +93,8 @@ def _as_arrays(what: str, scores: Any, anomalous: Any) -> tuple[np.ndarray, np.n
         raise NarrowsError(
             f"{what}: {np.isnan(scores).sum()} of {len(scores)} scores are NaN; they have no rank"
         )
-    if anomalous.all() or not anomalous.any():
-        n1, n0 = anomalous.sum(), (~anomalous).sum()
+    n1, n0 = anomalous.sum(), (~anomalous).sum()
+    if n1 == 0 or n0 == 0:
         raise NarrowsError(
             f"{what}: got {n1} anomalous and {n0} normal images, expected at least one of each"
         )

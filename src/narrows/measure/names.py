@@ -47,7 +47,8 @@ def measure_title(name: Any, scale: str = "") -> str:
     title, unit = MEASURE_NAMES[base]
     if scale:
         unit = measure_unit(base, scale)
-    return with_unit(f"{title} {VIEW_NAMES.get(view, '')}".strip(), unit)
+    words = f"{title} {VIEW_NAMES.get(view, '')}".strip()
+    return with_unit(words, unit)
 
 
 def measure_unit(name: str, scale: str) -> str:

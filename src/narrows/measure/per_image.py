@@ -12,6 +12,7 @@ is subtracted (in uint8, 3 - 5 is 254).
 """
 
 from collections.abc import Callable
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -28,21 +29,27 @@ PIECE = 2**17
 
 Images = Any  # np.ndarray | Tensor: what comes in leaves as the same kind
 Formula = Callable[[Tensor, Tensor], Tensor]
+Check = Callable[[Tensor, Tensor], None]
 
 
-def per_image(
-    formula: Formula, a: Images, b: Images, check: Callable[[Tensor, Tensor], None] | None = None
-) -> Any:
+def per_image(formula: Formula, a: Images, b: Images, check: Check | None = None) -> Any:
     """`formula(a, b)` for each image: `(N,)`, or the batch shape of tensors.
 
     check: gets each piece before the formula, and raises if it cannot be used.
     Raises `ImageError` if the two do not agree, or are not images.
     """
     _agree(a, b)
-    batch = tuple(a.shape[:-3]) if isinstance(a, Tensor) else (len(a),)
+    if isinstance(a, Tensor):
+        image = a.shape[-3:]
+        values = _compare(formula, a.reshape(-1, *image), b.reshape(-1, *image), check)
+        return values.reshape(a.shape[:-3])
+    return _compare(formula, a, b, check).numpy()
+
+
+def _compare(formula: Formula, a: Images, b: Images, check: Check | None) -> Tensor:
+    """The formula of two sets `(N, ...)`, a piece at a time: `(N,)`."""
     dtype = torch.promote_types(_precision(a), _precision(b))
-    a, b = (x.reshape(-1, *x.shape[-3:]) if isinstance(x, Tensor) else x for x in (a, b))
-    step = max(1, PIECE // max(1, int(np.prod(a.shape[1:]))))
+    step = max(1, PIECE // max(1, prod(a.shape[1:])))
     values = []
     for start in range(0, max(1, len(a)), step):
         pair = [_read(x[start : start + step], dtype) for x in (a, b)]
@@ -51,8 +58,7 @@ def per_image(
             if check is not None:
                 check(*pair)
             values.append(formula(*pair))
-    result = torch.cat(values)
-    return result.reshape(batch) if isinstance(a, Tensor) else result.numpy()
+    return torch.cat(values)
 
 
 def peak(a: Images, b: Images, data_range: float | None = None) -> float:
@@ -62,23 +68,27 @@ def peak(a: Images, b: Images, data_range: float | None = None) -> float:
     ones.
     """
     if data_range is not None:
-        if not (isinstance(data_range, (int, float)) and 0 < data_range < float("inf")):
-            raise ImageError(
-                f"data_range: got {data_range!r}, expected a number > 0: the highest value minus the lowest"
-            )
+        _validate_range(data_range)
         return float(data_range)
-    peaks = [WHITE_LEVELS.get(_type(x)) for x in (a, b)]
-    if None in peaks or peaks[0] != peaks[1]:
+    white, other = WHITE_LEVELS.get(_type(a)), WHITE_LEVELS.get(_type(b))
+    if white is None or white != other:
         raise ImageError(
             f"the images are of types {_type(a)} and {_type(b)}, from which no common range follows; "
             "bring both to one scale (uint8 divided by 255 is in [0, 1]), or say data_range"
         )
-    return float(peaks[0] or 1)
+    return float(white)
+
+
+def _validate_range(data_range: float) -> None:
+    if not (isinstance(data_range, (int, float)) and 0 < data_range < inf):
+        raise ImageError(
+            f"data_range: got {data_range!r}, expected a number > 0: the highest value minus the lowest"
+        )
 
 
 def _agree(a: Images, b: Images) -> None:
-    kinds = [type(x).__name__ for x in (a, b) if not isinstance(x, (np.ndarray, Tensor))]
-    if kinds or isinstance(a, Tensor) != isinstance(b, Tensor):
+    known = isinstance(a, (np.ndarray, Tensor)) and isinstance(b, (np.ndarray, Tensor))
+    if not known or isinstance(a, Tensor) != isinstance(b, Tensor):
         raise ImageError(
             f"got {type(a).__name__} and {type(b).__name__}, expected two numpy arrays or two torch tensors"
             "; np.asarray(x) and torch.as_tensor(x) convert"
@@ -88,14 +98,24 @@ def _agree(a: Images, b: Images) -> None:
             f"the two batches must have one shape; got {tuple(a.shape)} and {tuple(b.shape)}"
         )
     if isinstance(a, Tensor):
-        if a.ndim < 3 or not 1 <= a.shape[-3] <= 4:
-            raise ImageError(
-                f"got tensors of shape {tuple(a.shape)}, expected (..., C, H, W) with C of 1 to 4; "
-                "grey images (N, H, W) go in as x[:, None]"
-            )
-    elif a.ndim not in (3, 4) or (a.ndim == 4 and not 1 <= a.shape[3] <= 4):
+        _validate_tensor(a)
+    else:
+        _validate_array(a)
+
+
+def _validate_tensor(images: Tensor) -> None:
+    if images.ndim < 3 or not 1 <= images.shape[-3] <= 4:
         raise ImageError(
-            f"got arrays of shape {a.shape}, expected (N, H, W) or (N, H, W, C) with C of 1 to 4; "
+            f"got tensors of shape {tuple(images.shape)}, expected (..., C, H, W) with C of 1 to 4; "
+            "grey images (N, H, W) go in as x[:, None]"
+        )
+
+
+def _validate_array(images: np.ndarray) -> None:
+    channels = images.shape[3] if images.ndim == 4 else 1
+    if images.ndim not in (3, 4) or not 1 <= channels <= 4:
+        raise ImageError(
+            f"got arrays of shape {images.shape}, expected (N, H, W) or (N, H, W, C) with C of 1 to 4; "
             "a single image x goes in as x[None], images of D values as x.reshape(-1, H, W)"
         )
 

@@ -88,8 +88,10 @@ def _one_scale(a: Images, b: Images) -> None:
 
 def _probabilities(x: Tensor, p: Tensor) -> None:
     for name, values in (("x", x), ("p", p)):
-        if values.numel() and not (values.min() >= 0 and values.max() <= 1):
-            low, high = values.min().item(), values.max().item()
+        if not values.numel():
+            continue
+        low, high = values.min().item(), values.max().item()
+        if not (low >= 0 and high <= 1):
             raise ImageError(
                 f"bce: {name} runs from {low:.4g} to {high:.4g}, expected values in [0, 1]; scale or clip it"
             )

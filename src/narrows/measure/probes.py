@@ -39,10 +39,12 @@ def probe(
 
     if kind not in PROBES:
         raise unknown("probe", kind, PROBES)
-    train, test = _pair(codes, labels), _pair(test_codes, test_labels)
-    chosen = np.random.default_rng(seed).permutation(len(train[0]))[:limit]
-    model = make_pipeline(StandardScaler(), PROBES[kind]()).fit(train[0][chosen], train[1][chosen])
-    return float(model.score(*test))
+    codes, labels = _pair(codes, labels)
+    test_codes, test_labels = _pair(test_codes, test_labels)
+    chosen = np.random.default_rng(seed).permutation(len(codes))[:limit]
+    model = make_pipeline(StandardScaler(), PROBES[kind]())
+    model.fit(codes[chosen], labels[chosen])
+    return float(model.score(test_codes, test_labels))
 
 
 def _logistic() -> Any:

@@ -88,13 +88,12 @@ def _band(size: int, window: int) -> Tensor:
 def _fits(x: Tensor, window: int) -> None:
     height, width = x.shape[-2:]
     side = min(height, width)
-    if side < window:
-        largest = side - 1 + side % 2
-        cure = (
-            f"window={largest} is the largest that fits"
-            if largest >= 3
-            else "SSIM needs at least 3 x 3 pixels"
-        )
-        raise ImageError(
-            f"ssim: images of {height} x {width} pixels hold no window of {window} x {window}; {cure}"
-        )
+    if side >= window:
+        return
+    largest = side - 1 + side % 2
+    cure = f"window={largest} is the largest that fits"
+    if largest < 3:
+        cure = "SSIM needs at least 3 x 3 pixels"
+    raise ImageError(
+        f"ssim: images of {height} x {width} pixels hold no window of {window} x {window}; {cure}"
+    )

@@ -28,16 +28,21 @@ class Table(list):
         return list(dict.fromkeys(name for row in self for name in row))
 
     def __str__(self) -> str:
-        columns = [[str(name), *(show(row.get(name)) for row in self)] for name in self.columns]
-        padded = [_pad(cells, self._numeric(name)) for name, cells in zip(self.columns, columns)]
-        return "\n".join("  ".join(line).rstrip() for line in zip(*padded))
+        lines = zip(*map(self._padded_column, self.columns))
+        return "\n".join("  ".join(line).rstrip() for line in lines)
+
+    def _padded_column(self, name: str) -> list[str]:
+        """The cells of a column as text of one width, its name first."""
+        cells = [str(name), *(show(row.get(name)) for row in self)]
+        return _pad(cells, right=self._numeric(name))
 
     def _repr_html_(self) -> str:
-        head = "".join(self._cell("th", name, name) for name in self.columns)
-        rows = [
-            "".join(self._cell("td", name, row.get(name)) for name in self.columns) for row in self
-        ]
-        body = "".join(f"<tr>{cells}</tr>" for cells in rows)
+        columns = self.columns
+        head = "".join(self._cell("th", name, name) for name in columns)
+        body = ""
+        for row in self:
+            cells = "".join(self._cell("td", name, row.get(name)) for name in columns)
+            body += f"<tr>{cells}</tr>"
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     def to_json(self) -> str:
@@ -58,14 +63,18 @@ def show(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, (float, np.floating)):
-        # from 9999.5 on, 4 digits are rounded to 1e+04
-        short = abs(value) < 9999.5 or not math.isfinite(value)
-        return f"{value:.4g}" if short else f"{value:.0f}"
+        return _show_float(value)
     if isinstance(value, (int, np.integer)) and abs(value) >= 10_000:
         return f"{value:,}"
     if isinstance(value, (list, tuple, np.ndarray)):
         return ", ".join(show(v) for v in value)
     return str(value)
+
+
+def _show_float(value: Any) -> str:
+    if abs(value) < 9999.5 or not math.isfinite(value):  # from there 4 digits are rounded to 1e+04
+        return f"{value:.4g}"
+    return f"{value:.0f}"
 
 
 def _is_number(value: Any) -> bool:
