@@ -43,14 +43,21 @@ class Model(Protocol):
     device_: torch.device
     code_size_: int
     side_bits_: int
-    history_: Mapping[str, list[float]]
-    steps_: Mapping[str, np.ndarray]
-    epochs_: int | None
     validation_index_: np.ndarray | None
     threshold_: float | None
     thresholds_: Mapping[str, float]
     density_: CodeDensity | None
     about_: Mapping[str, Any]
+
+    # read alone, so that a model may have a narrower type
+    @property
+    def history_(self) -> Mapping[str, list[float]]: ...
+
+    @property
+    def steps_(self) -> Mapping[str, np.ndarray]: ...
+
+    @property
+    def epochs_(self) -> int | None: ...
 
     @property
     def n_parameters_(self) -> int:

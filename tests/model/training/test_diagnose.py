@@ -3,6 +3,7 @@ to be tried.
 """
 
 from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -268,7 +269,7 @@ def test_an_accelerator_is_checked_for_nan_now_and_then_and_at_the_end(digits, m
         "batches": lambda epoch: batches,
         "steps_per_epoch": 5,
     }
-    training = SimpleNamespace(**{**vars(training), **changed})
+    training = cast(Any, SimpleNamespace(**{**vars(training), **changed}))
     training.progress.epoch = 0
     training.progress.step_sums[1] = torch.nan
     cases = []
