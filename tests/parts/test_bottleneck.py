@@ -146,8 +146,7 @@ def test_a_cost_warms_up_in_training_and_is_whole_outside_of_it(some, name):
         torch.testing.assert_close(cost(progress), share * whole)
     bottleneck.eval()
     assert torch.equal(cost(1), whole), "validation uses the final weight"
-    bottleneck.train()
-    bottleneck.warmup = 0
+    bottleneck = chosen(name)
     assert torch.equal(cost(0), whole), "without a warm-up the weight is whole from the start"
 
 

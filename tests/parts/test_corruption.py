@@ -47,6 +47,11 @@ def test_shape_and_input_are_kept_and_the_mask_reports_what_was_replaced(some, n
 
 
 @sets
+def test_an_image_may_be_a_single_pixel(some, name, span):
+    assert corrupt(name, span, some(5, 1, 1, 1))[0].shape == (5, 1, 1, 1)
+
+
+@sets
 def test_numbers_belong_to_the_draw_and_ranks_draw_rows_of_the_whole(some, name, span):
     x = some(20, 3, 9, 7)
     whole, _ = corrupt(name, span, x, KeyedRandom(1, 2, 3))
@@ -235,6 +240,21 @@ def test_a_mixture_of_one_is_that_one(some):
     assert torch.equal(
         noisy, corrupt("salt-and-pepper", (0.0, 1.0), x, KeyedRandom(3), rate=(0.1, 0.5))[0]
     )
+
+
+def test_a_mixture_leaves_no_image_out_where_one_choice_meets_the_next(some, monkeypatch):
+    x, uniform = some(3, 1, 4, 4), KeyedRandom.uniform
+    chosen = torch.tensor([0, 1 / 3, 2 / 3], dtype=torch.float64).view(3, 1, 1, 1)
+
+    def at_the_boundaries(random, purpose, like):
+        return chosen if purpose == "which" else uniform(random, purpose, like)
+
+    monkeypatch.setattr(KeyedRandom, "uniform", at_the_boundaries)
+    of = ["none", {"kind": "masking", "rate": 0.999999}, {"kind": "gaussian", "sigma": 0.1}]
+    noisy, _ = corrupt("mixed", (0.0, 1.0), x, of=of)
+    assert torch.equal(noisy[0], x[0])
+    assert torch.equal(noisy[1], 0 * x[1])
+    assert 0 < (noisy[2] - x[2]).abs().max() < 1
 
 
 def test_a_mixture_reports_the_faults_of_all_its_corruptions():

@@ -8,7 +8,7 @@ from narrows.errors import BuildError
 from narrows.parts.bottleneck import Plain, Relu, Variational
 from narrows.parts.code import Code
 from narrows.parts.forward_pass import ForwardPass
-from narrows.parts.penalty import PENALTIES, Contractive
+from narrows.parts.penalty import PENALTIES, Contractive, Penalty
 from narrows.parts.prior import NormalPrior
 from narrows.randomness import KeyedRandom, seeded_initialisation
 
@@ -111,6 +111,19 @@ def test_codes_beyond_16_units_are_probed_unless_reported_otherwise(x):
         penalty = Contractive(1.0, **options)
         first, second = (penalty(forward(code, x), x, KeyedRandom(key)) for key in (0, 1))
         assert torch.equal(first, second) == steady
+
+
+@pytest.mark.parametrize("needs", [True, False])
+def test_images_carry_gradients_only_if_a_penalty_needs_them(make, some, needs):
+    class Own(Penalty):
+        def __call__(self, forward, x, random):
+            return 0 * x.sum((1, 2, 3))
+
+    if needs:
+        Own.needs_gradient = True
+    network = make()
+    network.penalties = [Own()]
+    assert network(some(2, 1, 9, 7), KeyedRandom(0)).corrupted.requires_grad == needs
 
 
 @pytest.mark.parametrize("exact", [True, False])
