@@ -131,11 +131,24 @@ def test_unknown_names_are_refused(spec, words):
         chosen(spec)
 
 
+@pytest.mark.parametrize("stages", ["strided", "pooled"])
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_a_stage_normalises_then_activates_once(some, stages, batch_norm):
+    spec = {"kind": "conv", "channels": [5], "stages": stages, "activation": "tanh"}
+    body = chosen({**spec, "batch_norm": batch_norm}, (2, 8, 8)).eval()
+    h = body.layers[0][0](some(3, 2, 8, 8))
+    if batch_norm:
+        body.layers[0][1].running_mean += 0.5
+        h = (h - 0.5) / (1 + 1e-5) ** 0.5
+    expected = F.max_pool2d(h, 2) if stages == "pooled" else h
+    torch.testing.assert_close(body.encode(some(3, 2, 8, 8))[0], expected.tanh())
+
+
 @pytest.mark.parametrize("activation", ["relu", "leaky-relu", "tanh", "softplus"])
 def test_a_pooled_stage_may_activate_before_or_after_its_maximum(activation):
     torch.manual_seed(0)
     body = BODIES["conv"]((2, 8, 8), channels=[5], stages="pooled", activation=activation)
     x = torch.randn(3, 2, 8, 8)
-    convolved = body.layers[0](x)
+    convolved = body.layers[0][0](x)
     first = F.max_pool2d(ACTIVATIONS[activation](convolved), 2)
     torch.testing.assert_close(body.encode(x)[0], first)

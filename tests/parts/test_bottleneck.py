@@ -94,9 +94,9 @@ def test_the_sparse_cost_is_weight_times_the_sum_of_absolute_codes(some, weight,
     torch.testing.assert_close(code.terms["l1"], weight * code.z.abs().flatten(1).sum(1))
 
 
-@pytest.mark.parametrize("beta", [0, 1.0, 4.0])
-def test_the_variational_cost_is_beta_times_the_kl(some, beta):
-    code = code_of(chosen("variational", beta=beta), some(7, 12), KeyedRandom(0))
+@pytest.mark.parametrize(("options", "beta"), [({}, 1), ({"beta": 0}, 0), ({"beta": 4.0}, 4)])
+def test_the_variational_cost_is_beta_times_the_kl_and_by_default_the_kl(some, options, beta):
+    code = code_of(chosen("variational", **options), some(7, 12), KeyedRandom(0))
     torch.testing.assert_close(code.terms["kl"], beta * NormalPrior(5).kl(code.posterior, code.z))
 
 
