@@ -3,9 +3,11 @@ asked for.
 """
 
 from itertools import pairwise
+from math import prod
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from narrows.choose import choose
@@ -78,6 +80,30 @@ def test_kept_switches_say_where_each_maximum_was(some):
         before.flatten(2).gather(2, side[0].flatten(2)), F.max_pool2d(before, 2).flatten(2)
     )
     assert body.side_bits == 3136 + 1568 + 288 == 2 * sum(s[0].numel() for s in side)
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=str)
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_the_widest_layer_is_the_one_with_the_most_values(some, spec, image):
+    body = chosen(spec, image).eval()
+    widths = []
+    for layer in body.modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            layer.register_forward_hook(lambda _, given, out: widths.append(out[0].numel()))
+    body.encode(some(1, *image))
+    if "widths" in body.gives:
+        widths.append(prod(image))
+    assert body.widest == max(widths)
+
+
+@pytest.mark.parametrize("channels", [[4], [4, 5], [3, 2, 7]])
+@pytest.mark.parametrize("image", IMAGES, ids=str)
+def test_the_side_channel_of_a_unet_has_32_bits_a_value(some, channels, image):
+    body = chosen({"kind": "unet", "channels": channels}, image)
+    body.keeps_side = True
+    _, side = body.encode(some(1, *image))
+    assert len(side) == len(channels)
+    assert body.side_bits == 32 * sum(values.numel() for values in side)
 
 
 def test_the_linears_are_those_of_the_widths_top_down():
