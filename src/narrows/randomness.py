@@ -107,7 +107,10 @@ class KeyedRandom:
         """True with that chance (to 1/65536), of the shape of `like`: a quarter of the work of
         uniform numbers.
         """
-        return self._rows(_short, purpose, like) >= round((1 - chance) * 2**16) - 2**15
+        numbers, least = self._rows(_short, purpose, like), round((1 - chance) * 2**16) - 2**15
+        if least == 2**15:  # as a number of 16 bits it would be the lowest
+            return torch.zeros_like(numbers, dtype=torch.bool)
+        return numbers >= least
 
     def _rows(self, make: Make, purpose: str, like: Tensor) -> Tensor:
         place = (purpose, like.device)

@@ -27,6 +27,10 @@ def test_otherwise_nothing_is_dropped(some, how):
     assert torch.equal(layer(h, None if how == "no draw" else KeyedRandom(0)), h)
 
 
+def test_a_rate_of_almost_1_drops_everything(some):
+    assert not Dropout(1 - 1e-6)(some(50, 40), KeyedRandom(0)).any()
+
+
 def test_what_is_dropped_belongs_to_the_draw_and_ranks_drop_rows_of_the_whole(some):
     layer, h = Dropout(0.5), some(20, 3, 4, 4)
     whole = layer(h, KeyedRandom(0, 1, 2))
