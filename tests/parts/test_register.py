@@ -14,7 +14,7 @@ from narrows.errors import BuildError, UnknownName
 from narrows.parts import register as register_module
 from narrows.parts.bottleneck import Plain
 from narrows.parts.kinds import KINDS
-from narrows.parts.register import ModuleBody, import_path
+from narrows.parts.register import ModuleBody, custom_paths, import_path
 from narrows.randomness import KeyedRandom
 
 
@@ -82,6 +82,26 @@ def test_they_are_saved_and_read_again_exactly(digits, tmp_path):
     model = fitted(digits)
     again = nw.load(nw.save(model, tmp_path / "m.safetensors"))
     np.testing.assert_array_equal(again.reconstruct(digits), model.reconstruct(digits))
+
+
+def test_only_registered_parts_have_custom_paths():
+    class Mine(KINDS["penalty"].base):
+        pass
+
+    nw.register("body", Down)
+    nw.register("penalty", Mine)
+    specs = {"body": {"kind": "Down", "width": 3}, "up": "linear", "penalties": ["Mine"], "seed": 1}
+    paths = {"body": {"Down": import_path(Down)}, "penalty": {"Mine": import_path(Mine)}}
+    assert custom_paths(specs) == paths
+    assert custom_paths({"body": "mlp", "up": "auto", "penalties": ["contractive"]}) == {}
+
+
+@pytest.mark.parametrize(("width", "widest"), [(1, 2 * 8 * 8), (40, 40 * 4 * 4)])
+def test_a_module_is_as_wide_as_the_larger_of_what_goes_in_and_comes_out(width, widest):
+    body = ModuleBody(Down((2, 8, 8), width), (2, 8, 8))
+    assert body.widest == widest
+    kinds = [type(layer).__name__ for layer in body.linear_layers([5, 3])]
+    assert kinds == ["Linear", "Activation"], "what a linear way up adds is plain"
 
 
 @pytest.mark.parametrize(
