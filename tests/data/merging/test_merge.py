@@ -62,6 +62,19 @@ def test_parts_may_be_named_in_any_order_and_be_anywhere(tmp_path, parts):
     assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "codes.npz").read_bytes()
 
 
+@pytest.mark.parametrize("ending", [".npz", ".npy"])
+def test_a_single_part_of_codes_alone_is_the_output_also_over_an_earlier_one(tmp_path, ending):
+    output = tmp_path / f"codes{ending}"
+    part = make(output, 1, 1)
+    whole = write_codes(CODES, part, force=True).read_bytes()
+    output.write_bytes(b"earlier")
+    with pytest.raises(OutputError, match="exists already"):
+        merge(output)
+    assert output.read_bytes() == b"earlier"
+    assert merge(output, force=True) == (10, [])
+    assert output.read_bytes() == whole
+
+
 def _made(path: Path) -> Path:
     path.parent.mkdir(exist_ok=True)
     return path
