@@ -3,6 +3,7 @@ reported.
 """
 
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,13 @@ import pytest
 
 from narrows.data.code_files import write_codes
 from narrows.data.merging.joins import JOINS
-from narrows.data.merging.manifest import Manifest, manifest_path, read_manifest, write_manifest
+from narrows.data.merging.manifest import (
+    Manifest,
+    manifest_path,
+    model_digest,
+    read_manifest,
+    write_manifest,
+)
 from narrows.data.merging.merge import merge
 from narrows.data.share import Share, part_path
 from narrows.errors import DataError, OutputError
@@ -73,6 +80,13 @@ def test_a_single_part_of_codes_alone_is_the_output_also_over_an_earlier_one(tmp
     assert output.read_bytes() == b"earlier"
     assert merge(output, force=True) == (10, [])
     assert output.read_bytes() == whole
+
+
+def test_a_model_is_identified_by_16_digits_of_its_file_also_in_a_run_folder(tmp_path):
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(b"weights")
+    assert model_digest(file) == sha256(b"weights").hexdigest()[:16]
+    assert model_digest(tmp_path) == model_digest(file)
 
 
 def _made(path: Path) -> Path:
