@@ -187,3 +187,9 @@ def test_a_schedule_stays_at_its_final_factor_after_its_end(name, final):
     """A training continues past its end in `partial_fit`, where a cosine would rise again."""
     factor = choose("schedule", SCHEDULES, {"kind": name, "final": final})
     assert [factor(t) for t in (1.0, 1.5, 2.0)] == pytest.approx([final] * 3)
+
+
+@pytest.mark.parametrize(("device", "fused"), [("cpu", True), ("meta", False)])
+def test_adam_is_fused_where_torch_has_it(device, fused):
+    weights = torch.nn.Parameter(torch.zeros(3, device=device))
+    assert OPTIMISERS["adam"]([weights]).defaults["fused"] == fused
