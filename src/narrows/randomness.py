@@ -108,7 +108,7 @@ class KeyedRandom:
         uniform numbers.
         """
         numbers, least = self._rows(_short, purpose, like), round((1 - chance) * 2**16) - 2**15
-        if least == 2**15:  # as a number of 16 bits it would be the lowest
+        if least >= 2**15:  # 16 bits would wrap around to the lowest numbers
             return torch.zeros_like(numbers, dtype=torch.bool)
         return numbers >= least
 
