@@ -20,7 +20,7 @@ sizes = pytest.mark.parametrize("size", [5, None])
 features = pytest.mark.parametrize("features", [(12,), (3, 2, 2)], ids=str)
 
 
-def chosen(name, features=(12,), size=5, **options):
+def chosen(name, features=(12,), size: int | None = 5, **options):
     with seeded_initialisation(0):
         spec = {"kind": name, "size": size, **SMALL.get(name, {}), **options}
         return choose("bottleneck", BOTTLENECKS, spec, features=features)

@@ -29,6 +29,7 @@ def test_otherwise_nothing_is_dropped(some, how):
 
 def test_a_rate_of_almost_1_drops_everything(some):
     assert not Dropout(1 - 1e-6)(some(50, 40), KeyedRandom(0)).any()
+    assert not KeyedRandom(0).chance("dropout", some(50, 40), 0.0).any()
 
 
 def test_what_is_dropped_belongs_to_the_draw_and_ranks_drop_rows_of_the_whole(some):

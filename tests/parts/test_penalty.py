@@ -1,5 +1,7 @@
 """Laws of the penalties: the contractive one equals its closed forms, exactly or on average."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -18,7 +20,7 @@ def x(some):
     return some(6, 12).sub(0.5).requires_grad_()
 
 
-def encoder(kind, size):
+def encoder(kind, size) -> Any:
     with seeded_initialisation(0):
         return kind((12,), size)
 

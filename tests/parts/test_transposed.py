@@ -1,5 +1,7 @@
 """A transposed convolution is the adjoint of its convolution, and torch's own up to rounding."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -18,7 +20,7 @@ CASES = [  # channels in and out, size, kernel, stride, padding, output padding
 cases = pytest.mark.parametrize(("a", "b", "size", "kernel", "stride", "padding", "out"), CASES)
 
 
-def pair(a, b, size, kernel, stride, padding, out):
+def pair(a, b, size, kernel, stride, padding, out) -> tuple[Any, Any, list[torch.Tensor]]:
     """Ours and torch's with the same weights, and an input of each memory format."""
     torch.manual_seed(0)
     ours = Transposed(a, b, kernel, stride, padding, out)

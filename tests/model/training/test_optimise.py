@@ -165,7 +165,8 @@ def test_the_former_name_rate_of_lr_is_read(digits):
     w = torch.nn.Parameter(torch.zeros(1))
     optimiser = choose("optimiser", OPTIMISERS, {"kind": "adam", "rate": 0.25}, parameters=[w])
     assert optimiser.param_groups[0]["lr"] == 0.25
-    assert nw.recipe("ae-mlp", optimiser={"rate": 0.25}).optimiser == {"kind": "adam", "lr": 0.25}
+    model = nw.recipe("ae-mlp", optimiser={"rate": 0.25})
+    assert model.get_params()["optimiser"] == {"kind": "adam", "lr": 0.25}
     given = {"kind": "adam", "rate": 0.25}
     model = nw.Autoencoder(optimiser=given, epochs=1).fit(digits)
     assert model.optimiser is given  # as it was given, for scikit-learn's clone
