@@ -1,17 +1,19 @@
 """What draws and needs no model: the look, the kinds of figures, still and live, embeddings, and
 parts of pages.
 
-style        the look of all figures, and figures as files
-figures      the table of kinds of figures; to add one: a function and an entry
-curves       lines over epochs or iterations
-image_grid   rows and sheets of images
-canvas       a sheet of paper measured in dots, where images are placed
-points       points in the plane or in space, by class
-matrices     a matrix by colour, groups of numbers by bars
-fields       arrows at places in the plane, and paths along them
-live         figures that a page's reader can turn, enlarge and point at (with live.js and plot.min.js)
-embedding    many units laid out in two or three: t-SNE, principal components
-page_parts   head, style and policy of every page, and data for its scripts
+style         the look of all figures, and figures as files
+figures       the table of kinds of figures; to add one: a function and an entry
+curves        lines over epochs or iterations
+image_grid    rows of images
+image_sheets  sheets of images side by side
+canvas        a sheet of paper measured in dots, where images are placed
+points        points in the plane or in space, by class
+matrices      a matrix by colour, groups of numbers by bars
+fields        arrows at places in the plane, and paths along them
+live          figures that a page's reader can turn, enlarge and point at (live.js, plot.min.js)
+thumbnails    the small images of a live figure, as one PNG
+embedding     many units laid out in two or three: t-SNE, principal components
+page_parts    head, style and policy of every page, and data for its scripts
 """
 
 from narrows.draw.embedding import principal_components, quick_tsne, tsne

@@ -22,18 +22,30 @@ if TYPE_CHECKING:
 
 PAGE = int(WIDTH * DPI)  # all in dots from here on
 PAD, LETTER, LINE = 12, 10, 24  # the empty rim; the width of a letter, the height of a line
+GAP = 6  # between images
+GREY = {"cmap": "gray", "vmin": 0, "vmax": 1}  # the scale of pixels
 
 
 def canvas(width: float, height: float, title: str = "") -> tuple["Figure", "Axes"]:
     """A figure and its one axis, in dots from the top left; above it, at y < 0, is room for the title."""
-    lines = fill(title, int((width - 2 * PAD) / (1.2 * LETTER)))
-    above = ceil(1.3 * LINE * (lines.count("\n") + 1)) + PAD if title else 0
-    figure = blank((above + height) / DPI, "", width / DPI)
+    lines, above = _title(title, width)
+    total = above + height
+    figure = blank(total / DPI, "", width / DPI)
     figure.set_layout_engine("none")  # every place is given here
-    figure.suptitle(lines, y=1 - PAD / (above + height), va="top")
+    figure.suptitle(lines, y=1 - PAD / total, va="top")
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, -above))
     axes.set_axis_off()
     return figure, axes
+
+
+def _title(title: str, width: float) -> tuple[str, int]:
+    """The title in lines that fit the width, and the height that they need."""
+    if not title:
+        return "", 0
+    letters = int((width - 2 * PAD) / (1.2 * LETTER))
+    lines = fill(title, letters)
+    count = lines.count("\n") + 1
+    return lines, ceil(1.3 * LINE * count) + PAD
 
 
 def zoom(size: int, room: float) -> float:
@@ -45,14 +57,19 @@ def show(
     axes: "Axes", image: np.ndarray, left: float, top: float, times: float, **scale: Any
 ) -> Any:
     """Draw an image, enlarged by this factor, with its top left corner there."""
-    height, width = (times * n for n in image.shape[:2])
-    extent = (left, left + width, top + height, top)
-    limits = axes.get_xlim(), axes.get_ylim()
-    shown = axes.imshow(
-        image, extent=extent, interpolation="none" if times >= 1 else "hanning", **scale
-    )
-    axes.set(xlim=limits[0], ylim=limits[1])
+    height, width = image.shape[:2]
+    extent = (left, left + times * width, top + times * height, top)
+    xlim, ylim = axes.get_xlim(), axes.get_ylim()
+    shown = axes.imshow(image, extent=extent, interpolation=_interpolation(times), **scale)
+    axes.set(xlim=xlim, ylim=ylim)
     return shown
+
+
+def _interpolation(times: float) -> str:
+    """None for an enlarged image; an image that is made smaller is averaged."""
+    if times >= 1:
+        return "none"
+    return "hanning"
 
 
 def as_images(name: str, images: Any) -> np.ndarray:
@@ -60,15 +77,23 @@ def as_images(name: str, images: Any) -> np.ndarray:
     images = np.asarray(images)
     if images.ndim == 4 and images.shape[3] == 1:
         images = images[..., 0]
-    fits = images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (3, 4))
-    wanted = "(n, H, W) or (n, H, W, C) with C of 1, 3 or 4, n at least 1"
-    if not (fits and images.size > 0):
-        raise wrong(f"array {name!r}", images.shape, wanted, "a single image x goes in as x[None]")
+    if not (_has_images(images.shape) and images.size > 0):
+        expected = "(n, H, W) or (n, H, W, C) with C of 1, 3 or 4, n at least 1"
+        raise wrong(
+            f"array {name!r}", images.shape, expected, "a single image x goes in as x[None]"
+        )
     return images
+
+
+def _has_images(shape: tuple[int, ...]) -> bool:
+    """Whether an array of this shape holds grey images or images in colour."""
+    if len(shape) == 4:
+        return shape[3] in (3, 4)
+    return len(shape) == 3
 
 
 def as_unit(images: np.ndarray) -> np.ndarray:
     """Pixels as floats in [0, 1], clipped; what is not a number is black."""
-    return np.clip(
-        np.nan_to_num(images.astype(np.float32) / WHITE_LEVELS.get(images.dtype.name, 1)), 0, 1
-    )
+    white = WHITE_LEVELS.get(images.dtype.name, 1)
+    values = np.nan_to_num(images.astype(np.float32) / white)
+    return np.clip(values, 0, 1)

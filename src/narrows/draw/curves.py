@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows.draw.style import FAINT, LINES, blank, legend_columns, styled
+from narrows.draw.style import FAINT, LINES, Arrays, blank, legend_columns, styled
 from narrows.errors import wrong
 
 if TYPE_CHECKING:
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ACROSS = 3  # panels side by side
+PANEL_HEIGHTS = {1: 3.3, 2: 3.3, 3: 2.6}  # inches, by the number of panels side by side
+MARKS = {"linestyle": "none", "marker": "D", "markersize": 5, "markerfacecolor": "white"}
 DASHES = ((0, (5, 3)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
 References = Mapping[str, Any]  # label -> value, or panel -> {label -> value}
 
 
 @styled
 def curves(
-    arrays: Mapping[str, np.ndarray],
+    arrays: Arrays,
     title: str = "",
     xlabel: str = "epoch",
     ylabel: str = "",
@@ -66,7 +68,7 @@ def curves(
     return figure
 
 
-def _styles(lines: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def _styles(lines: Arrays) -> dict[str, Any]:
     """The style of each line."""
     return {name: _style(place, name) for place, name in enumerate(lines)}
 
@@ -102,22 +104,28 @@ def _check_names(
 
 def moving_average(y: np.ndarray, window: int) -> np.ndarray:
     """m_t: the mean of the values at most window // 2 away from t; `(n,)` to `(n,)`."""
-    ones = np.ones(min(2 * (window // 2) + 1, 2 * len(y) - 1))
-    total, count = (np.convolve(values, ones, "full") for values in (y, np.ones_like(y)))
-    half = len(ones) // 2
-    return (total / count)[half : half + len(y)]
+    half = min(window // 2, len(y) - 1)
+    ones = np.ones(2 * half + 1)
+    totals = np.convolve(y, ones, "full")
+    counts = np.convolve(np.ones_like(y), ones, "full")
+    return (totals / counts)[half : half + len(y)]
 
 
-def _lines(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
+def _lines(arrays: Arrays) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
     """The common axis, or None, and the lines by name."""
-    lines = {name: np.asarray(y, dtype=np.float64) for name, y in arrays.items()}
-    for name, y in lines.items():
-        if not (y.ndim == 1 and len(y) > 0):
-            raise wrong(f"array {name!r}", y.shape, "(n,), one value a point")
+    lines = {name: _line(name, y) for name, y in arrays.items()}
     x = lines.pop("x", None)
-    if not bool(lines):
+    if not lines:
         raise wrong("arrays", sorted(arrays), "at least one line besides 'x'")
     return x, lines
+
+
+def _line(name: str, y: Any) -> np.ndarray:
+    """The values of a line as floats `(n,)`."""
+    y = np.asarray(y, dtype=np.float64)
+    if y.ndim != 1 or len(y) == 0:
+        raise wrong(f"array {name!r}", y.shape, "(n,), one value a point")
+    return y
 
 
 def _axis(x: np.ndarray | None, y: np.ndarray, name: str) -> np.ndarray:
@@ -131,11 +139,11 @@ def _axis(x: np.ndarray | None, y: np.ndarray, name: str) -> np.ndarray:
 def _spots(count: int, title: str) -> tuple["Figure", list[Any]]:
     """A figure with room for `count` panels."""
     across, down = min(ACROSS, count), ceil(count / ACROSS)
-    figure = blank((3.3 if across < 3 else 2.6) * down + 0.3, title)
-    spots = figure.subplots(down, across, squeeze=False).ravel()
+    figure = blank(PANEL_HEIGHTS[across] * down + 0.3, title)
+    spots = list(figure.subplots(down, across, squeeze=False).ravel())
     for axes in spots[count:]:
         axes.remove()
-    return figure, list(spots[:count])
+    return figure, spots[:count]
 
 
 def _style(k: int, name: str) -> dict[str, Any]:
@@ -158,14 +166,20 @@ def _draw_line(
     marks: bool,
 ) -> None:
     if marks or len(y) == 1:
-        marked = {**style, "linestyle": "none"}
-        axes.plot(x, y, marker="D", markersize=5, markerfacecolor="white", **marked)
+        axes.plot(x, y, **{**style, **MARKS})
     elif smooth:
-        window = max(1, len(y) // 50) if smooth is True else int(smooth)
         axes.plot(x, y, linewidth=0.5, alpha=0.3, color=style["color"])
-        axes.plot(x, moving_average(y, window), **style)
+        axes.plot(x, moving_average(y, _window(smooth, len(y))), **style)
     else:
-        axes.plot(x, y, marker="o" if len(y) <= 20 else "", markersize=3, **style)
+        marker = "o" if len(y) <= 20 else ""
+        axes.plot(x, y, marker=marker, markersize=3, **style)
+
+
+def _window(smooth: bool | int, count: int) -> int:
+    """The window of the moving average; True is a fiftieth of the `count` values."""
+    if smooth is True:
+        return max(1, count // 50)
+    return int(smooth)
 
 
 def _of_panel(reference: References, panel: str) -> dict[str, float]:
@@ -178,15 +192,22 @@ def _of_panel(reference: References, panel: str) -> dict[str, float]:
 
 def _draw_references(axes: "Axes", values: Mapping[str, float], styles: Mapping[str, Any]) -> None:
     for (label, value), dashes in zip(values.items(), cycle(DASHES)):
-        lines = [name for name in styles if label.startswith(name)]
-        color = styles[max(lines, key=len)]["color"] if lines else FAINT
+        color = _reference_colour(label, styles)
         text = f"{label}: {value:.4g}"
         axes.axhline(value, color=color, linestyle=dashes, linewidth=1.2, label=text, zorder=1)
 
 
+def _reference_colour(label: str, styles: Mapping[str, Any]) -> str:
+    """The colour of the line with the longest name that the label begins with."""
+    lines = [name for name in styles if label.startswith(name)]
+    if not lines:
+        return FAINT
+    return styles[max(lines, key=len)]["color"]
+
+
 def _legend(figure: "Figure") -> None:
     """One legend under all the panels, of the lines that are not alone in their panel."""
-    entries = {}
+    entries: dict[str, Any] = {}
     for axes in figure.axes:
         handles, labels = axes.get_legend_handles_labels()
         if len(labels) > 1:

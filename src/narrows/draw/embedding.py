@@ -58,13 +58,9 @@ def tsne(
     if dimensions not in (2, 3):
         raise wrong("dimensions", dimensions, "2 or 3")
     z = _as_table(codes)
-    index = np.sort(np.random.default_rng(seed).permutation(len(z))[:limit])
+    index = _subset(len(z), limit, seed)
     z = z[index]
-    if len(z) < 4 or not np.isfinite(z).all():
-        raise NarrowsError(
-            f"t-SNE: got {len(z)} codes, {(~np.isfinite(z)).sum()} of their values not finite; "
-            "expected at least 4 codes, all finite"
-        )
+    _check_codes(z)
     if z.shape[1] > COVARIANCE_LIMIT:
         z = principal_components(z, TSNE_COMPONENTS)[0]
     perplexity = min(perplexity, (len(z) - 1) / 3)
@@ -75,6 +71,21 @@ def tsne(
     return places.astype(np.float32), index
 
 
+def _subset(count: int, limit: int, seed: int) -> np.ndarray:
+    """The indices of at most `limit` of `count` codes, drawn at random, in ascending order."""
+    order = np.random.default_rng(seed).permutation(count)
+    return np.sort(order[:limit])
+
+
+def _check_codes(z: np.ndarray) -> None:
+    finite = np.isfinite(z)
+    if len(z) < 4 or not finite.all():
+        raise NarrowsError(
+            f"t-SNE: got {len(z)} codes, {(~finite).sum()} of their values not finite; "
+            "expected at least 4 codes, all finite"
+        )
+
+
 def quick_tsne(codes: Any, dimensions: int = 2, seed: int = 0, jobs: int = 2) -> np.ndarray:
     """The places of all codes `(N, size)` in seconds, float32 `(N, dimensions)`: by t-SNE of 1,500
     of them.
@@ -83,15 +94,20 @@ def quick_tsne(codes: Any, dimensions: int = 2, seed: int = 0, jobs: int = 2) ->
     are nearest to it: clusters are as full as they are, what is fine inside them is lost. Arguments
     and errors as in `tsne`.
     """
-    from sklearn.neighbors import NearestNeighbors
-
     landmarks, index = tsne(codes, dimensions, seed, jobs, limit=LANDMARKS)
     z = _as_table(codes)
-    search = NearestNeighbors(n_neighbors=min(NEAREST, len(index)), algorithm="brute").fit(z[index])
-    nearest = search.kneighbors(z, return_distance=False)
+    nearest = _nearest(z, z[index])
     places = np.median(landmarks[nearest], axis=1).astype(np.float32)
     places[index] = landmarks
     return places
+
+
+def _nearest(z: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """The indices of the landmarks nearest to each code, `(N, NEAREST)`."""
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=min(NEAREST, len(landmarks)), algorithm="brute")
+    return search.fit(landmarks).kneighbors(z, return_distance=False)
 
 
 def principal_components(codes: Any, count: int = 2) -> tuple[np.ndarray, np.ndarray]:
@@ -103,12 +119,25 @@ def principal_components(codes: Any, count: int = 2) -> tuple[np.ndarray, np.nda
     z = np.asarray(codes).reshape(len(codes), -1)
     centred = z - z.mean(0)
     if z.shape[1] <= COVARIANCE_LIMIT:
-        values, vectors = np.linalg.eigh(centred.T @ centred)
-        share = values[: -count - 1 : -1] / max(values.sum(), 1e-12)
-        return _padded(centred @ vectors[:, : -count - 1 : -1], share, count)
+        points, shares = _by_covariance(centred, count)
+    else:
+        points, shares = _by_singular_values(centred, count)
+    missing = count - points.shape[1]
+    return np.pad(points, ((0, 0), (0, missing))), np.pad(shares, (0, missing))
+
+
+def _by_covariance(centred: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """From the eigenvalues and eigenvectors of Zᵀ Z, which come in ascending order."""
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    largest = slice(None, -count - 1, -1)
+    return centred @ vectors[:, largest], values[largest] / max(values.sum(), 1e-12)
+
+
+def _by_singular_values(centred: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """From U and S of Z = U S Vᵀ."""
     u, lengths = _thin_decomposition(centred, count)
     total = float(np.square(centred, dtype=np.float64).sum())
-    return _padded(u * lengths, lengths**2 / max(total, 1e-12), count)
+    return u * lengths, lengths**2 / max(total, 1e-12)
 
 
 def _thin_decomposition(centred: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -120,14 +149,10 @@ def _thin_decomposition(centred: np.ndarray, count: int) -> tuple[np.ndarray, np
         return u[:, :count], lengths[:count]
     from scipy.sparse.linalg import svds
 
-    start = np.random.default_rng(0).normal(size=min(centred.shape)).astype(centred.dtype)
+    random = np.random.default_rng(0)
+    start = random.normal(size=min(centred.shape)).astype(centred.dtype)
     u, lengths, _ = svds(centred, k=count, v0=start)
     return u[:, ::-1], lengths[::-1]
-
-
-def _padded(points: np.ndarray, shares: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    missing = count - points.shape[1]
-    return np.pad(points, ((0, 0), (0, missing))), np.pad(shares, (0, missing))
 
 
 def _as_table(codes: Any) -> np.ndarray:
@@ -139,11 +164,14 @@ def _as_table(codes: Any) -> np.ndarray:
 
 
 def _method(dimensions: int) -> Callable[..., np.ndarray]:
+    """openTSNE in the plane, if it is installed; else scikit-learn."""
+    if dimensions != 2:
+        return _by_scikit_learn
     try:
         extra("openTSNE", "tsne")
     except MissingExtra:
         return _by_scikit_learn
-    return _by_open_tsne if dimensions == 2 else _by_scikit_learn
+    return _by_open_tsne
 
 
 def _by_open_tsne(

@@ -11,13 +11,13 @@ long an arrow of a round length is, and says whether any were shortened.
 The second set lies broad and light under the first: where both agree, both can be seen.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import floor, log10
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows.draw.style import FAINT, LINES, SMALL, blank, styled
+from narrows.draw.style import FAINT, LINES, SMALL, Arrays, blank, styled
 from narrows.errors import wrong
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ SETS: dict[str, dict[str, Any]] = {  # breadths in inches
 
 @styled
 def arrows(
-    arrays: Mapping[str, np.ndarray],
+    arrays: Arrays,
     title: str = "",
     xlabel: str = "",
     ylabel: str = "",
@@ -90,7 +90,7 @@ def reach_of(v: np.ndarray) -> tuple[float, float]:
     """The largest length of arrows `(n, 2)`, and the one that is drawn longest: it, or a round one
     near 1.5 m.
     """
-    lengths = np.hypot(*v[np.isfinite(v).all(1)].T)
+    lengths = np.hypot(*_finite(v).T)
     if not lengths.size:
         return 0.0, 1.0
     largest, usual = float(lengths.max()), 1.5 * float(np.median(lengths))
@@ -99,12 +99,18 @@ def reach_of(v: np.ndarray) -> tuple[float, float]:
     return largest, float(f"{usual:.1g}")
 
 
+def _finite(v: np.ndarray) -> np.ndarray:
+    """The rows that are finite."""
+    return v[np.isfinite(v).all(1)]
+
+
 def shortened(v: np.ndarray, reach: float) -> np.ndarray:
     """The arrows `(n, 2)`, those longer than `reach` as long as it; those that are not finite are
     left out.
     """
     v = np.where(np.isfinite(v).all(1, keepdims=True), v, np.nan)
-    factor = np.minimum(1, reach / np.maximum(np.hypot(*v.T), 1e-300))
+    lengths = np.maximum(np.hypot(*v.T), 1e-300)
+    factor = np.minimum(1, reach / lengths)
     return v * factor[:, None]
 
 
@@ -115,37 +121,53 @@ def spacing(x: np.ndarray) -> float:
     places = np.unique(x, axis=0)
     if len(places) < 2:
         return 1.0
-    return float(np.median(NearestNeighbors(n_neighbors=2).fit(places).kneighbors(places)[0][:, 1]))
+    distances, _ = NearestNeighbors(n_neighbors=2).fit(places).kneighbors(places)
+    return float(np.median(distances[:, 1]))  # the nearest to a place is the place itself
 
 
-def _arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _arrays(arrays: Arrays) -> dict[str, np.ndarray]:
     """The arrays as floats, of the right shapes."""
-    if not {"x", "v"} <= {*arrays} <= {*SHAPES}:
-        optional = ", ".join(f"'{name}' {SHAPES[name]}" for name in ("exact", "points", "walks"))
-        raise wrong(
-            "arrays", sorted(arrays), f"'x' (n, 2) and 'v' (n, 2), and {optional} if there are any"
-        )
+    _check_given(set(arrays))
     given = {name: np.asarray(arrays[name], dtype=np.float64) for name in arrays}
     for name, y in given.items():
-        dimensions = 3 if name == "walks" else 2
-        fits = y.ndim == dimensions and y.shape[-1] == 2 and y.size > 0
-        if not fits or (name in SETS and len(y) != len(given["x"])):
+        fits = _has_shape(name, y)
+        if name in SETS:
+            fits = fits and len(y) == len(given["x"])
+        if not fits:
             raise wrong(f"array {name!r}", y.shape, SHAPES[name])
     if not np.isfinite(given["x"]).all():
         raise wrong("array 'x'", "places that are not finite", "finite numbers")
     return given
 
 
-def _axes(given: Mapping[str, np.ndarray], title: str) -> tuple["Figure", "Axes"]:
+def _check_given(names: set[str]) -> None:
+    if {"x", "v"} <= names <= {*SHAPES}:
+        return
+    optional = ", ".join(f"'{name}' {SHAPES[name]}" for name in ("exact", "points", "walks"))
+    expected = f"'x' (n, 2) and 'v' (n, 2), and {optional} if there are any"
+    raise wrong("arrays", sorted(names), expected)
+
+
+def _has_shape(name: str, y: np.ndarray) -> bool:
+    """Whether this holds places, arrows or paths in the plane, at least one."""
+    dimensions = 3 if name == "walks" else 2
+    return y.ndim == dimensions and y.shape[-1] == 2 and y.size > 0
+
+
+def _axes(given: Arrays, title: str) -> tuple["Figure", "Axes"]:
     """A figure with axes for all places, as high as they are."""
     places = [y.reshape(-1, 2) for name, y in given.items() if name not in SETS]
-    every, rim = np.concatenate(places), spacing(given["x"])
-    every = every[np.isfinite(every).all(1)]
+    every = _finite(np.concatenate(places))
+    rim = spacing(given["x"])
     low, high = every.min(0) - rim, every.max(0) + rim
-    width, height = high - low
-    figure = blank(float(np.clip(height / width * 5.4 + 1.4, 2.8, 6.8)), title)
+    figure = blank(_height(*(high - low)), title)
     limits = {"xlim": (low[0], high[0]), "ylim": (low[1], high[1])}
     return figure, figure.add_subplot(aspect="equal", **limits)
+
+
+def _height(width: float, height: float) -> float:
+    """The height of the figure in inches, for axes of this width and height."""
+    return float(np.clip(height / width * 5.4 + 1.4, 2.8, 6.8))
 
 
 def _draw_points(axes: "Axes", points: np.ndarray) -> None:
@@ -173,20 +195,30 @@ def _draw_walks(axes: "Axes", walks: np.ndarray) -> None:
 
 def _draw_key(axes: "Axes", reach: float, factor: float, unit: str, cut: bool) -> None:
     """Above the field on the left an arrow of a round length, with that length."""
-    from matplotlib.transforms import ScaledTranslation
-
     length = reach if cut else _round_below(reach)
-    (left, right), top = axes.get_xlim(), axes.get_ylim()[1]
-    above = axes.transData + ScaledTranslation(0, 9 / 72, axes.figure.dpi_scale_trans)
-    arrow = np.array([[length * factor, 0]])
-    _draw_arrows(axes, np.array([[left, top]]), arrow, **SETS["v"], transform=above, clip_on=False)
+    left, right = axes.get_xlim()
+    drawn = length * factor
+    _draw_key_arrow(axes, drawn)
     text = f"{length:.4g} {unit}".rstrip()
     if cut:
         text += "; longer arrows are drawn as long as this"
-    axes.set_title(text, loc="left", fontsize=SMALL, x=arrow[0, 0] / (right - left) + 0.01)
+    axes.set_title(text, loc="left", fontsize=SMALL, x=drawn / (right - left) + 0.01)
+
+
+def _draw_key_arrow(axes: "Axes", length: float) -> None:
+    """An arrow from the top left corner to the right, 9 points above the field."""
+    from matplotlib.transforms import ScaledTranslation
+
+    corner = np.array([[axes.get_xlim()[0], axes.get_ylim()[1]]])
+    above = axes.transData + ScaledTranslation(0, 9 / 72, axes.figure.dpi_scale_trans)
+    arrow = np.array([[length, 0]])
+    _draw_arrows(axes, corner, arrow, **SETS["v"], transform=above, clip_on=False)
 
 
 def _round_below(reach: float) -> float:
     """The largest of 1, 2 or 5 times a power of ten that is at most `reach`."""
     power = 10.0 ** floor(log10(reach))
-    return next((k * power for k in (5, 2) if k * power <= reach), power)
+    for factor in (5, 2):
+        if factor * power <= reach:
+            return factor * power
+    return power

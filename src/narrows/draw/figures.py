@@ -14,17 +14,17 @@ an .npz holds), options are plain values (what JSON holds). A new kind is one fu
 in the table.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from narrows.choose import choose
 from narrows.draw.curves import curves
 from narrows.draw.fields import arrows
-from narrows.draw.image_grid import grid, tiles
+from narrows.draw.image_grid import grid
+from narrows.draw.image_sheets import tiles
 from narrows.draw.matrices import bars, heatmap
 from narrows.draw.points import scatter
+from narrows.draw.style import Arrays
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,7 +40,7 @@ FIGURES: dict[str, Callable[..., "Figure"]] = {
 }
 
 
-def figure(kind: str, arrays: Mapping[str, np.ndarray], **options: Any) -> "Figure":
+def figure(kind: str, arrays: Arrays, **options: Any) -> "Figure":
     """Draw a figure of `kind`, a name in `FIGURES`, from `arrays` with the kind's `options`.
 
     Raises `UnknownName` for a kind that there is not, `BuildError` for an option that the kind has

@@ -11,39 +11,33 @@ Each trace carries in `meta` the whole name of its class, and where in `images` 
 stands. Whatever is live is drawn still too, for paper and where a browser cannot do it, from the
 same arrays and with the same colours.
 
-What travels in a page has to be small: at most LIMIT points, thinned evenly, and images of at most
-THUMB pixels a side in few shades (5,000 digits of MNIST: 0.7 MB, where all 256 greys take 1.1).
-They are for a look; the arrays stay whole.
+What travels in a page has to be small: at most LIMIT points, thinned evenly, and their images as
+thumbnails. They are for a look; the arrays stay whole.
 """
 
-import io
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from html import escape
 from importlib.resources import files
-from math import ceil
 from typing import Any
 
 import numpy as np
 
 from narrows.choose import choose
-from narrows.draw.canvas import as_images, as_unit
+from narrows.draw.canvas import as_images
 from narrows.draw.points import classes_of, points_of, size_of
-from narrows.draw.style import CLASSES, LINES, LOOK
+from narrows.draw.style import CLASSES, LINES, LOOK, Arrays
+from narrows.draw.thumbnails import thumbnail_sheet
 from narrows.errors import wrong
-from narrows.layout import contact_sheet
 
 LIMIT = 5000  # points
-THUMB = 32  # pixels: larger images are made smaller by an integer
-GREYS, COLOURS = 16, 64  # shades of a sheet of images
 LETTERS = 24  # of a name in a legend
 # of points in the plane and in space, in pixels, for a still one of one square point
 SIZE = {2: 1.5, 3: 0.9}
 EYE = {"x": 1.0, "y": -1.73, "z": 1.0}  # about where matplotlib looks from
 
 
-def live(kind: str, arrays: Mapping[str, np.ndarray], **options: Any) -> dict[str, Any] | None:
+def live(kind: str, arrays: Arrays, **options: Any) -> dict[str, Any] | None:
     """The live form of a figure of `kind`, from what the still one is drawn from; None where the
     kind has none.
     """
@@ -57,14 +51,13 @@ def scripts() -> tuple[str, str]:
     it.
     """
     folder = files("narrows.draw")
-    bundle, own = (
-        folder.joinpath(name).read_text(encoding="utf-8") for name in ("plot.min.js", "live.js")
-    )
+    bundle = folder.joinpath("plot.min.js").read_text(encoding="utf-8")
+    own = folder.joinpath("live.js").read_text(encoding="utf-8")
     return bundle, own
 
 
 def scatter(
-    arrays: Mapping[str, np.ndarray],
+    arrays: Arrays,
     title: str = "",
     xlabel: str = "",
     ylabel: str = "",
@@ -84,11 +77,14 @@ def scatter(
     index, groups = _groups(place, len(x), names)
     data = _traces(x, groups, names or [""], _colours(place, index, names, unit))
     axes = [_axis(label) for label in (xlabel, ylabel, zlabel)[: x.shape[1]]]
-    legend = {"title": {"text": text(unit), "side": "top"}, "itemsizing": "constant"}
-    layout = {"showlegend": bool(names), "legend": legend, **_axes(axes, equal)}
+    layout = {"showlegend": bool(names), "legend": _legend(unit), **_axes(axes, equal)}
     images = _images(arrays, index, len(x))
     note = _note(x, len(index), bool(images), bool(names))
     return {"data": data, "layout": layout, "note": note, **images}
+
+
+def _legend(unit: str) -> dict[str, Any]:
+    return {"title": {"text": text(unit), "side": "top"}, "itemsizing": "constant"}
 
 
 def _traces(
@@ -98,7 +94,8 @@ def _traces(
     colours: Sequence[dict[str, Any]],
 ) -> list[dict[str, Any]]:
     """The points of each class, one after another; those of classes without points are left out."""
-    size = SIZE[x.shape[1]] * size_of(sum(map(len, groups))) ** 0.5
+    count = sum(map(len, groups))
+    size = SIZE[x.shape[1]] * size_of(count) ** 0.5
     traces, start = [], 0
     for group, name, colour in zip(groups, names, colours):
         if len(group):
@@ -116,7 +113,8 @@ def _groups(
         return index, [index]
     index = index[np.argsort(place[index], kind="stable")]
     counts = np.bincount(place[index], minlength=len(names))
-    return index, np.split(index, np.cumsum(counts)[:-1])
+    ends = np.cumsum(counts)
+    return index, np.split(index, ends[:-1])
 
 
 def _colours(
@@ -141,22 +139,21 @@ def text(words: str, letters: int | None = None) -> str:
 
 def numbers(values: Any, kind: str = "f4") -> dict[str, str]:
     """Numbers as plotly reads them from base64: as float32, or another of numpy's kinds."""
-    return {
-        "dtype": kind,
-        "bdata": b64encode(np.asarray(values).astype(f"<{kind}").tobytes()).decode(),
-    }
+    little_endian = np.asarray(values).astype(f"<{kind}")
+    return {"dtype": kind, "bdata": b64encode(little_endian.tobytes()).decode()}
 
 
 def _trace(
     x: np.ndarray, group: np.ndarray, marker: dict[str, Any], name: str, start: int
 ) -> dict[str, Any]:
     """The points of a class. start: the place of its first image on the sheet."""
+    coordinates = {axis: numbers(values) for axis, values in zip("xyz", x[group].T)}
     return {
         "type": "scatter3d" if x.shape[1] == 3 else "scattergl",
         "mode": "markers",
         "hoverinfo": "none",
         "marker": {"opacity": 0.7, **marker},
-        **{axis: numbers(values) for axis, values in zip("xyz", x[group].T)},
+        **coordinates,
         "name": text(name, LETTERS),
         "meta": {"name": name, "start": start},
         "customdata": numbers(group, "i4"),
@@ -186,32 +183,36 @@ def _axis(label: str) -> dict[str, Any]:
 
 def _axes(axes: list[dict[str, Any]], equal: bool) -> dict[str, Any]:
     """The axes in the plane, or those of a scene in space."""
-    if len(axes) == 2:
-        style = {"automargin": True, "linecolor": "#262626", "ticks": "outside"}
-        x, y = ({**axis, **style} for axis in axes)
-        if equal:
-            y["scaleanchor"] = "x"
-        return {"xaxis": x, "yaxis": y}
+    if len(axes) == 3:
+        return {"scene": _scene(axes, equal)}
+    x, y = axes
+    style = {"automargin": True, "linecolor": "#262626", "ticks": "outside"}
+    scale = {"scaleanchor": "x"} if equal else {}
+    return {"xaxis": {**x, **style}, "yaxis": {**y, **style, **scale}}
+
+
+def _scene(axes: list[dict[str, Any]], equal: bool) -> dict[str, Any]:
     style = {"gridcolor": "#c4c9ce", "showspikes": False}  # drawn thinner there
-    scene = {name: {**axis, **style} for name, axis in zip(("xaxis", "yaxis", "zaxis"), axes)}
+    scene = {f"{name}axis": {**axis, **style} for name, axis in zip("xyz", axes)}
     camera = {"eye": EYE, "center": {"x": 0, "y": 0, "z": -0.15}}
-    return {"scene": {**scene, "camera": camera, "aspectmode": "data" if equal else "cube"}}
+    return {**scene, "camera": camera, "aspectmode": "data" if equal else "cube"}
 
 
 def _note(x: np.ndarray, count: int, images: bool, names: bool) -> str:
     """What can be done with the figure, and how many of its points it has."""
-    words = [f"Point at a dot, or tap it, to see its {'image' if images else 'numbers'}"]
+    seen = "image" if images else "numbers"
+    hints = [f"Point at a dot, or tap it, to see its {seen}"]
     if x.shape[1] == 3:
-        words.append("drag to turn")
+        hints.append("drag to turn")
     if names:
-        words.append("click a class to hide it")
-    note = f"{'; '.join(words)}."
+        hints.append("click a class to hide it")
+    note = f"{'; '.join(hints)}."
     if count < len(x):
         note += f" {count:,} of the {len(x):,} points are shown, evenly chosen."
     return note
 
 
-def _images(arrays: Mapping[str, np.ndarray], index: np.ndarray, count: int) -> dict[str, Any]:
+def _images(arrays: Arrays, index: np.ndarray, count: int) -> dict[str, Any]:
     """The images of these points as one PNG in a data: address, row by row."""
     if "images" not in arrays:
         return {}
@@ -219,45 +220,4 @@ def _images(arrays: Mapping[str, np.ndarray], index: np.ndarray, count: int) -> 
     if len(images) != count:
         raise wrong("array 'images'", images.shape, f"({count}, H, W), one image a point")
     chosen = images[index]
-    return {"images": _sheet(chosen.tobytes(), chosen.dtype.name, chosen.shape)}
-
-
-@lru_cache(maxsize=4)
-def _sheet(values: bytes, dtype: str, shape: tuple[int, ...]) -> dict[str, Any]:
-    """A sheet of images; those of one set stand in a figure for each model, and are drawn once: 1 s
-    of lab F's 8.
-    """
-    small = _small(as_unit(np.frombuffer(values, dtype).reshape(shape)))
-    columns, (height, width) = ceil(len(small) ** 0.5), small.shape[1:3]
-    sheet = f"data:image/png;base64,{b64encode(_png(contact_sheet(small, columns, gap=0, fill=0))).decode()}"
-    return {"sheet": sheet, "columns": columns, "width": width, "height": height}
-
-
-def _small(images: np.ndarray) -> np.ndarray:
-    """Images in [0, 1] of at most THUMB pixels a side, averaged; transparent ones are on white."""
-    times = -(-max(images.shape[1:3]) // THUMB)
-    height, width = (max(n // times, 1) for n in images.shape[1:3])
-    images = images[:, : height * times, : width * times]
-    if images.shape[3:] == (4,):
-        alpha = images[..., 3:]
-        images = images[..., :3] * alpha + 1 - alpha
-    n, high, wide = images.shape[:3]
-    blocks = images.reshape(n, height, high // height, width, wide // width, *images.shape[3:])
-    return blocks.mean(axis=(2, 4))
-
-
-def _png(sheet: np.ndarray) -> bytes:
-    """A sheet in [0, 1] as PNG: GREYS in 4 bits a pixel, or the COLOURS that fit it best."""
-    from PIL import Image
-
-    file = io.BytesIO()
-    if sheet.ndim == 2:
-        shades = np.round(sheet * (GREYS - 1)).astype(np.uint8)
-        image = Image.frombytes("P", (shades.shape[1], shades.shape[0]), shades.tobytes())
-        image.putpalette([k * 255 // (GREYS - 1) for k in range(GREYS) for _ in "rgb"])
-        image.save(file, "PNG", bits=4)
-        return file.getvalue()
-    image = Image.fromarray(np.round(sheet * 255).astype(np.uint8))
-    method = Image.Quantize.FASTOCTREE  # nearer than the median cut, and quicker
-    image.quantize(COLOURS, method).save(file, "PNG")
-    return file.getvalue()
+    return {"images": thumbnail_sheet(chosen.tobytes(), chosen.dtype.name, chosen.shape)}

@@ -1,12 +1,23 @@
 """Tables as pictures: a matrix by colour, groups of numbers by bars."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows.draw.style import LINES, SIGNED, SMALL, UNSIGNED, WIDTH, blank, legend_columns, styled
+from narrows.draw.style import (
+    LINES,
+    SIGNED,
+    SMALL,
+    UNSIGNED,
+    WIDTH,
+    Arrays,
+    blank,
+    legend_columns,
+    styled,
+)
 from narrows.errors import wrong
 
 if TYPE_CHECKING:
@@ -16,11 +27,12 @@ if TYPE_CHECKING:
 LEGIBLE = 30  # bars: with more, the numbers over them would touch
 BRIGHTNESS = np.array([0.299, 0.587, 0.114])  # of red, green and blue
 NAMED = 40  # rows or columns: with more, names would run into one another
+UPRIGHT = 14  # bars: with more, the numbers over them are upright
 
 
 @styled
 def heatmap(
-    arrays: Mapping[str, np.ndarray],
+    arrays: Arrays,
     title: str = "",
     xlabel: str = "",
     ylabel: str = "",
@@ -43,10 +55,13 @@ def heatmap(
     low, high = limits or _limits(values, signed)
     figure = blank(_height(h, w, numbers), title)
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
-    colours = SIGNED if signed else UNSIGNED
-    square = "equal" if h == w and not numbers else "auto"
     cells = axes.imshow(
-        values, cmap=colours, vmin=low, vmax=high, interpolation="none", aspect=square
+        values,
+        cmap=SIGNED if signed else UNSIGNED,
+        vmin=low,
+        vmax=high,
+        interpolation="none",
+        aspect="equal" if h == w and not numbers else "auto",
     )
     axes.grid(visible=False)
     _name(axes.xaxis, columns, w, "columns", 60 // w)
@@ -61,12 +76,13 @@ def _height(rows: int, columns: int, numbers: bool) -> float:
     """The height of the figure in inches: enough for the numbers, or for the shape of the matrix."""
     if numbers:
         return 0.4 * rows + 1.2
-    return min(max(WIDTH * 0.8 * rows / columns, 2.2), 5.6) + 0.5
+    height = WIDTH * 0.8 * rows / columns
+    return min(max(height, 2.2), 5.6) + 0.5
 
 
 @styled
 def bars(
-    arrays: Mapping[str, np.ndarray],
+    arrays: Arrays,
     title: str = "",
     xlabel: str = "",
     ylabel: str = "",
@@ -82,14 +98,11 @@ def bars(
     series, k = _series(arrays)
     figure = blank(3.6, title)
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
-    upright = 90 if k * len(series) > 14 else 0
-    legible = numbers and k * len(series) <= LEGIBLE
-    width = 0.84 / len(series)
-    for j, (name, y) in enumerate(series.items()):
-        place = np.arange(k) + (j - (len(series) - 1) / 2) * width
-        group = axes.bar(place, y, width * 0.94, label=name, color=LINES[j % len(LINES)])
-        if legible:
-            axes.bar_label(group, _texts(y), padding=2, fontsize=SMALL, rotation=upright)
+    count = k * len(series)
+    upright = count > UPRIGHT
+    groups = _draw_bars(axes, series, k)
+    if numbers and count <= LEGIBLE:
+        _print_over(axes, groups, series, upright)
     axes.grid(visible=False, axis="x")
     axes.margins(y=0.18 if upright else 0.1)
     _name(axes.xaxis, names, k, "names", 70 // k)
@@ -97,12 +110,30 @@ def bars(
     return figure
 
 
+def _draw_bars(axes: "Axes", series: Arrays, k: int) -> list[Any]:
+    """The bars of each array, side by side in each of the k groups."""
+    groups = []
+    width = 0.84 / len(series)
+    for j, (name, y) in enumerate(series.items()):
+        place = np.arange(k) + (j - (len(series) - 1) / 2) * width
+        color = LINES[j % len(LINES)]
+        groups.append(axes.bar(place, y, width * 0.94, label=name, color=color))
+    return groups
+
+
+def _print_over(axes: "Axes", groups: Sequence[Any], series: Arrays, upright: bool) -> None:
+    """The value over each bar."""
+    rotation = 90 if upright else 0
+    for group, y in zip(groups, series.values()):
+        axes.bar_label(group, _texts(y), padding=2, fontsize=SMALL, rotation=rotation)
+
+
 def _legend(figure: "Figure", series: Mapping[str, Any]) -> None:
     if len(series) > 1:
         figure.legend(loc="outside lower center", ncols=legend_columns(series))
 
 
-def _series(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], int]:
+def _series(arrays: Arrays) -> tuple[dict[str, np.ndarray], int]:
     """The arrays by name, and the length that all of them have."""
     series = {name: np.asarray(y, dtype=np.float64) for name, y in arrays.items()}
     shapes = {name: y.shape for name, y in series.items()}
@@ -116,7 +147,7 @@ def _texts(y: np.ndarray) -> list[str]:
     return ["" if np.isnan(value) else f"{value:.4g}" for value in y]
 
 
-def _matrix(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+def _matrix(arrays: Arrays) -> np.ndarray:
     if len(arrays) != 1:
         raise wrong("arrays", sorted(arrays), "one array (h, w)")
     values = np.asarray(next(iter(arrays.values())), dtype=np.float64)
@@ -143,30 +174,51 @@ def _name(axis: Any, names: Sequence[Any] | None, count: int, what: str, letters
     if len(names) != count:
         raise wrong(what, list(names), f"{count} names")
     texts = [str(name) for name in names]
-    step = -(-count // NAMED)
-    slanted = what != "rows" and _longest_word(texts) > letters
-    if not slanted:
-        texts = [fill(text, max(letters, 4), break_long_words=False) for text in texts]
+    if what != "rows" and _longest_word(texts) > letters:
+        _set_texts(axis, texts)
+        _slant(axis)
+    else:
+        _set_texts(axis, [_wrapped(text, letters) for text in texts])
+
+
+def _set_texts(axis: Any, texts: Sequence[str]) -> None:
+    """A text at each tick, or, of very many, at each second, third, ..."""
+    count = len(texts)
+    step = ceil(count / NAMED)
     axis.set_ticks(range(0, count, step), texts[::step])
-    if slanted:
-        for label in axis.get_ticklabels():
-            label.set(rotation=35, ha="right", rotation_mode="anchor")
+
+
+def _slant(axis: Any) -> None:
+    for label in axis.get_ticklabels():
+        label.set(rotation=35, ha="right", rotation_mode="anchor")
+
+
+def _wrapped(text: str, letters: int) -> str:
+    return fill(text, max(letters, 4), break_long_words=False)
 
 
 def _longest_word(texts: Sequence[str]) -> int:
-    return max((len(word) for text in texts for word in text.split()), default=0)
+    words = " ".join(texts).split()
+    return max(map(len, words), default=0)
 
 
 def _print(axes: "Axes", values: np.ndarray, cells: Any) -> None:
-    """The number in each cell, to 4 digits of the largest, black on light colours and white on dark
-    ones.
-    """
-    largest = np.nanmax(np.abs(values), initial=1e-9)
-    digits = int(np.clip(4 - np.ceil(np.log10(largest)), 0, 5))
+    """The number in each cell, black on light colours and white on dark ones."""
     style = {"ha": "center", "va": "center", "fontsize": SMALL}
+    digits = _digits(values)
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
-            brightness = cells.cmap(cells.norm(value))[:3] @ BRIGHTNESS
-            axes.text(
-                column, row, f"{value:.{digits}f}", color="k" if brightness > 0.5 else "w", **style
-            )
+            colour = _legible_on(cells.cmap(cells.norm(value)))
+            axes.text(column, row, f"{value:.{digits}f}", color=colour, **style)
+
+
+def _digits(values: np.ndarray) -> int:
+    """The digits after the point that show 4 digits of the largest number."""
+    largest = np.nanmax(np.abs(values), initial=1e-9)
+    return int(np.clip(4 - np.ceil(np.log10(largest)), 0, 5))
+
+
+def _legible_on(colour: Sequence[float]) -> str:
+    """Black on a light colour, white on a dark one."""
+    brightness = colour[:3] @ BRIGHTNESS
+    return "k" if brightness > 0.5 else "w"

@@ -30,22 +30,22 @@ def page_policy(
 
     changes: directives in place of the usual ones.
     """
-    allowed = {
-        **PAGE_POLICY,
-        "script-src": [script_hash(script) for script in scripts],
-        **(changes or {}),
-    }
-    return "; ".join(f"{name} {' '.join(sources)}" for name, sources in allowed.items() if sources)
+    hashes = [script_hash(script) for script in scripts]
+    allowed = {**PAGE_POLICY, "script-src": hashes, **(changes or {})}
+    directives = [f"{name} {' '.join(sources)}" for name, sources in allowed.items() if sources]
+    return "; ".join(directives)
 
 
 def script_hash(script: str) -> str:
     """A script as a policy names it."""
-    return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
+    digest = sha256(script.encode()).digest()
+    return f"'sha256-{b64encode(digest).decode()}'"
 
 
 def as_data(value: Any) -> str:
     """A value as JSON that can be put between script tags: it holds no "<"."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c")
 
 
 def page_template(package: str, name: str) -> Any:
@@ -53,6 +53,5 @@ def page_template(package: str, name: str) -> Any:
     from jinja2 import ChoiceLoader, Environment, PackageLoader
 
     loader = ChoiceLoader([PackageLoader(package, "."), PackageLoader("narrows.draw", ".")])
-    return Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
-    ).get_template(name)
+    pages = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return pages.get_template(name)

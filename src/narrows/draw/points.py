@@ -5,24 +5,25 @@ at the median of its points, unit by unit: unlike the mean it is not drawn away 
 far out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows.draw.style import CLASSES, LINES, UNSIGNED, blank, styled
+from narrows.draw.style import CLASSES, LINES, UNSIGNED, Arrays, blank, styled
 from narrows.errors import wrong
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LETTER = np.array([0.017, 0.036])  # a letter's width and height, as a share of the axes
+HEIGHT = 5.2  # inches
 
 
 @styled
 def scatter(
-    arrays: Mapping[str, np.ndarray],
+    arrays: Arrays,
     title: str = "",
     xlabel: str = "",
     ylabel: str = "",
@@ -53,43 +54,62 @@ def scatter(
     if labels is not None:
         _bar(figure, axes, points, names, unit)
     if names and not in_space:  # in space, names would be in front of and behind one another
-        centres = {names[k]: np.median(x[place == k], axis=0) for k in np.unique(place)}
-        _name_classes(axes, centres)
+        _name_classes(axes, _centres(x, place, names))
     return figure
+
+
+def _centres(x: np.ndarray, place: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """The median of the points of each class that has any, by the class's name."""
+    present = [int(k) for k in np.unique(place)]
+    return {names[k]: np.median(x[place == k], axis=0) for k in present}
 
 
 def _colours(labels: np.ndarray | None, names: Sequence[str]) -> dict[str, Any]:
     """One colour, those of the classes, or a scale of values."""
     if labels is None:
         return {"color": LINES[0]}
-    return _discrete(len(names)) if names else {"cmap": UNSIGNED}
+    if names:
+        return _discrete(len(names))
+    return {"cmap": UNSIGNED}
 
 
 def _axes(x: np.ndarray, title: str, equal: bool) -> tuple["Figure", Any]:
     """A figure for these points, as high as they are where the two scales are one."""
     if x.shape[1] == 3:
-        figure = blank(5.2, title)
+        figure = blank(HEIGHT, title)
         return figure, figure.add_subplot(projection="3d")
+    if equal:
+        figure = blank(_height_of(x), title)
+        return figure, figure.add_subplot(aspect="equal")
+    figure = blank(HEIGHT, title)
+    return figure, figure.add_subplot(aspect="auto")
+
+
+def _height_of(x: np.ndarray) -> float:
+    """The height of a figure, in inches, in which these points have one scale for both axes."""
     width, height = np.ptp(x, axis=0) + 1e-12
-    figure = blank(float(np.clip(height / width * 5 + 1.2, 2.5, 6.5)) if equal else 5.2, title)
-    return figure, figure.add_subplot(aspect="equal" if equal else "auto")
+    return float(np.clip(height / width * 5 + 1.2, 2.5, 6.5))
 
 
-def points_of(arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
+def points_of(arrays: Arrays) -> tuple[np.ndarray, np.ndarray | None]:
     """The points, and their labels or None."""
     if "x" not in arrays:
-        raise wrong(
-            "arrays", sorted(arrays), "'x' (n, 2) or (n, 3), and 'labels' (n,) if there are any"
-        )
+        expected = "'x' (n, 2) or (n, 3), and 'labels' (n,) if there are any"
+        raise wrong("arrays", sorted(arrays), expected)
     x = np.asarray(arrays["x"], dtype=np.float64)
     if not (x.ndim == 2 and x.shape[1] in (2, 3) and len(x) > 0):
         raise wrong("array 'x'", x.shape, "(n, 2) or (n, 3)")
     if "labels" not in arrays:
         return x, None
-    labels = np.asarray(arrays["labels"])
-    if labels.shape != (len(x),):
-        raise wrong("array 'labels'", labels.shape, f"({len(x)},), one label a point")
-    return x, labels
+    return x, _labels(arrays["labels"], len(x))
+
+
+def _labels(values: Any, count: int) -> np.ndarray:
+    """The labels of this many points."""
+    labels = np.asarray(values)
+    if labels.shape != (count,):
+        raise wrong("array 'labels'", labels.shape, f"({count},), one label a point")
+    return labels
 
 
 def classes_of(labels: np.ndarray | None, names: Sequence[str] | None) -> tuple[Any, list[str]]:
@@ -102,13 +122,18 @@ def classes_of(labels: np.ndarray | None, names: Sequence[str] | None) -> tuple[
     if labels is None:
         return None, []
     kinds = np.unique(labels)
-    if labels.dtype.kind in "iub" and kinds[0] >= 0 and kinds[-1] < len(CLASSES):
+    if _are_integer_classes(kinds):
         return labels.astype(int), _names_of_integers(int(kinds[-1]), names)
     if labels.dtype.kind in "US" and len(kinds) <= len(CLASSES):
         return np.searchsorted(kinds, labels), [str(kind) for kind in kinds]
     if labels.dtype.kind not in "iubf":
         raise wrong("array 'labels'", f"{len(kinds)} texts", f"at most {len(CLASSES)}, or numbers")
     return labels.astype(np.float64), []
+
+
+def _are_integer_classes(kinds: np.ndarray) -> bool:
+    """Whether these different labels, in ascending order, are integers that have a colour each."""
+    return kinds.dtype.kind in "iub" and kinds[0] >= 0 and kinds[-1] < len(CLASSES)
 
 
 def _names_of_integers(largest: int, names: Sequence[str] | None) -> list[str]:
@@ -136,41 +161,50 @@ def _bar(figure: "Figure", axes: Any, drawn: Any, names: list[str], unit: str) -
     from matplotlib.cm import ScalarMappable
 
     pad = 0.1 if hasattr(axes, "zaxis") else 0.02  # a third axis has its name there
-    bar = figure.colorbar(
-        ScalarMappable(drawn.norm, drawn.cmap), ax=axes, label=unit, shrink=0.9, pad=pad
-    )
+    colours = ScalarMappable(drawn.norm, drawn.cmap)
+    bar = figure.colorbar(colours, ax=axes, label=unit, shrink=0.9, pad=pad)
     if names:
         bar.set_ticks(range(len(names)), labels=names)
         bar.ax.tick_params(length=0)
 
 
-def _name_classes(axes: Any, centres: Mapping[str, np.ndarray]) -> None:
+def _name_classes(axes: Any, centres: Arrays) -> None:
     """Each class's name at its centre on a white halo, moved up or down where it would cover another."""
     from matplotlib.patheffects import withStroke
 
     halo = [withStroke(linewidth=3, foreground="white")]
+    style = {"ha": "center", "va": "center", "weight": "bold", "fontsize": 10}
+    for name, (x, y) in zip(centres, _places_of_names(axes, centres)):
+        axes.text(x, y, name, path_effects=halo, **style)
+
+
+def _places_of_names(axes: Any, centres: Arrays) -> np.ndarray:
+    """A place for each name, at the centre of its class or above or below it."""
     size = np.array([np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())])
     letter, line = size * LETTER
     widths = np.array([letter * (len(name) + 0.5) for name in centres])
-    places = _apart(np.array([*centres.values()]), widths, line)
-    for name, (x, y) in zip(centres, places):
-        axes.text(
-            x, y, name, ha="center", va="center", weight="bold", fontsize=10, path_effects=halo
-        )
+    return _apart(np.array([*centres.values()]), widths, line)
 
 
 def _apart(places: np.ndarray, widths: np.ndarray, height: float) -> np.ndarray:
     """Places `(k, 2)` of texts, moved along y until no two of these widths and this height overlap."""
-    places, order = places.copy(), np.argsort(places[:, 1], kind="stable")
-    distance = np.abs(places[:, None, 0] - places[None, :, 0])
-    overlapping = distance < (widths[:, None] + widths) / 2
-    pairs = [(low, high) for low, high in combinations(order, 2) if overlapping[low, high]]
+    places = places.copy()
+    pairs = _pairs_in_columns(places, widths)
     for _ in range(100):
         for low, high in pairs:
             lack = height - (places[high, 1] - places[low, 1])
             if lack > 0:
-                places[[low, high], 1] += -lack / 2, lack / 2
+                places[low, 1] -= lack / 2
+                places[high, 1] += lack / 2
     return places
+
+
+def _pairs_in_columns(places: np.ndarray, widths: np.ndarray) -> list[tuple[int, int]]:
+    """The pairs of texts, the lower one first, that overlap along x."""
+    distance = np.abs(places[:, None, 0] - places[None, :, 0])
+    overlapping = distance < (widths[:, None] + widths) / 2
+    order = np.argsort(places[:, 1], kind="stable")
+    return [(low, high) for low, high in combinations(order, 2) if overlapping[low, high]]
 
 
 def size_of(count: int) -> float:

@@ -17,11 +17,13 @@ pyplot is never touched.
 
 import io
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 from narrows.files import write_file
 
@@ -63,6 +65,7 @@ LOOK: dict[Any, Any] = {
     "ytick.labelsize": 8,
 }
 
+Arrays = Mapping[str, np.ndarray]  # what a figure is drawn from, by name
 Kind = TypeVar("Kind", bound=Callable[..., Any])
 
 
@@ -100,7 +103,8 @@ def blank(height: float, title: str = "", width: float = WIDTH) -> "Figure":
 
 def legend_columns(names: Collection[str]) -> int:
     """How many entries of a legend fit side by side under a figure."""
-    return min(len(names), max(1, 84 // (max(map(len, names)) + 7)))
+    longest = max(map(len, names))
+    return min(len(names), max(1, 84 // (longest + 7)))
 
 
 def as_png(figure: "Figure") -> bytes:
@@ -109,14 +113,18 @@ def as_png(figure: "Figure") -> bytes:
 
     file = io.BytesIO()
     with look():
-        if layout := figure.get_layout_engine():
-            layout.execute(figure)
-            # laid out once: the layout would move a little at every drawing
-            figure.set_layout_engine("none")
+        _lay_out(figure)
         quick = {"compress_type": RUNS}
         # savefig draws twice
         FigureCanvasAgg(figure).print_png(file, metadata={"Software": None}, pil_kwargs=quick)
     return file.getvalue()
+
+
+def _lay_out(figure: "Figure") -> None:
+    """Lay the figure out once: the layout would move a little at every drawing."""
+    if layout := figure.get_layout_engine():
+        layout.execute(figure)
+        figure.set_layout_engine("none")
 
 
 def save(figure: "Figure", path: str | os.PathLike[str]) -> Path:
