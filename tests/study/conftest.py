@@ -12,10 +12,12 @@ from PIL import Image
 import narrows as nw
 from narrows.data import ImageSet
 from narrows.data.named_sets.spiral import spiral
+from narrows.model.estimator.base import ImageModel
 from narrows.model.use.evaluate import image_rows
+from narrows.study.data_split import DataSplit
 from narrows.study.run import run_study
 from narrows.study.schema import Drawing, Number, Run, Study
-from narrows.study.trained import DataSplit, Trained
+from narrows.study.trained import Trained
 
 SMALL = {
     "epochs": 2,
@@ -166,6 +168,8 @@ def sets() -> dict[str, DataSplit]:
     colours = np.random.default_rng(0).uniform(0.3, 1, (200, 1, 1, 3))
     table = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
     points = spiral("train")
+    assert y is not None
+    assert points.labels is not None
     found = {
         "grey": (X[:200], y[:200], tuple("0123456789")),
         "colour": (
@@ -212,7 +216,7 @@ def models(sets) -> dict[str, Trained]:
     return {name: _trained(name, model, sets[name.split("-")[0]]) for name, model in made.items()}
 
 
-def _trained(name: str, model: nw.Autoencoder | nw.PCA, shown: DataSplit) -> Trained:
+def _trained(name: str, model: ImageModel, shown: DataSplit) -> Trained:
     model.fit(shown.train.images)
     trained = Trained(name, model, shown, step_terms=getattr(model, "steps_", {}), complete=True)
     if name == "grey-3":

@@ -13,7 +13,8 @@ from PIL import Image
 import narrows as nw
 from narrows.data import ImageSet
 from narrows.study.byte_sizes import BYTES, ERROR, RATIO, byte_sizes, rounded
-from narrows.study.trained import DataSplit, Trained
+from narrows.study.data_split import DataSplit
+from narrows.study.trained import Trained
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from narrows.model.recipes import RECIPES
 from narrows.parts.kinds import KINDS
 from narrows.parts.objective import Elbo
 from narrows.parts.term import Term
+from narrows.study.data_split import DataSplit
 from narrows.study.drawings import draw_all
 from narrows.study.obtain import say_nothing
 from narrows.study.page import draw_page
@@ -25,7 +26,7 @@ from narrows.study.record import Record
 from narrows.study.run import run_study
 from narrows.study.schema import Run, Study
 from narrows.study.tables import tables
-from narrows.study.trained import DataSplit, Trained
+from narrows.study.trained import Trained
 
 SMALL = {"epochs": 1, "batch_size": 256, "body": {"kind": "mlp", "widths": [8]}, "validation": 0.2}
 TERMS_OF_PARTS = [

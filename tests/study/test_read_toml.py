@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from narrows.errors import DataError
-from narrows.study.parse import read_toml
+from narrows.study.read_toml import read_toml
 
 
 def refused(path) -> str:

@@ -12,10 +12,10 @@ from narrows.errors import BuildError, DataError, NarrowsWarning, TrainingError,
 from narrows.model.files import store
 from narrows.model.training.training import Training
 from narrows.model.use.evaluate import evaluate
+from narrows.study.data_split import read_split
 from narrows.study.record import read_record
 from narrows.study.run import run_study
 from narrows.study.schema import Drawing, Number, Run, Study
-from narrows.study.trained import read_split
 
 RUNS = ("denoiser", "plane", "pca")
 ONE_FIGURE = [Drawing("curves", "Loss", options={"of": ["loss"]})]
@@ -151,6 +151,7 @@ def test_snapshots_show_the_images_held_back(several):
     X, _ = nw.load_data("digits", split="train")
     changes = next(run.changes for run in several.study.runs if run.name == "denoiser")
     held = nw.recipe("denoising-mlp", **{**changes, "epochs": 1}).fit(X).validation_index_
+    assert held is not None
     shown = next(f for f in several.record.figures if f.name == "on-the-way-denoiser-1").arrays[
         "original"
     ]

@@ -13,10 +13,11 @@ import narrows as nw
 from narrows.data import ImageSet
 from narrows.errors import NarrowsWarning
 from narrows.model.files import store
+from narrows.study.data_split import DataSplit, read_split
 from narrows.study.obtain import obtain_run
 from narrows.study.run_folder import as_csv, keep, take_up
 from narrows.study.schema import Run
-from narrows.study.trained import DataSplit, Trained, read_split
+from narrows.study.trained import Trained
 from small_models import same, timeless
 
 FAST = {"epochs": 2, "batch_size": 32, "optimiser": {"rate": 3e-3}}
@@ -123,6 +124,7 @@ def test_a_run_taken_up_again_equals_the_run_itself(kept, digits, name):
     one = kept[name]
     run, before = one.run, one.trained
     found = take_up(run, model_of(run), digits, one.folder)
+    assert found is not None
     assert (found.name, found.seconds, found.complete, found.warnings) == (
         name,
         before.seconds,
@@ -141,16 +143,17 @@ def test_a_run_taken_up_again_equals_the_run_itself(kept, digits, name):
         for row, images in rows.items():
             np.testing.assert_array_equal(found.snapshots[epoch][row], images)
     assert same(found.model._state()[0], before.model._state()[0])
-    np.testing.assert_array_equal(
-        *(one.model.transform(one.part("test")[0]) for one in (found, before))
-    )
+    codes, codes_before = (one.model.transform(one.part("test")[0]) for one in (found, before))
+    np.testing.assert_array_equal(codes, codes_before)
 
 
 def test_it_knows_what_it_held_back(kept, digits):
     found = take_up(kept["held"].run, model_of(kept["held"].run), digits, kept["held"].folder)
+    assert found is not None
     for ours, theirs in zip(
         found.part("validation"), kept["held"].trained.part("validation"), strict=True
     ):
+        assert ours is not None
         np.testing.assert_array_equal(ours, theirs)
         assert len(ours) == 287
 
@@ -164,7 +167,9 @@ def test_warnings_are_taken_over_too(digits, tmp_path):
     run = Run("dead", "ae-mlp", {**TINY, **dead})
     with pytest.warns(NarrowsWarning, match="the code is dead"):
         obtain_run(run, model_of(run), digits, tmp_path)
-    (told,) = take_up(run, model_of(run), digits, tmp_path).warnings
+    found = take_up(run, model_of(run), digits, tmp_path)
+    assert found is not None
+    (told,) = found.warnings
     assert told.startswith("the code is dead")
 
 

@@ -8,7 +8,8 @@ from narrows.data import ImageSet
 from narrows.data import read_data as read_data
 from narrows.errors import BuildError, DataError, UnknownName
 from narrows.study import trained as shown
-from narrows.study.trained import FED, as_floats, class_names, read_split, summed_errors
+from narrows.study.data_split import read_split
+from narrows.study.trained import FED, as_floats, class_names, summed_errors
 
 
 @pytest.fixture
@@ -243,8 +244,12 @@ def test_a_set_without_parts_is_split_so_that_no_image_is_in_both(pictures):
     data = pictures(21)
     found, whole = read_split(data), read_data(data, "all")
     assert (len(found.train), len(found.test)) == (19, 2)
+    assert found.train.names
+    assert found.test.names
+    assert whole.names
     assert sorted(found.train.names + found.test.names) == sorted(whole.names)
     for part in (found.train, found.test):
+        assert part.names
         images = [whole.images[whole.names.index(name)] for name in part.names]
         np.testing.assert_array_equal(part.images, images)
 

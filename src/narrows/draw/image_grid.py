@@ -52,7 +52,7 @@ def grid(
     row. captions: name -> k texts, small under the images of that row. columns: at most this
     many side by side; more are wrapped, evenly, into blocks of all the rows.
     """
-    rows = {name: as_unit(as_images(name, images)) for name, images in arrays.items()}
+    rows = _rows(arrays)
     count = _count(rows)
     texts = _captions(captions or {}, rows, count)
     labels = _labels(rows)
@@ -69,6 +69,11 @@ def grid(
         _draw_row(axes, images, (margin, top), cell)
         _draw_captions(axes, texts.get(name, [])[block], (margin, below), cell)
     return figure
+
+
+def _rows(arrays: Arrays) -> dict[str, np.ndarray]:
+    """The images of each row, with pixels in [0, 1]."""
+    return {name: as_unit(as_images(name, images)) for name, images in arrays.items()}
 
 
 def _middle_and_end(images: np.ndarray, top: float, cell: int) -> tuple[float, float]:

@@ -1,8 +1,10 @@
 """Studies: a study file → runs → numbers and figures → a record → one page.
 
-parse        a TOML file as a dict, a dict as structures, all faults reported at once
+read_toml    a TOML file as a dict
+parse        a dict as structures, all faults reported at once
 parse_words  types and values of a study file in words
 schema       what a study file may hold, and what in it cannot be used
+data_split   the images of a run, to train on and to test with
 trained      a trained model with its images, and the images that figures look at
 run          runs a study: trains, measures, collects
 obtain       trains the runs, or takes over what is trained already

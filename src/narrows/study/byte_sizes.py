@@ -17,7 +17,8 @@ are likelier than others.
 
 import io
 import lzma
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -41,39 +42,42 @@ def byte_sizes(trained: Mapping[str, Trained]) -> list[dict[str, Any]]:
     rows = []
     for images in sets.values():
         source = f" ({images.source})" if len(sets) > 1 else ""
-        rows += [_with_ratio(row, images) for row in _lossless_rows(images, source)]
+        rows += _with_ratios(_lossless_rows(images, source), images)
     for run in runs:
-        rows += [_with_ratio(row, run.split.test) for row in _code_rows(run)]
+        rows += _with_ratios(_code_rows(run), run.split.test)
     return rows
 
 
-def _with_ratio(row: dict[str, Any], images: ImageSet) -> dict[str, Any]:
-    return {**row, RATIO: images.images[0].nbytes / row[BYTES]}
+def _with_ratios(rows: Iterable[dict[str, Any]], images: ImageSet) -> list[dict[str, Any]]:
+    """The rows with the ratio of an image's own bytes to those of each."""
+    raw = images.images[0].nbytes
+    return [{**row, RATIO: raw / row[BYTES]} for row in rows]
 
 
-def _code_rows(run: Trained) -> Iterator[dict[str, Any]]:
+def _code_rows(run: Trained) -> list[dict[str, Any]]:
     """A row for each number format of the code, with the error that it leaves unless there is a
     side channel.
     """
-    side = -(-run.model.side_bits_ // 8)
-    errors = {} if side else _code_errors(run)
+    size, side = run.model.code_size_, ceil(run.model.side_bits_ / 8)
     channel = f" + {side} in a side channel" if side else ""
+    rows = []
     for name, (width, _) in NUMBER_FORMATS.items():
-        label = f"{run.name}: {run.model.code_size_} numbers as {name}{channel}"
-        row: dict[str, Any] = {"": label, BYTES: run.model.code_size_ * width + side}
-        if name in errors:
-            row[ERROR] = errors[name]
-        yield row
+        label = f"{run.name}: {size} numbers as {name}{channel}"
+        rows.append({"": label, BYTES: size * width + side})
+    if not side:
+        for row, error in zip(rows, _code_errors(run)):
+            row[ERROR] = error
+    return rows
 
 
-def _code_errors(run: Trained) -> dict[str, float]:
+def _code_errors(run: Trained) -> list[float]:
     """The squared error of the first test images after their codes went through each number format."""
     images = run.part("test")[0][:MEASURED_IMAGES]
     x, codes = as_floats(images), run.model.transform(images)
-    errors = {}
-    for name, (_, stored) in NUMBER_FORMATS.items():
+    errors = []
+    for _, stored in NUMBER_FORMATS.values():
         y = as_floats(run.model.inverse_transform(stored(codes)))
-        errors[name] = float(np.square(y - x, dtype=np.float64).mean())
+        errors.append(float(np.square(y - x, dtype=np.float64).mean()))
     return errors
 
 
@@ -81,7 +85,8 @@ def rounded(codes: np.ndarray) -> np.ndarray:
     """Codes with each unit at the nearest of 256 values, evenly spaced from its lowest to its highest."""
     low = codes.min(0)
     span = np.maximum(np.ptp(codes, axis=0), 1e-12)
-    return (np.rint((codes - low) / span * LEVELS) / LEVELS * span + low).astype(np.float32)
+    steps = np.rint((codes - low) / span * LEVELS)
+    return (steps / LEVELS * span + low).astype(np.float32)
 
 
 def _as_float16(codes: np.ndarray) -> np.ndarray:
@@ -97,20 +102,18 @@ NUMBER_FORMATS: dict[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {
 
 
 def _lossless_rows(images: ImageSet, source: str) -> list[dict[str, Any]]:
-    return [
-        {"": name + source, BYTES: value, ERROR: 0.0}
-        for name, value in _lossless_sizes(images).items()
-    ]
+    sizes = _lossless_sizes(images)
+    return [{"": name + source, BYTES: size, ERROR: 0.0} for name, size in sizes.items()]
 
 
 def _lossless_sizes(images: ImageSet) -> dict[str, float]:
     """Bytes an image, without loss."""
-    pixels = images.images[: max(1, COMPRESSED_LIMIT // images.images[0].nbytes)]
-    sizes = {"raw pixels": float(pixels[0].nbytes)}
+    raw = images.images[0].nbytes
+    pixels = images.images[: max(1, COMPRESSED_LIMIT // raw)]
+    sizes = {"raw pixels": float(raw)}
     if pixels.dtype == np.uint8:
-        sizes["PNG, each a file"] = float(
-            np.mean([_png_size(image) for image in pixels[:MEASURED_IMAGES]])
-        )
+        png_sizes = [_png_size(image) for image in pixels[:MEASURED_IMAGES]]
+        sizes["PNG, each a file"] = float(np.mean(png_sizes))
     together = f"xz, {len(pixels):,} test images together"
     sizes[together] = len(lzma.compress(pixels.tobytes())) / len(pixels)
     return sizes

@@ -33,7 +33,8 @@ def sample_codes(
     """Codes `(n, size)` of a random subset of a part of the images, and which images they are, in
     ascending order.
     """
-    images = run.part(on)[0]
+    images, _ = run.part(on)
     most = max(FEWEST, SAMPLE_VALUES // run.model.code_size_)
-    index = np.sort(np.random.default_rng(0).permutation(len(images))[: min(limit, most)])
+    order = np.random.default_rng(0).permutation(len(images))
+    index = np.sort(order[: min(limit, most)])
     return run.model.transform(images[index]), index

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from narrows.errors import BuildError, Faults
 from narrows.study.figures import STUDY_FIGURES
 from narrows.study.obtain import Say
-from narrows.study.record import Figure, Record
+from narrows.study.record import Figure, Omitted, Record
 from narrows.study.schema import Drawing
 from narrows.study.trained import Trained
 
@@ -47,14 +47,7 @@ def draw_all(
 
 def _draw(drawing: Drawing, trained: dict[str, Trained], record: Record) -> None:
     """The figures of one section."""
-    runs = [trained[name] for name in drawing.runs or trained]
-    try:
-        results = list(STUDY_FIGURES[drawing.kind](runs, **drawing.options))
-    except TypeError as error:
-        raise BuildError(
-            f"the figure {drawing.title!r}: an option has the wrong type ({error})"
-        ) from error
-    for result in results:
+    for result in _results(drawing, trained):
         if isinstance(result, Figure):
             result.section, result.caption = drawing.title, drawing.caption
             result.name = _slug(f"{drawing.title}-{result.name}")
@@ -63,12 +56,24 @@ def _draw(drawing: Drawing, trained: dict[str, Trained], record: Record) -> None
             record.text.append(f"No figure {drawing.title!r} of {result.run}: {result.reason}.")
 
 
+def _results(drawing: Drawing, trained: dict[str, Trained]) -> list[Figure | Omitted]:
+    """The figures, and what is left out, of the runs asked for, by default of all."""
+    runs = [trained[name] for name in drawing.runs or trained]
+    try:
+        return list(STUDY_FIGURES[drawing.kind](runs, **drawing.options))
+    except TypeError as error:
+        what = f"the figure {drawing.title!r}: an option has the wrong type"
+        raise BuildError(f"{what} ({error})") from error
+
+
 def _rename_twins(figures: Sequence[Figure]) -> None:
     """Number the figures whose names are the same, since each is a file."""
     taken: set[str] = set()
     for figure in figures:
-        names = (figure.name, *(f"{figure.name}-{k}" for k in range(2, len(figures) + 1)))
-        figure.name = next(name for name in names if name not in taken)
+        name, number = figure.name, 1
+        while figure.name in taken:
+            number += 1
+            figure.name = f"{name}-{number}"
         taken.add(figure.name)
 
 

@@ -48,23 +48,24 @@ def describe_entry(run: Trained, name: str) -> Entry:
         term = run.terms[base]
         return Entry(term.title, term.unit, validation)
     if base in MEASURE_NAMES:
-        return Entry(
-            measure_title(base).split(",")[0],
-            measure_unit(base, training_scale(run.model)),
-            validation,
-        )
+        title, _, _ = measure_title(base).partition(",")
+        return Entry(title, measure_unit(base, training_scale(run.model)), validation)
     return Entry(base, "", validation)
 
 
 def loss_unit(run: Trained) -> str:
     """The unit of the loss: that of its first term, which is the data's."""
     data_term = next(iter(run.terms.values()), None)
-    return data_term.unit if data_term else ""
+    if data_term is None:
+        return ""
+    return data_term.unit
 
 
 def per_value(unit: str) -> str:
     """The unit of a sum over an image, once it is divided by the number of values."""
-    return unit.removesuffix(AN_IMAGE) + A_VALUE if unit.endswith(AN_IMAGE) else unit
+    if unit.endswith(AN_IMAGE):
+        return unit.removesuffix(AN_IMAGE) + A_VALUE
+    return unit
 
 
 def loss_entries(kept: Mapping[str, Any]) -> list[str]:
@@ -72,7 +73,8 @@ def loss_entries(kept: Mapping[str, Any]) -> list[str]:
     the times.
     """
     terms = [name for name in kept if not name.startswith(VALIDATION) and not is_time(name)]
-    return terms + [f"{VALIDATION}{name}" for name in terms if f"{VALIDATION}{name}" in kept]
+    of_validation = [f"{VALIDATION}{name}" for name in terms]
+    return terms + [name for name in of_validation if name in kept]
 
 
 def is_time(name: str) -> bool:
@@ -89,4 +91,6 @@ def training_scale(model: ImageModel) -> str:
 def working_scale(model: ImageModel) -> str:
     """The scale that a model computes on, and its loss with it."""
     ends = model.scale_.bounds
-    return f"[{ends[0]:g}, {ends[1]:g}]" if ends else "standardised features"
+    if not ends:
+        return "standardised features"
+    return f"[{ends[0]:g}, {ends[1]:g}]"

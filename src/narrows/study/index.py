@@ -31,12 +31,11 @@ def draw_index(folder: Path) -> Path:
         raise DataError(
             f"there is no record of a run in {folder}, nor in a folder in it: {RECORD_NAME} is missing"
         )
-    text = page.study_template("index.html").render(
-        entries=[_entry(folder, name, record) for name, record in records.items()],
-        seconds=sum(record.facts.get("seconds", 0) for record in records.values()),
-        show=show,
-        policy=page_policy(changes=IMAGE_SOURCES),
-    )
+    entries = [_entry(folder, name, record) for name, record in records.items()]
+    seconds = sum(record.facts.get("seconds", 0) for record in records.values())
+    policy = page_policy(changes=IMAGE_SOURCES)
+    template = page.study_template("index.html")
+    text = template.render(entries=entries, seconds=seconds, show=show, policy=policy)
     return write_file(folder / INDEX_NAME, text)
 
 
@@ -73,7 +72,11 @@ def _entry(folder: Path, name: str, record: Record) -> dict[str, Any]:
 
 
 def _rows_of(tables: list[dict[str, Any]], title: str) -> list[Mapping[str, Any]]:
-    return next((table["rows"] for table in tables if table["title"] == title), [])
+    """The rows of the table with this title; none if there is no such table."""
+    for table in tables:
+        if table["title"] == title:
+            return table["rows"]
+    return []
 
 
 def _first_picture(name: str, record: Record) -> str:

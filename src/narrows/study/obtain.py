@@ -24,9 +24,10 @@ from narrows.model.trackers import start_logger
 from narrows.model.training.checkpoint import Checkpoint
 from narrows.model.use.cost import cost_in_words
 from narrows.model.use.evaluate import image_rows
+from narrows.study.data_split import DataSplit
 from narrows.study.run_folder import keep, keep_snapshots, settings_in_words, snapshots_in, take_up
 from narrows.study.schema import Run
-from narrows.study.trained import DataSplit, Trained
+from narrows.study.trained import Trained
 
 SNAPSHOT_IMAGES = 8  # in a picture that is taken during training
 MINUTES = 10.0  # between two checkpoints within an epoch
@@ -55,19 +56,14 @@ def obtain_run(
 
     minutes: between two checkpoints within an epoch.
     """
-
-    def say_of_run(words: str) -> None:
-        say(f"{run.name}: {words}")
-
+    say_of_run = _speaker(run, say)
     if run.watch:
         model.set_params(validation=split.validation_for(model))
     kept = take_up(run, model, split, place) if reuse or resume else None
     if broadcast_from_first(lambda: kept is not None) and kept:
         say_of_run("already trained")
         return kept
-    say_of_run(f"training {type(model).__name__} on {len(split.train):,} images")
-    if cost := cost_in_words(model, split.train.images):
-        say_of_run(cost)
+    _announce(model, split, say_of_run)
     trained = Trained(run.name, model, split)
     settings = settings_in_words(run, split)
     checkpoint = Checkpoint(place / CHECKPOINT_NAME, minutes, resume, settings, say_of_run)
@@ -79,6 +75,21 @@ def obtain_run(
         _fit(run, trained, place, log, checkpoint)
     trained.seconds += checkpoint.seconds
     return trained
+
+
+def _speaker(run: Run, say: Say) -> Say:
+    """Says what is said of a run, with its name in front."""
+
+    def say_of_run(words: str) -> None:
+        say(f"{run.name}: {words}")
+
+    return say_of_run
+
+
+def _announce(model: ImageModel, split: DataSplit, say: Say) -> None:
+    say(f"training {type(model).__name__} on {len(split.train):,} images")
+    if cost := cost_in_words(model, split.train.images):
+        say(cost)
 
 
 def _fit(run: Run, trained: Trained, place: Path, log: str | None, checkpoint: Checkpoint) -> None:
@@ -104,12 +115,11 @@ def _fit_in_epochs(
     model: Any = trained.model
     if checkpoint.resume:
         trained.snapshots = snapshots_in(place)
-    # the next training draws another seed
-    useless = model.random_state is None and not checkpoint.resume
-    images, options = trained.split.train.images, trained.split.fit_options(model)
-    for _ in model.fit_epochs(
-        images, **options, logger=logger, checkpoint=None if useless else checkpoint
-    ):
+    options = trained.split.fit_options(model)
+    # without a seed the next training draws another one, and has no use for a checkpoint
+    if checkpoint.resume or model.random_state is not None:
+        options["checkpoint"] = checkpoint
+    for _ in model.fit_epochs(trained.split.train.images, logger=logger, **options):
         _take_picture(run, trained, place)
     _warn_of_lost_pictures(run, trained)
 
@@ -117,10 +127,7 @@ def _fit_in_epochs(
 def _take_picture(run: Run, trained: Trained, place: Path) -> None:
     """Keep a picture of the model as it now is, if the run asks for one after this epoch."""
     epoch = len(trained.history["loss"])
-    # pictures may be ahead of the checkpoint that the training resumed from, or another run's
-    trained.snapshots = {
-        e: rows for e, rows in trained.snapshots.items() if e in run.snapshots and e < epoch
-    }
+    _drop_other_pictures(run, trained, epoch)
     if epoch in run.snapshots:
         images = trained.part("validation")[0][:SNAPSHOT_IMAGES]
         noisy = trained.pick_noisy({"on": "validation", "count": SNAPSHOT_IMAGES})
@@ -128,11 +135,18 @@ def _take_picture(run: Run, trained: Trained, place: Path) -> None:
         keep_snapshots(trained.snapshots, place)
 
 
+def _drop_other_pictures(run: Run, trained: Trained, epoch: int) -> None:
+    """Keep the pictures of earlier epochs alone: others may be ahead of the checkpoint that the
+    training resumed from, or another run's.
+    """
+    earlier = [e for e in trained.snapshots if e in run.snapshots and e < epoch]
+    trained.snapshots = {e: trained.snapshots[e] for e in earlier}
+
+
 def _warn_of_lost_pictures(run: Run, trained: Trained) -> None:
     epochs = len(trained.history["loss"])
-    lost = [
-        str(epoch) for epoch in run.snapshots if epoch <= epochs and epoch not in trained.snapshots
-    ]
+    expected = [epoch for epoch in run.snapshots if epoch <= epochs]
+    lost = [str(epoch) for epoch in expected if epoch not in trained.snapshots]
     if lost:
         words = (
             f"the pictures taken after epoch {', '.join(lost)} are lost: snapshots.npz was "
@@ -178,16 +192,26 @@ def _named_files(names: Sequence[str] | None) -> Iterator[None]:
 @contextmanager
 def _noted_warnings(notes: list[str]) -> Iterator[None]:
     """Note the warnings of Narrows as they come, and pass all warnings on."""
-    show, filters = warnings.showwarning, [*warnings.filters]
+    pass_on = _shown_as_now()
 
     def note(message: Any, category: type[Warning], filename: str, line: int, *more: Any) -> None:
         if issubclass(category, NarrowsWarning):
             notes.append(str(message))
-        with warnings.catch_warnings():
-            warnings.filters[:], warnings.showwarning = filters, show  # type: ignore[index]
-            warnings.warn_explicit(message, category, filename, line)
+        pass_on(message, category, filename, line)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = note
         yield
+
+
+def _shown_as_now() -> Callable[..., None]:
+    """A function that shows a warning as it would be shown now, whatever is set later."""
+    show, filters = warnings.showwarning, [*warnings.filters]
+
+    def pass_on(message: Any, category: type[Warning], filename: str, line: int) -> None:
+        with warnings.catch_warnings():
+            warnings.filters[:], warnings.showwarning = filters, show  # type: ignore[index]
+            warnings.warn_explicit(message, category, filename, line)
+
+    return pass_on

@@ -12,8 +12,8 @@ from narrows.distributed.collectives import broadcast_from_first
 from narrows.model.estimator.base import ImageModel
 from narrows.model.file_format import CHECKPOINT_NAME
 from narrows.model.training.checkpoint import Checkpoint
+from narrows.study.data_split import DataSplit
 from narrows.study.schema import Run
-from narrows.study.trained import DataSplit
 
 
 def train_along(
@@ -30,9 +30,12 @@ def train_along(
         if run.watch:
             model.set_params(validation=split.validation_for(model))
         already_trained = broadcast_from_first(lambda: False)  # the first rank's answer
-        if already_trained:
-            continue
-        options = split.fit_options(model)
-        if model.fits_in_epochs and (resume or model.random_state is not None):
-            options["checkpoint"] = Checkpoint(folder / CHECKPOINT_NAME, minutes, resume)
-        model.fit(split.train.images, **options)
+        if not already_trained:
+            _fit(model, split, folder, resume, minutes)
+
+
+def _fit(model: ImageModel, split: DataSplit, folder: Path, resume: bool, minutes: float) -> None:
+    options = split.fit_options(model)
+    if model.fits_in_epochs and (resume or model.random_state is not None):
+        options["checkpoint"] = Checkpoint(folder / CHECKPOINT_NAME, minutes, resume)
+    model.fit(split.train.images, **options)

@@ -31,10 +31,7 @@ def draw_page(record: Record, folder: Path) -> Path:
     Raises `DataError` for figures that cannot be drawn, after the page with all others is written.
     """
     faults = Faults("the page is drawn, but")
-    groups = [list(group) for _, group in groupby(record.figures, lambda figure: figure.section)]
-    sections = [
-        _section(place, group, folder, faults) for place, group in enumerate(groups, start=1)
-    ]
+    sections = _sections(record.figures, folder, faults)
     is_live = any(picture["live"] for section in sections for picture in section["pictures"])
     scripts = drawing.scripts() if is_live else ()
     page = study_template("page.html").render(
@@ -43,6 +40,14 @@ def draw_page(record: Record, folder: Path) -> Path:
     path = write_file(folder / PAGE_NAME, page)
     faults.stop(DataError)
     return path
+
+
+def _sections(figures: Sequence[Figure], folder: Path, faults: Faults) -> list[dict[str, Any]]:
+    """The figures section by section, drawn; those that cannot be drawn go to `faults`."""
+    sections = []
+    for _, group in groupby(figures, lambda figure: figure.section):
+        sections.append(_section(len(sections) + 1, list(group), folder, faults))
+    return sections
 
 
 def redraw_page(folder: Path) -> Path:

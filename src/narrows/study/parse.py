@@ -1,4 +1,4 @@
-"""Strict reading: a TOML file becomes a dict, the dict becomes Structs, and all that is wrong is
+"""Strict reading: a dict, such as `read_toml` gives, becomes Structs, and all that is wrong is
 reported at once.
 
 A Struct (msgspec's) is the schema of a table: its fields are the keys, with their types and ranges.
@@ -21,106 +21,19 @@ unknown key is reported with the one that was probably meant, and that one is th
 as missing as well: one slip, one fault.
 """
 
-import re
-import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec import inspect
 
-from narrows.errors import DataError, Faults, did_you_mean
+from narrows.errors import Faults, did_you_mean
 from narrows.study.parse_words import cure_for, in_words, value_in_words
 
 NAMES = ("name", "title", "label")  # keys by which an entry of a list is called
-SLIPS = {  # the beginning of what tomllib says -> the usual cause
-    "Invalid value": "texts stand in straight quotes, true and false have no capitals, "
-    "numbers begin with a digit",
-    "Cannot overwrite a value": "the key is given twice",
-    "Cannot declare": "tables of which there are several have double brackets, as in [[runs]]",
-    'Expected "\'"': "the text has no end",
-    "Illegal character '\\n'": "the text has no end",
-    "Unclosed array": "values stand between [ and ], with commas",
-    "Unescaped '\\'": "write \\\\ for a backslash, or put the text in single quotes",
-    "Expected newline": "one key = value a line",
-    "Expected '='": "a key of several words stands in quotes",
-    "Invalid initial character for a key": "a table { ... } stands on one line",
-}
 S = TypeVar("S", bound=msgspec.Struct)
-
-
-# -- a file -> a dict ------------------------------------------------------------------------
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """What a TOML file holds. Raises `DataError` with file, line and column for one that cannot be
-    read.
-    """
-    text = _text(path)
-    try:
-        plain = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(_slip(path, text, str(error))) from error
-    if not plain:
-        raise DataError(f"{path} is empty: there is no key in it")
-    return plain
-
-
-def _text(path: Path) -> str:
-    try:
-        raw = path.read_bytes().removeprefix(b"\xef\xbb\xbf")  # some editors mark UTF-8 so
-        return raw.decode().replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        before = error.object[: error.start].decode().split("\n")
-        byte = f"the byte {error.object[error.start]:#04x}"
-        place = f"line {len(before)}, column {len(before[-1]) + 1}"
-        raise DataError(f"{path}, {place}: {byte} is not UTF-8; save the file as UTF-8") from error
-    except OSError as error:
-        near = sorted(
-            other.name for other in (path if path.is_dir() else path.parent).glob("*.toml")
-        )
-        if path.is_dir():
-            names = ", ".join(near) or "none that is .toml"
-            message = f"{path} is a folder, expected a file; files in it: {names}"
-        elif not path.exists():
-            message = f"there is no file {path}; {did_you_mean(path.name, near)}"
-        else:
-            message = f"{path} cannot be read: {error.strerror or error}"
-        raise DataError(message) from error
-
-
-def _slip(path: Path, text: str, message: str) -> str:
-    """tomllib's words, "Invalid value (at line 3, column 5)", with the line itself and the usual
-    cause.
-    """
-    lines = text.split("\n")
-    message, _, place = message.rpartition(" (at ")
-    row, column = map(int, re.findall(r"\d+", place) or _unended(lines))
-    message = re.sub(
-        r"\(('.*?'),?\)", lambda keys: f"[{keys[1]}]".replace("', '", ".").replace("'", ""), message
-    )
-    line = "".join(c if c.isprintable() else "?" for c in lines[row - 1].strip()[:60])
-    cause = next((f"; {cause}" for words, cause in SLIPS.items() if message.startswith(words)), "")
-    message = message[:1].lower() + message[1:] + (f" in `{line}`" if line else "")
-    return f"{path}, line {row}, column {column}: {message}{cause}"
-
-
-def _unended(lines: list[str]) -> tuple[int, int]:
-    """Row and column of what has no end before the file has: behind the longest beginning that can
-    be read.
-    """
-    for row in range(len(lines), 0, -1):
-        with suppress(tomllib.TOMLDecodeError):
-            tomllib.loads("\n".join(lines[: row - 1]))
-            return row, len(lines[row - 1].rstrip()) + 1
-    return 1, 1
-
-
-# -- a dict -> Structs -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -132,17 +45,31 @@ class Place:
     top: frozenset[str]
 
     def add(self, fault: str) -> None:
-        self.faults.add(f"{self.words}: {fault}" if self.words else fault)
+        self.faults.add(self._with(fault))
 
     def down(self, step: str) -> "Place":
-        return Place(self.faults, f"{self.words}: {step}" if self.words else step, self.top)
+        return Place(self.faults, self._with(step), self.top)
 
     def entry(self, step: str, value: Any) -> "Place":
         """One of several: `step`, and what it is called."""
-        names = (value.get(key) for key in NAMES) if isinstance(value, Mapping) else ()
-        name = next((name for name in names if isinstance(name, str) and name), "")
-        here = f"{self.words} {step}" + (f" ({value_in_words(name)})" if name else "")
+        here = f"{self.words} {step}"
+        if name := _name_of(value):
+            here += f" ({value_in_words(name)})"
         return Place(self.faults, here, self.top)
+
+    def _with(self, words: str) -> str:
+        """Words behind those of the place; they alone at the top."""
+        if not self.words:
+            return words
+        return f"{self.words}: {words}"
+
+
+def _name_of(value: Any) -> str:
+    """What an entry is called; "" for nothing."""
+    if not isinstance(value, Mapping):
+        return ""
+    names = [value.get(key) for key in NAMES]
+    return next((name for name in names if isinstance(name, str) and name), "")
 
 
 def parse(plain: Any, kind: type[S], faults: Faults, where: str = "") -> S | None:
@@ -159,30 +86,48 @@ def parse(plain: Any, kind: type[S], faults: Faults, where: str = "") -> S | Non
 def _value(plain: Any, kind: Any, place: Place) -> Any:
     """`plain` as a `kind`; if it is not one, anything, and a fault at `place`."""
     kind = _alike(plain, kind)
-    bare, *limits = get_args(kind) if get_origin(kind) is Annotated else (kind,)
-    outer, inner = get_origin(bare), get_args(bare)
+    bare, limits = _bare(kind), _limits_of(kind)
+    outer = get_origin(bare)
     if isinstance(plain, Mapping) and _is_struct(bare):
         return _struct(plain, bare, place)
     if isinstance(plain, list) and outer in (list, tuple):
         return _entries(plain, kind, place, limits)
     if isinstance(plain, Mapping) and outer is dict:
         _leaf(plain, _limited(dict, limits), place, kind)
-        return _table(plain, inner, place)
+        return _table(plain, get_args(bare), place)
     return _leaf(plain, kind, place, kind)
+
+
+def _bare(kind: Any) -> Any:
+    """A kind without its limits."""
+    if get_origin(kind) is Annotated:
+        return get_args(kind)[0]
+    return kind
+
+
+def _limits_of(kind: Any) -> list[Any]:
+    if get_origin(kind) is Annotated:
+        return list(get_args(kind)[1:])
+    return []
 
 
 def _entries(plain: list[Any], kind: Any, place: Place, limits: list[Any]) -> Any:
     """A list, or a tuple whose entries may be of different kinds."""
-    bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-    outer, kinds = get_origin(bare), get_args(bare)
-    shell: Any = list
-    if outer is tuple and ... not in kinds:
-        shell = tuple[(Any,) * len(kinds)]
-    else:
-        kinds = kinds[:1] * len(plain)
+    outer = get_origin(_bare(kind)) or list
+    shell, kinds = _shell_and_kinds(_bare(kind), len(plain))
     _leaf(plain, _limited(shell, limits), place, kind)
-    places = [place.entry(str(number), entry) for number, entry in enumerate(plain, start=1)]
-    return (outer or list)(_value(*one) for one in zip(plain, kinds, places))
+    entries = []
+    for number, (entry, entry_kind) in enumerate(zip(plain, kinds), start=1):
+        entries.append(_value(entry, entry_kind, place.entry(str(number), entry)))
+    return outer(entries)
+
+
+def _shell_and_kinds(bare: Any, count: int) -> tuple[Any, tuple[Any, ...]]:
+    """The list or tuple without the kinds of its entries, and the kind of each of `count` entries."""
+    kinds = get_args(bare)
+    if get_origin(bare) is tuple and ... not in kinds:
+        return tuple[(Any,) * len(kinds)], kinds
+    return list, kinds[:1] * count
 
 
 def _table(plain: Mapping[Any, Any], kinds: tuple[Any, ...], place: Place) -> dict[Any, Any]:
@@ -195,20 +140,31 @@ def _table(plain: Mapping[Any, Any], kinds: tuple[Any, ...], place: Place) -> di
 
 def _struct(plain: Mapping[str, Any], kind: type[msgspec.Struct], place: Place) -> Any:
     before = len(place.faults.found)
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    hints = [_unknown(key, fields, place) for key in plain if key not in fields]
-    kept = {}
-    for key, field in fields.items():
-        if key in plain:
-            kept[field.name] = _value(plain[key], field.type, place.down(key))
-        elif field.required and not any(f"did you mean '{key}'" in hint for hint in hints):
-            place.add(f"it needs the key '{key}', {in_words(inspect.type_info(field.type))}")
+    values = _fields(plain, kind, place)
     if len(place.faults.found) > before:
         return None
     try:
-        return kind(**kept)
+        return kind(**values)
     except (ValueError, TypeError) as error:
         place.add(str(error))
+
+
+def _fields(plain: Mapping[str, Any], kind: type[msgspec.Struct], place: Place) -> dict[str, Any]:
+    """The values of the fields that a table gives; unknown and missing keys are reported."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    hints = [_unknown(key, fields, place) for key in plain if key not in fields]
+    values = {}
+    for key, field in fields.items():
+        if key in plain:
+            values[field.name] = _value(plain[key], field.type, place.down(key))
+        elif field.required and not _is_meant(key, hints):
+            place.add(f"it needs the key '{key}', {in_words(inspect.type_info(field.type))}")
+    return values
+
+
+def _is_meant(key: str, hints: list[str]) -> bool:
+    """Whether an unknown key was reported as probably meaning this one."""
+    return any(f"did you mean '{key}'" in hint for hint in hints)
 
 
 def _unknown(key: str, fields: Mapping[str, Any], place: Place) -> str:
@@ -226,31 +182,20 @@ def _leaf(plain: Any, kind: Any, place: Place, whole: Any) -> Any:
         return msgspec.convert(plain, kind, strict=True)
     except msgspec.ValidationError:
         info = inspect.type_info(whole)
-        place.add(
-            f"got {value_in_words(plain)}, expected {in_words(info)}{cure_for(plain, kind, info)}"
-        )
+        cure = cure_for(plain, kind, info)
+        place.add(f"got {value_in_words(plain)}, expected {in_words(info)}{cure}")
 
 
 def _alike(plain: Any, kind: Any) -> Any:
     """Of a union the member that has the shape of `plain`, a list or a table; else the union."""
-    members = get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
-    bare = {
-        member: get_args(member)[0] if get_origin(member) is Annotated else member
-        for member in members
-    }
-    if isinstance(plain, list):
-        return next(
-            (member for member, kind in bare.items() if get_origin(kind) in (list, tuple)), kind
-        )
-    if isinstance(plain, Mapping):
-        return next(
-            (
-                member
-                for member, kind in bare.items()
-                if get_origin(kind) is dict or _is_struct(kind)
-            ),
-            kind,
-        )
+    if get_origin(kind) not in (Union, UnionType):
+        return kind
+    for member in get_args(kind):
+        bare = _bare(member)
+        if isinstance(plain, list) and get_origin(bare) in (list, tuple):
+            return member
+        if isinstance(plain, Mapping) and (get_origin(bare) is dict or _is_struct(bare)):
+            return member
     return kind
 
 
@@ -260,4 +205,6 @@ def _is_struct(kind: Any) -> bool:
 
 def _limited(kind: Any, limits: list[Any]) -> Any:
     """A list or a dict of anything, within the limits of one that says of what."""
-    return Annotated[(kind, *limits)] if limits else kind
+    if limits:
+        return Annotated[(kind, *limits)]
+    return kind

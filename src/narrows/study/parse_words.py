@@ -35,14 +35,23 @@ def in_words(info: inspect.Type, many: bool = False) -> str:
     if isinstance(info, inspect.LiteralType):
         return " or ".join(map(value_in_words, info.values))
     if isinstance(info, inspect.UnionType):
-        # TOML has no null
-        kinds = [one for one in info.types if not isinstance(one, inspect.NoneType)]
-        return " or ".join(dict.fromkeys(in_words(one, many) for one in kinds))
+        return _union(info, many)
     if isinstance(info, inspect.TupleType):
-        kinds = ", ".join(map(in_words, info.item_types))
-        noun = "lists" if many else "a list"
-        return f"{noun} of {len(info.item_types)}: {kinds}"
+        return _tuple(info, many)
     return ", ".join([_noun(info, many), *_limits(info)])
+
+
+def _union(info: inspect.UnionType, many: bool) -> str:
+    """The members; TOML has no null."""
+    members = [one for one in info.types if not isinstance(one, inspect.NoneType)]
+    kinds = dict.fromkeys(in_words(member, many) for member in members)
+    return " or ".join(kinds)
+
+
+def _tuple(info: inspect.TupleType, many: bool) -> str:
+    kinds = ", ".join(map(in_words, info.item_types))
+    noun = "lists" if many else "a list"
+    return f"{noun} of {len(info.item_types)}: {kinds}"
 
 
 def _noun(info: inspect.Type, many: bool) -> str:
@@ -67,24 +76,43 @@ def value_in_words(value: Any) -> str:
     if isinstance(value, list):
         return f"a list of {len(value)}"
     if isinstance(value, str):
-        return repr(value if len(value) <= 60 else f"{value[:57]}...")
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        return repr(_shortened(value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= 60:
+        return text
+    return f"{text[:57]}..."
 
 
 def cure_for(plain: Any, kind: Any, info: inspect.Type) -> str:
     """The value that was probably meant, or how TOML writes tables and lists of them."""
     kinds = info.types if isinstance(info, inspect.UnionType) else (info,)
     if isinstance(plain, Mapping):
-        tables = any(
-            isinstance(getattr(one, "item_type", None), inspect.StructType) for one in kinds
-        )
-        return "; a list of tables has double brackets, as in [[runs]]" if tables else ""
+        if any(_is_table(getattr(one, "item_type", None)) for one in kinds):
+            return "; a list of tables has double brackets, as in [[runs]]"
+        return ""
     if isinstance(plain, list):
-        table = any(isinstance(one, inspect.StructType) for one in kinds)
-        return "; one table has single brackets, as in [run]" if table else ""
-    for tried in (plain, [plain]):  # '8' -> 8, 1.0 -> 1, 'True' -> true; 'vae' -> ['vae']
-        with suppress(msgspec.ValidationError):
-            meant = msgspec.convert(tried, kind, strict=False)
-            if meant is not None:
-                return f"; write {value_in_words(meant) if tried is plain else f'[{value_in_words(plain)}]'}"
+        if any(_is_table(one) for one in kinds):
+            return "; one table has single brackets, as in [run]"
+        return ""
+    return _probable_value(plain, kind)
+
+
+def _is_table(info: Any) -> bool:
+    return isinstance(info, inspect.StructType)
+
+
+def _probable_value(plain: Any, kind: Any) -> str:
+    """The value as a `kind`, if one is meant: 8 for '8', 1 for 1.0, ['vae'] for 'vae'."""
+    with suppress(msgspec.ValidationError):
+        meant = msgspec.convert(plain, kind, strict=False)
+        if meant is not None:
+            return f"; write {value_in_words(meant)}"
+    with suppress(msgspec.ValidationError):
+        msgspec.convert([plain], kind, strict=False)
+        return f"; write [{value_in_words(plain)}]"
     return ""

@@ -20,7 +20,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,8 @@ def provenance_of_runs(
     origins = {}
     for run in study.runs:
         place = "." if alone else f"runs/{run.name}"
-        origins[run.name] = {
-            **_origin_of_run(run, trained[run.name], folder, place),
-            "measures": measured[run.name],
-        }
+        origin = _origin_of_run(run, trained[run.name], folder, place)
+        origins[run.name] = {**origin, "measures": measured[run.name]}
     return origins
 
 
@@ -87,13 +85,9 @@ def facts(
     origin: Mapping[str, Any], trained: Mapping[str, Trained], seconds: float
 ) -> dict[str, Any]:
     """What a reader needs to run it again, in words."""
-    runs = origin["runs"].values()
-    sets = {run["train"]["fingerprint"]: run for run in runs}
     found = {
         "command": origin["command"],
-        "data": "; ".join(_set_in_words(run) for run in sets.values()),
-        "fingerprint of the training images": ", ".join(sets),
-        "seed": ", ".join(map(str, sorted({run["seed"] for run in runs}))),
+        **_facts_of_runs(list(origin["runs"].values())),
         "versions": ", ".join(f"{name} {version}" for name, version in origin["versions"].items()),
         "machine": _machine_in_words(origin["machine"]),
     }
@@ -109,11 +103,23 @@ def facts(
     return found
 
 
+def _facts_of_runs(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The data and the seeds of all runs, each once."""
+    sets = {run["train"]["fingerprint"]: run for run in runs}
+    seeds = sorted({run["seed"] for run in runs})
+    return {
+        "data": "; ".join(_set_in_words(run) for run in sets.values()),
+        "fingerprint of the training images": ", ".join(sets),
+        "seed": ", ".join(map(str, seeds)),
+    }
+
+
 def command() -> str:
     """The command line of this process, or "in Python"."""
     program = Path(sys.argv[0])
-    ours = program.stem == "narrows" or program.parts[-2:] == ("narrows", "__main__.py")
-    return "narrows " + shlex.join(sys.argv[1:]) if ours else "in Python"
+    if program.stem == "narrows" or program.parts[-2:] == ("narrows", "__main__.py"):
+        return "narrows " + shlex.join(sys.argv[1:])
+    return "in Python"
 
 
 def machine() -> dict[str, Any]:
@@ -137,13 +143,28 @@ def placed(data: Any) -> Any:
     if callable(data):
         return getattr(data, "__qualname__", repr(data))
     path = Path(data).expanduser()
-    return str(path.resolve()) if data not in NAMED_SETS and path.exists() else str(data)
+    if data not in NAMED_SETS and path.exists():
+        return str(path.resolve())
+    return str(data)
 
 
 def git_state() -> dict[str, Any] | None:
     """The state of the work tree that this is run in; None where there is none, or no git that
     answers.
     """
+    lines = _git_status()
+    if lines is None:
+        return None
+    heads = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# "))
+    return {
+        "commit": _unless(heads.get("branch.oid"), "(initial)"),
+        "branch": _unless(heads.get("branch.head"), "(detached)"),
+        "changed": any(not line.startswith("#") for line in lines),
+    }
+
+
+def _git_status() -> list[str] | None:
+    """What git says of the work tree, line by line; None without an answer."""
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # it writes nothing
     options: dict[str, Any] = {"capture_output": True, "text": True, "errors": "replace"}
     try:
@@ -152,13 +173,7 @@ def git_state() -> dict[str, Any] | None:
         return None
     if answer.returncode:
         return None
-    lines = answer.stdout.splitlines()
-    heads = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# "))
-    return {
-        "commit": _unless(heads.get("branch.oid"), "(initial)"),
-        "branch": _unless(heads.get("branch.head"), "(detached)"),
-        "changed": any(not line.startswith("#") for line in lines),
-    }
+    return answer.stdout.splitlines()
 
 
 def _unless(value: str | None, nothing: str) -> str | None:
@@ -186,4 +201,6 @@ def _machine_in_words(values: Mapping[str, Any]) -> str:
 
 def _git_in_words(git: Mapping[str, Any]) -> str:
     words = f"{git['commit'] or 'no commit yet'} on {git['branch'] or 'no branch'}"
-    return f"{words}, with changes that are not committed" if git["changed"] else words
+    if git["changed"]:
+        words += ", with changes that are not committed"
+    return words

@@ -27,10 +27,14 @@ from narrows.study.trained import Trained, summed_errors
 
 TRAP = "by the trap"  # the column
 Values = list[float | None]
+Sourced = tuple[
+    Values, list[str]
+]  # the values, and the names of their images where it is one an image
+Measured = Mapping[str, float]
 
 
 def published_rows(
-    number: Number, run: Trained, measured: Mapping[str, float], measure_scale: str = "unit"
+    number: Number, run: Trained, measured: Measured, measure_scale: str = "unit"
 ) -> list[dict[str, Any]]:
     """The rows of a number: one, or one an image and their mean."""
     source = next(name for name in SOURCES if getattr(number, name) is not None)
@@ -40,16 +44,15 @@ def published_rows(
         "faithful": _scaled(number, run, values),
     }
     if number.trap is not None:
-        columns[TRAP] = _scaled(number, run, _errors(number, run, measured, times=number.trap)[0])
+        trapped, _ = _errors(number, run, measured, times=number.trap)
+        columns[TRAP] = _scaled(number, run, trapped)
     labels = [number.label]
     if len(names) > 1:
-        labels = [*(f"{number.label}, {name}" for name in names), f"{number.label}, mean"]
+        labels = [f"{number.label}, {name}" for name in [*names, "mean"]]
         columns = {name: [*column, _mean(column)] for name, column in columns.items()}
     unit = UNITS[source](number, run, MEASURE_SCALES[measure_scale])
-    return [
-        _row(label, {name: column[place] for name, column in columns.items()}, unit)
-        for place, label in enumerate(labels)
-    ]
+    rows = zip(labels, zip(*columns.values()))
+    return [_row(label, dict(zip(columns, values)), unit) for label, values in rows]
 
 
 def _row(label: str, values: dict[str, float | None], unit: str) -> dict[str, Any]:
@@ -58,52 +61,49 @@ def _row(label: str, values: dict[str, float | None], unit: str) -> dict[str, An
     if published is not None and faithful is not None:
         difference = faithful - published
     row = {"": label, "published": published, "faithful": faithful, "difference": difference}
-    return {**row, **{name: values[name] for name in values if name == TRAP}, "unit": unit}
+    if TRAP in values:
+        row[TRAP] = values[TRAP]
+    return {**row, "unit": unit}
 
 
 # -- where a number comes from ---------------------------------------------------------------
 
 
-def _from_history(
-    number: Number, run: Trained, measured: Mapping[str, float]
-) -> tuple[Values, list[str]]:
+def _from_history(number: Number, run: Trained, measured: Measured) -> Sourced:
     values = _entry(number, number.history, run.history)
     if number.epoch is not None and number.epoch > len(values):
         return [None], []
     if number.mean:
         return [float(np.mean(values))], []
-    return [float(values[(number.epoch or 0) - 1])], []
+    epoch = number.epoch or len(values)
+    return [float(values[epoch - 1])], []
 
 
-def _from_batch(
-    number: Number, run: Trained, measured: Mapping[str, float]
-) -> tuple[Values, list[str]]:
+def _from_batch(number: Number, run: Trained, measured: Measured) -> Sourced:
     return [float(_entry(number, number.batch, run.step_terms)[-1])], []
 
 
-def _from_test(
-    number: Number, run: Trained, measured: Mapping[str, float]
-) -> tuple[Values, list[str]]:
+def _from_test(number: Number, run: Trained, measured: Measured) -> Sourced:
     return [float(_entry(number, number.test, measured))], []
 
 
-def _errors(
-    number: Number, run: Trained, measured: Mapping[str, float], **trap: float
-) -> tuple[Values, list[str]]:
+def _errors(number: Number, run: Trained, measured: Measured, **trap: float) -> Sourced:
     """Squared errors of the images that the number names. Noise stays as it is when the input is
     multiplied.
     """
     choice = dict(number.error or {})
     fed = choice.pop("fed", {})
+    if trap:
+        fed = {**fed, **trap}
     x, names = run.pick(choice, most=1)
-    output = run.feed(x, {**fed, **trap} if trap else fed)[1]
-    errors = [float(value) for value in summed_errors(x, output)]
+    _, output = run.feed(x, fed)
+    errors = summed_errors(x, output).tolist()
     if isinstance(number.published, list) or len(errors) == 1:
-        return list(errors), names
+        return errors, names
     return [float(np.mean(errors))], []
 
 
-SOURCES: dict[str, Callable[..., tuple[Values, list[str]]]] = {
+SOURCES: dict[str, Callable[..., Sourced]] = {
     "history": _from_history,
     "batch": _from_batch,
     "test": _from_test,
@@ -136,7 +136,9 @@ def _unit_of_error(number: Number, run: Trained, measure_scale: str) -> str:
 
 
 def _times(number: Number, unit: str) -> str:
-    return unit if number.times == 1 else f"{unit}, times {number.times:g}"
+    if number.times == 1:
+        return unit
+    return f"{unit}, times {number.times:g}"
 
 
 UNITS: dict[str, Callable[[Number, Trained, str], str]] = {
@@ -170,5 +172,8 @@ def _scaled(number: Number, run: Trained, values: Values) -> Values:
 
 
 def _mean(values: Values) -> float | None:
+    """The mean; None if a value is missing."""
     known = [value for value in values if value is not None]
-    return float(np.mean(known)) if len(known) == len(values) else None
+    if len(known) < len(values):
+        return None
+    return float(np.mean(known))

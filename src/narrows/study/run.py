@@ -24,6 +24,7 @@ from narrows.model.recipes import recipe
 from narrows.model.trackers import tracker
 from narrows.model.use.evaluate import evaluate
 from narrows.study import provenance
+from narrows.study.data_split import DataSplit, read_split
 from narrows.study.drawings import draw_all
 from narrows.study.obtain import MINUTES, Say, obtain_run, say_nothing
 from narrows.study.other_ranks import train_along
@@ -32,7 +33,7 @@ from narrows.study.published import published_rows
 from narrows.study.record import Record
 from narrows.study.schema import Run, Study, validate_study
 from narrows.study.tables import tables
-from narrows.study.trained import DataSplit, Trained, read_split
+from narrows.study.trained import Trained
 
 FEW_STEPS = 200  # in which hardly anything is learnt
 Read = Callable[[Any], DataSplit]  # the data of a run, or None -> its images
@@ -54,7 +55,9 @@ class _Job:
 
     def place(self, run: Run) -> Path:
         """The folder of a run."""
-        return self.folder if len(self.models) == 1 else self.folder / "runs" / run.name
+        if len(self.models) == 1:
+            return self.folder
+        return self.folder / "runs" / run.name
 
 
 def run_study(
@@ -78,9 +81,7 @@ def run_study(
     The folder is locked for this process meanwhile: `OutputError` where another holds it. Of
     several ranks the first does all this; the others train along, and get an empty record.
     """
-    faults = Faults(study.title)
-    validate_study(study, faults)
-    faults.stop(DataError)
+    _refuse_faulty(study)
     if log is not None:
         tracker(log)  # refuses one that is not installed, before anything is read
     obtain = partial(obtain_run, log=log, reuse=reuse, resume=resume, minutes=minutes, say=say)
@@ -92,6 +93,12 @@ def run_study(
         return Record(study.title, study.question)
     with locked(folder, folder=True):
         return _run(job)
+
+
+def _refuse_faulty(study: Study) -> None:
+    faults = Faults(study.title)
+    validate_study(study, faults)
+    faults.stop(DataError)
 
 
 def _run(job: _Job) -> Record:
@@ -106,13 +113,18 @@ def _run(job: _Job) -> Record:
     measured = _measure(study, record, trained, faults)
     record.origin["runs"] = provenance.provenance_of_runs(study, trained, measured, job.folder)
     draw_all(study.figures, trained, record, job.say, faults)
-    reused = sum(run.seconds for run in trained.values() if run.reused)
-    record.facts = provenance.facts(record.origin, trained, time.perf_counter() - start + reused)
+    seconds = time.perf_counter() - start + _seconds_of_reused(trained)
+    record.facts = provenance.facts(record.origin, trained, seconds)
     record.save(job.folder)
     with faults.catch():
         draw_page(record, job.folder)
     faults.stop(DataError)
     return record
+
+
+def _seconds_of_reused(trained: dict[str, Trained]) -> float:
+    """What the training of those runs took that were trained already."""
+    return sum(run.seconds for run in trained.values() if run.reused)
 
 
 def _obtain_all(job: _Job, splits: dict[str, DataSplit], record: Record) -> dict[str, Trained]:
@@ -146,11 +158,16 @@ def _models(study: Study, changes: dict[str, Any]) -> list[tuple[Run, ImageModel
     for name in set(changes) - known:
         raise unknown("option", name, known)
     for _, model in models:
-        options = model.get_params(deep=False)
-        fitting = {name: change for name, change in changes.items() if name in options}
-        model.set_params(**merge_options(options, fitting))
+        _change(model, changes)
     _check_values(models)
     return models
+
+
+def _change(model: ImageModel, changes: dict[str, Any]) -> None:
+    """Make the changes for which the model has an option."""
+    options = model.get_params(deep=False)
+    fitting = {name: change for name, change in changes.items() if name in options}
+    model.set_params(**merge_options(options, fitting))
 
 
 def _check_values(models: Sequence[tuple[Run, ImageModel]]) -> None:

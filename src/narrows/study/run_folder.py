@@ -27,8 +27,9 @@ from narrows.model.file_format import CHECKPOINT_NAME
 from narrows.model.files import store
 from narrows.model.training.split import held_back
 from narrows.parts.term import present_names
+from narrows.study.data_split import DataSplit
 from narrows.study.schema import Run
-from narrows.study.trained import DataSplit, Trained
+from narrows.study.trained import Trained
 
 Snapshots = dict[int, dict[str, np.ndarray]]  # epoch -> rows of images
 SAME_VERSIONS = ("narrows", "torch")

@@ -54,10 +54,12 @@ from narrows.draw import FIGURES
 from narrows.errors import DataError, Faults, did_you_mean, unknown
 from narrows.model.recipes import RECIPES, recipe
 from narrows.study.figures import STUDY_FIGURES
-from narrows.study.parse import parse, read_toml
+from narrows.study.parse import parse
+from narrows.study.read_toml import read_toml
 
 Whole = Annotated[int, msgspec.Meta(ge=1)]
 SOURCES = ("history", "batch", "test", "error")  # a number has one of them
+BELONGS_TO = {"epoch": "history", "mean": "history", "trap": "error"}  # keys of a number -> source
 PASSED_ON = "curves"  # the drawing that options of pictures of curves go to
 # arguments of a picture and a drawing that are no options
 GIVEN = ("run", "runs", "arrays", "title")
@@ -132,24 +134,30 @@ def _readable(plain: dict[str, Any]) -> Study | None:
 
     None where a run has no name, since then nobody can say which runs there are.
     """
-    given = {
-        key: plain[key] if isinstance(plain.get(key), list) else []
-        for key in ("runs", "numbers", "figures")
-    }
-    names = [run.get("name") if isinstance(run, dict) else None for run in given["runs"]]
-    if not names or not all(isinstance(name, str) for name in names):
+    runs = []
+    for entry in _entries(plain, "runs"):
+        name = entry.get("name") if isinstance(entry, dict) else None
+        if not isinstance(name, str):
+            return None
+        runs.append(parse(entry, Run, Faults("")) or Run(name, next(iter(RECIPES))))
+    if not runs:
         return None
-
-    def right(key: str, kind: Any) -> list[Any]:
-        return [parse(one, kind, Faults("")) for one in given[key]]
-
-    runs = [
-        run or Run(str(name), next(iter(RECIPES))) for run, name in zip(right("runs", Run), names)
-    ]
-    numbers, figures = (
-        list(filter(None, right(*one))) for one in (("numbers", Number), ("figures", Drawing))
-    )
+    numbers, figures = _right(plain, "numbers", Number), _right(plain, "figures", Drawing)
     return Study("", runs, numbers=numbers, figures=figures)
+
+
+def _entries(plain: dict[str, Any], key: str) -> list[Any]:
+    """The entries of a list; none if it is missing or no list."""
+    entries = plain.get(key)
+    if isinstance(entries, list):
+        return entries
+    return []
+
+
+def _right(plain: dict[str, Any], key: str, kind: Any) -> list[Any]:
+    """The entries of a list that are right in themselves."""
+    entries = [parse(entry, kind, Faults("")) for entry in _entries(plain, key)]
+    return [entry for entry in entries if entry is not None]
 
 
 def validate_study(study: Study, faults: Faults) -> None:
@@ -162,11 +170,10 @@ def validate_study(study: Study, faults: Faults) -> None:
     for run in study.runs:
         _run(faults, run)
     for number in study.numbers:
-        _number(faults, number, names)
+        _known(faults, "run", number.run, names)
+        _number(faults, number)
     for figure in study.figures:
-        _known(faults, "kind of figure", figure.kind, STUDY_FIGURES)
-        if figure.kind in STUDY_FIGURES:
-            _options(faults, figure)
+        _figure(faults, figure)
         for run in figure.runs:
             _known(faults, "run", run, names)
 
@@ -176,41 +183,41 @@ def _run(faults: Faults, run: Run) -> None:
     if Path(run.name).name != run.name or not run.name.strip(". "):
         faults.add(f"the run {run.name!r} cannot name a folder")
     if run.recipe not in RECIPES:
-        return _known(faults, "recipe", run.recipe, RECIPES)
+        _known(faults, "recipe", run.recipe, RECIPES)
+        return
     wrong = Faults(run.name)
     with wrong.catch():
-        model = recipe(run.recipe, **run.changes)
-        model.validate_options(wrong)
-        if run.watch and not model.fits_in_epochs:
-            wrong.add(
-                f"a {type(model).__name__} has no epochs after which to watch the {run.watch} images"
-            )
+        _check_changes(run, wrong)
     for fault in wrong.found:
         faults.add(f"the run {run.name!r}: {fault}")
-    return None
 
 
-def _number(faults: Faults, number: Number, names: list[str]) -> None:
-    _known(faults, "run", number.run, names)
-    given = [name for name in SOURCES if getattr(number, name) is not None]
-    if len(given) != 1:
-        got = " and ".join(given) or "none"
-        faults.add(
-            f"the number {number.label!r} needs just one of {', '.join(SOURCES)}; it has {got}"
-        )
-    for name, needed in (("epoch", "history"), ("mean", "history"), ("trap", "error")):
-        if getattr(number, name) and needed not in given:
-            faults.add(
-                f"the number {number.label!r} has {name!r}, which goes with {needed!r} alone"
-            )
+def _check_changes(run: Run, faults: Faults) -> None:
+    """Changes that the recipe cannot take, and epochs to watch where the model has none."""
+    model = recipe(run.recipe, **run.changes)
+    model.validate_options(faults)
+    if run.watch and not model.fits_in_epochs:
+        kind = type(model).__name__
+        faults.add(f"a {kind} has no epochs after which to watch the {run.watch} images")
+
+
+def _number(faults: Faults, number: Number) -> None:
+    """A number without a source or with several, and keys that do not go with its source."""
+    title, sources = f"the number {number.label!r}", _sources_of(number)
+    if len(sources) != 1:
+        got = " and ".join(sources) or "none"
+        faults.add(f"{title} needs just one of {', '.join(SOURCES)}; it has {got}")
+    for name, source in BELONGS_TO.items():
+        if getattr(number, name) and source not in sources:
+            faults.add(f"{title} has {name!r}, which goes with {source!r} alone")
     if number.mean and number.epoch:
-        faults.add(
-            f"the number {number.label!r} has an epoch and a mean over all of them: give one"
-        )
-    if isinstance(number.published, list) and "error" not in given:
-        faults.add(
-            f"the number {number.label!r} has a list as 'published', which goes with 'error' alone"
-        )
+        faults.add(f"{title} has an epoch and a mean over all of them: give one")
+    if isinstance(number.published, list) and "error" not in sources:
+        faults.add(f"{title} has a list as 'published', which goes with 'error' alone")
+
+
+def _sources_of(number: Number) -> list[str]:
+    return [name for name in SOURCES if getattr(number, name) is not None]
 
 
 def _once(faults: Faults, what: str, names: list[str]) -> None:
@@ -219,20 +226,30 @@ def _once(faults: Faults, what: str, names: list[str]) -> None:
             faults.add(f"{count} {what} are called {name!r}; give each a name of its own")
 
 
-def _options(faults: Faults, figure: Drawing) -> None:
-    """Options that the kind has not, or lacks; those it does not name itself go to the drawing."""
-    make = STUDY_FIGURES[figure.kind]
-    known = default_options(make, GIVEN)
-    if any(p.kind is p.VAR_KEYWORD for p in inspect.signature(make).parameters.values()):
-        known = {**default_options(FIGURES[PASSED_ON], GIVEN), **known}
+def _figure(faults: Faults, figure: Drawing) -> None:
+    """A kind that there is not; options that the kind has not, or lacks."""
+    if figure.kind not in STUDY_FIGURES:
+        _known(faults, "kind of figure", figure.kind, STUDY_FIGURES)
+        return
+    title, known = f"the figure {figure.title!r}", _options_of(figure.kind)
     for option in figure.options:
         if option not in known:
-            faults.add(
-                f"the figure {figure.title!r} has no option {option!r}; {did_you_mean(option, known)}"
-            )
+            faults.add(f"{title} has no option {option!r}; {did_you_mean(option, known)}")
     for option, default in known.items():
         if default is inspect.Parameter.empty and option not in figure.options:
-            faults.add(f"the figure {figure.title!r} needs the option {option!r}")
+            faults.add(f"{title} needs the option {option!r}")
+
+
+def _options_of(kind: str) -> dict[str, Any]:
+    """The options of a kind of figure with their defaults; those that it does not name itself go to
+    the drawing.
+    """
+    picture = STUDY_FIGURES[kind]
+    options = default_options(picture, GIVEN)
+    parameters = inspect.signature(picture).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return {**default_options(FIGURES[PASSED_ON], GIVEN), **options}
+    return options
 
 
 def _known(faults: Faults, what: str, name: str, known: Any) -> None:

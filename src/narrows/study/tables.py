@@ -34,14 +34,16 @@ BYTES = (
     "to its highest. "
     f"Errors are over the first {MEASURED_IMAGES:,} test images, on [0, 1], after rounding to pixels."
 )
+Row = dict[str, Any]  # column -> cell
+Measured = Mapping[str, Mapping[str, float]]  # run -> measure -> value
 SKIPPED_LIMIT = 1000  # skipped files that the page names
 SKIPPED = f"Files that could not be read, and why; the first {SKIPPED_LIMIT:,}."
 
 
 def tables(
-    published: list[dict[str, Any]],
+    published: list[Row],
     trained: Mapping[str, Trained],
-    measured: Mapping[str, Mapping[str, float]],
+    measured: Measured,
     measure_scale: str,
 ) -> list[dict[str, Any]]:
     """Tables with their titles, captions and names; those without rows are left out."""
@@ -61,19 +63,30 @@ def last_epoch_table(runs: Sequence[Trained]) -> dict[str, Any]:
     image.
     """
     runs = [run for run in runs if run.history]
-    entries = [describe_entry(run, name) for run in runs for name in _last_epoch(run)]
-    keys = [_row_name(name) for run in runs for name in _last_epoch(run)]
-    names = {key: entry.words for key, entry in zip(keys, entries)}
-    columns = {}
+    names: dict[str, str] = {}
+    columns: dict[str, dict[str, float]] = {run.name: {} for run in runs}
     for run in runs:
-        columns[run.name] = {_row_name(name): value for name, value in _last_epoch(run).items()}
-        data_term = next(iter(run.terms), "")
-        entry = describe_entry(run, data_term)
-        if data_term in run.history and per_value(entry.unit) != entry.unit:
-            key = f"training {data_term} per value"
-            columns[run.name][key] = run.history[data_term][-1] / run.model.n_features_in_
-            names[key] = Entry(entry.title, per_value(entry.unit)).words
+        for name, value in _last_epoch(run).items():
+            columns[run.name][_row_name(name)] = value
+            names[_row_name(name)] = describe_entry(run, name).words
+    for run in runs:
+        for key, (value, words) in _data_term_per_value(run).items():
+            columns[run.name][key] = value
+            names[key] = words
     return _table("Last epoch", _epoch_caption(runs), _transposed(columns), names)
+
+
+def _data_term_per_value(run: Trained) -> dict[str, tuple[float, str]]:
+    """The data's term of the loss per value, in number and in words; none if it is no sum over an
+    image.
+    """
+    data_term = next(iter(run.terms), "")
+    entry = describe_entry(run, data_term)
+    unit = per_value(entry.unit)
+    if data_term not in run.history or unit == entry.unit:
+        return {}
+    share = run.history[data_term][-1] / run.model.n_features_in_
+    return {f"training {data_term} per value": (share, Entry(entry.title, unit).words)}
 
 
 def _last_epoch(run: Trained) -> dict[str, float]:
@@ -91,16 +104,22 @@ def _row_name(entry: str) -> str:
 
 def _epoch_caption(runs: Sequence[Trained]) -> str:
     """What the terms are, and on which scales they and the measures of the validation are."""
-    terms = {
-        term.title: term.caption for run in runs for term in run.terms.values() if term.caption
-    }
-    captions = [f"{title}: {caption.rstrip('.')}." for title, caption in terms.items()]
     scales = _by_scale({run.name: working_scale(run.model) for run in runs})
-    words = [f"The loss and its terms are on {scales}"]
-    measures = dict.fromkeys(training_scale(run.model) for run in runs if _has_measures(run))
-    if measures:
-        words.append(f"measures of the validation on {' or '.join(measures)}")
-    return " ".join([EPOCH, *captions, f"{'; '.join(words)}."])
+    words = f"The loss and its terms are on {scales}"
+    measure_scales = dict.fromkeys(training_scale(run.model) for run in runs if _has_measures(run))
+    if measure_scales:
+        words += f"; measures of the validation on {' or '.join(measure_scales)}"
+    return " ".join([EPOCH, *_term_captions(runs), f"{words}."])
+
+
+def _term_captions(runs: Sequence[Trained]) -> list[str]:
+    """A sentence for each term of the loss that has one."""
+    captions = {}
+    for run in runs:
+        for term in run.terms.values():
+            if term.caption:
+                captions[term.title] = f"{term.title}: {term.caption.rstrip('.')}."
+    return list(captions.values())
 
 
 def _has_measures(run: Trained) -> bool:
@@ -114,52 +133,51 @@ def _has_measures(run: Trained) -> bool:
 
 def _by_scale(scales: Mapping[str, str]) -> str:
     """Such as "[-1, 1] (denoiser), [0, 1] (plane)"; the scale alone where all runs have the same."""
-    kinds = dict.fromkeys(scales.values())
-    if len(kinds) == 1:
-        return next(iter(kinds))
-    groups = {kind: ", ".join(name for name in scales if scales[name] == kind) for kind in kinds}
-    return ", ".join(f"{kind} ({names})" for kind, names in groups.items())
+    runs: dict[str, list[str]] = {}
+    for run, scale in scales.items():
+        runs.setdefault(scale, []).append(run)
+    if len(runs) == 1:
+        return next(iter(runs))
+    return ", ".join(f"{scale} ({', '.join(names)})" for scale, names in runs.items())
 
 
 def _measures_table(
-    runs: Sequence[Trained], measured: Mapping[str, Mapping[str, float]], measure_scale: str
+    runs: Sequence[Trained], measured: Measured, measure_scale: str
 ) -> dict[str, Any]:
     rows = _transposed(measured)
-    names = {
-        row["measure"]: measure_title(row["measure"], MEASURE_SCALES[measure_scale]) for row in rows
-    }
+    scale = MEASURE_SCALES[measure_scale]
+    names = {row["measure"]: measure_title(row["measure"], scale) for row in rows}
     return _table("Measures", _measures_caption(runs), rows, names)
 
 
 def _measures_caption(runs: Sequence[Trained]) -> str:
-    counts = dict.fromkeys(len(run.split.test) for run in runs)
-    tables_of_values = [
-        f"{run.name}, {working_scale(run.model)}" for run in runs if run.model.layout_.is_table
-    ]
-    words = [
-        f"Over {' or '.join(f'{count:,}' for count in counts)} test images, one value an image, "
-        f"averaged, before "
-        "clipping; each on the scale that its name says. Bounds and NLL hold the likelihood's constant."
-    ]
+    counts = dict.fromkeys(f"{len(run.split.test):,}" for run in runs)
+    caption = (
+        f"Over {' or '.join(counts)} test images, one value an image, averaged, before clipping; "
+        "each on the scale that its name says. Bounds and NLL hold the likelihood's constant."
+    )
+    tables_of_values = [run for run in runs if run.model.layout_.is_table]
     if tables_of_values:
-        words.append(
-            f"Tables of values have their MSE on the working scale ({'; '.join(tables_of_values)})."
-        )
-    return " ".join(words)
+        scales = [f"{run.name}, {working_scale(run.model)}" for run in tables_of_values]
+        caption += f" Tables of values have their MSE on the working scale ({'; '.join(scales)})."
+    return caption
 
 
-def _skipped_files(runs: Iterable[Trained]) -> list[dict[str, Any]]:
+def _skipped_files(runs: Iterable[Trained]) -> list[Row]:
     """A row for each file that could not be read, of any run."""
-    parts = [part for run in runs for part in (run.split.train, run.split.test)]
-    files = dict.fromkeys(row for part in parts for row in part.skipped)
+    files: dict[tuple[str, str], None] = {}
+    for run in runs:
+        files |= dict.fromkeys(run.split.train.skipped)
+        files |= dict.fromkeys(run.split.test.skipped)
     return [{"file": name, "reason": reason} for name, reason in list(files)[:SKIPPED_LIMIT]]
 
 
-def _transposed(columns: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
+def _transposed(columns: Measured) -> list[Row]:
     """A row for each measure, a column for each run."""
     rows = []
     for name in merged_order(columns.values()):
-        rows.append({"measure": name, **{run: values.get(name) for run, values in columns.items()}})
+        values = {run: column.get(name) for run, column in columns.items()}
+        rows.append({"measure": name, **values})
     return rows
 
 
@@ -177,6 +195,6 @@ def merged_order(lists: Iterable[Iterable[str]]) -> list[str]:
 
 
 def _table(
-    title: str, caption: str, rows: list[dict[str, Any]], names: Mapping[str, str] | None = None
+    title: str, caption: str, rows: list[Row], names: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     return {"title": title, "caption": caption, "rows": rows, "names": dict(names or {})}

@@ -12,51 +12,26 @@ fed pixels of 0 to 255 to networks that were trained on [0, 1]; `noise` is on th
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 
-from narrows.data import ImageSet, has_split, read_data
-from narrows.data.pairs import read_pairs
-from narrows.errors import DataError, unknown, wrong
+from narrows.data import ImageSet, read_data
+from narrows.errors import unknown, wrong
 from narrows.layout import WHITE_LEVELS
 from narrows.model.estimator.base import ImageModel
 from narrows.parts.term import Term
 from narrows.randomness import keyed_generator
+from narrows.study.data_split import DataSplit, chosen
 
 PARTS = ("test", "train", "validation")
 # options of a choice, and their defaults
 CHOICE = {"on": "test", "start": 0, "count": None, "index": None}
-# bytes of a file that is split in place; images of it held back for the test, at most
-LARGE, HELD = 2**30, 10_000
 # what a network may be fed, and its defaults
 FED = {"times": 1.0, "noise": 0.0, "clip": False, "seed": 0}
-
-
-@dataclass(eq=False)
-class DataSplit:
-    """A set of images: to train on, and to test with."""
-
-    train: ImageSet
-    test: ImageSet
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a person should know of the reading of both."""
-        return tuple(dict.fromkeys(self.train.notes + self.test.notes))
-
-    def fit_options(self, model: ImageModel) -> dict[str, Any]:
-        """What a model is fitted with next to the training images: the noisy ones, where it asks
-        for pairs.
-        """
-        return {"noisy": self.train.noisy} if model.wants_pairs else {}
-
-    def validation_for(self, model: ImageModel) -> Any:
-        """The test images as a model takes images to validate with."""
-        return self.test.pair if model.wants_pairs else self.test.images
 
 
 @dataclass(eq=False)
@@ -109,18 +84,21 @@ class Trained:
         """Images and labels of a part of its data, or of another set."""
         train = self.split.train
         if on == "validation" and self._held_back is not None:
-            labels = None if train.labels is None else train.labels[self._held_back]
-            return train.images[self._held_back], labels
+            return train.images[self._held_back], chosen(train.labels, self._held_back)
         if on == "train":
             return train.images, train.labels
-        images = self.split.test if on in PARTS else _other(on, self.shape)
-        return images.images, images.labels
+        if on in PARTS:
+            return self.split.test.images, self.split.test.labels
+        other = _other(on, self.shape)
+        return other.images, other.labels
 
     def pick(self, choice: Any, most: int = 10) -> tuple[np.ndarray, list[str]]:
         """The chosen images as floats on [0, 1], and a name for each, such as "test 9705"."""
-        chosen = self._places(choice, most)
-        images = [as_floats(self.part(on)[0][places]) for on, places in chosen]
-        return np.concatenate(images), [f"{on} {k}" for on, places in chosen for k in places]
+        images, names = [], []
+        for on, places in self._places(choice, most):
+            images.append(as_floats(self.part(on)[0][places]))
+            names += [f"{on} {place}" for place in places]
+        return np.concatenate(images), names
 
     def pick_noisy(self, choice: Any, most: int = 10) -> np.ndarray | None:
         """The noisy images that belong to those that `pick` gives, where there are pairs."""
@@ -148,12 +126,14 @@ class Trained:
 
     def _noisy(self, on: str) -> np.ndarray | None:
         """The noisy images that belong to a part of the data."""
-        noisy = self.split.train.noisy
+        train = self.split.train
         if on == "validation" and self._held_back is not None:
-            return None if noisy is None else noisy[self._held_back]
+            return chosen(train.noisy, self._held_back)
         if on == "train":
-            return noisy
-        return self.split.test.noisy if on in PARTS else None
+            return train.noisy
+        if on in PARTS:
+            return self.split.test.noisy
+        return None
 
     def feed(
         self, images: np.ndarray, fed: Mapping[str, Any] | None = None
@@ -165,13 +145,16 @@ class Trained:
             raise wrong("times", times, "a number above 0")
         given = images * np.float32(times)
         if options["noise"]:
-            noise = torch.randn(
-                images.shape, generator=keyed_generator(options["seed"], "fed")
-            ).numpy()
+            noise = _standard_normal(images.shape, options["seed"])
             given = given + np.float32(options["noise"]) * noise
         if options["clip"]:
             given = np.clip(given, 0, times)
         return given / np.float32(times), self.model.reconstruct(given, exact=True) / times
+
+
+def _standard_normal(shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """ε, for this seed always the same."""
+    return torch.randn(shape, generator=keyed_generator(seed, "fed")).numpy()
 
 
 def as_floats(images: np.ndarray) -> np.ndarray:
@@ -184,84 +167,27 @@ def summed_errors(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.square(a - b, dtype=np.float64).reshape(len(a), -1).sum(1)
 
 
-def read_split(data: Any) -> DataSplit:
-    """Training and test images; a set that has no test part is split, a tenth to the test.
-
-    The tenth is drawn at random. Of a set above 1 GB that lies on the disk at most 10,000 images
-    are held back, so that both parts stay there; of a file of yours, which is left as it is, they
-    are the end: sort no such file by class. A part to validate with ("val") is left out of both,
-    and a note says so.
-    """
-    if has_split(data, "test"):
-        test = read_pairs(data, "test")
-        return DataSplit(_noting_validation(data, read_pairs(data, "train")), test)
-    whole = read_pairs(data, "all")
-    if len(whole) < 2:
-        raise DataError(
-            f"{whole.source} holds one image; two at least are needed, to train and to test"
-        )
-    held = max(1, len(whole) // 10)
-    order = np.random.default_rng(0).permutation(len(whole))
-    if isinstance(whole.images, np.memmap) and whole.images.nbytes > LARGE:
-        kept = len(whole) - min(held, HELD)
-        whole = _at_the_end(whole, order[kept:]) if whole.images.flags.writeable else whole
-        return DataSplit(_part(whole, slice(kept)), _part(whole, slice(kept, None)))
-    return DataSplit(*(_part(whole, np.sort(index)) for index in (order[held:], order[:held])))
-
-
-def _noting_validation(data: Any, train: ImageSet) -> ImageSet:
-    """The training images, with a note if there are others to validate with."""
-    if not has_split(data, "val"):
-        return train
-    note = (
-        f"{train.source} has a validation part (val), which is neither trained on nor tested with; "
-        "split='val' reads it alone, split='all' together with the others."
-    )
-    return replace(train, notes=(*train.notes, note))
-
-
-def _at_the_end(whole: ImageSet, index: np.ndarray) -> ImageSet:
-    """The set with these images moved to its end, where they change places with others."""
-    end = np.arange(len(whole) - len(index), len(whole))
-    front, back = np.setdiff1d(index, end), np.setdiff1d(end, index)
-    for images in [whole.images] if whole.noisy is None else [whole.images, whole.noisy]:
-        images[front], images[back] = images[back], images[front]
-    order = np.arange(len(whole))
-    order[front], order[back] = back, front
-    labels = None if whole.labels is None else whole.labels[order]
-    names = None if whole.names is None else tuple(np.array(whole.names, dtype=object)[order])
-    return replace(whole, labels=labels, names=names)
-
-
-def _part(whole: ImageSet, index: Any) -> ImageSet:
-    labels = None if whole.labels is None else whole.labels[index]
-    names = None if whole.names is None else tuple(np.array(whole.names, dtype=object)[index])
-    noisy = None if whole.noisy is None else whole.noisy[index]
-    return replace(whole, images=whole.images[index], labels=labels, names=names, noisy=noisy)
-
-
 @lru_cache(maxsize=4)
 def _other(name: str, shape: tuple[int, ...]) -> ImageSet:
     """Images that no model here was trained on."""
     if name == "noise":
         drawn = np.random.default_rng(0).integers(0, 255, (16, *shape), dtype=np.uint8)
         return ImageSet(drawn, source="uniform noise")
-    found = read_data(name, "test")
-    fits = found.images.shape[1:] == shape
-    if not fits:
-        raise wrong(
-            f"images of {name}", found.images.shape[1:], f"images of {shape}, as the model's"
-        )
-    return found
+    other = read_data(name, "test")
+    got = other.images.shape[1:]
+    if got != shape:
+        raise wrong(f"images of {name}", got, f"images of {shape}, as the model's")
+    return other
 
 
 def _index(choice: Mapping[str, Any], most: int) -> list[int]:
+    """The places that a choice names, at most `most` unless it says how many; of noise one."""
     if choice.get("index") is not None:
         return list(choice["index"])
-    start = choice.get("start", 0)
-    return list(
-        range(start, start + (choice.get("count") or (1 if choice.get("on") == "noise" else most)))
-    )
+    if choice.get("on") == "noise":
+        most = 1
+    start, count = choice.get("start", 0), choice.get("count") or most
+    return list(range(start, start + count))
 
 
 def _checked_options(what: str, given: Any, known: Mapping[str, Any]) -> dict[str, Any]:

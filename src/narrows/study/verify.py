@@ -14,7 +14,7 @@ figures and runs must exist. History and figures are not made again.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import isclose, isnan
 from pathlib import Path
@@ -24,13 +24,13 @@ from narrows.errors import DataError, Faults, NarrowsError
 from narrows.measure import Table
 from narrows.model.files import store
 from narrows.model.use.evaluate import evaluate
+from narrows.study.data_split import DataSplit, read_split
 from narrows.study.index import study_folders
 from narrows.study.obtain import Say, say_nothing
 from narrows.study.page import PAGE_NAME
 from narrows.study.provenance import machine
 from narrows.study.record import RECORD_NAME, Record, read_record
 from narrows.study.run_folder import MODEL_FILE
-from narrows.study.trained import DataSplit, read_split
 
 Plain = Mapping[str, Any]
 # a run, and the study's origin -> the images of the run
@@ -50,9 +50,8 @@ def verify(folder: Path, data: str | None = None, say: Say = say_nothing) -> tup
     read_images = _image_reader(data)
     places, only = _places(folder)
     for place in places:
-        check = _StudyCheck(
-            place, f"{place.name}/" if len(places) > 1 else "", only, read_images, say, faults
-        )
+        prefix = f"{place.name}/" if len(places) > 1 else ""
+        check = _StudyCheck(place, prefix, only, read_images, say, faults)
         with faults.catch():
             rows += check.rows()
     return rows, faults
@@ -64,7 +63,9 @@ def verdict(reported: float, found: float | None) -> str:
         return NOT_MEASURED
     if reported == found or (isnan(reported) and isnan(found)):
         return SAME
-    return WITHIN if isclose(reported, found, rel_tol=RELATIVE, abs_tol=ABSOLUTE) else DIFFERS
+    if isclose(reported, found, rel_tol=RELATIVE, abs_tol=ABSOLUTE):
+        return WITHIN
+    return DIFFERS
 
 
 def _places(folder: Path) -> tuple[list[Path], str | None]:
@@ -93,24 +94,15 @@ class _StudyCheck:
 
     def rows(self) -> Table:
         """A row for each measure of each run; what is wrong goes to `faults`."""
-        record = read_record(self.place, arrays=False)
-        if not record.origin:
-            cure = "holds no measures to compare with; run it again"
-            raise DataError(
-                f"{self.place / RECORD_NAME} was written by an older Narrows and {cure}"
-            )
-        runs = {
-            name: run for name, run in record.origin["runs"].items() if self.only in (None, name)
-        }
+        record = self._record()
+        runs = self._runs(record)
         for path in _missing_files(self.place, record, runs.values()):
             self.faults.add(f"{path} is missing")
         rows, differing = Table(), 0
         for name, run in runs.items():
-            found = self._measure(f"{self.prefix}{name}", run, record.origin)
-            of_run = [
-                _row(f"{self.prefix}{name}", measure, *values)
-                for measure, values in _pairs(run, found)
-            ]
+            title = f"{self.prefix}{name}"
+            found = self._measure(title, run, record.origin)
+            of_run = _rows_of_run(title, run, found)
             if found:
                 differing += sum(row["verdict"] not in (SAME, WITHIN) for row in of_run)
             rows += of_run
@@ -120,6 +112,23 @@ class _StudyCheck:
                 f"{self.place}: {differing} of {len(rows)} measures are not those reported{changes}"
             )
         return rows
+
+    def _record(self) -> Record:
+        """The study's record, if it holds measures."""
+        record = read_record(self.place, arrays=False)
+        if not record.origin:
+            raise DataError(
+                f"{self.place / RECORD_NAME} was written by an older Narrows and holds no measures "
+                "to compare with; run it again"
+            )
+        return record
+
+    def _runs(self, record: Record) -> dict[str, Plain]:
+        """The runs to measure, by name."""
+        runs = record.origin["runs"]
+        if self.only is None:
+            return runs
+        return {name: run for name, run in runs.items() if name == self.only}
 
     def _measure(self, title: str, run: Plain, origin: Plain) -> dict[str, float]:
         """The measures of a run, taken anew; none where that fails, which is a fault."""
@@ -132,13 +141,6 @@ class _StudyCheck:
         except NarrowsError as error:
             self.faults.add(f"{title} is not measured: {error}")
             return {}
-
-
-def _pairs(
-    run: Plain, found: Mapping[str, float]
-) -> Iterator[tuple[str, tuple[float, float | None]]]:
-    for measure, reported in run["measures"].items():
-        yield measure, (reported, found.get(measure))
 
 
 def _missing_files(place: Path, record: Record, runs: Iterable[Plain]) -> list[Path]:
@@ -160,13 +162,27 @@ def _check_fingerprints(run: Plain, split: DataSplit) -> None:
             raise DataError(f"the images to {part} have changed; {words}")
 
 
+def _rows_of_run(title: str, run: Plain, found: Mapping[str, float]) -> list[dict[str, Any]]:
+    """A row for each measure that the run reported."""
+    reported = run["measures"]
+    return [_row(title, name, value, found.get(name)) for name, value in reported.items()]
+
+
 def _row(run: str, measure: str, reported: float, found: float | None) -> dict[str, Any]:
     decision = verdict(reported, found)
     difference = None
-    if found is not None:
-        difference = 0.0 if decision == SAME else found - reported
-    values = {"reported": reported, "found": found, "difference": difference}
-    return {"run": run, "measure": measure, **values, "verdict": decision}
+    if decision == SAME:
+        difference = 0.0
+    elif found is not None:
+        difference = found - reported
+    return {
+        "run": run,
+        "measure": measure,
+        "reported": reported,
+        "found": found,
+        "difference": difference,
+        "verdict": decision,
+    }
 
 
 def _image_reader(data: str | None) -> ReadImages:
@@ -187,16 +203,19 @@ def _moved(common: Any, data: str | None) -> Any:
     """The data of the study, from where they now are, with the options that they were read with."""
     if data is None:
         return common
-    return {**common, "kind": data} if isinstance(common, Mapping) else data
+    if isinstance(common, Mapping):
+        return {**common, "kind": data}
+    return data
 
 
 def _changes_since(origin: Plain) -> str:
     """How versions and machine differ from those of the report, in brackets."""
     then = {**origin["versions"], **origin["machine"]}
     now = {**store.versions(), **machine()}
-    changes = [
-        f"{name} was {then[name]}, is {now.get(name)}"
-        for name in then
-        if then[name] != now.get(name)
-    ]
-    return f" ({'; '.join(changes)})" if changes else ""
+    changes = []
+    for name, value in then.items():
+        if value != now.get(name):
+            changes.append(f"{name} was {value}, is {now.get(name)}")
+    if not changes:
+        return ""
+    return f" ({'; '.join(changes)})"

@@ -9,10 +9,11 @@ from sklearn.decomposition import PCA as Components
 from narrows.data import ImageSet
 from narrows.measure import spread
 from narrows.study import code_sample
+from narrows.study.data_split import DataSplit
 from narrows.study.figures import STUDY_FIGURES
 from narrows.study.figures.codes import LAYOUTS
 from narrows.study.record import Figure
-from narrows.study.trained import DataSplit, Trained
+from narrows.study.trained import Trained
 
 
 def distances(x: np.ndarray) -> np.ndarray:

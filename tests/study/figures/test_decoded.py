@@ -7,9 +7,10 @@ import pytest
 
 from narrows.data import ImageSet
 from narrows.errors import BuildError
+from narrows.study.data_split import DataSplit, read_split
 from narrows.study.figures import STUDY_FIGURES
 from narrows.study.figures.decoded import reader
-from narrows.study.trained import DataSplit, Trained, read_split
+from narrows.study.trained import Trained
 
 
 @pytest.fixture(scope="session")

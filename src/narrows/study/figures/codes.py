@@ -24,6 +24,15 @@ METHODS = ("components", "tsne", "quick-tsne", "units")
 FEWEST_FOR_TSNE = 4  # codes
 MOST_CORRELATED = 512  # units: with more, a map of correlations cannot be read
 SUBSCRIPTS = "₁₂₃₄₅₆₇₈₉"
+AXES = ("xlabel", "ylabel", "zlabel")
+CORRELATION_OPTIONS = {
+    "signed": True,
+    "limits": [-1, 1],
+    "unit": "correlation",
+    "xlabel": "unit",
+    "ylabel": "unit",
+}
+SPREAD_AXES = {"xlabel": "class", "ylabel": "distance from the class's centre"}
 Layout = tuple[np.ndarray, list[str], str]  # points, names of the axes, title
 
 
@@ -52,7 +61,7 @@ def codes(
         return
     z, index = sample_codes(run, on, limit)
     points, axes, title = LAYOUTS[_fitting_method(method, z, dimensions)](z, dimensions)
-    options: dict[str, Any] = dict(zip(("xlabel", "ylabel", "zlabel"), axes))
+    options: dict[str, Any] = dict(zip(AXES, axes))
     options["classes"] = list(run.split.test.classes or []) or None
     if z.shape[1] == 2:
         options["equal"] = True
@@ -86,20 +95,11 @@ def correlation(run: Trained, on: str = "test") -> Iterator[Figure | Omitted]:
     if reason := why_without_codes(run):
         yield Omitted(run.name, reason)
     elif size > MOST_CORRELATED:
-        yield Omitted(
-            run.name,
-            f"a map of {size:,} units cannot be read; it is drawn of at most {MOST_CORRELATED}",
-        )
+        most = f"it is drawn of at most {MOST_CORRELATED}"
+        yield Omitted(run.name, f"a map of {size:,} units cannot be read; {most}")
     elif size >= 2:
         matrix = measure.correlation(sample_codes(run, on)[0])
-        options = {
-            "signed": True,
-            "limits": [-1, 1],
-            "unit": "correlation",
-            "xlabel": "unit",
-            "ylabel": "unit",
-        }
-        yield Figure(run.name, "heatmap", "", options, {"correlation": matrix})
+        yield Figure(run.name, "heatmap", "", {**CORRELATION_OPTIONS}, {"correlation": matrix})
 
 
 def code_images(runs: Sequence[Trained], images: Any = None) -> Iterator[Figure]:
@@ -113,17 +113,23 @@ def code_images(runs: Sequence[Trained], images: Any = None) -> Iterator[Figure]
     for run in runs:
         side = isqrt(run.model.code_size_)
         if side**2 == run.model.code_size_:
-            size = np.abs(run.model.transform(x))
             name = f"{run.name}, {side}×{side}"
-            arrays[name] = (size / (size.max() or 1)).reshape(-1, side, side)
-            captions[name] = [f"{count} active" for count in measure.active_units(size)]
+            sizes = np.abs(run.model.transform(x))
+            arrays[name] = _as_squares(sizes, side)
+            captions[name] = [f"{count} active" for count in measure.active_units(sizes)]
     if captions:
         yield Figure("codes", "grid", "", {"captions": captions, "columns": len(x)}, arrays)
 
 
+def _as_squares(sizes: np.ndarray, side: int) -> np.ndarray:
+    """The sizes of units as images in [0, 1], where 1 is the largest of all."""
+    largest = sizes.max() or 1
+    return (sizes / largest).reshape(-1, side, side)
+
+
 def spread(runs: Sequence[Trained], on: str = "test") -> Iterator[Figure | Omitted]:
     """How far the codes of each class are from the class's centre, as bars."""
-    labels = runs[0].part(on)[1]
+    _, labels = runs[0].part(on)
     if labels is None:
         return
     arrays, present = {}, []
@@ -137,11 +143,7 @@ def spread(runs: Sequence[Trained], on: str = "test") -> Iterator[Figure | Omitt
         arrays[run.name] = np.array(list(radii.values()))
     if arrays:
         names = class_names(labels, runs[0].split.test.classes)
-        options = {
-            "names": [names[label] for label in present],
-            "xlabel": "class",
-            "ylabel": "distance from the class's centre",
-        }
+        options = {"names": [names[label] for label in present], **SPREAD_AXES}
         yield Figure("spread", "bars", "root mean square, in units of the code", options, arrays)
 
 
@@ -150,7 +152,8 @@ def spread(runs: Sequence[Trained], on: str = "test") -> Iterator[Figure | Omitt
 
 def _by_units(z: np.ndarray, dimensions: int) -> Layout:
     """The units that vary most; all of them where there are no more."""
-    chosen = np.sort(np.argsort(-z.var(0), kind="stable")[:dimensions])
+    order = np.argsort(-z.var(0), kind="stable")
+    chosen = np.sort(order[:dimensions])
     title = "the codes themselves"
     if z.shape[1] > dimensions:
         title = f"the {dimensions} units that vary most"
@@ -158,7 +161,9 @@ def _by_units(z: np.ndarray, dimensions: int) -> Layout:
 
 
 def _unit_name(unit: int) -> str:
-    return f"z{SUBSCRIPTS[unit]}" if unit < len(SUBSCRIPTS) else f"z {unit + 1}"
+    if unit < len(SUBSCRIPTS):
+        return f"z{SUBSCRIPTS[unit]}"
+    return f"z {unit + 1}"
 
 
 def _by_tsne(z: np.ndarray, dimensions: int) -> Layout:

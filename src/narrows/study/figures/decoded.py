@@ -15,9 +15,10 @@ from narrows.errors import wrong
 from narrows.model.estimator.pca import PCA
 from narrows.model.use.evaluate import displayable
 from narrows.model.use.latent import interpolate, perturb
+from narrows.study.data_split import DataSplit
 from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure
-from narrows.study.trained import DataSplit, Trained, as_floats, class_names
+from narrows.study.trained import Trained, as_floats, class_names
 
 READER_IMAGES, READER_COMPONENTS, READER_NEIGHBOURS = 20_000, 40, 5
 READER_VALUES = 2**25  # of all its images, so that large ones are fewer
@@ -30,21 +31,19 @@ Pair = tuple[int, int]
 def samples(run: Trained, count: int = 64, seed: int = 0) -> Iterator[Figure]:
     """New images, from the prior or the density fitted to the codes."""
     if _decodes(run):
-        images = run.model.sample(count, random_state=seed)
+        images = displayable(run.model.sample(count, random_state=seed))
         options = {"columns": int(count**0.5)}
-        yield Figure(
-            run.name, "tiles", _source_of_codes(run), options, {"samples": displayable(images)}
-        )
+        yield Figure(run.name, "tiles", _source_of_codes(run), options, {"samples": images})
 
 
 @per_run
 def plane(run: Trained, count: int = 20, reach: float = 3.0) -> Iterator[Figure]:
     """A code of two units, decoded on a grid from -reach to reach."""
     if _decodes(run) and run.model.code_size_ == 2:
-        ends = f"from {-reach:g} ({{}}) to {reach:g} ({{}})"
-        title = f"z₁ {ends.format('left', 'right')}, z₂ {ends.format('bottom', 'top')}"
-        images = run.model.inverse_transform(_grid(count, reach))
-        yield Figure(run.name, "tiles", title, {"columns": count}, {"plane": displayable(images)})
+        low, high = f"{-reach:g}", f"{reach:g}"
+        title = f"z₁ from {low} (left) to {high} (right), z₂ from {low} (bottom) to {high} (top)"
+        images = displayable(run.model.inverse_transform(_grid(count, reach)))
+        yield Figure(run.name, "tiles", title, {"columns": count}, {"plane": images})
 
 
 @per_run
@@ -56,19 +55,28 @@ def classes(run: Trained, count: int = 2500, reach: float = 3.0) -> Iterator[Fig
     if not _decodes(run) or labels is None or run.split.train.labels is None:
         return
     read, accuracy = reader(run.split)
-    seen = {_source_of_codes(run): read(run.model.sample(count))}
-    if run.model.code_size_ == 2:
-        images = run.model.inverse_transform(_grid(int(count**0.5), reach))
-        seen[f"decoded on a grid from {-reach:g} to {reach:g}"] = read(images)
+    seen = _classes_seen(run, read, count, reach)
     seen["test images, as they are labelled"] = labels
     names = class_names(labels, run.split.test.classes)
-    arrays = {}
-    for name, found in seen.items():
-        arrays[name] = np.bincount(found, minlength=len(names)) / len(found)
+    arrays = {name: _shares(found, len(names)) for name, found in seen.items()}
     nearest = f"read by the {READER_NEIGHBOURS} nearest training images"
     title = f"{nearest}, rightly for {100 * accuracy:.1f} % of the test images"
     options = {"names": names, "xlabel": "class", "ylabel": SHARE_LABEL}
     yield Figure(run.name, "bars", title, options, arrays)
+
+
+def _classes_seen(run: Trained, read: Read, count: int, reach: float) -> dict[str, np.ndarray]:
+    """What the reader sees in about `count` new images, and in as many of the plane, if there is one."""
+    seen = {_source_of_codes(run): read(run.model.sample(count))}
+    if run.model.code_size_ == 2:
+        images = run.model.inverse_transform(_grid(int(count**0.5), reach))
+        seen[f"decoded on a grid from {-reach:g} to {reach:g}"] = read(images)
+    return seen
+
+
+def _shares(classes: np.ndarray, count: int) -> np.ndarray:
+    """The share of each of the `count` classes."""
+    return np.bincount(classes, minlength=count) / len(classes)
 
 
 @per_run
@@ -123,7 +131,7 @@ def legible(runs: Sequence[Trained], scales: list[float], count: int = 1000) -> 
     arrays = {"x": np.array(strengths)}
     for run in decoding:
         outputs = perturb(run.model, x, strengths)
-        arrays[run.name] = np.array([(read(images) == labels).mean() for images in outputs])
+        arrays[run.name] = np.array([_accuracy(read, images, labels) for images in outputs])
     chance = 1 / (int(split.test.labels.max()) + 1)
     options = {
         "xlabel": "standard deviation of the noise on the code",
@@ -138,9 +146,7 @@ def reader(split: DataSplit) -> tuple[Read, float]:
     """A function from images to the classes that they show, and its accuracy on the test images."""
     from sklearn.neighbors import KNeighborsClassifier
 
-    most = min(READER_IMAGES, max(1, READER_VALUES // split.train.images[0].size))
-    chosen = np.sort(np.random.default_rng(0).permutation(len(split.train))[:most])
-    images, labels = split.train.images[chosen], split.train.labels[chosen]  # type: ignore[index]
+    images, labels = _images_to_read_by(split)
     components = PCA(min(READER_COMPONENTS, len(images), images[0].size)).fit(images)
     classifier = KNeighborsClassifier(min(READER_NEIGHBOURS, len(images)))
     classifier.fit(components.transform(images), labels)
@@ -148,7 +154,21 @@ def reader(split: DataSplit) -> tuple[Read, float]:
     def read(images: np.ndarray) -> np.ndarray:
         return classifier.predict(components.transform(images))
 
-    return read, float((read(split.test.images) == split.test.labels).mean())
+    return read, _accuracy(read, split.test.images, split.test.labels)
+
+
+def _images_to_read_by(split: DataSplit) -> tuple[np.ndarray, np.ndarray]:
+    """Training images and their labels, at random, as many as the reader's memory allows."""
+    train = split.train
+    most = min(READER_IMAGES, max(1, READER_VALUES // train.images[0].size))
+    order = np.random.default_rng(0).permutation(len(train))
+    chosen = np.sort(order[:most])
+    return train.images[chosen], train.labels[chosen]  # type: ignore[index]
+
+
+def _accuracy(read: Read, images: np.ndarray, labels: np.ndarray | None) -> float:
+    """The share of the images whose class is read rightly."""
+    return float((read(images) == labels).mean())
 
 
 def _decodes(run: Trained) -> bool:

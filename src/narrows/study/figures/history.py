@@ -61,15 +61,15 @@ def compared(
     """
     if over not in ("epoch", "iteration"):
         raise wrong("over", over, "'epoch' or 'iteration'")
-    lines, labels = {}, {}
+    lines, labels = {}, set()
     for run in runs:
         kept = run.history if over == "epoch" else run.step_terms
         line = _lines(run, kept, [of], per_pixel)
         if line:
             lines[run.name] = line[of]
-            labels[_label(run, line, ylabel, per_pixel)] = None
+            labels.add(_label(run, line, ylabel, per_pixel))
     if lines:
-        label = next(iter(labels)) if len(labels) == 1 else ""
+        label = labels.pop() if len(labels) == 1 else ""
         options = {"xlabel": over, "ylabel": label, "smooth": over == "iteration", **options}
         yield Figure(of, "curves", "", options, lines)
 
@@ -88,10 +88,9 @@ def _lines(
 
 def _drop_only_term(lines: dict[str, np.ndarray], loss: str, part: str) -> None:
     """Leave out a term that is the loss itself, since the two lines would cover each other."""
-    for name in [
-        name for name in lines if name != loss and name.startswith(VALIDATION) == bool(part)
-    ]:
-        if np.array_equal(lines[name], lines.get(loss, ())):
+    for name in list(lines):
+        is_term = name != loss and name.startswith(VALIDATION) == bool(part)
+        if is_term and np.array_equal(lines[name], lines.get(loss, ())):
             del lines[name]
 
 
@@ -102,7 +101,9 @@ def _label(run: Trained, lines: Mapping[str, Any], ylabel: str | None, per_pixel
     units = [describe_entry(run, name).unit for name in lines]
     if per_pixel:
         units = [per_value(unit) for unit in units]
-    return units[0] if len(set(units)) == 1 or _is_loss(next(iter(lines))) else ""
+    if len(set(units)) == 1 or _is_loss(next(iter(lines))):
+        return units[0]
+    return ""
 
 
 def _is_loss(name: str) -> bool:

@@ -40,9 +40,15 @@ def inputs(run: Trained, images: Any = None) -> Iterator[Figure]:
     """Images as they are, and as the model sees them in training."""
     if run.model.layout_.is_table:
         return
-    rows = image_rows(run.model, run.pick(images)[0], noisy=run.pick_noisy(images))
+    rows = _rows_of(run, images)
     kept = {name: rows[name] for name in ("original", "noisy") if name in rows}
     yield Figure(run.name, "grid", "", {"columns": len(rows["original"])}, kept)
+
+
+def _rows_of(run: Trained, images: Any) -> Rows:
+    """The chosen images, as the model sees them and as it reconstructs them."""
+    x, _ = run.pick(images)
+    return image_rows(run.model, x, noisy=run.pick_noisy(images))
 
 
 @per_run
@@ -50,7 +56,7 @@ def reconstructions(run: Trained, images: Any = None) -> Iterator[Figure]:
     """Originals and what the model makes of them, with the PSNR of each."""
     if run.model.layout_.is_table:
         return
-    rows = image_rows(run.model, run.pick(images)[0], noisy=run.pick_noisy(images))
+    rows = _rows_of(run, images)
     original = rows["original"]
     captions = {
         name: _psnr_captions(original, row) for name, row in rows.items() if name != "original"
@@ -93,13 +99,15 @@ def strengths(
     for image, name in zip(*runs[0].pick(images, most=1)):
         x = image[None]
         rows = _rows_of_strengths(runs, x, sigmas, fed)
-        captions = {
-            row: _error_captions(np.broadcast_to(x, output.shape), output)
-            for row, output in rows.items()
-        }
-        captions["noisy"] = [f"σ = {sigma:g}" for sigma in sigmas]
+        originals = np.repeat(x, len(sigmas), axis=0)
+        captions = {row: _error_captions(originals, output) for row, output in rows.items()}
+        captions["noisy"] = _strength_names(sigmas)
         options = {"captions": captions, "columns": len(sigmas)}
         yield Figure(name, "grid", name, options, _displayable(rows))
+
+
+def _strength_names(sigmas: Sequence[float]) -> list[str]:
+    return [f"σ = {sigma:g}" for sigma in sigmas]
 
 
 def _rows_of_strengths(
@@ -127,7 +135,8 @@ def errors_of(runs: Sequence[Trained], images: Any = None, fed: Fed = None) -> I
     x, names = runs[0].pick(images)
     arrays = {}
     for run in runs:
-        errors = summed_errors(x, run.feed(x, fed)[1])
+        _, output = run.feed(x, fed)
+        errors = summed_errors(x, output)
         arrays[f"{run.name} (mean {errors.mean():.2f})"] = errors
     options = {
         "names": [name.split()[-1] for name in names],
@@ -146,22 +155,32 @@ def crossed(
 ) -> Iterator[Figure]:
     """Trained on x tested on: the mean error over images, of each model at each strength of noise."""
     x, _ = runs[0].pick(images or {"count": len(runs[0].split.test)})
-    share = x[0].size if per_pixel else 1
-    table = np.empty((len(runs), len(sigmas)))
-    for row, run in enumerate(runs):
-        for column, sigma in enumerate(sigmas):
-            output = run.feed(x, {**(fed or {}), "noise": sigma})[1]
-            table[row, column] = summed_errors(x, output).mean() / share
+    errors = _mean_errors(runs, sigmas, x, fed)
+    share = "of an image"
+    if per_pixel:
+        errors, share = errors / x[0].size, "per pixel"
     options = {
         "rows": [run.name for run in runs],
-        "columns": [f"σ = {sigma:g}" for sigma in sigmas],
+        "columns": _strength_names(sigmas),
         "numbers": True,
         "xlabel": "tested on noise of",
         "ylabel": "model",
-        "unit": f"squared error {'per pixel' if per_pixel else 'of an image'}, on [0, 1]",
+        "unit": f"squared error {share}, on [0, 1]",
     }
     title = f"mean over {len(x):,} images" if len(x) > 1 else ""
-    yield Figure("tested", "heatmap", title, options, {"error": table})
+    yield Figure("tested", "heatmap", title, options, {"error": errors})
+
+
+def _mean_errors(
+    runs: Sequence[Trained], sigmas: Sequence[float], x: np.ndarray, fed: Fed
+) -> np.ndarray:
+    """The mean error over the images, a row for each model and a column for each strength."""
+    errors = np.empty((len(runs), len(sigmas)))
+    for row, run in enumerate(runs):
+        for column, sigma in enumerate(sigmas):
+            _, output = run.feed(x, {**(fed or {}), "noise": sigma})
+            errors[row, column] = summed_errors(x, output).mean()
+    return errors
 
 
 def _displayable(rows: Rows) -> Rows:

@@ -13,7 +13,7 @@ https://doi.org/10.1198/jasa.2011.tm11181; G. Alain, Y. Bengio, "What regularize
 learn from the data-generating distribution", 2014, https://arxiv.org/abs/1211.4246.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from narrows.study.trained import Trained
 
 POINTS_SHOWN = 1500
 FIELD_OPTIONS = {"xlabel": "x₁", "ylabel": "x₂", "unit": "σ² · score"}
+SCORE_OPTIONS = {"signed": True, "columns": 4, "unit": "score"}
 MARGIN = 0.12  # around the points, as a share of their extent
 NEAR = 3.0  # strengths of noise within which a place is near the data
 
@@ -43,10 +44,15 @@ def field(run: Trained, count: int = 18, steps: int = 6, walks: int = 12) -> Ite
     places, exact = _places_near(points, count, sigma)
     learned = model.score_field(places) * sigma**2 * gain
     starts = places[np.linspace(0, len(places) - 1, walks).astype(int)]
-    arrays = {"x": places, "v": learned, "exact": exact, "points": points[:POINTS_SHOWN]}
-    arrays["walks"] = model.project(starts, steps)
-    title = f"σ² · score at σ = {sigma:g}; {_agreement(learned, exact)}"
+    arrays = {
+        "x": places,
+        "v": learned,
+        "exact": exact,
+        "points": points[:POINTS_SHOWN],
+        "walks": model.project(starts, steps),
+    }
     arrays = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
+    title = f"σ² · score at σ = {sigma:g}; {_agreement(learned, exact)}"
     yield Figure(run.name, "arrows", title, FIELD_OPTIONS, arrays)
 
 
@@ -71,10 +77,7 @@ def walk(
     model, (x, _) = _denoiser(run), run.pick(images, most=8)
     noise = np.random.default_rng(seed).standard_normal(x.shape).astype(np.float32)
     noisy = x + sigma * noise
-    path = model.project(noisy, steps)
-    rows = {"original": x, "noisy": noisy}
-    for step in range(1, steps + 1):
-        rows[f"step {step}"] = path[step]
+    rows = _rows_of_walk(x, noisy, model.project(noisy, steps))
     captions = {name: _decibels(x, y) for name, y in rows.items() if name != "original"}
     arrays = {name: displayable(y) for name, y in rows.items()}
     options = {"captions": captions, "columns": len(x)}
@@ -82,8 +85,15 @@ def walk(
     score = displayable(model.score_field(noisy))
     if score.ndim == 3:  # a scale colours grey images alone
         title = "the score at the noisy images, per unit of the working scale"
-        options = {"signed": True, "columns": 4, "unit": "score"}
-        yield Figure(f"{run.name}-score", "tiles", title, options, {"score": score})
+        yield Figure(f"{run.name}-score", "tiles", title, {**SCORE_OPTIONS}, {"score": score})
+
+
+def _rows_of_walk(x: np.ndarray, noisy: np.ndarray, path: Sequence[np.ndarray]) -> dict[str, Any]:
+    """The images, the noisy ones, and where each step has led; the path begins with the noisy ones."""
+    rows = {"original": x, "noisy": noisy}
+    for step, images in enumerate(path[1:], start=1):
+        rows[f"step {step}"] = images
+    return rows
 
 
 def _decibels(x: np.ndarray, y: np.ndarray) -> list[str]:

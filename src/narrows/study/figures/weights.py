@@ -29,8 +29,7 @@ def filters(
     """
     if of not in ENDS:
         raise wrong("of", of, " or ".join(map(repr, ENDS)))
-    units = {run.name: run.model.filters(of) for run in runs}
-    layers = {name: images for name, images in units.items() if images is not None}
+    layers = _layers(runs, of)
     if layers:
         title = f"the first {count} units of each"
         if largest:
@@ -40,6 +39,16 @@ def filters(
             title = ""
         sheets = {name: images[:count] for name, images in layers.items()}
         yield Figure(of, "tiles", title, _signed_scale(sheets), sheets)
+
+
+def _layers(runs: Sequence[Trained], of: str) -> dict[str, np.ndarray]:
+    """The weights of all units as images, of each run that has them."""
+    layers = {}
+    for run in runs:
+        images = run.model.filters(of)
+        if images is not None:
+            layers[run.name] = images
+    return layers
 
 
 @per_run
@@ -53,16 +62,18 @@ def kernels(run: Trained) -> Iterator[Figure]:
         sheets[name] = weight.reshape(-1, *weight.shape[2:])
         widths.append(inputs)
     if sheets:
-        yield Figure(run.name, "tiles", "", {**_signed_scale(sheets), "columns": widths}, sheets)
+        options = {**_signed_scale(sheets), "columns": widths}
+        yield Figure(run.name, "tiles", "", options, sheets)
 
 
 def _by_size(images: np.ndarray) -> np.ndarray:
     """Units by the norm of their weights, largest first."""
-    return images[np.argsort(-np.linalg.norm(images, axis=(1, 2)), kind="stable")]
+    norms = np.linalg.norm(images, axis=(1, 2))
+    return images[np.argsort(-norms, kind="stable")]
 
 
 def _signed_scale(sheets: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """One signed scale for all; the largest 1 in 500 weights may be beyond its ends."""
-    sizes = np.abs(np.concatenate([sheet.ravel() for sheet in sheets.values()]))
-    reach = float(np.quantile(sizes, WITHIN_SCALE)) or 1.0
+    weights = np.concatenate([sheet.ravel() for sheet in sheets.values()])
+    reach = float(np.quantile(np.abs(weights), WITHIN_SCALE)) or 1.0
     return {"signed": True, "limits": [-reach, reach], "unit": "weight"}

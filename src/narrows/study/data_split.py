@@ -1,0 +1,123 @@
+"""The images that a run is trained on, and those that it is tested with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from narrows.data import ImageSet, has_split
+from narrows.data.pairs import read_pairs
+from narrows.errors import DataError
+from narrows.model.estimator.base import ImageModel
+
+# bytes of a file that is split in place; images of it held back for the test, at most
+LARGE, HELD = 2**30, 10_000
+
+
+@dataclass(eq=False)
+class DataSplit:
+    """A set of images: to train on, and to test with."""
+
+    train: ImageSet
+    test: ImageSet
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the reading of both."""
+        return tuple(dict.fromkeys(self.train.notes + self.test.notes))
+
+    def fit_options(self, model: ImageModel) -> dict[str, Any]:
+        """What a model is fitted with next to the training images: the noisy ones, where it asks
+        for pairs.
+        """
+        if model.wants_pairs:
+            return {"noisy": self.train.noisy}
+        return {}
+
+    def validation_for(self, model: ImageModel) -> Any:
+        """The test images as a model takes images to validate with."""
+        if model.wants_pairs:
+            return self.test.pair
+        return self.test.images
+
+
+def read_split(data: Any) -> DataSplit:
+    """Training and test images; a set that has no test part is split, a tenth to the test.
+
+    The tenth is drawn at random. Of a set above 1 GB that lies on the disk at most 10,000 images
+    are held back, so that both parts stay there; of a file of yours, which is left as it is, they
+    are the end: sort no such file by class. A part to validate with ("val") is left out of both,
+    and a note says so.
+    """
+    if has_split(data, "test"):
+        test = read_pairs(data, "test")
+        return DataSplit(_noting_validation(data, read_pairs(data, "train")), test)
+    images = read_pairs(data, "all")
+    if len(images) < 2:
+        raise DataError(
+            f"{images.source} holds one image; two at least are needed, to train and to test"
+        )
+    held = max(1, len(images) // 10)
+    order = np.random.default_rng(0).permutation(len(images))
+    if isinstance(images.images, np.memmap) and images.images.nbytes > LARGE:
+        return _split_in_place(images, order, len(images) - min(held, HELD))
+    test_index, train_index = np.sort(order[:held]), np.sort(order[held:])
+    return DataSplit(_part(images, train_index), _part(images, test_index))
+
+
+def _noting_validation(data: Any, train: ImageSet) -> ImageSet:
+    """The training images, with a note if there are others to validate with."""
+    if not has_split(data, "val"):
+        return train
+    note = (
+        f"{train.source} has a validation part (val), which is neither trained on nor tested with; "
+        "split='val' reads it alone, split='all' together with the others."
+    )
+    return replace(train, notes=(*train.notes, note))
+
+
+def _split_in_place(images: ImageSet, order: np.ndarray, kept: int) -> DataSplit:
+    """The first `kept` images of a file to train on, its end to test with: those at the end of
+    `order`, if the file may be changed.
+    """
+    if images.images.flags.writeable:
+        images = _at_the_end(images, order[kept:])
+    return DataSplit(_part(images, slice(kept)), _part(images, slice(kept, None)))
+
+
+def _at_the_end(whole: ImageSet, index: np.ndarray) -> ImageSet:
+    """The set with these images moved to its end, where they change places with others."""
+    end = np.arange(len(whole) - len(index), len(whole))
+    front, back = np.setdiff1d(index, end), np.setdiff1d(end, index)
+    for images in (whole.images, whole.noisy):
+        if images is not None:
+            images[front], images[back] = images[back], images[front]
+    order = np.arange(len(whole))
+    order[front], order[back] = back, front
+    labels, names = chosen(whole.labels, order), _chosen_names(whole.names, order)
+    return replace(whole, labels=labels, names=names)
+
+
+def _part(whole: ImageSet, index: Any) -> ImageSet:
+    return replace(
+        whole,
+        images=whole.images[index],
+        labels=chosen(whole.labels, index),
+        names=_chosen_names(whole.names, index),
+        noisy=chosen(whole.noisy, index),
+    )
+
+
+def chosen(values: np.ndarray | None, index: Any) -> np.ndarray | None:
+    """The values at these places, where there are any."""
+    if values is None:
+        return None
+    return values[index]
+
+
+def _chosen_names(names: Sequence[str] | None, index: Any) -> tuple[str, ...] | None:
+    """The names of the files at these places, where images are files."""
+    if names is None:
+        return None
+    return tuple(np.array(names, dtype=object)[index])
