@@ -1,0 +1,170 @@
+"""HDF5, and MATLAB's files since version 7.3, which are HDF5: images larger than memory.
+
+    contiguous, not compressed      a memory map of the file itself: nothing is read yet
+    in chunks                       copied once, chunk by chunk, to memory or a temporary file
+
+MATLAB writes the first axis fastest, HDF5 the last: an array (H, W, C, N) of MATLAB is stored as
+(N, C, W, H). It is handed back as (N, H, W, C).
+
+What HDF5 reads as zeros without an error is refused or noted: values that were never written, and
+virtual arrays whose files are missing. Which arrays are read: see `inside`.
+References: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html (the format).
+"""
+
+import os
+from collections.abc import Sequence
+from math import ceil, prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from narrows.data.image_set import ImageSet, join_sets
+from narrows.data.readers.chunked import copy_chunks
+from narrows.data.readers.inside import Entry, Part, choose_parts, splits_inside, take_labels
+from narrows.data.readers.library import refused_as
+from narrows.errors import DataError, extra
+
+HDF5 = b"\x89HDF\r\n\x1a\n"
+MATLAB = b"MATLAB 7.3 MAT-file"
+HEADER_PLACES = (512, 1024, 2048, 4096)  # of the signature, behind a block of the user's own
+
+
+def is_hdf5(path: Path, head: bytes) -> bool:
+    """Whether a file is HDF5, by its signature, which may be at any of a few places."""
+    if head.startswith(HDF5):
+        return True
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return any(os.pread(file.fileno(), 8, place) == HDF5 for place in HEADER_PLACES)
+
+
+def read_hdf5(path: Path, split: str = "all", array: str = "") -> ImageSet:
+    """The images and labels of an HDF5 file.
+
+    array: the path inside of the images, or of the group that holds them.
+    Raises `DataError`, `OutputError` (no space for a copy), `MissingExtra`.
+    """
+    h5py = extra("h5py", "hdf5")
+    with refused_as(path, "HDF5"), h5py.File(path) as file:
+        parts = choose_parts(path, _entries(file, h5py), split, array)
+        return join_sets([_read_part(path, file, part) for part in parts])
+
+
+def hdf5_has_split(path: Path, split: str) -> bool:
+    """Whether a file's arrays are divided into splits, of which this is one. Raises `DataError`."""
+    h5py = extra("h5py", "hdf5")
+    with refused_as(path, "HDF5"), h5py.File(path) as file:
+        return split in splits_inside(_entries(file, h5py))
+
+
+def _entries(file: Any, h5py: Any) -> list[Entry]:
+    """All arrays of a file; those of MATLAB with its own axes."""
+    entries = []
+
+    def visit(key: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and item.shape is not None and not key.startswith("#"):
+            shape = item.shape[::-1] if _is_matlab(item) else item.shape
+            entries.append(Entry(key, shape, item.dtype))
+
+    file.visititems(visit)
+    return entries
+
+
+def _is_matlab(stored: Any) -> bool:
+    return "MATLAB_class" in stored.attrs
+
+
+def _read_part(path: Path, file: Any, part: Part) -> ImageSet:
+    stored = file[part.images.key]
+    notes = _unwritten(path, stored)
+    count = prod(part.labels.shape) if part.labels else 0
+    order = tuple(range(stored.ndim))
+    if _is_matlab(stored):
+        axes = matlab_order(part.images.shape, count)
+        order = tuple(stored.ndim - 1 - axis for axis in axes)
+        notes += (f"{path}: {part.images}: axis {axes[0] + 1} is taken for that of the images",)
+    images = _values(path, stored, order)
+    if stored.attrs.get("MATLAB_class") == b"logical":
+        images = images.view(np.bool_)
+    labels = take_labels(part.labels, len(images), path, lambda key: _label_values(file[key]))
+    source = f"{path}::/{part.images.key}"
+    return ImageSet(
+        images,
+        labels.labels,
+        classes=labels.classes,
+        source=source,
+        notes=notes + labels.notes,
+    )
+
+
+def matlab_order(shape: Sequence[int], labels: int = 0) -> tuple[int, ...]:
+    """The axes of an array of MATLAB, that of the images first.
+
+    It is the last or the first: that as long as there are labels; of (H, W, C, N) and (H, W, N) the
+    last, unless the channels or a square say otherwise; of a table the longer.
+
+    >>> matlab_order((32, 32, 3, 100))
+    (3, 0, 1, 2)
+    """
+    first, last = 0, len(shape) - 1
+    images = last
+    if labels and (shape[first] == labels) != (shape[last] == labels):
+        images = first if shape[first] == labels else last
+    elif len(shape) == 4 and shape[2] > 4 >= shape[3]:
+        images = first
+    elif len(shape) == 3 and shape[0] != shape[1] == shape[2]:
+        images = first
+    elif len(shape) == 2 and shape[first] > shape[last]:
+        images = first
+    return images, *(axis for axis in range(len(shape)) if axis != images)
+
+
+def _values(path: Path, stored: Any, order: tuple[int, ...]) -> np.ndarray:
+    """The images: a memory map of the file itself if it can be, else a copy."""
+    contiguous = stored.chunks is None and not stored.is_virtual and stored.external is None
+    offset = stored.id.get_offset()
+    if not contiguous or offset is None or not stored.dtype.isnative or order[0] != 0:
+        return copy_chunks(stored, stored.chunks, order)
+    size = path.stat().st_size
+    if offset + stored.nbytes > size:
+        raise DataError(
+            f"{path} is cut off: {stored.name} ends at byte {offset + stored.nbytes:,}, the file "
+            f"at {size:,}"
+        )
+    return np.memmap(path, stored.dtype, "r", offset, stored.shape).transpose(order)
+
+
+def _unwritten(path: Path, stored: Any) -> tuple[str, ...]:
+    """A note about chunks that were never written. Refuses what has no values: `DataError`."""
+    if stored.is_virtual:
+        _refuse_missing_sources(path, stored)
+        return ()
+    total = written = 1
+    if stored.chunks:
+        total = prod(ceil(side / step) for side, step in zip(stored.shape, stored.chunks))
+        written = stored.id.get_num_chunks()
+    elif stored.external is None:
+        written = int(stored.id.get_storage_size() > 0)
+    if written == total:
+        return ()
+    missing = f"{path}: {total - written:,} of the {total:,} chunks of {stored.name}"
+    if 2 * written < total:
+        raise DataError(f"{missing} were never written; it would read as {stored.fillvalue}")
+    return (f"{missing} were never written, and read as {stored.fillvalue}",)
+
+
+def _refuse_missing_sources(path: Path, stored: Any) -> None:
+    for source in stored.virtual_sources():
+        known = source.file_name != "." and "%" not in source.file_name  # a pattern of names
+        if known and not (path.parent / source.file_name).exists():
+            raise DataError(
+                f"{path}: {stored.name} is a virtual array, and {source.file_name}, which holds "
+                "its values, is missing"
+            )
+
+
+def _label_values(stored: Any) -> np.ndarray:
+    """Labels, numbers or text."""
+    return np.asarray(stored.asstr()[...], str) if stored.dtype.kind == "O" else stored[...]

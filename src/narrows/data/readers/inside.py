@@ -1,0 +1,186 @@
+"""Arrays with names inside one file (HDF5, MATLAB 7.3, Zarr): which are images, which are labels.
+
+    images, x_train, train/data, train         images: by the last part of the path, less the split
+    targets, y_train, train/labels             labels of the images next to them, of the same split
+    anything, if it is the only array          of numbers with two to four axes
+
+`file.h5::/group/data` names the array, or the group that holds it. Splits are known by the words
+train, val and test in a path.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from narrows.data.image_set import check_labels
+from narrows.errors import DataError, did_you_mean, several
+
+PARTS = ("train", "val", "test")
+SPLIT_WORDS = {
+    "train": "train", "training": "train",
+    "val": "val", "valid": "val", "validation": "val",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+IMAGE_NAMES = ("images", "image", "imgs", "img", "x", "data", "")
+LABEL_NAMES = ("labels", "label", "y", "targets", "target", "classes", "class")
+WORDS = re.compile(r"[_\W]+")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An array inside a file: its path there, without a leading slash, its shape and type."""
+
+    key: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @cached_property
+    def words(self) -> list[list[str]]:
+        """The words of each part of its path, in lower case."""
+        return [WORDS.split(part) for part in self.key.lower().split("/")]
+
+    @cached_property
+    def split(self) -> str:
+        """The split that its path names; empty if it names none."""
+        words = sum(self.words, [])
+        return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), "")
+
+    @cached_property
+    def place(self) -> tuple[str, ...]:
+        """Its path, less the words that name a split: folders, then the name."""
+        parts = (
+            "_".join(word for word in words if word not in SPLIT_WORDS) for words in self.words
+        )
+        return tuple(part for part in parts if part)
+
+    @property
+    def name(self) -> str:
+        return self.place[-1] if self.place else ""
+
+    @property
+    def may_be_images(self) -> bool:
+        numbers = self.dtype.kind in "biuf" and prod(self.shape) > 0
+        return numbers and len(self.shape) in (2, 3, 4)
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.shape} {self.dtype}"
+
+
+class Part(NamedTuple):
+    """Images inside a file, and their labels if it has any."""
+
+    images: Entry
+    labels: Entry | None
+
+
+def choose_parts(path: Path, entries: Sequence[Entry], split: str, array: str = "") -> list[Part]:
+    """Which arrays of a file to read: those of a split, or of all.
+
+    array: the path inside of the images, or of the group that holds them; empty: found by name.
+    Raises `DataError`.
+    """
+    candidates = _candidates(path, entries, array.strip("/"))
+    by_split: dict[str, list[Entry]] = {}
+    for entry in candidates:
+        by_split.setdefault(entry.split, []).append(entry)
+    if array and len(by_split) == 1:  # the path says all, so it is one set
+        by_split = {"": candidates}
+    chosen = [_images(path, by_split[part]) for part in _wanted(path, by_split, split)]
+    return [Part(images, _labels_of(images, entries)) for images in chosen]
+
+
+def splits_inside(entries: Sequence[Entry]) -> set[str]:
+    """The splits that the images of a file are divided into; empty if it is one set."""
+    return {entry.split for entry in entries if entry.may_be_images} - {""}
+
+
+def _candidates(path: Path, entries: Sequence[Entry], array: str) -> list[Entry]:
+    """The arrays that may be images, among those that `array` names."""
+    chosen = [entry for entry in entries if entry.key == array]
+    if not chosen:
+        below = f"{array}/" if array else ""
+        found = [entry for entry in entries if entry.key.startswith(below)]
+        chosen = [entry for entry in found if entry.name not in LABEL_NAMES]
+    if array and not chosen:
+        keys = [entry.key for entry in entries]
+        raise DataError(f"{path} has no array called {array!r}; {did_you_mean(array, keys)}")
+    candidates = [entry for entry in chosen if entry.may_be_images]
+    if not candidates:
+        raise DataError(
+            f"{path} has no images, numbers of shape (N, D), (N, H, W) or (N, H, W, C), in "
+            f"{several(chosen) or 'it'}"
+        )
+    return candidates
+
+
+def _wanted(path: Path, by_split: Mapping[str, object], split: str) -> Sequence[str]:
+    """Which splits to read; the empty one is a set that has none."""
+    splits = [part for part in PARTS if part in by_split]
+    if not splits:
+        refuse_split(path, split)
+        return [""]
+    if split != "all" and split not in splits:
+        raise DataError(f"{path} has no {split} split, only {' and '.join(splits)}")
+    return splits if split == "all" else [split]
+
+
+def refuse_split(path: Path, split: str) -> None:
+    """Refuse "val" and "test" of one set: `DataError`."""
+    if split not in ("train", "all"):
+        raise DataError(
+            f"{path} has no {split} split, it is one set; read it with split='all', or give the "
+            f"path of the {split} images themselves"
+        )
+
+
+def _images(path: Path, candidates: Sequence[Entry]) -> Entry:
+    """The array of images: the only one, or the one with a known name."""
+    named = [entry for entry in candidates if entry.name in IMAGE_NAMES]
+    if len(candidates) == 1:
+        return candidates[0]
+    if not named:
+        raise DataError(
+            f"{path} has several arrays that may be images: {several(candidates)}; say which, "
+            f"such as '{path}::/{candidates[0].key}'"
+        )
+    return min(named, key=lambda entry: IMAGE_NAMES.index(entry.name))
+
+
+def _labels_of(images: Entry, entries: Sequence[Entry]) -> Entry | None:
+    near = [
+        entry
+        for entry in entries
+        if entry.name in LABEL_NAMES
+        and entry.place[:-1] == images.place[:-1]
+        and entry.split == images.split
+        and entry is not images
+    ]
+    return min(near, key=lambda entry: LABEL_NAMES.index(entry.name), default=None)
+
+
+class Labels(NamedTuple):
+    """Labels and classes as in an `ImageSet`, and a note if there are labels that were left out."""
+
+    labels: np.ndarray | None = None
+    classes: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def take_labels(
+    entry: Entry | None, count: int, path: Path, read: Callable[[str], np.ndarray]
+) -> Labels:
+    """Labels of `count` images. Labels that are not one an image are left out, with a note."""
+    if entry is None:
+        return Labels()
+    if prod(entry.shape) != count:
+        return Labels(notes=(f"{path}: the labels {entry} are not one for each image: left out",))
+    try:
+        return Labels(*check_labels(read(entry.key).reshape(count), count, path))
+    except DataError as error:
+        return Labels(notes=(f"the labels {entry.key} are left out: {error}",))
