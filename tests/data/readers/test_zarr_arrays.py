@@ -74,7 +74,7 @@ def test_lost_chunks_of_zarr_are_noted_or_refused(path, version):
     assert "1 of the 4 chunks" in found.notes[0]
     chunks[1].unlink()
     chunks[2].unlink()
-    with pytest.raises(DataError, match="3 of the 4 chunks .* are not there"):
+    with pytest.raises(DataError, match=r"3 of the 4 chunks .* are not there"):
         read_zarr(path)
 
 

@@ -109,15 +109,15 @@ def matlab_order(shape: Sequence[int], labels: int = 0) -> tuple[int, ...]:
     (3, 0, 1, 2)
     """
     first, last = 0, len(shape) - 1
-    images = last
     if labels and (shape[first] == labels) != (shape[last] == labels):
-        images = first if shape[first] == labels else last
-    elif len(shape) == 4 and shape[2] > 4 >= shape[3]:
-        images = first
-    elif len(shape) == 3 and shape[0] != shape[1] == shape[2]:
-        images = first
-    elif len(shape) == 2 and shape[first] > shape[last]:
-        images = first
+        is_first = shape[first] == labels
+    else:
+        is_first = {
+            2: shape[first] > shape[last],
+            3: shape[first] != shape[1] == shape[last],
+            4: shape[2 % len(shape)] > 4 >= shape[last],
+        }[len(shape)]
+    images = first if is_first else last
     return images, *(axis for axis in range(len(shape)) if axis != images)
 
 

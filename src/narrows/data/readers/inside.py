@@ -48,8 +48,7 @@ class Entry:
     @cached_property
     def split(self) -> str:
         """The split that its path names; empty if it names none."""
-        words = sum(self.words, [])
-        return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), "")
+        return split_of(self.key)
 
     @cached_property
     def place(self) -> tuple[str, ...]:
@@ -70,6 +69,12 @@ class Entry:
 
     def __str__(self) -> str:
         return f"{self.key} {self.shape} {self.dtype}"
+
+
+def split_of(name: str) -> str:
+    """The split that a word of a path names; empty if none does."""
+    words = WORDS.split(name.lower())
+    return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), "")
 
 
 class Part(NamedTuple):

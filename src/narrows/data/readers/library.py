@@ -1,6 +1,7 @@
 """What another library raises about a file, as our error: the file, and the cause in its words."""
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,8 @@ from narrows.errors import DataError, NarrowsError
 
 SHORTAGES = (errno.ENOMEM, errno.ENOSPC, errno.EMFILE, errno.ENFILE)
 LONGEST = 300  # characters of a library's message
+# a size that no machine has, so that a damaged file claims it: 10 TB and more, as libraries say it
+ABSURD_SIZE = re.compile(r"\b\d{14,}\b|[TPE]iB")
 
 
 @contextmanager
@@ -32,7 +35,7 @@ def is_shortage(error: BaseException) -> bool:
     """Whether the machine lacks memory, file descriptors or disk, so that no file is to blame."""
     if isinstance(error, OSError):
         return error.errno in SHORTAGES
-    return isinstance(error, MemoryError)
+    return isinstance(error, MemoryError) and not ABSURD_SIZE.search(str(error))
 
 
 def cause_of(error: BaseException) -> str:

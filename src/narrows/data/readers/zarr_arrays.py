@@ -80,7 +80,9 @@ def _refuse_pickles(path: Path, stored: Any) -> None:
     metadata = stored.metadata
     codecs = [*(getattr(metadata, "filters", None) or ()), getattr(metadata, "compressor", None)]
     if any(getattr(codec, "codec_id", "") == "pickle" for codec in codecs):
-        raise DataError(f"{path}: {stored.path or ROOT} holds pickled objects, which could run code")
+        raise DataError(
+            f"{path}: {stored.path or ROOT} holds pickled objects, which could run code"
+        )
 
 
 def _read_part(path: Path, arrays: dict[str, Any], part: Part) -> ImageSet:

@@ -1,0 +1,140 @@
+"""Images in a table (Parquet, Feather, Arrow), of one file or of all shards of a split.
+
+Encoded files are decoded a few ahead in threads, while the rows come batch by batch; if a row has
+no bytes, its `path` is read, relative to the table. Lists of numbers become an array as they are:
+nested ones say their shape, flat ones are a table `(N, D)` unless `shape` says otherwise.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from narrows.data.image_set import ImageSet, check_images
+from narrows.data.readers.arrow_tables import TableFile, open_table
+from narrows.data.readers.decode import decode_all
+from narrows.data.readers.encoded_rows import EncodedRows, row_names
+from narrows.data.readers.folder import THREADED_FROM
+from narrows.data.readers.image_files import fitter, open_picture
+from narrows.data.readers.library import refused_as
+from narrows.data.readers.list_columns import read_numbers
+from narrows.data.readers.shards import chosen_shards
+from narrows.data.readers.table_columns import Columns, find_columns
+from narrows.data.readers.table_labels import read_labels
+from narrows.data.share import Share
+from narrows.errors import DataError
+
+
+def read_tables(
+    path: Path,
+    split: str = "all",
+    array: str = "",
+    shape: Sequence[int] | None = None,
+    size: Any = None,
+    fit: str = "crop",
+    grey: bool = False,
+    strict: bool = False,
+    share: Share | None = None,
+    mode: str = "",
+) -> ImageSet:
+    """The images and labels of a table, or of a folder of tables.
+
+    array: the column of the images; empty: found (see `table_columns`).
+    shape: of an image, if a row is a flat list of its numbers.
+    size, fit, grey, strict: see `folder.read_folder`; of encoded images.
+    share, mode: see `load.read_data`.
+    Raises `DataError`, `MissingExtra`.
+    """
+    files, notes = chosen_shards(path, split)
+    with refused_as(path, "a table of Parquet or Arrow"):
+        tables = [open_table(file) for file in files]
+        columns = find_columns(files[0], tables[0].schema, array)
+        _refuse_other_columns(tables, columns.images)
+        if not columns.encoded:
+            images = _read_lists(path, tables, columns, shape, notes)
+            return share.take(images) if share else images
+        options = DecodeOptions(size, fit, grey, strict, share, mode)
+        return _read_encoded(path, tables, columns, options, notes)
+
+
+def _refuse_other_columns(tables: Sequence[TableFile], column: str) -> None:
+    """Refuse shards that have not the column and type of the first: `DataError`."""
+    kind = tables[0].schema.field(column).type
+    for table in tables:
+        names = table.schema.names
+        other = table.schema.field(column).type if column in names else "nothing"
+        if other != kind:
+            raise DataError(
+                f"{table.path} has {other} as {column!r}, {tables[0].path.name} has {kind}; a set "
+                "needs one kind of images"
+            )
+
+
+class DecodeOptions(NamedTuple):
+    """Of `read_tables`."""
+
+    size: Any
+    fit: str
+    grey: bool
+    strict: bool
+    share: Share | None
+    mode: str
+
+
+def _read_encoded(
+    path: Path,
+    tables: Sequence[TableFile],
+    columns: Columns,
+    options: DecodeOptions,
+    notes: tuple[str, ...],
+) -> ImageSet:
+    names = row_names(tables, path if path.is_dir() else path.parent)
+    span = options.share.span_of_files(names) if options.share else None
+    chosen = range(len(names))[span.rows if span else slice(None)]
+    rows = EncodedRows(tables, columns.images, chosen.start)
+    to_size = fitter(options.size, options.fit)
+
+    def open_row(row: int) -> Image.Image:
+        return to_size(open_picture(rows.take(row), options.grey))
+
+    nbytes = sum(table.nbytes(columns.images) for table in tables)
+    threads = nbytes >= THREADED_FROM * len(names)
+    least = 0 if options.share else 1
+    decoded = decode_all(
+        path, chosen, open_row, names.__getitem__, threads, options.strict, least, options.mode
+    )
+    if rows.failure:
+        raise rows.failure
+    labels = read_labels(tables, columns)
+    return ImageSet(
+        images=decoded.images,
+        labels=None if labels.labels is None else labels.labels[decoded.items],
+        names=tuple(names[row] for row in decoded.items),
+        classes=labels.classes,
+        source=f"the table {path}",
+        skipped=decoded.skipped,
+        span=span,
+        notes=notes + columns.notes + labels.notes,
+    )
+
+
+def _read_lists(
+    path: Path,
+    tables: Sequence[TableFile],
+    columns: Columns,
+    shape: Sequence[int] | None,
+    notes: tuple[str, ...],
+) -> ImageSet:
+    numbers = read_numbers(tables, columns.images, shape)
+    check_images(numbers.images, path)
+    labels = read_labels(tables, columns)
+    names = row_names(tables, path if path.is_dir() else path.parent)
+    return ImageSet(
+        images=numbers.images,
+        labels=None if labels.labels is None else labels.labels[numbers.rows],
+        classes=labels.classes,
+        source=f"the table {path}",
+        skipped=tuple((names[row], "the row is null") for row in numbers.empty),
+        notes=notes + columns.notes + labels.notes,
+    )
