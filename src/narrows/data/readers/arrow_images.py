@@ -98,7 +98,7 @@ def _read_encoded(
     def open_row(row: int) -> Image.Image:
         return to_size(open_picture(rows.take(row), options.grey))
 
-    nbytes = sum(table.nbytes(columns.images) for table in tables)
+    nbytes = sum(table.nbytes() for table in tables)
     threads = nbytes >= THREADED_FROM * len(names)
     least = 0 if options.share else 1
     decoded = decode_all(

@@ -24,7 +24,7 @@ MOST_ROWS = 4096  # of a batch
 class TableFile:
     """One file of a table: schema, number of rows, and its columns in batches.
 
-    `nbytes(column)` is about what the column takes, from which the rows of a batch follow.
+    `nbytes` is about what the file takes unpacked, from which the rows of a batch follow.
     """
 
     schema: Any
@@ -35,7 +35,7 @@ class TableFile:
 
     def batches(self, column: str, first: int = 0) -> Iterator[Any]:
         """A column from row `first` on, as Arrow arrays of a few rows."""
-        step = max(1, min(MOST_ROWS, AT_ONCE * self.count // max(1, self.nbytes(column))))
+        step = max(1, min(MOST_ROWS, AT_ONCE * self.count // max(1, self.nbytes())))
         with refused_as(self.path, "a table of Parquet or Arrow"):
             for start, values in self.groups(column, first, step):
                 for row in range(max(0, first - start), len(values), step):
@@ -45,7 +45,7 @@ class TableFile:
         """Row numbers and values, of at least the rows from `first` on."""
         raise NotImplementedError
 
-    def nbytes(self, column: str) -> int:
+    def nbytes(self) -> int:
         raise NotImplementedError
 
 
@@ -74,14 +74,11 @@ class ParquetTable(TableFile):
             yield start, batch.column(0)
             start += batch.num_rows
 
-    def nbytes(self, column: str) -> int:
+    def nbytes(self) -> int:
+        # of all columns: what a damaged footer says of a single one can end the process
         metadata = self.file.metadata
-        groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
-        inside = [group.column(place) for group in groups for place in range(group.num_columns)]
         return sum(
-            chunk.total_uncompressed_size
-            for chunk in inside
-            if chunk.path_in_schema.split(".")[0] == column
+            metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)
         )
 
 
@@ -131,7 +128,7 @@ class ArrowTable(TableFile):
                 yield start, values
             start += len(values)
 
-    def nbytes(self, column: str) -> int:
+    def nbytes(self) -> int:
         return self.path.stat().st_size
 
 

@@ -84,7 +84,7 @@ def _missing(files: list[Path]) -> tuple[str, ...]:
     sets: dict[tuple[Path, str, str], int] = {}
     for file in files:
         if match := OF_HOW_MANY.match(file.name):
-            key = (file.parent, *match.groups())
+            key = (file.parent, match[1], match[2])
             sets[key] = sets.get(key, 0) + 1
     return tuple(
         f"{folder}: {count} of the {int(of)} shards of {name} are there"
