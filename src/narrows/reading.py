@@ -10,6 +10,7 @@ the machine has run out of memory, open files or disk space, no file is to blame
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,6 +26,8 @@ SHORTAGES = {
 }
 TORCH_HAS_NO_MEMORY = ("can't allocate memory", "out of memory")  # of a RuntimeError
 LONGEST_CAUSE = 300  # characters
+# in a MemoryError: 100 TB and more, which no machine lacks, but a damaged file asks for
+ABSURD_SIZE = re.compile(r"\b\d{15,}\b|[PE]iB\b")
 
 
 @contextmanager
@@ -64,7 +67,9 @@ def shortage_of(error: BaseException) -> Shortage | None:
     """The error for the shortage that an exception is due to; None if it is due to none."""
     if isinstance(error, Shortage):
         return error
-    if isinstance(error, MemoryError) or _is_of_torch(error):
+    if isinstance(error, MemoryError) and not ABSURD_SIZE.search(str(error)):
+        return Shortage(FREE_MEMORY)
+    if _is_of_torch(error):
         return Shortage(FREE_MEMORY)
     if isinstance(error, OSError) and error.errno in SHORTAGES:
         return Shortage(SHORTAGES[error.errno])

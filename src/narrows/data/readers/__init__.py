@@ -8,5 +8,19 @@ folder          a folder of images with its classes and splits, or one image fil
 image_files     one image file -> pixels of one size and mode
 decode          many image files -> one array, a few decoded ahead in threads
 growing_array   the array that they go into, which takes on the mode that all have in common
+arrow_images    Parquet, Feather and Arrow: images in a column
+arrow_tables    their rows, batch by batch
+table_columns   which column holds images, which labels
+table_labels    labels in a column
+list_columns    lists of numbers in a column -> one array
+encoded_rows    encoded pictures in a column, handed to the threads that decode them
+shards          tables in several files: order and splits
+hdf5            HDF5 and MATLAB 7.3: a memory map, or a copy by chunks
+zarr_arrays     Zarr 2 and 3
+chunked         an array in chunks -> one in memory or on the disk
+inside          arrays with names inside a file: which are images, labels, splits
+lmdb_images     LMDB: encoded images by key
+lmdb_pages      its keys and values, without its library
+datum           Caffe's message for an image
 picture_stream  the pictures of a folder one after another, each in its own size and mode
 """

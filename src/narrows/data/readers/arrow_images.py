@@ -17,13 +17,13 @@ from narrows.data.readers.decode import decode_all
 from narrows.data.readers.encoded_rows import EncodedRows, row_names
 from narrows.data.readers.folder import THREADED_FROM
 from narrows.data.readers.image_files import fitter, open_picture
-from narrows.data.readers.library import refused_as
 from narrows.data.readers.list_columns import read_numbers
 from narrows.data.readers.shards import chosen_shards
 from narrows.data.readers.table_columns import Columns, find_columns
 from narrows.data.readers.table_labels import read_labels
 from narrows.data.share import Share
 from narrows.errors import DataError
+from narrows.reading import reading
 
 
 def read_tables(
@@ -47,7 +47,7 @@ def read_tables(
     Raises `DataError`, `MissingExtra`.
     """
     files, notes = chosen_shards(path, split)
-    with refused_as(path, "a table of Parquet or Arrow"):
+    with reading(path, verb="read as a table of Parquet or Arrow"):
         tables = [open_table(file) for file in files]
         columns = find_columns(files[0], tables[0].schema, array)
         _refuse_other_columns(tables, columns.images)

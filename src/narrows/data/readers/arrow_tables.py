@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from narrows.data.readers.library import refused_as
 from narrows.errors import DataError, extra
+from narrows.reading import reading
 
 PARQUET, ARROW, FEATHER_1 = b"PAR1", b"ARROW1", b"FEA1"
 AT_ONCE = 16 << 20  # bytes
@@ -36,7 +36,7 @@ class TableFile:
     def batches(self, column: str, first: int = 0) -> Iterator[Any]:
         """A column from row `first` on, as Arrow arrays of a few rows."""
         step = max(1, min(MOST_ROWS, AT_ONCE * self.count // max(1, self.nbytes())))
-        with refused_as(self.path, "a table of Parquet or Arrow"):
+        with reading(self.path, verb="read as a table of Parquet or Arrow"):
             for start, values in self.groups(column, first, step):
                 for row in range(max(0, first - start), len(values), step):
                     yield values[row : row + step]
@@ -138,7 +138,7 @@ def open_table(path: Path) -> TableFile:
         head = file.read(8)
     if head.startswith(FEATHER_1):
         raise DataError(f"{path} is Feather of version 1; write it again with version 2")
-    with refused_as(path, "a table of Parquet or Arrow"):
+    with reading(path, verb="read as a table of Parquet or Arrow"):
         return ParquetTable(path) if head.startswith(PARQUET) else ArrowTable(path)
 
 

@@ -22,8 +22,8 @@ import numpy as np
 from narrows.data.image_set import ImageSet, join_sets
 from narrows.data.readers.chunked import copy_chunks
 from narrows.data.readers.inside import Entry, Part, choose_parts, splits_inside, take_labels
-from narrows.data.readers.library import refused_as
 from narrows.errors import DataError, extra
+from narrows.reading import reading
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 MATLAB = b"MATLAB 7.3 MAT-file"
@@ -47,7 +47,7 @@ def read_hdf5(path: Path, split: str = "all", array: str = "") -> ImageSet:
     Raises `DataError`, `OutputError` (no space for a copy), `MissingExtra`.
     """
     h5py = extra("h5py", "hdf5")
-    with refused_as(path, "HDF5"), h5py.File(path) as file:
+    with reading(path, verb="read as HDF5"), h5py.File(path) as file:
         parts = choose_parts(path, _entries(file, h5py), split, array)
         return join_sets([_read_part(path, file, part) for part in parts])
 
@@ -55,7 +55,7 @@ def read_hdf5(path: Path, split: str = "all", array: str = "") -> ImageSet:
 def hdf5_has_split(path: Path, split: str) -> bool:
     """Whether a file's arrays are divided into splits, of which this is one. Raises `DataError`."""
     h5py = extra("h5py", "hdf5")
-    with refused_as(path, "HDF5"), h5py.File(path) as file:
+    with reading(path, verb="read as HDF5"), h5py.File(path) as file:
         return split in splits_inside(_entries(file, h5py))
 
 

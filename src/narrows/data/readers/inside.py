@@ -185,7 +185,14 @@ def take_labels(
         return Labels()
     if prod(entry.shape) != count:
         return Labels(notes=(f"{path}: the labels {entry} are not one for each image: left out",))
+    return labels_or_note(lambda: read(entry.key).reshape(count), count, path, entry.key)
+
+
+def labels_or_note(
+    read: Callable[[], np.ndarray], count: int, path: Path, key: str = "of the images"
+) -> Labels:
+    """Labels and classes as in an `ImageSet`; a note, if they are not one an image."""
     try:
-        return Labels(*check_labels(read(entry.key).reshape(count), count, path))
+        return Labels(*check_labels(read(), count, path))
     except DataError as error:
-        return Labels(notes=(f"the labels {entry.key} are left out: {error}",))
+        return Labels(notes=(f"the labels {key} are left out: {error}",))

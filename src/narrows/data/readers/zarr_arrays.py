@@ -15,8 +15,8 @@ import numpy as np
 from narrows.data.image_set import ImageSet, join_sets
 from narrows.data.readers.chunked import copy_chunks
 from narrows.data.readers.inside import Entry, Part, choose_parts, splits_inside, take_labels
-from narrows.data.readers.library import refused_as
 from narrows.errors import DataError, extra
+from narrows.reading import reading
 
 METADATA = ("zarr.json", ".zgroup", ".zarray")
 ZIP = b"PK\x03\x04"
@@ -42,7 +42,7 @@ def read_zarr(path: Path, split: str = "all", array: str = "") -> ImageSet:
     array: the path inside of the images, or of the group that holds them.
     Raises `DataError`, `OutputError` (no space for a copy), `MissingExtra`.
     """
-    with refused_as(path, "Zarr"):
+    with reading(path, verb="read as Zarr"):
         arrays = _arrays(path)
         parts = choose_parts(path, _entries(arrays), split, array)
         return join_sets([_read_part(path, arrays, part) for part in parts])
@@ -50,7 +50,7 @@ def read_zarr(path: Path, split: str = "all", array: str = "") -> ImageSet:
 
 def zarr_has_split(path: Path, split: str) -> bool:
     """Whether the arrays are divided into splits, of which this is one. Raises `DataError`."""
-    with refused_as(path, "Zarr"):
+    with reading(path, verb="read as Zarr"):
         return split in splits_inside(_entries(_arrays(path)))
 
 

@@ -1,0 +1,154 @@
+"""LMDB: encoded images by key, as LSUN, text recognition and Caffe keep them.
+
+    any key       an encoded file (PNG, JPEG, WebP, ...), or Caffe's `Datum`, which may have a label
+    image-1       an image, whose text is under label-1
+
+Values are read in the order of their keys. Pickles are refused: to read one is to run it. A set is
+a file `data.mdb` in a folder; of a folder with several, those whose names say train, val and test
+are its splits. No library is needed (see `lmdb_pages`).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from narrows.data.image_set import ImageSet, join_sets
+from narrows.data.readers.datum import parse_datum
+from narrows.data.readers.decode import decode_all
+from narrows.data.readers.folder import THREADED_FROM
+from narrows.data.readers.image_files import fitter, open_picture
+from narrows.data.readers.inside import PARTS, Labels, labels_or_note, refuse_split, split_of
+from narrows.data.readers.lmdb_pages import HEADER, MAGIC, LmdbFile, Value
+from narrows.errors import DataError
+from narrows.reading import reading
+
+DATA = "data.mdb"
+COUNTS = (b"num-samples", b"length", b"__len__", b"__keys__")  # keys that are not of images
+TEXT = (b"image-", b"label-")  # the beginnings of the keys of an image and of its text
+PICKLE = re.compile(rb"\x80[\x02-\x05].*\.", re.DOTALL)
+LEADS_OUT = re.compile(r"(^|/)\.\.(/|$)|^/|\0")
+
+
+def is_lmdb(path: Path, head: bytes) -> bool:
+    """Whether a file or a folder is LMDB, or a folder's splits are."""
+    return head[HEADER:].startswith(MAGIC) or (path.is_dir() and bool(_files(path)))
+
+
+def lmdb_has_split(path: Path, split: str) -> bool:
+    """Whether a folder holds one file a split, and has this one."""
+    return split in _files(path)
+
+
+def read_lmdb(
+    path: Path,
+    split: str = "all",
+    size: Any = None,
+    fit: str = "crop",
+    grey: bool = False,
+    strict: bool = False,
+) -> ImageSet:
+    """The images of an LMDB file. Options: see `folder.read_folder`. Raises `DataError`."""
+    files = _files(path) or {"": path}
+    if "" in files:
+        refuse_split(path, split)
+    elif split != "all" and split not in files:
+        raise DataError(f"{path} has no {split} split, only {' and '.join(files)}")
+    chosen = [file for part, file in files.items() if split in (part, "all") or not part]
+    return join_sets([_read(file, size, fit, grey, strict) for file in chosen])
+
+
+def _files(path: Path) -> dict[str, Path]:
+    """The file of each split that a folder has; under "" that of a set without splits."""
+    if not path.is_dir():
+        return {}
+    if (path / DATA).is_file():
+        return {"": path / DATA}
+    files = {split_of(file.parent.name): file for file in sorted(path.glob(f"*/{DATA}"))}
+    return {part: files[part] for part in PARTS if part in files}
+
+
+@dataclass
+class _Decoder:
+    """Opens values as pictures, and keeps the labels of those that have one."""
+
+    file: LmdbFile
+    size: Any
+    fit: str
+    grey: bool
+    labels: dict[bytes, int] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.to_size = fitter(self.size, self.fit)
+
+    def open(self, value: Value) -> Image.Image:
+        data = self.file[value]
+        datum = parse_datum(data)
+        if datum is None:
+            return self._decode(data)
+        if datum.label is not None:
+            self.labels[value.key] = datum.label
+        if isinstance(datum.image, bytes):
+            return self._decode(datum.image)
+        return self.to_size(Image.fromarray(datum.image))
+
+    def _decode(self, data: bytes) -> Image.Image:
+        if PICKLE.fullmatch(data):
+            raise DataError("it is a pickled object, which could run code; expected encoded images")
+        return self.to_size(open_picture(BytesIO(data), self.grey))
+
+
+def _read(path: Path, size: Any, fit: str, grey: bool, strict: bool) -> ImageSet:
+    with reading(path, verb="read as LMDB"):
+        file = LmdbFile(path)
+        values = [value for value in file if value.key not in COUNTS]
+        texts = {value.key: value for value in values if value.key.startswith(TEXT[1])}
+        of_text = [value for value in values if value.key.startswith(TEXT[0])]
+    if texts and len(of_text) + len(texts) == len(values):
+        values = of_text
+    if not values:
+        raise DataError(f"{path} holds no images")
+    decoder = _Decoder(file, size, fit, grey)
+    threads = sum(value.stop - value.start for value in values) >= THREADED_FROM * len(values)
+    decoded = decode_all(path, values, decoder.open, _name, threads, strict)
+    labels = _labels(path, decoded.items, decoder, texts)
+    return ImageSet(
+        images=decoded.images,
+        labels=labels.labels,
+        names=tuple(map(_name, decoded.items)),
+        classes=labels.classes,
+        source=f"the LMDB {path}",
+        skipped=decoded.skipped,
+        notes=labels.notes,
+    )
+
+
+def _name(value: Value) -> str:
+    """A key as text; what leads out of a folder, as its bytes."""
+    text = value.key.decode("utf-8", "backslashreplace")
+    return value.key.hex() if LEADS_OUT.search(text) else text
+
+
+def _labels(
+    path: Path, values: Sequence[Value], decoder: _Decoder, texts: dict[bytes, Value]
+) -> Labels:
+    """The labels of datums, or the texts that belong to images, if all have one."""
+    if decoder.labels:
+        found = [decoder.labels.get(value.key) for value in values]
+    else:
+        keys = [value.key.replace(*TEXT, 1) for value in values]
+        found = [
+            decoder.file[texts[key]].decode("utf-8", "replace") if key in texts else None
+            for key in keys
+        ]
+    missing = sum(label is None for label in found)
+    if missing == len(found):
+        return Labels()
+    if missing:
+        return Labels(notes=(f"{path}: {missing:,} images have no label, so all are left out",))
+    return labels_or_note(lambda: np.array(found), len(found), path)
