@@ -22,5 +22,10 @@ inside          arrays with names inside a file: which are images, labels, split
 lmdb_images     LMDB: encoded images by key
 lmdb_pages      its keys and values, without its library
 datum           Caffe's message for an image
+dicom           DICOM: frames in the file's units, with its window
+nifti           NIfTI: slices of volumes
+tiff_pages      TIFF that Pillow does not read
+jxl             JPEG XL
+heic            HEIC and HEIF
 picture_stream  the pictures of a folder one after another, each in its own size and mode
 """

@@ -6,9 +6,11 @@ nested ones say their shape, flat ones are a table `(N, D)` unless `shape` says 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from PIL import Image
 
 from narrows.data.image_set import ImageSet, check_images
@@ -90,7 +92,8 @@ def _read_encoded(
     notes: tuple[str, ...],
 ) -> ImageSet:
     names = row_names(tables, path if path.is_dir() else path.parent)
-    span = options.share.span_of_files(names) if options.share else None
+    share = options.share
+    span = share.span_of_files(names) if share else None
     chosen = range(len(names))[span.rows if span else slice(None)]
     rows = EncodedRows(tables, columns.images, chosen.start)
     to_size = fitter(options.size, options.fit)
@@ -98,25 +101,16 @@ def _read_encoded(
     def open_row(row: int) -> Image.Image:
         return to_size(open_picture(rows.take(row), options.grey))
 
-    nbytes = sum(table.nbytes() for table in tables)
-    threads = nbytes >= THREADED_FROM * len(names)
-    least = 0 if options.share else 1
+    threads = sum(table.nbytes() for table in tables) >= THREADED_FROM * len(names)
+    least = 0 if share else 1
     decoded = decode_all(
         path, chosen, open_row, names.__getitem__, threads, options.strict, least, options.mode
     )
     if rows.failure:
         raise rows.failure
-    labels = read_labels(tables, columns)
-    return ImageSet(
-        images=decoded.images,
-        labels=None if labels.labels is None else labels.labels[decoded.items],
-        names=tuple(names[row] for row in decoded.items),
-        classes=labels.classes,
-        source=f"the table {path}",
-        skipped=decoded.skipped,
-        span=span,
-        notes=notes + columns.notes + labels.notes,
-    )
+    read = [names[row] for row in decoded.items]
+    images = ImageSet(decoded.images, names=tuple(read), skipped=decoded.skipped, span=span)
+    return _with_labels(images, decoded.items, path, tables, columns, notes)
 
 
 def _read_lists(
@@ -128,13 +122,26 @@ def _read_lists(
 ) -> ImageSet:
     numbers = read_numbers(tables, columns.images, shape)
     check_images(numbers.images, path)
-    labels = read_labels(tables, columns)
     names = row_names(tables, path if path.is_dir() else path.parent)
-    return ImageSet(
-        images=numbers.images,
-        labels=None if labels.labels is None else labels.labels[numbers.rows],
+    skipped = tuple((names[row], "the row is null") for row in numbers.empty)
+    images = ImageSet(numbers.images, skipped=skipped)
+    return _with_labels(images, numbers.rows, path, tables, columns, notes)
+
+
+def _with_labels(
+    images: ImageSet,
+    rows: Sequence[int] | np.ndarray,
+    path: Path,
+    tables: Sequence[TableFile],
+    columns: Columns,
+    notes: tuple[str, ...],
+) -> ImageSet:
+    """The images of these rows with their labels."""
+    labels = read_labels(tables, columns)
+    return replace(
+        images,
+        labels=None if labels.labels is None else labels.labels[rows],
         classes=labels.classes,
         source=f"the table {path}",
-        skipped=tuple((names[row], "the row is null") for row in numbers.empty),
         notes=notes + columns.notes + labels.notes,
     )

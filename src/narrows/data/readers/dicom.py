@@ -99,16 +99,7 @@ def _picture(
 def _grey(
     pixels: Any, dataset: Any, number: int, frame: np.ndarray
 ) -> tuple[np.ndarray, Levels | None]:
-    low, high = 0, 2**dataset.BitsStored - 1
-    if dataset.PixelRepresentation:
-        low, high = -(2 ** (dataset.BitsStored - 1)), 2 ** (dataset.BitsStored - 1) - 1
-    if "ModalityLUTSequence" in dataset:
-        values = pixels.apply_modality_lut(frame, dataset)
-        low, high = 0, np.iinfo(values.dtype).max
-    else:
-        slope, intercept = _rescale(dataset, number)
-        values = frame.astype(type(slope * intercept)) * slope + intercept
-        low, high = sorted((low * slope + intercept, high * slope + intercept))
+    values, (low, high) = _rescaled(pixels, dataset, number, frame)
     levels = _window(dataset, number) or Levels(low, high)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         values = low + high - values
@@ -116,6 +107,21 @@ def _grey(
     values = values.astype(_type_of(low, high))
     is_full = values.dtype.kind == "u" and levels == (0, np.iinfo(values.dtype).max)
     return values, None if is_full else levels
+
+
+def _rescaled(
+    pixels: Any, dataset: Any, number: int, frame: np.ndarray
+) -> tuple[np.ndarray, tuple[float, float]]:
+    """The values v of what is stored, and the least and the greatest that they can be."""
+    if "ModalityLUTSequence" in dataset:
+        values = pixels.apply_modality_lut(frame, dataset)
+        return values.astype(np.int64), (0, np.iinfo(values.dtype).max)
+    bits = dataset.BitsStored
+    low = -(2 ** (bits - 1)) if dataset.PixelRepresentation else 0
+    slope, intercept = _rescale(dataset, number)
+    values = frame.astype(type(slope * intercept)) * slope + intercept
+    ends = low * slope + intercept, (low + 2**bits - 1) * slope + intercept
+    return values, (min(ends), max(ends))
 
 
 def _type_of(low: float, high: float) -> np.dtype:

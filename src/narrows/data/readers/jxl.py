@@ -51,7 +51,7 @@ def read_jxl(path: Path) -> Iterator[tuple[np.ndarray, Levels | None]]:
 
 
 def read_header(data: bytes) -> tuple[int, int, int]:
-    """Height, width and bits of a value, 0 if they are not known. Raises `ValueError`, `IndexError` if it is damaged."""
+    """Height, width and bits of a value, 0 if they are not known. Raises `ValueError`."""
     start = data.find(CODESTREAM, 0 if data.startswith(CODESTREAM) else len(CONTAINER))
     if start < 0:
         raise ValueError("it has no image")
@@ -68,7 +68,7 @@ def read_header(data: bytes) -> tuple[int, int, int]:
     if bits.take(1):
         return height, width, 32
     choice = bits.take(2)
-    return height, width, (*DEPTHS, 1 + bits.take(6) if choice == 3 else 0)[choice]
+    return height, width, DEPTHS[choice] if choice < 3 else 1 + bits.take(6)
 
 
 class _Bits:
