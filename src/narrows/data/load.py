@@ -3,6 +3,7 @@
     "mnist"                                            a named set
     {"kind": "coloured-mnist", "colour": "image"}      a named set with options
     "photos"   {"kind": "photos", "size": [64, 64]}    a folder or a file, with or without options
+    "a.h5::/group/x"                                   an array, or a column, inside a file
     loader                                             your own function, `loader(split, ...) -> ImageSet`
 
 A name of the table wins over a folder of the same name; `./mnist` is always the folder.
@@ -20,10 +21,11 @@ from narrows.data.image_set import ImageSet, join_sets
 from narrows.data.named_sets.named import NAMED_SETS
 from narrows.data.readers.formats import path_has_split, read_path
 from narrows.data.share import Share
-from narrows.errors import DataError, NarrowsError, did_you_mean, unknown
+from narrows.errors import DataError, NarrowsError, did_you_mean, unknown, wrong
 
 SPLITS = ("train", "val", "test", "all")
 PARTS = SPLITS[:-1]  # "all" is all of them
+INSIDE = "::"  # between a file and the path of an array in it
 
 Data = str | os.PathLike[str] | Mapping[str, Any] | Callable[..., ImageSet]
 DataKind = str | os.PathLike[str] | Callable[..., ImageSet]
@@ -83,11 +85,12 @@ def has_split(data: Data, split: str) -> bool:
     if split not in PARTS:
         raise unknown("split", split, PARTS)
     kind, options = _kind_and_options(data, {})
+    array = options.get("array", "")
     if "noisy" in options:
         return has_split(kind, split) and has_split(options["noisy"], split)
     if _is_named(kind):
         return split != "val"
-    return path_has_split(_existing_path(kind), split)
+    return path_has_split(_existing_path(kind), split, array)
 
 
 def _kind_and_options(data: Data, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -102,7 +105,19 @@ def _kind_and_options(data: Data, options: dict[str, Any]) -> tuple[Any, dict[st
             f"data: got {got}, expected a path, the name of a set ({', '.join(NAMED_SETS)}), "
             "or a dict with either as its 'kind'"
         )
+    if not callable(kind):
+        kind = _without_array(kind, spec)
     return kind, spec
+
+
+def _without_array(kind: str | os.PathLike[str], spec: dict[str, Any]) -> str | os.PathLike[str]:
+    """The path of `path::array`, whose array becomes an option; a file of that very name wins."""
+    path, mark, array = os.fspath(kind).rpartition(INSIDE)
+    if not mark or Path(kind).expanduser().exists():
+        return kind
+    if spec.setdefault("array", array) != array:
+        raise wrong("array", spec["array"], f"the one in {os.fspath(kind)!r}", "give one of them")
+    return path
 
 
 def _is_named(kind: DataKind) -> bool:

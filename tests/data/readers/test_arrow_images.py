@@ -10,7 +10,8 @@ from PIL import Image
 
 from narrows.data.readers import arrow_tables
 from narrows.data.readers.arrow_images import read_tables
-from narrows.data.readers.shards import is_table_folder, shards_have_split
+from narrows.data.readers.recognise_stores import is_table
+from narrows.data.readers.shards import shards_have_split
 from narrows.data.share import Share
 from narrows.errors import DataError
 
@@ -206,7 +207,7 @@ def test_a_folder_of_shards_is_one_set_in_order(tmp_path, layout):
         write(tmp_path / train.format(shard), table.slice(shard * 5, 5))
     write(tmp_path / test, table.slice(15))
     (tmp_path / "README.md").write_text("A set.")
-    assert is_table_folder(tmp_path)
+    assert is_table(tmp_path, b"")
     assert shards_have_split(tmp_path, "test")
     assert not shards_have_split(tmp_path, "val")
     for split, rows in {"train": slice(15), "test": slice(15, 23), "all": slice(None)}.items():
@@ -231,9 +232,9 @@ def test_numbers_in_names_of_shards_count_as_numbers(tmp_path):
 
 def test_a_folder_of_pictures_with_a_table_is_not_a_table(tmp_path):
     write_parquet(tmp_path / "codes.parquet", pa.table({"z": [1.0]}))
-    assert is_table_folder(tmp_path)
+    assert is_table(tmp_path, b"")
     Image.fromarray(IMAGES[0]).save(tmp_path / "a.png")
-    assert not is_table_folder(tmp_path)
+    assert not is_table(tmp_path, b"")
 
 
 @pytest.mark.parametrize("kind", ["encoded", "lists"])

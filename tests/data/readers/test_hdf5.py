@@ -7,7 +7,8 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from narrows.data.readers.hdf5 import hdf5_has_split, is_hdf5, matlab_order, read_hdf5
+from narrows.data.readers.hdf5 import hdf5_has_split, matlab_order, read_hdf5
+from narrows.data.readers.recognise_stores import is_hdf5
 from narrows.errors import DataError
 
 h5py = pytest.importorskip("h5py")
@@ -35,7 +36,7 @@ def test_contiguous_hdf5_is_a_memory_map(path, dtype, userblock_size):
     assert np.array_equal(found.images, IMAGES.astype(dtype))
     assert np.array_equal(found.labels, LABELS)
     assert found.images.dtype == dtype
-    assert is_hdf5(path, path.read_bytes()[:512])
+    assert is_hdf5(path, path.read_bytes()[:4096])
 
 
 @pytest.mark.parametrize(

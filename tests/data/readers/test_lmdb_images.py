@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from narrows.data.readers.lmdb_images import is_lmdb, lmdb_has_split, read_lmdb
+from narrows.data.readers.lmdb_images import lmdb_has_split, read_lmdb
 from narrows.data.readers.lmdb_pages import LmdbFile
+from narrows.data.readers.recognise_stores import is_lmdb
 from narrows.errors import DataError
 
 lmdb = pytest.importorskip("lmdb")

@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from narrows.data.readers.zarr_arrays import is_zarr, read_zarr, zarr_has_split
+from narrows.data.readers.recognise_stores import is_zarr
+from narrows.data.readers.zarr_arrays import read_zarr, zarr_has_split
 from narrows.errors import DataError
 
 zarr = pytest.importorskip("zarr")

@@ -2,6 +2,7 @@
 
 formats         the table: name -> reader, and how a file of it is known; to add one: a module and an entry
 recognise       what a file is, by its content
+recognise_stores   the same, of what holds arrays or rows of many images
 arrays          .npy (a memory map) and .npz
 idx             IDX, the format of MNIST
 folder          a folder of images with its classes and splits, or one image file

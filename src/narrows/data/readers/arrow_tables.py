@@ -140,8 +140,3 @@ def open_table(path: Path) -> TableFile:
         raise DataError(f"{path} is Feather of version 1; write it again with version 2")
     with reading(path, verb="read as a table of Parquet or Arrow"):
         return ParquetTable(path) if head.startswith(PARQUET) else ArrowTable(path)
-
-
-def is_table(path: Path, head: bytes) -> bool:
-    """Whether a file is Parquet or an Arrow file, by its first bytes."""
-    return head.startswith((PARQUET, ARROW, FEATHER_1))

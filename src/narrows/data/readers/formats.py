@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from narrows.data.readers.recognise import (
     is_picture,
     is_tar,
 )
+from narrows.data.readers.recognise_stores import is_hdf5, is_lmdb, is_table, is_zarr
 from narrows.data.share import Share
 from narrows.errors import DataError, wrong
 
@@ -66,8 +68,16 @@ class Format:
     def read(self) -> Reader:
         return _resolve(self.reader)
 
-    def has_split(self, path: Path, split: str) -> bool:
-        return self.splits is not None and _resolve(self.splits)(path, split)
+    def has_split(self, path: Path, split: str, array: str = "") -> bool:
+        """Whether a file has a split. An array that is named inside of one is one set, unless
+        `splits` says otherwise.
+        """
+        if self.splits is None:
+            return False
+        has_split = _resolve(self.splits)
+        if not array:
+            return has_split(path, split)
+        return "array" in signature(has_split).parameters and has_split(path, split, array=array)
 
 
 def _resolve(function: Callable[..., Any] | str) -> Callable[..., Any]:
@@ -79,6 +89,28 @@ def _resolve(function: Callable[..., Any] | str) -> Callable[..., Any]:
 
 PICTURE_ENDINGS = ("png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp", "gif")
 FORMATS: dict[str, Format] = {
+    "table": Format(
+        "a table (.parquet, .arrow, .feather) or a folder of tables",
+        "readers.arrow_images:read_tables",
+        is_table,
+        ("*.parquet", "*.arrow", "*.feather"),
+        splits="readers.shards:shards_have_split",
+        shares=True,
+    ),
+    "zarr": Format(
+        "Zarr",
+        "readers.zarr_arrays:read_zarr",
+        is_zarr,
+        ("*.zarr",),
+        splits="readers.zarr_arrays:zarr_has_split",
+    ),
+    "lmdb": Format(
+        "LMDB",
+        "readers.lmdb_images:read_lmdb",
+        is_lmdb,
+        ("*.lmdb", "*.mdb"),
+        splits="readers.lmdb_images:lmdb_has_split",
+    ),
     "folder": Format(
         "a folder of pictures",
         "readers.folder:read_folder",
@@ -110,6 +142,13 @@ FORMATS: dict[str, Format] = {
         ("*.npz",),
         splits="readers.arrays:npz_has_split",
     ),
+    "hdf5": Format(
+        "HDF5, and MATLAB's since 7.3",
+        "readers.hdf5:read_hdf5",
+        is_hdf5,
+        ("*.h5", "*.hdf5"),
+        splits="readers.hdf5:hdf5_has_split",
+    ),
     "idx": Format(
         "IDX, as MNIST has it",
         "readers.idx:read_idx",
@@ -138,12 +177,13 @@ def read_path(
     return share.take(images) if share else images
 
 
-def path_has_split(path: Path, split: str) -> bool:
-    """Whether a file or a folder that exists has that split: "train", "val" or "test".
+def path_has_split(path: Path, split: str, array: str = "") -> bool:
+    """Whether a file or a folder that exists has that split: "train", "val" or "test"; `array`:
+    the path inside of it.
 
     Raises `DataError` if it cannot be read to find out.
     """
-    return FORMATS[format_of(path)].has_split(path, split)
+    return FORMATS[format_of(path)].has_split(path, split, array)
 
 
 def format_of(path: Path) -> str:

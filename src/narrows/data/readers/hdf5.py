@@ -11,7 +11,6 @@ virtual arrays whose files are missing. Which arrays are read: see `inside`.
 References: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html (the format).
 """
 
-import os
 from collections.abc import Sequence
 from math import ceil, prod
 from pathlib import Path
@@ -24,20 +23,6 @@ from narrows.data.readers.chunked import copy_chunks
 from narrows.data.readers.inside import Entry, Part, choose_parts, splits_inside, take_labels
 from narrows.errors import DataError, extra
 from narrows.reading import reading
-
-HDF5 = b"\x89HDF\r\n\x1a\n"
-MATLAB = b"MATLAB 7.3 MAT-file"
-HEADER_PLACES = (512, 1024, 2048, 4096)  # of the signature, behind a block of the user's own
-
-
-def is_hdf5(path: Path, head: bytes) -> bool:
-    """Whether a file is HDF5, by its signature, which may be at any of a few places."""
-    if head.startswith(HDF5):
-        return True
-    if not path.is_file():
-        return False
-    with open(path, "rb") as file:
-        return any(os.pread(file.fileno(), 8, place) == HDF5 for place in HEADER_PLACES)
 
 
 def read_hdf5(path: Path, split: str = "all", array: str = "") -> ImageSet:
@@ -52,11 +37,11 @@ def read_hdf5(path: Path, split: str = "all", array: str = "") -> ImageSet:
         return join_sets([_read_part(path, file, part) for part in parts])
 
 
-def hdf5_has_split(path: Path, split: str) -> bool:
+def hdf5_has_split(path: Path, split: str, array: str = "") -> bool:
     """Whether a file's arrays are divided into splits, of which this is one. Raises `DataError`."""
     h5py = extra("h5py", "hdf5")
     with reading(path, verb="read as HDF5"), h5py.File(path) as file:
-        return split in splits_inside(_entries(file, h5py))
+        return split in splits_inside(_entries(file, h5py), array)
 
 
 def _entries(file: Any, h5py: Any) -> list[Entry]:

@@ -100,9 +100,15 @@ def choose_parts(path: Path, entries: Sequence[Entry], split: str, array: str = 
     return [Part(images, _labels_of(images, entries)) for images in chosen]
 
 
-def splits_inside(entries: Sequence[Entry]) -> set[str]:
-    """The splits that the images of a file are divided into; empty if it is one set."""
-    return {entry.split for entry in entries if entry.may_be_images} - {""}
+def splits_inside(entries: Sequence[Entry], array: str = "") -> set[str]:
+    """The splits that the images of a file are divided into; empty if it is one set.
+
+    array: see `choose_parts`; what it names is one set, unless it is a group with several splits.
+    """
+    array = array.strip("/")
+    inside = [entry for entry in entries if not array or entry.key.startswith(f"{array}/")]
+    splits = {entry.split for entry in inside if entry.may_be_images}
+    return splits - {""} if not array or len(splits) > 1 else set()
 
 
 def _candidates(path: Path, entries: Sequence[Entry], array: str) -> list[Entry]:

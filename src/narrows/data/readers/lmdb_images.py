@@ -23,26 +23,21 @@ from narrows.data.readers.datum import parse_datum
 from narrows.data.readers.decode import decode_all
 from narrows.data.readers.folder import THREADED_FROM
 from narrows.data.readers.image_files import fitter, open_picture
-from narrows.data.readers.inside import PARTS, Labels, labels_or_note, refuse_split, split_of
-from narrows.data.readers.lmdb_pages import HEADER, MAGIC, LmdbFile, Value
+from narrows.data.readers.inside import Labels, labels_or_note, refuse_split
+from narrows.data.readers.lmdb_pages import LmdbFile, Value
+from narrows.data.readers.recognise_stores import lmdb_files
 from narrows.errors import DataError
 from narrows.reading import reading
 
-DATA = "data.mdb"
 COUNTS = (b"num-samples", b"length", b"__len__", b"__keys__")  # keys that are not of images
 TEXT = (b"image-", b"label-")  # the beginnings of the keys of an image and of its text
 PICKLE = re.compile(rb"\x80[\x02-\x05].*\.", re.DOTALL)
 LEADS_OUT = re.compile(r"(^|/)\.\.(/|$)|^/|\0")
 
 
-def is_lmdb(path: Path, head: bytes) -> bool:
-    """Whether a file or a folder is LMDB, or a folder's splits are."""
-    return head[HEADER:].startswith(MAGIC) or (path.is_dir() and bool(_files(path)))
-
-
 def lmdb_has_split(path: Path, split: str) -> bool:
     """Whether a folder holds one file a split, and has this one."""
-    return split in _files(path)
+    return split in lmdb_files(path)
 
 
 def read_lmdb(
@@ -54,23 +49,13 @@ def read_lmdb(
     strict: bool = False,
 ) -> ImageSet:
     """The images of an LMDB file. Options: see `folder.read_folder`. Raises `DataError`."""
-    files = _files(path) or {"": path}
+    files = lmdb_files(path) or {"": path}
     if "" in files:
         refuse_split(path, split)
     elif split != "all" and split not in files:
         raise DataError(f"{path} has no {split} split, only {' and '.join(files)}")
     chosen = [file for part, file in files.items() if split in (part, "all") or not part]
     return join_sets([_read(file, size, fit, grey, strict) for file in chosen])
-
-
-def _files(path: Path) -> dict[str, Path]:
-    """The file of each split that a folder has; under "" that of a set without splits."""
-    if not path.is_dir():
-        return {}
-    if (path / DATA).is_file():
-        return {"": path / DATA}
-    files = {split_of(file.parent.name): file for file in sorted(path.glob(f"*/{DATA}"))}
-    return {part: files[part] for part in PARTS if part in files}
 
 
 @dataclass

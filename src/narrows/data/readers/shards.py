@@ -22,13 +22,6 @@ LEFT_OUT = re.compile(
 OF_HOW_MANY = re.compile(r"(.*?)-\d{5}-of-(\d{5})")
 
 
-def is_table_folder(path: Path, head: bytes = b"") -> bool:
-    """Whether a folder holds tables, and no pictures next to them."""
-    from narrows.data.readers.folder import find_images
-
-    return path.is_dir() and bool(find_shards(path)) and not find_images(path)
-
-
 def find_shards(path: Path) -> list[Path]:
     """The tables in a folder and in those below it that usually hold some, in order."""
     folders = [path, *(path / name for name in FOLDERS)]
@@ -43,7 +36,7 @@ def find_shards(path: Path) -> list[Path]:
     return sorted(files, key=lambda file: _in_order(file.relative_to(path).as_posix()))
 
 
-def shards_have_split(path: Path, split: str) -> bool:
+def shards_have_split(path: Path, split: str, array: str = "") -> bool:
     """Whether a folder of tables is divided into splits, of which this is one."""
     return path.is_dir() and split in _by_split(path, find_shards(path))
 

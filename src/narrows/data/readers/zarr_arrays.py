@@ -6,7 +6,6 @@ are missing, a note says how many. Which arrays are read: see `inside`.
 References: https://zarr-specs.readthedocs.io.
 """
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +17,7 @@ from narrows.data.readers.inside import Entry, Part, choose_parts, splits_inside
 from narrows.errors import DataError, extra
 from narrows.reading import reading
 
-METADATA = ("zarr.json", ".zgroup", ".zarray")
-ZIP = b"PK\x03\x04"
 ROOT = "data"  # the name of an array that is a store by itself
-
-
-def is_zarr(path: Path, head: bytes) -> bool:
-    """Whether a folder is Zarr, by its metadata; or a zip with these at its root."""
-    if path.is_dir():
-        return any((path / name).is_file() for name in METADATA)
-    if not head.startswith(ZIP):
-        return False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name in archive.NameToInfo for name in METADATA)
-    except (zipfile.BadZipFile, OSError):
-        return False
 
 
 def read_zarr(path: Path, split: str = "all", array: str = "") -> ImageSet:
@@ -48,10 +32,10 @@ def read_zarr(path: Path, split: str = "all", array: str = "") -> ImageSet:
         return join_sets([_read_part(path, arrays, part) for part in parts])
 
 
-def zarr_has_split(path: Path, split: str) -> bool:
+def zarr_has_split(path: Path, split: str, array: str = "") -> bool:
     """Whether the arrays are divided into splits, of which this is one. Raises `DataError`."""
     with reading(path, verb="read as Zarr"):
-        return split in splits_inside(_entries(_arrays(path)))
+        return split in splits_inside(_entries(_arrays(path)), array)
 
 
 def _arrays(path: Path) -> dict[str, Any]:
