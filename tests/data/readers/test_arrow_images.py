@@ -3,13 +3,13 @@
 import json
 from contextlib import suppress
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from narrows.data.readers import arrow_tables
-from narrows.data.readers.arrow_images import read_tables
+from narrows.data.readers import arrow_images, arrow_tables
 from narrows.data.readers.recognise_stores import is_table
 from narrows.data.readers.shards import shards_have_split
 from narrows.data.share import Share
@@ -18,6 +18,7 @@ from narrows.errors import DataError
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 feather = pytest.importorskip("pyarrow.feather")
+read_tables: Any = arrow_images.read_tables
 IMAGES = np.random.default_rng(0).integers(0, 256, (23, 6, 5), np.uint8)
 LABELS = list(np.arange(23) % 3)
 CLASSES = ("a", "b", "c")
@@ -138,7 +139,7 @@ def test_lists_of_several_sizes_are_refused(write):
 
 
 def test_rows_without_an_image_are_skipped_by_name(write):
-    rows = structs()
+    rows: list[Any] = structs()
     rows[3] = None
     rows[5] = {"bytes": None, "path": None}
     rows[6] = {"bytes": b"not a picture", "path": None}

@@ -3,15 +3,18 @@
 import subprocess
 import sys
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import pytest
 
-from narrows.data.readers.hdf5 import hdf5_has_split, matlab_order, read_hdf5
+from narrows.data.readers import hdf5
+from narrows.data.readers.hdf5 import hdf5_has_split, matlab_order
 from narrows.data.readers.recognise_stores import is_hdf5
 from narrows.errors import DataError
 
 h5py = pytest.importorskip("h5py")
+read_hdf5: Any = hdf5.read_hdf5
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 6, 5, 3), np.uint8)
 LABELS = np.arange(20) % 4
 
@@ -21,7 +24,7 @@ def path(tmp_path):
     return tmp_path / "images.h5"
 
 
-def write(path, userblock_size=0, **arrays):
+def write(path, userblock_size=0, **arrays: Any):
     with h5py.File(path, "w", userblock_size=userblock_size) as file:
         for key, values in arrays.items():
             file[key] = values
@@ -68,7 +71,7 @@ def test_compressed_hdf5_is_copied_by_chunk(path, options):
 )
 def test_splits_inside_hdf5(path, keys):
     values = [IMAGES[:15], LABELS[:15], IMAGES[15:], LABELS[15:]]
-    write(path, **dict(zip(keys, values)))
+    write(path, 0, **dict(zip(keys, values)))
     assert hdf5_has_split(path, "test")
     assert not hdf5_has_split(path, "val")
     test = read_hdf5(path, "test")
@@ -82,7 +85,7 @@ def test_splits_inside_hdf5(path, keys):
 
 
 def test_an_array_inside_is_named(path):
-    write(path, **{"a/deep/cube": IMAGES, "a/flat": IMAGES[..., 0], "test/x": IMAGES[:3]})
+    write(path, 0, **{"a/deep/cube": IMAGES, "a/flat": IMAGES[..., 0], "test/x": IMAGES[:3]})
     assert read_hdf5(path, array="/a/flat").images.shape == (20, 6, 5)
     assert np.array_equal(read_hdf5(path, "train", array="a/deep").images, IMAGES)
     assert len(read_hdf5(path, "train", array="/test")) == 3

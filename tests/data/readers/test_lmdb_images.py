@@ -4,17 +4,20 @@ import pickle
 import random
 from contextlib import suppress
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from narrows.data.readers.lmdb_images import lmdb_has_split, read_lmdb
+from narrows.data.readers import lmdb_images
+from narrows.data.readers.lmdb_images import lmdb_has_split
 from narrows.data.readers.lmdb_pages import LmdbFile
 from narrows.data.readers.recognise_stores import is_lmdb
 from narrows.errors import DataError
 
 lmdb = pytest.importorskip("lmdb")
+read_lmdb: Any = lmdb_images.read_lmdb
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, 6, 5, 3), np.uint8)
 
 

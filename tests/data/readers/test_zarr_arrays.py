@@ -2,15 +2,18 @@
 
 import json
 import shutil
+from typing import Any
 
 import numpy as np
 import pytest
 
+from narrows.data.readers import zarr_arrays
 from narrows.data.readers.recognise_stores import is_zarr
-from narrows.data.readers.zarr_arrays import read_zarr, zarr_has_split
+from narrows.data.readers.zarr_arrays import zarr_has_split
 from narrows.errors import DataError
 
 zarr = pytest.importorskip("zarr")
+read_zarr: Any = zarr_arrays.read_zarr
 IMAGES = np.random.default_rng(0).integers(1, 256, (20, 6, 5), np.uint8)
 LABELS = np.arange(20) % 4
 versions = pytest.mark.parametrize("version", [2, 3])

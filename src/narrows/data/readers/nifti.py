@@ -45,10 +45,11 @@ def read_nifti(path: Path, axis: int = AXIS) -> Iterator[tuple[np.ndarray, Level
 
 def _refuse_sizes(path: Path, image: Any) -> None:
     """Refuse volumes that a file of this length cannot hold: `DataError`."""
-    size = prod(image.shape) * image.dataobj.dtype.itemsize
+    values = prod(image.shape) * image.dataobj.dtype.itemsize
+    size = image.dataobj.offset + values
     with open(path, "rb") as file:
         is_packed = file.read(2) == GZIP
-    if not size or size > path.stat().st_size * (MOST_TIMES if is_packed else 1):
+    if not values or size > path.stat().st_size * (MOST_TIMES if is_packed else 1):
         raise DataError(
             f"{path} says that it holds an array of {image.shape}, {size:,} bytes, but it has "
             f"{path.stat().st_size:,}"
