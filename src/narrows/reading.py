@@ -31,11 +31,12 @@ ABSURD_SIZE = re.compile(r"\b\d{15,}\b|[PE]iB\b")
 
 
 @contextmanager
-def reading(what: str | os.PathLike[str], cure: str = "", verb: str = "read") -> Iterator[None]:
-    """The block reads a file with a library. Raises `DataError` with file, cause and cure, and
-    `Shortage`.
+def reading(
+    what: str | os.PathLike[str], cure: str = "", fault: str = "cannot be read"
+) -> Iterator[None]:
+    """The block reads a file with a library.
 
-    what: the file; verb: what cannot be done with it.
+    Raises `DataError`, in words "{what} {fault}: {cause}; {cure}", and `Shortage`.
     """
     try:
         yield
@@ -44,7 +45,7 @@ def reading(what: str | os.PathLike[str], cure: str = "", verb: str = "read") ->
     except Exception as error:  # a library that is fed broken bytes may raise anything
         cause = cause_of(error)
         advice = f"; {cure}" if cure else ""
-        raise DataError(f"{what} cannot be {verb}: {cause}{advice}") from error
+        raise DataError(f"{what} {fault}: {cause}{advice}") from error
 
 
 def cause_of(error: Exception) -> str:

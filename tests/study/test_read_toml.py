@@ -122,3 +122,22 @@ def test_a_file_that_may_not_be_read_is_refused(file, monkeypatch):
     error = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     monkeypatch.setattr(type(path), "read_bytes", Mock(side_effect=error))
     assert re.search("study.toml cannot be read: .*denied", refused(path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a = " + "[" * 100_000, "a = " + "9" * 5000, "a = " + "{a=" * 5000],
+    ids=["nest", "9", "{"],
+)
+def test_what_python_cannot_hold_is_refused_with_the_file(tmp_path, text):
+    path = tmp_path / "study.toml"
+    path.write_text(text)
+    with pytest.raises(DataError, match=f"^{path}"):
+        read_toml(path)
+
+
+def test_a_file_of_megabytes_is_no_study(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_bytes(b"#" * (1 << 20) + b"\n")
+    with pytest.raises(DataError, match="has more than 1,048,576 bytes"):
+        read_toml(path)

@@ -5,15 +5,19 @@ x.npy        the codes alone, a batch at a time: for more than the memory holds
 x.parquet    a row an image: name, label, z0, z1, ...; needs pyarrow
 """
 
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from narrows.data.numpy_files import Npz, load_npy
 from narrows.errors import DataError, OutputError, extra
 from narrows.files import atomic, refuse_overwrite
+from narrows.reading import reading
 
+WRITER = "`narrows encode` writes such a file"
 Names = Sequence[str] | None
 Labels = np.ndarray | None
 
@@ -39,19 +43,26 @@ def read_codes(path: str | Path) -> tuple[np.ndarray, Names]:
     `DataError`.
     """
     path = Path(path).expanduser()
-    try:
-        stored = np.load(path, allow_pickle=False)
-        if isinstance(stored, np.ndarray):
-            return stored, None
-        with stored:
-            names = None
-            if "names" in stored:
-                names = [str(name) for name in stored["names"]]
-            return stored["codes"], names
-    except KeyError as error:
-        raise DataError(f"{path} holds no 'codes'; `narrows encode` writes such a file") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} cannot be read as codes: {error}") from error
+    with reading(path, WRITER, "cannot be read as codes"):
+        codes, names = _read_npz(path) if zipfile.is_zipfile(path) else (load_npy(path), None)
+    if codes.ndim != 2 or codes.dtype.kind not in "biuf":
+        raise DataError(
+            f"{path} holds an array of {codes.dtype}, of shape {codes.shape}; expected codes, "
+            f"numbers of shape (images, size)"
+        )
+    if names is not None and len(names) != len(codes):
+        raise DataError(f"{path} holds {len(names)} names for {len(codes)} codes; {WRITER}")
+    return codes, names
+
+
+def _read_npz(path: Path) -> tuple[np.ndarray, Names]:
+    """The codes, and the names of their images if it has them."""
+    with Npz(path) as stored:
+        if "codes" not in stored:
+            raise DataError(f"{path} holds no 'codes'; {WRITER}")
+        if "names" not in stored:
+            return stored["codes"], None
+        return stored["codes"], [str(name) for name in stored["names"].ravel()]
 
 
 def _write_codes_npz(codes: np.ndarray, path: Path, names: Names, labels: Labels) -> None:

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from narrows.errors import DataError, did_you_mean
+from narrows.reading import cause_of, reading
 
+LONGEST = 1 << 20  # bytes of a file
+MOST_TRIED = 200  # lines behind which an end may be missing: each is a reading of all before it
 SLIPS = {  # the beginning of what tomllib says -> the usual cause
     "Invalid value": "texts stand in straight quotes, true and false have no capitals, "
     "numbers begin with a digit",
@@ -28,10 +31,11 @@ def read_toml(path: Path) -> dict[str, Any]:
     read.
     """
     text = _text(path)
-    try:
-        plain = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(_slip(path, text, str(error))) from error
+    with reading(path):  # numbers of 5000 digits, arrays in arrays in arrays ...
+        try:
+            plain = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise DataError(_slip(path, text, str(error))) from error
     if not plain:
         raise DataError(f"{path} is empty: there is no key in it")
     return plain
@@ -39,6 +43,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def _text(path: Path) -> str:
     try:
+        if path.stat().st_size > LONGEST:
+            raise DataError(f"{path} is no study file: it has more than {LONGEST:,} bytes")
         raw = path.read_bytes().removeprefix(b"\xef\xbb\xbf")  # some editors mark UTF-8 so
         return raw.decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -60,7 +66,7 @@ def _why_unreadable(path: Path, error: OSError) -> str:
         return f"{path} is a folder, expected a file; files in it: {names}"
     if not path.exists():
         return f"there is no file {path}; {did_you_mean(path.name, _toml_files(path.parent))}"
-    return f"{path} cannot be read: {error.strerror or error}"
+    return f"{path} cannot be read: {cause_of(error)}"
 
 
 def _toml_files(folder: Path) -> list[str]:
@@ -104,7 +110,7 @@ def _unended(lines: list[str]) -> tuple[int, int]:
     """Row and column of what has no end before the file has: behind the longest beginning that can
     be read.
     """
-    for row in range(len(lines), 0, -1):
+    for row in range(len(lines), max(0, len(lines) - MOST_TRIED), -1):
         with suppress(tomllib.TOMLDecodeError):
             tomllib.loads("\n".join(lines[: row - 1]))
             return row, len(lines[row - 1].rstrip()) + 1

@@ -12,23 +12,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
-from narrows.data.readers.arrays import NPZ_ERRORS
+from narrows.data.numpy_files import Npz
 from narrows.errors import DataError
 from narrows.files import atomic, write_file
+from narrows.reading import reading
 
 RECORD_FORMAT = 2
 READABLE_FORMATS = (1, RECORD_FORMAT)  # 1 had no origin
 RECORD_NAME = "run.json"
-RECORD_ERRORS = (
-    AttributeError,
-    KeyError,
-    TypeError,
-    UnicodeDecodeError,
-    json.JSONDecodeError,
-    OSError,
-)
 
 
 @dataclass
@@ -105,17 +99,14 @@ def read_record(folder: Path, arrays: bool = True) -> Record:
     path = folder / RECORD_NAME
     if not path.is_file():
         raise DataError(f"there is no record of a run in {folder}: {RECORD_NAME} is missing")
-    try:
+    with reading(path, fault="is no complete record of a run"):
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.pop("format") not in READABLE_FORMATS:
             known = " and ".join(map(str, READABLE_FORMATS))
             raise DataError(
                 f"{path} was written by another version of Narrows; this one reads the formats {known}"
             )
-        figures = [Figure(**figure) for figure in content.pop("figures")]
-        record = Record(**content, figures=figures)
-    except RECORD_ERRORS as error:
-        raise DataError(f"{path} is no complete record of a run: {error}") from error
+        record = msgspec.convert(content, Record)
     if arrays:
         for figure in record.figures:
             figure.arrays = _read_arrays(folder, figure.name)
@@ -125,9 +116,8 @@ def read_record(folder: Path, arrays: bool = True) -> Record:
 def _figure_names(folder: Path) -> set[str]:
     """The figures of the record in a folder; none where there is no complete one."""
     try:
-        plain = json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))
-        names = {figure["name"] for figure in plain["figures"]}
-    except (OSError, ValueError, KeyError, TypeError):
+        names = {figure.name for figure in read_record(folder, arrays=False).figures}
+    except DataError:
         return set()
     return {name for name in names if Path(name).name == name}
 
@@ -138,10 +128,6 @@ def _arrays_path(folder: Path, name: str) -> Path:
 
 def _read_arrays(folder: Path, name: str) -> dict[str, np.ndarray]:
     path = _arrays_path(folder, name)
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {key: stored[key] for key in stored.files}
-    except NPZ_ERRORS as error:
-        raise DataError(
-            f"{path}, the arrays of a figure, is missing or broken; run the study again"
-        ) from error
+    what, fault = f"{path}, the arrays of a figure,", "is missing or broken"
+    with reading(what, "run the study again", fault), Npz(path) as stored:
+        return dict(stored)

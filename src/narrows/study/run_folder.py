@@ -19,14 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from narrows.data.readers.arrays import NPZ_ERRORS
-from narrows.errors import DataError
+from narrows.data.numpy_files import Npz
+from narrows.errors import DataError, NarrowsError, Shortage
 from narrows.files import atomic, write_file
 from narrows.model.estimator.base import ImageModel
 from narrows.model.file_format import CHECKPOINT_NAME
 from narrows.model.files import store
 from narrows.model.training.split import held_back
 from narrows.parts.term import present_names
+from narrows.reading import reading
 from narrows.study.data_split import DataSplit
 from narrows.study.schema import Run
 from narrows.study.trained import Trained
@@ -76,7 +77,7 @@ def snapshots_in(folder: Path) -> Snapshots:
     """The snapshots in a folder; none where they are missing or broken."""
     try:
         return _read_snapshots(folder / SNAPSHOTS_FILE)
-    except NPZ_ERRORS:
+    except DataError:
         return {}
 
 
@@ -94,11 +95,14 @@ def settings_in_words(run: Run, split: DataSplit) -> dict[str, Any]:
 def take_up(run: Run, model: ImageModel, split: DataSplit, folder: Path) -> Trained | None:
     """The run that `keep` wrote there; None unless the same settings made it, and it was complete."""
     try:
-        header, _ = store.read_file(folder / MODEL_FILE)
-        if not (header["about"]["whole"] and _is_same(header, run, model, split)):
-            return None
-        return _read(run, model, split, folder, header["about"])
-    except (DataError, KeyError, OSError, TypeError, ValueError):
+        with reading(folder):
+            header, _ = store.read_file(folder / MODEL_FILE)
+            if not (header["about"]["whole"] and _is_same(header, run, model, split)):
+                return None
+            return _read(run, model, split, folder, header["about"])
+    except Shortage:
+        raise
+    except NarrowsError:
         return None
 
 
@@ -190,8 +194,8 @@ def _read_snapshots(path: Path) -> Snapshots:
     if not path.is_file():
         return {}
     snapshots: Snapshots = {}
-    with np.load(path, allow_pickle=False) as stored:
-        for name in stored.files:
+    with reading(path), Npz(path) as stored:
+        for name in stored:
             epoch, row = name.split("/", 1)
             snapshots.setdefault(int(epoch), {})[row] = stored[name]
     return snapshots

@@ -2,7 +2,9 @@
 reported.
 """
 
+import json
 import shutil
+import tracemalloc
 from hashlib import sha256
 from pathlib import Path
 
@@ -347,3 +349,34 @@ def test_npy_rows_are_counted_and_joined_in_their_order(tmp_path, monkeypatch, a
     assert [JOINS[".npy"].count_results(part) for part in parts] == [3, 1, 6]
     JOINS[".npy"].join(parts, tmp_path / "joint.npy")
     np.testing.assert_array_equal(np.load(tmp_path / "joint.npy"), CODES)
+
+
+def test_a_manifest_of_a_thousand_million_shares_is_refused_without_counting_them(tmp_path):
+    path = manifest_path(make(tmp_path / "codes.npz", 1))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "of": 10**9 - 1}))
+    tracemalloc.start()
+    with pytest.raises(
+        DataError, match=r"shares 2, 3, .* 11 and 999,999,988 more of 999999999 are"
+    ):
+        merge(tmp_path / "codes.npz")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"shard": 5}, "share 5 of 4 has 2 of 10 inputs"),
+        ({"first": 3}, "share 1 of 4 has -1 of 10 inputs"),
+        ({"total": 1}, "share 1 of 4 has 2 of 1 inputs"),
+        ({"rows": 3}, "it has 3 results of 2 inputs"),
+        ({"rows": -1}, "Expected `int` >= 0"),
+        ({"of": 10**9}, "Expected `int` <= 999999999"),
+    ],
+)
+def test_a_manifest_whose_numbers_contradict_one_another_is_refused(tmp_path, facts, words):
+    part = make(tmp_path / "codes.npz", 1)
+    path = manifest_path(part)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **facts}))
+    with pytest.raises(DataError, match=f"the manifest {path} cannot be read: .*{words}"):
+        read_manifest(part)

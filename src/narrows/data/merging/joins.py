@@ -21,21 +21,14 @@ from typing import IO, NamedTuple
 import numpy as np
 from numpy.lib import format as npy
 
+from narrows.data.numpy_files import ArrayHeader, Npz, load_npy
 from narrows.data.write import memory_mapped, path_below
 from narrows.errors import DataError, extra
 from narrows.files import atomic, write_csv
 
 ROWS_AT_ONCE = 1 << 14
-HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 PartPaths = Sequence[Path]
-
-
-class ArrayHeader(NamedTuple):
-    """Shape and type of an array."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
 
 
 class Joins(NamedTuple):
@@ -72,12 +65,11 @@ def _csv_rows(parts: PartPaths, columns: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _count_npy(part: Path) -> int:
-    with open(part, "rb") as file:
-        return _read_header(file).shape[0]
+    return _rows(load_npy(part, mapped=True))
 
 
 def _join_npy(parts: PartPaths, path: Path) -> None:
-    arrays = [np.load(part, mmap_mode="r", allow_pickle=False) for part in parts]
+    arrays = [load_npy(part, mapped=True) for part in parts]
     shape, dtype = _joint_header(parts, [ArrayHeader(array.shape, array.dtype) for array in arrays])
     with memory_mapped(path, shape, dtype, force=True) as joint:
         filled = 0
@@ -89,7 +81,7 @@ def _join_npy(parts: PartPaths, path: Path) -> None:
 
 
 def _count_npz(part: Path) -> int:
-    counts = {header.shape[0] for header in _npz_headers(part).values()}
+    counts = {_rows(header) for header in _npz_headers(part).values()}
     if len(counts) != 1:
         raise ValueError(f"its arrays have {sorted(counts)} rows")
     return counts.pop()
@@ -112,24 +104,21 @@ def _write_rows(file: IO[bytes], header: ArrayHeader, parts: PartPaths, key: str
     fields = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     npy.write_array_header_1_0(file, fields)
     for part in parts:
-        with np.load(part, allow_pickle=False) as stored:
+        with Npz(part) as stored:
             rows = stored[key]
         file.write(rows.astype(dtype, order="C", copy=False).tobytes())
 
 
 def _npz_headers(part: Path) -> dict[str, ArrayHeader]:
     """The header of each array of an .npz, by its key; nothing but the headers is read."""
-    headers = {}
-    with zipfile.ZipFile(part) as stored:
-        for name in stored.namelist():
-            with stored.open(name) as file:
-                headers[name.removesuffix(".npy")] = _read_header(file)
-    return headers
+    with Npz(part) as stored:
+        return {key: stored.header(key) for key in stored}
 
 
-def _read_header(file: IO[bytes]) -> ArrayHeader:
-    shape, _, dtype = HEADER_READERS[npy.read_magic(file)](file)
-    return ArrayHeader(shape, dtype)
+def _rows(array: np.ndarray | ArrayHeader) -> int:
+    if not array.shape:
+        raise ValueError("it holds one number, not rows")
+    return array.shape[0]
 
 
 def _joint_header(parts: PartPaths, headers: Sequence[ArrayHeader]) -> ArrayHeader:

@@ -10,15 +10,19 @@ The manifest says which share of which job this is, so that parts of different j
 import os
 from hashlib import file_digest
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from narrows.errors import DataError
 from narrows.files import write_file
+from narrows.reading import reading
 
 MANIFEST_FORMAT = 1
 RUN_AGAIN = "run that share again, with --force"
 MANIFEST_ENDING = ".part.json"
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Place = Annotated[int, msgspec.Meta(ge=1, lt=10**9)]  # as `--shard` takes them
 
 
 class Manifest(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,16 +39,24 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
 
     work: str
     model: str
-    shard: int
-    of: int
-    first: int
-    stop: int
-    total: int
+    shard: Place
+    of: Place
+    first: Count
+    stop: Count
+    total: Count
     inputs: str
-    rows: int
+    rows: Count
     form: str = ""
     skipped: list[tuple[str, str]] = []
     format: int = MANIFEST_FORMAT
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` if its numbers contradict one another."""
+        inputs = self.stop - self.first
+        if not (self.shard <= self.of and self.first <= self.stop <= self.total):
+            raise ValueError(f"share {self.shard} of {self.of} has {inputs} of {self.total} inputs")
+        if self.rows > inputs:
+            raise ValueError(f"it has {self.rows:,} results of {inputs:,} inputs")
 
 
 def manifest_path(part: Path) -> Path:
@@ -61,14 +73,12 @@ def write_manifest(part: Path, manifest: Manifest) -> None:
 def read_manifest(part: Path) -> Manifest:
     """The manifest of a part. Raises `DataError` if there is none, or it cannot be used."""
     path = manifest_path(part)
-    try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except FileNotFoundError as error:
+    if not path.exists():
         raise DataError(
             f"{part} has no manifest {path.name}: it was not written to its end; {RUN_AGAIN}"
-        ) from error
-    except (OSError, msgspec.MsgspecError) as error:
-        raise DataError(f"the manifest {path} cannot be read ({error}); {RUN_AGAIN}") from error
+        )
+    with reading(f"the manifest {path}", RUN_AGAIN):
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
     if manifest.format != MANIFEST_FORMAT:
         raise DataError(
             f"the manifest {path} has format {manifest.format}, and this version reads "

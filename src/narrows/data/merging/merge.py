@@ -4,12 +4,11 @@ Nothing is joined unless all shares are there, each once, complete, and of one j
 and options, the same model, the same inputs. All that is wrong is reported at once.
 """
 
-import csv
 import re
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,10 @@ from narrows.data.merging.manifest import (
     manifest_path,
     read_manifest,
 )
-from narrows.data.readers.arrays import NPZ_ERRORS
 from narrows.data.share import Share, part_path
-from narrows.errors import DataError, Faults, NarrowsError, OutputError, several
+from narrows.errors import DataError, Faults, OutputError, several
 from narrows.files import refuse_overwrite
+from narrows.reading import reading
 
 PART_STEM = re.compile(r"(?P<output>.+)-(?P<place>\d+)-of-(?P<of>\d+)")
 AGREEING_FIELDS = {  # in which the manifests of all parts must agree, and what they are called
@@ -36,7 +35,6 @@ AGREEING_FIELDS = {  # in which the manifests of all parts must agree, and what 
 }
 MISSING_NAMED = 10  # shares, in an error
 READ_ALIKE = "read all of them with --grey, or with one --size"
-PART_ERRORS = (*NPZ_ERRORS, csv.Error, IndexError, NotImplementedError)
 
 Parts = dict[Path, Manifest]
 SkippedInputs = list[tuple[str, str]]
@@ -58,7 +56,7 @@ def merge(
     if not with_results:
         total = next(iter(manifests.values())).total
         raise DataError(f"none of the {total:,} inputs could be used in any part of {path}")
-    with _readable_errors(f"the parts of {path}"):
+    with reading(f"the parts of {path}", RUN_AGAIN):
         JOINS[path.suffix].join(with_results, path)
     if remove:
         _remove_parts(manifests)
@@ -115,17 +113,6 @@ def _remove_parts(parts: Parts) -> None:
             part.unlink()
 
 
-@contextmanager
-def _readable_errors(what: str) -> Iterator[None]:
-    """What damaged files lead to, in words."""
-    try:
-        yield
-    except NarrowsError:
-        raise
-    except PART_ERRORS as error:
-        raise DataError(f"{what} cannot be read ({error}); {RUN_AGAIN}") from error
-
-
 def _parts_of(path: Path) -> list[Path]:
     """What is named as a part of `path` is, or has only its manifest."""
     if not path.parent.is_dir():
@@ -151,7 +138,7 @@ def _read_complete(part: Path, suffix: str) -> Manifest:
         rest = ", only its manifest" if manifest_path(part).exists() else ""
         raise DataError(f"there is no {part}{rest}; {RUN_AGAIN}")
     manifest = read_manifest(part)
-    with _readable_errors(str(part)):
+    with reading(part, RUN_AGAIN):
         rows = JOINS[suffix].count_results(part)
     if rows != manifest.rows:
         raise DataError(
@@ -200,9 +187,9 @@ def _check_all_shares(faults: Faults, parts: Parts, faulty: Sequence[Path]) -> N
     present = set(names) | {
         share.place for part in faulty if (share := _share_named(part)) and share.of == of
     }
-    missing = [place for place in range(1, of + 1) if place not in present]
+    missing = of - sum(1 <= place <= of for place in present)
     if missing:
-        faults.add(_missing_shares(missing, of))
+        faults.add(_missing_shares(present, missing, of))
 
 
 def _share_named(part: Path) -> Share | None:
@@ -211,8 +198,12 @@ def _share_named(part: Path) -> Share | None:
     return Share(int(match["place"]), int(match["of"])) if match else None
 
 
-def _missing_shares(missing: list[int], of: int) -> str:
-    cure = f"run with --shard {missing[0]}/{of}"
-    if len(missing) == 1:
-        return f"share {missing[0]} of {of} is missing; {cure}"
-    return f"shares {several(missing, MISSING_NAMED)} of {of} are missing; {cure}"
+def _missing_shares(present: set[int], missing: int, of: int) -> str:
+    """The shares that are missing, the first few by name: there may be a million million."""
+    absent = (place for place in range(1, of + 1) if place not in present)
+    first = list(islice(absent, MISSING_NAMED))
+    cure = f"run with --shard {first[0]}/{of}"
+    if missing == 1:
+        return f"share {first[0]} of {of} is missing; {cure}"
+    more = f" and {missing - len(first):,} more" if missing > len(first) else ""
+    return f"shares {several(first, MISSING_NAMED)}{more} of {of} are missing; {cure}"

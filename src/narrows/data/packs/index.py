@@ -16,7 +16,6 @@ table of contents at the end, so that a damaged index or half of one is noticed.
 import json
 import os
 import re
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,9 +25,9 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
-from narrows.data.readers.arrays import NPZ_ERRORS
-from narrows.errors import DataError
+from narrows.data.numpy_files import Npz
 from narrows.files import atomic
+from narrows.reading import reading
 
 INDEX_FORMAT = 1
 ENTRY = np.dtype(
@@ -36,10 +35,7 @@ ENTRY = np.dtype(
 )
 # in names, each after a zero: one that leaves its folder
 LEADS_OUT = re.compile(rb"[\0/]\.\.[\0/]|\0[\0/]")
-INDEX_ERRORS = (
-    *NPZ_ERRORS, msgspec.MsgspecError, AttributeError, TypeError, NotImplementedError, MemoryError,
-)  # fmt: skip
-READABLE_ERRORS = (DataError, OSError, zipfile.BadZipFile)  # whose own words say what is wrong
+CURE = "pack the folder again, or remove the index to read the tar without it"
 Length = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
 
 
@@ -103,26 +99,19 @@ class Index:
 
 def read_index(path: Path) -> Index:
     """The index in a file. Raises `DataError` if it is damaged, or says what cannot be."""
-    try:
+    with reading(f"the index {path}", CURE, "cannot be used, it is damaged or not that of a pack"):
         index = _load_index(path)
         for check in (_check_arrays, _check_names, _check_places, _check_classes):
             check(index)
         return index
-    except INDEX_ERRORS as error:
-        reason = error if isinstance(error, READABLE_ERRORS) else "it is not that of a pack"
-        raise DataError(
-            f"the index {path} cannot be used: {reason}; pack the folder again, or remove the "
-            f"index to read the tar "
-            "without it"
-        ) from error
 
 
 def _load_index(path: Path) -> Index:
-    with np.load(path, allow_pickle=False) as stored:
+    with Npz(path) as stored:
         arrays = {name: stored[name] for name in ("about", "shards", "entries", "names", "classes")}
     about = msgspec.json.decode(arrays["about"].tobytes(), type=About)
     if about.format != INDEX_FORMAT:
-        raise DataError(
+        raise ValueError(
             f"it has format {about.format}, and this version of Narrows knows format {INDEX_FORMAT}"
         )
     return Index(
@@ -147,31 +136,34 @@ def split_words(blob: np.ndarray) -> tuple[str, ...]:
     return tuple(os.fsdecode(blob.tobytes()).split("\0")[:-1])
 
 
+# What is wrong is a `ValueError`, to which `read_index` adds the file.
+
+
 def _check_arrays(index: Index) -> None:
     entries = index.entries
     blob = index.blob
     if entries.dtype != ENTRY or entries.ndim != 1 or blob.dtype != np.uint8 or blob.ndim != 1:
-        raise DataError("its arrays are not those of an index")
+        raise ValueError("its arrays are not those of an index")
     if not len(entries) or len(index.ends) != len(entries) or blob[-1] != 0:
-        raise DataError(f"it has {len(index.ends)} names for {len(entries)} images")
+        raise ValueError(f"it has {len(index.ends)} names for {len(entries)} images")
 
 
 def _check_names(index: Index) -> None:
     are_files = all(Path(name).name == name for name in index.shards)
     if len(index.shards) != len(index.bytes) or not are_files:
-        raise DataError("the names of its tars are not names of files next to it")
+        raise ValueError("the names of its tars are not names of files next to it")
     if LEADS_OUT.search(b"\0" + index.blob.tobytes()):
-        raise DataError("it has names that lead out of their folder")
+        raise ValueError("it has names that lead out of their folder")
 
 
 def _check_places(index: Index) -> None:
     entries = index.entries
     if entries["shard"].max() >= len(index.shards):
-        raise DataError("it places images in tars that it does not name")
+        raise ValueError("it places images in tars that it does not name")
     length = np.array(index.bytes, np.uint64)[entries["shard"]]
     offset = entries["offset"]
     if (offset > length).any() or (entries["size"] > length - offset).any():
-        raise DataError("it places images beyond the end of their tar")
+        raise ValueError("it places images beyond the end of their tar")
 
 
 def _check_classes(index: Index) -> None:
@@ -179,4 +171,4 @@ def _check_classes(index: Index) -> None:
         return
     label = index.entries["label"]
     if not index.labelled or label.min() < 0 or label.max() >= len(index.classes):
-        raise DataError("it has labels without a class")
+        raise ValueError("it has labels without a class")

@@ -135,7 +135,7 @@ def _list_folder(folder: Path) -> tuple[list[str], set[str]]:
     """The names of the images and of the folders in a folder."""
     images: list[str] = []
     folders: set[str] = set()
-    with reading(f"the folder {folder}", verb="listed"), os.scandir(folder) as entries:
+    with reading(f"the folder {folder}", fault="cannot be listed"), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(".") or (entry.is_symlink() and entry.is_dir()):
                 continue

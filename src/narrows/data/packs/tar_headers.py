@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from sys import intern
-from typing import Any, NamedTuple, cast
+from typing import IO, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from narrows.data.packs.index import ENTRY, Index, join_words
 from narrows.data.readers.folder import SPLIT_FOLDERS
 from narrows.data.readers.image_files import SUFFIXES
 from narrows.errors import DataError
+from narrows.reading import reading
 
 TAR_BLOCK = 512
 GET_AGAIN = "get it again, or pack its images again"
@@ -193,18 +194,31 @@ def _is_safe(name: str) -> bool:
 
 def _members(path: Path) -> Iterator[TarMember]:
     """The files of a tar, hidden ones left out. Raises `DataError`."""
-    try:
-        with tarfile.open(path, "r:") as tar:
-            while (member := tar.next()) is not None:
-                cast(Any, tar).members.clear()  # they would pile up, 1 kB for each
-                name = member.name.removeprefix("./")
-                if member.isreg() and not member.issparse() and _is_safe(name):
-                    yield TarMember(name, member.offset_data, member.size)
-            _check_end(path, tar.offset)
-    except DataError:
-        raise
-    except (tarfile.TarError, OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} cannot be read as a tar ({error}); {GET_AGAIN}") from error
+    with (
+        reading(path, GET_AGAIN, "cannot be read as a tar"),
+        open(path, "rb") as file,
+        tarfile.open(fileobj=cast(Any, BoundedFile(file)), mode="r:") as tar,
+    ):
+        while (member := tar.next()) is not None:
+            cast(Any, tar).members.clear()  # they would pile up, 1 kB for each
+            name = member.name.removeprefix("./")
+            if member.isreg() and not member.issparse() and _is_safe(name):
+                yield TarMember(name, member.offset_data, member.size)
+        _check_end(path, tar.offset)
+
+
+class BoundedFile:
+    """A file of which never more is read than there is: space for what is asked for is made first,
+    and a forged header of a long name asks for as much as it likes.
+    """
+
+    def __init__(self, file: IO[bytes]):
+        self.file = file
+        self.length = os.fstat(file.fileno()).st_size
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int) -> bytes:
+        return self.file.read(max(0, min(size, self.length - self.tell())))
 
 
 def _check_end(path: Path, offset: int) -> None:
