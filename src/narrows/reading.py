@@ -54,6 +54,8 @@ def cause_of(error: Exception) -> str:
     if shortage is not None:
         raise shortage from error
     words = str(error)
+    if isinstance(error, NarrowsError):
+        return words
     if isinstance(error, OSError) and error.strerror:
         words = error.strerror
     elif isinstance(error, KeyError):

@@ -16,19 +16,19 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
-from math import prod
+from math import inf, isnan, prod
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
 from msgspec import Meta, Struct, ValidationError, convert
-from safetensors import SafetensorError
 from safetensors.torch import load as deserialise
 from safetensors.torch import save as serialise
 from torch import Tensor
 
 from narrows.errors import DataError, Faults, wrong
 from narrows.layout import WHITE_LEVELS
+from narrows.reading import cause_of, reading
 
 FORMAT = 2
 FORMATS = (1, FORMAT)  # that are read; 1 had no checksum
@@ -41,16 +41,9 @@ CHECKPOINT_KEY = "training"
 CHECKPOINT_NAME = "last.safetensors"  # in the folder of the model
 LONGEST_OPTIONS = 100_000  # characters of JSON: no model has as many options
 MOST_FAULTS = 5  # of one sort that are reported
-READ_ERRORS = (  # what wrong contents lead to
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 Tensors = dict[str, Tensor]
 PositiveInt = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=0)]
 
 
 class LayoutHeader(Struct):
@@ -97,6 +90,28 @@ class Header(Struct):
     own: dict[str, dict[str, str]] = {}
 
 
+class ProgressHeader(Struct):
+    """How far a training has come: `narrows.model.training.progress.Progress`, by other names."""
+
+    epoch: Count
+    done: Count
+    spent: Annotated[float, Meta(ge=0)] = 0.0
+    stopped: bool = False
+    lowest: float = inf
+    waited: Count = 0
+    history: dict[str, list[float]] = {}
+    names: list[str] = []
+    sign: str = ""
+    told: dict[str, str] = {}
+
+
+class CheckpointHeader(Struct):
+    """What a checkpoint holds next to its tensors. settings: of the training, flat, by name."""
+
+    settings: dict[str, Any]
+    numbers: ProgressHeader
+
+
 def to_bytes(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bytes:
     """A model file's bytes."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -120,15 +135,13 @@ def read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Tensors]:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"there is no model file {path}; {_where_to_look(path)}")
-    try:
+    with reading(path, fault="cannot be read as a model file"):
         content = path.read_bytes()  # not mapped: a mapped file that is cut short ends the process
         tensors = deserialise(content)
         entries = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         metadata = entries.get("__metadata__", {})
         text = metadata.get("narrows", "null")
         header = json.loads(text)
-    except (SafetensorError, *READ_ERRORS, OSError) as error:
-        raise DataError(f"{path} cannot be read as a model file: {error}") from error
     _check_format(path, header)
     if header["format"] > 1 and metadata.get("sha256") != checksum(text, tensors):
         raise DataError(
@@ -175,6 +188,22 @@ def parse_header(header: Mapping[str, Any]) -> Header:
     return parsed
 
 
+def parse_checkpoint(header: Mapping[str, Any]) -> CheckpointHeader:
+    """What the header of a checkpoint holds, each entry of its type. Raises `DataError`."""
+    if CHECKPOINT_KEY not in header:
+        raise DataError(f"it lacks '{CHECKPOINT_KEY}'")
+    try:
+        parsed = convert(header[CHECKPOINT_KEY], CheckpointHeader)
+    except ValidationError as error:
+        raise DataError(f"its header is wrong: {error}") from error
+    epochs = parsed.settings.get("epochs")
+    if type(epochs) is not int or parsed.numbers.epoch > epochs:
+        raise wrong("epochs", epochs, f"an integer, at least {parsed.numbers.epoch}")
+    if isnan(parsed.numbers.lowest):
+        raise wrong("lowest", parsed.numbers.lowest, "a number")
+    return parsed
+
+
 def _check_image_shape(shape: Any, values: int) -> None:
     if shape is None:
         return
@@ -183,15 +212,19 @@ def _check_image_shape(shape: Any, values: int) -> None:
         raise wrong("image_shape", shape, f"None, or {values} values in all")
 
 
-def check_tensors(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
-    """Refuse tensors that are not as expected, by name, shape and type, or that hold NaN or infinity."""
+def check_tensors(
+    expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], finite: bool = True
+) -> None:
+    """Refuse tensors that are not as expected, by name, shape and type, or, if `finite`, that hold
+    NaN or infinity.
+    """
     problems = [f"it lacks {name}" for name in expected if name not in tensors]
     problems += [
         f"nothing in the model is called {name}" for name in tensors if name not in expected
     ]
     for name in expected:
         if name in tensors:
-            problems += _differences(name, tensors[name], expected[name])
+            problems += _differences(name, tensors[name], expected[name], finite)
     faults = Faults("its tensors are not those of its model")
     for problem in problems[:MOST_FAULTS]:
         faults.add(problem)
@@ -200,11 +233,11 @@ def check_tensors(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor])
     faults.stop(DataError)
 
 
-def _differences(name: str, tensor: Tensor, expected: Tensor) -> list[str]:
+def _differences(name: str, tensor: Tensor, expected: Tensor, finite: bool) -> list[str]:
     """What is wrong with a tensor, if anything is."""
     if _describe_tensor(tensor) != _describe_tensor(expected):
         return [f"{name}: got {_describe_tensor(tensor)}, expected {_describe_tensor(expected)}"]
-    if not bool(torch.isfinite(tensor).all()):
+    if finite and not bool(torch.isfinite(tensor).all()):
         return [f"{name} holds NaN or infinity"]
     return []
 
@@ -230,7 +263,6 @@ def as_data_error(path: str | os.PathLike[str]) -> Iterator[None]:
     """Whatever fails in here because of a file's contents is a `DataError` that names the file."""
     try:
         yield
-    except KeyError as error:
-        raise DataError(f"{path} is not a complete model of Narrows: it lacks {error}") from error
-    except READ_ERRORS as error:
-        raise DataError(f"{path} is not a complete model of Narrows: {error}") from error
+    except Exception as error:  # of ours too: they do not know the file
+        cause = cause_of(error)
+        raise DataError(f"{path} is not a complete model of Narrows: {cause}") from error

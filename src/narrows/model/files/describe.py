@@ -1,16 +1,17 @@
 """What a model file says of itself, read from its header: nothing is built, and no part need be known."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from narrows.model.file_format import (
     CHECKPOINT_KEY,
     CHECKPOINT_WORDS,
+    CheckpointHeader,
     Header,
     Tensors,
     as_data_error,
+    parse_checkpoint,
     parse_header,
     read_file,
 )
@@ -24,18 +25,17 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     size = {"file": str(path), "bytes": Path(path).stat().st_size}
     with as_data_error(path):
         if CHECKPOINT_KEY in header:
-            return {**size, **_describe_checkpoint(header[CHECKPOINT_KEY])}
+            return {**size, **_describe_checkpoint(parse_checkpoint(header))}
         return {**size, **_describe_model(parse_header(header), tensors)}
 
 
-def _describe_checkpoint(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_checkpoint(checkpoint: CheckpointHeader) -> dict[str, Any]:
     """How far the training has come, and its settings."""
-    numbers, settings = checkpoint["numbers"], checkpoint["settings"]
     return {
         "what": CHECKPOINT_WORDS,
-        "epochs done": numbers["epoch"],
-        "batches of the next": numbers["done"],
-        **{name: value for name, value in settings.items() if value not in EMPTY},
+        "epochs done": checkpoint.numbers.epoch,
+        "batches of the next": checkpoint.numbers.done,
+        **{name: value for name, value in checkpoint.settings.items() if value not in EMPTY},
     }
 
 

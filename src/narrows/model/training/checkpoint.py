@@ -35,7 +35,14 @@ from narrows.distributed.process_group import is_first_rank, rank_and_size
 from narrows.distributed.rendezvous import barrier
 from narrows.errors import BuildError, DataError, Interrupted, OutputError, wrong
 from narrows.files import locked, write_file
-from narrows.model.file_format import CHECKPOINT_KEY, FORMAT, as_data_error, read_file, to_bytes
+from narrows.model.file_format import (
+    CHECKPOINT_KEY,
+    FORMAT,
+    as_data_error,
+    parse_checkpoint,
+    read_file,
+    to_bytes,
+)
 from narrows.model.training.setup import TrainingSetup
 from narrows.model.training.state import restore, state_of
 from narrows.model.training.training import Training
@@ -196,8 +203,8 @@ class Checkpoint:
         try:
             header, tensors = read_file(self.path)
             with as_data_error(self.path):
-                state = header[CHECKPOINT_KEY]
-                return state["settings"], state["numbers"], tensors
+                state = parse_checkpoint(header)
+                return state.settings, state.numbers, tensors
         except DataError as error:
             self.say(f"{error}: the training starts over")
             return None

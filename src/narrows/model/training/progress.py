@@ -13,7 +13,10 @@ from math import inf
 from typing import Any, Self
 
 import torch
+from msgspec import structs
 from torch import Tensor
+
+from narrows.model.file_format import ProgressHeader
 
 FILE_KEYS = {  # in the file: here
     "epoch": "epoch",
@@ -95,6 +98,7 @@ class Progress:
         return {key: copy.deepcopy(getattr(self, name)) for key, name in FILE_KEYS.items()}
 
     @classmethod
-    def from_file(cls, numbers: Mapping[str, Any]) -> Self:
+    def from_file(cls, numbers: ProgressHeader) -> Self:
         """The numbers of a file."""
-        return cls(**{FILE_KEYS[key]: copy.deepcopy(value) for key, value in numbers.items()})
+        parsed = structs.asdict(numbers).items()
+        return cls(**{FILE_KEYS[key]: copy.deepcopy(value) for key, value in parsed})

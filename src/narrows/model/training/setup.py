@@ -9,6 +9,7 @@ draws the same numbers.
 import copy
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -77,7 +78,8 @@ class TrainingSetup:
         )
         self.parameters = list(self.distribution.network.parameters())
         self.norms = batch_norms(self.distribution.network)
-        self.optimiser = choose("optimiser", OPTIMISERS, optimiser, parameters=self.parameters)
+        self.make_optimiser = partial(choose, "optimiser", OPTIMISERS, optimiser)
+        self.optimiser = self.make_optimiser(parameters=self.parameters)
         self.learning_rate: float = self.optimiser.param_groups[0]["lr"]
         self.schedule = choose("schedule", SCHEDULES, schedule)
         self.progress = self._begin(progress or Progress())

@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from narrows.model.file_format import ProgressHeader, Tensors
 from narrows.model.training.distributed import full_tensor, place_like
 from narrows.model.training.progress import Progress
+from narrows.model.training.restorable import tensors_under, validate_state
 from narrows.model.training.training import Training
 from narrows.parts.term import Term, present_names
-
-Tensors = dict[str, Tensor]
 
 
 def state_of(training: Training) -> tuple[Tensors, dict[str, Any]]:
@@ -45,19 +45,24 @@ def state_of(training: Training) -> tuple[Tensors, dict[str, Any]]:
     return {name: value.detach().clone() for name, value in tensors.items()}, progress.to_file()
 
 
-def restore(training: Training, tensors: Tensors, numbers: Mapping[str, Any]) -> None:
-    """Go back to a state that `state_of` gave, of a training with the same settings."""
-    training.network.load_state_dict(_under(tensors, "network"))
+def restore(training: Training, tensors: Tensors, numbers: ProgressHeader) -> None:
+    """Go back to a state that `state_of` gave, of a training with the same settings. Raises
+    `DataError` for any other, before anything is changed.
+    """
+    validate_state(training, tensors, numbers)
+    training.network.load_state_dict(tensors_under(tensors, "network"))
     if training.options.ema:
-        training.average.load_state_dict(_under(tensors, "average"))
+        training.average.load_state_dict(tensors_under(tensors, "average"))
     progress = Progress.from_file(numbers)
     progress.best = {
-        name: value.clone() for name, value in _under(tensors, "best").items()
+        name: value.clone() for name, value in tensors_under(tensors, "best").items()
     } or training.weights()
     training.distribution.scatter()
     slots = _optimiser_slots(training, tensors)
     training.optimiser.load_state_dict({**training.optimiser.state_dict(), "state": slots})
-    _restore_columns(progress, _under(tensors, "steps"), training.objective.terms(training.network))
+    _restore_columns(
+        progress, tensors_under(tensors, "steps"), training.objective.terms(training.network)
+    )
     progress.start_epoch(progress.term_names, training.steps_per_epoch, training.device)
     progress.step_sums[: progress.step] = tensors["sums"]
     training.continue_from(progress)
@@ -65,7 +70,7 @@ def restore(training: Training, tensors: Tensors, numbers: Mapping[str, Any]) ->
 
 def _restore_columns(progress: Progress, steps: Tensors, terms: tuple[Term, ...]) -> None:
     """The columns of the history and of the steps, in their order, under the present names of the terms."""
-    names = present_names({**progress.history, **steps}, terms)
+    names = present_names([*progress.term_names, *progress.history, *steps], terms)
     progress.history = {names[name]: column for name, column in progress.history.items()}
     progress.term_names = [names[name] for name in progress.term_names]
     columns = {names[name]: column.tolist() for name, column in steps.items()}
@@ -76,7 +81,7 @@ def _restore_columns(progress: Progress, steps: Tensors, terms: tuple[Term, ...]
 def _optimiser_slots(training: Training, tensors: Tensors) -> dict[int, Tensors]:
     """What the optimiser kept of each parameter, as each parameter is stored here."""
     slots: dict[int, Tensors] = defaultdict(dict)
-    for name, value in _under(tensors, "optimiser").items():
+    for name, value in tensors_under(tensors, "optimiser").items():
         number, slot = name.split(".", 1)
         slots[int(number)][slot] = _stored_like(value, training.parameters[int(number)])
     return dict(slots)
@@ -93,12 +98,3 @@ def _stored_like(value: Tensor, parameter: Tensor) -> Tensor:
 
 def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
     return {f"{prefix}.{name}": value for name, value in tensors.items()}
-
-
-def _under(tensors: Tensors, prefix: str) -> Tensors:
-    prefix += "."
-    return {
-        name.removeprefix(prefix): value
-        for name, value in tensors.items()
-        if name.startswith(prefix)
-    }

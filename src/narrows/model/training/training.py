@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from narrows.distributed.collectives import all_reduce
 from narrows.distributed.process_group import rank_and_size, rank_slice
-from narrows.errors import TrainingError
+from narrows.errors import DataError, TrainingError
 from narrows.image_batches import ImageBatches
 from narrows.machine import flush_denormals, matmul_precision
 from narrows.model.progress_bar import Advance, progress_bar
@@ -115,6 +115,11 @@ class Training(TrainingSetup):
         """Keep the terms of a step, summed over the ranks."""
         if self.progress.step == 0:
             self.progress.start_epoch(list(sums), self.steps_per_epoch, self.device)
+        elif list(sums) != self.progress.term_names:
+            raise DataError(
+                f"the checkpoint is of a loss of {', '.join(self.progress.term_names)}, and this one "
+                f"has the terms {', '.join(sums)}; start over with --force (resume=False)"
+            )
         self.progress.step_sums[self.progress.step] = all_reduce(torch.stack(list(sums.values())))
 
     def _status(self, size: int) -> str:
