@@ -5,11 +5,22 @@ import multiprocessing
 import os
 import stat
 import time
+from contextlib import suppress
 
 import pytest
 
+from narrows import files
 from narrows.errors import OutputError
-from narrows.files import LOCK_SUFFIX, PREFIX, atomic, locked, refuse_overwrite, write_file
+from narrows.files import (
+    LOCK_SUFFIX,
+    PREFIX,
+    atomic,
+    locked,
+    publish,
+    refuse_overwrite,
+    temporary_folder,
+    write_file,
+)
 
 
 @pytest.mark.parametrize("content", ["naïve\n", b"\x00\r\n\xff", "", b""])
@@ -204,3 +215,79 @@ def test_who_has_a_folder_removes_what_was_never_finished_in_it(tmp_path):
 def test_what_a_killed_process_has_left_half_written_takes_no_name(tmp_path):
     write_file(tmp_path / "run" / f"{PREFIX}last-1.safetensors", "")
     assert refuse_overwrite(tmp_path / "run") == tmp_path / "run"
+
+
+# -- what killed processes leave -------------------------------------------------------------------
+
+
+FORK = multiprocessing.get_context("fork")
+
+
+def in_a_process(function):
+    """A process that runs the function as a new one would."""
+
+    def run():
+        files._tidied.clear()
+        function()
+
+    process = FORK.Process(target=run)
+    process.start()
+    return process
+
+
+def unfinished(folder):
+    return sorted(path for path in folder.iterdir() if path.name.startswith(PREFIX))
+
+
+def write_forever(make, folder):
+    with make(folder / "big.npy") as temporary:
+        place = temporary / "x" if temporary.is_dir() else temporary
+        place.write_text("half")
+        (folder / f"begun {temporary.name}").touch()
+        time.sleep(600)
+
+
+@pytest.mark.parametrize("make", [atomic, temporary_folder])
+def test_what_a_killed_process_left_is_removed_by_the_next_and_what_a_living_one_writes_is_not(
+    tmp_path, make
+):
+    dead, living = (in_a_process(lambda: write_forever(make, tmp_path)) for _ in range(2))
+    for _ in range(6000):
+        if len(list(tmp_path.glob("begun*"))) == 2:
+            break
+        time.sleep(0.01)
+    assert len(unfinished(tmp_path)) == 2
+    dead.kill()
+    dead.join()
+    writer = in_a_process(lambda: write_file(tmp_path / "other.txt", "new"))
+    writer.join()
+    assert writer.exitcode == 0
+    assert len(unfinished(tmp_path)) == 1
+    with locked(tmp_path, folder=True):
+        assert len(unfinished(tmp_path)) == 2  # with the lock of the folder
+    living.kill()
+    living.join()
+    with locked(tmp_path, folder=True):
+        pass
+    assert not unfinished(tmp_path)
+    assert (tmp_path / "other.txt").read_text() == "new"
+
+
+def test_a_temporary_name_fits_where_the_longest_name_does(tmp_path):
+    for name in ("x" * 251 + ".npy", "." + "y" * 254, "é" * 125 + ".tif"):
+        assert write_file(tmp_path / name, "text").read_text() == "text"
+
+
+def test_files_of_a_temporary_folder_get_their_names_together(tmp_path):
+    path = tmp_path / "set.tar"
+    with suppress(RuntimeError), temporary_folder(path) as folder:
+        (folder / "a").write_text("a")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    with temporary_folder(path) as folder:
+        for name in "ab":
+            (folder / name).write_text(name)
+        assert len(unfinished(tmp_path)) == 1
+        publish(folder / "a", tmp_path / "a")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o666 & ~files._umask()

@@ -1,14 +1,18 @@
 """Writing files so that nothing is lost: complete or not at all, and over something else only when
 asked.
 
-Half-written files and locks have names that begin with `.narrows-`; no other program's files do.
+Half-written files and locks have names that begin with `.narrows-`; no other program's files do. A
+process has each of its half-written files open and locked, on whatever machine it runs. So what
+killed processes have left is known by its lock, which is free, and the next process that writes into
+the folder removes it.
 """
 
 import csv
 import errno
 import os
+import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -18,6 +22,9 @@ from narrows.errors import OutputError
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 PREFIX = ".narrows-"  # begins the name of each temporary file and lock
 LOCK_SUFFIX = "lock"  # ends the name of each lock
+LONGEST_ENDING = 32  # bytes of a file's ending that its temporary file has too
+
+_tidied: set[Path] = set()  # folders from which this process has removed what others left
 
 
 @contextmanager
@@ -31,36 +38,119 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path)
     if path.is_dir():
         raise OutputError(f"{path} is a folder; a file's name is needed")
-    temporary = _temporary_file(path)
+    with _temporary(path, _new_file) as temporary:
+        try:
+            yield temporary
+            publish(temporary, path)
+        except OSError as error:
+            if error.errno not in DISK_ERRORS:
+                raise
+            left = "its old content is intact" if path.exists() else "nothing was left of it"
+            raise _cannot_be_written(path, f"{error.strerror}; {left}") from error
+
+
+@contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """A folder next to `path` for files that `publish` gives their names together; it is removed
+    with what is left in it.
+
+    Raises `OutputError` if nothing can be written.
+    """
+    with _temporary(path, _new_folder) as temporary:
+        yield temporary
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Give a finished file its name, once the disk holds it."""
+    _sync(temporary)
+    temporary.chmod(0o666 & ~_umask())
+    temporary.replace(path)
+    _sync(path.parent)  # the new name, too
+
+
+@contextmanager
+def _temporary(path: Path, make: Callable[[Path], tuple[int, Path]]) -> Iterator[Path]:
+    """What `make` makes next to `path`, locked in the block and removed after it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _tidy(path.parent)
+        handle, temporary = make(path)
+        while not _lock(handle, temporary):  # another process has taken it for what was left
+            os.close(handle)
+            handle, temporary = make(path)
+    except OSError as error:
+        raise _cannot_be_written(path, error.strerror or error) from error
     try:
         yield temporary
-        _sync(temporary)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-        _sync(path.parent)  # the new name, too
-    except OSError as error:
-        if error.errno not in DISK_ERRORS:
-            raise
-        left = "its old content is intact" if path.exists() else "nothing was left of it"
-        raise _cannot_be_written(path, f"{error.strerror}; {left}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
+        os.close(handle)
 
 
 def _cannot_be_written(path: Path, reason: object) -> OutputError:
     return OutputError(f"{path} cannot be written: {reason}")
 
 
-def _temporary_file(path: Path) -> Path:
-    """A new empty file next to `path`, with the same ending."""
+def _new_file(path: Path) -> tuple[int, Path]:
+    """A new empty file next to `path`, open, with the same ending and a name of its own."""
+    ending = path.suffix if len(os.fsencode(path.suffix)) <= LONGEST_ENDING else ""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=PREFIX, suffix=ending)
+    return handle, Path(name)
+
+
+def _new_folder(path: Path) -> tuple[int, Path]:
+    name = tempfile.mkdtemp(dir=path.parent, prefix=PREFIX)
+    return os.open(name, os.O_RDONLY), Path(name)
+
+
+def _remove(temporary: Path) -> None:
+    if temporary.is_dir():
+        shutil.rmtree(temporary, ignore_errors=True)
+    else:
+        temporary.unlink(missing_ok=True)
+
+
+def _tidy(folder: Path) -> None:
+    """Once a process, remove from a folder the half-written files of processes that have died."""
+    place = folder.resolve()
+    if place not in _tidied:
+        _tidied.add(place)
+        with suppress(OSError), os.scandir(place) as entries:  # if it may be listed
+            for name in [entry.name for entry in entries if _is_unfinished(entry.name)]:
+                _remove_if_left(place / name)
+
+
+def _is_unfinished(name: str) -> bool:
+    return name.startswith(PREFIX) and not name.endswith(LOCK_SUFFIX)
+
+
+def _remove_if_left(temporary: Path) -> None:
+    """Remove a half-written file or folder unless the process that writes it is alive."""
+    with suppress(OSError):  # it is gone, another user's, or on a disk without locks
+        handle = os.open(temporary, os.O_RDONLY if temporary.is_dir() else os.O_RDWR)
+        try:
+            _flock(handle)
+            _remove(temporary)
+        finally:
+            os.close(handle)
+
+
+def _lock(handle: int, path: Path) -> bool:
+    """Lock a new file, which then is removed by no other process; whether it is still there."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f"{PREFIX}{path.stem}-"
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
-    except OSError as error:
-        raise _cannot_be_written(path, error.strerror or error) from error
-    os.close(handle)
-    return Path(name)
+        _flock(handle)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):  # a system or a disk without locks: there, none removes it
+        return True
+    return path.exists() and os.path.samestat(os.fstat(handle), path.stat())
+
+
+def _flock(handle: int) -> None:
+    """Lock an open file. Raises `BlockingIOError` if another process has locked it."""
+    import fcntl  # not on every system
+
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextmanager
@@ -108,12 +198,10 @@ def _open_lock(lock: Path, path: Path) -> IO[str]:
 
 def _locked_file(lock: Path) -> IO[str]:
     """The lock's file, open and locked. Raises `BlockingIOError` if another process has it."""
-    import fcntl  # not on every system
-
     while True:
         file = open(lock, "w")  # noqa: SIM115 (the caller closes it)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock(file.fileno())
         except OSError:
             file.close()
             raise
@@ -123,14 +211,13 @@ def _locked_file(lock: Path) -> IO[str]:
 
 
 def _remove_unfinished(folder: Path) -> None:
-    """Remove unfinished files, except in inner folders that have a lock of their own."""
+    """Remove what killed processes left, except in inner folders that have a lock of their own."""
     for place, inner, names in os.walk(folder):
         if f"{PREFIX}{LOCK_SUFFIX}" in names and Path(place) != folder:
             inner.clear()
             continue
-        for name in names:
-            if name.startswith(PREFIX) and not name.endswith(LOCK_SUFFIX):
-                Path(place, name).unlink(missing_ok=True)
+        for name in filter(_is_unfinished, (*names, *inner)):
+            _remove_if_left(Path(place, name))
 
 
 def write_file(path: str | os.PathLike[str], content: str | bytes) -> Path:

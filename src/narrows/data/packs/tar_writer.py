@@ -25,7 +25,7 @@ import numpy as np
 from narrows.data.packs.index import ENTRY, Index, read_index
 from narrows.data.packs.tar_headers import TAR_BLOCK, class_of
 from narrows.errors import DataError, wrong
-from narrows.files import atomic
+from narrows.files import publish, temporary_folder
 
 TAR_END = bytes(2 * TAR_BLOCK)
 ENTRY_ROW = struct.Struct("<IQQIq")  # as `ENTRY`
@@ -38,7 +38,8 @@ SUM_OFFSET = 148  # of the checksum in the header
 class TarWriter:
     """The tars of a pack while they grow.
 
-    They get their names in `finish`; if it is not reached, nothing remains of them.
+    They are written in a temporary folder and get their names in `finish`; if it is not reached,
+    nothing remains of them.
     """
 
     def __init__(self, path: Path, classes: tuple[str, ...] | None, splits: bool, most: int | None):
@@ -55,8 +56,10 @@ class TarWriter:
         self.count = 0
         self.stack = ExitStack()
         self.tar: IO[bytes] | None = None
+        self.folder = path.parent  # a temporary one in `with`
 
     def __enter__(self) -> "TarWriter":
+        self.folder = self.stack.enter_context(temporary_folder(self.path))
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -90,6 +93,8 @@ class TarWriter:
         index_path = self.path.with_suffix(".index")
         replaced = _tars_of(index_path)
         index_path.unlink(missing_ok=True)  # an old one would describe the new tars
+        for name in self.shards:
+            publish(self.folder / name, self.path.with_name(name))
         self.stack.close()
         self._index().write(index_path)
         for name in replaced - set(self.shards):  # what is left of a pack that was replaced
@@ -129,10 +134,8 @@ class TarWriter:
         if self.most is not None:
             path = path.with_stem(f"{path.stem}-{len(self.shards):05d}")
         self.shards.append(path.name)
-        temporary = self.stack.enter_context(atomic(path))
-        tar = self.stack.enter_context(temporary.open("wb"))
-        self.tar = tar
-        return tar
+        self.tar = self.stack.enter_context((self.folder / path.name).open("wb"))
+        return self.tar
 
     def _end_tar(self) -> None:
         if self.tar:
