@@ -41,6 +41,7 @@ CHECKPOINT_KEY = "training"
 CHECKPOINT_NAME = "last.safetensors"  # in the folder of the model
 LONGEST_OPTIONS = 100_000  # characters of JSON: no model has as many options
 MOST_FAULTS = 5  # of one sort that are reported
+SPARE_ENTRIES = 64  # of lists that make no tensors, such as penalties
 Tensors = dict[str, Tensor]
 PositiveInt = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=0)]
@@ -210,6 +211,27 @@ def _check_image_shape(shape: Any, values: int) -> None:
     is_list = isinstance(shape, list) and all(type(length) is int for length in shape)
     if not is_list or prod(shape) != values:
         raise wrong("image_shape", shape, f"None, or {values} values in all")
+
+
+def check_lists(header: Header, tensors: Tensors) -> None:
+    """Refuse options that list more layers than the file can have tensors of: to build them, even
+    without memory, takes half a minute for 20,000. What registered parts list is theirs.
+    """
+    entries = _count_listed(header.options)
+    most = len(tensors) + SPARE_ENTRIES
+    if entries > most and not header.own:
+        raise wrong(
+            "options", f"lists of {entries} entries", f"at most {most} for {len(tensors)} tensors"
+        )
+
+
+def _count_listed(value: Any) -> int:
+    """How many entries the lists in nested JSON have together."""
+    if isinstance(value, dict):
+        return sum(map(_count_listed, value.values()))
+    if isinstance(value, list):
+        return len(value) + sum(map(_count_listed, value))
+    return 0
 
 
 def check_tensors(

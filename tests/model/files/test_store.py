@@ -284,6 +284,8 @@ HOSTILE = {
     "a thousand million pixels": {
         "layout": {"came": [10**9], "image": [1, 10**9, 1], "dtype": "uint8"}
     },
+    "more layers than tensors": {"options": {"body": {"kind": "mlp", "widths": [4] * 100}}},
+    "layers in a list of lists": {"options": {"penalties": [["contractive"] * 50] * 50}},
     "endless options": {"options": {"body": {"kind": "mlp", "widths": [1] * 200_000}}},
     "no pixels": {"layout": {"came": [0], "image": [1, 1, 1], "dtype": "uint8"}},
     "pixels that do not add up": {"layout": {"came": [8, 9], "image": [8, 8, 1], "dtype": "uint8"}},

@@ -30,6 +30,7 @@ from narrows.model.file_format import (
     Header,
     Tensors,
     as_data_error,
+    check_lists,
     check_tensors,
     parse_header,
     read_file,
@@ -144,6 +145,7 @@ def _model_file(folder: Path) -> Path:
 def _model(header: Header, tensors: Tensors) -> ImageModel:
     """The model that a file describes."""
     validate_paths(header.own)
+    check_lists(header, tensors)
     model = choose("model", ESTIMATORS, {"kind": header.estimator, **header.options})
     _restore_header(model, header)
     model.scale_ = _take_scale(header.scale, model.layout_, tensors)

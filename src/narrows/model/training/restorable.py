@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from narrows.errors import DataError
 from narrows.model.file_format import ProgressHeader, Tensors, check_tensors
@@ -93,8 +93,8 @@ def _validate_slots(training: TrainingSetup, tensors: Tensors) -> None:
 
 def _kept_by(training: TrainingSetup) -> Mapping[str, Tensor]:
     """What the optimiser keeps of a parameter after a step."""
-    twin = torch.zeros(TWIN_SHAPE, device=training.device, requires_grad=True)
+    twin = nn.Parameter(torch.zeros(TWIN_SHAPE, device=training.device))
     twin.grad = torch.ones_like(twin)
-    optimiser = training.make_optimiser(parameters=[twin])
+    optimiser = training.make_optimiser([twin])
     optimiser.step()
     return {name: torch.as_tensor(value) for name, value in optimiser.state[twin].items()}

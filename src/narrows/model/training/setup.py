@@ -9,12 +9,11 @@ draws the same numbers.
 import copy
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from functools import partial
 from math import ceil
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, optim
 
 from narrows.choose import choose
 from narrows.distributed.process_group import rank_and_size
@@ -78,17 +77,22 @@ class TrainingSetup:
         )
         self.parameters = list(self.distribution.network.parameters())
         self.norms = batch_norms(self.distribution.network)
-        self.make_optimiser = partial(choose, "optimiser", OPTIMISERS, optimiser)
-        self.optimiser = self.make_optimiser(parameters=self.parameters)
+        self.optimiser_spec = optimiser
+        self.optimiser = self.make_optimiser(self.parameters)
         self.learning_rate: float = self.optimiser.param_groups[0]["lr"]
         self.schedule = choose("schedule", SCHEDULES, schedule)
-        self.progress = self._begin(progress or Progress())
+        self.progress = self._begin(progress)
         keep_freed_memory()
 
-    def _begin(self, progress: Progress) -> Progress:
+    def _begin(self, progress: Progress | None) -> Progress:
         """The progress with the best weights so far: by default those at the start."""
+        progress = progress or Progress()
         progress.best = progress.best or self.weights()
         return progress
+
+    def make_optimiser(self, parameters: list[nn.Parameter]) -> optim.Optimizer:
+        """An optimiser of the kind that was asked for, of these parameters."""
+        return choose("optimiser", OPTIMISERS, self.optimiser_spec, parameters=parameters)
 
     @property
     def steps_per_epoch(self) -> int:
