@@ -8,6 +8,7 @@ share             a share of the inputs, for one job on several machines
 scratch           a large array, in memory or on the disk
 write             what comes out: arrays, one picture, or a folder of pictures
 code_files        files of codes
+numpy_files       `.npy` and `.npz`, whose headers are compared with the file before anything is allocated
 readers/          one file a format, and the table of formats
 named_sets/       sets that are read by their name
 packs/            a folder -> a few tars with an index, and back to images

@@ -5,6 +5,7 @@ setup          what a training is made of
 options        its options, and what they cannot hold
 progress       all that changes while it runs
 state          the same and the weights, as tensors and numbers
+restorable     what a state must be to resume from it
 checkpoint     the state in a file, to resume from
 diagnose       what is known when a number becomes NaN
 diagnosis      what to try then
