@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
-from math import inf, isnan, prod
+from math import isnan, prod
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,6 +28,7 @@ from torch import Tensor
 
 from narrows.errors import DataError, Faults, wrong
 from narrows.layout import WHITE_LEVELS
+from narrows.model.training.progress import ProgressHeader
 from narrows.reading import cause_of, reading
 
 FORMAT = 2
@@ -44,7 +45,6 @@ MOST_FAULTS = 5  # of one sort that are reported
 SPARE_ENTRIES = 64  # of lists that make no tensors, such as penalties
 Tensors = dict[str, Tensor]
 PositiveInt = Annotated[int, Meta(ge=1)]
-Count = Annotated[int, Meta(ge=0)]
 
 
 class LayoutHeader(Struct):
@@ -89,21 +89,6 @@ class Header(Struct):
     about: dict[str, Any]
     numbers: Numbers | None = None
     own: dict[str, dict[str, str]] = {}
-
-
-class ProgressHeader(Struct):
-    """How far a training has come: `narrows.model.training.progress.Progress`, by other names."""
-
-    epoch: Count
-    done: Count
-    spent: Annotated[float, Meta(ge=0)] = 0.0
-    stopped: bool = False
-    lowest: float = inf
-    waited: Count = 0
-    history: dict[str, list[float]] = {}
-    names: list[str] = []
-    sign: str = ""
-    told: dict[str, str] = {}
 
 
 class CheckpointHeader(Struct):

@@ -34,7 +34,7 @@ def _describe_checkpoint(checkpoint: CheckpointHeader) -> dict[str, Any]:
     return {
         "what": CHECKPOINT_WORDS,
         "epochs done": checkpoint.numbers.epoch,
-        "batches of the next": checkpoint.numbers.done,
+        "batches of the next": checkpoint.numbers.step,
         **{name: value for name, value in checkpoint.settings.items() if value not in EMPTY},
     }
 

@@ -10,13 +10,11 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import torch
-from msgspec import structs
+from msgspec import Meta, Struct, structs
 from torch import Tensor
-
-from narrows.model.file_format import ProgressHeader
 
 FILE_KEYS = {  # in the file: here
     "epoch": "epoch",
@@ -30,6 +28,22 @@ FILE_KEYS = {  # in the file: here
     "sign": "sign",
     "told": "warnings",
 }
+Count = Annotated[int, Meta(ge=0)]
+
+
+class ProgressHeader(Struct, rename={name: key for key, name in FILE_KEYS.items()}):
+    """The numbers of `Progress` as a file has them, of which nothing is known but their types."""
+
+    epoch: Count
+    step: Count
+    seconds: Annotated[float, Meta(ge=0)] = 0.0
+    history: dict[str, list[float]] = {}
+    term_names: list[str] = []
+    lowest: float = inf
+    waited: Count = 0
+    stopped: bool = False
+    sign: str = ""
+    warnings: dict[str, str] = {}
 
 
 @dataclass
@@ -100,5 +114,4 @@ class Progress:
     @classmethod
     def from_file(cls, numbers: ProgressHeader) -> Self:
         """The numbers of a file."""
-        parsed = structs.asdict(numbers).items()
-        return cls(**{FILE_KEYS[key]: copy.deepcopy(value) for key, value in parsed})
+        return cls(**copy.deepcopy(structs.asdict(numbers)))

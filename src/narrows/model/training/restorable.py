@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from narrows.errors import DataError
-from narrows.model.file_format import ProgressHeader, Tensors, check_tensors
+from narrows.model.file_format import Tensors, check_tensors
+from narrows.model.training.progress import ProgressHeader
 from narrows.model.training.setup import TrainingSetup
 
 TWIN_SHAPE = (2, 3)  # of a parameter that shows what an optimiser keeps
@@ -50,16 +51,16 @@ def validate_state(training: TrainingSetup, tensors: Tensors, numbers: ProgressH
 def _validate_numbers(training: TrainingSetup, numbers: ProgressHeader) -> None:
     """Refuse epochs and steps that this training does not have, and columns of another length."""
     steps = training.steps_per_epoch
-    if numbers.epoch > training.epochs or numbers.done > steps:
+    if numbers.epoch > training.epochs or numbers.step > steps:
         raise DataError(
-            f"it has {numbers.epoch} epochs and {numbers.done} steps, of {training.epochs} epochs of "
+            f"it has {numbers.epoch} epochs and {numbers.step} steps, of {training.epochs} epochs of "
             f"{steps} steps"
         )
     for name, column in numbers.history.items():
         if not column or len(column) != numbers.epoch:
             raise DataError(f"its history has {len(column)} of {numbers.epoch} epochs of {name}")
-    if len(set(numbers.names)) < len(numbers.names):
-        raise DataError(f"it names a term twice: {', '.join(numbers.names)}")
+    if len(set(numbers.term_names)) < len(numbers.term_names):
+        raise DataError(f"it names a term twice: {', '.join(numbers.term_names)}")
 
 
 def _validate_steps(training: TrainingSetup, tensors: Tensors, numbers: ProgressHeader) -> None:
@@ -67,8 +68,8 @@ def _validate_steps(training: TrainingSetup, tensors: Tensors, numbers: Progress
     done = torch.empty(numbers.epoch * training.steps_per_epoch, dtype=torch.float64, device="meta")
     columns = tensors_under(tensors, "steps")
     check_tensors(dict.fromkeys(columns, done), columns, finite=False)
-    sums = torch.empty((numbers.done, len(numbers.names)), device="meta")
-    if numbers.done or "sums" not in tensors:
+    sums = torch.empty((numbers.step, len(numbers.term_names)), device="meta")
+    if numbers.step or "sums" not in tensors:
         check_tensors({"sums": sums}, {"sums": tensors["sums"]}, finite=False)
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from narrows.model.file_format import ProgressHeader, Tensors
+from narrows.model.file_format import Tensors
 from narrows.model.training.distributed import full_tensor, place_like
-from narrows.model.training.progress import Progress
+from narrows.model.training.progress import Progress, ProgressHeader
 from narrows.model.training.restorable import tensors_under, validate_state
 from narrows.model.training.training import Training
 from narrows.parts.term import Term, present_names
