@@ -6,7 +6,7 @@ import torch
 
 from narrows.image_batches import CACHE_VALUES, ImageBatches
 from narrows.image_inputs import as_images
-from narrows.layout import WHITE_LEVELS
+from narrows.levels import LEVELS, unit_values
 from narrows.scale import FIXED_SCALES, choose_scale
 from small_images import random_images
 
@@ -89,13 +89,14 @@ def test_the_fingerprint_of_many_images_looks_at_places_that_there_are():
     assert fingerprint(np.zeros((2**24 + 4, 1, 1), np.uint8))  # the last place is no float32
 
 
-@pytest.mark.parametrize("dtype", WHITE_LEVELS)
+@pytest.mark.parametrize("dtype", LEVELS)
 def test_a_batch_is_channels_first_float32_on_the_working_scale(dtype):
     X = random_images(dtype, 6, 5, 7, 3)
     for name, (low, high) in {"unit": (0, 1), "symmetric": (-1, 1)}.items():
         batch = ImageBatches(*as_images(X), FIXED_SCALES[name]).batch(torch.tensor([4, 1]))
         assert batch.dtype == torch.float32
-        expected = X[[4, 1]].transpose(0, 3, 1, 2) / WHITE_LEVELS[dtype] * (high - low) + low
+        unit = unit_values(X[[4, 1]].transpose(0, 3, 1, 2))
+        expected = unit * (high - low) + low
         np.testing.assert_allclose(batch, expected, atol=1e-6)
         assert FIXED_SCALES[name].bounds == (low, high)
 

@@ -10,7 +10,7 @@ from narrows import PCA, Autoencoder
 from narrows.errors import ImageError
 from narrows.image_batches import ImageBatches
 from narrows.image_inputs import as_images
-from narrows.layout import WHITE_LEVELS
+from narrows.levels import LEVELS
 from narrows.scale import FIXED_SCALES
 from small_images import random_images, round_trip
 
@@ -37,7 +37,7 @@ def test_integers_in_a_table_are_read_as_floats():
     assert (array.dtype, layout.dtype) == (np.float64, "float64")
 
 
-@pytest.mark.parametrize("dtype", WHITE_LEVELS)
+@pytest.mark.parametrize("dtype", LEVELS)
 @pytest.mark.parametrize(
     "how", ["read-only", "negative strides", "transposed", "big-endian", "list", "nested list"]
 )

@@ -12,6 +12,7 @@ import narrows
 PACKAGE = Path(narrows.__file__).parent
 FLOORS = [
     {"errors"},
+    {"levels"},
     {"layout", "choose", "files", "signals", "reading", "machine", "randomness", "distributed"},
     {"scale", "image_inputs"},
     {"image_batches"},

@@ -7,38 +7,66 @@ import torch
 from narrows.errors import UnknownName
 from narrows.image_batches import ImageBatches
 from narrows.image_inputs import as_images
-from narrows.layout import WHITE_LEVELS, Layout
+from narrows.layout import Layout
+from narrows.levels import LEVELS, Levels
 from narrows.scale import FIXED_SCALES, SCALES, choose_scale, to_unit, to_user
 from small_images import SHAPES, random_images, round_trip
 
+INTEGERS = ("uint8", "uint16", "int16")
+
+
+def every_value(dtype: str) -> np.ndarray:
+    """All values of a type of integers."""
+    black, white = LEVELS[dtype]
+    return np.arange(black, white + 1).astype(dtype)
+
 
 @pytest.mark.parametrize("scale", FIXED_SCALES)
-@pytest.mark.parametrize("dtype", WHITE_LEVELS)
+@pytest.mark.parametrize("dtype", LEVELS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_every_shape_and_type_comes_back_as_given(shape, dtype, scale):
     X = random_images(dtype, 6, *shape)
     back = round_trip(X, scale)
-    assert back.dtype == X.dtype
+    is_numbers = dtype == "int16" and X.ndim == 2  # a table of them is no image
+    assert back.dtype == (np.float64 if is_numbers else X.dtype)
     np.testing.assert_array_equal(back, X)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("dtype", INTEGERS)
 @pytest.mark.parametrize("scale", FIXED_SCALES)
 def test_every_integer_value_comes_back(dtype, scale):
-    X = np.arange(WHITE_LEVELS[dtype] + 1, dtype=dtype).reshape(1, 16, -1)
+    X = every_value(dtype).reshape(1, 16, -1)
     np.testing.assert_array_equal(round_trip(X, scale), X)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("dtype", INTEGERS)
 def test_every_grey_level_is_in_range_on_the_unit_scale(dtype):
-    levels = np.arange(WHITE_LEVELS[dtype] + 1, dtype=dtype)[:, None, None]
-    array, layout = as_images(levels)
+    values = every_value(dtype)[:, None, None]
+    array, layout = as_images(values)
     unit = ImageBatches(array, layout, FIXED_SCALES["unit"]).batch(slice(None))
     assert (unit.min().item(), unit.max().item()) == (0.0, 1.0)
-    np.testing.assert_allclose(
-        unit.numpy().ravel(), levels.ravel() / WHITE_LEVELS[dtype], rtol=2e-7
-    )
-    np.testing.assert_array_equal(to_user(unit, layout), levels)
+    black, white = LEVELS[dtype]
+    expected = (values.ravel().astype(float) - black) / (white - black)
+    np.testing.assert_allclose(unit.numpy().ravel(), expected, rtol=2e-7)
+    np.testing.assert_array_equal(to_user(unit, layout), values)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "levels"), [("uint16", (0, 4095)), ("int16", (-1024, 3071)), ("uint8", (16, 235))]
+)
+def test_levels_are_black_and_white_and_values_come_back(dtype, levels):
+    values = np.arange(levels[0], levels[1] + 1).astype(dtype)[:, None, None]
+    layout = Layout((1, 1), (1, 1, 1), dtype, Levels(*levels))
+    unit = ImageBatches(values, layout, FIXED_SCALES["unit"]).batch(slice(None))
+    assert (unit.min().item(), unit.max().item()) == pytest.approx((0.0, 1.0), abs=1e-7)
+    np.testing.assert_array_equal(to_user(unit, layout), values)
+
+
+def test_values_beyond_the_levels_are_clipped():
+    layout = Layout((1, 1), (1, 1, 1), "int16", Levels(-100, 100))
+    X = np.array([-5000, 0, 5000], np.int16)[:, None, None]
+    batch = ImageBatches(X, layout, FIXED_SCALES["unit"]).batch(slice(None))
+    assert batch.ravel().tolist() == [0, 0.5, 1]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +79,7 @@ def test_every_grey_level_is_in_range_on_the_unit_scale(dtype):
     ],
 )
 def test_images_are_clipped_and_rounded_unless_exact(dtype, values, given):
-    layout = Layout((2, 2), (2, 2, 1), dtype)
+    layout = Layout((2, 2), (2, 2, 1), dtype, LEVELS[dtype])
     unit = torch.tensor(values, dtype=torch.float32).view(1, 1, 2, 2)
     np.testing.assert_array_equal(to_user(unit, layout).ravel(), np.array(given, dtype))
     exact = to_user(unit, layout, exact=True)
@@ -61,8 +89,10 @@ def test_images_are_clipped_and_rounded_unless_exact(dtype, values, given):
 
 def test_a_table_of_floats_is_not_clipped_one_of_bytes_is():
     unit = torch.tensor([[-3.0, 7.0]]).view(1, 1, 1, 2)
-    assert to_user(unit, Layout((2,), (1, 2, 1), "float64")).tolist() == [[-3, 7]]
-    assert to_user(unit, Layout((2,), (1, 2, 1), "uint8")).tolist() == [[0, 255]]
+    assert to_user(unit, Layout((2,), (1, 2, 1), "float64", LEVELS["float64"])).tolist() == [
+        [-3, 7]
+    ]
+    assert to_user(unit, Layout((2,), (1, 2, 1), "uint8", LEVELS["uint8"])).tolist() == [[0, 255]]
 
 
 @pytest.mark.parametrize(

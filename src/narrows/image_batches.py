@@ -106,6 +106,8 @@ class ImageBatches:
         """
         # the words are those of the first version, so that checkpoints keep their fingerprints
         layout = f"Layout(came={self.layout.given}, image={self.layout.image}, dtype={self.layout.dtype!r})"
+        if self.layout.has_own_levels:
+            layout += f" {tuple(self.layout.levels)}"
         digest = sha256(f"{layout} {len(self)} {self.raw.dtype}".encode())
         images = self._evenly_spaced(FINGERPRINTED).cpu().contiguous()
         digest.update(images.view(-1).view(torch.uint8).numpy().data)

@@ -19,7 +19,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from narrows.errors import ImageError
-from narrows.layout import WHITE_LEVELS, ImageShape, Layout, layout_of
+from narrows.layout import ImageShape, Layout, layout_of
+from narrows.levels import LEVELS
 
 # of pictures whose pixels are taken as they are
 KEPT_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "F")
@@ -32,9 +33,9 @@ def as_images(X: Any, image_shape: ImageShape | None = None) -> tuple[np.ndarray
     _refuse_other_than_numbers(array)
     if _is_table_of_numbers(array) and image_shape is None:
         array = array.astype(np.float64)
-    if array.dtype.name not in WHITE_LEVELS:
+    if array.dtype.name not in LEVELS:
         raise ImageError(
-            f"the images are of type {array.dtype}; known: {', '.join(WHITE_LEVELS)}; "
+            f"the images are of type {array.dtype}; known: {', '.join(LEVELS)}; "
             "for values 0..255 use X.astype('uint8')"
         )
     if array.ndim not in (2, 3, 4):
@@ -57,8 +58,9 @@ def is_image_object(X: Any) -> bool:
 
 
 def _is_table_of_numbers(array: np.ndarray) -> bool:
-    """Whether it is a table of a type that is not an image's, such as int64."""
-    return array.ndim == 2 and array.dtype.kind in "iuf" and array.dtype.name not in WHITE_LEVELS
+    """Whether it is a table of a type whose values are rather numbers than pixels, such as int64."""
+    is_pixels = array.dtype.name in LEVELS and array.dtype.kind != "i"
+    return array.ndim == 2 and array.dtype.kind in "iuf" and not is_pixels
 
 
 def _as_array(X: Any) -> np.ndarray:

@@ -3,13 +3,10 @@ numpy only.
 
 Images are `(N, D)`, `(N, H, W)` or `(N, H, W, C)` with C of 1 to 4. A table `(N, D)` without an
 image shape is one row of D values an image: 1 channel, height 1, width D.
-
-A value v is between the levels of black and white, which are those of its type unless a file or the
-user says otherwise (a camera of 12 bits in a file of 16: 0 and 4095):
-
-    unit = (v - black) / (white - black)
+Its values lie between the levels of black and white (`narrows.levels`).
 """
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, prod
@@ -18,31 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from narrows.errors import Faults, ImageError
+from narrows.errors import Faults, ImageError, NarrowsWarning
+from narrows.levels import LEVELS, Levels, levels_of
 
-
-class Levels(NamedTuple):
-    """The values of black and white."""
-
-    black: float
-    white: float
-
-    @property
-    def span(self) -> float:
-        return self.white - self.black
-
-
-LEVELS = {  # of each type of images
-    "uint8": Levels(0, 255),
-    "uint16": Levels(0, 65535),
-    "bool": Levels(0, 1),
-    "float16": Levels(0, 1),
-    "float32": Levels(0, 1),
-    "float64": Levels(0, 1),
-}
-WHITE_LEVELS = {name: levels.white for name, levels in LEVELS.items()}
-UNIT_LEVELS = Levels(0, 1)
 CHECKED_AT_ONCE = 4096  # images
+LOOKED_AT = 1000  # images, whose highest value is sought
+FAR = 10  # spans from black to white, beyond which even noisy images are on another scale
+ROUNDING = 1e-4  # by which a resampling or a division may miss [0, 1]
 
 ImageShape = tuple[int, ...]
 
@@ -55,16 +34,18 @@ class Layout:
     given: shape of one image as it was given: `(D,)`, `(H, W)` or `(H, W, C)`.
     image: the same as an image, always `(H, W, C)`.
     dtype: the name of its numpy type.
+    levels: the values of black and white.
     """
 
     given: ImageShape
     image: tuple[int, int, int]
     dtype: str
+    levels: Levels
 
     @property
-    def white(self) -> float:
-        """The value of white: 255 for uint8."""
-        return WHITE_LEVELS.get(self.dtype, 1)
+    def has_own_levels(self) -> bool:
+        """Whether black and white are others than those of the type."""
+        return self.levels != LEVELS[self.dtype]
 
     @property
     def chw(self) -> tuple[int, int, int]:
@@ -77,9 +58,12 @@ class Layout:
         return self.image == (1, prod(self.given), 1)
 
 
-def white_level(array: np.ndarray) -> float:
-    """The value of white in an array of images: 255 for uint8, 1 for floats."""
-    return WHITE_LEVELS.get(array.dtype.name, 1)
+def matching_levels(dtype: np.dtype, layout: Layout) -> Levels:
+    """Those of the layout for values of its type, floats of any precision alike; else those of the type."""
+    known = np.dtype(layout.dtype)
+    if dtype == known or dtype.kind == known.kind == "f":
+        return layout.levels
+    return levels_of(dtype)
 
 
 def layout_of(array: np.ndarray, image_shape: ImageShape | None) -> Layout:
@@ -100,7 +84,7 @@ def layout_of(array: np.ndarray, image_shape: ImageShape | None) -> Layout:
         raise ImageError(
             f"got {channels} channels (shape {array.shape}); expected 1 to 4 in the last place"
         )
-    return Layout(given, (height, width, channels), array.dtype.name)
+    return Layout(given, (height, width, channels), array.dtype.name, levels_of(array.dtype))
 
 
 def _checked_image_shape(image_shape: Iterable[int], given: ImageShape) -> ImageShape:
@@ -118,18 +102,23 @@ def _checked_image_shape(image_shape: Iterable[int], given: ImageShape) -> Image
 
 def validate_images(
     array: np.ndarray, layout: Layout, ranged: bool, expected: Layout | None = None
-) -> None:
-    """Refuse what no model can use; all faults at once.
+) -> "ValueRange | None":
+    """Refuse what no model can use; all faults at once. Returns the range of floats.
 
-    ranged: floats that are images must lie in [0, 1] (asked for when a model is fitted).
+    ranged: floats that are images must lie in [0, 1] (asked for when a model is fitted), but for
+        rounding, and unless their levels are others.
     expected: the layout that the model was fitted on: channels and size must agree.
     """
     faults = Faults("these images cannot be used")
     if expected is not None:
         _compare_layouts(faults, layout, expected)
+    values = None
     if array.dtype.kind == "f":
-        _check_values(faults, array, ranged and not layout.is_table)
+        values = value_range(array)
+        has_range = ranged and not layout.is_table and not layout.has_own_levels
+        _check_values(faults, values, has_range and values.not_finite < array.size)
     faults.stop(ImageError)
+    return values
 
 
 def _compare_layouts(faults: Faults, got: Layout, expected: Layout) -> None:
@@ -143,20 +132,48 @@ def _compare_layouts(faults: Faults, got: Layout, expected: Layout) -> None:
         )
 
 
-def _check_values(faults: Faults, array: np.ndarray, ranged: bool) -> None:
-    values = value_range(array)
+def _check_values(faults: Faults, values: "ValueRange", ranged: bool) -> None:
     if values.not_finite:
         faults.add(
             f"{values.not_finite} values are NaN or infinity (the first in image {values.first})"
         )
-    if not ranged or values.not_finite == array.size:
-        return
-    if values.low < 0 or values.high > 1:
+    if ranged and (values.low < -ROUNDING or values.high > 1 + ROUNDING):
         cure = "scale them to [0, 1]"
         if values.low >= 0 and 1 < values.high <= 255:
-            cure = "divide by 255, or pass uint8"
+            cure = "divide by 255, or pass uint8, or say what is black and white: levels=(0, 255)"
         faults.add(
             f"float images must lie in [0, 1], these run from {values.low:.4g} to {values.high:.4g}; {cure}"
+        )
+
+
+def warn_of_dark_integers(array: np.ndarray, layout: Layout) -> None:
+    """Warn of integers that use a small part of their type's range, as a camera of 12 bits does in
+    files of 16.
+    """
+    if array.dtype.kind not in "iu" or layout.is_table or layout.has_own_levels:
+        return
+    step = -(-len(array) // LOOKED_AT)
+    high = int(array[::step].max())
+    bits = high.bit_length()
+    if layout.levels.black == 0 and high > 0 and 2**bits <= layout.levels.white / 4:
+        warnings.warn(
+            f"the images are {array.dtype}, whose white is {layout.levels.white:,.0f}, and their highest "
+            f"value is {high:,}: if they are of {bits} bits, say so: levels=(0, {2**bits - 1}) "
+            f"(--range 0 {2**bits - 1})",
+            NarrowsWarning,
+            stacklevel=5,
+        )
+
+
+def warn_of_other_scale(values: "ValueRange", levels: Levels) -> None:
+    """Warn of floats that are far from black and white, such as 0..255 where 1 is white."""
+    black, white = levels
+    if max(values.high - white, black - values.low) > FAR * levels.span:
+        warnings.warn(
+            f"these images run from {values.low:.4g} to {values.high:.4g}, and for this model black is "
+            f"{black:g} and white is {white:g}: bring them to the same scale",
+            NarrowsWarning,
+            stacklevel=5,
         )
 
 
@@ -202,7 +219,7 @@ def contact_sheet(
     across = width + gap
     shape = (rows * down - gap, columns * across - gap, *images.shape[3:])
     if fill is None:
-        fill = white_level(images)
+        fill = levels_of(images.dtype).white
     sheet = np.full(shape, fill, dtype=images.dtype)
     for k, image in enumerate(images):
         row, column = divmod(k, columns)

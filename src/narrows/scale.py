@@ -3,7 +3,7 @@ computes on.
 
 Inside, a batch is a float32 tensor `(N, C, H, W)` on the *working scale* of the model:
 
-    unit = raw / white                   white: 255 for uint8, 65535 for uint16, 1 for floats and booleans
+    unit = (raw - black) / (white - black)    0 and 255 for uint8, 0 and 1 for floats: `levels`
     working = (unit - offset) * gain
 
     unit        offset 0     gain 1      [0, 1]
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from narrows.errors import unknown
 from narrows.layout import Layout
+from narrows.levels import UNIT_LEVELS, from_unit_values
 
 CONSTANT = 1e-9  # a feature whose deviation is less, against 1 + |mean|, is constant
 
@@ -27,9 +28,12 @@ def to_unit(raw: Tensor, layout: Layout) -> Tensor:
     """Values as they were given, `(N, *given)`, as float32 `(N, C, H, W)` in units of white."""
     images = raw.reshape(raw.shape[0], *layout.image)
     unit = images.permute(0, 3, 1, 2).float()  # in memory: channels last
-    if layout.white == 1:
+    if layout.levels == UNIT_LEVELS:
         return unit
-    return unit * (1 / layout.white)
+    if layout.levels.black:
+        unit = unit - layout.levels.black
+    unit = unit * (1 / layout.levels.span)
+    return unit.clamp(0, 1) if layout.has_own_levels else unit
 
 
 def as_given(images: Tensor, layout: Layout) -> Tensor:
@@ -46,12 +50,10 @@ def to_user(unit: Tensor, layout: Layout, exact: bool = False) -> np.ndarray:
     values = as_given(unit.detach().cpu(), layout).numpy()
     if exact:
         return values
-    if not layout.is_table or layout.white > 1:
-        values = np.clip(values, 0, 1)
     dtype = np.dtype(layout.dtype)
-    if dtype.kind in "ub":
-        values = np.rint(values * layout.white)
-    return values.astype(dtype)
+    if layout.is_table and layout.levels == UNIT_LEVELS:
+        return values.astype(dtype)
+    return from_unit_values(np.array(values), dtype, layout.levels)
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def choose_scale(name: str, array: np.ndarray, layout: Layout) -> Scale:
     if name not in SCALES:
         raise unknown("scale", name, SCALES)
     if name == "auto":
-        name = "standard" if layout.is_table and layout.white == 1 else "unit"
+        name = "standard" if layout.is_table and layout.levels == UNIT_LEVELS else "unit"
     if name == "standard":
         return _standard_scale(array, layout)
     return FIXED_SCALES[name]
@@ -104,8 +106,9 @@ def choose_scale(name: str, array: np.ndarray, layout: Layout) -> Scale:
 def _standard_scale(array: np.ndarray, layout: Layout) -> Scale:
     """Each feature to mean 0 and deviation 1; one that is constant stays constant."""
     array = np.ascontiguousarray(array)  # the order in memory decides the last digits of a sum
-    mean = array.mean(axis=0, dtype=np.float64) / layout.white
-    std = array.std(axis=0, dtype=np.float64) / layout.white
+    black, span = layout.levels.black, layout.levels.span
+    mean = (array.mean(axis=0, dtype=np.float64) - black) / span
+    std = array.std(axis=0, dtype=np.float64) / span
     varies = std > CONSTANT * (1 + abs(mean))
     gain = 1 / np.where(varies, std, 1.0)
     return Scale("standard", _feature_map(mean, layout), _feature_map(gain, layout))
@@ -113,4 +116,4 @@ def _standard_scale(array: np.ndarray, layout: Layout) -> Scale:
 
 def _feature_map(values: np.ndarray, layout: Layout) -> Tensor:
     """One value a feature, `(*given)`, as float32 `(C, H, W)`."""
-    return to_unit(torch.from_numpy(values[None]), layout)[0] * layout.white
+    return torch.from_numpy(values).reshape(layout.image).permute(2, 0, 1).float()

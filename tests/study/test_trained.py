@@ -9,7 +9,7 @@ from narrows.data import read_data as read_data
 from narrows.errors import BuildError, DataError, UnknownName
 from narrows.study import trained as shown
 from narrows.study.data_split import read_split
-from narrows.study.trained import FED, as_floats, class_names, summed_errors
+from narrows.study.trained import FED, class_names, summed_errors
 
 
 @pytest.fixture
@@ -206,13 +206,6 @@ def test_other_food_is_refused(run, fed, said):
 
 
 # -- small things ----------------------------------------------------------------------------------
-
-
-def test_pixels_become_floats_by_their_peak():
-    white = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
-    for name, peak in white.items():
-        found = as_floats(np.array([0, peak], name))
-        assert (found.dtype, found.tolist()) == (np.float32, [0, 1])
 
 
 def test_errors_are_summed_over_all_values_of_an_image_and_kept_exact():

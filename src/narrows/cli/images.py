@@ -196,12 +196,12 @@ def _process_pictures(model: Any, job: Job, path: Path, skip: Any) -> int:
 def _process_array(model: Any, job: Job, path: Path, skip: Any) -> int:
     """One array in, one array or a folder of images out; returns how many images."""
     from narrows.data.write import memory_mapped, write_images
-    from narrows.layout import WHITE_LEVELS
+    from narrows.levels import LEVELS
 
     data = job.array(skip)
     images = data.images
     process, is_tiled = _array_function(model, job.verb, images)
-    fits_in_place = path.suffix == ".npy" and images.dtype.name in WHITE_LEVELS
+    fits_in_place = path.suffix == ".npy" and images.dtype.name in LEVELS
     if fits_in_place and not is_tiled and len(data):  # a batch at a time, from file to file
         with memory_mapped(path, images.shape, images.dtype, job.force) as out:
             process(images, out=out)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from narrows.errors import DataError
-from narrows.layout import Levels
+from narrows.levels import Levels
 
 HASHED_AT_ONCE = 4096  # images, so that a memory map is never loaded as one
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from narrows.draw.style import DPI, WIDTH, blank
 from narrows.errors import wrong
-from narrows.layout import WHITE_LEVELS
+from narrows.levels import unit_values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,6 +94,4 @@ def _has_images(shape: tuple[int, ...]) -> bool:
 
 def as_unit(images: np.ndarray) -> np.ndarray:
     """Pixels as floats in [0, 1], clipped; what is not a number is black."""
-    white = WHITE_LEVELS.get(images.dtype.name, 1)
-    values = np.nan_to_num(images.astype(np.float32) / white)
-    return np.clip(values, 0, 1)
+    return np.clip(np.nan_to_num(unit_values(images)), 0, 1)

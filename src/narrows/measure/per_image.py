@@ -21,7 +21,7 @@ from torch import Tensor
 
 from narrows.errors import ImageError
 from narrows.image_batches import shared_tensor
-from narrows.layout import WHITE_LEVELS
+from narrows.levels import LEVELS
 
 # values that are compared at once: with all that is computed from them they fit in the cache; with
 # 2**20 a comparison took 1.3 times as long
@@ -70,13 +70,13 @@ def peak(a: Images, b: Images, data_range: float | None = None) -> float:
     if data_range is not None:
         _validate_range(data_range)
         return float(data_range)
-    white, other = WHITE_LEVELS.get(_type(a)), WHITE_LEVELS.get(_type(b))
-    if white is None or white != other:
+    levels, others = LEVELS.get(_type(a)), LEVELS.get(_type(b))
+    if levels is None or levels != others:
         raise ImageError(
             f"the images are of types {_type(a)} and {_type(b)}, from which no common range follows; "
             "bring both to one scale (uint8 divided by 255 is in [0, 1]), or say data_range"
         )
-    return float(white)
+    return float(levels.span)
 
 
 def _validate_range(data_range: float) -> None:

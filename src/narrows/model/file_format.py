@@ -27,7 +27,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from narrows.errors import DataError, Faults, wrong
-from narrows.layout import WHITE_LEVELS
+from narrows.levels import LEVELS, check_levels
 from narrows.model.training.progress import ProgressHeader
 from narrows.reading import cause_of, reading
 
@@ -53,6 +53,7 @@ class LayoutHeader(Struct):
     came: Annotated[tuple[PositiveInt, ...], Meta(min_length=1, max_length=3)]
     image: tuple[PositiveInt, PositiveInt, Annotated[int, Meta(ge=1, le=4)]]
     dtype: str
+    levels: tuple[float, float] | None = None
 
 
 class Facts(Struct):
@@ -165,8 +166,10 @@ def parse_header(header: Mapping[str, Any]) -> Header:
     layout, values = parsed.layout, parsed.facts.n_features_in_
     if not prod(layout.came) == prod(layout.image) == values:
         raise wrong("layout", layout, "one number of values")
-    if layout.dtype not in WHITE_LEVELS:
-        raise wrong("dtype", layout.dtype, f"one of {', '.join(WHITE_LEVELS)}")
+    if layout.dtype not in LEVELS:
+        raise wrong("dtype", layout.dtype, f"one of {', '.join(LEVELS)}")
+    if layout.levels is not None:
+        check_levels(layout.levels)
     _check_image_shape(parsed.options.get("image_shape"), values)
     length = len(json.dumps(parsed.options))
     if length > LONGEST_OPTIONS:

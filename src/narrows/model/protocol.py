@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from narrows.layout import Layout
+from narrows.levels import Levels
 from narrows.measure import CodeStatistics
 from narrows.model.density import CodeDensity
 from narrows.model.outputs import Outputs, Views
@@ -127,6 +128,10 @@ class Model(Protocol):
         """The kernels `(out, in, k, k)` of the convolutions of the decoder, in the order of the
         layers.
         """
+        ...
+
+    def levels_for(self, dtype: np.dtype) -> Levels:
+        """Black and white of images of that type."""
         ...
 
     def _accept(self, X: Any) -> tuple[np.ndarray, Layout]: ...

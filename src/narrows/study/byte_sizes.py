@@ -26,7 +26,7 @@ from PIL import Image
 
 from narrows.data import ImageSet
 from narrows.model.use.evaluate import displayable
-from narrows.study.trained import Trained, as_floats
+from narrows.study.trained import Trained
 
 COMPRESSED_LIMIT = 2_000_000  # bytes of images that are compressed to measure their size: 0.8 s
 MEASURED_IMAGES = 2000  # images that errors and PNGs are averaged over
@@ -73,10 +73,10 @@ def _code_rows(run: Trained) -> list[dict[str, Any]]:
 def _code_errors(run: Trained) -> list[float]:
     """The squared error of the first test images after their codes went through each number format."""
     images = run.part("test")[0][:MEASURED_IMAGES]
-    x, codes = as_floats(images), run.model.transform(images)
+    x, codes = run.as_floats(images), run.model.transform(images)
     errors = []
     for _, stored in NUMBER_FORMATS.values():
-        y = as_floats(run.model.inverse_transform(stored(codes)))
+        y = run.as_floats(run.model.inverse_transform(stored(codes)))
         errors.append(float(np.square(y - x, dtype=np.float64).mean()))
     return errors
 

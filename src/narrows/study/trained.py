@@ -21,8 +21,9 @@ import torch
 
 from narrows.data import ImageSet, read_data
 from narrows.errors import unknown, wrong
-from narrows.layout import WHITE_LEVELS
+from narrows.levels import UNIT_LEVELS, unit_values
 from narrows.model.estimator.base import ImageModel
+from narrows.model.estimator.inference import with_input_levels
 from narrows.parts.term import Term
 from narrows.randomness import keyed_generator
 from narrows.study.data_split import DataSplit, chosen
@@ -96,7 +97,7 @@ class Trained:
         """The chosen images as floats on [0, 1], and a name for each, such as "test 9705"."""
         images, names = [], []
         for on, places in self._places(choice, most):
-            images.append(as_floats(self.part(on)[0][places]))
+            images.append(self.as_floats(self.part(on)[0][places]))
             names += [f"{on} {place}" for place in places]
         return np.concatenate(images), names
 
@@ -107,7 +108,7 @@ class Trained:
             noisy = self._noisy(on)
             if noisy is None:
                 return None
-            picked.append(as_floats(noisy[places]))
+            picked.append(self.as_floats(noisy[places]))
         return np.concatenate(picked)
 
     def _places(self, choice: Any, most: int) -> list[tuple[str, list[int]]]:
@@ -149,17 +150,21 @@ class Trained:
             given = given + np.float32(options["noise"]) * noise
         if options["clip"]:
             given = np.clip(given, 0, times)
-        return given / np.float32(times), self.model.reconstruct(given, exact=True) / times
+        return given / np.float32(times), self.unit_model.reconstruct(given, exact=True) / times
+
+    @property
+    def unit_model(self) -> ImageModel:
+        """The model, for floats on [0, 1], such as `pick` gives."""
+        return with_input_levels(self.model, UNIT_LEVELS)
+
+    def as_floats(self, images: np.ndarray) -> np.ndarray:
+        """Pixels of the data, or that the model has made, as float32 on [0, 1]."""
+        return unit_values(images, self.model.levels_for(images.dtype))
 
 
 def _standard_normal(shape: tuple[int, ...], seed: int) -> np.ndarray:
     """ε, for this seed always the same."""
     return torch.randn(shape, generator=keyed_generator(seed, "fed")).numpy()
-
-
-def as_floats(images: np.ndarray) -> np.ndarray:
-    """Pixels as float32 on [0, 1]."""
-    return images.astype(np.float32) / WHITE_LEVELS.get(images.dtype.name, 1)
 
 
 def summed_errors(a: np.ndarray, b: np.ndarray) -> np.ndarray:

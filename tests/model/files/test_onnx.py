@@ -68,7 +68,7 @@ def test_export_the_file_says_what_it_is(colourful, whole):
     assert float(told.pop("threshold")) == colourful.threshold_
     assert told == {
         "narrows": nw.__version__, "what": "whole", "model": "Autoencoder", "images": "28 x 28 x 3 float32",
-        "scale": "symmetric", "code_size": "6", "score": "patch",
+        "black": "0", "white": "1", "scale": "symmetric", "code_size": "6", "score": "patch",
     }  # fmt: skip
 
 

@@ -36,6 +36,9 @@ class Autoencoder(NetworkModel):
         "auto" for `up` mirrors the body; for `prior` it is N(0, I) for variational codes and a
         Gaussian fitted to the codes for others.
     scale: the working scale, "auto", "unit", "symmetric" or "standard".
+    levels: (black, white), the values of black and white if they are not those of the images' type,
+        such as (0, 4095) for 12 bits in uint16; values beyond them are clipped. "auto": the 0.1 and
+        99.9 percentiles of the training images.
     image_shape: `(H, W)` or `(H, W, C)`, for tables that hold images.
     epochs, batch_size, optimiser, schedule: of the training.
     validation: None, a share of the images in (0, 1), or images of its own.
@@ -62,6 +65,7 @@ class Autoencoder(NetworkModel):
         penalties: Any = (),
         objective: Any = "elbo",
         scale: str = "auto",
+        levels: tuple[float, float] | str | None = None,
         image_shape: tuple[int, ...] | None = None,
         epochs: int = 10,
         batch_size: int = 128,
@@ -81,6 +85,7 @@ class Autoencoder(NetworkModel):
         self.penalties = penalties
         self.objective = objective
         self.scale = scale
+        self.levels = levels
         self.image_shape = image_shape
         self.epochs = epochs
         self.batch_size = batch_size

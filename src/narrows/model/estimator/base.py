@@ -14,6 +14,7 @@ Images come and go in the user's form; the methods with an underscore take tenso
 the working scale, a batch at a time, and codes `(n, size)`.
 """
 
+from dataclasses import replace
 from math import prod
 from typing import Any, Self
 
@@ -25,7 +26,7 @@ from torch import Tensor
 from narrows.errors import wrong
 from narrows.image_batches import ImageBatches, inference_batch_size
 from narrows.image_inputs import as_images
-from narrows.layout import Layout, validate_images
+from narrows.layout import Layout, validate_images, warn_of_other_scale
 from narrows.model.estimator.anomaly import default_score, error, find_score
 from narrows.model.estimator.arguments import (
     NotFitted,
@@ -53,6 +54,7 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
     """
 
     image_shape: tuple[int, ...] | None
+    levels: tuple[float, float] | str | None = None
     random_state: Any
     layout_: Layout
     scale_: Scale
@@ -243,12 +245,6 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "code_size_")
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags
-
     def _require_fitted(self) -> None:
         if not self.__sklearn_is_fitted__():
             raise NotFitted(f"this {type(self).__name__} is not fitted yet; call fit(X) first")
@@ -261,7 +257,10 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
             array, layout = as_images(check_table(self, X, reset=False), flat_images)
         else:
             array, layout = as_images(X)
-        validate_images(array, layout, ranged=False, expected=self.layout_)
+        layout = replace(layout, levels=self.levels_for(array.dtype))
+        values = validate_images(array, layout, ranged=False, expected=self.layout_)
+        if values and not layout.is_table and self.scale_.name != "standard":
+            warn_of_other_scale(values, layout.levels)
         return array, layout
 
     def _map(

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from narrows.errors import Faults
+from narrows.layout import Layout, matching_levels
+from narrows.levels import Levels
 from narrows.measure import CodeStatistics
 from narrows.model.density import CodeDensity
 from narrows.parts.corruption import Corruption
@@ -31,6 +33,21 @@ class DefaultAnswers:
     thresholds_: Mapping[str, float] = {}
     density_: CodeDensity | None = None
     about_: Mapping[str, Any] = {}
+    layout_: Layout
+    # black and white of the images that come next, if a file says them: see `with_input_levels`
+    input_levels: Levels | None = None
+
+    def levels_for(self, dtype: np.dtype) -> Levels:
+        """Black and white of images of that type: what a file says of them, else those that the model
+        was fitted on if these are of the same type, else those of the type.
+        """
+        return self.input_levels or matching_levels(dtype, self.layout_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
 
     @property
     def terms_(self) -> Mapping[str, Term]:

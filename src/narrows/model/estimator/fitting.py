@@ -7,7 +7,7 @@ calibrate   some training images → the density of their codes, and the thresho
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ from narrows.distributed.collectives import broadcast_from_first
 from narrows.errors import BuildError, Faults, TrainingError
 from narrows.image_batches import ImageBatches
 from narrows.image_inputs import as_images
-from narrows.layout import Layout, validate_images
+from narrows.layout import Layout, validate_images, warn_of_dark_integers
+from narrows.levels import AUTO_LEVELS, Levels, check_levels, percentile_levels
 from narrows.model.density import CodeDensity
 from narrows.model.estimator.anomaly import SCORES, available_scores, join_batches, thresholds_of
 from narrows.model.estimator.arguments import check_seed, check_table, is_table
@@ -53,6 +54,8 @@ def begin_fit(
         vars(model).pop(name, None)  # the model is not fitted until the fit has succeeded
     model.seed_ = resolve_seed(model.random_state)
     array, layout = _read_images(model, X)
+    with faults.catch():
+        layout = replace(layout, levels=_levels_of_fit(model, array, layout))
     model.layout_ = layout
     model.n_features_in_ = int(np.prod(layout.given))
     model.image_shape_ = tuple(model.image_shape or layout.given)
@@ -61,6 +64,7 @@ def begin_fit(
         weights = validate_weights(sample_weight, len(array))
     with faults.catch():
         validate_images(array, layout, ranged=scale != "standard")
+        warn_of_dark_integers(array, layout)
     # if the name is wrong, so that other faults are reported too
     model.scale_ = FIXED_SCALES["unit"]
     with faults.catch():
@@ -87,6 +91,16 @@ def _read_images(model: ImageModel, X: Any) -> tuple[np.ndarray, Layout]:
     if is_table(X):
         X = check_table(model, X, reset=True)
     return as_images(X, model.image_shape)
+
+
+def _levels_of_fit(model: ImageModel, array: np.ndarray, layout: Layout) -> Levels:
+    """What the model was told, what a file says, or those of the type."""
+    asked = model.levels
+    if asked is None:
+        return model.input_levels or layout.levels
+    if isinstance(asked, str) and asked == AUTO_LEVELS:
+        return percentile_levels(array)
+    return check_levels(asked)
 
 
 def _fitted_scale(

@@ -1,6 +1,7 @@
 """A model applied to many images: batch by batch, without gradients, on the model's device."""
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any, TypeVar
 
 import numpy as np
@@ -9,8 +10,10 @@ from torch import Tensor
 
 from narrows.errors import wrong
 from narrows.image_batches import ImageBatches
+from narrows.levels import Levels
 
 T = TypeVar("T")
+M = TypeVar("M")  # a model
 Function = Callable[[Tensor], Tensor]
 ToArray = Callable[[Tensor], np.ndarray]
 
@@ -55,3 +58,12 @@ def _room(out: np.ndarray | None, shape: tuple[int, ...], dtype: np.dtype) -> np
     if (out.shape, out.dtype) != (shape, dtype):
         raise wrong("out", f"{out.dtype} of shape {out.shape}", f"{dtype} of shape {shape}")
     return out
+
+
+def with_input_levels(model: M, levels: Levels | None) -> M:
+    """The same model for images with these levels of black and white; None: as without them."""
+    if levels is None:
+        return model
+    other: Any = copy(model)
+    other.input_levels = levels
+    return other

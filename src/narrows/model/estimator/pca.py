@@ -60,6 +60,9 @@ class PCA(ImageModel):
     add_mean: False leaves out μ in encoding and decoding (as lab E's report did; its error is
         larger).
     scale: "auto", "unit", "symmetric", "standard".
+    levels: (black, white), the values of black and white if they are not those of the images' type,
+        such as (0, 4095) for 12 bits in uint16; values beyond them are clipped. "auto": the 0.1 and
+        99.9 percentiles of the training images.
     image_shape: for tables that hold images.
     Fitted: mean_ `(D,)` and components_ `(k, D)` on the working scale, explained_variance_ `(k,)`.
     """
@@ -74,12 +77,14 @@ class PCA(ImageModel):
         *,
         add_mean: bool = True,
         scale: str = "auto",
+        levels: tuple[float, float] | str | None = None,
         image_shape: tuple[int, ...] | None = None,
         random_state: Any = 0,
     ):
         self.n_components = n_components
         self.add_mean = add_mean
         self.scale = scale
+        self.levels = levels
         self.image_shape = image_shape
         self.random_state = random_state
 

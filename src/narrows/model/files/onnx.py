@@ -17,8 +17,8 @@ The conversion to the working scale and back is inside, and so is the threshold:
     images          (of the decoder) as the reconstruction: `model.inverse_transform(Z)` before it is clipped
 
 N is free; everything else is fixed. The file's metadata has these entries: `narrows` (its version),
-`what`, `model`, `images` (form and type of one), `scale`, `code_size`, `score` (its kind) and
-`threshold`.
+`what`, `model`, `images` (form and type of one), `black` and `white` (their levels), `scale`,
+`code_size`, `score` (its kind) and `threshold`.
 
 Reference: ONNX, "Open Neural Network Exchange", https://onnx.ai. The exporter is torch's, which
 traces the model.
@@ -37,13 +37,14 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 import narrows
 from narrows.errors import OutputError, extra, unknown
 from narrows.files import write_file
-from narrows.layout import WHITE_LEVELS
+from narrows.levels import LEVELS
 from narrows.model.estimator.anomaly import SCORES
 from narrows.model.estimator.arguments import NotFitted
 from narrows.model.estimator.base import ImageModel
@@ -157,7 +158,9 @@ def export(
     for module in ("onnx", "onnxscript"):
         extra(module, "onnx")
     traced = WHAT[what](model)
-    traced.model.layout_ = replace(model.layout_, dtype=dtype or model.layout_.dtype)
+    if dtype is not None:
+        levels = model.levels_for(np.dtype(dtype))
+        traced.model.layout_ = replace(model.layout_, dtype=dtype, levels=levels)
     return write_file(path, _program(traced, _facts(traced.model, what)))
 
 
@@ -165,8 +168,8 @@ def _validate(model: ImageModel, what: str, dtype: str | None) -> None:
     """Refuse what cannot be exported."""
     if what not in WHAT:
         raise unknown("part of a model to export", what, WHAT)
-    if dtype is not None and dtype not in WHITE_LEVELS:
-        raise unknown("type of images", dtype, WHITE_LEVELS)
+    if dtype is not None and dtype not in LEVELS:
+        raise unknown("type of images", dtype, LEVELS)
     if not model.__sklearn_is_fitted__():
         raise NotFitted(
             f"only a fitted model can be exported; call fit(X) on this {type(model).__name__} first"
@@ -214,6 +217,8 @@ def _facts(model: Any, what: str) -> dict[str, str]:
         "what": what,
         "model": type(model).__name__,
         "images": f"{' x '.join(map(str, layout.given))} {layout.dtype}",
+        "black": json.dumps(layout.levels.black),
+        "white": json.dumps(layout.levels.white),
         "scale": model.scale_.name,
         "code_size": json.dumps(model.code_size_),
         "score": model.default_score_,

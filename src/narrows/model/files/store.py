@@ -22,6 +22,7 @@ from narrows.choose import choose
 from narrows.errors import DataError, OutputError, wrong
 from narrows.files import write_file
 from narrows.layout import Layout
+from narrows.levels import LEVELS, check_levels
 from narrows.model.density import CodeDensity
 from narrows.model.estimator.arguments import NotFitted
 from narrows.model.estimator.base import ImageModel
@@ -99,7 +100,7 @@ def _header(model: ImageModel, facts: dict[str, Any], about: dict[str, Any]) -> 
         "format": FORMAT,
         "estimator": _estimator_name(model),
         "options": options,
-        "layout": {"came": layout.given, "image": layout.image, "dtype": layout.dtype},
+        "layout": _layout_header(layout),
         "scale": model.scale_.name,
         "facts": _facts(model, facts),
         "numbers": {
@@ -122,6 +123,12 @@ def _facts(model: ImageModel, of_training: dict[str, Any]) -> dict[str, Any]:
 def _parts(options: dict[str, Any]) -> dict[str, Any]:
     """Those of the options that are specs of parts."""
     return {name: spec for name, spec in options.items() if name in KINDS or name == "penalties"}
+
+
+def _layout_header(layout: Layout) -> dict[str, Any]:
+    """The layout; its levels if they are not those of its type."""
+    header = {"came": layout.given, "image": layout.image, "dtype": layout.dtype}
+    return {**header, "levels": layout.levels} if layout.has_own_levels else header
 
 
 def _estimator_name(model: ImageModel) -> str:
@@ -160,7 +167,8 @@ def _model(header: Header, tensors: Tensors) -> ImageModel:
 def _restore_header(model: ImageModel, header: Header) -> None:
     """What the header says of the images and of the training."""
     layout = header.layout
-    model.layout_ = Layout(layout.came, layout.image, layout.dtype)
+    levels = check_levels(layout.levels or LEVELS[layout.dtype])
+    model.layout_ = Layout(layout.came, layout.image, layout.dtype, levels)
     model.image_shape_ = tuple(model.image_shape or layout.came)
     model.about_ = header.about
     for name, value in structs.asdict(header.facts).items():

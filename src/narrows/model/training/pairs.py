@@ -10,13 +10,14 @@ not be clipped. Validation by a share takes the pairs along; validation images o
 """
 
 from copy import copy
+from dataclasses import replace
 from typing import Any
 
 from narrows.choose import find_part
 from narrows.errors import ImageError, NarrowsError, wrong
 from narrows.image_batches import ImageBatches
 from narrows.image_inputs import as_images
-from narrows.layout import Layout, validate_images
+from narrows.layout import Layout, matching_levels, validate_images
 from narrows.parts.corruption import CORRUPTIONS
 from narrows.scale import to_unit
 
@@ -57,6 +58,7 @@ def with_noisy(clean: ImageBatches, noisy: Any) -> ImageBatches:
     if noisy is None:
         return clean
     array, layout = as_images(noisy, _image_shape(clean.layout))
+    layout = replace(layout, levels=matching_levels(array.dtype, clean.layout))
     if len(array) != len(clean):
         raise ImageError(
             f"noisy: got {len(array)} images for {len(clean)} clean ones; expected as many, in order"

@@ -1,5 +1,6 @@
 """Training and validation images: two parts of one memory, or two sets."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import Tensor
 from narrows.errors import wrong
 from narrows.image_batches import ImageBatches
 from narrows.image_inputs import as_images
-from narrows.layout import validate_images
+from narrows.layout import matching_levels, validate_images
 from narrows.model.training.pairs import with_noisy
 from narrows.randomness import keyed_generator
 
@@ -40,6 +41,7 @@ def _separate(
     if images.noisy:
         clean, noisy = _clean_and_noisy(validation)
     array, layout = as_images(clean, image_shape)
+    layout = replace(layout, levels=matching_levels(array.dtype, images.layout))
     ranged = images.scale.name != "standard"
     validate_images(array, layout, ranged=ranged, expected=images.layout)
     return with_noisy(ImageBatches(array, layout, images.scale, images.raw.device), noisy)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from narrows.errors import ImageError
-from narrows.layout import WHITE_LEVELS
+from narrows.levels import from_unit_values, unit_values
 from narrows.model.estimator.base import ImageModel
 
 Function = Callable[[np.ndarray], np.ndarray]
@@ -43,7 +43,7 @@ def process_tiled(model: ImageModel, images: Any, verb: str) -> np.ndarray:
     function, out = _unrounded(model, verb), np.empty_like(images)
     for picture, result in zip(_with_channels(images), _with_channels(out)):
         unit = _process_channels(model, picture, function)
-        result[...] = _to_dtype(unit, images.dtype)
+        result[...] = from_unit_values(unit, images.dtype, model.levels_for(images.dtype))
     return out
 
 
@@ -68,7 +68,7 @@ def error_map(model: ImageModel, images: Any) -> np.ndarray:
     function = _unrounded(model, "reconstruct")
     for picture, result in zip(pictures, errors):
         reconstruction = _process_channels(model, picture, function)
-        result[...] = np.square(reconstruction - _to_unit(picture)).sum(2)
+        result[...] = np.square(reconstruction - _to_unit(model, picture)).sum(2)
     return errors
 
 
@@ -155,7 +155,7 @@ def _process_channels(model: ImageModel, picture: np.ndarray, function: Function
     joined = _join_channels(outputs, colours.shape[2])
     if alpha.shape[2] == 0:
         return joined
-    return np.concatenate([joined, _to_unit(alpha)], axis=2)
+    return np.concatenate([joined, _to_unit(model, alpha)], axis=2)
 
 
 def _join_channels(outputs: list[np.ndarray], channels: int) -> np.ndarray:
@@ -216,13 +216,5 @@ def _tile_size(model: ImageModel) -> Size:
     return model.layout_.image[:2]
 
 
-def _to_unit(picture: np.ndarray) -> np.ndarray:
-    return picture / np.float32(WHITE_LEVELS.get(picture.dtype.name, 1))
-
-
-def _to_dtype(unit: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Floats on [0, 1], clipped, and integers if the pictures had integers; `unit` is written over."""
-    np.clip(unit, 0, 1, out=unit)
-    if dtype.kind in "ub":
-        np.rint(np.multiply(unit, WHITE_LEVELS[dtype.name], out=unit), out=unit)
-    return unit.astype(dtype)
+def _to_unit(model: ImageModel, picture: np.ndarray) -> np.ndarray:
+    return unit_values(picture, model.levels_for(picture.dtype))

@@ -13,7 +13,6 @@ import numpy as np
 from narrows import measure
 from narrows.draw import principal_components, quick_tsne, tsne
 from narrows.errors import wrong
-from narrows.layout import WHITE_LEVELS
 from narrows.model.use.evaluate import displayable
 from narrows.study.code_sample import SAMPLE_SIZE, sample_codes, why_without_codes
 from narrows.study.figures.per_run import per_run
@@ -84,7 +83,7 @@ def _labels_and_images(run: Trained, on: str, index: np.ndarray) -> dict[str, np
     if labels is not None:
         arrays["labels"] = labels[index]
     if not run.model.layout_.is_table:
-        arrays["images"] = _as_bytes(images[index])
+        arrays["images"] = _as_bytes(run.as_floats(images[index]))
     return arrays
 
 
@@ -114,7 +113,7 @@ def code_images(runs: Sequence[Trained], images: Any = None) -> Iterator[Figure]
         side = isqrt(run.model.code_size_)
         if side**2 == run.model.code_size_:
             name = f"{run.name}, {side}×{side}"
-            sizes = np.abs(run.model.transform(x))
+            sizes = np.abs(run.unit_model.transform(x))
             arrays[name] = _as_squares(sizes, side)
             captions[name] = [f"{count} active" for count in measure.active_units(sizes)]
     if captions:
@@ -199,9 +198,6 @@ LAYOUTS = {
 }
 
 
-def _as_bytes(images: np.ndarray) -> np.ndarray:
-    """Pixels as uint8, to be displayed."""
-    if images.dtype == np.uint8:
-        return displayable(images)
-    white = WHITE_LEVELS.get(images.dtype.name, 1)
-    return displayable(np.rint(images / white * 255.0).astype(np.uint8))
+def _as_bytes(unit: np.ndarray) -> np.ndarray:
+    """Floats on [0, 1] as uint8, to be displayed."""
+    return displayable(np.rint(np.clip(unit, 0, 1) * np.float32(255)).astype(np.uint8))

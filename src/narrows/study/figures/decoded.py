@@ -18,7 +18,7 @@ from narrows.model.use.latent import interpolate, perturb
 from narrows.study.data_split import DataSplit
 from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure
-from narrows.study.trained import Trained, as_floats, class_names
+from narrows.study.trained import Trained, class_names
 
 READER_IMAGES, READER_COMPONENTS, READER_NEIGHBOURS = 20_000, 40, 5
 READER_VALUES = 2**25  # of all its images, so that large ones are fewer
@@ -96,9 +96,9 @@ def interpolation(
         if title in arrays:
             title = f"{title} ({a}, {b})"
         path = interpolate(run.model, images[a], images[b], steps)
-        arrays[title] = displayable(as_floats(path))
+        arrays[title] = displayable(run.as_floats(path))
     start, end = chosen[-1]
-    mixed = _mixed_pixels(as_floats(images[start]), as_floats(images[end]), steps)
+    mixed = _mixed_pixels(run.as_floats(images[start]), run.as_floats(images[end]), steps)
     arrays[f"{title}, pixels mixed"] = displayable(mixed)
     yield Figure(run.name, "grid", "", {"columns": steps}, arrays)
 
@@ -111,7 +111,7 @@ def perturbed(
     if not _decodes(run):
         return
     x, names = run.pick(images, most=2)
-    outputs = as_floats(perturb(run.model, x, [0.0, *scales], seed))
+    outputs = run.as_floats(perturb(run.unit_model, x, [0.0, *scales], seed))
     arrays = {}
     for place, name in enumerate(names):
         arrays[name] = displayable(np.stack([x[place], *outputs[:, place]]))

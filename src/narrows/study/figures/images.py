@@ -48,7 +48,7 @@ def inputs(run: Trained, images: Any = None) -> Iterator[Figure]:
 def _rows_of(run: Trained, images: Any) -> Rows:
     """The chosen images, as the model sees them and as it reconstructs them."""
     x, _ = run.pick(images)
-    return image_rows(run.model, x, noisy=run.pick_noisy(images))
+    return image_rows(run.unit_model, x, noisy=run.pick_noisy(images))
 
 
 @per_run
