@@ -49,7 +49,7 @@ def read_tables(
     Raises `DataError`, `MissingExtra`.
     """
     files, notes = chosen_shards(path, split)
-    with reading(path, verb="read as a table of Parquet or Arrow"):
+    with reading(path, fault="cannot be read as a table of Parquet or Arrow"):
         tables = [open_table(file) for file in files]
         columns = find_columns(files[0], tables[0].schema, array)
         _refuse_other_columns(tables, columns.images)

@@ -36,7 +36,7 @@ class TableFile:
     def batches(self, column: str, first: int = 0) -> Iterator[Any]:
         """A column from row `first` on, as Arrow arrays of a few rows."""
         step = max(1, min(MOST_ROWS, AT_ONCE * self.count // max(1, self.nbytes())))
-        with reading(self.path, verb="read as a table of Parquet or Arrow"):
+        with reading(self.path, fault="cannot be read as a table of Parquet or Arrow"):
             for start, values in self.groups(column, first, step):
                 for row in range(max(0, first - start), len(values), step):
                     yield values[row : row + step]
@@ -138,5 +138,5 @@ def open_table(path: Path) -> TableFile:
         head = file.read(8)
     if head.startswith(FEATHER_1):
         raise DataError(f"{path} is Feather of version 1; write it again with version 2")
-    with reading(path, verb="read as a table of Parquet or Arrow"):
+    with reading(path, fault="cannot be read as a table of Parquet or Arrow"):
         return ParquetTable(path) if head.startswith(PARQUET) else ArrowTable(path)

@@ -36,7 +36,7 @@ def read_dicom(path: Path) -> Iterator[tuple[np.ndarray, Levels | None]]:
     """
     pydicom = extra("pydicom", "dicom")
     pixels = extra("pydicom.pixels", "dicom")
-    with reading(path, verb="read as DICOM"):
+    with reading(path, fault="cannot be read as DICOM"):
         dataset = pydicom.dcmread(path, stop_before_pixels=True)
         _refuse_sizes(path, dataset)
         is_deflated = dataset.file_meta.TransferSyntaxUID.is_deflated

@@ -32,7 +32,7 @@ def read_hdf5(path: Path, split: str = "all", array: str = "") -> ImageSet:
     Raises `DataError`, `OutputError` (no space for a copy), `MissingExtra`.
     """
     h5py = extra("h5py", "hdf5")
-    with reading(path, verb="read as HDF5"), h5py.File(path) as file:
+    with reading(path, fault="cannot be read as HDF5"), h5py.File(path) as file:
         parts = choose_parts(path, _entries(file, h5py), split, array)
         return join_sets([_read_part(path, file, part) for part in parts])
 
@@ -40,7 +40,7 @@ def read_hdf5(path: Path, split: str = "all", array: str = "") -> ImageSet:
 def hdf5_has_split(path: Path, split: str, array: str = "") -> bool:
     """Whether a file's arrays are divided into splits, of which this is one. Raises `DataError`."""
     h5py = extra("h5py", "hdf5")
-    with reading(path, verb="read as HDF5"), h5py.File(path) as file:
+    with reading(path, fault="cannot be read as HDF5"), h5py.File(path) as file:
         return split in splits_inside(_entries(file, h5py), array)
 
 

@@ -30,7 +30,7 @@ def read_heic(path: Path) -> Iterator[tuple[np.ndarray, Levels | None]]:
     Raises `DataError`, `MissingExtra`.
     """
     heif = extra("pillow_heif", "heif")
-    with reading(path, verb="read as HEIC"):
+    with reading(path, fault="cannot be read as HEIC"):
         file = heif.open_heif(path, convert_hdr_to_8bit=False, hdr_to_16bit=False)
         for picture in file:
             pixels = np.asarray(picture)

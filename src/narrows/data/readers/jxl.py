@@ -35,7 +35,7 @@ def read_jxl(path: Path) -> Iterator[tuple[np.ndarray, Levels | None]]:
     Raises `DataError`, `MissingExtra`.
     """
     codecs = extra("imagecodecs", "jxl")
-    with reading(path, verb="read as JPEG XL"):
+    with reading(path, fault="cannot be read as JPEG XL"):
         data = path.read_bytes()
         height, width, bits = read_header(data)
         if height * width > MOST_PIXELS:

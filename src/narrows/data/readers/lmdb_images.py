@@ -89,7 +89,7 @@ class _Decoder:
 
 
 def _read(path: Path, size: Any, fit: str, grey: bool, strict: bool) -> ImageSet:
-    with reading(path, verb="read as LMDB"):
+    with reading(path, fault="cannot be read as LMDB"):
         file = LmdbFile(path)
         values = [value for value in file if value.key not in COUNTS]
         texts = {value.key: value for value in values if value.key.startswith(TEXT[1])}

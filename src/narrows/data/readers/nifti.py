@@ -33,7 +33,7 @@ def read_nifti(path: Path, axis: int = AXIS) -> Iterator[tuple[np.ndarray, Level
     if axis not in range(-3, 3):
         raise wrong("axis", axis, "0, 1 or 2, that along which the slices follow one another")
     nibabel = extra("nibabel", "nifti")
-    with reading(path, verb="read as NIfTI"):
+    with reading(path, fault="cannot be read as NIfTI"):
         # else a gzipped file would be unpacked from its beginning for each volume
         image = nibabel.load(path, mmap=False, keep_file_open=True)
         _refuse_sizes(path, image)

@@ -31,7 +31,7 @@ def read_tiff(path: Path) -> Iterator[tuple[np.ndarray, Levels | None]]:
     Raises `DataError`, `MissingExtra` if a compression needs imagecodecs.
     """
     tifffile = extra("tifffile", "tiff")
-    with reading(path, verb="read as TIFF"), tifffile.TiffFile(path) as file:
+    with reading(path, fault="cannot be read as TIFF"), tifffile.TiffFile(path) as file:
         pages = [page for page in file.pages if not file.pages[page.index].is_reduced]
         stack = file.series[0] if len(pages) == 1 else None
         if stack is not None and stack.size > pages[0].size and stack.dataoffset is not None:

@@ -26,7 +26,7 @@ def read_zarr(path: Path, split: str = "all", array: str = "") -> ImageSet:
     array: the path inside of the images, or of the group that holds them.
     Raises `DataError`, `OutputError` (no space for a copy), `MissingExtra`.
     """
-    with reading(path, verb="read as Zarr"):
+    with reading(path, fault="cannot be read as Zarr"):
         arrays = _arrays(path)
         parts = choose_parts(path, _entries(arrays), split, array)
         return join_sets([_read_part(path, arrays, part) for part in parts])
@@ -34,7 +34,7 @@ def read_zarr(path: Path, split: str = "all", array: str = "") -> ImageSet:
 
 def zarr_has_split(path: Path, split: str, array: str = "") -> bool:
     """Whether the arrays are divided into splits, of which this is one. Raises `DataError`."""
-    with reading(path, verb="read as Zarr"):
+    with reading(path, fault="cannot be read as Zarr"):
         return split in splits_inside(_entries(_arrays(path)), array)
 
 
