@@ -94,7 +94,7 @@ def _read_images(model: ImageModel, X: Any) -> tuple[np.ndarray, Layout]:
 
 
 def _levels_of_fit(model: ImageModel, array: np.ndarray, layout: Layout) -> Levels:
-    """What the model was told, what a file says, or those of the type."""
+    """Those that the user gives, that a file says, or of the type."""
     asked = model.levels
     if asked is None:
         return model.input_levels or layout.levels
