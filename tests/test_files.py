@@ -15,10 +15,17 @@ from narrows.files import (
     LOCK_SUFFIX,
     PREFIX,
     atomic,
+<<<<<<< HEAD
     locked,
     publish,
     refuse_overwrite,
     temporary_folder,
+=======
+    escaped,
+    locked,
+    refuse_overwrite,
+    write_csv,
+>>>>>>> a2cc408 (Temporary names fit where their file's does; names that are not UTF-8 are written escaped; pairs match in any normal form)
     write_file,
 )
 
@@ -55,6 +62,28 @@ def test_an_exception_in_the_block_leaves_what_was_there_and_nothing_else(tmp_pa
         fail()
     assert [p.name for p in tmp_path.iterdir()] == ([] if old is None else ["x.txt"])
     assert old is None or path.read_text() == old
+
+
+@pytest.mark.parametrize(
+    "name", ["w" * 251 + ".txt", "写" * 83 + ".txt", "x." + "y" * 253, "q" * 255]
+)
+def test_a_name_at_the_limit_of_the_file_system_is_written(tmp_path, name):
+    path = tmp_path / name
+    with atomic(path) as aside:
+        aside.write_text("new")
+        assert len(os.fsencode(aside.name)) <= len(os.fsencode(name))
+    assert path.read_text() == "new"
+    with locked(path):
+        assert len(list(tmp_path.iterdir())) == 2
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_names_that_are_not_utf_8_are_written_escaped(tmp_path):
+    name = os.fsdecode(b"caf\xe9.png")
+    assert write_file(tmp_path / "x.html", f"<p>{name}").read_bytes() == rb"<p>caf\udce9.png"
+    written = write_csv(tmp_path / "x.csv", ("file", "n"), [(name, 1), ("é", 2)])
+    assert written.read_text(encoding="utf-8") == "file,n\ncaf\\udce9.png,1\né,2\n"
+    assert (escaped(name), escaped("é")) == (r"caf\udce9.png", "é")
 
 
 def test_a_folder_is_not_written_over(tmp_path):

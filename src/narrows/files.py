@@ -5,6 +5,9 @@ Half-written files and locks have names that begin with `.narrows-`; no other pr
 process has each of its half-written files open and locked, on whatever machine it runs. So what
 killed processes have left is known by its lock, which is free, and the next process that writes into
 the folder removes it.
+
+Names that are not UTF-8, as an old archive leaves them, hold bytes that Python keeps as lone
+surrogates. No text file can hold these, so they are written escaped: `caf\\udce9.png`.
 """
 
 import csv
@@ -14,6 +17,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
@@ -22,7 +26,9 @@ from narrows.errors import OutputError
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 PREFIX = ".narrows-"  # begins the name of each temporary file and lock
 LOCK_SUFFIX = "lock"  # ends the name of each lock
+LONGEST_LOCKED = 200  # bytes of a file's name that its lock has too; file systems take 255
 LONGEST_ENDING = 32  # bytes of a file's ending that its temporary file has too
+ESCAPED = "backslashreplace"  # how text is written that UTF-8 does not know
 
 _tidied: set[Path] = set()  # folders from which this process has removed what others left
 
@@ -181,7 +187,10 @@ def _lock_of(path: Path, folder: bool) -> Path:
     """Where the lock is: in the folder, or next to the file."""
     if folder:
         return path / f"{PREFIX}{LOCK_SUFFIX}"
-    return path.parent / f"{PREFIX}{path.name}.{LOCK_SUFFIX}"
+    name = path.name
+    if len(os.fsencode(name)) > LONGEST_LOCKED:
+        name = sha256(os.fsencode(name)).hexdigest()
+    return path.parent / f"{PREFIX}{name}.{LOCK_SUFFIX}"
 
 
 def _open_lock(lock: Path, path: Path) -> IO[str]:
@@ -220,10 +229,19 @@ def _remove_unfinished(folder: Path) -> None:
             _remove_if_left(Path(place, name))
 
 
+def escaped(text: str) -> str:
+    """A text as a file of text can hold it: what UTF-8 does not know is escaped.
+
+    >>> escaped("caf\\udce9.png") == "caf" + "\\\\udce9" + ".png"
+    True
+    """
+    return text.encode("utf-8", ESCAPED).decode()
+
+
 def write_file(path: str | os.PathLike[str], content: str | bytes) -> Path:
-    """Write text (UTF-8) or bytes to `path`, atomically."""
+    """Write text (UTF-8, see `escaped`) or bytes to `path`, atomically."""
     if isinstance(content, str):
-        content = content.encode()
+        content = content.encode("utf-8", ESCAPED)
     with atomic(path) as temporary:
         temporary.write_bytes(content)
     return Path(path)
@@ -232,8 +250,11 @@ def write_file(path: str | os.PathLike[str], content: str | bytes) -> Path:
 def write_csv(
     path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> Path:
-    """Write a table as CSV to `path`, atomically, a row at a time."""
-    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+    """Write a table as CSV (UTF-8, see `escaped`) to `path`, atomically, a row at a time."""
+    with (
+        atomic(path) as temporary,
+        open(temporary, "w", encoding="utf-8", errors=ESCAPED, newline="") as file,
+    ):
         lines = csv.writer(file, lineterminator="\n")
         lines.writerow(columns)
         lines.writerows(rows)

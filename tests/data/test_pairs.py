@@ -39,6 +39,21 @@ def test_files_are_matched_by_their_names_without_endings(folders):
     assert f"the folder {folders['kind']}, with the folder {folders['noisy']}" == found.source
 
 
+def test_names_match_in_any_unicode_normal_form(tmp_path):
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    clean = pictures(tmp_path / "clean", [f"{composed}/1.png", "x.png"])
+    noisy = pictures(tmp_path / "noisy", [f"{decomposed}/1.png", "x.png"], add=100)
+    found = read_pairs({"kind": clean, "noisy": noisy}, "all")
+    assert (found.names, found.skipped) == ((f"{composed}/1.png", "x.png"), ())
+
+
+def test_two_names_that_differ_in_their_normal_form_alone_are_two(tmp_path):
+    both = ["caf\u00e9.png", "cafe\u0301.png"]
+    sides = [pictures(tmp_path / side, both) for side in ("clean", "noisy")]
+    found = read_pairs({"kind": sides[0], "noisy": sides[1]}, "all")
+    assert sorted(found.names) == sorted(both)
+
+
 def test_what_has_no_counterpart_is_reported(folders):
     skipped = dict(read_pairs(folders, "all").skipped)
     assert skipped["dog/c.png"].endswith(

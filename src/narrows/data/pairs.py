@@ -3,9 +3,10 @@
     {"kind": "clean", "noisy": "noisy", "size": 64}       options hold for both
 
 Files are matched by their names below the folders without their endings: `clean/a/1.png` and
-`noisy/a/1.jpg`. What has no counterpart is left out and reported, like files that cannot be read.
-Arrays (.npy, .npz, IDX) and named sets are matched by place. The images of a pair have one size; if
-one of two folders is grey and the other is not, both become colour.
+`noisy/a/1.jpg`. Names that differ in their Unicode normal form alone are the same. What has no
+counterpart is left out and reported, like files that cannot be read. Arrays (.npy, .npz, IDX) and
+named sets are matched by place. The images of a pair have one size; if one of two folders is grey
+and the other is not, both become colour.
 """
 
 from collections import Counter
@@ -13,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 from PIL import Image
@@ -92,7 +94,7 @@ def _match_names(clean: ImageSet, noisy: ImageSet) -> tuple[ImageSet, ImageSet]:
 
 def _places_by_stem(images: ImageSet) -> dict[str, int]:
     """Names without endings -> places."""
-    stems = [str(PurePosixPath(name).with_suffix("")) for name in images.names or ()]
+    stems = _stems(images)
     repeated = [stem for stem, count in Counter(stems).items() if count > 1]
     if repeated:
         raise DataError(
@@ -100,6 +102,15 @@ def _places_by_stem(images: ImageSet) -> dict[str, int]:
             "which of them is of the pair?"
         )
     return {stem: place for place, stem in enumerate(stems)}
+
+
+def _stems(images: ImageSet) -> list[str]:
+    """Names without endings. Some systems write é as one character, others as e and an accent: as
+    both are one name, they get one normal form, unless it makes one name of two.
+    """
+    stems = [str(PurePosixPath(name).with_suffix("")) for name in images.names or ()]
+    normal = [normalize("NFC", stem) for stem in stems]
+    return normal if len(set(normal)) == len(set(stems)) else stems
 
 
 def _take_images(images: ImageSet, places: list[int], reason: str) -> ImageSet:
