@@ -10,22 +10,16 @@ from contextlib import suppress
 import pytest
 
 from narrows import files
-from narrows.errors import OutputError
+from narrows.errors import OutputError, escaped
 from narrows.files import (
     LOCK_SUFFIX,
     PREFIX,
     atomic,
-<<<<<<< HEAD
     locked,
     publish,
     refuse_overwrite,
     temporary_folder,
-=======
-    escaped,
-    locked,
-    refuse_overwrite,
     write_csv,
->>>>>>> a2cc408 (Temporary names fit where their file's does; names that are not UTF-8 are written escaped; pairs match in any normal form)
     write_file,
 )
 

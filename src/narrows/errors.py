@@ -69,6 +69,29 @@ def several(things: Sequence[object], most: int = 8) -> str:
     return ", ".join(map(str, things[:most])) + more
 
 
+# How text is written that UTF-8 does not know: names of files in another encoding, as an old archive
+# leaves them, whose bytes Python keeps as lone surrogates.
+ESCAPED = "backslashreplace"
+
+
+def escaped(text: str) -> str:
+    """A text as a file of text can hold it.
+
+    >>> escaped("caf\\udce9.png") == "caf" + "\\\\udce9" + ".png"
+    True
+    """
+    return text.encode("utf-8", ESCAPED).decode()
+
+
+def counted(what: str, names: Sequence[str]) -> str:
+    """How many of something there are, and their names.
+
+    >>> counted("files of other kinds, which are not read", ["a.raw", "b.xyz"])
+    'files of other kinds, which are not read: 2 (a.raw, b.xyz)'
+    """
+    return f"{what}: {len(names):,} ({several(names)})"
+
+
 # Options by the words that other libraries and papers use for them. An option of a part is
 # `part.option`.
 OTHER_WORDS = {

@@ -5,9 +5,6 @@ Half-written files and locks have names that begin with `.narrows-`; no other pr
 process has each of its half-written files open and locked, on whatever machine it runs. So what
 killed processes have left is known by its lock, which is free, and the next process that writes into
 the folder removes it.
-
-Names that are not UTF-8, as an old archive leaves them, hold bytes that Python keeps as lone
-surrogates. No text file can hold these, so they are written escaped: `caf\\udce9.png`.
 """
 
 import csv
@@ -21,14 +18,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
-from narrows.errors import OutputError
+from narrows.errors import ESCAPED, OutputError
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 PREFIX = ".narrows-"  # begins the name of each temporary file and lock
 LOCK_SUFFIX = "lock"  # ends the name of each lock
 LONGEST_LOCKED = 200  # bytes of a file's name that its lock has too; file systems take 255
 LONGEST_ENDING = 32  # bytes of a file's ending that its temporary file has too
-ESCAPED = "backslashreplace"  # how text is written that UTF-8 does not know
 
 _tidied: set[Path] = set()  # folders from which this process has removed what others left
 
@@ -229,17 +225,8 @@ def _remove_unfinished(folder: Path) -> None:
             _remove_if_left(Path(place, name))
 
 
-def escaped(text: str) -> str:
-    """A text as a file of text can hold it: what UTF-8 does not know is escaped.
-
-    >>> escaped("caf\\udce9.png") == "caf" + "\\\\udce9" + ".png"
-    True
-    """
-    return text.encode("utf-8", ESCAPED).decode()
-
-
 def write_file(path: str | os.PathLike[str], content: str | bytes) -> Path:
-    """Write text (UTF-8, see `escaped`) or bytes to `path`, atomically."""
+    """Write text (UTF-8, see `errors.escaped`) or bytes to `path`, atomically."""
     if isinstance(content, str):
         content = content.encode("utf-8", ESCAPED)
     with atomic(path) as temporary:
@@ -250,7 +237,7 @@ def write_file(path: str | os.PathLike[str], content: str | bytes) -> Path:
 def write_csv(
     path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> Path:
-    """Write a table as CSV (UTF-8, see `escaped`) to `path`, atomically, a row at a time."""
+    """Write a table as CSV (UTF-8, see `errors.escaped`) to `path`, atomically, a row at a time."""
     with (
         atomic(path) as temporary,
         open(temporary, "w", encoding="utf-8", errors=ESCAPED, newline="") as file,

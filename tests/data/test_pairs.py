@@ -51,6 +51,7 @@ def test_two_names_that_differ_in_their_normal_form_alone_are_two(tmp_path):
     both = ["caf\u00e9.png", "cafe\u0301.png"]
     sides = [pictures(tmp_path / side, both) for side in ("clean", "noisy")]
     found = read_pairs({"kind": sides[0], "noisy": sides[1]}, "all")
+    assert found.names is not None
     assert sorted(found.names) == sorted(both)
 
 

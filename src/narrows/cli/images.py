@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from narrows.cli.inputs import Skipped
-from narrows.cli.options import Force, Integer, Output, Reading
+from narrows.cli.options import Force, Integer, Output, Reading, Split
 from narrows.cli.output import tell
 from narrows.cli.sharded_job import Job, Shard
 
@@ -22,6 +22,7 @@ def reconstruct(
     /,
     *,
     output: Output,
+    split: Split = "",
     reading: Reading = AS_THEY_ARE,
     shard: Shard = "",
     skipped: Skipped = "",
@@ -36,9 +37,9 @@ def reconstruct(
     run
         A run folder, or a model file.
     images
-        An image, a folder, an IDX, .npy or .npz file, or a named set (its test part).
+        An image, a folder, an IDX, .npy or .npz file, or a named set.
     """
-    _process(Job("reconstruct", run, images, reading, shard, force), output, skipped)
+    _process(Job("reconstruct", run, images, reading, shard, force, split), output, skipped)
 
 
 def denoise(
@@ -47,6 +48,7 @@ def denoise(
     /,
     *,
     output: Output,
+    split: Split = "",
     reading: Reading = AS_THEY_ARE,
     shard: Shard = "",
     skipped: Skipped = "",
@@ -64,9 +66,9 @@ def denoise(
     run
         A run folder, or a model file.
     images
-        An image, a folder, an IDX, .npy or .npz file, or a named set (its test part).
+        An image, a folder, an IDX, .npy or .npz file, or a named set.
     """
-    _process(Job("denoise", run, images, reading, shard, force), output, skipped)
+    _process(Job("denoise", run, images, reading, shard, force, split), output, skipped)
 
 
 def sample(

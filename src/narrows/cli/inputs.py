@@ -25,17 +25,44 @@ def are_pictures(images: str) -> bool:
     return images not in NAMED_SETS and path.exists() and format_of(path) in PICTURES
 
 
+def chosen_split(images: str, split: str, noisy: str = "") -> str:
+    """The split to read: by default the part to test with, if there is one, else all."""
+    from narrows.data import NAMED_SETS, has_split
+
+    if split:
+        return split
+    data = {"kind": images, "noisy": noisy} if noisy else images
+    if not has_split(data, "test"):
+        return "all"
+    if images not in NAMED_SETS:
+        tell(f"note: of {images} the part to test with is read; --split all reads all of it")
+    return "test"
+
+
+def listed_files(images: str, split: str, labels: str = "") -> Any:
+    """What a folder, or a file, holds, as `data.readers.listing` says it."""
+    from narrows.data.readers.listing import Listing, list_folder
+
+    path = Path(images).expanduser()
+    if not path.is_dir():
+        return Listing(path.parent, (path.name,))
+    listing = list_folder(path, chosen_split(images, split), labels)
+    for note in listing.notes:
+        tell(f"note: {note}")
+    return listing
+
+
 def pictures(
-    images: str, reading: Reading, skip: Skip, doing: str, files: Sequence[Path] | None = None
+    images: str, files: Sequence[Path], reading: Reading, skip: Skip, doing: str
 ) -> Iterator[Any]:
-    """Pictures one after another, with a progress bar. files: only these of the folder."""
-    from narrows.data.readers.folder import image_files
+    """These pictures of a folder one after another, with a progress bar."""
     from narrows.data.readers.picture_stream import stream_pictures
     from narrows.model.progress_bar import progress_bar
 
-    path = Path(images).expanduser()
-    with progress_bar(doing, len(image_files(path) if files is None else files)) as advance:
-        for picture in stream_pictures(path, **reading.as_options(), skip=skip, files=files):
+    path, options = Path(images).expanduser(), reading.as_options()
+    options.pop("labels", None)
+    with progress_bar(doing, len(files)) as advance:
+        for picture in stream_pictures(path, **options, skip=skip, files=files):
             yield picture
             advance(lambda name=picture.name: name)
 
@@ -43,15 +70,14 @@ def pictures(
 def array(
     images: str, reading: Reading, skip: Skip, split: str = "", noisy: str = "", **options: Any
 ) -> Any:
-    """Images as one set; by default the test part of named sets.
+    """Images as one set; by default the part to test with, if there is one.
 
     noisy: the same images with noise. options: of `read_data`.
     """
-    from narrows.data import NAMED_SETS, read_data
+    from narrows.data import read_data
     from narrows.data.pairs import read_pairs
 
-    if not split:
-        split = "test" if images in NAMED_SETS else "all"
+    split = chosen_split(images, split, noisy)
     if noisy:
         data = read_pairs(reading.of(images, noisy), split)
     else:

@@ -48,6 +48,12 @@ Data = Annotated[
 ]
 
 
+Split = Annotated[
+    str,
+    Parameter(help="train, val, test or all; by default test if there is such a part, else all."),
+]
+
+
 @Parameter(name="*")
 @dataclass
 class Changes:
@@ -109,6 +115,8 @@ class Reading:
         Convert colour pictures to grey.
     strict
         Stop at the first file that cannot be read; by default it is skipped and reported.
+    labels
+        A CSV file of the classes of the pictures in a folder, with the columns file and label.
     """
 
     size: Annotated[
@@ -117,6 +125,7 @@ class Reading:
     fit: str = "crop"
     grey: Annotated[bool, Parameter(negative="")] = False
     strict: Annotated[bool, Parameter(negative="")] = False
+    labels: str = ""
 
     def as_options(self) -> dict[str, Any]:
         """The given options, by the names that readers use."""
@@ -125,6 +134,8 @@ class Reading:
             options["grey"] = True
         if self.strict:
             options["strict"] = True
+        if self.labels:
+            options["labels"] = self.labels
         if self.fit != "crop":
             options["fit"] = self.fit
         if self.size is not None:

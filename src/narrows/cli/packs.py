@@ -51,6 +51,8 @@ def pack(
             bars[0](lambda: f"{done:,} of {total:,}")
 
         found = write_pack(folder, output, shard, not no_check, strict, force, show_progress)
+    for note in found.pop("notes"):
+        tell(f"note: {note}")
     for name, reason in found["skipped"]:
         tell(f"skipped {name}: {reason}")
     give_facts({**found, "skipped": len(found["skipped"]), "path": str(found["path"])}, json)

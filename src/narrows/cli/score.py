@@ -1,6 +1,6 @@
 """Verbs that turn images into numbers: encode, score."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 from cyclopts import Parameter
 
 from narrows.cli.inputs import Skipped
-from narrows.cli.options import Force, Json, Output, Reading
+from narrows.cli.options import Force, Json, Output, Reading, Split
 from narrows.cli.output import give, tell
 from narrows.cli.sharded_job import Job, Shard
 from narrows.errors import wrong
@@ -23,6 +23,7 @@ def encode(
     /,
     *,
     output: Output,
+    split: Split = "",
     reading: Reading = AS_THEY_ARE,
     shard: Shard = "",
     skipped: Skipped = "",
@@ -37,11 +38,11 @@ def encode(
     run
         A run folder, or a model file.
     images
-        An image, a folder, an IDX, .npy or .npz file, or a named set (its test part).
+        An image, a folder, an IDX, .npy or .npz file, or a named set.
     """
     from narrows.model.use.folders import with_fixed_batches
 
-    job = Job("encode", run, images, reading, shard, force)
+    job = Job("encode", run, images, reading, shard, force, split)
     path, model = job.free(output), with_fixed_batches(job.model())
     with job.skipping(skipped) as skip:
         data = job.array(skip, mode=MODES.get(model.layout_.image[2], ""))
@@ -75,6 +76,7 @@ def score(
     kind: str | None = None,
     normal: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
     maps: str = "",
+    split: Split = "",
     reading: Reading = AS_THEY_ARE,
     shard: Shard = "",
     skipped: Skipped = "",
@@ -94,7 +96,7 @@ def score(
     run
         A run folder, or a model file.
     images
-        An image, a folder, an IDX, .npy or .npz file, a pack, or a named set (its test part).
+        An image, a folder, an IDX, .npy or .npz file, a pack, or a named set.
     kind
         patch, error, bound or code; by default patch, the error of the worst patch.
     normal
@@ -104,7 +106,7 @@ def score(
         A folder for a picture of each image's error, white where it is 1 (image files only).
     """
     options = {"kind": kind} if kind else {}
-    job = Job("score", run, images, reading, shard, force, **options)
+    job = Job("score", run, images, reading, shard, force, split, **options)
     if normal and shard:
         raise wrong("--normal", shard, "all images, not a share of them", "score without --shard")
     path = job.free(output)
@@ -114,10 +116,10 @@ def score(
     model = job.model()
     threshold = _threshold(model, kind)
     with job.skipping(skipped) as skip:
-        scored = _scores(model, job, skip, kind)
+        scored = _scores(model, job, skip, kind, normal or ())
+    _write_scores(scored, threshold, path)
     if normal:
         _print_separation(scored, normal, json)
-    _write_scores(scored, threshold, path)
     if folder:
         job.done(folder, _write_maps(model, job, folder))
     written = str(job.done(path, len(scored.scores)))
@@ -147,46 +149,63 @@ def _write_scores(scored: Scored, threshold: float, path: Path) -> None:
     tell(f"{flagged.sum():,} of {len(flagged):,} images score above {threshold:.6g}")
 
 
-def _scores(model: Any, job: Job, skip: Any, kind: str | None) -> Scored:
+def _scores(model: Any, job: Job, skip: Any, kind: str | None, normal: Sequence[str]) -> Scored:
     if job.one_by_one:
-        return _scores_of_pictures(model, job, skip, kind)
-    return _scores_of_array(model, job, skip, kind)
+        return _scores_of_pictures(model, job, skip, kind, normal)
+    return _scores_of_array(model, job, skip, kind, normal)
 
 
-def _scores_of_pictures(model: Any, job: Job, skip: Any, kind: str | None) -> Scored:
-    """Picture after picture, of any size; classes are the first folders of their names, if all have
-    one.
-    """
+def _scores_of_pictures(
+    model: Any, job: Job, skip: Any, kind: str | None, normal: Sequence[str]
+) -> Scored:
+    """Picture after picture, of any size."""
     import numpy as np
 
     from narrows.errors import DataError
     from narrows.model.use.folders import score_pictures
 
+    class_of = dict(zip(job.listing.names, job.listing.kinds))
+    _check_normal(normal, class_of.values(), job.listing.notes)
     names, scores = [], []
     for picture, score in score_pictures(model, job.pictures(skip, "scoring"), skip, kind):
         names.append(picture.name)
         scores.append(score)
     if not names and not job.share:
         raise DataError(f"none of the images in {job.images} could be used; see above")
-    classes = []
-    if all("/" in name for name in names):
-        classes = [name.split("/")[0] for name in names]
+    classes = [class_of[name] for name in names if class_of]
     return Scored(names, classes, np.array(scores, dtype=np.float32))
 
 
-def _scores_of_array(model: Any, job: Job, skip: Any, kind: str | None) -> Scored:
+def _scores_of_array(
+    model: Any, job: Job, skip: Any, kind: str | None, normal: Sequence[str]
+) -> Scored:
     """Images of one size; those without names are numbered."""
     import numpy as np
 
+    from narrows.data.readers.listing import class_names_of
+
     data = job.array(skip)
+    classes = class_names_of(data.labels, data.classes)
+    _check_normal(normal, classes, data.notes)
     scores = np.empty(0, np.float32)
     if len(data):
         scores = _score_function(model, data.images)(data.images, kind)
-    labels = [] if data.labels is None else data.labels.tolist()
-    classes = [str(label) for label in labels]
-    if data.classes:
-        classes = [data.classes[label] for label in labels]
     return Scored(data.names or range(job.first, job.first + len(data)), classes, scores)
+
+
+def _check_normal(normal: Sequence[str], classes: Iterable[str], notes: Sequence[str]) -> None:
+    """Refuse names of classes that no image has, before any image is scored. notes: of the reading,
+    which may say why there are no classes.
+    """
+    from narrows.errors import escaped, unknown
+
+    known = sorted(set(classes))
+    if normal and not known:
+        expected = "images whose classes are known: sub-folders, --labels, or a named set"
+        raise wrong("--normal", normal, expected, "; ".join(notes))
+    for name in normal:
+        if escaped(name) not in known:
+            raise unknown("class", name, known)
 
 
 def _score_function(model: Any, images: Any) -> Callable[..., Any]:
@@ -228,23 +247,14 @@ def _write_maps(model: Any, job: Job, folder: Path) -> int:
 
 def _print_separation(scored: Scored, normal: list[str], json: bool) -> None:
     """Print how well the scores separate the other classes from the normal ones."""
-    from narrows.errors import unknown
-    from narrows.measure import auroc, average_precision, best_f1
+    from narrows.errors import escaped
+    from narrows.model.use.separation import separation
 
-    scores, classes = scored.scores, scored.classes
-    if not classes:
-        raise wrong(
-            "--normal", normal, "images whose classes are known: sub-folders, or a named set"
-        )
-    for name in normal:
-        if name not in classes:
-            raise unknown("class", name, sorted(set(classes)))
-    anomalous = [name not in normal for name in classes]
-    f1, threshold = best_f1(scores, anomalous)
-    measures = {
-        "AUROC": auroc(scores, anomalous),
-        "average precision": average_precision(scores, anomalous),
-        "best F1": f1,
-        "at a threshold of": threshold,
-    }
-    give([measures], as_json=json)
+    normal_names = {escaped(name) for name in normal}
+    anomalous = [name not in normal_names for name in scored.classes]
+    if all(anomalous) or not any(anomalous):
+        kind = "anomalous" if all(anomalous) else "normal"
+        tell(f"note: all {len(anomalous):,} images are {kind}; AUROC needs both kinds")
+        if not json:
+            return
+    give([separation(scored.scores, anomalous)], as_json=json)

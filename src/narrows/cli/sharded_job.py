@@ -3,12 +3,21 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from narrows.cli.inputs import Skip, Skips, are_pictures, array, pictures, skipping
+from narrows.cli.inputs import (
+    Skip,
+    Skips,
+    are_pictures,
+    array,
+    listed_files,
+    pictures,
+    skipping,
+)
 from narrows.cli.options import Reading
 
 Shard = Annotated[
@@ -34,6 +43,7 @@ class Job:
         reading: Reading,
         shard: str,
         force: bool,
+        split: str = "",
         **options: Any,
     ):
         from narrows.data.share import take_share
@@ -43,7 +53,10 @@ class Job:
         self.images = images
         self.reading = reading
         self.force = force
+        self.split = split
         self.share = take_share(shard) if shard else None
+        if split:
+            options["split"] = split
         given = {**options, **reading.as_options()}
         given.pop("strict", None)  # changes no result
         self.work = " ".join([verb, *(f"{name}={value}" for name, value in given.items())])
@@ -89,20 +102,25 @@ class Job:
         """Whether the images are files, which may have several sizes."""
         return are_pictures(self.images)
 
+    @cached_property
+    def listing(self) -> Any:
+        """The image files to work on, with their classes: see `data.readers.listing`."""
+        return listed_files(self.images, self.split, self.reading.labels)
+
     def pictures(self, skip: Skip, doing: str) -> Iterator[Any]:
         """The pictures one after another; of a share only its own."""
-        from narrows.data.readers.folder import image_files, relative_name
-
-        path, files = Path(self.images).expanduser(), None
+        listing = self.listing
+        for name, reason in listing.skipped:
+            skip(name, reason)
+        files = [listing.path / name for name in listing.names]
         if self.share:
-            files = image_files(path)
-            self.span = self.share.span_of_files(relative_name(file, path) for file in files)
+            self.span = self.share.span_of_files(listing.names)
             files = files[self.span.rows]
-        return pictures(self.images, self.reading, skip, doing, files)
+        return pictures(self.images, files, self.reading, skip, doing)
 
     def array(self, skip: Skip, mode: str = "") -> Any:
         """The images as one set, which may be empty in a share."""
-        data = array(self.images, self.reading, skip, share=self.share, mode=mode)
+        data = array(self.images, self.reading, skip, self.split, share=self.share, mode=mode)
         self.span = data.span
         if not mode and len(data):
             self.form = f"{data.images.shape[1:]} of {data.images.dtype}"

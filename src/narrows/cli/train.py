@@ -6,7 +6,18 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from narrows.cli.inputs import Skipped, array, skipping
-from narrows.cli.options import Changes, Data, Force, How, Integer, Json, Noisy, Output, Reading
+from narrows.cli.options import (
+    Changes,
+    Data,
+    Force,
+    How,
+    Integer,
+    Json,
+    Noisy,
+    Output,
+    Reading,
+    Split,
+)
 from narrows.cli.output import give
 from narrows.cli.run_study import run
 
@@ -84,7 +95,7 @@ def evaluate(
     /,
     *,
     data: Data,
-    split: str = "",
+    split: Split = "",
     seed: Integer = 0,
     noisy: Noisy = "",
     baselines: Annotated[bool, Parameter(negative="")] = False,
@@ -101,8 +112,6 @@ def evaluate(
     ----------
     run
         A run folder, or a model file.
-    split
-        train, test or all; by default test for named sets, all for paths.
     seed
         Seed of the noise and of sampled codes.
     baselines

@@ -20,11 +20,11 @@ from narrows.choose import choose
 from narrows.data.image_set import ImageSet, join_sets
 from narrows.data.named_sets.named import NAMED_SETS
 from narrows.data.readers.formats import path_has_split, read_path
+from narrows.data.readers.parts import PARTS
 from narrows.data.share import Share
 from narrows.errors import DataError, NarrowsError, did_you_mean, unknown, wrong
 
-SPLITS = ("train", "val", "test", "all")
-PARTS = SPLITS[:-1]  # "all" is all of them
+SPLITS = (*PARTS, "all")
 INSIDE = "::"  # between a file and the path of an array in it
 
 Data = str | os.PathLike[str] | Mapping[str, Any] | Callable[..., ImageSet]
@@ -54,8 +54,9 @@ def read_data(
     """Images with all that is known about them.
 
     data: a name in `NAMED_SETS`, a path, or a dict with either as "kind" and options next to it.
-    split: "train" (default), "val" (validation), "test" or "all". A file, or a folder without
-        `train/` and `test/`, is one set: "train" and "all" give all of it, the others are refused.
+    split: "train" (default), "val" (validation), "test" or "all". A file, or a folder that is
+        not divided (`readers.parts`), is one set: "train" and "all" give all of it, the others are
+        refused.
     share: read this share of the images only; other files of a folder or a pack are not read. It
         may be empty.
     mode: of image files: L, RGB or RGBA, if all that go with it are to be brought to it, as a model

@@ -43,6 +43,7 @@ GIT = (
     "--untracked-files=no",
 )
 GIT_SECONDS = 10
+PATHS = ("kind", "noisy", "labels")  # of data
 
 
 def started(study: Study, data: Any) -> dict[str, Any]:
@@ -138,7 +139,7 @@ def placed(data: Any) -> Any:
     """
     if isinstance(data, Mapping):
         plain = json.loads(json.dumps(dict(data), default=str))
-        paths = {name: placed(data[name]) for name in ("kind", "noisy") if name in data}
+        paths = {name: placed(data[name]) for name in PATHS if name in data}
         return {**plain, **paths}
     if callable(data):
         return getattr(data, "__qualname__", repr(data))

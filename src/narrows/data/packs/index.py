@@ -26,6 +26,8 @@ import msgspec
 import numpy as np
 
 from narrows.data.numpy_files import Npz
+from narrows.data.readers.parts import UNDIVIDED, Division, division_of_names
+from narrows.errors import escaped
 from narrows.files import atomic
 from narrows.reading import reading
 
@@ -54,8 +56,10 @@ class Index:
 
     folder: of the shards. shards, bytes: their names and lengths. entries: `ENTRY`, one an image.
     blob: the names, each ended by a zero byte, uint8. classes: None if there are none.
-    splits: names begin with train/ or test/. labelled: `entries["label"]` says something.
+    splits: the first folders of names are parts, such as train/ and test/.
+    labelled: `entries["label"]` says something.
     summed: `entries["crc"]` does, as in a pack; not in a tar without an index.
+    skipped, notes: what was left out of a tar without an index, and what else to say, see `ImageSet`.
     """
 
     folder: Path
@@ -67,11 +71,29 @@ class Index:
     splits: bool = False
     labelled: bool = False
     summed: bool = True
+    skipped: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def ends(self) -> np.ndarray:
         """Where each name ends in the blob."""
         return np.flatnonzero(self.blob == 0)
+
+    @cached_property
+    def division(self) -> Division:
+        """How the images are divided into parts."""
+        if not self.splits:
+            return UNDIVIDED
+        return division_of_names(self.name(k) for k in range(len(self.entries)))
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The names of the classes, as text can hold them."""
+        return self.classes and tuple(map(escaped, self.classes))
+
+    def notes_of(self, split: str, path: Path) -> tuple[str, ...]:
+        """What is to say of reading a split."""
+        return (*self.division.notes(split, path), *self.notes)
 
     def name(self, k: int) -> str:
         """The file name of an image."""

@@ -22,19 +22,22 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from narrows.data.packs.tar_headers import all_classes, class_of
+from narrows.data.packs.tar_headers import all_classes
 from narrows.data.packs.tar_writer import TarWriter
 from narrows.data.readers.decode import map_ahead
-from narrows.data.readers.folder import SPLIT_FOLDERS, THREADED_FROM, folder_has_splits
-from narrows.data.readers.image_files import SUFFIXES, open_picture, reason_of
+from narrows.data.readers.folder import THREADED_FROM
+from narrows.data.readers.image_files import open_picture, reason_of
+from narrows.data.readers.listing import division_of, no_images, passed_over
+from narrows.data.readers.parts import Division, class_of
+from narrows.data.readers.walk import Walk
 from narrows.errors import DataError, OutputError, wrong
 from narrows.files import refuse_overwrite
-from narrows.reading import reading
 
 BYTE_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 BYTE_COUNT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Z]*)\s*", re.IGNORECASE)
 
 PackProgress = Callable[[int, int], None]
+NamedFiles = Iterator[tuple[str, bytes | str]]  # names, and bytes or why they cannot be read
 
 
 def no_progress(done: int, total: int) -> None:
@@ -61,32 +64,50 @@ def pack(
     progress: is called with the number of files done and of all, after each.
 
     Returns "images", "classes", "shards" and "bytes" (numbers), "skipped", (name, reason) of each
-    file left out, and "path", what to read it by: the tar, or the index of shards. Raises
-    `DataError` for a folder without images,
-    `OutputError` if the pack cannot be written.
+    file left out, "notes", what else to say of the folder, and "path", what to read it by: the
+    tar, or the index of shards. Raises `DataError` for a folder without images, `OutputError` if
+    the pack cannot be written.
     """
     folder = Path(folder)
     path = Path(path)
     most = None if shard is None else bytes_of(shard)
     _refuse_overwrite_of_pack(path, force)
-    splits = folder_has_splits(folder)
-    kinds = Counter(class_of(name, splits) for name in _image_names(folder, splits))
+    division = division_of(folder)
+    walk = Walk(folder)
+    kinds = Counter(class_of(name, bool(division)) for name in _image_names(walk, division))
+    left_out = passed_over(folder, division, [walk])
     if not kinds:
-        raise DataError(f"{folder} holds no images to pack; known endings: {', '.join(SUFFIXES)}")
-    files = _read_files(folder, splits, check)
+        raise no_images(f"{folder} holds no images to pack", left_out)
+    again = _image_names(Walk(folder), division)  # a second pass, so that memory holds few names
+    files = _read_files(folder, again, check)
+    if strict:
+        files = _refuse_unreadable(folder, files)
+    writer = TarWriter(path, all_classes(kinds), bool(division), most)
+    _write_files(writer, files, lambda done: progress(done, kinds.total()))
+    counts = writer.counts()
+    counts["skipped"] = (*left_out.skipped, *counts["skipped"])
+    return {**counts, "notes": left_out.notes}
+
+
+def _write_files(writer: TarWriter, files: NamedFiles, progress: Callable[[int], None]) -> None:
+    """Write all files. Raises `OutputError`."""
     try:
-        with TarWriter(path, all_classes(kinds), splits, most) as writer:
+        with writer:
             for done, (name, content) in enumerate(files, start=1):
-                if strict and isinstance(content, str):
-                    raise DataError(
-                        f"{folder / name} cannot be read: {content}; replace or remove it"
-                    )
                 writer.add(name, content)
-                progress(done, kinds.total())
+                progress(done)
             writer.finish()
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
-    return writer.counts()
+        words = error.strerror or error
+        raise OutputError(f"{writer.path} cannot be written: {words}") from error
+
+
+def _refuse_unreadable(folder: Path, files: NamedFiles) -> NamedFiles:
+    """The files. Raises `DataError` at the first that cannot be read."""
+    for name, content in files:
+        if isinstance(content, str):
+            raise DataError(f"{folder / name} cannot be read: {content}; replace or remove it")
+        yield name, content
 
 
 def bytes_of(size: int | str) -> int:
@@ -110,43 +131,13 @@ def _refuse_overwrite_of_pack(path: Path, force: bool) -> None:
         refuse_overwrite(name, force)
 
 
-def _image_names(folder: Path, splits: bool) -> Iterator[str]:
-    """The names of all images of a folder, in the order of `folder.read_folder`, one folder in
-    memory at a time.
-    """
-    for split in SPLIT_FOLDERS if splits else ("",):
-        yield from _image_names_below(folder, split)
+def _image_names(walk: Walk, division: Division) -> Iterator[str]:
+    """The names of all images of a folder, in the order of `listing`."""
+    for top in division.all_folders() or ("",):
+        yield from walk.images(top)
 
 
-def _image_names_below(root: Path, inner: str) -> Iterator[str]:
-    """The names of the images in a folder and in those in it; hidden ones and links to folders are
-    left out.
-    """
-    images, folders = _list_folder(root / inner)
-    for name in sorted([*images, *folders]):
-        below = f"{inner}/{name}" if inner else name
-        if name in folders:
-            yield from _image_names_below(root, below)
-        else:
-            yield below
-
-
-def _list_folder(folder: Path) -> tuple[list[str], set[str]]:
-    """The names of the images and of the folders in a folder."""
-    images: list[str] = []
-    folders: set[str] = set()
-    with reading(f"the folder {folder}", fault="cannot be listed"), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith(".") or (entry.is_symlink() and entry.is_dir()):
-                continue
-            if entry.is_dir():
-                folders.add(entry.name)
-            elif entry.name.lower().endswith(SUFFIXES):
-                images.append(entry.name)
-    return images, folders
-
-
-def _read_files(folder: Path, splits: bool, check: bool) -> Iterator[tuple[str, bytes | str]]:
+def _read_files(folder: Path, names: Iterator[str], check: bool) -> NamedFiles:
     """Each image's name, and its bytes or why it cannot be read; in threads if files are large."""
 
     def read_file(name: str) -> tuple[str, bytes | str]:
@@ -158,7 +149,6 @@ def _read_files(folder: Path, splits: bool, check: bool) -> Iterator[tuple[str, 
         except Exception as error:  # a decoder that is fed broken bytes may raise anything
             return name, reason_of(error)
 
-    names = _image_names(folder, splits)
     first = next(names)
     file = folder / first
     threads = check and file.exists() and file.stat().st_size >= THREADED_FROM

@@ -144,16 +144,17 @@ def read_pack(
         images=decoded.images,
         labels=labels,
         names=tuple(map(index.name, decoded.items)),
-        classes=index.classes,
+        classes=index.class_names,
         source=f"the pack {path}",
-        skipped=decoded.skipped,
+        skipped=(*index.skipped, *decoded.skipped),
         span=span,
+        notes=index.notes_of(split, path),
     )
 
 
 def pack_has_split(path: Path, split: str) -> bool:
     """Whether a pack is divided into that split and others. Raises `DataError`."""
-    return split != "val" and _index_of(path).splits
+    return _index_of(path).division.has(split)
 
 
 def verify_pack(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -228,8 +229,9 @@ def _check_shards(index: Index, path: Path) -> None:
 
 def _places_in_split(pack: Pack, split: str) -> Sequence[int]:
     """The places of a split's images."""
-    if not pack.index.splits or split == "val":
+    if not pack.index.splits:
         refuse_parts(pack.path, split)
     if split == "all" or not pack.index.splits:
         return range(len(pack))
-    return [k for k in range(len(pack)) if pack.index.name(k).startswith(f"{split}/")]
+    chosen = {*pack.index.division.chosen(split, pack.path)}
+    return [k for k in range(len(pack)) if pack.index.name(k).partition("/")[0] in chosen]

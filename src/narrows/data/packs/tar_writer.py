@@ -23,7 +23,8 @@ from typing import IO, Any
 import numpy as np
 
 from narrows.data.packs.index import ENTRY, Index, read_index
-from narrows.data.packs.tar_headers import TAR_BLOCK, class_of
+from narrows.data.packs.tar_members import TAR_BLOCK
+from narrows.data.readers.parts import class_of
 from narrows.errors import DataError, wrong
 from narrows.files import publish, temporary_folder
 

@@ -5,7 +5,11 @@ recognise       what a file is, by its content
 recognise_stores   the same, of what holds arrays or rows of many images
 arrays          .npy (a memory map) and .npz
 idx             IDX, the format of MNIST
-folder          a folder of images with its classes and splits, or one image file
+folder          a folder of images, or one image file
+listing         what a folder holds: the images of a split, their classes, and what is left out
+parts           into which parts a set is divided, by the names of its folders
+walk            the image files below a folder, in order
+class_lists     a list of classes as a CSV file
 image_files     one image file -> pixels of one size and mode
 decode          many image files -> one array, a few decoded ahead in threads
 growing_array   the array that they go into, which takes on the mode that all have in common

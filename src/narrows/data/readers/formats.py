@@ -115,7 +115,7 @@ FORMATS: dict[str, Format] = {
         "a folder of pictures",
         "readers.folder:read_folder",
         is_folder,
-        splits="readers.folder:folder_has_splits",
+        splits="readers.folder:folder_has_split",
         shares=True,
     ),
     "picture": Format(
