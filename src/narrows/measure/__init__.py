@@ -5,6 +5,7 @@ pixelwise        mse, psnr, snr, bce: one image against another, pixel by pixel
 similarity       ssim: structural similarity, window by window
 per_image        how the two kinds of arguments, arrays and tensors, are read
 detection        auroc, average_precision, best_f1: how well a score tells two kinds apart
+localisation     pixel_auroc, aupro: how well maps of anomaly find anomalous regions
 code_statistics  which units of a code are active, dead or constant; correlation, KL, spread of classes
 probes           how much of the class a simple classifier reads from a code
 names            the names of measures in words, with their units

@@ -9,6 +9,8 @@ from .code_statistics import spread as spread
 from .detection import auroc as auroc
 from .detection import average_precision as average_precision
 from .detection import best_f1 as best_f1
+from .localisation import aupro as aupro
+from .localisation import pixel_auroc as pixel_auroc
 from .pixelwise import bce as bce
 from .pixelwise import mse as mse
 from .pixelwise import psnr as psnr
