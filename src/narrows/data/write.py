@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from narrows.data.readers.picture_stream import Picture, in_mode_of
+from narrows.data.scratch import reserve
 from narrows.errors import OutputError
 from narrows.files import atomic, refuse_overwrite
 from narrows.layout import contact_sheet
@@ -69,10 +70,13 @@ def memory_mapped(
 ) -> Iterator[np.ndarray]:
     """An `.npy` file to be filled: a memory map, for more than the memory holds.
 
-    It takes its name when the block succeeds. Raises `OutputError` as `write_images`.
+    It takes its name when the block succeeds. Raises `OutputError` as `write_images`, and if the
+    disk has no space for all of it: a map of a full disk would end the process.
     """
     with atomic(refuse_overwrite(path, force)) as temporary:
         array = np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
+        with open(temporary, "r+b") as file:
+            reserve(file.fileno(), temporary.stat().st_size)
         yield array
         array.flush()
 
@@ -119,6 +123,8 @@ def _save_picture(picture: Image.Image, path: Path, **options: Any) -> None:
         try:
             picture.save(temporary, **options)
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno:  # the disk's, not the encoder's
+                raise
             raise OutputError(f"{path} cannot be written: {error}; .png takes any image") from error
 
 
