@@ -1,9 +1,9 @@
 """Verbs that use a trained model to make images: reconstruct, denoise, sample, decode, interpolate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -11,6 +11,9 @@ from narrows.cli.inputs import Skipped
 from narrows.cli.options import Force, Integer, Output, Reading, Split
 from narrows.cli.output import tell
 from narrows.cli.sharded_job import Job, Shard
+
+if TYPE_CHECKING:
+    from narrows.data.outputs import Place
 
 AS_THEY_ARE = Reading()
 ARRAYS = (".npy", ".npz")
@@ -93,12 +96,10 @@ def sample(
     seed
         Seed of the codes; another seed gives other images.
     """
-    from narrows.data.write import write_images
-    from narrows.files import refuse_overwrite
     from narrows.model.files.store import load
 
-    path = refuse_overwrite(output, force)
-    print(write_images(load(run).sample(count, random_state=seed), path, force=force))
+    place = _free(output, force)
+    _write(load(run).sample(count, random_state=seed), place, force)
 
 
 def decode(run: str, codes: str, /, *, output: Output, force: Force = False) -> None:
@@ -114,13 +115,11 @@ def decode(run: str, codes: str, /, *, output: Output, force: Force = False) -> 
         What `narrows encode` wrote: an .npz file, or codes (N, size) as .npy.
     """
     from narrows.data.code_files import read_codes
-    from narrows.data.write import write_images
-    from narrows.files import refuse_overwrite
     from narrows.model.files.store import load
 
-    path = refuse_overwrite(output, force)
+    place = _free(output, force)
     values, names = read_codes(codes)
-    print(write_images(load(run).inverse_transform(values), path, names, force))
+    _write(load(run).inverse_transform(values), place, force, names)
 
 
 def interpolate(
@@ -149,36 +148,53 @@ def interpolate(
         Number of images, both ends included.
     """
     from narrows.data import read_data
-    from narrows.data.write import write_images
-    from narrows.files import refuse_overwrite
     from narrows.layout import contact_sheet
     from narrows.model.files.store import load
     from narrows.model.use.latent import interpolate as interpolate_codes
 
-    path = refuse_overwrite(output, force)
+    place = _free(output, force)
     ends = [read_data(name, "all").images[0] for name in (first, second)]
     between = interpolate_codes(load(run), *ends, steps=steps)
-    is_sheet = bool(path.suffix) and path.suffix not in ARRAYS
-    if is_sheet:
+    if place.ending not in (*ARRAYS, ""):
         between = contact_sheet(between, columns=steps)[None]
-    print(write_images(between, path, force=force))
+    _write(between, place, force)
+
+
+def _free(output: str, force: bool) -> "Place":
+    """Where to write images, refused before any work is done."""
+    from narrows.data.write import image_place
+    from narrows.files import refuse_overwrite
+
+    place = image_place(output)
+    refuse_overwrite(place.path, force)
+    return place
+
+
+def _write(images: Any, place: "Place", force: bool, names: Sequence[str] | None = None) -> None:
+    from narrows.data.write import write_images
+
+    print(write_images(images, place.path, names, force, ending=place.ending))
 
 
 def _process(job: Job, output: str, skipped: str) -> None:
     """Images in, the same images out, with their names, shapes and types."""
-    path, model = job.free(output), job.model()
+    from narrows.data.write import image_place
+
+    is_folder = job.one_by_one and not Path(job.images).expanduser().is_file()
+    place = job.free(image_place(output, many=is_folder))
+    model = job.model()
     if job.verb == "denoise" and not (model.noise_ or model.wants_pairs):
         tell("note: this model was not trained on noise, so the result is its reconstruction")
-    many_to_one = bool(path.suffix) and not Path(job.images).expanduser().is_file()
+    many_to_one = is_folder and not place.is_folder
     process = _process_pictures
-    if not job.one_by_one or many_to_one or path.suffix in ARRAYS:
+    if not job.one_by_one or many_to_one or place.ending in ARRAYS:
         process = _process_array
     with job.skipping(skipped) as skip:
-        count = process(model, job, path, skip)
-    print(job.done(path, count))
+        count = process(model, job, place, skip)
+    print(job.done(place, count))
 
 
-def _process_pictures(model: Any, job: Job, path: Path, skip: Any) -> int:
+def _process_pictures(model: Any, job: Job, place: "Place", skip: Any) -> int:
     """Picture after picture, each in its own size; returns how many."""
     from narrows.data.write import write_like
     from narrows.errors import DataError
@@ -187,15 +203,15 @@ def _process_pictures(model: Any, job: Job, path: Path, skip: Any) -> int:
     count = 0
     pictures = job.pictures(skip, job.verb)
     for picture, pixels in process_pictures(model, job.verb, pictures, skip):
-        place = path if path.suffix else path / picture.name
-        write_like(picture, pixels, place)
+        path = place.path / picture.name if place.is_folder else place.path
+        write_like(picture, pixels, path)
         count += 1
     if not count and not job.share:
         raise DataError(f"none of the images in {job.images} could be used; see above")
     return count
 
 
-def _process_array(model: Any, job: Job, path: Path, skip: Any) -> int:
+def _process_array(model: Any, job: Job, place: "Place", skip: Any) -> int:
     """One array in, one array or a folder of images out; returns how many images."""
     from narrows.data.write import memory_mapped, write_images
     from narrows.levels import LEVELS
@@ -203,14 +219,15 @@ def _process_array(model: Any, job: Job, path: Path, skip: Any) -> int:
     data = job.array(skip)
     images = data.images
     process, is_tiled = _array_function(model, job.verb, images)
-    fits_in_place = path.suffix == ".npy" and images.dtype.name in LEVELS
+    path = place.path
+    fits_in_place = place.ending == ".npy" and images.dtype.name in LEVELS
     if fits_in_place and not is_tiled and len(data):  # a batch at a time, from file to file
         with memory_mapped(path, images.shape, images.dtype, job.force) as out:
             process(images, out=out)
         return len(data)
     if len(data):
         images = process(images)
-    write_images(images, path, data.names, job.force, job.first)
+    write_images(images, path, data.names, job.force, job.first, place.ending)
     return len(data)
 
 

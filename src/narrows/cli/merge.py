@@ -43,7 +43,7 @@ def merge(
         parts_of = {output: [Path(name) for name in names]}
     all_skipped: dict[tuple[str, str], None] = {}  # in order, each once
     for name, parts in parts_of.items():
-        count, skipped_here = join(Path(name), parts, force, remove)
+        count, skipped_here = join(name, parts, force, remove)
         all_skipped |= dict.fromkeys(skipped_here)
         tell(f"{count:,} results, {len(skipped_here):,} inputs were skipped")
         print(name)

@@ -40,14 +40,15 @@ def encode(
     images
         An image, a folder, an IDX, .npy or .npz file, or a named set.
     """
+    from narrows.data.code_files import codes_place
     from narrows.model.use.folders import with_fixed_batches
 
     job = Job("encode", run, images, reading, shard, force, split)
-    path, model = job.free(output), with_fixed_batches(job.model())
+    place, model = job.free(codes_place(output)), with_fixed_batches(job.model())
     with job.skipping(skipped) as skip:
         data = job.array(skip, mode=MODES.get(model.layout_.image[2], ""))
-        _write_codes(model, data, path, force)
-    print(job.done(path, len(data)))
+        _write_codes(model, data, place.path, force)
+    print(job.done(place, len(data)))
 
 
 def _write_codes(model: Any, data: Any, path: Path, force: bool) -> None:
@@ -57,7 +58,7 @@ def _write_codes(model: Any, data: Any, path: Path, force: bool) -> None:
     from narrows.data.write import memory_mapped
 
     shape = (len(data), model.code_size_)
-    if path.suffix == ".npy" and len(data):  # a batch at a time, from file to file
+    if path.suffix.lower() == ".npy" and len(data):  # a batch at a time, from file to file
         with memory_mapped(path, shape, np.dtype(np.float32), force) as out:
             model.transform(data.images, out=out)
         return
@@ -105,24 +106,26 @@ def score(
     maps
         A folder for a picture of each image's error, white where it is 1 (image files only).
     """
+    from narrows.data.outputs import file_place, folder_place
+
     options = {"kind": kind} if kind else {}
     job = Job("score", run, images, reading, shard, force, split, **options)
     if normal and shard:
         raise wrong("--normal", shard, "all images, not a share of them", "score without --shard")
-    path = job.free(output)
-    folder = job.free(maps) if maps else None
+    place = job.free(file_place(output, "scores"))
+    folder = job.free(folder_place(maps)) if maps else None
     if maps and not job.one_by_one:
         raise wrong("--maps", images, "an image file, or a folder of them")
     model = job.model()
     threshold = _threshold(model, kind)
     with job.skipping(skipped) as skip:
         scored = _scores(model, job, skip, kind, normal or ())
-    _write_scores(scored, threshold, path)
+    _write_scores(scored, threshold, place.path)
     if normal:
         _print_separation(scored, normal, json)
     if folder:
-        job.done(folder, _write_maps(model, job, folder))
-    written = str(job.done(path, len(scored.scores)))
+        job.done(folder, _write_maps(model, job, folder.path))
+    written = str(job.done(place, len(scored.scores)))
     if json:
         tell(written)
     else:
@@ -232,7 +235,7 @@ def _threshold(model: Any, kind: str | None) -> float:
 
 def _write_maps(model: Any, job: Job, folder: Path) -> int:
     """A PNG of the error of each picture, under its name; returns how many."""
-    from narrows.data.write import write_images
+    from narrows.data.write import map_name, path_below, write_images
     from narrows.model.use.folders import map_errors
 
     def skip(name: str, reason: str) -> None:
@@ -240,7 +243,8 @@ def _write_maps(model: Any, job: Job, folder: Path) -> int:
 
     count = 0
     for picture, error in map_errors(model, job.pictures(skip, "mapping"), skip):
-        write_images(error[None], folder / f"{picture.name}.png", force=True)
+        path = path_below(folder, map_name(picture.name))
+        write_images(error[None], path, force=True)
         count += 1
     return count
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -20,6 +20,9 @@ from narrows.cli.inputs import (
 )
 from narrows.cli.options import Reading
 
+if TYPE_CHECKING:
+    from narrows.data.outputs import Place
+
 Shard = Annotated[
     str, Parameter(help="i/n, such as 2/4: process only the i-th of n shares; see merge.")
 ]
@@ -28,11 +31,11 @@ Shard = Annotated[
 class Job:
     """What a verb is asked to do. A verb that can be split into shares calls, in this order,
 
-    free(output)        where to write
+    free(place)         where to write
     model()             the model
     skipping(file)      a block, in which the images are read, by `array` or `pictures`, and
                         results are written
-    done(path, rows)    the number of results
+    done(place, rows)   the number of results
     """
 
     def __init__(
@@ -65,18 +68,19 @@ class Job:
         self.span: Any = None
         self.form = ""
 
-    def free(self, output: str) -> Path:
-        """Where to write; refused if it exists."""
+    def free(self, place: "Place") -> "Place":
+        """Where to write, which becomes a share's part of it; refused if it exists."""
         from narrows.data.merging.manifest import manifest_path
         from narrows.data.merging.merge import can_merge
+        from narrows.data.outputs import Place
         from narrows.data.share import part_path
         from narrows.files import refuse_overwrite
 
-        if self.share is None:
-            return refuse_overwrite(output, self.force)
-        path = refuse_overwrite(part_path(can_merge(Path(output)), self.share), self.force)
-        self.manifests.append(refuse_overwrite(manifest_path(path), self.force))
-        return path
+        path = place.path
+        if self.share:
+            path = part_path(can_merge(place).path, self.share, place.is_folder)
+            self.manifests.append(refuse_overwrite(manifest_path(path), self.force))
+        return Place(refuse_overwrite(path, self.force), place.ending)
 
     def model(self) -> Any:
         from narrows.model.files.store import load
@@ -131,14 +135,15 @@ class Job:
         """The position of the first image among those of all shares."""
         return self.span.first if self.span else 0
 
-    def done(self, path: Path, rows: int) -> Path:
+    def done(self, place: "Place", rows: int) -> Path:
         """The output is complete; a share gets its manifest now."""
         from narrows.data.merging.manifest import Manifest, model_digest, write_manifest
 
         share = self.share
+        path = place.path
         if share is None:
             return path
-        if not path.suffix:
+        if place.is_folder:
             path.mkdir(parents=True, exist_ok=True)  # a share may have no results
         manifest = Manifest(
             work=self.work,

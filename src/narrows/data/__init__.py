@@ -6,6 +6,7 @@ pairs             clean images with their noisy ones, matched by name or by plac
 distributed_read  the same over the ranks of a machine, each of which decodes its share
 share             a share of the inputs, for one job on several machines
 scratch           a large array, in memory or on the disk
+outputs           where a verb writes: a file, by its ending, or a folder
 write             what comes out: arrays, one picture, or a folder of pictures
 code_files        files of codes
 numpy_files       `.npy` and `.npz`, whose headers are compared with the file before anything is allocated

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from narrows.data.numpy_files import Npz, load_npy
-from narrows.errors import DataError, OutputError, extra
+from narrows.data.outputs import Place, file_place
+from narrows.errors import DataError, extra
 from narrows.files import atomic, refuse_overwrite
 from narrows.reading import reading
 
@@ -30,11 +31,9 @@ def write_codes(
     Raises `OutputError`, `MissingExtra`.
     """
     path = refuse_overwrite(path, force)
-    if path.suffix not in CODE_WRITERS:
-        got = path.suffix or "a folder"
-        raise OutputError(f"{path}: codes are written as {', '.join(CODE_WRITERS)}, not as {got}")
+    ending = codes_place(str(path)).ending
     with atomic(path) as temporary:
-        CODE_WRITERS[path.suffix](codes, temporary, names, labels)
+        CODE_WRITERS[ending](codes, temporary, names, labels)
     return path
 
 
@@ -98,3 +97,11 @@ CODE_WRITERS: dict[str, Callable[[np.ndarray, Path, Names, Labels], None]] = {
     ".npy": _write_codes_npy,
     ".parquet": _write_codes_parquet,
 }
+
+
+def codes_place(output: str) -> Place:
+    """Where codes are written. Raises `OutputError`, `MissingExtra`."""
+    place = file_place(output, "codes", CODE_WRITERS)
+    if place.ending == ".parquet":
+        extra("pyarrow", "parquet")
+    return place

@@ -84,10 +84,12 @@ def take_share(text: str) -> Share:
     raise wrong("--shard", text, "i/n with i from 1 to n, such as 2/4 for the second of four")
 
 
-def part_path(path: Path, share: Share | None) -> Path:
-    """The path of a share's part of an output: codes.npz becomes codes-2-of-4.npz; None is the
-    complete output.
+def part_path(path: Path, share: Share | None, is_folder: bool = False) -> Path:
+    """The path of a share's part of an output: codes.npz becomes codes-2-of-4.npz, the folder
+    cleaned_0.1 becomes cleaned_0.1-2-of-4; None is the complete output.
     """
     if share is None:
         return path
+    if is_folder:
+        return path.with_name(f"{path.name}-{share}")
     return path.with_stem(f"{path.stem}-{share}")

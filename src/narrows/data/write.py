@@ -5,14 +5,16 @@ x.png, .jpg, ...   one image; several in one contact sheet
 x                  a folder, an image a file, under the names that they came with
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from narrows.data.outputs import Place, any_place
 from narrows.data.readers.picture_stream import Picture, in_mode_of
 from narrows.data.scratch import reserve
 from narrows.errors import OutputError
@@ -20,6 +22,8 @@ from narrows.files import atomic, refuse_overwrite
 from narrows.layout import contact_sheet
 
 FILE_NAME = "{:05d}.png"
+MAP_ENDING = ".png"
+LONGEST_NAME = 255  # bytes of a file's name
 SAVE_OPTIONS = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}
 
 
@@ -29,22 +33,24 @@ def write_images(
     names: Sequence[str] | None = None,
     force: bool = False,
     first: int = 0,
+    ending: str | None = None,
 ) -> Path:
     """Write images `(N, H, W)` or `(N, H, W, C)`, uint8 or floats in [0, 1], to `path` (see the
     module).
 
-    names: of the files in a folder; else they are counted from `first`. Raises `OutputError` if
-    something is there already, unless `force`.
+    names: of the files in a folder; else they are counted from `first`. ending: that of the name, or
+    "" for a folder whose name has a dot. Raises `OutputError` if something is there already, unless
+    `force`.
     """
     path = refuse_overwrite(path, force)
-    suffix = path.suffix.lower()
+    suffix = path.suffix.lower() if ending is None else ending
     if suffix in ARRAY_WRITERS:
         ARRAY_WRITERS[suffix](images, path)
     elif images.ndim == 2:
         raise OutputError(
             f"{path}: a table cannot be written as pictures; write it as .npy or .npz"
         )
-    elif Image.registered_extensions().get(suffix) in Image.SAVE:
+    elif suffix in picture_endings():
         _write_picture(contact_sheet(images) if len(images) > 1 else images[0], path)
     elif suffix:
         raise OutputError(
@@ -53,6 +59,18 @@ def write_images(
     else:
         _write_folder(images, path, names or _counted_names(first, len(images)))
     return path
+
+
+def image_place(output: str, many: bool = False) -> Place:
+    """Where images are written. many: each is a file. Raises `OutputError`."""
+    known = [".png", *ARRAY_WRITERS, *picture_endings()]
+    return any_place(output, "images", dict.fromkeys(known), many)
+
+
+def picture_endings() -> list[str]:
+    """The endings that pictures can be written under."""
+    formats = Image.registered_extensions()
+    return sorted(ending for ending, name in formats.items() if name in Image.SAVE)
 
 
 def _counted_names(first: int, count: int) -> list[str]:
@@ -87,6 +105,13 @@ def path_below(folder: Path, name: str) -> Path:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise OutputError(f"{name!r} leads out of the folder {folder}; nothing was written there")
     return path
+
+
+def map_name(name: str) -> str:
+    """The name of the map of a picture: a.jpg.png, or a.png where a longer name is not possible."""
+    if len(os.fsencode(PurePosixPath(name).name)) + len(MAP_ENDING) <= LONGEST_NAME:
+        return name + MAP_ENDING
+    return str(PurePosixPath(name).with_suffix(MAP_ENDING))
 
 
 def write_like(picture: Picture, pixels: np.ndarray, path: Path) -> None:

@@ -20,6 +20,7 @@ from narrows.data.merging.manifest import (
     manifest_path,
     read_manifest,
 )
+from narrows.data.outputs import Place, any_place
 from narrows.data.share import Share, part_path
 from narrows.errors import DataError, Faults, OutputError, several
 from narrows.files import refuse_overwrite
@@ -41,7 +42,10 @@ SkippedInputs = list[tuple[str, str]]
 
 
 def merge(
-    output: Path, parts: Sequence[Path] | None = None, force: bool = False, remove: bool = False
+    output: str | Path,
+    parts: Sequence[Path] | None = None,
+    force: bool = False,
+    remove: bool = False,
 ) -> tuple[int, SkippedInputs]:
     """Join parts into `output`: how many results it holds, and what was skipped, (name, reason).
 
@@ -50,14 +54,15 @@ def merge(
     Raises `DataError` with all that is wrong with the parts, `OutputError` if `output` is there,
     unless `force`.
     """
-    path = Path(output)
-    manifests = checked_parts(path, _parts_of(path) if parts is None else parts, force)
+    place = merged_place(str(output))
+    path = place.path
+    manifests = checked_parts(place, _parts_of(place) if parts is None else parts, force)
     with_results = [part for part, manifest in manifests.items() if manifest.rows]
     if not with_results:
         total = next(iter(manifests.values())).total
         raise DataError(f"none of the {total:,} inputs could be used in any part of {path}")
     with reading(f"the parts of {path}", RUN_AGAIN):
-        JOINS[path.suffix].join(with_results, path)
+        JOINS[place.ending].join(with_results, path)
     if remove:
         _remove_parts(manifests)
     rows = sum(manifest.rows for manifest in manifests.values())
@@ -65,13 +70,13 @@ def merge(
     return rows, skipped
 
 
-def checked_parts(path: Path, parts: Sequence[Path], force: bool = False) -> Parts:
+def checked_parts(place: Place, parts: Sequence[Path], force: bool = False) -> Parts:
     """The manifests of parts, in the order of the shares, if nothing is wrong with them, nor with
-    writing `path`.
+    writing there.
     """
-    can_merge(path)
+    path = place.path
     if not parts:
-        example = part_path(path, Share(2, 4)).name
+        example = part_path(path, Share(2, 4), place.is_folder).name
         raise DataError(
             f"{path} has no parts next to it: with --shard 2/4, a verb that writes it writes {example}"
         )
@@ -84,7 +89,7 @@ def checked_parts(path: Path, parts: Sequence[Path], force: bool = False) -> Par
     manifests: Parts = {}
     for part in parts:
         with faults.catch():
-            manifests[part] = _read_complete(part, path.suffix)
+            manifests[part] = _read_complete(part, place.ending)
     _check_one_job(faults, manifests)
     if manifests:
         _check_all_shares(
@@ -94,14 +99,20 @@ def checked_parts(path: Path, parts: Sequence[Path], force: bool = False) -> Par
     return dict(sorted(manifests.items(), key=lambda item: item[1].shard))
 
 
-def can_merge(path: Path) -> Path:
-    """`path`, if parts of it can be joined. Raises `OutputError`."""
-    if path.suffix not in JOINS:
+def merged_place(output: str) -> Place:
+    """Where to write what is joined. Raises `OutputError`."""
+    return any_place(output, "joined results", list(filter(None, JOINS)), many=True)
+
+
+def can_merge(place: Place) -> Place:
+    """The place, if parts of it can be joined. Raises `OutputError`."""
+    if place.ending not in JOINS:
         known = ", ".join(filter(None, JOINS))
         raise OutputError(
-            f"{path}: what shares write can be joined as {known} or a folder, not as {path.suffix}"
+            f"{place.path}: what shares write can be joined as {known} or a folder, not as "
+            f"{place.path.suffix or 'a file without an ending'}"
         )
-    return path
+    return place
 
 
 def _remove_parts(parts: Parts) -> None:
@@ -113,33 +124,40 @@ def _remove_parts(parts: Parts) -> None:
             part.unlink()
 
 
-def _parts_of(path: Path) -> list[Path]:
-    """What is named as a part of `path` is, or has only its manifest."""
+def _parts_of(place: Place) -> list[Path]:
+    """What is named as a part of a place, or has only its manifest."""
+    path = place.path
     if not path.parent.is_dir():
         return []
     names = {file.name.removesuffix(MANIFEST_ENDING) for file in path.parent.iterdir()}
     parts = [path.with_name(name) for name in names]
-    return sorted(
-        part for part in parts if part.suffix == path.suffix and _output_stem(part) == path.stem
-    )
+    return sorted(part for part in parts if _is_part(part, place))
 
 
-def _output_stem(part: Path) -> str:
-    """The stem of the output that a part is named after; empty if it is not named as a part."""
-    match = PART_STEM.fullmatch(part.stem)
-    return match["output"] if match else ""
+def _is_part(part: Path, place: Place) -> bool:
+    """Whether a file or a folder is named as a part of a place."""
+    whole = _without_ending(place.path, place.ending)
+    match = PART_STEM.fullmatch(_without_ending(part, place.ending))
+    same_ending = place.is_folder or part.suffix == place.path.suffix
+    return bool(match) and match["output"] == whole and same_ending
 
 
-def _read_complete(part: Path, suffix: str) -> Manifest:
+def _without_ending(path: Path, ending: str) -> str:
+    return path.stem if ending else path.name
+
+
+def _read_complete(part: Path, ending: str) -> Manifest:
     """The manifest of a part, if the part holds what it says."""
-    if part.suffix != suffix:
-        raise DataError(f"{part} is not a part of a file that ends in {suffix!r}")
+    if ending and part.suffix.lower() != ending:
+        raise DataError(f"{part} is not a part of a file that ends in {ending!r}")
+    if not ending and part.is_file():
+        raise DataError(f"{part} is a file, not a part of a folder")
     if not part.exists():
         rest = ", only its manifest" if manifest_path(part).exists() else ""
         raise DataError(f"there is no {part}{rest}; {RUN_AGAIN}")
     manifest = read_manifest(part)
     with reading(part, RUN_AGAIN):
-        rows = JOINS[suffix].count_results(part)
+        rows = JOINS[ending].count_results(part)
     if rows != manifest.rows:
         raise DataError(
             f"{part} holds {rows:,} results, and its manifest says {manifest.rows:,}; remove it "
@@ -194,7 +212,7 @@ def _check_all_shares(faults: Faults, parts: Parts, faulty: Sequence[Path]) -> N
 
 def _share_named(part: Path) -> Share | None:
     """The share that a part is, by its name."""
-    match = PART_STEM.fullmatch(part.stem)
+    match = PART_STEM.fullmatch(part.stem) or PART_STEM.fullmatch(part.name)
     return Share(int(match["place"]), int(match["of"])) if match else None
 
 
