@@ -14,6 +14,7 @@ run_study       what the verbs that train share
 studies         demo, lab, study, report
 images          reconstruct, denoise, sample, decode, interpolate
 score           encode, score
+anomalies       scores, error maps, and how well they find anomalies
 sharded_job     the work of one verb, or a share of it
 merge           merge, which joins shares
 packs           pack, verify
@@ -27,8 +28,10 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from narrows.cli.lazy import put_off
+from narrows.errors import ESCAPED
 from narrows.signals import ending_signals, interrupt
 
 
@@ -39,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # messages about ranks are for developers of torch
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     put_off("scipy.stats")
+    for stream in (sys.stdout, sys.stderr):  # names of files may not be UTF-8
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors=ESCAPED)
     for number in ending_signals():
         signal.signal(number, interrupt)
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))

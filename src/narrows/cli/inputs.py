@@ -25,7 +25,7 @@ def are_pictures(images: str) -> bool:
     return images not in NAMED_SETS and path.exists() and format_of(path) in PICTURES
 
 
-def chosen_split(images: str, split: str, noisy: str = "") -> str:
+def chosen_split(images: str, split: str, noisy: str = "", quiet: bool = False) -> str:
     """The split to read: by default the part to test with, if there is one, else all."""
     from narrows.data import NAMED_SETS, has_split
 
@@ -34,7 +34,7 @@ def chosen_split(images: str, split: str, noisy: str = "") -> str:
     data = {"kind": images, "noisy": noisy} if noisy else images
     if not has_split(data, "test"):
         return "all"
-    if images not in NAMED_SETS:
+    if not (quiet or images in NAMED_SETS):
         tell(f"note: of {images} the part to test with is read; --split all reads all of it")
     return "test"
 

@@ -48,6 +48,7 @@ Data = Annotated[
 ]
 
 
+Normal = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
 Split = Annotated[
     str,
     Parameter(help="train, val, test or all; by default test if there is such a part, else all."),

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from narrows.errors import BuildError, NarrowsWarning, UnknownName
+from narrows.errors import BuildError, NarrowsWarning, UnknownName, escaped
 
 
 def tell(words: str) -> None:
     """A line about the work, to the standard error."""
-    print(words, file=sys.stderr, flush=True)
+    print(escaped(words), file=sys.stderr, flush=True)
 
 
 def complain(words: str) -> None:

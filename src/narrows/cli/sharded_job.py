@@ -138,6 +138,7 @@ class Job:
     def done(self, place: "Place", rows: int) -> Path:
         """The output is complete; a share gets its manifest now."""
         from narrows.data.merging.manifest import Manifest, model_digest, write_manifest
+        from narrows.errors import escaped
 
         share = self.share
         path = place.path
@@ -146,13 +147,13 @@ class Job:
         if place.is_folder:
             path.mkdir(parents=True, exist_ok=True)  # a share may have no results
         manifest = Manifest(
-            work=self.work,
+            work=escaped(self.work),
             model=model_digest(self.run),
             shard=share.place,
             of=share.of,
             rows=rows,
             form=self.form,
-            skipped=self.skipped,
+            skipped=[(escaped(name), escaped(reason)) for name, reason in self.skipped],
             **asdict(self.span),
         )
         write_manifest(path, manifest)

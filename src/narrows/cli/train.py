@@ -1,7 +1,8 @@
 """Verbs that train and measure: train, compare, evaluate."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -14,6 +15,7 @@ from narrows.cli.options import (
     Integer,
     Json,
     Noisy,
+    Normal,
     Output,
     Reading,
     Split,
@@ -99,6 +101,7 @@ def evaluate(
     seed: Integer = 0,
     noisy: Noisy = "",
     baselines: Annotated[bool, Parameter(negative="")] = False,
+    normal: Normal = None,
     reading: Reading = AS_THEY_ARE,
     skipped: Skipped = "",
     json: Json = False,
@@ -116,6 +119,9 @@ def evaluate(
         Seed of the noise and of sampled codes.
     baselines
         Compare the model with classical denoisers on the same noisy images (1,000 at most).
+    normal
+        The classes (names of sub-folders) that are normal: measures how well the anomaly score
+        finds the others, and anomalous pixels if there are masks (ground_truth/).
     """
     from narrows.measure.names import measure_title
     from narrows.model.files.store import load
@@ -130,12 +136,28 @@ def evaluate(
         give(compare_denoisers(model, images.images, noisy=images.noisy, seed=seed), as_json=json)
         return
     measures = evaluate_model(model, *images.pair, seed=seed)
+    if normal:
+        measures |= _anomaly_measures(model, images, normal, data, split, reading)
     if json:
         give([measures], as_json=True)
     else:
         scale = "the working scale" if model.layout_.is_table else "[0, 1]"
         titles = {measure_title(name, scale): value for name, value in measures.items()}
         give([{"measure": title, "value": value} for title, value in titles.items()])
+
+
+def _anomaly_measures(
+    model: Any, images: Any, normal: list[str], data: str, split: str, reading: Reading
+) -> dict[str, Any]:
+    from narrows.cli.anomalies import masks_in, measures_of_set
+    from narrows.cli.inputs import are_pictures, chosen_split
+    from narrows.data.readers.listing import list_folder
+
+    masks, path = None, Path(data).expanduser()
+    if are_pictures(data) and path.is_dir():
+        listing = list_folder(path, chosen_split(data, split, quiet=True), reading.labels)
+        masks = masks_in(listing, normal, reading)
+    return measures_of_set(model, images, normal, masks)
 
 
 def _known(names: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from narrows.data.numpy_files import Npz, load_npy
 from narrows.data.outputs import Place, file_place
-from narrows.errors import DataError, extra
+from narrows.errors import DataError, escaped, extra
 from narrows.files import atomic, refuse_overwrite
 from narrows.reading import reading
 
@@ -84,7 +84,7 @@ def _write_codes_parquet(codes: np.ndarray, path: Path, names: Names, labels: La
     parquet = extra("pyarrow.parquet", "parquet")
     columns: dict[str, Any] = {}
     if names is not None:
-        columns["name"] = list(names)
+        columns["name"] = [escaped(name) for name in names]
     if labels is not None:
         columns["label"] = labels
     for k, column in enumerate(codes.T):

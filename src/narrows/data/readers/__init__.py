@@ -9,6 +9,7 @@ folder          a folder of images, or one image file
 listing         what a folder holds: the images of a split, their classes, and what is left out
 parts           into which parts a set is divided, by the names of its folders
 walk            the image files below a folder, in order
+masks           masks of anomalous regions next to the images
 class_lists     a list of classes as a CSV file
 image_files     one image file -> pixels of one size and mode
 decode          many image files -> one array, a few decoded ahead in threads

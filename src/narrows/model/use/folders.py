@@ -67,14 +67,13 @@ def score_pictures(
 
 
 def map_errors(model: ImageModel, pictures: Pictures, skip: Skip) -> Results:
-    """Each picture and where its error is, uint8 `(H, W)`: the root of the mean squared error over
-    its channels.
+    """Each picture and where its error is, float32 `(H, W)` on [0, 1] or above: the root of the mean
+    squared error over its channels.
     """
 
     def root_error(images: np.ndarray) -> np.ndarray:
         channels = prod(images.shape[3:])  # 1 for (N, H, W)
-        root = np.sqrt(error_map(model, images) / channels)
-        return np.rint(root.clip(0, 1) * 255).astype(np.uint8)
+        return np.sqrt(error_map(model, images) / channels)
 
     return _process(model, pictures, root_error, root_error, skip)
 
