@@ -1,14 +1,17 @@
 """Loaders of files, each with a small valid file, mutants of it, and what reads them."""
 
 import json
+import pickle
 import random
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from scipy.io import savemat
 from torch import Tensor
 
 import narrows as nw
@@ -19,6 +22,7 @@ from narrows.data.merging.manifest import Manifest, manifest_path, write_manifes
 from narrows.data.merging.merge import merge
 from narrows.data.packs.pack import pack
 from narrows.data.packs.reader import Pack, verify_pack
+from narrows.data.readers.crc32c import crc32c, masked
 from narrows.data.share import Share, part_path
 from narrows.errors import NarrowsError
 from narrows.files import write_csv
@@ -76,6 +80,74 @@ def npz_compressed(folder: Path) -> Loader:
 def idx(folder: Path) -> Loader:
     path = folder / "x-images-idx3-ubyte"
     path.write_bytes(idx_bytes(IMAGES))
+    return of_bytes(path, lambda: used(read_data(path, "all")))
+
+
+def csv(folder: Path) -> Loader:
+    rows = [f"{k},{','.join(map(str, image.ravel()))}" for k, image in enumerate(IMAGES)]
+    text = "\n".join([f"label,{','.join(f'p{k}' for k in range(16))}", *rows])
+    return of_images(folder / "images.csv", text.encode())
+
+
+def cifar(folder: Path) -> Loader:
+    rows = np.random.default_rng(0).integers(0, 256, (3, 3073), np.uint8)
+    rows[:, 0] = 3, 1, 4
+    return of_images(folder / "data_batch_1.bin", rows.tobytes())
+
+
+def pickled(folder: Path) -> Loader:
+    return of_images(folder / "a.pkl", pickle.dumps({"data": IMAGES, "labels": [*range(6)]}, 2))
+
+
+def norb(folder: Path) -> Loader:
+    header = np.array([0x1E3D4C55, 3, *IMAGES.shape], "<i4")
+    return of_images(folder / "a-dat.mat", header.tobytes() + IMAGES.tobytes())
+
+
+def mat(folder: Path) -> Loader:
+    return of_matlab(folder)
+
+
+def mat_compressed(folder: Path) -> Loader:
+    return of_matlab(folder, do_compression=True)
+
+
+def mat_4(folder: Path) -> Loader:
+    return of_matlab(folder, format="4")
+
+
+def of_matlab(folder: Path, **options: Any) -> Loader:
+    file = BytesIO()
+    savemat(file, {"fea": IMAGES.reshape(6, 16), "gnd": np.arange(6)[:, None]}, **options)
+    return of_images(folder / "a.mat", file.getvalue())
+
+
+def tfrecord(folder: Path) -> Loader:
+    pixels = IMAGES[0].tobytes()
+    feature = b"\n\x05image\x12\x14\n\x12\n\x10" + pixels
+    example = b"\n\x1f\n\x1d" + feature
+    length = len(example).to_bytes(8, "little")
+    sums = [int(value).to_bytes(4, "little") for value in masked(crc32c([length, example]))]
+    return of_images(folder / "a.tfrecord", (length + sums[0] + example + sums[1]) * 3)
+
+
+def torch_zip(folder: Path) -> Loader:
+    return of_torch(folder)
+
+
+def torch_old(folder: Path) -> Loader:
+    return of_torch(folder, _use_new_zipfile_serialization=False)
+
+
+def of_torch(folder: Path, **options: Any) -> Loader:
+    file = BytesIO()
+    torch.save((torch.from_numpy(IMAGES), torch.arange(6)), file, **options)
+    return of_images(folder / "a.pt", file.getvalue())
+
+
+def of_images(path: Path, content: bytes) -> Loader:
+    path.write_bytes(content)
+    assert len(read_data(path, "all"))
     return of_bytes(path, lambda: used(read_data(path, "all")))
 
 
@@ -340,8 +412,9 @@ def snapshots(folder: Path) -> Loader:
     return of_zip(path, lambda: snapshots_in(folder))
 
 
-READERS = (npy, npz, npz_compressed)
 LOADERS = (
-    idx, tar, tar_of_a_pack, index, codes_npy, codes_npz, manifest, part_npz, part_npy, part_csv, model,
+    npy, npz, npz_compressed, idx, csv, cifar, pickled, norb, mat, mat_compressed, mat_4, tfrecord,
+    torch_zip, torch_old,
+    tar, tar_of_a_pack, index, codes_npy, codes_npz, manifest, part_npz, part_npy, part_csv, model,
     model_header, pca_header, checkpoint, checkpoint_tensors, study, snapshots,
 )  # fmt: skip

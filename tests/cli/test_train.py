@@ -1,5 +1,6 @@
 """Verbs that train and measure: train, compare, evaluate."""
 
+import numpy as np
 import pytest
 
 import narrows as nw
@@ -140,3 +141,18 @@ def test_evaluate_on_other_images_says_what_does_not_fit(refused, narrows, train
     assert "no split called 'tst'; did you mean 'test'?" in refused(
         2, "evaluate", trained["pca"], "--data", "digits", "--split", "tst"
     )
+
+
+def test_array_and_shape_choose_the_images_of_a_file(narrows, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (30, 6, 4), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", mine=images, y=np.ones((30, 14)))
+    rows = [",".join(map(str, row)) for row in images.reshape(30, 24).tolist()]
+    (tmp_path / "a.csv").write_text("\n".join([",".join(f"p{k}" for k in range(24)), *rows]))
+    for name, options in (("a.npz", ["--array", "mine"]), ("a.csv", ["--shape", 6, 4])):
+        asked = ["train", "pca", "--data", tmp_path / name, *options, "--set", "n_components=2"]
+        found = narrows(*asked, "-o", tmp_path / f"run-{name}")
+        assert found.code == 0, found.err
+        assert ("note: The labels 'y' in" in found.err) == (name == "a.npz")
+        found = narrows("evaluate", tmp_path / f"run-{name}", "--data", tmp_path / name, *options)
+        assert found.code == 0, found.err
+        assert ("note: The labels 'y' in" in found.err) == (name == "a.npz")

@@ -79,11 +79,11 @@ def test_an_unknown_name_says_that_a_path_was_looked_for():
 
 
 def test_an_unknown_format_is_reported(tmp_path):
-    (tmp_path / "a.csv").write_text("1,2")
+    (tmp_path / "a.dat").write_text("1,2")
     with pytest.raises(
-        DataError, match=r"a.csv has no format.* begins with 31 2c 32 \('1,2'\); known:"
+        DataError, match=r"a.dat has no format.* begins with 31 2c 32 \('1,2'\); known:"
     ):
-        read_data(tmp_path / "a.csv")
+        read_data(tmp_path / "a.dat")
 
 
 def test_an_unknown_split_is_reported():

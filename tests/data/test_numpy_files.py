@@ -89,7 +89,7 @@ def test_what_numpy_wrote_is_read(tmp_path, save):
         for key, array in arrays.items():
             np.testing.assert_array_equal(stored[key], array)
             assert stored[key].dtype == array.dtype
-        assert stored.header("a") == ((4, 6), np.float32)
+        assert stored.header("a")[:2] == ((4, 6), np.float32)
         assert (stored["e"].shape, stored["f"].shape) == ((100_000,), (0, 3))
         assert "g" not in stored
 

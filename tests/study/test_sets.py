@@ -1,5 +1,6 @@
 """Studies of sets of all kinds: without a test part, in colour, without labels, with broken files."""
 
+import numpy as np
 import pytest
 
 from narrows.errors import DataError
@@ -58,3 +59,20 @@ def test_a_training_of_few_steps_is_reported(pictures, small, tmp_path, recipe, 
         say=said.append,
     )
     assert any("r: only 2 steps were taken" in words for words in said) == told
+
+
+def test_what_there_is_to_say_of_a_set_is_said_and_on_the_page(tmp_path):
+    """A part to validate with, and labels that were left out: no training stops for them."""
+    images = np.random.default_rng(0).integers(0, 256, (40, 6, 6), dtype=np.uint8)
+    parts = {"train": images[:30], "val": images[30:35], "test": images[35:]}
+    arrays = {f"{part}_images": rows for part, rows in parts.items()}
+    labels = {f"{part}_labels": np.ones((len(rows), 14)) for part, rows in parts.items()}
+    np.savez(tmp_path / "chest.npz", **arrays, **labels)
+    study = Study("t", [Run("pca", "pca", {"n_components": 2})], str(tmp_path / "chest.npz"))
+    said = []
+    record = run_study(study, tmp_path / "run", say=said.append)
+    notes = [words for words in said if words.startswith("note: ")]
+    assert sum("'train_labels'" in note for note in notes) == 1
+    assert sum("to validate with (val)" in note for note in notes) == 1
+    assert "'train_labels'" in record.facts["notes on the data"]
+    assert "&#39;train_labels&#39;" in (tmp_path / "run/report.html").read_text()

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from narrows.cli.options import Reading
 from narrows.cli.output import tell
+from narrows.errors import wrong
 
 Skipped = Annotated[
     str, Parameter(help="A CSV file for the list of files that could not be read: name, reason.")
@@ -61,6 +62,9 @@ def pictures(
 
     path, options = Path(images).expanduser(), reading.as_options()
     options.pop("labels", None)
+    for name in ("array", "shape"):
+        if name in options:
+            raise wrong(f"--{name}", options[name], "a file of arrays; these are pictures")
     with progress_bar(doing, len(files)) as advance:
         for picture in stream_pictures(path, **options, skip=skip, files=files):
             yield picture

@@ -118,6 +118,10 @@ class Reading:
         Stop at the first file that cannot be read; by default it is skipped and reported.
     labels
         A CSV file of the classes of the pictures in a folder, with the columns file and label.
+    array
+        Which array of a file is the images, by its name: of .npz, .mat, HDF5, ...
+    shape
+        Height, width and channels of an image, if a file has rows of values: of .csv, .mat.
     """
 
     size: Annotated[
@@ -127,6 +131,10 @@ class Reading:
     grey: Annotated[bool, Parameter(negative="")] = False
     strict: Annotated[bool, Parameter(negative="")] = False
     labels: str = ""
+    array: str = ""
+    shape: Annotated[
+        list[int] | None, Parameter(consume_multiple=True, negative="", converter=integers)
+    ] = None
 
     def as_options(self) -> dict[str, Any]:
         """The given options, by the names that readers use."""
@@ -142,6 +150,10 @@ class Reading:
         if self.size is not None:
             side, *others = self.size
             options["size"] = [side, *others] if others else side
+        if self.array:
+            options["array"] = self.array
+        if self.shape is not None:
+            options["shape"] = self.shape
         return options
 
     def of(self, data: str, noisy: str = "") -> Any:

@@ -32,10 +32,12 @@ ENDING = ".npy"  # of the names in a zip, after the keys
 
 
 class ArrayHeader(NamedTuple):
-    """Shape and type of an array."""
+    """Shape and type of an array; whether it is in Fortran's order, and where its values begin."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
+    fortran: bool = False
+    start: int = 0
 
 
 def read_header(file: IO[bytes], size: int) -> ArrayHeader:
@@ -44,7 +46,7 @@ def read_header(file: IO[bytes], size: int) -> ArrayHeader:
     if version not in HEADER_READERS:
         raise ValueError(f"its arrays have the unknown version {version}")
     try:
-        shape, _, dtype = HEADER_READERS[version](file)
+        shape, fortran, dtype = HEADER_READERS[version](file)
     except MemoryError as error:  # of Python's parser
         raise ValueError("its header is nested too deeply") from error
     left = size - file.tell()
@@ -53,7 +55,7 @@ def read_header(file: IO[bytes], size: int) -> ArrayHeader:
         raise ValueError(
             f"its header says {count:,} values of {dtype.itemsize} bytes, and {left:,} bytes follow"
         )
-    return ArrayHeader(tuple(shape), dtype)
+    return ArrayHeader(tuple(shape), dtype, fortran, file.tell())
 
 
 def load_npy(path: Path, mapped: bool = False) -> np.ndarray:

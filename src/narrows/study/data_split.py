@@ -71,8 +71,8 @@ def _noting_validation(data: Any, train: ImageSet) -> ImageSet:
     if not has_split(data, "val"):
         return train
     note = (
-        f"{train.source} has a validation part (val), which is neither trained on nor tested with; "
-        "split='val' reads it alone, split='all' together with the others."
+        f"There is a part to validate with (val) in {train.source}, which is neither trained on "
+        "nor tested with; split='val' reads it alone, split='all' together with the others."
     )
     return replace(train, notes=(*train.notes, note))
 

@@ -145,3 +145,23 @@ def test_every_file_of_a_set_has_a_sum_and_every_set_mirrors():
     assert set(fetch.SUMS) == set(fetch.MIRRORS)
     assert all(len(total) == 64 for files in fetch.SUMS.values() for total in files.values())
     assert all(len(fetch.MIRRORS[name]) >= 2 for name in ("mnist", "fashion-mnist"))
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "tiny/train-images.idx3-ubyte",  # Kaggle's zip
+        f"tiny/{FILE}/{FILE}",
+        "tiny/train-images.idx3-ubyte/train-images.idx3-ubyte",
+        f"TINY/raw/{FILE}",  # torchvision
+        f"TINY/raw/{FILE}.gz",
+    ],
+)
+def test_a_file_is_found_as_kaggle_and_torchvision_leave_it(world, monkeypatch, place):
+    monkeypatch.setitem(fetch.OTHER_NAMES, "tiny", ("TINY",))
+    path = world / "data" / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(FULL)
+    assert fetch.obtain("tiny", FILE) == CONTENT
+    monkeypatch.setenv("NARROWS_DATA", str(world / "data" / place.partition("/")[0]))
+    assert fetch.obtain("tiny", FILE) == CONTENT

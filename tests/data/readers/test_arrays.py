@@ -1,10 +1,15 @@
 """NumPy's files: mapped, searched by key, never unpickled."""
 
+from io import BytesIO
+from zipfile import ZipFile
+
 import numpy as np
 import pytest
 
-from narrows.data import read_data
+from narrows.data import has_split, read_data
 from narrows.errors import DataError
+
+SPLITS = ("train", "val", "test")
 
 
 def test_npy_is_a_memory_map(tmp_path, images):
@@ -90,9 +95,12 @@ def test_pickles_are_never_opened(tmp_path):
     evil = np.array([print, "x"], dtype=object)
     np.save(tmp_path / "a.npy", evil, allow_pickle=True)
     np.savez(tmp_path / "a.npz", x=evil, allow_pickle=True)
-    for name in ("a.npy", "a.npz"):
-        with pytest.raises(DataError, match="it holds pickled objects, or no array"):
-            read_data(tmp_path / name)
+    with pytest.raises(DataError, match="it holds pickled objects, or no array"):
+        read_data(tmp_path / "a.npy")
+    with pytest.raises(
+        DataError, match=r"a.npz: 'x' holds Python objects, which are never unpickled"
+    ):
+        read_data(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize(
@@ -122,3 +130,109 @@ def test_one_kind_under_the_name_of_the_other_is_read(tmp_path, images):
     (tmp_path / "a.npy").rename(tmp_path / "c.npz")
     for name in ("b.npy", "c.npz"):
         assert np.array_equal(read_data(tmp_path / name).images, images)
+
+
+# -- what the field puts into an .npz ----------------------------------------------------------------
+
+
+def medmnist(labels, images):
+    """The arrays of a file of MedMNIST: 3 images to train, 1 to validate, 1 to test."""
+    parts = {"train": slice(0, 3), "val": slice(3, 4), "test": slice(4, 5)}
+    return {
+        f"{part}_{key}": array[rows]
+        for part, rows in parts.items()
+        for key, array in (("images", images), ("labels", labels))
+    }
+
+
+def test_medmnist_has_three_splits_and_all_of_them(tmp_path, images):
+    np.savez_compressed(tmp_path / "m.npz", **medmnist(np.uint8([[3], [1], [4], [1], [5]]), images))
+    sizes = {split: len(read_data(tmp_path / "m.npz", split)) for split in (*SPLITS, "all")}
+    assert sizes == {"train": 3, "val": 1, "test": 1, "all": 5}
+    found = read_data(tmp_path / "m.npz", "all")
+    assert np.array_equal(found.images, images)
+    assert found.labels.tolist() == [3, 1, 4, 1, 5]
+    assert all(has_split(tmp_path / "m.npz", split) for split in SPLITS)
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize("split", [*SPLITS, "all"])
+def test_several_labels_an_image_are_left_out_with_a_note_that_names_the_key(
+    tmp_path, images, split
+):
+    many = np.uint8([[0, 0, 1], [1, 1, 0], [0, 0, 0], [1, 0, 1], [1, 1, 1]])
+    np.savez(tmp_path / "chest.npz", **medmnist(many, images))
+    found = read_data(tmp_path / "chest.npz", split)
+    assert found.labels is None
+    for part in SPLITS if split == "all" else (split,):
+        assert any(f"'{part}_labels'" in note and "left out" in note for note in found.notes)
+
+
+def test_one_hot_labels_are_the_places_of_the_ones_with_a_note(tmp_path, images):
+    np.savez(tmp_path / "a.npz", x=images, y=np.eye(10, dtype=np.float32)[[3, 1, 4, 1, 5]])
+    found = read_data(tmp_path / "a.npz")
+    assert (found.labels.dtype, found.labels.tolist()) == (np.int64, [3, 1, 4, 1, 5])
+    (note,) = found.notes
+    assert "'y'" in note
+    assert "one-hot" in note
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array(["a", "b", "a", "b", "a"], object),
+        np.float32([0.5, 1, 2, 3, 4]),
+        np.full(5, np.nan),
+    ],
+)
+def test_labels_that_are_none_are_left_out_and_never_unpickled(tmp_path, images, labels):
+    np.savez(tmp_path / "words.npz", images=images, labels=labels)
+    found = read_data(tmp_path / "words.npz")
+    assert found.labels is None
+    (note,) = found.notes
+    assert "'labels'" in note
+
+
+def test_labels_of_another_number_of_images_are_refused_by_name(tmp_path, images):
+    np.savez(tmp_path / "a.npz", images=images, labels=np.arange(4))
+    with pytest.raises(
+        DataError, match=r"a.npz holds labels of shape \(4,\) for 5 images, under 'labels'"
+    ):
+        read_data(tmp_path / "a.npz")
+
+
+def test_any_array_is_read_by_its_name(tmp_path, images):
+    np.savez(tmp_path / "a.npz", imgs=images, other=images[:2], y=np.arange(5))
+    found = read_data(tmp_path / "a.npz", array="imgs")
+    assert np.array_equal(found.images, images)
+    assert found.labels.tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(DataError, match="has no array 'img'; did you mean 'imgs'"):
+        read_data(tmp_path / "a.npz", array="img")
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("most", [0, 1 << 20])
+def test_large_arrays_of_an_npz_are_mapped_or_unpacked_piece_by_piece(
+    tmp_path, images, monkeypatch, order, save, most
+):
+    save(tmp_path / "a.npz", x=np.asarray(images, order=order), y=np.arange(5))
+    monkeypatch.setattr("narrows.data.scratch.MOST_IN_MEMORY", most)
+    monkeypatch.setattr("narrows.data.readers.npy_stream.MOST_IN_MEMORY", most)
+    monkeypatch.setattr("narrows.data.readers.npy_stream.READ_AT_ONCE", 7)
+    found = read_data(tmp_path / "a.npz")
+    assert np.array_equal(found.images, images)
+    assert isinstance(found.images, np.memmap) == (most == 0)
+
+
+@pytest.mark.parametrize("shape", [(10**6, 10**6), (6, 4, 3)])
+def test_sizes_in_the_header_of_an_array_are_compared_with_the_file(tmp_path, images, shape):
+    np.savez(tmp_path / "a.npz", x=images)
+    blob = BytesIO()
+    np.lib.format.write_array_header_1_0(
+        blob, {"descr": "|u1", "fortran_order": False, "shape": shape}
+    )
+    with ZipFile(tmp_path / "a.npz", "w") as stored:
+        stored.writestr("x.npy", blob.getvalue() + images.tobytes())
+    with pytest.raises(DataError, match=r"a.npz cannot be read as NumPy arrays \(its header says"):
+        read_data(tmp_path / "a.npz")

@@ -84,6 +84,12 @@ def test_damage_is_reported(tmp_path, images, name, change, told):
     assert "\n" not in str(caught.value)
 
 
+def test_a_gzip_bomb_is_refused_at_once(tmp_path, images):
+    (tmp_path / "a.idx.gz").write_bytes(gzip.compress(idx_bytes(images) + bytes(1 << 27), 1))
+    with pytest.raises(DataError, match=r"takes 76 bytes, and it holds 1\d{6};"):
+        read_data(tmp_path / "a.idx.gz")
+
+
 def test_labels_alone_are_no_images(tmp_path):
     path = write_idx(tmp_path / "t-labels-idx1-ubyte", np.uint8([1, 2]))
     with pytest.raises(DataError, match="these are labels; give the path of the images"):
@@ -103,3 +109,44 @@ def test_one_file_has_no_test_split_and_no_options(tmp_path, images):
         read_data(path, "test")
     with pytest.raises(BuildError, match="it has no option 'size'"):
         read_data(path, size=(2, 2))
+
+
+# -- QMNIST and EMNIST -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_the_class_is_the_first_of_qmnists_eight_numbers(tmp_path, images, ending):
+    numbers = np.arange(40, dtype="i4").reshape(5, 8)
+    write_idx(tmp_path / f"qmnist-test-labels-idx2-int{ending}", numbers)
+    found = read_data(write_idx(tmp_path / f"qmnist-test-images-idx3-ubyte{ending}", images))
+    assert np.array_equal(found.images, images)
+    assert found.labels.tolist() == [0, 8, 16, 24, 32]
+    assert "the class" in found.notes[0]
+
+
+def test_emnists_images_are_transposed_and_it_is_said(tmp_path, images):
+    write_idx(tmp_path / "emnist-letters-train-labels-idx1-ubyte", np.uint8([3, 1, 4, 1, 5]))
+    path = write_idx(tmp_path / "emnist-letters-train-images-idx3-ubyte", images)
+    found = read_data(path)
+    assert np.array_equal(found.images, images.transpose(0, 2, 1))
+    assert found.labels.tolist() == [3, 1, 4, 1, 5]
+    assert "transposed" in found.notes[0]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_large_file_is_mapped_or_changed_on_the_disk(tmp_path, images, code, monkeypatch):
+    for module in ("readers.reading", "scratch"):
+        monkeypatch.setattr(f"narrows.data.{module}.MOST_IN_MEMORY", 0)
+    array = (images // 2).astype(code)
+    found = read_data(write_idx(tmp_path / "a.idx", array))
+    assert isinstance(found.images, np.memmap)
+    assert (found.images.dtype.name, found.images.dtype.isnative) == (np.dtype(code).name, True)
+    assert np.array_equal(found.images, array)
+
+
+@pytest.mark.parametrize("kind", ["Kaggle", "usual"])
+def test_labels_are_found_as_kaggles_zip_names_them(tmp_path, images, kind):
+    dot = {"Kaggle": ".", "usual": "-"}[kind]
+    write_idx(tmp_path / f"train-labels{dot}idx1-ubyte", np.uint8([3, 1, 4, 1, 5]))
+    found = read_data(write_idx(tmp_path / f"train-images{dot}idx3-ubyte", images))
+    assert found.labels.tolist() == [3, 1, 4, 1, 5]

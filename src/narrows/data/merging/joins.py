@@ -70,7 +70,9 @@ def _count_npy(part: Path) -> int:
 
 def _join_npy(parts: PartPaths, path: Path) -> None:
     arrays = [load_npy(part, mapped=True) for part in parts]
-    shape, dtype = _joint_header(parts, [ArrayHeader(array.shape, array.dtype) for array in arrays])
+    shape, dtype, *_ = _joint_header(
+        parts, [ArrayHeader(array.shape, array.dtype) for array in arrays]
+    )
     with memory_mapped(path, shape, dtype, force=True) as joint:
         filled = 0
         for array in arrays:
@@ -100,7 +102,7 @@ def _join_npz(parts: PartPaths, path: Path) -> None:
 
 def _write_rows(file: IO[bytes], header: ArrayHeader, parts: PartPaths, key: str) -> None:
     """Write one array of all parts."""
-    shape, dtype = header
+    shape, dtype, *_ = header
     fields = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     npy.write_array_header_1_0(file, fields)
     for part in parts:

@@ -1,9 +1,12 @@
 """The files of named sets: found, or downloaded, and always checked.
 
-A file is looked for, gzipped or not, in this order:
+A file is looked for in this order, gzipped or not, as it was published, as torchvision and as
+Kaggle's zip leave it (`train-images-idx3-ubyte`, `train-images.idx3-ubyte`, or in a folder of its
+own name):
 
-    $NARROWS_DATA/<set>/
+    $NARROWS_DATA/<set>/            for MNIST also mnist, MNIST; for Fashion-MNIST also FashionMNIST
     $NARROWS_DATA/<set>/raw/
+    $NARROWS_DATA/                  if it is itself the folder of that set
     the cache: $NARROWS_CACHE/<set>/, or else the user's own cache folder
 
 then downloaded into the cache from public mirrors, in turn. The *decoded* bytes must have the
@@ -46,6 +49,7 @@ MIRRORS = {
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
     ),
 }
+OTHER_NAMES = {"mnist": ("MNIST",), "fashion-mnist": ("FashionMNIST",)}  # torchvision's
 DOWNLOAD_TIMEOUT = 20  # seconds without an answer, after which the next mirror is tried
 
 log = logging.getLogger(__name__)
@@ -63,10 +67,12 @@ def obtain(collection: str, file: str) -> bytearray:
 
 def find_file(collection: str, file: str) -> Path | None:
     """Where a file of a named set is on this machine; None if it is not there."""
+    names = (file, file.replace("-idx", ".idx"))
     for folder in _folders(collection):
-        for path in (folder / file, folder / f"{file}.gz"):
-            if path.is_file():
-                return path
+        for name in names:
+            for path in (folder / name, folder / f"{name}.gz", folder / name / name):
+                if path.is_file():
+                    return path
     return None
 
 
@@ -113,8 +119,13 @@ def download(collection: str, file: str) -> Path:
 def _folders(collection: str) -> Iterator[Path]:
     """The folders to look in, one at a time: the last of them is only worked out when it is needed."""
     if root := os.environ.get("NARROWS_DATA"):
-        yield Path(root).expanduser() / collection
-        yield Path(root).expanduser() / collection / "raw"
+        data, names = Path(root).expanduser(), (collection, *OTHER_NAMES.get(collection, ()))
+        for name in names:
+            yield data / name
+            yield data / name / "raw"
+        if data.name in names:
+            yield data
+            yield data / "raw"
     yield _cache() / collection
 
 

@@ -1,9 +1,27 @@
 """Files of images -> `ImageSet`: one file a format, and one table of them.
 
 formats         the table: name -> reader, and how a file of it is known; to add one: a module and an entry
+format          what the table knows of one format
 recognise       what a file is, by its content
 recognise_stores   the same, of what holds arrays or rows of many images
-arrays          .npy (a memory map) and .npz
+reading         what readers of sets have in common: faults, labels, rows of values
+arrays          .npy, a memory map
+npz             .npz, with MedMNIST's names
+npy_stream      one array of an .npz
+csv_files       tables of text, an image a row: Kaggle's form
+csv_columns     which of its columns is the label
+csv_numbers     its numbers, some MB at a time
+cifar           CIFAR-10 and CIFAR-100, binary, and the folder of their batches
+stl10           STL-10
+norb            smallNORB's matrices
+pickled         pickles of arrays: CIFAR's, mnist.pkl
+closed_pickle   plain data out of a pickle, without running any code
+matlab          MATLAB's arrays: SVHN, Frey faces, USPS
+mat_variables   the variables in a MATLAB file
+torch_files     tensors of torch
+tfrecord        TFRecord of Examples
+examples        an Example, a message of protocol buffers
+crc32c          the sums of TFRecord
 idx             IDX, the format of MNIST
 folder          a folder of images, or one image file
 listing         what a folder holds: the images of a split, their classes, and what is left out

@@ -7,84 +7,36 @@ damaged file is refused by the reader that was meant. To add a format: one modul
 one line in `docs/images.md`. A reader is imported when its first file is met.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from fnmatch import fnmatch
-from importlib import import_module
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from narrows.choose import import_path, validate_spec
-from narrows.data.image_set import ImageSet, check_images, check_labels
+from narrows.data.image_set import ImageSet
+from narrows.data.readers.format import Format, Reader, as_image_set
 from narrows.data.readers.recognise import (
     Recognise,
     begins_with,
     head_of,
+    is_cifar,
+    is_csv,
     is_folder,
     is_idx,
     is_npz,
     is_pack_index,
+    is_pickle,
     is_picture,
+    is_stl10,
     is_tar,
+    is_tfrecord,
+    is_torch,
 )
 from narrows.data.readers.recognise_stores import is_hdf5, is_lmdb, is_table, is_zarr
 from narrows.data.share import Share
 from narrows.errors import DataError, wrong
 
-Reader = Callable[..., ImageSet]
-HasSplit = Callable[[Path, str], bool]
 PICTURES = ("folder", "picture")  # of which each file is one picture, or a few
 SHOWN = 8  # bytes of a file of no known format
-
-
-@dataclass(frozen=True)
-class Format:
-    """One format of files.
-
-    title: what it is, for a message.
-    reader: the function that reads it, or where it is: "readers.arrays:read_npz", below
-        `narrows.data`.
-    recognise: whether a file or a folder is of this format, by its path and its first bytes (see
-        `recognise`).
-    endings: patterns of names that files of this format usually have; they decide only about files
-        that nothing recognises.
-    splits: whether a file has the split "train", "val" or "test", a function of path and split, or
-        where that is; None: a file is one set.
-    shares: whether the reader can read a share of many files alone (`share`, `mode`: see
-        `load.read_data`).
-    """
-
-    title: str
-    reader: Reader | str
-    recognise: Recognise
-    endings: tuple[str, ...] = ()
-    splits: HasSplit | str | None = None
-    shares: bool = False
-
-    @property
-    def read(self) -> Reader:
-        return _resolve(self.reader)
-
-    def has_split(self, path: Path, split: str, array: str = "") -> bool:
-        """Whether a file has a split. An array that is named inside of one is one set, unless
-        `splits` says otherwise.
-        """
-        if self.splits is None:
-            return False
-        has_split = _resolve(self.splits)
-        if not array:
-            return has_split(path, split)
-        return "array" in signature(has_split).parameters and has_split(path, split, array=array)
-
-
-def _resolve(function: Callable[..., Any] | str) -> Callable[..., Any]:
-    if not isinstance(function, str):
-        return function
-    module, name = function.split(":")
-    return getattr(import_module(f"narrows.data.{module}"), name)
 
 
 PICTURE_ENDINGS = ("png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp", "gif")
@@ -111,13 +63,6 @@ FORMATS: dict[str, Format] = {
         ("*.lmdb", "*.mdb"),
         splits="readers.lmdb_images:lmdb_has_split",
     ),
-    "folder": Format(
-        "a folder of pictures",
-        "readers.folder:read_folder",
-        is_folder,
-        splits="readers.folder:folder_has_split",
-        shares=True,
-    ),
     "picture": Format(
         "a picture",
         "readers.folder:read_image",
@@ -137,10 +82,16 @@ FORMATS: dict[str, Format] = {
     ),
     "npz": Format(
         "NumPy arrays with names (.npz)",
-        "readers.arrays:read_npz",
+        "readers.npz:read_npz",
         is_npz,
         ("*.npz",),
-        splits="readers.arrays:npz_has_split",
+        splits="readers.npz:npz_has_split",
+    ),
+    "csv": Format(
+        "a table of text (.csv)",
+        "readers.csv_files:read_csv",
+        is_csv,
+        ("*.csv", "*.csv.gz", "*.tsv"),
     ),
     "hdf5": Format(
         "HDF5, and MATLAB's since 7.3",
@@ -154,6 +105,56 @@ FORMATS: dict[str, Format] = {
         "readers.idx:read_idx",
         is_idx,
         ("*idx[1-9]-*", "*.idx", "*.idx.gz"),
+    ),
+    "norb": Format(
+        "a matrix of smallNORB",
+        "readers.norb:read_norb",
+        begins_with(*(bytes([kind, 0x4C, 0x3D, 0x1E]) for kind in range(0x51, 0x57))),
+    ),
+    "cifar": Format(
+        "CIFAR-10 and CIFAR-100",
+        "readers.cifar:read_cifar",
+        is_cifar,
+        splits="readers.cifar:cifar_has_split",
+    ),
+    "stl10": Format(
+        "STL-10",
+        "readers.stl10:read_stl10",
+        is_stl10,
+        splits="readers.stl10:stl10_has_split",
+    ),
+    "pickle": Format(
+        "a pickle of arrays",
+        "readers.pickled:read_pickle",
+        is_pickle,
+        ("*.pkl", "*.pkl.gz", "*.pickle"),
+        splits="readers.pickled:pickle_has_split",
+    ),
+    "mat": Format(
+        "a MATLAB file (.mat)",
+        "readers.matlab:read_mat",
+        begins_with(b"MATLAB 5.0", b"MATLAB 7.3"),
+        ("*.mat",),
+    ),
+    "tfrecord": Format(
+        "a TFRecord of Examples",
+        "readers.tfrecord:read_tfrecord",
+        is_tfrecord,
+        ("*.tfrecord", "*.tfrecords", "*.tfrecord-*"),
+    ),
+    "torch": Format(
+        "tensors of torch (.pt)",
+        "readers.torch_files:read_torch",
+        is_torch,
+        ("*.pt", "*.pth"),
+    ),
+    # the last: some of the above are folders too
+    "folder": Format(
+        "a folder of pictures",
+        "readers.folder:read_folder",
+        is_folder,
+        splits="readers.folder:folder_has_split",
+        shares=True,
     ),
 }
 
@@ -215,21 +216,6 @@ def _beginning(head: bytes) -> str:
     shown = head[:SHOWN]
     words = f"it begins with {shown.hex(' ')}"
     return f"{words} ({shown.decode()!r})" if shown.isascii() else words
-
-
-def as_image_set(result: Any, path: Path) -> ImageSet:
-    """What a reader returned as a set. A registered one may return images alone, or images and
-    labels. Raises `DataError`.
-    """
-    if isinstance(result, ImageSet):
-        return result
-    images, labels = result if isinstance(result, tuple) else (result, None)
-    images = np.asarray(images)
-    check_images(images, path)
-    if labels is None:
-        return ImageSet(images, source=f"the file {path}")
-    labels, classes = check_labels(np.asarray(labels), len(images), path)
-    return ImageSet(images, labels, classes=classes, source=f"the file {path}")
 
 
 def register_reader(

@@ -8,9 +8,10 @@ proves nothing, since files are renamed and served under any name.
 """
 
 import gzip
+import re
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from narrows.data.readers.idx import GZIP_MAGIC, TYPES
@@ -23,6 +24,13 @@ PICTURES = (
     *(b"\x89PNG", b"\xff\xd8\xff", b"GIF87a", b"GIF89a"),
     *(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),  # TIFF and BigTIFF
 )
+WHITE = str.maketrans("\t\r\n", "   ")
+LEAST_COLUMNS = 4  # of a table of images
+TFRECORD_HEADER = 12  # bytes: a length and its sum
+FEATURES = 0x0A  # the first byte of an Example that has features
+OLD_TORCH = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # after the protocol of a pickle
+STL10_IMAGE = 3 * 96 * 96  # bytes
+RECORDS_CHECKED = 256
 BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # bytes; two letters alone could begin any text
 
 Recognise = Callable[[Path, bytes], bool]
@@ -97,3 +105,70 @@ def is_picture(path: Path, head: bytes) -> bool:
     is_webp = head.startswith(b"RIFF") and head[8:12] == b"WEBP"
     is_bmp = head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in BMP_HEADERS
     return head.startswith(PICTURES) or is_webp or is_bmp
+
+
+def is_csv(path: Path, head: bytes) -> bool:
+    """A table of text, of which most cells of the first or second line are numbers, or numbered
+    names such as pixel0.
+    """
+    text = head.decode("utf-8-sig", errors="ignore")
+    if not text.isprintable() and not text.translate(WHITE).isprintable():
+        return False
+    return any(_is_mostly_numbered(line) for line in text.splitlines()[:2])
+
+
+def _is_mostly_numbered(line: str) -> bool:
+    cells = re.split("[,;\t]", line)
+    numbered = sum(cell.strip(' "')[-1:].isdigit() for cell in cells)
+    return len(cells) >= LEAST_COLUMNS and 2 * numbered > len(cells)
+
+
+def is_cifar(path: Path, head: bytes) -> bool:
+    """A folder of batches, or a binary batch: records of 3,073 or 3,074 bytes that begin with a label."""
+    if path.is_dir():
+        batch = any((path / f"data_batch_1{end}").is_file() for end in ("", ".bin"))
+        names = ("train.bin", "test.bin", "fine_label_names.txt"), ("train", "test", "meta")
+        return batch or any(all((path / name).is_file() for name in some) for some in names)
+    return _has_labels(path, 3073, (9,)) or _has_labels(path, 3074, (19, 99))
+
+
+def _has_labels(path: Path, record: int, most: Sequence[int]) -> bool:
+    """Whether a file consists of records that begin with bytes of at most these values."""
+    size = path.stat().st_size
+    if not size or size % record:
+        return False
+    with open(path, "rb") as file:
+        for place in range(0, min(size, RECORDS_CHECKED * record), record):
+            file.seek(place)
+            if any(byte > limit for byte, limit in zip(file.read(len(most)), most)):
+                return False
+    return True
+
+
+def is_stl10(path: Path, head: bytes) -> bool:
+    """A folder of STL-10, or one of its files, which have no header: by their size and name."""
+    if path.is_dir():
+        return any((path / f"{part}_X.bin").is_file() for part in ("train", "test"))
+    size = path.stat().st_size
+    return size > 0 and size % STL10_IMAGE == 0 and path.name.lower().endswith("_x.bin")
+
+
+def is_pickle(path: Path, head: bytes) -> bool:
+    return len(head) > 2 and head[0] == 0x80 and 2 <= head[1] <= 5 and not is_torch(path, head)
+
+
+def is_tfrecord(path: Path, head: bytes) -> bool:
+    """Whether the first record, an Example, ends within the file, a sum after its length and one
+    after it.
+    """
+    if len(head) < TFRECORD_HEADER + 2 or path.is_dir():
+        return False
+    size = int.from_bytes(head[:8], "little")
+    ends_inside = 0 < size <= path.stat().st_size - TFRECORD_HEADER - 4
+    return ends_inside and head[TFRECORD_HEADER] == FEATURES
+
+
+def is_torch(path: Path, head: bytes) -> bool:
+    """A zip with the pickle of its structure, or the older form, a pickle of a magic number."""
+    names = zip_names(path, head)
+    return head[2:].startswith(OLD_TORCH) or any(name.endswith("/data.pkl") for name in names)
