@@ -105,8 +105,20 @@ def test_wrong_use_is_reported_with_where_to_look(refused, arguments, said):
         (["compare", "pca", "--data", "digits", "-o", "x"], 2, "at least two recipes"),
         (["lab", "Z"], 2, "no lab called 'Z'"),
         (["evaluate", "none", "--data", "digits"], 1, "no model file none"),
-        (["report", "none"], 1, "run.json is missing"),
-        (["study", "none.toml"], 1, "no file none.toml"),
+        (["report", "none"], 1, "none is not a folder; expected the folder of a run"),
+        (["study", "none.toml"], 1, "no file none.toml; . holds no .toml file"),
+        (["info", "none"], 1, "no model file none; expected a run folder"),
+        (["verify", "none"], 1, "no folder or file none; expected the folder of a run"),
+        (
+            ["train", "ae-mlp", "--data", "digits", "-o", "x", "--seed", "-1"],
+            2,
+            "random_state: got -1, expected an integer ≥ 0",
+        ),
+        (
+            ["train", "ae-mlp", "--data", "no/photos", "-o", "x", "--set", "body.widths=abc"],
+            2,
+            "widths: got 'abc'",
+        ),
         (["sample", "none", "-o", "x.png"], 1, "no model file none"),
         (["reconstruct", "none", "digits", "-o", "x.npz"], 1, "no model file none"),
         (

@@ -121,6 +121,19 @@ def test_64_samples_are_drawn_unless_reported_otherwise(narrows, trained, tmp_pa
     [
         (["sample", "{pca}", "-n", "0", "-o", "{out}.png"], 2, "count: got 0"),
         (["sample", "{pca}", "-o", "{out}.doc"], 1, "not written as .doc; use .png"),
+        (["reconstruct", "none", "digits", "-o", "{out}.doc"], 1, "not written as .doc"),
+        (["encode", "none", "digits", "-o", "{out}.doc"], 1, "codes are written as .npz, .npy"),
+        (["export", "none", "-o", "{out}.txt"], 1, "written as .onnx, not as .txt"),
+        (
+            ["decode", "{pca}", "none.csv", "-o", "{out}"],
+            1,
+            "no file of codes none.csv; `narrows",
+        ),
+        (
+            ["decode", "{pca}", "{out}-table.npy", "-o", "{out}"],
+            1,
+            "of shape (2, 7, 9); expected codes",
+        ),
         (["reconstruct", "{pca}", "none.png", "-o", "{out}.png"], 1, "no file or folder none.png"),
         (["reconstruct", "{pca}", "digts", "-o", "{out}.npy"], 2, "did you mean 'digits'?"),
         (

@@ -118,7 +118,7 @@ def test_report_draws_the_page_again(narrows, refused, trained):
     found = narrows("report", trained["pca"])
     assert (found.code, found.out.strip()) == (0, str(page))
     assert page.read_bytes() == before
-    assert "run.json is missing" in refused(1, "report", trained["pca"] / "figures")
+    assert "holds no run.json" in refused(1, "report", trained["pca"] / "figures")
 
 
 # -- labs ------------------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ def test_train_prints_its_tables_and_reports_where_the_report_is(narrows, tmp_pa
     )
     assert found.code == 0
     assert "Measures" in found.out
-    assert "psnr" in found.out
+    for title in ("MSE, per pixel on [0, 1]", "PSNR, dB", "SSIM, on [0, 1]"):
+        assert title in found.out
     assert found.err.splitlines()[-1] == f"The report: {tmp_path / 'run' / 'report.html'}"
 
 

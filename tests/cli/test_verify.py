@@ -50,5 +50,9 @@ def test_images_elsewhere_are_read_from_there(narrows, tmp_path, photos):
 
 
 def test_what_is_no_run_is_refused(refused, tmp_path):
+    (tmp_path / "notes.md").write_text("mine")
+    assert "it is not a pack; expected the folder of a run" in refused(
+        1, "verify", tmp_path / "notes.md"
+    )
     assert "no record of a run" in refused(1, "verify", tmp_path)
     assert "--data" in refused(2, "verify", tmp_path / "set.tar", "--data", "digits")

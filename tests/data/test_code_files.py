@@ -1,5 +1,7 @@
 """Files of codes: what is written is read again."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -39,13 +41,19 @@ def test_other_endings_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"none", "cannot be read"), (None, "cannot be read")]
+    ("name", "content", "words"),
+    [
+        ("x.npz", b"none", "not an .npz or .npy file, or is damaged; `narrows encode` writes"),
+        ("x.csv", b"1,2", "x.csv cannot be read as codes: it is not an .npz or .npy file"),
+        ("x.npz", None, "there is no file of codes"),
+    ],
 )
-def test_what_are_no_codes_is_refused(tmp_path, content, said):
+def test_what_are_no_codes_is_refused_without_advice_to_unpickle(tmp_path, name, content, words):
     if content:
-        (tmp_path / "x.npz").write_bytes(content)
-    with pytest.raises(DataError, match=said):
-        read_codes(tmp_path / "x.npz")
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=re.escape(words)) as refusal:
+        read_codes(tmp_path / name)
+    assert "pickle" not in str(refusal.value)
 
 
 def test_an_archive_without_codes_is_refused(tmp_path):

@@ -18,6 +18,7 @@ from narrows.model.protocol import Model
 from narrows.model.use.baselines import compare_denoisers
 from narrows.model.use.evaluate import image_rows
 from narrows.model.use.tiles import error_map, process_tiled, worst_tile_score
+from narrows.parts.objective import Elbo
 from narrows.parts.prior import GaussianPrior
 from narrows.study.run import run_study
 from narrows.study.schema import Run, Study
@@ -119,3 +120,17 @@ def test_it_goes_through_a_study_to_a_page(tmp_path, monkeypatch):
     run_study(study, tmp_path / "run")
     assert "Brightness" in (tmp_path / "run" / "report.html").read_text()
     assert (tmp_path / "run" / "model.safetensors").exists()
+
+
+@pytest.mark.filterwarnings("ignore:the model predicts a constant")
+def test_terms_that_are_not_declared_are_called_by_their_names(digits):
+    """A registered objective may put out more than it declares."""
+
+    class Twice(Elbo):
+        def data(self, network, forward, x):
+            terms = super().data(network, forward, x)
+            return {**terms, "my_cost": terms["nll"]}
+
+    model = nw.Autoencoder(objective=Twice, epochs=1, validation=0.5).fit(digits[:32])
+    assert list(model.terms_) == ["nll", "my_cost"]
+    assert model.terms_["my_cost"].title == "my cost"

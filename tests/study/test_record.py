@@ -68,7 +68,7 @@ def spoilt_arrays(change):
 
 
 BROKEN = {
-    "no-text": (lambda folder: (folder / "run.json").unlink(), "run.json is missing"),
+    "no-text": (lambda folder: (folder / "run.json").unlink(), "holds no run.json"),
     "cut": (spoilt_text(b"{"), "run.json is no complete record"),
     "a-list": (spoilt_text(b"[]"), "run.json is no complete record"),
     "a-word": (spoilt_text(b'"word"'), "run.json is no complete record"),

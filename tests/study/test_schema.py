@@ -231,7 +231,7 @@ def test_all_faults_are_reported_at_once_with_what_was_meant(study_file):
         "there is no run called 'frist'; did you mean 'first'?",
         "there is no run called 'firts'; did you mean 'first'?",
         "there is no kind of figure called 'curvs'; did you mean 'curves'?",
-        "the number 'both' needs just one of history, batch, test, error; it has history and test",
+        "the number 'both' needs exactly one of history, batch, test, error; it has history and test",
         "numbers 3 ('late'): epoch: got '2', expected an integer",
         "the figure 'g' has no option 'methd'; did you mean 'method'?",
         "for 10 reasons",

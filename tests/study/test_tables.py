@@ -6,7 +6,7 @@ import pytest
 
 from narrows.parts.term import Term
 from narrows.study.byte_sizes import byte_sizes
-from narrows.study.tables import merged_order, tables
+from narrows.study.tables import EPOCH, merged_order, tables
 from narrows.study.trained import Trained
 
 MEASURED = {
@@ -102,10 +102,26 @@ def test_terms_are_printed_with_their_own_titles_units_and_captions(found, of_hi
     table = found(of_history({"loss": 3.0, "nll": 2.0, "mine": 1.0, "val_mine": 2.0}, terms))[
         "Last epoch"
     ]
-    assert table["names"]["training loss"] == "training loss, nats an image"
+    assert table["names"]["training loss"] == "training loss"  # its terms share no unit
     assert table["names"]["training nll"] == "training NLL, nats an image"
     assert table["names"]["validation mine"] == "validation my penalty"
     assert "my penalty: the squared length of the code." in table["caption"]
+
+
+def test_the_loss_has_the_unit_that_its_terms_share(found, of_history):
+    terms = {"nll": term("NLL"), "kl": term("KL")}
+    table = found(of_history({"loss": 3.0, "nll": 2.0, "kl": 1.0}, terms))["Last epoch"]
+    assert table["names"]["training loss"] == "training loss, nats an image"
+
+
+def test_the_constant_of_a_likelihood_is_named_only_where_there_is_one(models, found):
+    assert "constant" in found("grey-3")["Last epoch"]["caption"]  # the caption of its NLL
+    assert "constant" not in found("grey-3")["Measures"]["caption"]
+    assert "constant" not in EPOCH
+    (run,) = (models["grey-3"],)
+    measured = {run.name: {"mse": 0.1, "elbo": -3.0}}
+    measures = {table["title"]: table for table in tables([], {run.name: run}, measured, "unit")}
+    assert "ELBO and NLL hold the likelihood's constant" in measures["Measures"]["caption"]
 
 
 @pytest.mark.parametrize("features", [64])

@@ -59,11 +59,13 @@ def test_names_are_given_once():
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../up", "a/b", "/tmp/x", "a/"])
 def test_a_run_that_cannot_name_a_folder_is_refused(name):
-    assert told(one(runs=[Run(name, "pca")])) == [f"the run {name!r} cannot name a folder"]
+    assert told(one(runs=[Run(name, "pca")])) == [
+        f"the run {name!r}: its name cannot be that of a folder; use another name"
+    ]
 
 
 def test_a_study_has_runs():
-    assert told(one(runs=[])) == ["it has no runs"]
+    assert told(one(runs=[])) == ["it has no runs; it needs at least one [[runs]]"]
 
 
 # -- numbers and figures ---------------------------------------------------------------------------
@@ -72,25 +74,25 @@ def test_a_study_has_runs():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({}, "needs just one of history, batch, test, error; it has none"),
+        ({}, "needs exactly one of history, batch, test, error; it has none"),
         (
             {"history": "loss", "test": "mse"},
-            "needs just one of history, batch, test, error; it has history and test",
+            "needs exactly one of history, batch, test, error; it has history and test",
         ),
         (
             {"batch": "loss", "error": {}},
-            "needs just one of history, batch, test, error; it has batch and error",
+            "needs exactly one of history, batch, test, error; it has batch and error",
         ),
-        ({"test": "mse", "epoch": 2}, "has 'epoch', which goes with 'history' alone"),
-        ({"batch": "loss", "mean": True}, "has 'mean', which goes with 'history' alone"),
-        ({"test": "mse", "trap": 255.0}, "has 'trap', which goes with 'error' alone"),
+        ({"test": "mse", "epoch": 2}, "has 'epoch', which only numbers with 'history' can have"),
+        ({"batch": "loss", "mean": True}, "has 'mean', which only numbers with 'history' can have"),
+        ({"test": "mse", "trap": 255.0}, "has 'trap', which only numbers with 'error' can have"),
         (
             {"history": "loss", "mean": True, "epoch": 2},
-            "has an epoch and a mean over all of them: give one",
+            "has both 'epoch' and 'mean'; give one of them",
         ),
         (
             {"test": "mse", "published": [1.0, 2.0]},
-            "has a list as 'published', which goes with 'error' alone",
+            "has a list as 'published', which only numbers with 'error' can have",
         ),
     ],
 )

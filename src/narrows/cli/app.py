@@ -1,6 +1,10 @@
 """The table of verbs. Each loads what it needs when it is called, so that `narrows --help` is quick."""
 
+from typing import Any
+
+from attrs import evolve  # of what cyclopts is made
 from cyclopts import App
+from cyclopts.help import DefaultFormatter, HelpPanel
 
 from narrows import __version__
 from narrows.cli import bench, lists, packs, studies
@@ -9,6 +13,18 @@ from narrows.cli import merge as merging
 from narrows.cli import model_files as model
 from narrows.cli import score as numbers
 from narrows.cli import train as learn
+
+
+class Help(DefaultFormatter):
+    """Help without defaults that say nothing: a switch that is off, a text that is not given."""
+
+    def __call__(self, console: Any, options: Any, panel: HelpPanel) -> None:
+        panel.entries = [
+            evolve(entry, default=None) if entry.default in ("False", '""') else entry
+            for entry in panel.entries
+        ]
+        super().__call__(console, options, panel)
+
 
 app = App(
     "narrows",
@@ -19,6 +35,7 @@ app = App(
         "an error comes from."
     ),
     help_format="plaintext",
+    help_formatter=Help(),
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )

@@ -40,7 +40,7 @@ def reconstruct(
     run
         A run folder, or a model file.
     images
-        An image, a folder, an IDX, .npy or .npz file, or a named set.
+        An image, a folder, a pack, an IDX, .npy or .npz file, or a named set.
     """
     _process(Job("reconstruct", run, images, reading, shard, force, split), output, skipped)
 
@@ -69,7 +69,7 @@ def denoise(
     run
         A run folder, or a model file.
     images
-        An image, a folder, an IDX, .npy or .npz file, or a named set.
+        An image, a folder, a pack, an IDX, .npy or .npz file, or a named set.
     """
     _process(Job("denoise", run, images, reading, shard, force, split), output, skipped)
 

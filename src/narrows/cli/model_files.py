@@ -39,9 +39,12 @@ def export(
     dtype
         Type of its input images, such as uint8 or float32; by default that of the training images.
     """
+    from narrows.data.outputs import file_place
     from narrows.files import refuse_overwrite
+    from narrows.model.files.onnx import ENDINGS
     from narrows.model.files.onnx import export as write_onnx
     from narrows.model.files.store import load
 
-    path = refuse_overwrite(output, force)
+    place = file_place(output, "models for other programs", ENDINGS)
+    path = refuse_overwrite(place.path, force)
     print(write_onnx(load(run), path, what, dtype=dtype or None))

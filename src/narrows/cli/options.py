@@ -35,8 +35,10 @@ def integers(kind: Any, tokens: Sequence[Token]) -> list[int]:
 
 Integer = Annotated[int, Parameter(converter=integer)]  # the type of every option that takes an int
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print numbers as JSON.")]
-Force = Annotated[bool, Parameter(negative="", help="Replace existing output.")]
-Output = Annotated[str, Parameter(name=["--output", "-o"], help="Where to write.")]
+Force = Annotated[bool, Parameter(negative="", help="Replace output that exists.")]
+Output = Annotated[
+    str, Parameter(name=["--output", "-o"], help="Where to write; missing folders are made.")
+]
 Noisy = Annotated[
     str,
     Parameter(
@@ -44,7 +46,11 @@ Noisy = Annotated[
     ),
 ]
 Data = Annotated[
-    str, Parameter(help="A named set (digits, mnist, fashion-mnist, coloured-mnist) or a path.")
+    str,
+    Parameter(
+        help="A named set (digits, mnist, fashion-mnist, coloured-mnist), or the path of a folder, "
+        "a pack, or an IDX, .npy or .npz file."
+    ),
 ]
 
 
@@ -63,17 +69,19 @@ class Changes:
     Parameters
     ----------
     epochs
-        Number of passes over the training images.
+        Number of passes over the training images; by default that of the recipe.
     batch_size
-        Images in each step.
+        Images in each step; by default that of the recipe.
     seed
-        Seed of everything that is random.
+        Seed of everything that is random, an integer from 0; by default that of the recipe.
     device
-        auto, cpu, cuda or mps.
+        auto, cpu, cuda or mps; by default auto, the best of this machine.
     validation
-        Share of the training images held back to choose the best epoch, such as 0.1.
+        Share of the training images held back to choose the best epoch, such as 0.1; by default
+        that of the recipe.
     set
-        part.option=value, such as bottleneck.size=64; can be repeated.
+        An option of the recipe as part.option=value, such as bottleneck.size=64; can be repeated.
+        `narrows parts` lists the options.
     """
 
     epochs: Integer | None = None
@@ -108,7 +116,8 @@ class Reading:
     Parameters
     ----------
     size
-        Height and width of every picture, or one number for both.
+        Height and width of every picture in pixels, or one number for both; by default it keeps
+        its size.
     fit
         How to reach that size: crop (scale, cut out the centre), pad (scale, fill with black) or
         stretch.
@@ -207,10 +216,10 @@ class How:
     save_every
         Minutes between two checkpoints of a training; one is also written after each epoch.
     force
-        Replace existing output.
+        Replace output that exists.
     devices
-        Number of processes on this machine for each training: one for each GPU, or this many on the
-        CPU.
+        Number of processes that share each training on this machine: one for each GPU, or this
+        many on the CPU.
     json
         Print numbers as JSON.
     """

@@ -10,6 +10,7 @@ from narrows.cli.options import Force, Json, Output
 from narrows.cli.output import give, give_facts, tell
 from narrows.errors import wrong
 
+PACKS = (".tar", ".index")
 Flag = Annotated[bool, Parameter(negative="")]
 
 
@@ -80,7 +81,20 @@ def verify(what: str, /, *, data: str | None = None, json: Json = False) -> None
 
     if data is not None:
         raise wrong("--data", data, "a run's folder to verify", f"{what} is not a folder")
+    _refuse_other_than_packs(path)
     return give_facts(check(what), json)
+
+
+def _refuse_other_than_packs(path: Path) -> None:
+    from narrows.data.readers.recognise import head_of, is_pack_index, is_tar
+    from narrows.errors import DataError
+
+    expected = "the folder of a run, a study or a lab, or a pack (.tar, or .index of several)"
+    if not path.exists():
+        raise DataError(f"there is no folder or file {path}; expected {expected}")
+    head = head_of(path)
+    if path.suffix not in PACKS and not is_tar(path, head) and not is_pack_index(path, head):
+        raise DataError(f"{path} cannot be verified: it is not a pack; expected {expected}")
 
 
 def _verify_run(folder: Path, data: str | None, json: bool) -> None:

@@ -25,7 +25,18 @@ def _print_tables(record: Any, as_json: bool) -> None:
         return
     for table in record.tables:
         print(f"\n{table['title']}")
-        give(table["rows"])
+        give(_named_rows(table))
+
+
+def _named_rows(table: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a table, their first cells in the words of the page: titles, units, scales."""
+    from narrows.study.page import row_name
+
+    rows = []
+    for row in table["rows"]:
+        first = next(iter(row))
+        rows.append({**row, first: row_name(table, row[first])})
+    return rows
 
 
 def free(output: str, how: How) -> Path:

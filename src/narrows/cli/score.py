@@ -35,7 +35,7 @@ def encode(
     run
         A run folder, or a model file.
     images
-        An image, a folder, an IDX, .npy or .npz file, or a named set.
+        An image, a folder, a pack, an IDX, .npy or .npz file, or a named set.
     """
     from narrows.data.code_files import codes_place
     from narrows.model.use.folders import with_fixed_batches
@@ -94,9 +94,10 @@ def score(
     run
         A run folder, or a model file.
     images
-        An image, a folder, an IDX, .npy or .npz file, a pack, or a named set.
+        An image, a folder, a pack, an IDX, .npy or .npz file, or a named set.
     kind
-        patch, error, bound or code; by default patch, the error of the worst patch.
+        patch, error, bound or code; by default patch, the error of the worst patch, or
+        error for tables.
     normal
         The classes (names of sub-folders) that are normal: prints how well the score finds the
         others, and how well error maps find anomalous pixels if there are masks (ground_truth/).

@@ -2,10 +2,12 @@
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from narrows.cli.launch import is_first, together
-from narrows.cli.options import Changes, Data, Force, How, Json, Output, Tsne
+from narrows.cli.options import Changes, Force, How, Json, Output, Tsne
 from narrows.cli.output import give, give_facts, tell
 from narrows.cli.run_study import free, record_of, run
 
@@ -26,8 +28,8 @@ def lab(
     name: str,
     /,
     *,
-    output: Output = "",
-    data: Data | None = None,
+    output: Annotated[str, Parameter(name=["--output", "-o"])] = "",
+    data: str | None = None,
     tsne: Tsne = AS_ASKED,
     changes: Changes = NO_CHANGES,
     how: How = PLAINLY,
@@ -40,6 +42,10 @@ def lab(
     ----------
     name
         The letter of a lab, such as A, or all; `narrows labs` lists them.
+    output
+        Where to write; missing folders are made. By default narrows-lab-a, or narrows-labs for all.
+    data
+        Other images than those of the lab: a named set, or a path.
     """
     name = name.lower()
     if name == "all":
@@ -54,8 +60,8 @@ def study(
     file: str,
     /,
     *,
-    output: Output = "",
-    data: Data | None = None,
+    output: Annotated[str, Parameter(name=["--output", "-o"])] = "",
+    data: str | None = None,
     tsne: Tsne = AS_ASKED,
     changes: Changes = NO_CHANGES,
     how: How = PLAINLY,
@@ -67,7 +73,11 @@ def study(
     Parameters
     ----------
     file
-        A study file in TOML.
+        A study file in TOML; docs/studies.md describes it.
+    output
+        Where to write; missing folders are made. By default narrows-, and the name of the file.
+    data
+        Other images than those of the study: a named set, or a path.
     """
     place = output or f"narrows-{Path(file).stem}"
     _run_file(Path(file), place, data, changes, how, tsne)

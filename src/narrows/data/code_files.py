@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import MAGIC_PREFIX
 
 from narrows.data.numpy_files import Npz, load_npy
 from narrows.data.outputs import Place, file_place
@@ -42,6 +43,7 @@ def read_codes(path: str | Path) -> tuple[np.ndarray, Names]:
     `DataError`.
     """
     path = Path(path).expanduser()
+    _refuse_other_files(path)
     with reading(path, WRITER, "cannot be read as codes"):
         codes, names = _read_npz(path) if zipfile.is_zipfile(path) else (load_npy(path), None)
     if codes.ndim != 2 or codes.dtype.kind not in "biuf":
@@ -52,6 +54,18 @@ def read_codes(path: str | Path) -> tuple[np.ndarray, Names]:
     if names is not None and len(names) != len(codes):
         raise DataError(f"{path} holds {len(names)} names for {len(codes)} codes; {WRITER}")
     return codes, names
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Refuse what is neither an .npz file nor an .npy file, whatever its name."""
+    if not path.is_file():
+        raise DataError(f"there is no file of codes {path}; {WRITER}")
+    with reading(path, WRITER, "cannot be read as codes"), open(path, "rb") as file:
+        is_array = file.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX
+    if not is_array and not zipfile.is_zipfile(path):
+        raise DataError(
+            f"{path} cannot be read as codes: it is not an .npz or .npy file, or is damaged; {WRITER}"
+        )
 
 
 def _read_npz(path: Path) -> tuple[np.ndarray, Names]:

@@ -37,6 +37,7 @@ def curves(
     reference: References | None = None,
     points: Sequence[str] = (),
     panels: Mapping[str, Sequence[str]] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> "Figure":
     """Lines over a common axis, in one panel or in several side by side.
 
@@ -49,17 +50,16 @@ def curves(
     points: names drawn as marks without a line, such as published values (NaN where there are
         none).
     panels: {"title (unit)": [names]}.
+    names: {line: what the legend calls it}, by default the name of the line.
     """
-    _check_tables(reference=reference, panels=panels)
+    _check_tables(reference=reference, panels=panels, names=names)
     x, lines = _lines(arrays)
     panels = dict(panels or {ylabel: [*lines]})
     _check_names(panels, points, lines)
-    styles = _styles(lines)
+    styles = _styles(lines, names or {})
     figure, spots = _spots(len(panels), title)
-    for axes, (panel, names) in zip(spots, panels.items()):
-        for name in names:
-            line = lines[name]
-            _draw_line(axes, _axis(x, line, name), line, styles[name], smooth, name in points)
+    for axes, (panel, shown) in zip(spots, panels.items()):
+        _draw_lines(axes, x, {name: lines[name] for name in shown}, styles, smooth, points)
         _draw_references(axes, _of_panel(reference or {}, panel), styles)
         axes.set(xlabel=xlabel)
         _set_scales(axes, log, integer=x is None)
@@ -68,14 +68,14 @@ def curves(
     return figure
 
 
-def _styles(lines: Arrays) -> dict[str, Any]:
+def _styles(lines: Arrays, names: Mapping[str, str]) -> dict[str, Any]:
     """The style of each line."""
-    return {name: _style(place, name) for place, name in enumerate(lines)}
+    return {name: _style(place, names.get(name, name)) for place, name in enumerate(lines)}
 
 
 def _set_scales(axes: "Axes", log: bool, integer: bool) -> None:
     axes.set_yscale("log" if log else "linear")
-    axes.locator_params(axis="x", integer=integer, nbins=6)
+    axes.locator_params(axis="x", integer=integer, nbins=6, min_n_ticks=1)
 
 
 def _name_panels(spots: Sequence["Axes"], panels: Sequence[str], ylabel: str) -> None:
@@ -155,6 +155,18 @@ def _style(k: int, name: str) -> dict[str, Any]:
         "linestyle": "-" if k < len(LINES) else "--",
         "label": name,
     }
+
+
+def _draw_lines(
+    axes: "Axes",
+    x: np.ndarray | None,
+    lines: Arrays,
+    styles: Mapping[str, Any],
+    smooth: bool | int,
+    points: Sequence[str],
+) -> None:
+    for name, line in lines.items():
+        _draw_line(axes, _axis(x, line, name), line, styles[name], smooth, name in points)
 
 
 def _draw_line(

@@ -28,6 +28,7 @@ MEASURE_NAMES: dict[str, tuple[str, str]] = {  # name -> title, unit
     "seconds": ("duration", "seconds"),
 }
 SCALED = ("mse", "snr", "ssim")  # the measures whose values depend on the scale of the pixels
+WITH_CONSTANT = ("elbo", "nll")  # the measures that hold the likelihood's constant
 VIEW_NAMES = {
     "noisy": "of the noisy input",
     "denoised": "after denoising",

@@ -39,6 +39,7 @@ CHECKPOINT_WORDS = (
 )
 # in the header of a checkpoint (`narrows.model.training.checkpoint`), also read here
 CHECKPOINT_KEY = "training"
+EXPECTED = "a run folder, which `narrows train` writes, or the model.safetensors in it"
 CHECKPOINT_NAME = "last.safetensors"  # in the folder of the model
 LONGEST_OPTIONS = 100_000  # characters of JSON: no model has as many options
 MOST_FAULTS = 5  # of one sort that are reported
@@ -122,7 +123,7 @@ def read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Tensors]:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"there is no model file {path}; {_where_to_look(path)}")
-    with reading(path, fault="cannot be read as a model file"):
+    with reading(path, f"expected {EXPECTED}", "cannot be read as a model file"):
         content = path.read_bytes()  # not mapped: a mapped file that is cut short ends the process
         tensors = deserialise(content)
         entries = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
@@ -141,7 +142,7 @@ def _where_to_look(path: Path) -> str:
     checkpoint = path.parent / CHECKPOINT_NAME
     if checkpoint.is_file():
         return f"{checkpoint} is a checkpoint: `narrows train ... --resume` continues from it"
-    return "a run folder holds one, named model.safetensors"
+    return f"expected {EXPECTED}"
 
 
 def _check_format(path: Path, header: Any) -> None:

@@ -96,7 +96,8 @@ class Elbo(Objective):
             "nll",
             "NLL",
             "nats an image",
-            "-log p(x | z) of an image, without the likelihood's constant",
+            "-log p(x | z) of an image, without the likelihood's constant; of a gaussian with its "
+            "default variance, the squared error",
         ),
     )
 

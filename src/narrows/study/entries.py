@@ -1,7 +1,7 @@
 """What the entries of a history mean: the loss, the terms as the model names them, measures of
 validation images.
 
-    loss        the sum of its terms, in the unit of the first one, that of the data
+    loss        the sum of its terms, in the unit that they share, if they share one
     NAME        a term of the loss; its title, unit and caption come from the part or the
                 objective that makes it
     val_NAME    the same over the validation images, or a measure of them (`narrows.measure.names`)
@@ -10,7 +10,7 @@ Nothing here lists the terms: an entry that the model does not name is shown und
 without a unit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,11 @@ class Entry:
     title: str
     unit: str = ""
     validation: bool = False
+
+    @property
+    def line(self) -> str:
+        """The name of its line in a figure, such as "validation loss"."""
+        return f"validation {self.title}" if self.validation else self.title
 
     @property
     def words(self) -> str:
@@ -54,11 +59,14 @@ def describe_entry(run: Trained, name: str) -> Entry:
 
 
 def loss_unit(run: Trained) -> str:
-    """The unit of the loss: that of its first term, which is the data's."""
-    data_term = next(iter(run.terms.values()), None)
-    if data_term is None:
-        return ""
-    return data_term.unit
+    """The unit of the loss: that of its terms, or "" if they do not share one."""
+    return common_unit(term.unit for term in run.terms.values())
+
+
+def common_unit(units: Iterable[str]) -> str:
+    """The unit that all have, or ""."""
+    kinds = set(units)
+    return kinds.pop() if len(kinds) == 1 else ""
 
 
 def per_value(unit: str) -> str:

@@ -65,7 +65,11 @@ def _why_unreadable(path: Path, error: OSError) -> str:
         names = ", ".join(_toml_files(path)) or "none that is .toml"
         return f"{path} is a folder, expected a file; files in it: {names}"
     if not path.exists():
-        return f"there is no file {path}; {did_you_mean(path.name, _toml_files(path.parent))}"
+        near = _toml_files(path.parent)
+        cure = f"{path.parent} holds no .toml file; docs/studies.md has an example"
+        if near:
+            cure = did_you_mean(path.name, near)
+        return f"there is no file {path}; {cure}"
     return f"{path} cannot be read: {cause_of(error)}"
 
 

@@ -98,7 +98,10 @@ def read_record(folder: Path, arrays: bool = True) -> Record:
     """
     path = folder / RECORD_NAME
     if not path.is_file():
-        raise DataError(f"there is no record of a run in {folder}: {RECORD_NAME} is missing")
+        got = f"holds no {RECORD_NAME}" if folder.is_dir() else "is not a folder"
+        raise DataError(
+            f"there is no record of a run: {folder} {got}; expected the folder of a run, a study or a lab"
+        )
     with reading(path, fault="is no complete record of a run"):
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.pop("format") not in READABLE_FORMATS:

@@ -12,7 +12,7 @@ strictly.
     name = "vae"
     recipe = "lab-d"
     changes = { epochs = 5 }            merged into the recipe
-    data = "fashion-mnist"              its own data, in place of the study's
+    data = "fashion-mnist"              its own data, instead of the study's
     snapshots = [1, 5]                  epochs after which pictures of it are taken
     watch = "test"                      take the validation loss and measures on the test images (no
                                         choice of the best epoch may depend on them: for recipes
@@ -164,7 +164,7 @@ def validate_study(study: Study, faults: Faults) -> None:
     """Add to `faults` names that do not exist or cannot be used."""
     names = [run.name for run in study.runs]
     if not names:
-        faults.add("it has no runs")
+        faults.add("it has no runs; it needs at least one [[runs]]")
     _once(faults, "runs", names)
     _once(faults, "figures", [figure.title for figure in study.figures])
     for run in study.runs:
@@ -181,7 +181,7 @@ def validate_study(study: Study, faults: Faults) -> None:
 def _run(faults: Faults, run: Run) -> None:
     """A name that cannot be a folder's, a recipe that there is not, changes that it cannot take."""
     if Path(run.name).name != run.name or not run.name.strip(". "):
-        faults.add(f"the run {run.name!r} cannot name a folder")
+        faults.add(f"the run {run.name!r}: its name cannot be that of a folder; use another name")
     if run.recipe not in RECIPES:
         _known(faults, "recipe", run.recipe, RECIPES)
         return
@@ -206,14 +206,14 @@ def _number(faults: Faults, number: Number) -> None:
     title, sources = f"the number {number.label!r}", _sources_of(number)
     if len(sources) != 1:
         got = " and ".join(sources) or "none"
-        faults.add(f"{title} needs just one of {', '.join(SOURCES)}; it has {got}")
+        faults.add(f"{title} needs exactly one of {', '.join(SOURCES)}; it has {got}")
     for name, source in BELONGS_TO.items():
         if getattr(number, name) and source not in sources:
-            faults.add(f"{title} has {name!r}, which goes with {source!r} alone")
+            faults.add(f"{title} has {name!r}, which only numbers with {source!r} can have")
     if number.mean and number.epoch:
-        faults.add(f"{title} has an epoch and a mean over all of them: give one")
+        faults.add(f"{title} has both 'epoch' and 'mean'; give one of them")
     if isinstance(number.published, list) and "error" not in sources:
-        faults.add(f"{title} has a list as 'published', which goes with 'error' alone")
+        faults.add(f"{title} has a list as 'published', which only numbers with 'error' can have")
 
 
 def _sources_of(number: Number) -> list[str]:
@@ -227,7 +227,7 @@ def _once(faults: Faults, what: str, names: list[str]) -> None:
 
 
 def _figure(faults: Faults, figure: Drawing) -> None:
-    """A kind that there is not; options that the kind has not, or lacks."""
+    """An unknown kind of figure; options that it does not have, or needs."""
     if figure.kind not in STUDY_FIGURES:
         _known(faults, "kind of figure", figure.kind, STUDY_FIGURES)
         return

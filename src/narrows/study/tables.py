@@ -7,7 +7,7 @@ prints in its place. So a record prints without the model, and programs read the
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from narrows.measure.names import measure_title
+from narrows.measure.names import WITH_CONSTANT, measure_title
 from narrows.study.byte_sizes import MEASURED_IMAGES, byte_sizes
 from narrows.study.entries import (
     MEASURE_SCALES,
@@ -23,9 +23,8 @@ from narrows.study.entries import (
 from narrows.study.trained import Trained
 
 EPOCH = (
-    "Terms of the loss are sums over an image, without the likelihood's constant (with the "
-    "gaussian's default "
-    "variance, squared errors). Training figures are means over the epoch, while the weights change."
+    "Terms of the loss are sums over an image; figures of the training are means over the epoch, "
+    "while the weights change."
 )
 BYTES = (
     "What one image would take when stored. A ratio of numbers (pixels to units of the code) is not a ratio "
@@ -147,15 +146,17 @@ def _measures_table(
     rows = _transposed(measured)
     scale = MEASURE_SCALES[measure_scale]
     names = {row["measure"]: measure_title(row["measure"], scale) for row in rows}
-    return _table("Measures", _measures_caption(runs), rows, names)
+    return _table("Measures", _measures_caption(runs, measured), rows, names)
 
 
-def _measures_caption(runs: Sequence[Trained]) -> str:
+def _measures_caption(runs: Sequence[Trained], measured: Measured) -> str:
     counts = dict.fromkeys(f"{len(run.split.test):,}" for run in runs)
     caption = (
         f"Over {' or '.join(counts)} test images, one value an image, averaged, before clipping; "
-        "each on the scale that its name says. Bounds and NLL hold the likelihood's constant."
+        "each on the scale that its name says."
     )
+    if any(name in values for values in measured.values() for name in WITH_CONSTANT):
+        caption += " ELBO and NLL hold the likelihood's constant."
     tables_of_values = [run for run in runs if run.model.layout_.is_table]
     if tables_of_values:
         scales = [f"{run.name}, {working_scale(run.model)}" for run in tables_of_values]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from narrows.errors import BuildError
+from narrows.parts.term import Term
 
 
 def test_curves_are_those_entries_of_the_history_that_there_are(models, picture):
@@ -20,6 +21,33 @@ def test_a_loss_of_one_term_is_drawn_once(picture):
     assert set(picture("curves", "grey-3", of=of)[0].arrays) == {"loss", "val_loss"}
     assert set(picture("curves", "colour-vae", of=of)[0].arrays) == {"loss", "nll", "kl"}
     assert set(picture("curves", "grey-3", of=["nll"])[0].arrays) == {"nll"}
+
+
+@pytest.mark.parametrize("kind", ["curves", "steps"])
+def test_lines_of_a_loss_have_titles_and_the_axis_the_unit_that_they_share(picture, kind):
+    (figure,) = picture(kind, "colour-vae", of=["loss", "nll", "kl"])
+    assert figure.options["ylabel"] == "nats an image"
+    assert figure.options["names"] == {"loss": "loss", "nll": "NLL", "kl": "KL to the prior"}
+
+
+def test_lines_whose_units_differ_say_them_in_the_legend(models, picture, monkeypatch):
+    terms = {"nll": Term("nll", "NLL", "nats an image"), "kl": Term("kl", "a penalty")}
+    monkeypatch.setattr(type(models["colour-vae"]), "terms", terms)
+    (figure,) = picture("curves", "colour-vae", of=["loss", "nll", "kl"])
+    assert figure.options["ylabel"] == "value"
+    assert figure.options["names"] == {
+        "loss": "loss",
+        "nll": "NLL, nats an image",
+        "kl": "a penalty",
+    }
+
+
+def test_a_loss_without_a_unit_is_called_so_on_its_axis(models, picture, monkeypatch):
+    terms = {"root": Term("root", "length of the error")}
+    monkeypatch.setattr(type(models["grey-3"]), "terms", terms)
+    (figure,) = picture("curves", "grey-3", of=["loss", "val_loss"])
+    assert figure.options["ylabel"] == "loss"
+    assert figure.options["names"]["val_loss"] == "validation loss"
 
 
 def test_steps_are_those_of_the_training_and_smoothed(models, picture):

@@ -9,6 +9,7 @@ log p(x) itself, for every sample (Y. Burda et al., "Importance weighted autoenc
 https://arxiv.org/abs/1509.00519).
 """
 
+import re
 from collections.abc import Mapping
 from math import log
 from typing import Any
@@ -27,8 +28,10 @@ from narrows.model.training.pairs import is_paired
 from narrows.parts.code import Posterior
 from narrows.parts.corruption import Corruption
 from narrows.parts.objective import Objective
-from narrows.parts.term import Term
+from narrows.parts.term import Term, described_terms
 from narrows.randomness import PerImageRandom
+
+NO_TERM = re.compile("loss$|val_|.*seconds$")  # the other columns of a history
 
 
 class NetworkModel(ImageModel):
@@ -151,8 +154,15 @@ class NetworkModel(ImageModel):
 
     @property
     def terms_(self) -> Mapping[str, Term]:
-        """The terms of its loss by their names in `history_`."""
-        return {term.name: term for term in self.objective_.terms(self.network_)}
+        """The terms of its loss by their names in `history_`; an undeclared one is called by its name."""
+        declared = self.declared_terms
+        recorded = [name for name in self.history_ if not NO_TERM.match(name)]
+        return described_terms([*(term.name for term in declared), *recorded], declared)
+
+    @property
+    def declared_terms(self) -> tuple[Term, ...]:
+        """What its objective and its parts say of the terms of its loss."""
+        return self.objective_.terms(self.network_)
 
     @property
     def is_variational(self) -> bool:

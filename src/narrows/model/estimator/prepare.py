@@ -88,7 +88,7 @@ def restore_network(model: NetworkModel, tensors: dict[str, Tensor]) -> None:
     """Build the network of a model file, on the device that the model asks for if this machine has it."""
     model.device_ = machine.available_device(model.device)
     _build_network(model, partial(rebuild, tensors=tensors))
-    names = present_names(model.history_, model.terms_.values())
+    names = present_names(model.history_, model.declared_terms)
     model.history_ = {names[name]: column for name, column in model.history_.items()}
 
 

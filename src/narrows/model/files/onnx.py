@@ -42,6 +42,7 @@ import torch
 from torch import Tensor, nn
 
 import narrows
+from narrows.data.outputs import file_place
 from narrows.errors import OutputError, extra, unknown
 from narrows.files import write_file
 from narrows.levels import LEVELS
@@ -51,6 +52,7 @@ from narrows.model.estimator.base import ImageModel
 from narrows.parts.transposed import Transposed
 from narrows.scale import as_given, to_unit
 
+ENDINGS = (".onnx",)
 OPSET = 18  # of ONNX: what programs of 2023 and later read
 
 
@@ -154,6 +156,7 @@ def export(
     "float32"; by default that of the images it was fitted on. Needs the extra "onnx". Raises
     `OutputError` where a part has no counterpart in ONNX.
     """
+    file_place(os.fspath(path), "models for other programs", ENDINGS)
     _validate(model, what, dtype)
     for module in ("onnx", "onnxscript"):
         extra(module, "onnx")

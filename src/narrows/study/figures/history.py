@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 
 from narrows.errors import wrong
-from narrows.study.entries import VALIDATION, describe_entry, loss_entries, per_value
+from narrows.measure.names import with_unit
+from narrows.study.entries import (
+    VALIDATION,
+    Entry,
+    common_unit,
+    describe_entry,
+    loss_entries,
+    per_value,
+)
 from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure
 from narrows.study.trained import Trained
@@ -27,8 +35,8 @@ def curves(
     for part in ("", VALIDATION):
         _drop_only_term(lines, f"{part}loss", part)
     if lines:
-        label = _label(run, lines, ylabel, per_pixel)
-        yield Figure(run.name, "curves", "", {"xlabel": "epoch", "ylabel": label, **options}, lines)
+        axes = {"xlabel": "epoch", **_words(run, lines, ylabel, per_pixel)}
+        yield Figure(run.name, "curves", "", {**axes, **options}, lines)
 
 
 @per_run
@@ -43,9 +51,8 @@ def steps(
     lines = _lines(run, run.step_terms, of, per_pixel)
     _drop_only_term(lines, "loss", "")
     if lines:
-        label = _label(run, lines, ylabel, per_pixel)
-        options = {"xlabel": "iteration", "ylabel": label, "smooth": True, "log": log}
-        yield Figure(run.name, "curves", "", options, lines)
+        axes = {"xlabel": "iteration", **_words(run, lines, ylabel, per_pixel)}
+        yield Figure(run.name, "curves", "", {**axes, "smooth": True, "log": log}, lines)
 
 
 def compared(
@@ -69,7 +76,7 @@ def compared(
             lines[run.name] = line[of]
             labels.add(_label(run, line, ylabel, per_pixel))
     if lines:
-        label = labels.pop() if len(labels) == 1 else ""
+        label = labels.pop() if len(labels) == 1 else of
         options = {"xlabel": over, "ylabel": label, "smooth": over == "iteration", **options}
         yield Figure(of, "curves", "", options, lines)
 
@@ -94,18 +101,29 @@ def _drop_only_term(lines: dict[str, np.ndarray], loss: str, part: str) -> None:
             del lines[name]
 
 
+def _words(
+    run: Trained, lines: Mapping[str, Any], ylabel: str | None, per_pixel: bool
+) -> dict[str, Any]:
+    """The label of the y axis, and what the legend calls the lines, with their units if these
+    differ.
+    """
+    entries = {name: describe_entry(run, name) for name in lines}
+    names = {name: entry.line for name, entry in entries.items()}
+    if ylabel is None and len({entry.unit for entry in entries.values()}) > 1:
+        units = {name: _unit(entry, per_pixel) for name, entry in entries.items()}
+        names = {name: with_unit(title, units[name]) for name, title in names.items()}
+    return {"ylabel": _label(run, lines, ylabel, per_pixel), "names": names}
+
+
 def _label(run: Trained, lines: Mapping[str, Any], ylabel: str | None, per_pixel: bool) -> str:
-    """The label that is asked for, or the unit of the lines, if they share one."""
+    """The label that is asked for; or the unit of the lines, if they share one; or what they are."""
     if ylabel is not None:
         return ylabel
-    units = [describe_entry(run, name).unit for name in lines]
-    if per_pixel:
-        units = [per_value(unit) for unit in units]
-    if len(set(units)) == 1 or _is_loss(next(iter(lines))):
-        return units[0]
-    return ""
+    entries = [describe_entry(run, name) for name in lines]
+    titles = {entry.title for entry in entries}
+    title = titles.pop() if len(titles) == 1 else "value"
+    return common_unit(_unit(entry, per_pixel) for entry in entries) or title
 
 
-def _is_loss(name: str) -> bool:
-    """Whether an entry is the loss, whose terms add up to it and share its axis."""
-    return name.removeprefix(VALIDATION) == "loss"
+def _unit(entry: Entry, per_pixel: bool) -> str:
+    return per_value(entry.unit) if per_pixel else entry.unit
