@@ -6,8 +6,10 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 
+import narrows as nw
 from narrows.data import has_split, read_data
-from narrows.errors import DataError
+from narrows.errors import DataError, NarrowsError
+from narrows.layout import LEVELS
 
 SPLITS = ("train", "val", "test")
 
@@ -236,3 +238,24 @@ def test_sizes_in_the_header_of_an_array_are_compared_with_the_file(tmp_path, im
         stored.writestr("x.npy", blob.getvalue() + images.tobytes())
     with pytest.raises(DataError, match=r"a.npz cannot be read as NumPy arrays \(its header says"):
         read_data(tmp_path / "a.npz")
+
+
+KINDS = ("?", "u1", "i1", "<u2", ">u2", ">i2", "i4", "u8", "f2", "<f4", ">f4", ">f8", "g")
+
+
+@pytest.mark.filterwarnings("ignore::narrows.errors.NarrowsWarning")  # of dark images
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["a.npy", "a.npz"])
+def test_values_of_every_type_are_kept_or_refused_by_name(tmp_path, images, kind, name):
+    """No type becomes another picture: a model sees the same values, or names the type."""
+    array = (images > 30).astype(kind)
+    np.save(tmp_path / name, array) if name == "a.npy" else np.savez(tmp_path / name, x=array)
+    found = read_data(tmp_path / name).images
+    assert np.array_equal(found, array)
+    if found.dtype.name in LEVELS:
+        expected = np.asarray(array, array.dtype.newbyteorder("="))
+        given, native = (nw.PCA(n_components=1).fit(X).components_ for X in (found, expected))
+        assert np.array_equal(given, native)
+    else:
+        with pytest.raises(NarrowsError, match=f"of type {found.dtype.name}; known: uint8"):
+            nw.PCA(n_components=1).fit(found)

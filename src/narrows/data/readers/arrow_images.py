@@ -140,7 +140,7 @@ def _with_labels(
     labels = read_labels(tables, columns)
     return replace(
         images,
-        labels=None if labels.labels is None else labels.labels[rows],
+        labels=None if labels.values is None else labels.values[rows],
         classes=labels.classes,
         source=f"the table {path}",
         notes=notes + columns.notes + labels.notes,

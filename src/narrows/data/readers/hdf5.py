@@ -77,7 +77,7 @@ def _read_part(path: Path, file: Any, part: Part) -> ImageSet:
     source = f"{path}::/{part.images.key}"
     return ImageSet(
         images,
-        labels.labels,
+        labels.values,
         classes=labels.classes,
         source=source,
         notes=notes + labels.notes,

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from narrows.data.image_set import check_labels
+from narrows.data.image_set import refuse_parts
+from narrows.data.readers.reading import Labels, labels_or_note, left_out
 from narrows.errors import DataError, did_you_mean, several
 
 PARTS = ("train", "val", "test")
@@ -134,20 +135,11 @@ def _wanted(path: Path, by_split: Mapping[str, object], split: str) -> Sequence[
     """Which splits to read; the empty one is a set that has none."""
     splits = [part for part in PARTS if part in by_split]
     if not splits:
-        refuse_split(path, split)
+        refuse_parts(path, split)
         return [""]
     if split != "all" and split not in splits:
         raise DataError(f"{path} has no {split} split, only {' and '.join(splits)}")
     return splits if split == "all" else [split]
-
-
-def refuse_split(path: Path, split: str) -> None:
-    """Refuse "val" and "test" of one set: `DataError`."""
-    if split not in ("train", "all"):
-        raise DataError(
-            f"{path} has no {split} split, it is one set; read it with split='all', or give the "
-            f"path of the {split} images themselves"
-        )
 
 
 def _images(path: Path, candidates: Sequence[Entry]) -> Entry:
@@ -175,30 +167,19 @@ def _labels_of(images: Entry, entries: Sequence[Entry]) -> Entry | None:
     return min(near, key=lambda entry: LABEL_NAMES.index(entry.name), default=None)
 
 
-class Labels(NamedTuple):
-    """Labels and classes as in an `ImageSet`, and a note if there are labels that were left out."""
-
-    labels: np.ndarray | None = None
-    classes: tuple[str, ...] | None = None
-    notes: tuple[str, ...] = ()
-
-
 def take_labels(
     entry: Entry | None, count: int, path: Path, read: Callable[[str], np.ndarray]
 ) -> Labels:
-    """Labels of `count` images. Labels that are not one an image are left out, with a note."""
+    """Labels of `count` images. Those that are not one an image, or cannot be read, are left out with
+    a note.
+    """
     if entry is None:
         return Labels()
-    if prod(entry.shape) != count:
-        return Labels(notes=(f"{path}: the labels {entry} are not one for each image: left out",))
-    return labels_or_note(lambda: read(entry.key).reshape(count), count, path, entry.key)
-
-
-def labels_or_note(
-    read: Callable[[], np.ndarray], count: int, path: Path, key: str = "of the images"
-) -> Labels:
-    """Labels and classes as in an `ImageSet`; a note, if they are not one an image."""
+    if prod(entry.shape) != count and entry.shape[:1] != (count,):
+        return left_out(entry.key, path, f"of shape {entry.shape} for {count} images")
     try:
-        return Labels(*check_labels(read(), count, path))
+        values = read(entry.key)
     except DataError as error:
-        return Labels(notes=(f"the labels {key} are left out: {error}",))
+        return left_out(entry.key, path, str(error))
+    flat = values.reshape(count) if values.size == count else values
+    return labels_or_note(flat, count, entry.key, path)

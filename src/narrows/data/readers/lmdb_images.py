@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from narrows.data.image_set import ImageSet, join_sets
+from narrows.data.image_set import ImageSet, join_sets, refuse_parts
 from narrows.data.readers.datum import parse_datum
 from narrows.data.readers.decode import decode_all
 from narrows.data.readers.folder import THREADED_FROM
 from narrows.data.readers.image_files import fitter, open_picture
-from narrows.data.readers.inside import Labels, labels_or_note, refuse_split
 from narrows.data.readers.lmdb_pages import LmdbFile, Value
+from narrows.data.readers.reading import Labels, labels_or_note
 from narrows.data.readers.recognise_stores import lmdb_files
 from narrows.errors import DataError
 from narrows.reading import reading
@@ -51,7 +51,7 @@ def read_lmdb(
     """The images of an LMDB file. Options: see `folder.read_folder`. Raises `DataError`."""
     files = lmdb_files(path) or {"": path}
     if "" in files:
-        refuse_split(path, split)
+        refuse_parts(path, split)
     elif split != "all" and split not in files:
         raise DataError(f"{path} has no {split} split, only {' and '.join(files)}")
     chosen = [file for part, file in files.items() if split in (part, "all") or not part]
@@ -104,7 +104,7 @@ def _read(path: Path, size: Any, fit: str, grey: bool, strict: bool) -> ImageSet
     labels = _labels(path, decoded.items, decoder, texts)
     return ImageSet(
         images=decoded.images,
-        labels=labels.labels,
+        labels=labels.values,
         names=tuple(map(_name, decoded.items)),
         classes=labels.classes,
         source=f"the LMDB {path}",
@@ -136,4 +136,4 @@ def _labels(
         return Labels()
     if missing:
         return Labels(notes=(f"{path}: {missing:,} images have no label, so all are left out",))
-    return labels_or_note(lambda: np.array(found), len(found), path)
+    return labels_or_note(np.array(found), len(found), "of the images", path)

@@ -11,7 +11,8 @@ Numbers in names count as numbers: part-2 comes before part-10.
 import re
 from pathlib import Path
 
-from narrows.data.readers.inside import PARTS, SPLIT_WORDS, refuse_split, split_of
+from narrows.data.image_set import refuse_parts
+from narrows.data.readers.inside import PARTS, SPLIT_WORDS, split_of
 from narrows.errors import DataError, several
 
 ENDINGS = (".parquet", ".arrow", ".feather")
@@ -46,13 +47,13 @@ def chosen_shards(path: Path, split: str) -> tuple[list[Path], tuple[str, ...]]:
     one set. Raises `DataError`.
     """
     if path.is_file():
-        refuse_split(path, split)
+        refuse_parts(path, split)
         return [path], ()
     files = find_shards(path)
     by_split = _by_split(path, files)
     splits = [part for part in PARTS if part in by_split]
     if not splits:
-        refuse_split(path, split)
+        refuse_parts(path, split)
         return files, _missing(files)
     if split != "all" and split not in splits:
         raise DataError(f"{path} has no {split} split, only {' and '.join(splits)}")

@@ -6,7 +6,7 @@ import numpy as np
 
 from narrows.data.image_set import check_labels
 from narrows.data.readers.arrow_tables import TableFile
-from narrows.data.readers.inside import Labels
+from narrows.data.readers.reading import Labels
 from narrows.data.readers.table_columns import Columns
 from narrows.errors import DataError, extra
 

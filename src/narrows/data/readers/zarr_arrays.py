@@ -77,7 +77,7 @@ def _read_part(path: Path, arrays: dict[str, Any], part: Part) -> ImageSet:
     labels = take_labels(part.labels, len(images), path, lambda key: _values(path, arrays[key]))
     return ImageSet(
         images,
-        labels.labels,
+        labels.values,
         classes=labels.classes,
         source=f"{path}::/{part.images.key}",
         notes=notes + labels.notes,
