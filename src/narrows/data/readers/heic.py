@@ -33,6 +33,6 @@ def read_heic(path: Path) -> Iterator[tuple[np.ndarray, Levels | None]]:
     with reading(path, fault="cannot be read as HEIC"):
         file = heif.open_heif(path, convert_hdr_to_8bit=False, hdr_to_16bit=False)
         for picture in file:
-            pixels = np.asarray(picture)
+            pixels = np.array(picture)  # a copy: a view outlives what the library frees
             bits = picture.info.get("bit_depth", 8 * pixels.itemsize)
             yield pixels, Levels(0, 2**bits - 1) if bits < 8 * pixels.itemsize else None
