@@ -49,13 +49,16 @@ def read_header(file: IO[bytes], size: int) -> ArrayHeader:
         shape, fortran, dtype = HEADER_READERS[version](file)
     except MemoryError as error:  # of Python's parser
         raise ValueError("its header is nested too deeply") from error
+    header = ArrayHeader(tuple(shape), dtype, fortran, file.tell())
+    if dtype.hasobject:  # a pickle of another length follows, which is never read
+        return header
     left = size - file.tell()
     count = prod(shape)
     if min(shape, default=0) < 0 or count * dtype.itemsize > left or not dtype.itemsize:
         raise ValueError(
             f"its header says {count:,} values of {dtype.itemsize} bytes, and {left:,} bytes follow"
         )
-    return ArrayHeader(tuple(shape), dtype, fortran, file.tell())
+    return header
 
 
 def load_npy(path: Path, mapped: bool = False) -> np.ndarray:

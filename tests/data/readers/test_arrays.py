@@ -259,3 +259,11 @@ def test_values_of_every_type_are_kept_or_refused_by_name(tmp_path, images, kind
     else:
         with pytest.raises(NarrowsError, match=f"of type {found.dtype.name}; known: uint8"):
             nw.PCA(n_components=1).fit(found)
+
+
+def test_objects_whose_pickle_is_shorter_than_their_pointers_are_left_out_too(tmp_path):
+    words = np.array(["a", "b"] * 100, object)
+    np.savez(tmp_path / "a.npz", images=np.zeros((200, 4, 3), np.uint8), labels=words)
+    found = read_data(tmp_path / "a.npz")
+    assert found.labels is None
+    assert "'labels'" in found.notes[0]
