@@ -76,7 +76,11 @@ def test_terms_of_every_part_are_on_its_page(page_of, changes):
         assert term.title in table["names"][f"training {name}"]
         # else it is the loss itself
         assert (name in curves.arrays) == (history[name] != history["loss"])
-    assert curves.options["ylabel"] == next(iter(terms.values())).unit
+        assert name not in curves.arrays or curves.options["names"][name].startswith(term.title)
+    units = {term.unit for term in terms.values()}
+    without_unit = "value" if len(curves.arrays) > 2 else "loss"  # the loss and its validation
+    shared = units.pop() if len(units) == 1 else ""
+    assert curves.options["ylabel"] == (shared or without_unit)
     assert all(words in page.text for words in table["names"].values())
 
 
@@ -86,7 +90,7 @@ def test_a_root_is_not_printed_in_nats_nor_per_value(page_of):
     assert "training root" in table["names"]
     assert not [words for words in table["names"].values() if "nats" in words or "a value" in words]
     (curves,) = [figure for figure in page.record.figures if figure.section == "Loss"]
-    assert curves.options["ylabel"] == ""
+    assert curves.options["ylabel"] == "loss"
 
 
 def test_report_draws_the_same_page_without_torch(page_of):
