@@ -8,6 +8,7 @@ from PIL import Image
 
 import narrows as nw
 from narrows.data.packs.pack import pack
+from narrows.data.readers import image_files
 from narrows.model.files import store
 from narrows.model.use.folders import with_fixed_batches
 from small_files import write_idx
@@ -176,11 +177,11 @@ def test_a_share_reads_no_file_of_another(narrows, trained, digits, tmp_path, mo
     for k in range(6):
         Image.fromarray(digits[k]).save(_made(tmp_path / "in" / f"{k}.png"))
     opened = []
-    whole = Image.open
+    whole = image_files.open_pages
     monkeypatch.setattr(
-        Image,
-        "open",
-        lambda file, **options: opened.append(Path(file).name) or whole(file, **options),
+        image_files,
+        "open_pages",
+        lambda file, *options: opened.append(file.name) or whole(file, *options),
     )
     for verb, name in (("encode", "x.npy"), ("denoise", "out"), ("score", "s.csv")):
         opened.clear()
@@ -260,6 +261,6 @@ def test_a_work_that_breaks_off_leaves_no_mark(narrows, trained, sources, tmp_pa
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("narrows.data.write.write_like", stop)
+    monkeypatch.setattr("narrows.data.write.PictureWriter.add", stop)
     assert narrows(*asked, "--force").code == 1
     assert not (tmp_path / "out-1-of-2.part.json").exists()

@@ -7,7 +7,6 @@ import os
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from narrows.data.write import memory_mapped, write_images
 from narrows.errors import OutputError
@@ -38,7 +37,7 @@ def test_a_mapped_array_has_its_place_on_the_disk(tmp_path):
 
 
 def test_a_picture_on_a_full_disk_is_not_blamed_on_its_format(tmp_path, monkeypatch):
-    monkeypatch.setattr(Image.Image, "save", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match=r"No space left on device; nothing was left of it$"):
         write_images(IMAGES[:1], tmp_path / "x.jpg")
     assert list(tmp_path.iterdir()) == []

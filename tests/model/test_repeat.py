@@ -6,11 +6,13 @@ import random
 import numpy as np
 import pytest
 import torch
+from msgspec import convert
 from safetensors.torch import load as read
 from safetensors.torch import save as serialise
 
 import narrows as nw
 from narrows.model.training import training as train
+from narrows.model.training.progress import ProgressHeader
 from narrows.model.training.state import restore, state_of
 from small_models import BETA, CONSTANT, NOISY, SMALL, STILL, model, same, timeless, weights
 
@@ -108,7 +110,7 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(digits, options, done)
     broken.run_epoch()  # what was told is a copy
     tensors, numbers = read(serialise(tensors)), json.loads(json.dumps(numbers))
     resumed = model(**options, epochs=4)._prepare(digits)
-    restore(resumed, tensors, numbers)
+    restore(resumed, tensors, convert(numbers, ProgressHeader))
     for _ in resumed:
         pass
     (a, whole_numbers), (b, numbers) = state_of(whole), state_of(resumed)

@@ -126,6 +126,7 @@ def test_of_several_images_it_is_the_mean(row, models, clean):
     assert row(error={"start": 5})["faithful"] == pytest.approx(direct[0], rel=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:these images run from")
 def test_a_list_of_published_errors_has_a_row_an_image_and_their_mean(models, clean):
     published = [1.5, 2.5, 6.5]
     number = Number("AE", "grey-3", error={"start": 20, "count": 3}, published=published, trap=255)
@@ -146,6 +147,7 @@ def test_the_trap_of_factor_1_is_no_trap(row):
     assert found[TRAP] == found["faithful"]
 
 
+@pytest.mark.filterwarnings("ignore:these images run from")
 def test_the_trap_feeds_and_divides_by_its_factor(row, models, clean):
     found = row("grey-relu", error={"index": [3]}, trap=255.0, per_pixel=True, times=65025.0)
     direct = squared(models["grey-relu"].model, clean[[3]], 255)[0] / 64 * 65025

@@ -174,6 +174,7 @@ def test_clipped_noise_stays_within_what_pixels_can_be(run, times, noise):
     assert (clipped > 0.3).any()
 
 
+@pytest.mark.filterwarnings("ignore:these images run from")
 def test_the_trap_feeds_larger_pixels_next_to_the_same_noise(models):
     run = models["grey-relu"]
     x, _ = run.pick({"count": 6})

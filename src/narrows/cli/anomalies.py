@@ -67,12 +67,14 @@ def _scores_of_array(
     import numpy as np
 
     from narrows.data.readers.listing import class_names_of
+    from narrows.model.estimator.inference import with_input_levels
 
     data = job.array(skip)
     classes = class_names_of(data.labels, data.classes)
     _check_normal(normal, classes, data.notes)
     scores = np.empty(0, np.float32)
     if len(data):
+        model = with_input_levels(model, data.levels)
         scores = _score_function(model, data.images)(data.images, kind)
     return Scored(data.names or range(job.first, job.first + len(data)), classes, scores)
 
@@ -135,11 +137,13 @@ def measures_of_set(model: Any, data: Any, normal: Sequence[str], masks: Any) ->
     import numpy as np
 
     from narrows.data.readers.listing import class_names_of
+    from narrows.model.estimator.inference import with_input_levels
     from narrows.model.use.separation import localisation
     from narrows.model.use.tiles import error_map
 
     classes = class_names_of(data.labels, data.classes)
     _check_normal(normal, classes, data.notes)
+    model = with_input_levels(model, data.levels)
     scores = _score_function(model, data.images)(data.images, None)
     measures = separation_of(Scored(data.names or (), classes, scores), normal)
     if not masks:

@@ -196,16 +196,18 @@ def _process(job: Job, output: str, skipped: str) -> None:
 
 def _process_pictures(model: Any, job: Job, place: "Place", skip: Any) -> int:
     """Picture after picture, each in its own size; returns how many."""
-    from narrows.data.write import write_like
+    from narrows.data.write import PictureWriter
     from narrows.errors import DataError
     from narrows.model.use.folders import process_pictures
 
     count = 0
     pictures = job.pictures(skip, job.verb)
-    for picture, pixels in process_pictures(model, job.verb, pictures, skip):
-        path = place.path / picture.name if place.is_folder else place.path
-        write_like(picture, pixels, path)
-        count += 1
+    with PictureWriter(note=lambda name, words: tell(f"note: {name}: {words}")) as writer:
+        for picture, pixels in process_pictures(model, job.verb, pictures, skip):
+            writer.add(
+                picture, pixels, place.path / picture.file if place.is_folder else place.path
+            )
+            count += 1
     if not count and not job.share:
         raise DataError(f"none of the images in {job.images} could be used; see above")
     return count
@@ -215,9 +217,10 @@ def _process_array(model: Any, job: Job, place: "Place", skip: Any) -> int:
     """One array in, one array or a folder of images out; returns how many images."""
     from narrows.data.write import memory_mapped, write_images
     from narrows.levels import LEVELS
+    from narrows.model.estimator.inference import with_input_levels
 
     data = job.array(skip)
-    images = data.images
+    images, model = data.images, with_input_levels(model, data.levels)
     process, is_tiled = _array_function(model, job.verb, images)
     path = place.path
     fits_in_place = place.ending == ".npy" and images.dtype.name in LEVELS
@@ -227,7 +230,7 @@ def _process_array(model: Any, job: Job, place: "Place", skip: Any) -> int:
         return len(data)
     if len(data):
         images = process(images)
-    write_images(images, path, data.names, job.force, job.first, place.ending)
+    write_images(images, path, data.names, job.force, job.first, place.ending, data.levels)
     return len(data)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from cyclopts import CoercionError, Parameter, Token
 
 from narrows.choose import merge_spec
-from narrows.errors import BuildError
+from narrows.errors import BuildError, wrong
 
 NAMES = re.compile(
     r"\[[\w\s-]+(,[\w\s-]+)*\]"
@@ -61,6 +61,20 @@ Split = Annotated[
 ]
 
 
+def levels_of_range(words: list[str] | None) -> Any:
+    """`--range LOW HIGH` or `--range auto`, as the option `levels` of models."""
+    if not words:
+        return None
+    if words == ["auto"]:
+        return "auto"
+    try:
+        low, high = map(float, words)
+    except ValueError:
+        expected = "two numbers, those of black and white, or auto"
+        raise wrong("--range", " ".join(words), expected) from None
+    return low, high
+
+
 @Parameter(name="*")
 @dataclass
 class Changes:
@@ -76,6 +90,9 @@ class Changes:
         Seed of everything that is random, an integer from 0; by default that of the recipe.
     device
         auto, cpu, cuda or mps; by default auto, the best of this machine.
+    range
+        The values of black and white, such as 0 4095 for a camera of 12 bits; or auto, the 0.1 and 99.9
+        percentiles of the training images. By default what the files say, else those of their type.
     validation
         Share of the training images held back to choose the best epoch, such as 0.1; by default
         that of the recipe.
@@ -88,6 +105,7 @@ class Changes:
     batch_size: Integer | None = None
     seed: Integer | None = None
     device: str | None = None
+    range: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None
     validation: float | None = None
     set: Annotated[list[str] | None, Parameter(negative="")] = None
 
@@ -99,6 +117,7 @@ class Changes:
             "random_state": self.seed,
             "device": self.device,
             "validation": self.validation,
+            "levels": levels_of_range(self.range),
         }
         changes: dict[str, Any] = {
             name: value for name, value in given.items() if value is not None

@@ -53,7 +53,9 @@ def _write_codes(model: Any, data: Any, path: Path, force: bool) -> None:
 
     from narrows.data.code_files import write_codes
     from narrows.data.write import memory_mapped
+    from narrows.model.estimator.inference import with_input_levels
 
+    model = with_input_levels(model, data.levels)
     shape = (len(data), model.code_size_)
     if path.suffix.lower() == ".npy" and len(data):  # a batch at a time, from file to file
         with memory_mapped(path, shape, np.dtype(np.float32), force) as out:

@@ -124,12 +124,14 @@ def evaluate(
         finds the others, and anomalous pixels if there are masks (ground_truth/).
     """
     from narrows.measure.names import measure_title
+    from narrows.model.estimator.inference import with_input_levels
     from narrows.model.files.store import load
     from narrows.model.use.evaluate import evaluate as evaluate_model
 
     model = load(run)
     with skipping(skipped, force) as skip:
         images = array(data, reading, skip, split, noisy)
+    model = with_input_levels(model, images.levels)
     if baselines:
         from narrows.model.use.baselines import compare_denoisers
 

@@ -8,6 +8,8 @@ share             a share of the inputs, for one job on several machines
 scratch           a large array, in memory or on the disk
 outputs           where a verb writes: a file, by its ending, or a folder
 write             what comes out: arrays, one picture, or a folder of pictures
+save_picture      one picture, or a stack, into a file, as deep as its format holds
+tiff_writer       TIFF of any depth
 code_files        files of codes
 numpy_files       `.npy` and `.npz`, whose headers are compared with the file before anything is allocated
 readers/          one file a format, and the table of formats

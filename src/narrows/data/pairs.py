@@ -17,12 +17,13 @@ from typing import Any
 from unicodedata import normalize
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from narrows.data.distributed_read import read_distributed
 from narrows.data.image_set import ImageSet
 from narrows.data.load import Data
-from narrows.data.readers.image_files import PILLOW_FORMATS
+from narrows.data.readers.image_files import PILLOW_FORMATS, first_page
+from narrows.data.readers.limits import larger_limits
 from narrows.data.scratch import scratch
 from narrows.errors import DataError, several
 
@@ -177,11 +178,14 @@ def _refuse_other_sizes(clean: ImageSet, noisy: ImageSet, kinds: Sequence[Any]) 
 
 def size_in_file(path: Path) -> tuple[int, ...]:
     """(width, height) of the picture in a file, upright; only the beginning of the file is read."""
-    with Image.open(path, formats=PILLOW_FORMATS) as file:
-        width, height = file.size
-        if file.getexif().get(EXIF_ORIENTATION) in QUARTER_TURNS:
-            return height, width
+    try:
+        with larger_limits(), Image.open(path, formats=PILLOW_FORMATS) as file:
+            width, height = file.size
+            is_turned = file.getexif().get(EXIF_ORIENTATION) in QUARTER_TURNS
+    except UnidentifiedImageError:  # a kind that Pillow does not know
+        height, width = first_page(path).pixels.shape[:2]
         return width, height
+    return (height, width) if is_turned else (width, height)
 
 
 def _no_pairs(clean: ImageSet, noisy: ImageSet, reason: str) -> DataError:

@@ -6,6 +6,7 @@ x                  a folder, an image a file, under the names that they came wit
 """
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -15,16 +16,18 @@ import numpy as np
 from PIL import Image
 
 from narrows.data.outputs import Place, any_place
-from narrows.data.readers.picture_stream import Picture, in_mode_of
+from narrows.data.readers.picture_stream import Picture
+from narrows.data.readers.pixels import Page, in_known_type
+from narrows.data.save_picture import save_pages
 from narrows.data.scratch import reserve
-from narrows.errors import OutputError
+from narrows.errors import NarrowsWarning, OutputError
 from narrows.files import atomic, refuse_overwrite
 from narrows.layout import contact_sheet
+from narrows.levels import Levels, from_unit_values, unit_values
 
 FILE_NAME = "{:05d}.png"
 MAP_ENDING = ".png"
 LONGEST_NAME = 255  # bytes of a file's name
-SAVE_OPTIONS = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}
 
 
 def write_images(
@@ -34,12 +37,14 @@ def write_images(
     force: bool = False,
     first: int = 0,
     ending: str | None = None,
+    levels: Levels | None = None,
 ) -> Path:
-    """Write images `(N, H, W)` or `(N, H, W, C)`, uint8 or floats in [0, 1], to `path` (see the
-    module).
+    """Write images `(N, H, W)` or `(N, H, W, C)` to `path` (see the module), as deep as they are if
+    the format of the name holds that; a contact sheet has 8 bits.
 
     names: of the files in a folder; else they are counted from `first`. ending: that of the name, or
-    "" for a folder whose name has a dot. Raises `OutputError` if something is there already, unless
+    "" for a folder whose name has a dot. levels: black and white, if they are not those of the
+    type. Raises `OutputError` if something is there already, unless
     `force`.
     """
     path = refuse_overwrite(path, force)
@@ -51,13 +56,16 @@ def write_images(
             f"{path}: a table cannot be written as pictures; write it as .npy or .npz"
         )
     elif suffix in picture_endings():
-        _write_picture(contact_sheet(images) if len(images) > 1 else images[0], path)
+        if len(images) > 1:
+            unit = unit_values(contact_sheet(images), levels)
+            images, levels = from_unit_values(unit, np.dtype(np.uint8))[None], None
+        _write_picture(images[0], path, levels)
     elif suffix:
         raise OutputError(
             f"{path}: images are not written as {suffix}; use .png, .npy, .npz, or a folder's name"
         )
     else:
-        _write_folder(images, path, names or _counted_names(first, len(images)))
+        _write_folder(images, path, names or _counted_names(first, len(images)), levels)
     return path
 
 
@@ -77,9 +85,11 @@ def _counted_names(first: int, count: int) -> list[str]:
     return [FILE_NAME.format(k) for k in range(first, first + count)]
 
 
-def _write_folder(images: np.ndarray, folder: Path, names: Sequence[str]) -> None:
+def _write_folder(
+    images: np.ndarray, folder: Path, names: Sequence[str], levels: Levels | None
+) -> None:
     for image, name in zip(images, names, strict=True):
-        _write_picture(image, path_below(folder, name))
+        _write_picture(image, path_below(folder, name), levels)
 
 
 @contextmanager
@@ -114,43 +124,48 @@ def map_name(name: str) -> str:
     return str(PurePosixPath(name).with_suffix(MAP_ENDING))
 
 
-def write_like(picture: Picture, pixels: np.ndarray, path: Path) -> None:
-    """Write pixels computed from a picture's, in its mode and with its colour profile, in the
-    name's format.
+class PictureWriter:
+    """Writes pictures as they come, each like the one that it was computed from: in its mode, its depth
+    and with its colour profile, in the format of its name; the pages of a stack into one file.
 
-    JPEG at a quality of 95, WebP without loss. Raises `OutputError`.
+    note: is called with the name of a picture and what was changed, where its format does not hold it.
     """
-    options = {}
-    if picture.profile is not None:
-        options["icc_profile"] = picture.profile
-    _save_picture(in_mode_of(picture, pixels), path, **options)
+
+    def __init__(self, note: Callable[[str, str], None]):
+        self.note = note
+        self.pages: list[Page] = []
+        self.place: Path | None = None
+        self.name = ""
+
+    def __enter__(self) -> "PictureWriter":
+        return self
+
+    def __exit__(self, kind: Any, *error: Any) -> None:
+        if kind is None:
+            self._finish()
+
+    def add(self, picture: Picture, pixels: np.ndarray, place: Path) -> None:
+        """One more, to be written at that place. Raises `OutputError`."""
+        if picture.page <= 1 or place != self.place:
+            self._finish()
+        self.pages.append(Page(pixels, picture.levels, picture.mode, picture.profile))
+        self.place, self.name = place, picture.file or picture.name
+        if not picture.page:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self.place is not None and self.pages:
+            words = save_pages(self.pages, self.place)
+            if words:
+                self.note(self.name, words)
+        self.pages, self.place = [], None
 
 
-def _write_picture(image: np.ndarray, path: Path) -> None:
-    pixels = _as_uint8(image)
-    if pixels.ndim == 3 and pixels.shape[-1] == 1:
-        pixels = pixels[..., 0]
-    _save_picture(Image.fromarray(pixels), path)
-
-
-def _as_uint8(image: np.ndarray) -> np.ndarray:
-    """Pixels as uint8."""
-    if image.dtype == np.uint8:
-        return image
-    white = np.iinfo(image.dtype).max if image.dtype.kind == "u" else 1.0
-    return np.rint(np.clip(image / white, 0, 1) * 255).astype(np.uint8)
-
-
-def _save_picture(picture: Image.Image, path: Path, **options: Any) -> None:
-    pillow_format = Image.registered_extensions().get(path.suffix.lower(), "")
-    options |= SAVE_OPTIONS.get(pillow_format, {})
-    with atomic(path) as temporary:
-        try:
-            picture.save(temporary, **options)
-        except (OSError, ValueError) as error:
-            if isinstance(error, OSError) and error.errno:  # the disk's, not the encoder's
-                raise
-            raise OutputError(f"{path} cannot be written: {error}; .png takes any image") from error
+def _write_picture(image: np.ndarray, path: Path, levels: Levels | None = None) -> None:
+    if image.ndim == 3 and image.shape[-1] == 1:
+        image = image[..., 0]
+    if words := save_pages([Page(in_known_type(image), levels)], path):
+        warnings.warn(f"{path}: {words}", NarrowsWarning, stacklevel=3)
 
 
 def _write_npy(images: np.ndarray, path: Path) -> None:

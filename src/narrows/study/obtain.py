@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from narrows.distributed.collectives import broadcast_from_first
-from narrows.errors import Interrupted, NarrowsWarning, OutputError, TrainingError, several
+from narrows.errors import Interrupted, NarrowsWarning, OutputError, TrainingError, several, wrong
 from narrows.model.estimator.base import ImageModel
 from narrows.model.file_format import CHECKPOINT_NAME
 from narrows.model.trackers import start_logger
@@ -57,6 +57,7 @@ def obtain_run(
     minutes: between two checkpoints within an epoch.
     """
     say_of_run = _speaker(run, say)
+    _take_levels(model, split)
     if run.watch:
         model.set_params(validation=split.validation_for(model))
     kept = take_up(run, model, split, place) if reuse or resume else None
@@ -75,6 +76,17 @@ def obtain_run(
         _fit(run, trained, place, log, checkpoint)
     trained.seconds += checkpoint.seconds
     return trained
+
+
+def _take_levels(model: ImageModel, split: DataSplit) -> None:
+    """Black and white are those that the files say, unless the user does."""
+    levels = split.train.levels
+    if split.test.levels != levels and split.test.images.dtype == split.train.images.dtype:
+        raise wrong(
+            "black and white of the test images", split.test.levels, f"{levels}, as of the others"
+        )
+    if levels is not None and model.get_params(deep=False).get("levels") is None:
+        model.set_params(levels=tuple(levels))
 
 
 def _speaker(run: Run, say: Say) -> Say:

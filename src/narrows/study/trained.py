@@ -11,6 +11,7 @@ output is divided by `times` again. `times = 255` repeats a mistake of some publ
 fed pixels of 0 to 255 to networks that were trained on [0, 1]; `noise` is on the scale of x̃.
 """
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -20,7 +21,7 @@ import numpy as np
 import torch
 
 from narrows.data import ImageSet, read_data
-from narrows.errors import unknown, wrong
+from narrows.errors import NarrowsWarning, unknown, wrong
 from narrows.levels import UNIT_LEVELS, unit_values
 from narrows.model.estimator.base import ImageModel
 from narrows.model.estimator.inference import with_input_levels
@@ -150,7 +151,10 @@ class Trained:
             given = given + np.float32(options["noise"]) * noise
         if options["clip"]:
             given = np.clip(given, 0, times)
-        return given / np.float32(times), self.unit_model.reconstruct(given, exact=True) / times
+        with warnings.catch_warnings():  # another scale is what `times` asks for
+            warnings.simplefilter("ignore", NarrowsWarning)
+            output = self.unit_model.reconstruct(given, exact=True)
+        return given / np.float32(times), output / times
 
     @property
     def unit_model(self) -> ImageModel:

@@ -72,8 +72,8 @@ def test_grey_stays_grey_and_mixed_becomes_colour(tmp_path):
     found = read_data(tmp_path).images
     assert (found.shape, found.dtype, found[:, 0, 0].tolist()) == (
         (3, 6, 4),
-        np.uint8,
-        [128, 50, 255],
+        np.uint16,
+        [128 * 257, 50 * 257, 65535],
     )
     write_picture(tmp_path / "d.png", "RGB", fill=(1, 2, 3))
     assert read_data(tmp_path).images.shape == (4, 6, 4, 3)
@@ -106,14 +106,14 @@ def test_many_sizes_are_reported_in_short(tmp_path):
 
 @pytest.fixture
 def partly_broken(tmp_path):
-    """One good image; one cut short, one that is text, one of floats."""
+    """One good image; one cut short, one that is text, one of integers beyond 16 bits."""
     write_picture(tmp_path / "a/good.png", size=(60, 60))
     noise = np.random.default_rng(0).integers(0, 256, (60, 60), np.uint8)
     Image.fromarray(noise).save(cut := tmp_path / "a/cut.jpg")
     cut.write_bytes(cut.read_bytes()[:-600])
     (tmp_path / "b").mkdir()
     (tmp_path / "b/text.png").write_text("this is no image")
-    write_picture(tmp_path / "b/floats.tif", "F", fill=0.5)
+    write_picture(tmp_path / "b/wide.tif", "I", fill=70_000)
     return tmp_path
 
 
@@ -123,10 +123,10 @@ def test_files_that_cannot_be_read_are_collected(partly_broken):
     assert found.labels.tolist() == [0]
     assert found.classes == ("a", "b")
     reasons = dict(found.skipped)
-    assert list(reasons) == ["a/cut.jpg", "b/floats.tif", "b/text.png"]
+    assert list(reasons) == ["a/cut.jpg", "b/text.png", "b/wide.tif"]
     assert "truncated" in reasons["a/cut.jpg"]
     assert reasons["b/text.png"] == "it is not an image of a known kind, or is damaged"
-    assert reasons["b/floats.tif"] == "its pixels are floats, whose range is not known"
+    assert reasons["b/wide.tif"] == "its pixels are integers from 70000 to 70000, beyond 16 bits"
 
 
 def test_a_link_to_nothing_is_skipped(tmp_path):
@@ -165,7 +165,7 @@ def test_none_readable_is_an_error(tmp_path):
 def test_no_images_is_an_error(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(
-        DataError, match=r"holds no images \(split 'train'\); known endings: .png, .jpg"
+        DataError, match=r"holds no images \(split 'train'\); known endings: .png, .apng, .jpg"
     ):
         read_data(tmp_path)
 
@@ -180,7 +180,7 @@ def test_decompression_bombs_are_refused(tmp_path, monkeypatch):
 
 
 def test_only_kinds_that_are_read_are_opened(tmp_path):
-    write_picture(tmp_path / "a.ppm").rename(tmp_path / "a.png")
+    write_picture(tmp_path / "a.tga").rename(tmp_path / "a.png")
     with pytest.raises(DataError, match="it is not an image of a known kind"):
         read_data(tmp_path)
 

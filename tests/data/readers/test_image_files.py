@@ -1,11 +1,12 @@
-"""One picture: any mode becomes one of four; several get one mode together."""
+"""One picture: any mode becomes an array; several get the same channels and depth."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from narrows.data.readers.growing_array import GrowingArray
-from narrows.data.readers.image_files import FITS, common_mode, fitter, open_picture, plain
+from narrows.data.readers.image_files import first_page, numbered, open_pages, plain_page
+from narrows.data.readers.pixels import FITS, common_channels, fitter
 from narrows.errors import DataError, UnknownName
 
 
@@ -13,71 +14,69 @@ def stack(pictures):
     """The pictures as one array."""
     rows = GrowingArray(len(pictures))
     for picture in pictures:
-        rows.add(picture)
+        rows.add(plain_page(picture))
     return rows.finish("here")
 
 
 @pytest.mark.parametrize(
-    ("mode", "fill", "became", "values"),
+    ("mode", "fill", "values"),
     [
-        ("1", 1, "L", 255),
-        ("L", 7, "L", 7),
-        ("LA", (7, 9), "LA", (7, 9)),
-        ("I;16", 257 * 99, "L", 99),
-        ("I", 257 * 99 + 100, "L", 99),
-        ("I", 257 * 99 + 129, "L", 100),
-        ("RGB", (1, 2, 3), "RGB", (1, 2, 3)),
-        ("RGBA", (1, 2, 3, 4), "RGBA", (1, 2, 3, 4)),
-        ("P", 0, "RGB", (0, 0, 0)),
-        ("CMYK", (0, 255, 255, 0), "RGB", (255, 0, 0)),
-        ("YCbCr", (255, 128, 128), "RGB", (255, 255, 255)),
+        ("1", 1, 255),
+        ("L", 7, 7),
+        ("LA", (7, 9), [7, 9]),
+        ("I;16", 257 * 99, 257 * 99),
+        ("I", 257 * 99, 257 * 99),
+        ("I", -5, -5),
+        ("F", 0.5, 0.5),
+        ("RGB", (1, 2, 3), [1, 2, 3]),
+        ("RGBA", (1, 2, 3, 4), [1, 2, 3, 4]),
+        ("P", 0, [0, 0, 0]),
+        ("CMYK", (0, 255, 255, 0), [255, 0, 0]),
+        ("YCbCr", (255, 128, 128), [255, 255, 255]),
     ],
 )
-def test_modes(mode, fill, became, values):
-    picture = plain(Image.new(mode, (3, 2), fill))
-    assert (picture.mode, picture.size, picture.getpixel((0, 0))) == (became, (3, 2), values)
+def test_modes(mode, fill, values):
+    pixels = plain_page(Image.new(mode, (3, 2), fill)).pixels
+    assert pixels.shape[:2] == (2, 3)
+    assert pixels[0, 0].tolist() == values
 
 
 def test_a_palette_with_a_transparent_colour_has_alpha(tmp_path):
     picture = Image.new("P", (3, 2), 0)
     picture.putpalette([10, 20, 30, 40, 50, 60])
     picture.save(tmp_path / "a.png", transparency=0)
-    assert open_picture(tmp_path / "a.png").getpixel((0, 0)) == (10, 20, 30, 0)
+    assert first_page(tmp_path / "a.png").pixels[0, 0].tolist() == [10, 20, 30, 0]
 
 
-@pytest.mark.parametrize(("mode", "fill"), [("F", 0.5), ("I", 70000), ("I", -1)])
-def test_values_of_unknown_range_are_refused(mode, fill):
-    with pytest.raises(ValueError, match="whose range is not known"):
-        plain(Image.new(mode, (3, 2), fill))
+def test_integers_beyond_16_bits_are_refused():
+    with pytest.raises(DataError, match="beyond 16 bits"):
+        plain_page(Image.new("I", (3, 2), 70000))
 
 
 def test_the_cameras_rotation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # a quarter turn
     Image.new("L", (8, 4)).save(tmp_path / "a.jpg", exif=exif)
-    assert open_picture(tmp_path / "a.jpg").size == (4, 8)
+    assert first_page(tmp_path / "a.jpg").pixels.shape == (8, 4)
 
 
-def test_the_first_frame_of_an_animation(tmp_path):
+@pytest.mark.parametrize("ending", ["gif", "webp", "png", "tif"])
+def test_every_frame_is_a_picture(tmp_path, ending):
     first, *more = (Image.new("L", (3, 2), fill) for fill in (10, 200, 30))
-    first.save(tmp_path / "a.gif", save_all=True, append_images=more)
-    assert np.unique(stack([open_picture(tmp_path / "a.gif")])).tolist() == [10]
+    file = tmp_path / f"a.{ending}"
+    options = {"lossless": True} if ending == "webp" else {}
+    first.save(file, save_all=True, append_images=more, **options)
+    names, pages = zip(*numbered("a", open_pages(file, grey=True)))
+    assert names == ("a#1", "a#2", "a#3")
+    assert [page.pixels.ravel()[0] for page in pages] == [10, 200, 30]
 
 
 @pytest.mark.parametrize(
-    ("modes", "common"),
-    [
-        ({"L"}, "L"),
-        ({"L", "LA"}, "L"),
-        ({"L", "RGB"}, "RGB"),
-        ({"L", "RGBA"}, "RGB"),
-        ({"RGB", "LA"}, "RGB"),
-        ({"LA"}, "RGBA"),
-        ({"LA", "RGBA"}, "RGBA"),
-    ],
+    ("channels", "common"),
+    [({1}, 1), ({1, 2}, 1), ({1, 3}, 3), ({1, 4}, 3), ({3, 2}, 3), ({2}, 4), ({2, 4}, 4)],
 )
-def test_the_common_mode(modes, common):
-    assert common_mode(modes) == common
+def test_the_common_channels(channels, common):
+    assert common_channels(channels) == common
 
 
 def test_alpha_that_is_dropped_leaves_white():
@@ -93,9 +92,9 @@ def test_shapes():
     assert stack([Image.new("LA", (3, 2))]).shape == (1, 2, 3, 4)
 
 
-def bars() -> Image.Image:
+def bars() -> np.ndarray:
     """40 wide, 10 high: black, white, white, black, 10 columns each."""
-    return Image.fromarray(np.repeat(np.uint8([[0, 255, 255, 0]]), 10, axis=1).repeat(10, axis=0))
+    return np.repeat(np.uint8([[0, 255, 255, 0]]), 10, axis=1).repeat(10, axis=0)
 
 
 def test_crop_cuts_the_centre_out():
@@ -118,13 +117,31 @@ def test_stretch_keeps_everything():
 
 
 @pytest.mark.parametrize("fit", FITS)
-@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
-def test_every_fit_takes_every_mode_and_leaves_the_right_size_alone(fit, mode):
-    picture = Image.new(mode, (9, 7))
-    assert fitter((4, 5), fit)(picture).size == (5, 4)
-    assert fitter(6, fit)(picture).size == (6, 6)
+@pytest.mark.parametrize("shape", [(7, 9), (7, 9, 2), (7, 9, 3), (7, 9, 4)])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
+def test_every_fit_takes_every_picture_and_leaves_the_right_size_alone(fit, shape, dtype):
+    picture = np.ones(shape, dtype)
+    small = fitter((4, 5), fit)(picture)
+    assert (small.shape, small.dtype) == ((4, 5, *shape[2:]), picture.dtype)
+    assert fitter(6, fit)(picture).shape[:2] == (6, 6)
     assert fitter([7, 9], fit)(picture) is picture
     assert fitter(None, fit)(picture) is picture
+
+
+def test_a_picture_and_its_transpose_are_resized_alike():
+    """Nothing is rounded or clipped between rows and columns."""
+    sharp = np.random.default_rng(0).choice(np.uint8([0, 255]), (40, 40))
+    small = fitter((17, 17), "stretch")
+    difference = small(sharp).astype(int) - small(sharp.T).T
+    assert abs(difference).max() <= 1
+
+
+def test_colours_under_transparent_pixels_do_not_bleed():
+    picture = np.zeros((8, 8, 4), np.uint8)
+    picture[:, :4] = (0, 0, 0, 255)
+    picture[:, 4:] = (255, 255, 255, 0)
+    small = fitter((4, 4), "stretch")(picture)
+    assert small[small[..., 3] > 0][:, :3].max() == 0
 
 
 @pytest.mark.parametrize("size", [0, (3,), (3, -1), "64", 2.5, (1, 2, 3), True])

@@ -297,7 +297,7 @@ def test_one_image_or_many_equal_ones_are_no_constant_model(digits):
             r"image_shape \(3, 4\) does not fit images of shape \(8, 8\)",
         ),
         ({"image_shape": 64}, ImageError, "image_shape 64 does not fit"),
-        ({"random_state": "seed"}, BuildError, "random_state: 'seed' cannot be used"),
+        ({"random_state": "seed"}, BuildError, "random_state: got 'seed', expected an integer"),
         (
             {"corruption": {"kind": "gaussian", "sigma": 0}},
             BuildError,

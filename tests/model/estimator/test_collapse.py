@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from msgspec import convert
 
 from narrows.errors import NarrowsWarning
 from narrows.image_batches import ImageBatches
@@ -21,6 +22,7 @@ from narrows.model.estimator.collapse import (
     idle,
     report_on,
 )
+from narrows.model.training.progress import ProgressHeader
 from narrows.model.training.state import restore, state_of
 from narrows.parts.bottleneck import BOTTLENECKS
 from small_models import model
@@ -227,7 +229,7 @@ def test_a_training_that_is_resumed_reports_the_same_collapse(digits, monkeypatc
                 first.run_epoch()
                 monitor.after_epoch()
         tensors, numbers = state_of(first)
-        restore(second, tensors, numbers)
+        restore(second, tensors, convert(numbers, ProgressHeader))
         assert second.progress.sign == first.progress.sign
         assert second.progress.warnings == first.progress.warnings
         with monkeypatch.context() as patch:

@@ -17,7 +17,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from glob import escape
-from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from narrows.data.packs.tar_headers import all_classes
 from narrows.data.packs.tar_writer import TarWriter
 from narrows.data.readers.decode import map_ahead
 from narrows.data.readers.folder import THREADED_FROM
-from narrows.data.readers.image_files import open_picture, reason_of
+from narrows.data.readers.image_files import first_page, reason_of
 from narrows.data.readers.listing import division_of, no_images, passed_over
 from narrows.data.readers.parts import Division, class_of
 from narrows.data.readers.walk import Walk
@@ -144,7 +143,7 @@ def _read_files(folder: Path, names: Iterator[str], check: bool) -> NamedFiles:
         try:
             data = (folder / name).read_bytes()
             if check:
-                open_picture(BytesIO(data))
+                first_page(data)
             return name, data
         except Exception as error:  # a decoder that is fed broken bytes may raise anything
             return name, reason_of(error)

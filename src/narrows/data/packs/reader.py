@@ -11,19 +11,18 @@ import zlib
 from collections.abc import Iterator, Sequence
 from errno import EMFILE, ENFILE
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from narrows.data.image_set import ImageSet, refuse_parts
 from narrows.data.packs.index import Index, read_index
 from narrows.data.packs.tar_headers import read_headers
 from narrows.data.readers.decode import decode_all
 from narrows.data.readers.folder import THREADED_FROM
-from narrows.data.readers.image_files import fitter, open_picture, reason_of
+from narrows.data.readers.image_files import first_page, picture_opener, reason_of
+from narrows.data.readers.pixels import Page
 from narrows.data.share import Share
 from narrows.errors import DataError, Faults
 from narrows.reading import reading
@@ -122,7 +121,7 @@ def read_pack(
 
     Options and errors are those of `folder.read_folder`.
     """
-    to_size = fitter(size, fit)
+    open_file = picture_opener(size, fit, grey)
     pack = Pack(path)
     index = pack.index
     chosen = _places_in_split(pack, split)
@@ -132,8 +131,8 @@ def read_pack(
         span = share.span_of_files(map(index.name, chosen))
         chosen = chosen[span.rows]
 
-    def open_image(k: int) -> Image.Image:
-        return to_size(open_picture(BytesIO(pack.data(k)), grey))
+    def open_image(k: int) -> Iterator[Page]:
+        return open_file(pack.data(k))
 
     least = 0 if share else 1
     decoded = decode_all(path, chosen, open_image, index.name, threads, strict, least, mode)
@@ -143,12 +142,13 @@ def read_pack(
     return ImageSet(
         images=decoded.images,
         labels=labels,
-        names=tuple(map(index.name, decoded.items)),
+        names=decoded.names,
         classes=index.class_names,
         source=f"the pack {path}",
         skipped=(*index.skipped, *decoded.skipped),
         span=span,
-        notes=index.notes_of(split, path),
+        levels=decoded.levels,
+        notes=(*index.notes_of(split, path), *decoded.notes),
     )
 
 
@@ -188,7 +188,7 @@ def _damage_of(pack: Pack, k: int) -> str:
     try:
         data = pack.data(k)
         if not pack.index.summed:
-            open_picture(BytesIO(data))
+            first_page(data)
     except Exception as error:  # a decoder that is fed broken bytes may raise anything
         return reason_of(error)
     return ""

@@ -29,7 +29,12 @@ parts           into which parts a set is divided, by the names of its folders
 walk            the image files below a folder, in order
 masks           masks of anomalous regions next to the images
 class_lists     a list of classes as a CSV file
-image_files     one image file -> pixels of one size and mode
+image_files     one image file -> its pages, and the table of readers of pictures
+pixels          the pixels of a picture of any depth: channels, sizes
+png             PNG at its full depth
+tiff            TIFF at its full depth, page by page
+netpbm          PGM, PPM and PFM
+limits          how much Pillow may be asked for
 decode          many image files -> one array, a few decoded ahead in threads
 growing_array   the array that they go into, which takes on the mode that all have in common
 arrow_images    Parquet, Feather and Arrow: images in a column

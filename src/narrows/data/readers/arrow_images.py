@@ -5,21 +5,22 @@ no bytes, its `path` is read, relative to the table. Lists of numbers become an 
 nested ones say their shape, flat ones are a table `(N, D)` unless `shape` says otherwise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from narrows.data.image_set import ImageSet, check_images
 from narrows.data.readers.arrow_tables import TableFile, open_table
 from narrows.data.readers.decode import decode_all
 from narrows.data.readers.encoded_rows import EncodedRows, row_names
 from narrows.data.readers.folder import THREADED_FROM
-from narrows.data.readers.image_files import fitter, open_picture
+from narrows.data.readers.image_files import picture_opener
 from narrows.data.readers.list_columns import read_numbers
+from narrows.data.readers.pixels import Page
 from narrows.data.readers.shards import chosen_shards
 from narrows.data.readers.table_columns import Columns, find_columns
 from narrows.data.readers.table_labels import read_labels
@@ -96,10 +97,11 @@ def _read_encoded(
     span = share.span_of_files(names) if share else None
     chosen = range(len(names))[span.rows if span else slice(None)]
     rows = EncodedRows(tables, columns.images, chosen.start)
-    to_size = fitter(options.size, options.fit)
+    open_file = picture_opener(options.size, options.fit, options.grey)
 
-    def open_row(row: int) -> Image.Image:
-        return to_size(open_picture(rows.take(row), options.grey))
+    def open_row(row: int) -> Iterator[Page]:
+        source = rows.take(row)
+        return open_file(source.getvalue() if isinstance(source, BytesIO) else source)
 
     threads = sum(table.nbytes() for table in tables) >= THREADED_FROM * len(names)
     least = 0 if share else 1
@@ -108,9 +110,14 @@ def _read_encoded(
     )
     if rows.failure:
         raise rows.failure
-    read = [names[row] for row in decoded.items]
-    images = ImageSet(decoded.images, names=tuple(read), skipped=decoded.skipped, span=span)
-    return _with_labels(images, decoded.items, path, tables, columns, notes)
+    images = ImageSet(
+        images=decoded.images,
+        names=decoded.names,
+        skipped=decoded.skipped,
+        span=span,
+        levels=decoded.levels,
+    )
+    return _with_labels(images, decoded.items, path, tables, columns, (*notes, *decoded.notes))
 
 
 def _read_lists(

@@ -5,29 +5,40 @@ listed.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from os import cpu_count
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
-from PIL import Image
 
 from narrows.data.readers.growing_array import GrowingArray
-from narrows.data.readers.image_files import reason_of
+from narrows.data.readers.image_files import numbered, reason_of
+from narrows.data.readers.pixels import Page
 from narrows.errors import DataError
+from narrows.levels import Levels
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+NamedPage = tuple[str, Page]
 
 
 class Decoded(NamedTuple, Generic[Item]):
-    """The items whose picture could be opened, their pixels as one array, and (name, reason) for
-    the others.
+    """The pictures of all items that could be opened, as one array.
+
+    items, names: of each picture its item, and its name; those of a stack are numbered.
+    skipped: (name, reason) of the other items. levels: black and white, if the files say them.
+    notes: what a person should know of the reading.
     """
 
     items: list[Item]
+    names: tuple[str, ...]
     images: np.ndarray
     skipped: tuple[tuple[str, str], ...]
+    levels: Levels | None
+    notes: tuple[str, ...]
 
 
 def map_ahead(
@@ -54,7 +65,7 @@ def map_ahead(
 def decode_all(
     where: Path,
     items: Sequence[Item],
-    open_item: Callable[[Item], Image.Image],
+    open_item: Callable[[Item], Iterator[Page]],
     name: Callable[[Item], str],
     threads: bool,
     strict: bool,
@@ -71,28 +82,72 @@ def decode_all(
     Raises `DataError` if fewer are readable, and for pictures of several sizes; `Shortage` if the
     machine has run out of something.
     """
+    decoded = _Decoding(where, name, strict, GrowingArray(len(items), mode))
+    opened = map_ahead(partial(_begun, open_item, name), items, threads)
+    for item, pages in zip(items, opened):
+        for entry in _pages_or_reason(pages):
+            decoded.add(item, entry)
+    return decoded.finish(least, len(items))
 
-    def attempt(item: Item) -> Image.Image | str:
-        try:
-            return open_item(item)
-        except Exception as error:  # a decoder that is fed broken bytes may raise anything
-            return reason_of(error)
 
-    readable: list[Item] = []
-    skipped: list[tuple[str, str]] = []
-    array = GrowingArray(len(items), mode)
-    for item, picture in zip(items, map_ahead(attempt, items, threads)):
-        if isinstance(picture, Image.Image):
-            readable.append(item)
-            array.add(picture)
-            continue
-        reason = picture
-        if strict:
-            raise DataError(f"{where}: {name(item)} cannot be read: {reason}; replace or remove it")
-        skipped.append((name(item), reason))
-    if len(readable) < least:
-        first, reason = skipped[0]
-        raise DataError(
-            f"none of the {len(items)} images in {where} can be read; the first, {first}: {reason}"
-        )
-    return Decoded(readable, array.finish(where), tuple(skipped))
+@dataclass
+class _Decoding(Generic[Item]):
+    """What has been decoded so far: see `decode_all`."""
+
+    where: Path
+    name: Callable[[Item], str]
+    strict: bool
+    array: GrowingArray
+    items: list[Item] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, item: Item, entry: NamedPage | str) -> None:
+        """A page of an item, or why there is none."""
+        if isinstance(entry, str):
+            name = self.name(item)
+            if self.strict:
+                cure = "replace or remove it"
+                raise DataError(f"{self.where}: {name} cannot be read: {entry}; {cure}")
+            self.skipped.append((name, entry))
+            return
+        name, page = entry
+        self.array.add(page)
+        self.items.append(item)
+        self.names.append(name)
+
+    def finish(self, least: int, count: int) -> Decoded[Item]:
+        """All of it. Raises `DataError` if fewer than `least` of `count` items could be read."""
+        if len(self.items) < least:
+            first, reason = self.skipped[0]
+            raise DataError(
+                f"none of the {count} images in {self.where} can be read; the first, {first}: {reason}"
+            )
+        images, levels = self.array.finish(self.where), self.array.depth.levels
+        skipped, notes = tuple(self.skipped), self.array.notes
+        return Decoded(self.items, tuple(self.names), images, skipped, levels, notes)
+
+
+def _begun(
+    open_item: Callable[[Item], Iterator[Page]], name: Callable[[Item], str], item: Item
+) -> Iterator[NamedPage]:
+    """The pages of an item with their names. The first two are decoded now; an error comes later."""
+    try:
+        pages = numbered(name(item), open_item(item))
+        first = next(pages, None)
+    except Exception as error:  # of whatever kind: raised again where it can be reported
+        return _raising(error)
+    return pages if first is None else chain([first], pages)
+
+
+def _pages_or_reason(pages: Iterator[NamedPage]) -> Iterator[NamedPage | str]:
+    """The pages; if one cannot be read, at the end why."""
+    try:
+        yield from pages
+    except Exception as error:  # a decoder that is fed broken bytes may raise anything
+        yield reason_of(error)
+
+
+def _raising(error: Exception) -> Iterator[NamedPage]:
+    raise error
+    yield  # which makes it an iterator

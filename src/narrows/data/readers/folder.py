@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from narrows.data.image_set import ImageSet, refuse_parts
 from narrows.data.readers.decode import Decoded, decode_all
-from narrows.data.readers.image_files import fitter, open_picture
+from narrows.data.readers.image_files import picture_opener
 from narrows.data.readers.listing import division_of, list_folder
 from narrows.data.share import Share
 
@@ -34,8 +32,8 @@ def read_folder(
     share: Share | None = None,
     mode: str = "",
 ) -> ImageSet:
-    """The images of a folder, uint8 `(N, H, W)` if all are grey, else `(N, H, W, 3)`, or 4 with
-    alpha.
+    """The images of a folder, `(N, H, W)` if all are grey, else `(N, H, W, 3)`, or 4 with alpha, of the
+    depth of the files.
 
     size: (H, W) in pixels; images of other sizes are brought to it. None: all must have one size.
     fit: "crop" (default: scale the shorter side, cut the centre out, so that shapes stay as they
@@ -54,29 +52,35 @@ def read_folder(
         files = files[span.rows]
     least = 0 if share else 1
     decoded = _decode_files(path, files, size, fit, grey, strict, least, mode)
-    names = tuple(relative_name(file, path) for file in decoded.items)
     return ImageSet(
         images=decoded.images,
-        labels=listing.labels_of(names),
-        names=names,
+        labels=listing.labels_of([relative_name(file, path) for file in decoded.items]),
+        names=decoded.names,
         classes=listing.classes,
         source=f"the folder {path}",
         skipped=(*listing.skipped, *decoded.skipped),
         span=span,
-        notes=listing.notes,
+        levels=decoded.levels,
+        notes=(*listing.notes, *decoded.notes),
     )
 
 
 def read_image(
     path: Path, split: str = "all", size: Any = None, fit: str = "crop", grey: bool = False
 ) -> ImageSet:
-    """One image file as a set of one, uint8 `(1, H, W)` or `(1, H, W, C)`; options as for a folder.
+    """The pages of one image file, `(N, H, W)` or `(N, H, W, C)`; options as for a folder.
 
     Raises `DataError` if it cannot be read.
     """
     refuse_parts(path, split)
     decoded = _decode_files(path.parent, [path], size, fit, grey, strict=True)
-    return ImageSet(decoded.images, names=(path.name,), source=f"the image {path}")
+    return ImageSet(
+        images=decoded.images,
+        names=decoded.names,
+        source=f"the image {path}",
+        levels=decoded.levels,
+        notes=decoded.notes,
+    )
 
 
 def folder_has_split(path: Path, split: str) -> bool:
@@ -109,13 +113,10 @@ def _decode_files(
     mode: str = "",
 ) -> Decoded[Path]:
     """The files that could be read, their pixels, and (name, reason) for the others."""
-    to_size = fitter(size, fit)
     threads = bool(files) and files[0].exists() and files[0].stat().st_size >= THREADED_FROM
-
-    def open_file(file: Path) -> Image.Image:
-        return to_size(open_picture(file, grey))
 
     def name(file: Path) -> str:
         return relative_name(file, root)
 
+    open_file = picture_opener(size, fit, grey)
     return decode_all(root, files, open_file, name, threads, strict, least, mode)

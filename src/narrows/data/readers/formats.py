@@ -39,7 +39,7 @@ PICTURES = ("folder", "picture")  # of which each file is one picture, or a few
 SHOWN = 8  # bytes of a file of no known format
 
 
-PICTURE_ENDINGS = ("png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp", "gif")
+PICTURE_ENDINGS = ("png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp", "gif", "dcm", "jxl")
 FORMATS: dict[str, Format] = {
     "table": Format(
         "a table (.parquet, .arrow, .feather) or a folder of tables",

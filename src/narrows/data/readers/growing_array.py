@@ -1,48 +1,86 @@
-"""Pictures that come one at a time, in one array of one size and one mode (see `image_files` for
-the modes).
+"""Pictures that come one at a time, in one array of one size, with channels, type and levels that all
+have in common (see `pixels` for the channels).
 
-The array begins in the first picture's mode. If a picture does not go with it, such as a colour one
-after grey ones, the pictures so far are brought to the mode that all have in common.
+The array begins as the first picture is. If a picture does not go with it, such as a colour one
+after grey ones, the pictures so far are brought to what all have in common:
+
+    channels    grey; colour if one is in colour; with alpha if all have it
+    type        the one of all; of whole numbers of several depths uint16, else float32, both from
+                black to white in full, which is said in a note
 """
 
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
-from narrows.data.readers.image_files import common_mode, in_mode
+from narrows.data.readers.pixels import Page, channels_of, common_channels, with_channels
 from narrows.data.scratch import scratch
 from narrows.errors import DataError
+from narrows.levels import Levels, from_unit_values, unit_values
 
 SIZES_NAMED = 5  # in an error
+GROWTH = 1.5  # of the room for pictures, where a file has more than one
+MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}  # channels of a mode, as Pillow calls it
+
+
+class Depth(NamedTuple):
+    """The type of values, and black and white if they are not those of the type."""
+
+    dtype: np.dtype
+    levels: Levels | None
+
+    def convert(self, pixels: np.ndarray, before: "Depth") -> np.ndarray:
+        """Pixels of another depth in this one."""
+        if before == self:
+            return pixels
+        return from_unit_values(unit_values(pixels, before.levels), self.dtype, self.levels)
+
+    def __str__(self) -> str:
+        if self.levels is None:
+            return str(self.dtype)
+        return f"{self.dtype} of {self.levels.black:g} to {self.levels.white:g}"
 
 
 class GrowingArray:
-    """An array of at most `most` pictures. mode: one that they are brought to, if they go with it."""
+    """An array of pictures, with room for `most` at first. mode: one that they are brought to, if they
+    go with it.
+    """
 
     def __init__(self, most: int, mode: str = ""):
         self.most = most
         self.count = 0
-        self.modes = {mode} if mode else set[str]()
+        self.present = {MODES[mode]} if mode else set[int]()
         self.sizes: Counter[tuple[int, int]] = Counter()
-        self.mode = ""
+        self.depths: dict[Depth, None] = {}
+        self.channels = 0
+        self.depth = Depth(np.dtype(np.uint8), None)
         self.array = np.empty(0, np.uint8)
 
-    def add(self, picture: Image.Image) -> None:
-        """One more, in mode L, LA, RGB or RGBA. A picture of another size than the first is only
-        counted.
-        """
-        size = (picture.height, picture.width)
+    def add(self, page: Page) -> None:
+        """One more. A picture of another size than the first is only counted."""
+        size = page.pixels.shape[:2]
         self.sizes[size] += 1
         if len(self.sizes) > 1:
             return
-        self.modes.add(picture.mode)
-        mode = common_mode(self.modes)
-        if mode != self.mode:
-            self._change_mode(mode, size)
-        self.array[self.count] = np.asarray(in_mode(picture, mode))
+        own = Depth(page.pixels.dtype, page.levels)
+        self.present.add(channels_of(page.pixels))
+        self.depths.setdefault(own)
+        channels, depth = common_channels(self.present), common_depth(self.depths)
+        if (channels, depth) != (self.channels, self.depth) or self.count == len(self.array):
+            self._change(channels, depth, size)
+        pixels = with_channels(page.pixels, channels, page.levels)
+        self.array[self.count] = depth.convert(pixels, own)
         self.count += 1
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of it."""
+        if len(self.depths) < 2:
+            return ()
+        kinds = ", ".join(map(str, self.depths))
+        return (f"the pictures are of several depths ({kinds}), and were brought to {self.depth}",)
 
     def finish(self, path: Path) -> np.ndarray:
         """The array. Raises `DataError` if the pictures had several sizes; path: where they come from."""
@@ -62,11 +100,23 @@ class GrowingArray:
             "and fit='crop', 'pad' or 'stretch'"
         )
 
-    def _change_mode(self, mode: str, size: tuple[int, int]) -> None:
-        """Continue in another mode."""
-        before = self.array
-        channels = () if mode == "L" else (len(mode),)
-        self.mode = mode
-        self.array = scratch((self.most, *size, *channels), np.uint8)
+    def _change(self, channels: int, depth: Depth, size: tuple[int, ...]) -> None:
+        """Continue with other channels, in another depth, or with more room."""
+        before, old = self.array, self.depth
+        if self.count >= self.most:
+            self.most = int(GROWTH * self.most) + 1
+        shape = (self.most, *size, *(() if channels == 1 else (channels,)))
+        self.array = scratch(shape, depth.dtype)
         for k in range(self.count):
-            self.array[k] = np.asarray(in_mode(Image.fromarray(before[k]), mode))
+            pixels = with_channels(before[k], channels, old.levels)
+            self.array[k] = depth.convert(pixels, old)
+        self.channels, self.depth = channels, depth
+
+
+def common_depth(depths: dict[Depth, None]) -> Depth:
+    """The depth in which pictures of these depths go together."""
+    if len(depths) == 1:
+        return next(iter(depths))
+    if all(depth.dtype.kind == "u" for depth in depths):
+        return Depth(np.dtype(np.uint16), None)
+    return Depth(np.dtype(np.float32), None)

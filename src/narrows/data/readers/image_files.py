@@ -1,101 +1,117 @@
-"""One image file -> pixels, and several pictures -> one array.
+"""One picture file -> its pages, each an array of its own depth.
 
-A picture is brought to one of four modes: `L` (grey), `LA` (grey, alpha), `RGB`, `RGBA`. Bits and
-16-bit greys become 8-bit greys (16 bits: round(v / 257)); palettes, CMYK and the rest become RGB;
-what transparency a file has becomes alpha. The camera's rotation (EXIF) is applied; of an animation
-the first frame is taken.
+A file is known by what it holds, not by its ending: the first of `PICTURE_READERS` that recognises
+its first bytes reads it, else Pillow. What comes is grey, grey and alpha, colour, or colour and
+alpha (see `pixels`):
 
-Several pictures get one mode together:
+    bits, grey of 2 and 4 bits     grey of 8 bits
+    palettes, CMYK and the like    colour of 8 bits; what transparency a file has becomes alpha
+    16 bits, floats                as they are, with the levels of black and white that the file says
 
-    all grey, not all with alpha    L       (N, H, W)
-    else, not all with alpha        RGB     (N, H, W, 3)
-    all with alpha                  RGBA    (N, H, W, 4)
-
-Where alpha is dropped, the picture is laid over white: what is under transparent pixels is
-arbitrary.
+The camera's rotation (EXIF) is applied. Each page of a stack, and each frame of an animation, is a
+picture.
 """
 
-from collections.abc import Callable, Sequence
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from narrows.errors import DataError, unknown
+from narrows.data.readers import netpbm, png, tiff
+from narrows.data.readers.limits import larger_limits
+from narrows.data.readers.pixels import (
+    Page,
+    as_size,
+    channels_of,
+    fitter,
+    in_known_type,
+    with_channels,
+)
+from narrows.levels import Levels
 from narrows.reading import cause_of
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+SUFFIXES = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".gif"),
+    *(".pgm", ".ppm", ".pbm", ".pnm", ".pfm", ".avif", ".jp2", ".j2k", ".jpx", ".qoi"),
+    *(".jxl", ".heic", ".heif", ".dcm", ".nii", ".nii.gz"),
+)
 # no others, whatever an ending claims
-PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
-GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
-RESAMPLING = Image.Resampling.LANCZOS
+PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000", "QOI")
+GREY_MODES = ("1", "L", "LA", "La")
+HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1")
+HEAD = 512  # bytes by which a file is known
 
-PillowSize = tuple[int, int]  # (width, height), as Pillow has it
-
-
-def crop_to_size(picture: Image.Image, size: PillowSize) -> Image.Image:
-    """Scale until the picture covers the size, then cut the centre out."""
-    return ImageOps.fit(picture, size, RESAMPLING)
+Source = Path | bytes
+Near = tuple[int, int] | None  # (width, height) that a JPEG may be decoded down to
+PathReader = Callable[[Path], Iterator[tuple[np.ndarray, Levels | None]]]
 
 
-def pad_to_size(picture: Image.Image, size: PillowSize) -> Image.Image:
-    """Scale until the picture fits into the size, then fill up with zeros (black, or transparent)."""
-    return ImageOps.pad(picture, size, RESAMPLING, color=(0,) * len(picture.getbands()))
+class PictureReader(NamedTuple):
+    """recognise: whether a file that begins so is read by it. read: its pages."""
+
+    recognise: Callable[[bytes], bool]
+    read: Callable[[Source, bool], Iterator[Page]]
 
 
-def stretch_to_size(picture: Image.Image, size: PillowSize) -> Image.Image:
-    """Scale height and width separately."""
-    return picture.resize(size, RESAMPLING)
+def open_pages(source: Source, grey: bool = False, near: Near = None) -> Iterator[Page]:
+    """The pages of a file, or of its bytes. Raises what its library raises.
 
-
-FITS: dict[str, Callable[[Image.Image, PillowSize], Image.Image]] = {
-    "crop": crop_to_size,
-    "pad": pad_to_size,
-    "stretch": stretch_to_size,
-}
-
-
-def fitter(size: Any, fit: str) -> Callable[[Image.Image], Image.Image]:
-    """What brings a picture to `size`, (H, W) or one number for both; None leaves it.
-
-    Raises `UnknownName` for a fit that is not known, `DataError` for what is not a size.
+    grey: without colours. near: see `picture_opener`.
     """
-    if fit not in FITS:
-        raise unknown("fit", fit, FITS)
-    if size is None:
-        return lambda picture: picture
-    target = _pillow_size(size)
-
-    def to_size(picture: Image.Image) -> Image.Image:
-        if picture.size == target:
-            return picture
-        return FITS[fit](picture, target)
-
-    return to_size
+    head = head_of(source)
+    with larger_limits():
+        for reader in PICTURE_READERS.values():
+            if reader.recognise(head):
+                pages = reader.read(source, grey)
+                yield from map(as_grey, pages) if grey else pages
+                return
+        yield from _read_by_pillow(source, grey, near)
 
 
-def _pillow_size(size: Any) -> PillowSize:
-    pair = tuple(size) if isinstance(size, Sequence) else (size, size)
-    if len(pair) != 2 or not all(type(side) is int and side > 0 for side in pair):
-        raise DataError(
-            f"size: got {size!r}, expected (height, width) in pixels, such as size=(64, 64)"
-        )
-    height, width = pair
-    return width, height
+def picture_opener(size: Any, fit: str, grey: bool = False) -> Callable[[Source], Iterator[Page]]:
+    """What opens the pages of a file at a size; see `pixels.fitter`."""
+    to_size = fitter(size, fit)
+    near = None
+    if size is not None:
+        height, width = as_size(size)
+        near = (
+            2 * width,
+            2 * height,
+        )  # JPEG is decoded at a half, a quarter or an eighth if that is more
+
+    def open_file(source: Source) -> Iterator[Page]:
+        pages = open_pages(source, grey, near)
+        return (page._replace(pixels=to_size(page.pixels)) for page in pages)
+
+    return open_file
 
 
-def open_picture(path: Path | IO[bytes], grey: bool = False) -> Image.Image:
-    """The picture in a file, upright, in mode L, LA, RGB or RGBA; grey: L or LA. Raises what Pillow
-    raises.
-    """
-    with Image.open(path, formats=PILLOW_FORMATS) as file:
-        file.load()
-        return plain(ImageOps.exif_transpose(file), grey)
+def numbered(name: str, pages: Iterator[Page]) -> Iterator[tuple[str, Page]]:
+    """Pages with their names: that of the file, and "#1", "#2", ... behind it if there are several."""
+    first, second = next(pages, None), next(pages, None)
+    if first is None:
+        return
+    if second is None:
+        yield name, first
+        return
+    for number, page in enumerate(chain([first, second], pages), start=1):
+        yield f"{name}#{number}", page
+
+
+def first_page(source: Source, grey: bool = False) -> Page:
+    """The first page of a file."""
+    return next(open_pages(source, grey))
 
 
 def reason_of(error: Exception) -> str:
-    """Why a file could not be read, in a few words. Raises `Shortage` if the file is not to blame."""
+    """Why a file could not be read, in a few words. Raises `Shortage` where the file is not to blame."""
     if isinstance(error, UnidentifiedImageError):
         return "it is not an image of a known kind, or is damaged"
     if isinstance(error, Image.DecompressionBombError):
@@ -103,39 +119,148 @@ def reason_of(error: Exception) -> str:
     return cause_of(error)
 
 
-def plain(picture: Image.Image, grey: bool = False) -> Image.Image:
-    """A picture of any mode in mode L, LA, RGB or RGBA; grey: in L or LA."""
-    if picture.mode == "F":
-        raise ValueError("its pixels are floats, whose range is not known")
-    if picture.mode.startswith("I"):
-        return _from_16_bits(picture)
-    mode = "L" if grey or picture.mode in GREY_MODES else "RGB"
+def head_of(source: Source) -> bytes:
+    """The first bytes of a file."""
+    if isinstance(source, bytes):
+        return source[:HEAD]
+    with open(source, "rb") as file:
+        return file.read(HEAD)
+
+
+def as_grey(page: Page) -> Page:
+    """The page without colours; alpha stays."""
+    channels = channels_of(page.pixels)
+    if channels < 3:
+        return page
+    return page._replace(pixels=with_channels(page.pixels, channels - 2, page.levels))
+
+
+# -- by Pillow --------------------------------------------------------------------------------
+
+
+def plain_page(picture: Image.Image, grey: bool = False) -> Page:
+    """The page of a Pillow image of 8 bits a channel or less, upright."""
+    mode, profile = picture.mode, picture.info.get("icc_profile")
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode == "F" or picture.mode.startswith("I"):
+        return Page(in_known_type(np.asarray(picture)), None, mode, profile)
+    wanted = "L" if grey or picture.mode in GREY_MODES else "RGB"
     if picture.has_transparency_data:
-        mode += "A"
-    return picture.convert(mode)
+        wanted += "A"
+    return Page(np.asarray(picture.convert(wanted)), None, mode, profile)
 
 
-def common_mode(modes: set[str]) -> str:
-    """The mode in which pictures of these modes go together: L, RGB or RGBA."""
-    if all(mode.endswith("A") for mode in modes):
-        return "RGBA"
-    return "L" if modes <= {"L", "LA"} else "RGB"
+def _read_by_pillow(source: Source, grey: bool, near: Near = None) -> Iterator[Page]:
+    with Image.open(_file(source), formats=PILLOW_FORMATS) as image:
+        if near is not None:
+            image.draft(None, near)  # only JPEG heeds it
+        frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
+        for number in range(frames):
+            if number:
+                image.seek(number)
+            image.load()
+            yield plain_page(image, grey)
 
 
-def in_mode(picture: Image.Image, mode: str) -> Image.Image:
-    """A picture of mode L, LA, RGB or RGBA in one of them; transparency that is lost is laid over
-    white.
-    """
-    if picture.mode.endswith("A") and mode != "RGBA":
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture.convert("RGBA"))
-    if picture.mode == mode:
-        return picture
-    return picture.convert(mode)
+def _file(source: Source) -> Any:
+    return BytesIO(source) if isinstance(source, bytes) else source
 
 
-def _from_16_bits(picture: Image.Image) -> Image.Image:
-    values = np.asarray(picture).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise ValueError("its pixels are integers beyond 16 bits, whose range is not known")
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+def _bytes(source: Source) -> bytes:
+    return source if isinstance(source, bytes) else source.read_bytes()
+
+
+def _read_png(source: Source, grey: bool) -> Iterator[Page]:
+    content = _bytes(source)
+    facts = png.png_facts(content)
+    if facts.bits == 16 and b"acTL" not in content[:HEAD]:
+        yield _deep_png(content, facts)
+        return
+    is_small = facts.bits in (2, 4) and facts.transparent is not None
+    for page in _read_by_pillow(content, grey):
+        if is_small:
+            greys = page.pixels if page.pixels.ndim == 2 else page.pixels[..., 0]
+            page = page._replace(pixels=png.with_transparency(greys, facts))
+        yield page
+
+
+def _deep_png(content: bytes, facts: png.PngFacts) -> Page:
+    """A PNG of 16 bits a channel."""
+    with Image.open(BytesIO(content), formats=("PNG",)) as image:
+        mode, profile = image.mode, image.info.get("icc_profile")
+        orientation = image.getexif().get(tiff.ORIENTATION, 1)
+    pixels = png.read_16_bits(content, facts.colour)
+    levels = png.levels_by_significant_bits(pixels, facts.significant)
+    pixels = tiff.turned(png.with_transparency(pixels, facts), orientation)
+    return Page(pixels, levels, mode, profile)
+
+
+def _read_netpbm(source: Source, grey: bool) -> Iterator[Page]:
+    return netpbm.read_netpbm(_bytes(source))
+
+
+def _read_tiff(source: Source, grey: bool) -> Iterator[Page]:
+    def plain(image: Image.Image) -> Page:
+        return plain_page(image, grey)
+
+    return tiff.read_tiff(_file(source), plain, lambda: _by_path(source, "tiff_pages:read_tiff"))
+
+
+# -- by readers that take a path --------------------------------------------------------------
+
+
+def _by_path(source: Source, reader: str) -> Iterator[Page]:
+    """The pages that a reader of an optional package gives; it is imported now."""
+    from importlib import import_module
+
+    module, name = reader.split(":")
+    read: PathReader = getattr(import_module(f"narrows.data.readers.{module}"), name)
+    with _as_path(source) as path:
+        for pixels, levels in read(path):
+            yield Page(in_known_type(np.asarray(pixels)), levels)
+
+
+@contextmanager
+def _as_path(source: Source) -> Iterator[Path]:
+    """The file, or a temporary one of these bytes."""
+    if isinstance(source, Path):
+        yield source
+        return
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(source)
+        file.flush()
+        yield Path(file.name)
+
+
+def path_reader(reader: str) -> Callable[[Source, bool], Iterator[Page]]:
+    """The pages of a file by a reader that takes a path: "module:function"."""
+    return lambda source, grey: _by_path(source, reader)
+
+
+def _is_dicom(head: bytes) -> bool:
+    return head[128:132] == b"DICM"
+
+
+def _is_nifti(head: bytes) -> bool:
+    if head.startswith(b"\x1f\x8b"):
+        head = zlib.decompressobj(wbits=31).decompress(head, HEAD)
+    return head[344:348] in (b"n+1\0", b"ni1\0") or head[4:8] in (b"n+2\0", b"ni2\0")
+
+
+def _is_jxl(head: bytes) -> bool:
+    return head.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL \x0d\x0a\x87\x0a"))
+
+
+def _is_heic(head: bytes) -> bool:
+    return head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS and b"avif" not in head[:64]
+
+
+PICTURE_READERS: dict[str, PictureReader] = {
+    "png": PictureReader(lambda head: head.startswith(png.SIGNATURE), _read_png),
+    "tiff": PictureReader(tiff.is_tiff, _read_tiff),
+    "netpbm": PictureReader(netpbm.is_netpbm, _read_netpbm),
+    "dicom": PictureReader(_is_dicom, path_reader("dicom:read_dicom")),
+    "nifti": PictureReader(_is_nifti, path_reader("nifti:read_nifti")),
+    "jxl": PictureReader(_is_jxl, path_reader("jxl:read_jxl")),
+    "heic": PictureReader(_is_heic, path_reader("heic:read_heic")),
+}

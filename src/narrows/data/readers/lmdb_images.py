@@ -9,21 +9,20 @@ are its splits. No library is needed (see `lmdb_pages`).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from narrows.data.image_set import ImageSet, join_sets, refuse_parts
 from narrows.data.readers.datum import parse_datum
 from narrows.data.readers.decode import decode_all
 from narrows.data.readers.folder import THREADED_FROM
-from narrows.data.readers.image_files import fitter, open_picture
+from narrows.data.readers.image_files import picture_opener
 from narrows.data.readers.lmdb_pages import LmdbFile, Value
+from narrows.data.readers.pixels import Page, fitter
 from narrows.data.readers.reading import Labels, labels_or_note
 from narrows.data.readers.recognise_stores import lmdb_files
 from narrows.errors import DataError
@@ -70,8 +69,9 @@ class _Decoder:
 
     def __post_init__(self):
         self.to_size = fitter(self.size, self.fit)
+        self.open_file = picture_opener(self.size, self.fit, self.grey)
 
-    def open(self, value: Value) -> Image.Image:
+    def open(self, value: Value) -> Iterator[Page]:
         data = self.file[value]
         datum = parse_datum(data)
         if datum is None:
@@ -80,12 +80,12 @@ class _Decoder:
             self.labels[value.key] = datum.label
         if isinstance(datum.image, bytes):
             return self._decode(datum.image)
-        return self.to_size(Image.fromarray(datum.image))
+        return iter([Page(self.to_size(datum.image))])
 
-    def _decode(self, data: bytes) -> Image.Image:
+    def _decode(self, data: bytes) -> Iterator[Page]:
         if PICKLE.fullmatch(data):
             raise DataError("it is a pickled object, which could run code; expected encoded images")
-        return self.to_size(open_picture(BytesIO(data), self.grey))
+        return self.open_file(data)
 
 
 def _read(path: Path, size: Any, fit: str, grey: bool, strict: bool) -> ImageSet:
@@ -105,11 +105,12 @@ def _read(path: Path, size: Any, fit: str, grey: bool, strict: bool) -> ImageSet
     return ImageSet(
         images=decoded.images,
         labels=labels.values,
-        names=tuple(map(_name, decoded.items)),
+        names=decoded.names,
         classes=labels.classes,
         source=f"the LMDB {path}",
         skipped=decoded.skipped,
-        notes=labels.notes,
+        levels=decoded.levels,
+        notes=(*labels.notes, *decoded.notes),
     )
 
 

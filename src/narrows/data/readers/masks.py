@@ -15,11 +15,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from narrows.data.readers.image_files import PILLOW_FORMATS, fitter
+from narrows.data.readers.image_files import first_page
 from narrows.data.readers.listing import Listing
 from narrows.data.readers.parts import MASKS, part_of
+from narrows.data.readers.pixels import channels_of, fitter
 from narrows.data.readers.walk import Walk
 from narrows.errors import counted
 from narrows.reading import reading
@@ -105,11 +105,11 @@ def _key(mask: str, stems: Collection[str]) -> str:
 
 
 def _read_mask(file: Path, size: Any, fit: str) -> Any:
-    with reading(file), Image.open(file, formats=PILLOW_FORMATS) as picture:
-        values = np.asarray(picture)
-        if picture.mode in ("LA", "RGBA"):
-            values = values[..., :-1]
+    with reading(file):
+        values = first_page(file).pixels
+    if channels_of(values) in (2, 4):
+        values = values[..., :-1]
     mask = (values > 0).reshape(*values.shape[:2], -1).any(-1)
     if size is None:
         return mask
-    return np.asarray(fitter(size, fit)(Image.fromarray(mask * np.uint8(255)))) >= HALF
+    return np.asarray(fitter(size, fit)(np.where(mask, np.uint8(255), np.uint8(0)))) >= HALF

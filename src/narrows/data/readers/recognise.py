@@ -23,7 +23,17 @@ ZIP_ERRORS = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError)
 PICTURES = (
     *(b"\x89PNG", b"\xff\xd8\xff", b"GIF87a", b"GIF89a"),
     *(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),  # TIFF and BigTIFF
+    *(
+        b"qoif",
+        b"\xff\x0a",
+        b"\0\0\0\x0cJXL ",
+        b"\0\0\0\x0cjP  ",
+        b"\xff\x4f\xff\x51",
+    ),  # QOI, JPEG XL, 2000
 )
+NETPBM = re.compile(rb"P[1-6fF][\s#]")
+BRANDS = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+NIFTI = (b"n+1\0", b"ni1\0")  # at byte 344
 WHITE = str.maketrans("\t\r\n", "   ")
 LEAST_COLUMNS = 4  # of a table of images
 TFRECORD_HEADER = 12  # bytes: a length and its sum
@@ -101,10 +111,13 @@ def is_idx(path: Path, head: bytes) -> bool:
 
 
 def is_picture(path: Path, head: bytes) -> bool:
-    """Whether Pillow's formats that are admitted have its signature."""
+    """Whether a format of pictures that is admitted has its signature (see `image_files`)."""
     is_webp = head.startswith(b"RIFF") and head[8:12] == b"WEBP"
     is_bmp = head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in BMP_HEADERS
-    return head.startswith(PICTURES) or is_webp or is_bmp
+    is_heif = head[4:8] == b"ftyp" and head[8:12] in BRANDS
+    is_medical = head[128:132] == b"DICM" or head[344:348] in NIFTI or head[4:8] == b"n+2\0"
+    is_known = head.startswith(PICTURES) or NETPBM.match(head) is not None
+    return is_known or is_webp or is_bmp or is_heif or is_medical
 
 
 def is_csv(path: Path, head: bytes) -> bool:

@@ -13,21 +13,21 @@ Reference: TensorFlow, TFRecord and tf.train.Example, https://www.tensorflow.org
 
 import mmap
 import struct
-from dataclasses import replace
-from io import BytesIO
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from math import isqrt
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from narrows.data.image_set import ImageSet, refuse_parts
 from narrows.data.readers.crc32c import crc32c, masked
 from narrows.data.readers.decode import decode_all
 from narrows.data.readers.examples import Features, parse_example
 from narrows.data.readers.folder import THREADED_FROM
-from narrows.data.readers.image_files import fitter, open_picture, plain
+from narrows.data.readers.image_files import as_grey, picture_opener
+from narrows.data.readers.pixels import Page, fitter
 from narrows.data.readers.reading import Labels, labels_or_note, left_out, readable, set_of
 
 HEADER, SUM = struct.Struct("<QI"), struct.Struct("<I")
@@ -62,23 +62,43 @@ def read_tfrecord(
     size, fit, grey, strict: see `folder.read_folder`. Raises `DataError`.
     """
     refuse_parts(path, split)
-    to_size = fitter(size, fit)
     with readable(path, "a TFRecord"), open(path, "rb") as file:
         blob = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         records = _records(blob)
         _refuse_damaged(blob, records)
-    labels: dict[int, list[Any]] = {}
-
-    def open_record(k: int) -> Image.Image:
-        features = parse_example(records[k].content(blob))
-        labels[k] = next((features[key] for key in LABEL_KEYS if key in features), [])
-        return to_size(_picture(features, array, grey))
-
+    opener = _Opener(blob, records, array, size, fit, grey)
     threads = len(blob) / len(records) >= THREADED_FROM
-    decoded = decode_all(path, range(len(records)), open_record, _name, threads, strict)
-    found = _labels([labels[k] for k in decoded.items], path)
+    decoded = decode_all(path, range(len(records)), opener.open, _name, threads, strict)
+    found = _labels([opener.labels[k] for k in decoded.items], path)
     images = set_of(decoded.images, found, path, f"the records in {path}")
-    return replace(images, skipped=decoded.skipped)
+    notes = (*images.notes, *decoded.notes)
+    return replace(images, skipped=decoded.skipped, levels=decoded.levels, notes=notes)
+
+
+@dataclass
+class _Opener:
+    """Opens the pictures of records, and keeps their labels."""
+
+    blob: mmap.mmap
+    records: list[Record]
+    array: str
+    size: Any
+    fit: str
+    grey: bool
+    labels: dict[int, list[Any]] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.to_size = fitter(self.size, self.fit)
+        self.open_file = picture_opener(self.size, self.fit, self.grey)
+
+    def open(self, k: int) -> Iterator[Page]:
+        features = parse_example(self.records[k].content(self.blob))
+        self.labels[k] = next((features[key] for key in LABEL_KEYS if key in features), [])
+        content = _content(features, self.array)
+        if content.startswith(SIGNATURES):
+            return self.open_file(content)
+        page = Page(self.to_size(_pixels(features, content)))
+        return iter([as_grey(page) if self.grey else page])
 
 
 def _records(blob: mmap.mmap) -> list[Record]:
@@ -123,16 +143,18 @@ def _labels(labels: list[list[Any]], path: Path) -> Labels:
     return labels_or_note(np.array(labels)[:, 0], len(labels), "label", path)
 
 
-def _picture(features: Features, array: str, grey: bool) -> Image.Image:
-    """The picture in an Example. Raises `ValueError`, and what Pillow raises."""
+def _content(features: Features, array: str) -> bytes:
+    """The bytes of the picture in an Example. Raises `ValueError`."""
     keys = (array,) if array else IMAGE_KEYS
     key = next((key for key in keys if features.get(key)), "")
     if not key or not isinstance(features[key][0], bytes):
         raise ValueError(f"it has no image under {', '.join(keys)}, only {', '.join(features)}")
-    content = features[key][0]
-    if content.startswith(SIGNATURES):
-        return open_picture(BytesIO(content), grey)
+    return features[key][0]
+
+
+def _pixels(features: Features, content: bytes) -> np.ndarray:
+    """Raw pixels, of the size that the Example says, or square."""
     sizes = [features.get(name) or features.get(f"image/{name}") for name in SIZE_KEYS]
     shape = [size[0] for size in sizes if size] or [isqrt(len(content))] * 2
     pixels = np.frombuffer(content, np.uint8).reshape(shape)
-    return plain(Image.fromarray(pixels[..., 0] if shape[2:] == [1] else pixels), grey)
+    return pixels[..., 0] if shape[2:] == [1] else pixels

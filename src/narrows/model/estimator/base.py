@@ -249,8 +249,8 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
         if not self.__sklearn_is_fitted__():
             raise NotFitted(f"this {type(self).__name__} is not fitted yet; call fit(X) first")
 
-    def _accept(self, X: Any) -> tuple[np.ndarray, Layout]:
-        """Images for a fitted model, checked against what it was fitted on."""
+    def _accept(self, X: Any, ranged: bool = False) -> tuple[np.ndarray, Layout]:
+        """Images for a fitted model, checked. ranged: refuse floats on another scale, not only warn."""
         self._require_fitted()
         if is_table(X):
             flat_images = None if self.layout_.is_table else self.layout_.image
@@ -258,8 +258,8 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
         else:
             array, layout = as_images(X)
         layout = replace(layout, levels=self.levels_for(array.dtype))
-        values = validate_images(array, layout, ranged=False, expected=self.layout_)
-        if values and not layout.is_table and self.scale_.name != "standard":
+        values = validate_images(array, layout, ranged, expected=self.layout_)
+        if values and not ranged and not layout.is_table and self.scale_.name != "standard":
             warn_of_other_scale(values, layout.levels)
         return array, layout
 

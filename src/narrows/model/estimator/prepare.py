@@ -15,7 +15,6 @@ from torch import Tensor
 from narrows import machine
 from narrows.errors import BuildError, Faults
 from narrows.image_batches import ImageBatches
-from narrows.layout import validate_images
 from narrows.machine import flush_denormals
 from narrows.model.build import SPEC_NAMES, build, build_objective, rebuild, validate_specs
 from narrows.model.estimator.arguments import check_integer
@@ -71,8 +70,7 @@ def continue_training(
     model: NetworkModel, training: Training | None, X: Any, sample_weight: Any, noisy: Any
 ) -> Training:
     """The training to continue on these images: the last one, or a new one of the fitted network."""
-    array, layout = model._accept(X)
-    validate_images(array, layout, ranged=model.scale_.name != "standard")
+    array, layout = model._accept(X, ranged=model.scale_.name != "standard")
     validate_pairs(model.corruption, noisy)
     weights = validate_weights(sample_weight, len(array))
     images = ImageBatches(array, layout, model.scale_, model.device_, weights)

@@ -18,14 +18,16 @@ import numpy as np
 
 from narrows.data.readers.picture_stream import Picture
 from narrows.errors import ImageError
+from narrows.levels import Levels
 from narrows.model.estimator.base import ImageModel
+from narrows.model.estimator.inference import with_input_levels
 from narrows.model.use.tiles import error_map, fits_model, process_tiled, worst_tile_score
 
 MOST_PICTURES = 256  # in a group
 MOST_VALUES = 4_000_000  # in the pictures of a group
 FIXED_BATCH = 64  # images in every batch
 Skip = Callable[[str, str], None]
-Work = Callable[[np.ndarray], np.ndarray]
+Work = Callable[[ImageModel, np.ndarray], np.ndarray]
 Pictures = Iterable[Picture]
 Results = Iterator[tuple[Picture, Any]]
 
@@ -43,9 +45,11 @@ def with_fixed_batches(model: ImageModel) -> ImageModel:
 
 def process_pictures(model: ImageModel, verb: str, pictures: Pictures, skip: Skip) -> Results:
     """Each picture, and its pixels as `model.reconstruct` or `model.denoise` (`verb`) gives them back."""
-    own_size = getattr(with_fixed_batches(model), verb)
 
-    def other_size(images: np.ndarray) -> np.ndarray:
+    def own_size(model: ImageModel, images: np.ndarray) -> np.ndarray:
+        return getattr(with_fixed_batches(model), verb)(images)
+
+    def other_size(model: ImageModel, images: np.ndarray) -> np.ndarray:
         return process_tiled(model, images, verb)
 
     return _process(model, pictures, own_size, other_size, skip)
@@ -55,12 +59,11 @@ def score_pictures(
     model: ImageModel, pictures: Pictures, skip: Skip, kind: str | None = None
 ) -> Results:
     """Each picture and its anomaly score, of a kind; of a larger one, that of its worst tile."""
-    fixed = with_fixed_batches(model)
 
-    def own_size(images: np.ndarray) -> np.ndarray:
-        return fixed.anomaly_score(images, kind)
+    def own_size(model: ImageModel, images: np.ndarray) -> np.ndarray:
+        return with_fixed_batches(model).anomaly_score(images, kind)
 
-    def other_size(images: np.ndarray) -> np.ndarray:
+    def other_size(model: ImageModel, images: np.ndarray) -> np.ndarray:
         return worst_tile_score(model, images, kind)
 
     return _process(model, pictures, own_size, other_size, skip)
@@ -70,12 +73,12 @@ def map_errors(model: ImageModel, pictures: Pictures, skip: Skip) -> Results:
     """Each picture and where its error is, float32 `(H, W)` on [0, 1] or above: the root of the mean
     squared error over its channels.
     """
+    return _process(model, pictures, _root_error, _root_error, skip)
 
-    def root_error(images: np.ndarray) -> np.ndarray:
-        channels = prod(images.shape[3:])  # 1 for (N, H, W)
-        return np.sqrt(error_map(model, images) / channels)
 
-    return _process(model, pictures, root_error, root_error, skip)
+def _root_error(model: ImageModel, images: np.ndarray) -> np.ndarray:
+    channels = prod(images.shape[3:])  # 1 for (N, H, W)
+    return np.sqrt(error_map(model, images) / channels)
 
 
 def _process(
@@ -86,7 +89,7 @@ def _process(
         images = np.stack([picture.pixels for picture in group])
         work = own_size if fits_model(model, images.shape[1:]) else other_size
         try:
-            results = work(images)
+            results = work(with_input_levels(model, group[0].levels), images)
         except ImageError as error:
             for picture in group:
                 skip(picture.name, str(error))
@@ -96,11 +99,11 @@ def _process(
 
 def _groups(pictures: Pictures) -> Iterator[list[Picture]]:
     """Neighbours of one form, at most `MOST_PICTURES` of them and fewer of large ones."""
-    for (shape, _), alike in groupby(pictures, _form):
+    for (shape, *_), alike in groupby(pictures, _form):
         size = max(1, min(MOST_PICTURES, MOST_VALUES // prod(shape)))
         while group := list(islice(alike, size)):
             yield group
 
 
-def _form(picture: Picture) -> tuple[tuple[int, ...], np.dtype]:
-    return picture.pixels.shape, picture.pixels.dtype
+def _form(picture: Picture) -> tuple[tuple[int, ...], np.dtype, Levels | None]:
+    return picture.pixels.shape, picture.pixels.dtype, picture.levels
