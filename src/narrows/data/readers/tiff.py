@@ -109,6 +109,8 @@ def _deep_pixels(image: Any, file: Any, number: int, bits: int, kind: int) -> np
         return np.asarray(image)
     if samples == 1 and image.mode == "I":
         signed = np.asarray(image)
+        if kind == SIGNED and bits == 16:
+            return signed.astype(np.int16)
         return signed.view(np.uint32) if kind == UNSIGNED and bits == 32 else signed
     if image.mode in ("RGB", "RGBA") and bits == 16 and kind == UNSIGNED and not is_planar:
         return _both_bytes(image, file, number)
