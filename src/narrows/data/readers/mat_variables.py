@@ -12,8 +12,7 @@ Version 4: for each array five int32 (type MOPT, rows, columns, imaginary, lengt
 name, the values. M is 0 for little-endian, P the type of the values, T is 0 for numbers.
 
 Sizes are compared with the file before anything is allocated; large values are mapped or unpacked on
-the disk. This is not left to SciPy, since `scipy.io.loadmat` can end the process at a damaged file
-(`findings/loadmat_ends_the_process.sh`).
+the disk. This is not left to SciPy, since `scipy.io.loadmat` can end the process at a damaged file.
 
 Reference: MAT-File Format, The MathWorks, R2024a.
 """
