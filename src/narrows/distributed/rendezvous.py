@@ -29,6 +29,7 @@ import torch
 from torch import distributed as dist
 
 from narrows.distributed.process_group import rank_and_size
+from narrows.distributed.waiting import seconds_from_now, wait_until
 from narrows.errors import NarrowsError, several
 
 # seconds that a rank waits for another in a sum
@@ -46,10 +47,15 @@ TCPStore, PrefixStore = (getattr(dist, name) for name in ("TCPStore", "PrefixSto
 
 @dataclass
 class _Round:
-    """The round that this process is in. store: None outside of one. restarted: after a loss."""
+    """The round that this process is in. store: None outside of one. restarted: after a loss.
+
+    beats: the thread that gives signs of life, until `left`.
+    """
 
     store: Any = None
     restarted: bool = False
+    beats: threading.Thread | None = None
+    left = threading.Event()
 
 
 _round = _Round()
@@ -103,7 +109,7 @@ def barrier() -> None:
     store.set(f"{turn}/{rank}", "")
     keys = [f"{turn}/{k}" for k in range(world)]
     with _until_sigterm() as deadline:
-        all_here = _wait(lambda: store.check(keys), deadline)
+        all_here = wait_until(lambda: store.check(keys), deadline)
     if not all_here:
         raise dist.DistError("Timed out waiting for the other ranks")
 
@@ -167,7 +173,9 @@ def _start_group(rank: int, world: int) -> None:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     store, timeout = _round.store, timedelta(seconds=TIMEOUT)
     dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=timeout)
-    threading.Thread(target=_beat, args=(store, rank), daemon=True).start()
+    _round.left.clear()
+    _round.beats = threading.Thread(target=_beat, args=(store, rank), daemon=True)
+    _round.beats.start()
 
 
 def _open_round(store: Any, world: int) -> list[str]:
@@ -177,7 +185,9 @@ def _open_round(store: Any, world: int) -> list[str]:
     _enter(store, name, restarted=rounds > 1)
     store.set("narrows/round", name)
     answers = {f"rank {k}": f"answer/{k}" for k in range(1, world)}
-    _wait(lambda: _round.store.check(list(answers.values())), _after(RENDEZVOUS_TIMEOUT))
+    wait_until(
+        lambda: _round.store.check(list(answers.values())), seconds_from_now(RENDEZVOUS_TIMEOUT)
+    )
     missing = [rank for rank, key in answers.items() if not _round.store.check([key])]
     if not missing:
         names = [_round.store.get(key).decode() for key in answers.values()]
@@ -196,7 +206,7 @@ def _answer(store: Any, rank: int) -> list[str]:
         _round.store.set(f"answer/{rank}", own_name)
         return _round.store.check(["list"]) and own_name in _round.store.get("list").decode()
 
-    if not _wait(is_listed, _after(RENDEZVOUS_TIMEOUT)):
+    if not wait_until(is_listed, seconds_from_now(RENDEZVOUS_TIMEOUT)):
         return ["rank 0, or another one,"]
     _round.restarted = _round.store.get("list").decode().startswith("1 ")
     return []
@@ -206,21 +216,6 @@ def _enter(store: Any, name: str, restarted: bool = False) -> None:
     """Enter the round of that name: its keys are kept apart from those of other rounds."""
     _round.store = PrefixStore(f"narrows/{name}", store)
     _round.restarted = restarted
-
-
-def _wait(condition: Callable[[], bool], deadline: Callable[[], float]) -> bool:
-    """Poll a condition until it holds, or until a deadline, which a signal may move. Returns it."""
-    while True:
-        holds = condition()
-        if holds or time.monotonic() >= deadline():
-            return holds
-        time.sleep(0.02)
-
-
-def _after(seconds: float) -> Callable[[], float]:
-    """A fixed deadline, in this many seconds."""
-    end = time.monotonic() + seconds
-    return lambda: end
 
 
 @contextmanager
@@ -257,7 +252,10 @@ def _leave(rank: int, world: int) -> None:
             _round.store.set(f"left/{rank}", "")
             if rank == 0:
                 keys = [f"left/{k}" for k in range(world)]
-                _wait(lambda: _round.store.check(keys), _after(ROLL_CALL))
+                wait_until(lambda: _round.store.check(keys), seconds_from_now(ROLL_CALL))
+    _round.left.set()
+    if _round.beats:  # a thread that is inside torch when the process ends would abort it
+        _round.beats.join(ROLL_CALL)
     if dist.is_initialized():
         with suppress(RuntimeError):
             dist.destroy_process_group()
@@ -268,7 +266,8 @@ def _beat(store: Any, rank: int) -> None:
     with suppress(RuntimeError):
         while store is _round.store:
             store.add(f"beats of {rank}", 1)
-            time.sleep(HEARTBEAT)
+            if _round.left.wait(HEARTBEAT):
+                return
 
 
 def _heartbeats(world: int) -> list[int]:
