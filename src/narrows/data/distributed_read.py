@@ -27,6 +27,7 @@ from narrows.distributed.collectives import all_gather_objects
 from narrows.distributed.process_group import rank_and_size
 from narrows.distributed.rendezvous import barrier
 from narrows.errors import DataError
+from narrows.levels import Levels
 
 
 class MachineRanks(NamedTuple):
@@ -46,6 +47,7 @@ class Described(NamedTuple):
     labels: np.ndarray | None
     skipped: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
+    levels: Levels | None
 
 
 def read_distributed(data: Data, split: str = "train", mode: str = "") -> ImageSet:
@@ -57,8 +59,9 @@ def read_distributed(data: Data, split: str = "train", mode: str = "") -> ImageS
         return read_data(data, split, mode=mode)
     part = _read_part_or_nothing(data, split, Share(ranks.place + 1, ranks.size), mode)
     barrier()  # however long it took
+    shape, dtype = part.images.shape, part.images.dtype
     described = Described(
-        part.images.shape, part.images.dtype, part.names, part.labels, part.skipped, part.notes
+        shape, dtype, part.names, part.labels, part.skipped, part.notes, part.levels
     )
     parts = all_gather_objects(described)[ranks.first : ranks.first + ranks.size]
     if not _can_be_shared(parts):
@@ -81,10 +84,10 @@ def _read_part_or_nothing(data: Data, split: str, share: Share, mode: str) -> Im
 
 
 def _can_be_shared(parts: list[Described]) -> bool:
-    """Whether all parts are files of one size and mode: no arrays, and no faults, which are
+    """Whether all parts are files of one size, mode and depth: no arrays, and no faults, which are
     reported later.
     """
-    kinds = {(part.shape[1:], part.dtype) for part in parts if part.shape[0]}
+    kinds = {(part.shape[1:], part.dtype, part.levels) for part in parts if part.shape[0]}
     return len(kinds) == 1 and all(part.names is not None for part in parts)
 
 
@@ -105,6 +108,7 @@ def _gather_images(part: ImageSet, parts: list[Described], ranks: MachineRanks) 
         labels=None if part.labels is None else np.concatenate(labels),
         skipped=sum((other.skipped for other in parts), ()),
         notes=tuple(dict.fromkeys(note for other in parts for note in other.notes)),
+        levels=filled.levels,
         span=None,
     )
 

@@ -88,7 +88,7 @@ def test_damage_is_reported(tmp_path, images, name, change):
     np.save(path, images) if name == "a.npy" else np.savez(path, x=images)
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(
-        DataError, match=f"{name} cannot be read as NumPy arrays .*; write it again with np.save"
+        DataError, match=f"{name} cannot be read as NumPy arrays: .*; write it again with np.save"
     ):
         read_data(path)
 
@@ -236,7 +236,7 @@ def test_sizes_in_the_header_of_an_array_are_compared_with_the_file(tmp_path, im
     )
     with ZipFile(tmp_path / "a.npz", "w") as stored:
         stored.writestr("x.npy", blob.getvalue() + images.tobytes())
-    with pytest.raises(DataError, match=r"a.npz cannot be read as NumPy arrays \(its header says"):
+    with pytest.raises(DataError, match=r"a.npz cannot be read as NumPy arrays: its header says"):
         read_data(tmp_path / "a.npz")
 
 

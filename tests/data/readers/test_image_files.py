@@ -110,6 +110,11 @@ def test_pad_fills_up_with_black():
     assert found[15:25, 15:25].min() > 250
 
 
+def test_pad_fills_signed_pictures_up_with_black():
+    found = fitter((40, 40), "pad")(bars().astype(np.int16))
+    assert (found[:15] == -32768).all()
+
+
 def test_stretch_keeps_everything():
     found = np.asarray(fitter((20, 4), "stretch")(bars()))
     assert found.shape == (20, 4)

@@ -81,10 +81,8 @@ def picture_opener(size: Any, fit: str, grey: bool = False) -> Callable[[Source]
     near = None
     if size is not None:
         height, width = as_size(size)
-        near = (
-            2 * width,
-            2 * height,
-        )  # JPEG is decoded at a half, a quarter or an eighth if that is more
+        # a JPEG is decoded at a half, a quarter or an eighth of its size if that is no less
+        near = (2 * width, 2 * height)
 
     def open_file(source: Source) -> Iterator[Page]:
         pages = open_pages(source, grey, near)

@@ -33,14 +33,13 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 class Page(NamedTuple):
     """One picture of a file. levels: None for those of the type. mode: the file's, in Pillow's words.
 
-    profile: the file's colour profile. note: what a person should know of how it was read.
+    profile: the file's colour profile.
     """
 
     pixels: np.ndarray
     levels: Levels | None = None
     mode: str = ""
     profile: bytes | None = None
-    note: str = ""
 
 
 def channels_of(pixels: np.ndarray) -> int:
@@ -115,11 +114,12 @@ def crop_to_size(pixels: np.ndarray, size: Size) -> np.ndarray:
 
 
 def pad_to_size(pixels: np.ndarray, size: Size) -> np.ndarray:
-    """Scale until the picture fits into the size, then fill up with zeros (black, or transparent)."""
+    """Scale until the picture fits into the size, then fill up with black, or transparent pixels."""
     (height, width), (rows, columns) = pixels.shape[:2], size
     scale = min(rows / height, columns / width)
     inner = max(1, round(height * scale)), max(1, round(width * scale))
-    padded = np.zeros((*size, *pixels.shape[2:]), pixels.dtype)
+    black = levels_of(pixels.dtype).black
+    padded = np.full((*size, *pixels.shape[2:]), black, pixels.dtype)
     top, left = round((rows - inner[0]) / 2), round((columns - inner[1]) / 2)
     padded[top : top + inner[0], left : left + inner[1]] = stretch_to_size(pixels, inner)
     return padded

@@ -6,8 +6,8 @@ left out, and a note says under which name they are kept. Rows in which one valu
 others 0 ("one-hot") are the class of the place of the 1.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from math import isqrt, prod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,8 +16,8 @@ import numpy as np
 
 from narrows.data.image_set import ImageSet, check_images, check_labels
 from narrows.data.scratch import MOST_IN_MEMORY, scratch
-from narrows.errors import DataError, NarrowsError, wrong
-from narrows.reading import cause_of
+from narrows.errors import DataError, wrong
+from narrows.reading import reading
 
 REPLACE = "replace it with a complete copy"
 ROWS_CHECKED = 4096  # at once
@@ -33,18 +33,9 @@ class Labels(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-@contextmanager
-def readable(path: Path, what: str, cure: str = REPLACE) -> Iterator[None]:
-    """The block reads `path` as `what`: whatever a library raises is a `DataError` with its cause,
-    or a `Shortage`.
-    """
-    try:
-        yield
-    except NarrowsError:
-        raise
-    except Exception as error:  # a parser that is fed broken bytes may raise anything
-        cause = cause_of(error)
-        raise DataError(f"{path} cannot be read as {what} ({cause}); {cure}") from error
+def readable(path: Path, what: str, cure: str = REPLACE) -> AbstractContextManager[None]:
+    """The block reads `path` as `what`: see `narrows.reading.reading`."""
+    return reading(path, cure, f"cannot be read as {what}")
 
 
 def refuse_size(path: Path, expected: int, what: str) -> None:
