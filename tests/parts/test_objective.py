@@ -247,3 +247,28 @@ def test_an_undeclared_term_may_not_overwrite_another(x):
 def test_an_unknown_objective_is_refused(digits):
     with pytest.raises(nw.NarrowsError, match="no objective called 'elbow'; did you mean 'elbo'"):
         nw.Autoencoder(objective="elbow").fit(digits)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "objective", "said"),
+    [
+        ("gaussian", "elbo", "the squared error"),
+        ({"kind": "gaussian", "variance": 0.1}, "elbo", None),
+        ("bernoulli", "elbo", None),
+        ("gaussian", "root", "‖x - m‖"),
+        ("laplace", "root", None),
+    ],
+)
+def test_a_caption_speaks_of_the_squared_error_only_where_the_nll_is_it(
+    digits, likelihood, objective, said
+):
+    model = nw.Autoencoder(
+        "mlp", "plain", likelihood=likelihood, objective=objective, epochs=1, random_state=0
+    ).fit(digits)
+    network = model.network_
+    first = KINDS["objective"].table[objective]().terms(network)[0]
+    assert ("squared" in first.caption or "‖" in first.caption) == (said is not None)
+    assert said is None or said in first.caption
+    nll = network.likelihood.nll(torch.full((1, 1, 2, 2), 0.3), torch.zeros(1, 1, 2, 2))
+    squared = (network.likelihood.mean(torch.full((1, 1, 2, 2), 0.3))) ** 2
+    assert torch.allclose(nll, squared) == (said is not None)

@@ -36,6 +36,7 @@ class Likelihood:
     constant = 0.0
     # the name under which `evaluate` reports the nll of an image, if it has one of its own
     measure = ""
+    is_squared_error = False  # whether nll is (x - m)² exactly
     is_squared_error_of_sigmoid = False  # of which training may begin with a constant output
 
     def nll(self, out: Tensor, x: Tensor) -> Tensor:
@@ -76,11 +77,12 @@ class GaussianLikelihood(Located):
         if not (variance > 0):
             raise wrong("variance", variance, "a number > 0")
         self.variance, self.constant = variance, 0.5 * log(2 * pi * variance)
+        self.is_squared_error = variance == 0.5
         self.is_squared_error_of_sigmoid = output == "sigmoid"
 
     def nll(self, out: Tensor, x: Tensor) -> Tensor:
         error = F.mse_loss(self.mean(out), x, reduction="none")  # one pass there and one back
-        if self.variance == 0.5:
+        if self.is_squared_error:
             return error
         return error * (0.5 / self.variance)
 

@@ -16,7 +16,9 @@ images alone; the gradient of a length has length one, so that every image count
 one strength, the two differ little.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import torch
@@ -60,6 +62,8 @@ class Objective:
     """
 
     data_terms: tuple[Term, ...] = ()
+    # by the name of a term, what it is where -log p(x | z) is the squared error
+    squared_error_captions: Mapping[str, str] = MappingProxyType({})
 
     def data(self, network: TrainedNetwork, forward: ForwardPass, x: Tensor) -> LossTerms:
         """The objective's own terms of the images `(N, C, H, W)`, each `(N,)`."""
@@ -82,10 +86,17 @@ class Objective:
     def terms(self, network: TrainedNetwork) -> tuple[Term, ...]:
         """What is declared of the terms, in their order."""
         return (
-            *self.data_terms,
+            *(self._described(term, network.likelihood) for term in self.data_terms),
             *network.bottleneck.terms,
             *(penalty.term for penalty in network.penalties),
         )
+
+    def _described(self, term: Term, likelihood: Likelihood) -> Term:
+        """The term with the caption that is true of this likelihood."""
+        more = self.squared_error_captions.get(term.name)
+        if more is None or not likelihood.is_squared_error:
+            return term
+        return replace(term, caption=f"{term.caption}: {more}")
 
 
 class Elbo(Objective):
@@ -96,10 +107,10 @@ class Elbo(Objective):
             "nll",
             "NLL",
             "nats an image",
-            "-log p(x | z) of an image, without the likelihood's constant; of a gaussian with its "
-            "default variance, the squared error",
+            "-log p(x | z) of an image, without the likelihood's constant",
         ),
     )
+    squared_error_captions = MappingProxyType({"nll": "here the squared error"})
 
     def data(self, network: TrainedNetwork, forward: ForwardPass, x: Tensor) -> LossTerms:
         return {"nll": image_nll(network, forward, x)}
@@ -116,10 +127,11 @@ class Root(Objective):
             "root",
             "length of the error",
             "",
-            "√(-log p(x | z)) of an image: ‖x - m‖ on the working scale",
+            "√(-log p(x | z)) of an image",
             former="nll",
         ),
     )
+    squared_error_captions = MappingProxyType({"root": "here ‖x - m‖ on the working scale"})
 
     def __init__(self, least: float = 1e-4):
         if not (least > 0):
