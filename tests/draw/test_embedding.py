@@ -59,6 +59,32 @@ def test_refusals(codes, call):
         call(codes)
 
 
+NEARLY_EQUAL = 3.7 + np.random.default_rng(0).normal(0, 2e-7, (60, 5))
+
+
+@pytest.mark.parametrize("lay_out", [tsne, quick_tsne], ids=["tsne", "quick"])
+@pytest.mark.parametrize("dimensions", [2, 3])
+@pytest.mark.parametrize(
+    "codes",
+    [np.zeros((60, 5)), np.full((60, 5), 3.7), NEARLY_EQUAL, np.full((600, 700), 1.5)],
+    ids=["dead", "constant", "but for rounding", "wide"],
+)
+def test_a_constant_code_is_refused_before_any_library_is_called(
+    codes, dimensions, lay_out, monkeypatch
+):
+    monkeypatch.setattr(embedding, "_method", None)
+    monkeypatch.setattr(embedding, "principal_components", None)
+    with pytest.raises(NarrowsError, match="codes that are all the same, expected codes that"):
+        lay_out(codes, dimensions)
+
+
+@pytest.mark.parametrize("shape", [(60, 5), (600, 700)])
+def test_components_of_a_constant_code_are_0(shape):
+    points, shares = principal_components(np.full(shape, 1.5, np.float32), 3)
+    np.testing.assert_array_equal(points, np.zeros((shape[0], 3)))
+    np.testing.assert_array_equal(shares, np.zeros(3))
+
+
 def test_quickly_some_are_laid_out_and_the_others_are_next_to_the_nearest(monkeypatch):
     monkeypatch.setattr(embedding, "LANDMARKS", 60)
     random = np.random.default_rng(0)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from narrows import measure
+from narrows.errors import NarrowsError
 
 
 @pytest.mark.parametrize("kind", ["logistic", "knn"])
@@ -36,3 +37,18 @@ def test_the_subset_is_by_default_that_of_seed_0():
     z, y = random.normal(size=(300, 2)), random.integers(0, 2, 300)
     accuracy = [measure.probe(z, y, z, y, "knn", limit=50, seed=seed) for seed in (0, 1)]
     assert measure.probe(z, y, z, y, "knn", limit=50) == accuracy[0] != accuracy[1]
+
+
+@pytest.mark.parametrize("kind", ["logistic", "knn"])
+@pytest.mark.parametrize("labels", [[0, 1, 0, 1], [1, 1, 1, 1, 1, 1]])
+def test_too_few_codes_or_classes_are_refused(labels, kind):
+    z = np.arange(len(labels))[:, None]
+    with pytest.raises(NarrowsError, match="at least 5 codes of 2 classes"):
+        measure.probe(z, labels, z, labels, kind)
+
+
+@pytest.mark.parametrize("kind", ["logistic", "knn"])
+def test_of_a_constant_code_a_probe_reads_nothing(kind):
+    labels = np.arange(60) % 3
+    z = np.full((60, 4), 3.7)
+    assert measure.probe(z, labels, z, labels, kind) == pytest.approx(1 / 3)

@@ -26,8 +26,10 @@ from typing import Any
 import numpy as np
 
 from narrows.errors import MissingExtra, NarrowsError, extra, wrong
+from narrows.measure import constant_units
 
 TREE_LIMIT = 20_000  # codes; with more, a grid is faster
+FEWEST_FOR_TSNE = 4  # codes
 LANDMARKS, NEAREST = 1500, 5  # of quick_tsne: codes laid out, and those of them that place another
 COVARIANCE_LIMIT = 512  # units: up to here the covariance is decomposed
 TSNE_COMPONENTS = 50  # of codes with more units than that
@@ -50,7 +52,8 @@ def tsne(
 
     In the plane openTSNE does it (the extra "tsne"), 10,000 codes in half a minute on two cores;
     without it, and in space, scikit-learn, more slowly (2,000 codes in space: 20 seconds). Raises
-    `NarrowsError` for fewer than 4 codes, or codes that are not finite.
+    `NarrowsError` for fewer than 4 codes, codes that are not finite, and codes that are all the
+    same.
     """
     # scikit-learn's own; its t-SNE would take every core otherwise
     from threadpoolctl import threadpool_limits
@@ -78,11 +81,17 @@ def _subset(count: int, limit: int, seed: int) -> np.ndarray:
 
 
 def _check_codes(z: np.ndarray) -> None:
+    """Refuse codes that the libraries cannot lay out: of equal ones they make NaN, or crash."""
     finite = np.isfinite(z)
-    if len(z) < 4 or not finite.all():
+    if len(z) < FEWEST_FOR_TSNE or not finite.all():
         raise NarrowsError(
             f"t-SNE: got {len(z)} codes, {(~finite).sum()} of their values not finite; "
-            "expected at least 4 codes, all finite"
+            f"expected at least {FEWEST_FOR_TSNE} codes, all finite"
+        )
+    if constant_units(z).all():
+        raise NarrowsError(
+            f"t-SNE: got {len(z)} codes that are all the same, expected codes that differ; "
+            "a model whose code is constant has collapsed"
         )
 
 
@@ -114,10 +123,13 @@ def principal_components(codes: Any, count: int = 2) -> tuple[np.ndarray, np.nda
     """The places of codes `(N, size)` along their first components, `(N, count)`, and the share of
     each, `(count,)`.
 
-    Components that there are not, because there are too few codes or units, are 0.
+    Components that there are not, because there are too few codes or units, or because all codes
+    are the same, are 0.
     """
     z = np.asarray(codes).reshape(len(codes), -1)
     centred = z - z.mean(0)
+    if not centred.any():
+        return np.zeros((len(z), count), z.dtype), np.zeros(count)
     if z.shape[1] <= COVARIANCE_LIMIT:
         points, shares = _by_covariance(centred, count)
     else:

@@ -17,6 +17,8 @@ import numpy as np
 
 from narrows.errors import NarrowsError, unknown
 
+NEIGHBOURS = 5
+
 
 def probe(
     codes: Any,
@@ -33,6 +35,8 @@ def probe(
     codes, test_codes: `(N, size)`; labels, test_labels: `(N,)`.
     kind: "logistic" or "knn".
     limit: the number of training codes that are used at most, a subset drawn with `seed`.
+
+    Raises `NarrowsError` for fewer than 5 training codes, or labels of one class.
     """
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -42,6 +46,7 @@ def probe(
     codes, labels = _pair(codes, labels)
     test_codes, test_labels = _pair(test_codes, test_labels)
     chosen = np.random.default_rng(seed).permutation(len(codes))[:limit]
+    _refuse_few(labels[chosen])
     model = make_pipeline(StandardScaler(), PROBES[kind]())
     model.fit(codes[chosen], labels[chosen])
     return float(model.score(test_codes, test_labels))
@@ -56,10 +61,20 @@ def _logistic() -> Any:
 def _knn() -> Any:
     from sklearn.neighbors import KNeighborsClassifier
 
-    return KNeighborsClassifier(n_neighbors=5)
+    return KNeighborsClassifier(n_neighbors=NEIGHBOURS)
 
 
 PROBES = {"logistic": _logistic, "knn": _knn}
+
+
+def _refuse_few(labels: np.ndarray) -> None:
+    """Refuse training codes that no probe can be fitted to."""
+    classes = np.unique(labels)
+    if len(labels) < NEIGHBOURS or len(classes) < 2:
+        raise NarrowsError(
+            f"probe: got {len(labels)} training codes of {len(classes)} classes, "
+            f"expected at least {NEIGHBOURS} codes of 2 classes"
+        )
 
 
 def _pair(codes: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -1,13 +1,22 @@
 """Codes for figures: of a random subset of the images, so that time and memory are bounded.
 
 At most 5,000 images are encoded, and fewer where codes are large: 2²⁴ numbers in all, 64 MiB as
-float32. The subset is the same each time. A U-Net has no narrow code: its deepest feature map is
-one of several ways past, and carries less than the others, so `why_without_codes` gives a reason
-instead of its space.
+float32. The subset is the same each time.
+
+There are codes that show nothing, and some that libraries crash on; so figures ask `codes_to_draw`,
+which gives a reason instead:
+
+    not narrow   a U-Net's deepest feature map is one of several ways past, and carries less than
+                 the others
+    collapsed    every image has the same code
+    not finite   NaN or infinity is in it
+    one image    there is nothing that it could differ from
 """
 
 import numpy as np
 
+from narrows.measure import constant_units
+from narrows.study.record import Omitted
 from narrows.study.trained import Trained
 
 SAMPLE_SIZE, SAMPLE_VALUES = 5_000, 2**24
@@ -17,6 +26,33 @@ NOT_NARROW = (
     "its code is a feature map of {size:,} numbers, and its side channel carries more than the "
     "code does"
 )
+CONSTANT = "its code has collapsed: it is the same for all {count:,} images"
+NOT_FINITE = "{count:,} of its {all:,} codes have NaN or infinity in them"
+ONE_IMAGE = "there is one image only, and nothing that its code could differ from"
+
+
+def codes_to_draw(
+    run: Trained, on: str = "test", limit: int = SAMPLE_SIZE
+) -> tuple[np.ndarray, np.ndarray] | Omitted:
+    """What `sample_codes` gives, or why it is not drawn."""
+    if reason := why_without_codes(run):
+        return Omitted(run.name, reason)
+    z, index = sample_codes(run, on, limit)
+    if reason := why_not_drawn(z):
+        return Omitted(run.name, reason)
+    return z, index
+
+
+def why_not_drawn(z: np.ndarray) -> str:
+    """Why codes `(n, size)` show nothing; "" where they show something."""
+    not_finite = ~np.isfinite(z).all(axis=1)
+    if not_finite.any():
+        return NOT_FINITE.format(count=not_finite.sum(), all=len(z))
+    if len(z) == 1:
+        return ONE_IMAGE
+    if constant_units(z).all():
+        return CONSTANT.format(count=len(z))
+    return ""
 
 
 def why_without_codes(run: Trained) -> str:

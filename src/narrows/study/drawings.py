@@ -41,19 +41,21 @@ def draw_all(
     for drawing in drawings or STANDARD_DRAWINGS:
         say(f"figure: {drawing.title}")
         with faults.catch():
-            _draw(drawing, trained, record)
+            _draw(drawing, trained, record, say)
     _rename_twins(record.figures)
 
 
-def _draw(drawing: Drawing, trained: dict[str, Trained], record: Record) -> None:
-    """The figures of one section."""
+def _draw(drawing: Drawing, trained: dict[str, Trained], record: Record, say: Say) -> None:
+    """The figures of one section; what is left out is reported, and on the page."""
     for result in _results(drawing, trained):
         if isinstance(result, Figure):
             result.section, result.caption = drawing.title, drawing.caption
             result.name = _slug(f"{drawing.title}-{result.name}")
             record.figures.append(result)
         else:
-            record.text.append(f"No figure {drawing.title!r} of {result.run}: {result.reason}.")
+            sentence = f"No figure {drawing.title!r} of {result.run}: {result.reason}."
+            record.text.append(sentence)
+            say(sentence)
 
 
 def _results(drawing: Drawing, trained: dict[str, Trained]) -> list[Figure | Omitted]:

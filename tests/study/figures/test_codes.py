@@ -4,15 +4,19 @@ from copy import copy
 
 import numpy as np
 import pytest
+import torch
 from sklearn.decomposition import PCA as Components
 
 from narrows.data import ImageSet
+from narrows.errors import Faults
 from narrows.measure import spread
 from narrows.study import code_sample
 from narrows.study.data_split import DataSplit
+from narrows.study.drawings import draw_all
 from narrows.study.figures import STUDY_FIGURES
-from narrows.study.figures.codes import LAYOUTS
-from narrows.study.record import Figure
+from narrows.study.figures.codes import LAYOUTS, METHODS
+from narrows.study.record import Figure, Record
+from narrows.study.schema import Drawing
 from narrows.study.trained import Trained
 
 
@@ -87,15 +91,98 @@ def test_tsne_shows_as_many_as_asked_for_with_their_labels_and_images(sets, pict
     np.testing.assert_array_equal(figure.arrays["labels"], test.labels[places])
 
 
-def test_codes_too_few_for_tsne_are_shown_by_components(models, sets):
-    few = ImageSet(sets["grey"].test.images[:3])
-    (figure,) = STUDY_FIGURES["codes"](
-        [Trained("few", models["grey-3"].model, DataSplit(few, few))], method="tsne"
-    )
+@pytest.fixture
+def few(models, sets):
+    """A function: a run with this many test images, without labels."""
+
+    def run(count: int) -> Trained:
+        images = ImageSet(sets["grey"].test.images[:count])
+        return Trained("few", models["grey-3"].model, DataSplit(images, images))
+
+    return run
+
+
+@pytest.mark.parametrize("method", ["tsne", "quick-tsne"])
+def test_tsne_of_fewer_than_four_images_is_left_out_with_a_reason(few, method):
+    (omitted,) = STUDY_FIGURES["codes"]([few(3)], method=method)
+    assert omitted.run == "few"
+    assert "t-SNE needs 4 images at least, and there are 3" in omitted.reason
+    assert isinstance(next(STUDY_FIGURES["codes"]([few(4)], method=method)), Figure)
+
+
+def test_few_codes_without_labels_are_shown_by_components(few):
+    (figure,) = STUDY_FIGURES["codes"]([few(3)])
     assert figure.arrays["x"].shape == (3, 2)
     assert "principal components" in figure.title
     assert "labels" not in figure.arrays
     assert figure.options["classes"] is None
+
+
+@pytest.mark.parametrize("kind", ["codes", "correlation"])
+def test_the_code_of_one_image_has_no_figure_but_a_reason(few, kind):
+    (omitted,) = STUDY_FIGURES[kind]([few(1)])
+    assert "one image only" in omitted.reason
+
+
+# -- codes that show nothing -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def run_with_code(models):
+    """A function: a run of a model whose codes, of nine units, are all this one."""
+
+    def run(code: float) -> Trained:
+        collapsed = copy(models["grey-relu"])
+        collapsed.model = copy(collapsed.model)
+        size = collapsed.model.code_size_
+        collapsed.model._encode = lambda x: torch.full((len(x), size), code)
+        return collapsed
+
+    return run
+
+
+CODE_FIGURES = {
+    "codes": [
+        {"method": method, "dimensions": dimensions} for method in METHODS for dimensions in (2, 3)
+    ],
+    "correlation": [{}],
+    "spread": [{}],
+    "code-images": [{}],
+}
+CALLS = [(kind, options) for kind, calls in CODE_FIGURES.items() for options in calls]
+
+
+@pytest.mark.parametrize(("kind", "options"), CALLS)
+@pytest.mark.parametrize("code", [0.0, 3.7])
+def test_a_collapsed_code_has_no_figure_but_a_reason(
+    run_with_code, kind, options, code, monkeypatch
+):
+    for library in ("tsne", "quick_tsne", "principal_components"):
+        monkeypatch.setattr(f"narrows.study.figures.codes.{library}", None)
+    (omitted,) = STUDY_FIGURES[kind]([run_with_code(code)], **options)
+    assert omitted.run == "grey-relu"
+    assert "its code has collapsed: it is the same for all" in omitted.reason
+
+
+@pytest.mark.parametrize(("kind", "options"), CALLS)
+def test_a_code_that_is_nan_has_no_figure_but_a_reason(run_with_code, kind, options):
+    (omitted,) = STUDY_FIGURES[kind]([run_with_code(np.nan)], **options)
+    assert "codes have NaN or infinity in them" in omitted.reason
+
+
+def test_a_collapsed_run_costs_the_others_no_figure(run_with_code, models):
+    for kind in ("spread", "code-images"):
+        omitted, figure = STUDY_FIGURES[kind]([run_with_code(0.0), models["grey-pca"]])
+        assert omitted.run == "grey-relu"
+        assert all("grey-relu" not in name for name in figure.arrays)
+
+
+def test_what_is_left_out_is_on_the_page_and_reported(run_with_code):
+    run, record, said = run_with_code(0.0), Record("t"), []
+    draw_all([Drawing("codes", "The plane")], {run.name: run}, record, said.append, Faults("t"))
+    (sentence,) = record.text
+    assert sentence.startswith("No figure 'The plane' of grey-relu: its code has collapsed")
+    assert said == ["figure: The plane", sentence]
 
 
 def test_colours_go_with_their_points_as_bytes(sets, picture):

@@ -1,7 +1,7 @@
 """The space of codes: where images are in it, and what its units say.
 
 Time and memory are bounded: figures look at codes of at most 5,000 images (`study.code_sample`),
-and at none of a network whose code is a mere feature map that a side channel leads past.
+and at none that show nothing, such as a code that has collapsed; the page says why.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,16 +12,20 @@ import numpy as np
 
 from narrows import measure
 from narrows.draw import principal_components, quick_tsne, tsne
+from narrows.draw.embedding import FEWEST_FOR_TSNE
 from narrows.errors import wrong
 from narrows.model.use.evaluate import displayable
-from narrows.study.code_sample import SAMPLE_SIZE, sample_codes, why_without_codes
+from narrows.study.code_sample import SAMPLE_SIZE, codes_to_draw, why_not_drawn
 from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure, Omitted
 from narrows.study.trained import Trained, class_names
 
 METHODS = ("components", "tsne", "quick-tsne", "units")
-FEWEST_FOR_TSNE = 4  # codes
 MOST_CORRELATED = 512  # units: with more, a map of correlations cannot be read
+TOO_FEW = (
+    "t-SNE needs {fewest} images at least, and there are {count}; "
+    "the methods 'components' and 'units' take fewer"
+)
 SUBSCRIPTS = "₁₂₃₄₅₆₇₈₉"
 AXES = ("xlabel", "ylabel", "zlabel")
 CORRELATION_OPTIONS = {
@@ -45,7 +49,7 @@ def codes(
 ) -> Iterator[Figure | Omitted]:
     """Codes in the plane or in space, coloured by class, each with its image.
 
-    method: "components" (the principal ones), "tsne" or "quick-tsne" (four codes at least), or
+    method: "components" (the principal ones), "tsne" or "quick-tsne" (of four images at least), or
     "units" (those that vary most). Codes of exactly as many units are shown as they are, unless
     t-SNE is asked for.
     """
@@ -53,28 +57,31 @@ def codes(
         raise wrong("method", method, " or ".join(map(repr, METHODS)))
     if dimensions not in (2, 3):
         raise wrong("dimensions", dimensions, "2 or 3")
-    if reason := why_without_codes(run):
-        yield Omitted(run.name, reason)
-        return
     if run.model.code_size_ < dimensions:
         return
-    z, index = sample_codes(run, on, limit)
-    points, axes, title = LAYOUTS[_fitting_method(method, z, dimensions)](z, dimensions)
+    sample = codes_to_draw(run, on, limit)
+    if isinstance(sample, Omitted):
+        yield sample
+        return
+    z, index = sample
+    if "tsne" in method and len(z) < FEWEST_FOR_TSNE:
+        yield Omitted(run.name, TOO_FEW.format(fewest=FEWEST_FOR_TSNE, count=len(z)))
+        return
+    figure = _scatter(run, z, method, dimensions)
+    figure.arrays = {**figure.arrays, **_labels_and_images(run, on, index)}
+    yield figure
+
+
+def _scatter(run: Trained, z: np.ndarray, method: str, dimensions: int) -> Figure:
+    """Codes laid out by the method asked for; as they are if they have as many units."""
+    if "tsne" not in method and z.shape[1] == dimensions:
+        method = "units"
+    points, axes, title = LAYOUTS[method](z, dimensions)
     options: dict[str, Any] = dict(zip(AXES, axes))
     options["classes"] = list(run.split.test.classes or []) or None
     if z.shape[1] == 2:
         options["equal"] = True
-    arrays = {"x": points.astype(np.float32), **_labels_and_images(run, on, index)}
-    yield Figure(run.name, "scatter", title, options, arrays)
-
-
-def _fitting_method(method: str, z: np.ndarray, dimensions: int) -> str:
-    """The method asked for, or the one that these codes allow."""
-    if "tsne" in method and len(z) < FEWEST_FOR_TSNE:
-        method = "components"
-    if "tsne" not in method and z.shape[1] == dimensions:
-        method = "units"
-    return method
+    return Figure(run.name, "scatter", title, options, {"x": points.astype(np.float32)})
 
 
 def _labels_and_images(run: Trained, on: str, index: np.ndarray) -> dict[str, np.ndarray]:
@@ -91,17 +98,20 @@ def _labels_and_images(run: Trained, on: str, index: np.ndarray) -> dict[str, np
 def correlation(run: Trained, on: str = "test") -> Iterator[Figure | Omitted]:
     """Correlations between the units of the code, over clean images."""
     size = run.model.code_size_
-    if reason := why_without_codes(run):
-        yield Omitted(run.name, reason)
+    if size < 2:
+        return
+    sample = codes_to_draw(run, on)
+    if isinstance(sample, Omitted):
+        yield sample
     elif size > MOST_CORRELATED:
         most = f"it is drawn of at most {MOST_CORRELATED}"
         yield Omitted(run.name, f"a map of {size:,} units cannot be read; {most}")
-    elif size >= 2:
-        matrix = measure.correlation(sample_codes(run, on)[0])
+    else:
+        matrix = measure.correlation(sample[0])
         yield Figure(run.name, "heatmap", "", {**CORRELATION_OPTIONS}, {"correlation": matrix})
 
 
-def code_images(runs: Sequence[Trained], images: Any = None) -> Iterator[Figure]:
+def code_images(runs: Sequence[Trained], images: Any = None) -> Iterator[Figure | Omitted]:
     """Codes as images, unit after unit in rows, for codes whose size is a square; each model by its
     largest value.
     """
@@ -111,11 +121,16 @@ def code_images(runs: Sequence[Trained], images: Any = None) -> Iterator[Figure]
     arrays, captions = {"original": displayable(x)}, {}
     for run in runs:
         side = isqrt(run.model.code_size_)
-        if side**2 == run.model.code_size_:
-            name = f"{run.name}, {side}×{side}"
-            sizes = np.abs(run.unit_model.transform(x))
-            arrays[name] = _as_squares(sizes, side)
-            captions[name] = [f"{count} active" for count in measure.active_units(sizes)]
+        if side**2 != run.model.code_size_:
+            continue
+        z = run.unit_model.transform(x)
+        if len(x) > 1 and (reason := why_not_drawn(z)):
+            yield Omitted(run.name, reason)
+            continue
+        name = f"{run.name}, {side}×{side}"
+        sizes = np.abs(z)
+        arrays[name] = _as_squares(sizes, side)
+        captions[name] = [f"{count} active" for count in measure.active_units(sizes)]
     if captions:
         yield Figure("codes", "grid", "", {"captions": captions, "columns": len(x)}, arrays)
 
@@ -133,10 +148,11 @@ def spread(runs: Sequence[Trained], on: str = "test") -> Iterator[Figure | Omitt
         return
     arrays, present = {}, []
     for run in runs:
-        if reason := why_without_codes(run):
-            yield Omitted(run.name, reason)
+        sample = codes_to_draw(run, on)
+        if isinstance(sample, Omitted):
+            yield sample
             continue
-        z, index = sample_codes(run, on)
+        z, index = sample
         radii = measure.spread(z, labels[index])
         present = list(radii)
         arrays[run.name] = np.array(list(radii.values()))
