@@ -64,6 +64,81 @@ def test_a_tensor_that_requires_a_gradient_is_taken():
     np.testing.assert_array_equal(round_trip(x), x.detach().numpy())
 
 
+class Elsewhere(torch.Tensor):
+    """A tensor that NumPy cannot read as it is, as one on a GPU."""
+
+    def __array__(self, *arguments, **options):
+        raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first")
+
+
+TENSORS = {
+    "of a gradient": lambda x: x.requires_grad_(),
+    "a parameter": torch.nn.Parameter,
+    "bfloat16": lambda x: x.bfloat16(),
+    "float8": lambda x: x.to(torch.float8_e5m2),
+    "negated": lambda x: torch._neg_view(-x),
+    "elsewhere": lambda x: x.as_subclass(Elsewhere),
+}
+HOLDERS = {
+    "tensor": lambda x: x,
+    "list": list,
+    "tuple": tuple,
+    "data set": lambda x: Items(len(x), lambda k: x[k]),
+    "labelled": lambda x: Items(len(x), lambda k: (x[k], 3)),
+}
+
+
+@pytest.mark.parametrize("held", HOLDERS.values(), ids=HOLDERS)
+@pytest.mark.parametrize("kind", TENSORS.values(), ids=TENSORS)
+@pytest.mark.parametrize("shape", [(20, 12), (20, 3, 4), (20, 1, 3, 5)], ids=str)
+def test_tensors_of_any_kind_go_into_a_fit_and_out_of_it(shape, kind, held):
+    levels = np.random.default_rng(0).integers(0, 4, shape) / 4  # which float8 has, too
+    array = np.moveaxis(levels, 1, -1) if len(shape) == 4 else levels
+    tensor = kind(torch.tensor(levels, dtype=torch.float32))
+    model, known = PCA(3).fit(held(tensor)), PCA(3).fit(array.astype(np.float32))
+    np.testing.assert_array_equal(model.components_, known.components_)
+    codes = model.transform(held(tensor))
+    np.testing.assert_array_equal(codes, known.transform(array.astype(np.float32)))
+    again = torch.from_numpy(codes).requires_grad_()
+    np.testing.assert_array_equal(model.inverse_transform(again), model.inverse_transform(codes))
+
+
+@pytest.mark.parametrize("shape", [(20, 12), (20, 3, 4)], ids=str)
+@pytest.mark.parametrize(
+    "kind", [torch.Tensor.to_sparse, lambda x: x.to("meta")], ids=["sparse", "without memory"]
+)
+def test_tensors_without_values_in_memory_are_refused(shape, kind):
+    with pytest.raises(ImageError, match=r"tensor that makes no array .*pass a dense one"):
+        PCA(3).fit(kind(torch.rand(shape)))
+    with pytest.raises(ImageError, match=r"tensor that makes no array .*pass a dense one"):
+        PCA(3).fit(list(kind(torch.rand(shape))))
+
+
+def test_weights_may_be_a_tensor_that_requires_a_gradient():
+    X = random_images("float32", 20, 12)
+    weights = torch.rand(20, requires_grad=True)
+    model = PCA(3).fit(X, sample_weight=weights)
+    known = PCA(3).fit(X, sample_weight=weights.detach().numpy())
+    np.testing.assert_array_equal(model.components_, known.components_)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        pytest.param(lambda item: Items(5, lambda k: item), id="data set"),
+        pytest.param(lambda item: [item] * 5, id="list"),
+        pytest.param(lambda item: np.array([item] * 5), id="array"),
+        pytest.param(lambda item: item, id="one"),
+    ],
+)
+@pytest.mark.parametrize("model", [Autoencoder(), PCA()], ids=["Autoencoder", "PCA"])
+def test_dicts_are_refused_with_their_keys_and_how_to_take_out_the_images(model, X):
+    item = {"label": 3, "image": torch.rand(1, 4, 9, requires_grad=True)}
+    words = r"a dict with label, image, expected images.*\[item\['image'\] for item in X\]"
+    with pytest.raises(ImageError, match=words):
+        model.fit(X(item))
+
+
 class Items(Dataset):
     """A data set of torch: what `make` gives for a number."""
 
@@ -154,7 +229,8 @@ class Endless(IterableDataset):
         (Endless(), r"this data set \(Endless\) has no length, or no images; expected 1"),
         (Items(0, np.zeros), r"this data set \(Items\) has no length, or no images"),
         (Items(3, lambda k: np.zeros((k + 1, 2))), r"the first is .*\(1, 2\)\), number 1 is .*\(2, 2\)\)"),
-        (Items(3, lambda k: {"image": 1}), "no array of numbers: got .*image"),
+        (Items(3, lambda k: {"image": 1}), r"a dict with image, .*\[item\['image'\] for item in X\]"),
+        (Items(3, lambda k: {}), "a dict with no keys"),
         ([Image.new("L", (5, 5)), Image.new("RGB", (5, 5))], r"2 different shapes: 5x5 \(1\), 5x5x3 \(1\)"),
     ],
 )  # fmt: skip

@@ -13,7 +13,8 @@ PACKAGE = Path(narrows.__file__).parent
 FLOORS = [
     {"errors"},
     {"levels"},
-    {"layout", "choose", "files", "signals", "reading", "machine", "randomness", "distributed"},
+    {"layout", "choose", "files", "signals", "reading", "tensors", "machine", "randomness"}
+    | {"distributed"},
     {"scale", "image_inputs"},
     {"image_batches"},
     {"measure"},

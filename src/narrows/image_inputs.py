@@ -4,13 +4,14 @@ Besides arrays these forms are taken:
 
     pictures    a list of Pillow images, upright; palettes, CMYK and the like become RGB or RGBA,
                 bits become grey
-    tensors     of torch: `(N, C, H, W)` becomes `(N, H, W, C)` if C is 1 to 4 and W is more
+    tensors     of torch, on any device: `(N, C, H, W)` becomes `(N, H, W, C)` if C is 1 to 4 and W
+                is more; bfloat16 becomes float32
     lists       of arrays, tensors or pictures of one shape
     data sets   of torch, with a length: each item, or the first entry of a tuple; all are held in memory
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from narrows.errors import ImageError
+from narrows.errors import ImageError, several
 from narrows.layout import ImageShape, Layout, layout_of
 from narrows.levels import LEVELS
+from narrows.tensors import array_of, without_tensors
 
 # of pictures whose pixels are taken as they are
 KEPT_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "F")
@@ -71,11 +73,13 @@ def _as_array(X: Any) -> np.ndarray:
         X = _images_of_one_shape(X)
     if isinstance(X, Tensor):
         X = _channels_last(X, 4)
+    X = without_tensors(X)
     try:
-        array = np.asarray(X)
+        return np.asarray(X)
     except ValueError as error:
         raise ImageError(f"the images make no array, their shapes differ: {error}") from error
-    return array
+    except (TypeError, RuntimeError) as error:  # of a library whose arrays NumPy does not read
+        raise ImageError(f"a {type(X).__name__} makes no array of NumPy: {error}") from error
 
 
 def _refuse_other_than_numbers(array: np.ndarray) -> None:
@@ -84,6 +88,7 @@ def _refuse_other_than_numbers(array: np.ndarray) -> None:
         return
     items = array.ravel().tolist()
     other = next((item for item in items if not isinstance(item, (int, float))), array)
+    _refuse_dict(other)
     raise ImageError(
         f"the images make no array of numbers: got {str(other)[:40]!r} ({type(other).__name__}); "
         "pass an array of numbers, a list of pictures or a data set of torch; "
@@ -100,6 +105,20 @@ def _refuse_single_objects(X: Any) -> None:
         return
     raise ImageError(
         f"got one object of type {type(X).__name__}, expected several images; pass {cure}"
+    )
+
+
+def _refuse_dict(item: Any) -> None:
+    """Refuse a dict, as items of some data sets are, and say how to take the image out of it."""
+    if not isinstance(item, Mapping):
+        return
+    keys = list(item)
+    arrays = [key for key in keys if getattr(item[key], "shape", ())]
+    key = next(iter([*arrays, *keys]), "image")
+    raise ImageError(
+        f"the images make no array of numbers: got a dict with {several(keys) or 'no keys'}, "
+        f"expected images, or pairs (image, label); pass [item[{key!r}] for item in X]; "
+        "load_data(path) reads files"
     )
 
 
@@ -126,11 +145,12 @@ def _images_of_one_shape(items: Sequence[Any]) -> list[np.ndarray]:
 
 def _image_of(item: Any) -> np.ndarray:
     """One image of a list or of a data set."""
+    _refuse_dict(item)
     if isinstance(item, Image.Image):
         return _pixels_of(item)
     if isinstance(item, Tensor):
-        item = _channels_last(item, 3)
-    return np.asarray(item)
+        return array_of(_channels_last(item, 3))
+    return np.asarray(without_tensors(item))
 
 
 def _pixels_of(picture: Image.Image) -> np.ndarray:
@@ -147,7 +167,6 @@ def _channels_last(x: Tensor, dims: int) -> Tensor:
 
     Other tensors stay as they are. Raises `ImageError` if its shape can be read both ways.
     """
-    x = x.detach().cpu()
     if x.dim() != dims or not 1 <= x.shape[-3] <= 4:
         return x
     if x.shape[-1] <= 4:

@@ -27,6 +27,7 @@ import numpy as np
 
 from narrows.errors import MissingExtra, NarrowsError, extra, wrong
 from narrows.measure import constant_units
+from narrows.tensors import without_tensors
 
 TREE_LIMIT = 20_000  # codes; with more, a grid is faster
 FEWEST_FOR_TSNE = 4  # codes
@@ -169,7 +170,7 @@ def _thin_decomposition(centred: np.ndarray, count: int) -> tuple[np.ndarray, np
 
 def _as_table(codes: Any) -> np.ndarray:
     """Codes as float32 `(N, size)`."""
-    z = np.asarray(codes, dtype=np.float32)
+    z = np.asarray(without_tensors(codes), dtype=np.float32)
     if not (z.ndim >= 2 and z.size > 0):
         raise wrong("codes", z.shape, "(N, size)")
     return z.reshape(len(z), -1)

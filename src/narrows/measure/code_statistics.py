@@ -20,6 +20,7 @@ from typing import Any, Self
 import numpy as np
 
 from narrows.errors import NarrowsError
+from narrows.tensors import without_tensors
 
 THRESHOLD = 1e-6
 
@@ -146,7 +147,7 @@ def _radius(z: np.ndarray) -> float:
 
 
 def _table(codes: Any) -> np.ndarray:
-    z = codes.detach().cpu().numpy() if hasattr(codes, "detach") else np.asarray(codes)
+    z = np.asarray(without_tensors(codes))
     if z.ndim < 2 or len(z) == 0:
         raise NarrowsError(
             f"codes: got shape {z.shape}, expected (N, size) with at least 1 image; one code z is z[None]"

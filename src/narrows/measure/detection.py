@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from narrows.errors import NarrowsError
+from narrows.tensors import without_tensors
 
 
 def auroc(scores: Any, anomalous: Any) -> float:
@@ -84,7 +85,8 @@ def _by_threshold(
 
 def _as_arrays(what: str, scores: Any, anomalous: Any) -> tuple[np.ndarray, np.ndarray]:
     """Scores as floats and labels as booleans, or the reason why they cannot be measured."""
-    scores, anomalous = np.asarray(scores, dtype=np.float64), np.asarray(anomalous).astype(bool)
+    scores = np.asarray(without_tensors(scores), dtype=np.float64)
+    anomalous = np.asarray(without_tensors(anomalous)).astype(bool)
     if scores.ndim != 1 or scores.shape != anomalous.shape:
         raise NarrowsError(
             f"{what}: scores and anomalous must both be (N,); got shapes {scores.shape} and {anomalous.shape}"

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from narrows.errors import NarrowsError, unknown
+from narrows.tensors import without_tensors
 
 NEIGHBOURS = 5
 
@@ -78,7 +79,7 @@ def _refuse_few(labels: np.ndarray) -> None:
 
 
 def _pair(codes: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
-    codes, labels = np.asarray(codes), np.asarray(labels)
+    codes, labels = np.asarray(without_tensors(codes)), np.asarray(without_tensors(labels))
     if codes.ndim < 2 or labels.shape != (len(codes),):
         raise NarrowsError(
             f"probe: got codes {codes.shape} and labels {labels.shape}, expected (N, size) and (N,)"

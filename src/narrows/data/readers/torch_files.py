@@ -20,6 +20,7 @@ import numpy as np
 from narrows.data.image_set import ImageSet, refuse_parts
 from narrows.data.readers.reading import Labels, labels_or_note, readable, set_of, settled
 from narrows.errors import DataError, did_you_mean
+from narrows.tensors import numpy_of
 
 IMAGE_KEYS = ("images", "data", "X", "x")
 LABEL_KEYS = ("labels", "targets", "y")
@@ -71,8 +72,7 @@ def _as_array(value: Any, path: Path) -> np.ndarray:
 
     if not isinstance(value, torch.Tensor):
         raise DataError(f"{path} holds a {type(value).__name__} in place of a tensor")
-    value = value.detach()
-    return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+    return numpy_of(value)
 
 
 def _channels_last(images: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from narrows.errors import BuildError, ImageError, NarrowsError, wrong
 from narrows.image_inputs import NUMBERS, is_image_object
+from narrows.tensors import without_tensors
 
 
 class NotNumbers(ImageError, TypeError):
@@ -43,8 +44,8 @@ def is_table(X: Any) -> bool:
     if is_image_object(X):
         return False
     try:
-        array = np.asarray(X)
-    except ValueError:  # images of different shapes
+        array = np.asarray(without_tensors(X))
+    except (TypeError, ValueError, RuntimeError):  # no array, which `as_images` explains
         return False
     return array.ndim == 2 or (array.ndim < 2 and array.dtype.kind in NUMBERS)
 
@@ -56,7 +57,9 @@ def check_table(model: BaseEstimator, X: Any, reset: bool) -> np.ndarray:
     """
     try:
         return np.asarray(
-            validate_data(model, X, reset=reset, dtype="numeric", ensure_all_finite=False)
+            validate_data(
+                model, without_tensors(X), reset=reset, dtype="numeric", ensure_all_finite=False
+            )
         )
     except TypeError as error:
         raise NotNumbers(str(error)) from error
@@ -67,7 +70,7 @@ def check_table(model: BaseEstimator, X: Any, reset: bool) -> np.ndarray:
 def validate_codes(Z: Any, size: int) -> np.ndarray:
     """Codes `(N, size)` as float32."""
     try:
-        codes = np.asarray(Z, dtype=np.float32)
+        codes = np.asarray(without_tensors(Z), dtype=np.float32)
     except (TypeError, ValueError) as problem:
         raise ImageError(f"the codes make no array of numbers: {problem}") from problem
     if codes.ndim != 2 or codes.shape[1] != size:

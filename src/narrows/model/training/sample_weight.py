@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from narrows.errors import wrong
+from narrows.tensors import without_tensors
 
 LARGEST = (1e-30, 1e30)  # so that no sum of weights, times losses or squared, overflows
 
@@ -70,7 +71,7 @@ def _refuse_vanishing(weights: np.ndarray, expected: str) -> None:
 def _as_floats(sample_weight: Any) -> np.ndarray:
     """What was given as an array; an empty one if these are not numbers."""
     try:
-        return np.asarray(sample_weight, dtype=np.float64)
+        return np.asarray(without_tensors(sample_weight), dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         return np.empty(0)
 

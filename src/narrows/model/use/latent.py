@@ -14,6 +14,7 @@ from narrows.errors import ImageError, wrong
 from narrows.model.estimator.arguments import check_integer
 from narrows.model.estimator.base import ImageModel
 from narrows.randomness import keyed_generator
+from narrows.tensors import without_tensors
 
 
 def interpolate(model: ImageModel, a: Any, b: Any, steps: int = 9) -> np.ndarray:
@@ -26,7 +27,7 @@ def interpolate(model: ImageModel, a: Any, b: Any, steps: int = 9) -> np.ndarray
 
 def _pair(a: Any, b: Any) -> np.ndarray:
     """Two images as an array `(2, ...)`. Raises `ImageError` if their shapes differ."""
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = np.asarray(without_tensors(a)), np.asarray(without_tensors(b))
     if a.shape != b.shape:
         raise ImageError(f"interpolate needs two images of one shape: got {a.shape} and {b.shape}")
     return np.stack([a, b])
