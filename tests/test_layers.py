@@ -14,7 +14,7 @@ FLOORS = [
     {"errors"},
     {"levels"},
     {"layout", "choose", "files", "signals", "reading", "tensors", "machine", "randomness"}
-    | {"distributed"},
+    | {"distributed", "threads"},
     {"scale", "image_inputs"},
     {"image_batches"},
     {"measure"},

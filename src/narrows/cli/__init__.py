@@ -37,8 +37,6 @@ from narrows.signals import ending_signals, interrupt
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
-    # long spinning is slow if threads share a core, and no spinning is slow if they do not
-    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     # messages about ranks are for developers of torch
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     put_off("scipy.stats")

@@ -9,6 +9,7 @@ draws the same numbers.
 import copy
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import cached_property
 from math import ceil
 from typing import Any
 
@@ -28,6 +29,7 @@ from narrows.model.training.progress import Progress
 from narrows.parts.kinds import KINDS
 from narrows.parts.objective import LossTerms
 from narrows.randomness import KeyedRandom, keyed_generator
+from narrows.threads import ThreadWatch
 
 
 def batch_norms(network: nn.Module) -> list[nn.Module]:
@@ -89,6 +91,11 @@ class TrainingSetup:
         progress = progress or Progress()
         progress.best = progress.best or self.weights()
         return progress
+
+    @cached_property
+    def thread_watch(self) -> ThreadWatch:
+        """Not of threads that wait for an accelerator, or for other ranks."""
+        return ThreadWatch(torch.get_num_threads() if self.checks_every_loss else 1)
 
     def make_optimiser(self, parameters: list[nn.Parameter]) -> optim.Optimizer:
         """An optimiser of the kind that was asked for, of these parameters."""

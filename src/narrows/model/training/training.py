@@ -213,7 +213,8 @@ class Training(TrainingSetup):
         for parameter in self.parameters:
             # as zero_grad does, which also reports to the profiler: 0.05 ms a step
             parameter.grad = None
-        loss.backward()
+        with self.thread_watch:
+            loss.backward()
         if self.options.clip:
             self._clip(self.options.clip, number, index)
         self.optimiser.step()
