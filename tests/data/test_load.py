@@ -1,17 +1,20 @@
 """Names, specs and paths: each finds its reader, and what is nothing is told."""
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from scipy.io import savemat
 
 from narrows import data
 from narrows.data import ImageSet, load_data, read_data
 from narrows.data.load import has_split
 from narrows.data.packs.pack import pack
-from narrows.errors import DataError, UnknownName
+from narrows.errors import BuildError, DataError, NarrowsError, UnknownName
 from small_files import write_idx, write_picture
 
 
@@ -158,3 +161,31 @@ def test_has_split_raises_what_reading_raises(tmp_path):
             has_split(path, "test")
     with pytest.raises(UnknownName, match="no split called 'tset'; did you mean 'test'"):
         has_split("digits", "tset")
+
+
+def test_options_stand_behind_a_path(tmp_path):
+    """`path::name=value`, after `path::array`: several, and integers with an x between them."""
+    values = np.arange(5 * 12, dtype=np.uint8).reshape(5, 12)
+    np.savetxt(tmp_path / "a.csv", values, "%d", ",")
+    images = load_data(f"{tmp_path / 'a.csv'}::shape=3x4")[0]
+    np.testing.assert_array_equal(images, values.reshape(5, 3, 4))
+    savemat(tmp_path / "a.mat", {"b": values.reshape(5, 3, 4), "c": np.zeros((90, 90))})
+    images = load_data(f"{tmp_path / 'a.mat'}::b::axis=1")[0]
+    np.testing.assert_array_equal(images, values.reshape(5, 3, 4).transpose(1, 0, 2))
+    with pytest.raises(BuildError, match="axis: got 9, expected one of 0 to 2"):
+        load_data(f"{tmp_path / 'a.mat'}::b::axis=9")
+    with pytest.raises(BuildError, match=r"axis: got 1, expected the one in .* give one of them"):
+        load_data(f"{tmp_path / 'a.mat'}::b::axis=0", axis=1)
+    with pytest.raises(NarrowsError, match="axes"):
+        load_data(f"{tmp_path / 'a.mat'}::axes=0")
+
+
+@pytest.mark.parametrize("ending", ["pkl", "pt"])
+def test_rows_of_pickles_and_tensors_have_the_shape_that_is_given(tmp_path, ending):
+    values = np.arange(5 * 12, dtype=np.uint8).reshape(5, 12)
+    if ending == "pkl":
+        (tmp_path / "a.pkl").write_bytes(pickle.dumps({"images": values}))
+    else:
+        torch.save(torch.tensor(values), tmp_path / "a.pt")
+    images = load_data(tmp_path / f"a.{ending}", shape=(3, 4))[0]
+    np.testing.assert_array_equal(images, values.reshape(5, 3, 4))

@@ -149,7 +149,10 @@ class Reading:
     array
         Which array of a file is the images, by its name: of .npz, .mat, HDF5, ...
     shape
-        Height, width and channels of an image, if a file has rows of values: of .csv, .mat.
+        Height, width and channels of an image, if a file has rows of values: of .csv, .mat, ...
+    axis
+        Which axis, from 0, the images follow one another along: of NIfTI (the slices of a volume,
+        by default 2), MATLAB and HDF5.
     """
 
     size: Annotated[
@@ -163,6 +166,7 @@ class Reading:
     shape: Annotated[
         list[int] | None, Parameter(consume_multiple=True, negative="", converter=integers)
     ] = None
+    axis: Integer | None = None
 
     def as_options(self) -> dict[str, Any]:
         """The given options, by the names that readers use."""
@@ -182,6 +186,8 @@ class Reading:
             options["array"] = self.array
         if self.shape is not None:
             options["shape"] = self.shape
+        if self.axis is not None:
+            options["axis"] = self.axis
         return options
 
     def of(self, data: str, noisy: str = "") -> Any:

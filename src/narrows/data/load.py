@@ -4,12 +4,14 @@
     {"kind": "coloured-mnist", "colour": "image"}      a named set with options
     "photos"   {"kind": "photos", "size": [64, 64]}    a folder or a file, with or without options
     "a.h5::/group/x"                                   an array, or a column, inside a file
+    "a.nii::axis=0"   "a.csv::shape=28x20"             options behind the path; also several
     loader                                             your own function, `loader(split, ...) -> ImageSet`
 
 A name of the table wins over a folder of the same name; `./mnist` is always the folder.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,8 @@ from narrows.data.share import Share
 from narrows.errors import DataError, NarrowsError, did_you_mean, unknown, wrong
 
 SPLITS = (*PARTS, "all")
-INSIDE = "::"  # between a file and the path of an array in it
+MARK = "::"  # between a path and the array in it, or options
+INTEGERS = re.compile(r"-?\d+(x\d+)*")
 
 Data = str | os.PathLike[str] | Mapping[str, Any] | Callable[..., ImageSet]
 DataKind = str | os.PathLike[str] | Callable[..., ImageSet]
@@ -107,18 +110,33 @@ def _kind_and_options(data: Data, options: dict[str, Any]) -> tuple[Any, dict[st
             "or a dict with either as its 'kind'"
         )
     if not callable(kind):
-        kind = _without_array(kind, spec)
+        kind = _without_options(kind, spec)
     return kind, spec
 
 
-def _without_array(kind: str | os.PathLike[str], spec: dict[str, Any]) -> str | os.PathLike[str]:
-    """The path of `path::array`, whose array becomes an option; a file of that very name wins."""
-    path, mark, array = os.fspath(kind).rpartition(INSIDE)
-    if not mark or Path(kind).expanduser().exists():
+def _without_options(kind: str | os.PathLike[str], spec: dict[str, Any]) -> str | os.PathLike[str]:
+    """The path of `path::array` or `path::name=value`, whose options go to `spec`; a file of that
+    very name wins.
+    """
+    path, *words = os.fspath(kind).split(MARK)
+    if not words or Path(kind).expanduser().exists():
         return kind
-    if spec.setdefault("array", array) != array:
-        raise wrong("array", spec["array"], f"the one in {os.fspath(kind)!r}", "give one of them")
+    for word in words:
+        name, value = _option(word)
+        if spec.setdefault(name, value) != value:
+            raise wrong(name, spec[name], f"the one in {os.fspath(kind)!r}", "give one of them")
     return path
+
+
+def _option(word: str) -> tuple[str, Any]:
+    """The option that stands behind a path: "axis=0", "shape=28x20", or the name of an array."""
+    name, mark, value = word.partition("=")
+    if not (mark and name.isidentifier()):
+        return "array", word
+    if not INTEGERS.fullmatch(value):
+        return name, value
+    integers = [int(part) for part in value.split("x")]
+    return name, integers if len(integers) > 1 else integers[0]
 
 
 def _is_named(kind: DataKind) -> bool:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from narrows.data.readers import hdf5
-from narrows.data.readers.hdf5 import hdf5_has_split, matlab_order
+from narrows.data.readers.hdf5 import hdf5_has_split
+from narrows.data.readers.matlab_order import matlab_order
 from narrows.data.readers.recognise_stores import is_hdf5
 from narrows.errors import DataError
 
@@ -122,6 +123,19 @@ def test_labels_as_text_are_classes_and_several_an_image_are_left_out(path):
 )
 def test_the_axis_of_images_in_matlab(shape, labels, order):
     assert matlab_order(shape, labels) == order
+
+
+@pytest.mark.parametrize("options", [{}, {"chunks": (5, 3, 2), "compression": "gzip"}])
+def test_the_axis_of_images_may_be_said(path, options):
+    values = IMAGES[..., 0]
+    with h5py.File(path, "w") as file:
+        file.create_dataset("images", data=values.transpose(1, 2, 0), **options)
+        file.create_dataset("matlab", data=values.T, **options)
+        file["matlab"].attrs["MATLAB_class"] = b"uint8"
+    assert np.array_equal(read_hdf5(path, array="images", axis=2).images, values)
+    found = read_hdf5(path, array="matlab", axis=0)
+    assert np.array_equal(found.images, values)
+    assert found.notes == ()
 
 
 @pytest.mark.parametrize("options", [{}, {"chunks": (3, 3, 5, 6), "compression": "gzip"}])

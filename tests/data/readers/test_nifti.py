@@ -5,7 +5,9 @@ import gzip
 import numpy as np
 import pytest
 
+from narrows.data import load_data
 from narrows.data.readers.nifti import read_nifti
+from narrows.data.readers.picture_stream import stream_pictures
 from narrows.errors import BuildError, DataError
 
 nibabel = pytest.importorskip("nibabel")
@@ -40,6 +42,21 @@ def test_any_number_of_axes(tmp_path, shape):
     found = stacked(write(tmp_path / "a.nii", values))
     assert found.shape == (np.prod(shape[2:], dtype=int), 7, 6)
     assert np.array_equal(found[0], values.reshape(7, 6, -1)[..., 0])
+
+
+def test_the_axis_is_an_option_of_every_way_to_read(tmp_path):
+    """Of a file, of a folder of volumes and pictures, and behind a path."""
+    values = VALUES[..., 0]
+    path = write(tmp_path / "a.nii", values)
+    for found in (
+        load_data(path, axis=0)[0],
+        load_data(f"{path}::axis=0")[0],
+        load_data(tmp_path, axis=-3)[0],
+        [picture.pixels for picture in stream_pictures(tmp_path, axis=0)],
+    ):
+        np.testing.assert_array_equal(found, values)
+    with pytest.raises(BuildError, match="axis: got 3, expected one of 0 to 2"):
+        load_data(tmp_path, axis=3)
 
 
 def test_scaled_values_are_floats(tmp_path):

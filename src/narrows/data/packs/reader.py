@@ -21,7 +21,7 @@ from narrows.data.packs.index import Index, read_index
 from narrows.data.packs.tar_headers import read_headers
 from narrows.data.readers.decode import decode_all
 from narrows.data.readers.folder import THREADED_FROM
-from narrows.data.readers.image_files import first_page, picture_opener, reason_of
+from narrows.data.readers.image_files import Axis, first_page, picture_opener, reason_of
 from narrows.data.readers.pixels import Page
 from narrows.data.share import Share
 from narrows.errors import DataError, Faults
@@ -113,6 +113,7 @@ def read_pack(
     fit: str = "crop",
     grey: bool = False,
     strict: bool = False,
+    axis: Axis = None,
     share: Share | None = None,
     mode: str = "",
 ) -> ImageSet:
@@ -121,7 +122,7 @@ def read_pack(
 
     Options and errors are those of `folder.read_folder`.
     """
-    open_file = picture_opener(size, fit, grey)
+    open_file = picture_opener(size, fit, grey, axis)
     pack = Pack(path)
     index = pack.index
     chosen = _places_in_split(pack, split)

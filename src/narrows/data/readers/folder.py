@@ -7,14 +7,15 @@ Files are decoded a few at a time into one array; a large one is in a temporary 
 that memory does not grow with their number.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from narrows.data.image_set import ImageSet, refuse_parts
 from narrows.data.readers.decode import Decoded, decode_all
-from narrows.data.readers.image_files import picture_opener
+from narrows.data.readers.image_files import Axis, picture_opener
 from narrows.data.readers.listing import division_of, list_folder
+from narrows.data.readers.pixels import Page
 from narrows.data.share import Share
 
 # bytes of a file; below, two threads read half as many images a second as one
@@ -29,6 +30,7 @@ def read_folder(
     grey: bool = False,
     strict: bool = False,
     labels: str = "",
+    axis: Axis = None,
     share: Share | None = None,
     mode: str = "",
 ) -> ImageSet:
@@ -42,6 +44,7 @@ def read_folder(
     grey: make all of them grey.
     strict: raise at the first file that cannot be read, instead of noting it in `skipped`.
     labels: a CSV file of names and classes, see `class_lists`.
+    axis: of volumes, along which their slices follow one another.
     share, mode: see `load.read_data`.
     Raises `DataError`: no images, mixed sizes, no such split.
     """
@@ -51,7 +54,8 @@ def read_folder(
         span = share.span_of_files(listing.names)
         files = files[span.rows]
     least = 0 if share else 1
-    decoded = _decode_files(path, files, size, fit, grey, strict, least, mode)
+    open_file = picture_opener(size, fit, grey, axis)
+    decoded = _decode_files(path, files, open_file, strict, least, mode)
     return ImageSet(
         images=decoded.images,
         labels=listing.labels_of([relative_name(file, path) for file in decoded.items]),
@@ -66,14 +70,20 @@ def read_folder(
 
 
 def read_image(
-    path: Path, split: str = "all", size: Any = None, fit: str = "crop", grey: bool = False
+    path: Path,
+    split: str = "all",
+    size: Any = None,
+    fit: str = "crop",
+    grey: bool = False,
+    axis: Axis = None,
 ) -> ImageSet:
     """The pages of one image file, `(N, H, W)` or `(N, H, W, C)`; options as for a folder.
 
     Raises `DataError` if it cannot be read.
     """
     refuse_parts(path, split)
-    decoded = _decode_files(path.parent, [path], size, fit, grey, strict=True)
+    open_file = picture_opener(size, fit, grey, axis)
+    decoded = _decode_files(path.parent, [path], open_file, strict=True)
     return ImageSet(
         images=decoded.images,
         names=decoded.names,
@@ -105,9 +115,7 @@ def relative_name(file: Path, root: Path) -> str:
 def _decode_files(
     root: Path,
     files: Sequence[Path],
-    size: Any,
-    fit: str,
-    grey: bool,
+    open_file: Callable[[Path], Iterator[Page]],
     strict: bool,
     least: int = 1,
     mode: str = "",
@@ -118,5 +126,4 @@ def _decode_files(
     def name(file: Path) -> str:
         return relative_name(file, root)
 
-    open_file = picture_opener(size, fit, grey)
     return decode_all(root, files, open_file, name, threads, strict, least, mode)

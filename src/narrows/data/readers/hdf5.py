@@ -11,7 +11,6 @@ virtual arrays whose files are missing. Which arrays are read: see `inside`.
 References: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html (the format).
 """
 
-from collections.abc import Sequence
 from math import ceil, prod
 from pathlib import Path
 from typing import Any
@@ -21,20 +20,24 @@ import numpy as np
 from narrows.data.image_set import ImageSet, join_sets
 from narrows.data.readers.chunked import copy_chunks
 from narrows.data.readers.inside import Entry, Part, choose_parts, splits_inside, take_labels
+from narrows.data.readers.matlab_order import matlab_order, order_by
 from narrows.errors import DataError, extra
 from narrows.reading import reading
 
+TAKEN = "{path}: {images}: axis {axis} is taken for that of the images; axis (--axis) says another"
 
-def read_hdf5(path: Path, split: str = "all", array: str = "") -> ImageSet:
+
+def read_hdf5(path: Path, split: str = "all", array: str = "", axis: int | None = None) -> ImageSet:
     """The images and labels of an HDF5 file.
 
-    array: the path inside of the images, or of the group that holds them.
+    array: the path inside of the images, or of the group that holds them. axis: that of the images,
+    from 0; None: the first, of MATLAB's arrays see `matlab_order`.
     Raises `DataError`, `OutputError` (no space for a copy), `MissingExtra`.
     """
     h5py = extra("h5py", "hdf5")
     with reading(path, fault="cannot be read as HDF5"), h5py.File(path) as file:
         parts = choose_parts(path, _entries(file, h5py), split, array)
-        return join_sets([_read_part(path, file, part) for part in parts])
+        return join_sets([_read_part(path, file, part, axis) for part in parts])
 
 
 def hdf5_has_split(path: Path, split: str, array: str = "") -> bool:
@@ -61,15 +64,17 @@ def _is_matlab(stored: Any) -> bool:
     return "MATLAB_class" in stored.attrs
 
 
-def _read_part(path: Path, file: Any, part: Part) -> ImageSet:
+def _read_part(path: Path, file: Any, part: Part, axis: int | None) -> ImageSet:
     stored = file[part.images.key]
     notes = _unwritten(path, stored)
     count = prod(part.labels.shape) if part.labels else 0
-    order = tuple(range(stored.ndim))
-    if _is_matlab(stored):
-        axes = matlab_order(part.images.shape, count)
-        order = tuple(stored.ndim - 1 - axis for axis in axes)
-        notes += (f"{path}: {part.images}: axis {axes[0] + 1} is taken for that of the images",)
+    is_matlab = _is_matlab(stored)
+    order = order_by(axis or 0, stored.ndim)
+    if is_matlab and axis is None:
+        order = matlab_order(part.images.shape, count)
+        notes += (TAKEN.format(path=path, images=part.images, axis=order[0]),)
+    if is_matlab:
+        order = tuple(stored.ndim - 1 - place for place in order)
     images = _values(path, stored, order)
     if stored.attrs.get("MATLAB_class") == b"logical":
         images = images.view(np.bool_)
@@ -82,28 +87,6 @@ def _read_part(path: Path, file: Any, part: Part) -> ImageSet:
         source=source,
         notes=notes + labels.notes,
     )
-
-
-def matlab_order(shape: Sequence[int], labels: int = 0) -> tuple[int, ...]:
-    """The axes of an array of MATLAB, that of the images first.
-
-    It is the last or the first: that as long as there are labels; of (H, W, C, N) and (H, W, N) the
-    last, unless the channels or a square say otherwise; of a table the longer.
-
-    >>> matlab_order((32, 32, 3, 100))
-    (3, 0, 1, 2)
-    """
-    first, last = 0, len(shape) - 1
-    if labels and (shape[first] == labels) != (shape[last] == labels):
-        is_first = shape[first] == labels
-    else:
-        is_first = {
-            2: shape[first] > shape[last],
-            3: shape[first] != shape[1] == shape[last],
-            4: shape[2 % len(shape)] > 4 >= shape[last],
-        }[len(shape)]
-    images = first if is_first else last
-    return images, *(axis for axis in range(len(shape)) if axis != images)
 
 
 def _values(path: Path, stored: Any, order: tuple[int, ...]) -> np.ndarray:

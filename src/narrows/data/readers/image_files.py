@@ -26,6 +26,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from narrows.data.readers import netpbm, png, tiff
 from narrows.data.readers.limits import larger_limits
+from narrows.data.readers.matlab_order import order_by
 from narrows.data.readers.pixels import (
     Page,
     as_size,
@@ -47,45 +48,59 @@ PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "J
 GREY_MODES = ("1", "L", "LA", "La")
 HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1")
 HEAD = 512  # bytes by which a file is known
+VOLUME = 3  # axes
 
 Source = Path | bytes
 Near = tuple[int, int] | None  # (width, height) that a JPEG may be decoded down to
-PathReader = Callable[[Path], Iterator[tuple[np.ndarray, Levels | None]]]
+Axis = int | None  # of a volume, along which its slices follow one another
+PathReader = Callable[..., Iterator[tuple[np.ndarray, Levels | None]]]
 
 
 class PictureReader(NamedTuple):
-    """recognise: whether a file that begins so is read by it. read: its pages."""
+    """recognise: whether a file that begins so is read by it. read: its pages. is_volume: whether
+    `read` takes an axis.
+    """
 
     recognise: Callable[[bytes], bool]
-    read: Callable[[Source, bool], Iterator[Page]]
+    read: Callable[..., Iterator[Page]]
+    is_volume: bool = False
 
 
-def open_pages(source: Source, grey: bool = False, near: Near = None) -> Iterator[Page]:
+def open_pages(
+    source: Source, grey: bool = False, near: Near = None, axis: Axis = None
+) -> Iterator[Page]:
     """The pages of a file, or of its bytes. Raises what its library raises.
 
-    grey: without colours. near: see `picture_opener`.
+    grey: without colours. near, axis: see `picture_opener`.
     """
     head = head_of(source)
     with larger_limits():
         for reader in PICTURE_READERS.values():
             if reader.recognise(head):
-                pages = reader.read(source, grey)
+                slices = {"axis": axis} if reader.is_volume and axis is not None else {}
+                pages = reader.read(source, grey, **slices)
                 yield from map(as_grey, pages) if grey else pages
                 return
         yield from _read_by_pillow(source, grey, near)
 
 
-def picture_opener(size: Any, fit: str, grey: bool = False) -> Callable[[Source], Iterator[Page]]:
-    """What opens the pages of a file at a size; see `pixels.fitter`."""
+def picture_opener(
+    size: Any, fit: str, grey: bool = False, axis: Axis = None
+) -> Callable[[Source], Iterator[Page]]:
+    """What opens the pages of a file at a size; see `pixels.fitter`. axis: of volumes, whose slices
+    are the pages; None: the usual one of the format.
+    """
     to_size = fitter(size, fit)
     near = None
+    if axis is not None:
+        order_by(axis, VOLUME)  # refuses another
     if size is not None:
         height, width = as_size(size)
         # a JPEG is decoded at a half, a quarter or an eighth of its size if that is no less
         near = (2 * width, 2 * height)
 
     def open_file(source: Source) -> Iterator[Page]:
-        pages = open_pages(source, grey, near)
+        pages = open_pages(source, grey, near, axis)
         return (page._replace(pixels=to_size(page.pixels)) for page in pages)
 
     return open_file
@@ -207,14 +222,14 @@ def _read_tiff(source: Source, grey: bool) -> Iterator[Page]:
 # -- by readers that take a path --------------------------------------------------------------
 
 
-def _by_path(source: Source, reader: str) -> Iterator[Page]:
+def _by_path(source: Source, reader: str, **options: Any) -> Iterator[Page]:
     """The pages that a reader of an optional package gives; it is imported now."""
     from importlib import import_module
 
     module, name = reader.split(":")
     read: PathReader = getattr(import_module(f"narrows.data.readers.{module}"), name)
     with _as_path(source) as path:
-        for pixels, levels in read(path):
+        for pixels, levels in read(path, **options):
             yield Page(in_known_type(np.asarray(pixels)), levels)
 
 
@@ -230,9 +245,9 @@ def _as_path(source: Source) -> Iterator[Path]:
         yield Path(file.name)
 
 
-def path_reader(reader: str) -> Callable[[Source, bool], Iterator[Page]]:
-    """The pages of a file by a reader that takes a path: "module:function"."""
-    return lambda source, grey: _by_path(source, reader)
+def path_reader(reader: str) -> Callable[..., Iterator[Page]]:
+    """The pages of a file by a reader that takes a path, and options: "module:function"."""
+    return lambda source, grey, **options: _by_path(source, reader, **options)
 
 
 def _is_dicom(head: bytes) -> bool:
@@ -258,7 +273,7 @@ PICTURE_READERS: dict[str, PictureReader] = {
     "tiff": PictureReader(tiff.is_tiff, _read_tiff),
     "netpbm": PictureReader(netpbm.is_netpbm, _read_netpbm),
     "dicom": PictureReader(_is_dicom, path_reader("dicom:read_dicom")),
-    "nifti": PictureReader(_is_nifti, path_reader("nifti:read_nifti")),
+    "nifti": PictureReader(_is_nifti, path_reader("nifti:read_nifti"), is_volume=True),
     "jxl": PictureReader(_is_jxl, path_reader("jxl:read_jxl")),
     "heic": PictureReader(_is_heic, path_reader("heic:read_heic")),
 }

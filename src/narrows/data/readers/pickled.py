@@ -6,7 +6,7 @@
     (train, val, test), (train, test)   each a pair of images and labels: mnist.pkl.gz
     an array         images
 
-Rows of values become square images. A pickle may be gzipped.
+Rows of values become square images, or of the option `shape`. A pickle may be gzipped.
 """
 
 from pathlib import Path
@@ -19,6 +19,7 @@ from narrows.data.readers.closed_pickle import unpickled
 from narrows.data.readers.idx import read_unzipped
 from narrows.data.readers.reading import (
     Labels,
+    Shape,
     images_of_rows,
     labels_or_note,
     left_out,
@@ -35,18 +36,21 @@ CIFAR_PIXELS = 3072
 COARSE = "The labels are the fine ones; the coarse ones are left out."
 
 
-def read_pickle(path: Path, split: str = "all", array: str = "") -> ImageSet:
-    """The images in a pickle. array: the key of the images. Raises `DataError`."""
+def read_pickle(path: Path, split: str = "all", array: str = "", shape: Shape = None) -> ImageSet:
+    """The images in a pickle. array: the key of the images. shape: (H, W) or (H, W, C), if images are
+    rows. Raises `DataError`.
+    """
     content = _content(path)
     with readable(path, "a pickled set of images"):
         if not _has_parts(content):
             refuse_parts(path, split)
-            return _read_one(content, array, path)
+            return _read_one(content, array, shape, path)
         parts = PARTS[len(content)]
         chosen = [part for part in parts if split in (part, "all")]
         if not chosen:
             raise DataError(f"{path} has no {split} split: it has {', '.join(parts)}")
-        return join_sets([_read_one(content[parts.index(part)], array, path) for part in chosen])
+        sets = [_read_one(content[parts.index(part)], array, shape, path) for part in chosen]
+        return join_sets(sets)
 
 
 def pickle_has_split(path: Path, split: str) -> bool:
@@ -68,36 +72,42 @@ def _has_parts(content: Any) -> bool:
     )
 
 
-def _read_one(content: Any, array: str, path: Path) -> ImageSet:
+def _read_one(content: Any, array: str, shape: Shape, path: Path) -> ImageSet:
     """One set: a dict, a pair of images and labels, or images."""
     if isinstance(content, dict):
-        return _read_dict({_text(key): value for key, value in content.items()}, array, path)
+        named = {_text(key): value for key, value in content.items()}
+        return _read_dict(named, array, shape, path)
     if isinstance(content, list) and len(content) == 2:
-        return _set(content[0], content[1], "labels", path)
-    return _set(content, None, "", path)
+        return _set(content[0], content[1], "labels", shape, path)
+    return _set(content, None, "", shape, path)
 
 
-def _read_dict(content: dict[str, Any], array: str, path: Path) -> ImageSet:
+def _read_dict(content: dict[str, Any], array: str, shape: Shape, path: Path) -> ImageSet:
     key = array or next((key for key in IMAGE_KEYS if key in content), "")
     if key not in content:
         asked = f"no {array!r}" if array else f"no images under {', '.join(IMAGE_KEYS)}"
         raise DataError(f"{path} holds {asked}; {did_you_mean(array, content)}; choose by array")
     label_key = next((name for name in LABEL_KEYS if name in content), "")
     notes = (COARSE,) if "coarse_labels" in content else ()
-    return _set(content[key], content.get(label_key), label_key, path, notes)
+    return _set(content[key], content.get(label_key), label_key, shape, path, notes)
 
 
 def _set(
-    images: Any, labels: Any, label_key: str, path: Path, notes: tuple[str, ...] = ()
+    images: Any,
+    labels: Any,
+    label_key: str,
+    shape: Shape,
+    path: Path,
+    notes: tuple[str, ...] = (),
 ) -> ImageSet:
     if not isinstance(images, np.ndarray):
         raise DataError(f"{path} holds a {type(images).__name__} in place of an array of images")
     found = _labels(labels, len(images), label_key, path) if label_key else Labels()
     more: tuple[str, ...] = ()
-    if images.ndim == 2 and images.shape[1] == CIFAR_PIXELS:
+    if images.ndim == 2 and images.shape[1] == CIFAR_PIXELS and shape is None:
         images = settled(images.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
     elif images.ndim == 2:
-        images, more = images_of_rows(settled(images), None, path)
+        images, more = images_of_rows(settled(images), shape, path)
     return set_of(images, found, path, f"the pickle {path}", (*notes, *more))
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from narrows.data.readers.folder import image_files, relative_name
-from narrows.data.readers.image_files import numbered, picture_opener, reason_of
+from narrows.data.readers.image_files import Axis, numbered, picture_opener, reason_of
 from narrows.data.readers.pixels import Page
 from narrows.errors import DataError
 from narrows.levels import Levels
@@ -50,18 +50,19 @@ def stream_pictures(
     fit: str = "crop",
     grey: bool = False,
     strict: bool = False,
+    axis: Axis = None,
     skip: Callable[[str, str], None] = ignore_skipped,
     files: Sequence[Path] | None = None,
 ) -> Iterator[Picture]:
     """The pictures of a folder, in the order of their names, or the one of a file.
 
-    size, fit, grey: see `folder.read_folder`.
+    size, fit, grey, axis: see `folder.read_folder`.
     skip: is called with the name of each file that cannot be read, and why; with `strict` the first
         one raises.
     files: only these of the folder; then it is no error if none can be read.
     Raises `DataError`, also if none of all files can be read.
     """
-    open_file = picture_opener(size, fit, grey)
+    open_file = picture_opener(size, fit, grey, axis)
     wanted = image_files(path) if files is None else files
     root = path if path.is_dir() else path.parent
     count = 0

@@ -9,6 +9,7 @@ tensor of the newer, zipped form is mapped, not loaded.
                                    under labels, targets or y
 
 Images are `(N, H, W)`, `(N, C, H, W)` with C of 1, 3 or 4, as torch has them, or `(N, H, W, C)`.
+Rows of values stay a table, unless the option `shape` says what they are.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,15 @@ from typing import Any
 import numpy as np
 
 from narrows.data.image_set import ImageSet, refuse_parts
-from narrows.data.readers.reading import Labels, labels_or_note, readable, set_of, settled
+from narrows.data.readers.reading import (
+    Labels,
+    Shape,
+    images_of_rows,
+    labels_or_note,
+    readable,
+    set_of,
+    settled,
+)
 from narrows.errors import DataError, did_you_mean
 from narrows.tensors import numpy_of
 
@@ -27,8 +36,10 @@ LABEL_KEYS = ("labels", "targets", "y")
 CHANNELS = (1, 3, 4)
 
 
-def read_torch(path: Path, split: str = "all", array: str = "") -> ImageSet:
-    """The images in a file of torch. array: the key of the images in a dict. Raises `DataError`."""
+def read_torch(path: Path, split: str = "all", array: str = "", shape: Shape = None) -> ImageSet:
+    """The images in a file of torch. array: the key of the images in a dict. shape: (H, W) or
+    (H, W, C), if images are rows. Raises `DataError`.
+    """
     refuse_parts(path, split)
     with readable(path, "tensors of torch", "save tensors alone, with torch.save"):
         images, labels, key = _images_and_labels(_loaded(path), array, path)
@@ -39,7 +50,10 @@ def read_torch(path: Path, split: str = "all", array: str = "") -> ImageSet:
     found = Labels()
     if labels is not None:
         found = labels_or_note(labels, len(images), key, path)
-    return set_of(settled(_channels_last(images)), found, path, f"the tensors in {path}")
+    images = settled(_channels_last(images))
+    if images.ndim == 2 and shape is not None:
+        images, _ = images_of_rows(images, shape, path)
+    return set_of(images, found, path, f"the tensors in {path}")
 
 
 def _loaded(path: Path) -> Any:
