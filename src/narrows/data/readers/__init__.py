@@ -17,6 +17,7 @@ norb            smallNORB's matrices
 pickled         pickles of arrays: CIFAR's, mnist.pkl
 closed_pickle   plain data out of a pickle, without running any code
 matlab          MATLAB's arrays: SVHN, Frey faces, USPS
+matlab_order    which axis of an array of MATLAB counts the images
 mat_variables   the variables in a MATLAB file
 torch_files     tensors of torch
 tfrecord        TFRecord of Examples
