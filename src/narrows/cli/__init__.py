@@ -18,6 +18,7 @@ anomalies       scores, error maps, and how well they find anomalies
 sharded_job     the work of one verb, or a share of it
 merge           merge, which joins shares
 packs           pack, verify
+patches         patches; --patches of the verbs that train
 model_files     info, export
 lists           labs, recipes, parts
 bench           bench speed, bench profile, bench scale

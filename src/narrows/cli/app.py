@@ -11,6 +11,7 @@ from narrows.cli import bench, lists, packs, studies
 from narrows.cli import images as use
 from narrows.cli import merge as merging
 from narrows.cli import model_files as model
+from narrows.cli import patches as cutting
 from narrows.cli import score as numbers
 from narrows.cli import train as learn
 
@@ -42,7 +43,7 @@ app = App(
 VERBS = (
     studies.demo, studies.lab, studies.study, learn.train, learn.compare, learn.evaluate, studies.report,
     use.reconstruct, use.denoise, use.sample, use.interpolate, numbers.encode,
-    use.decode, numbers.score, merging.merge, packs.pack, packs.verify,
+    use.decode, numbers.score, merging.merge, cutting.patches, packs.pack, packs.verify,
     model.info, model.export, lists.labs, lists.recipes, lists.parts,
 )  # fmt: skip
 for place, verb in enumerate(VERBS):  # help lists them in this order

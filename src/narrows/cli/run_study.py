@@ -9,10 +9,12 @@ from narrows.cli.output import give, give_facts, tell
 from narrows.errors import BuildError, wrong
 
 
-def run(study: Any, output: str, data: Any, changes: Changes, how: How) -> None:
-    """Run a study into a folder, and print its tables and where its page is."""
+def run(study: Any, output: str, data: Any, changes: Changes, how: How, advice: str = "") -> None:
+    """Run a study into a folder, and print its tables and where its page is; before it, some advice."""
     with together(how.devices):
         folder = free(output, how)
+        if advice and is_first():
+            tell(f"note: {advice}")
         record = record_of(study, folder, data, changes, how)
         if is_first():
             _print_tables(record, how.json)

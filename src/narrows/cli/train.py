@@ -21,6 +21,7 @@ from narrows.cli.options import (
     Split,
 )
 from narrows.cli.output import give
+from narrows.cli.patches import Patches, advice_on_size, with_patches
 from narrows.cli.run_study import run
 
 NO_CHANGES = Changes()
@@ -35,6 +36,7 @@ def train(
     data: Data,
     output: Output,
     noisy: Noisy = "",
+    patches: Patches = None,
     reading: Reading = AS_THEY_ARE,
     changes: Changes = NO_CHANGES,
     how: How = PLAINLY,
@@ -54,14 +56,23 @@ def train(
     _known([recipe])
     own_changes = {"corruption": "pairs"} if noisy else {}
     runs = [Run(recipe, recipe, own_changes)]
-    study = Study(f"{recipe} on {data}", runs, placed(reading.of(data, noisy)))
-    run(study, output, None, changes, how)
+    images = with_patches(reading.of(data, noisy), patches, changes.seed)
+    study = Study(f"{recipe} on {data}", runs, placed(images))
+    run(
+        study,
+        output,
+        None,
+        changes,
+        how,
+        "" if patches is not None else advice_on_size(data, reading),
+    )
 
 
 def compare(
     *recipes: str,
     data: Data,
     output: Output,
+    patches: Patches = None,
     reading: Reading = AS_THEY_ARE,
     changes: Changes = NO_CHANGES,
     how: How = PLAINLY,
@@ -88,8 +99,16 @@ def compare(
     for number, name in enumerate(recipes, start=1):
         label = name if recipes.count(name) == 1 else f"{name}-{number}"
         runs.append(Run(label, name))
-    study = Study(f"{', '.join(recipes)} on {data}", runs, placed(reading.of(data)))
-    run(study, output, None, changes, how)
+    images = with_patches(reading.of(data), patches, changes.seed)
+    study = Study(f"{', '.join(recipes)} on {data}", runs, placed(images))
+    run(
+        study,
+        output,
+        None,
+        changes,
+        how,
+        "" if patches is not None else advice_on_size(data, reading),
+    )
 
 
 def evaluate(

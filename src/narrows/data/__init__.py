@@ -1,6 +1,7 @@
 """Where images come from and go to: named sets, files and folders become one `ImageSet`.
 
 image_set         what every reader gives: images, labels, names, classes, source, fingerprint
+patches/          large pictures -> training patches
 load              `load_data` and `read_data`: a name, a spec or a path -> an `ImageSet`
 pairs             clean images with their noisy ones, matched by name or by place
 distributed_read  the same over the ranks of a machine, each of which decodes its share

@@ -1,6 +1,6 @@
 """The images that a run is trained on, and those that it is tested with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,8 +8,11 @@ import numpy as np
 
 from narrows.data import ImageSet, has_split
 from narrows.data.pairs import read_pairs
+from narrows.data.patches.names import groups_of
+from narrows.data.patches.plan import as_cut
 from narrows.errors import DataError
 from narrows.model.estimator.base import ImageModel
+from narrows.model.training.split import hold_groups
 
 # bytes of a file that is split in place; images of it held back for the test, at most
 LARGE, HELD = 2**30, 10_000
@@ -29,11 +32,19 @@ class DataSplit:
 
     def fit_options(self, model: ImageModel) -> dict[str, Any]:
         """What a model is fitted with next to the training images: the noisy ones, where it asks
-        for pairs.
+        for pairs, and which images are patches of one picture.
         """
+        options: dict[str, Any] = {}
         if model.wants_pairs:
-            return {"noisy": self.train.noisy}
-        return {}
+            options["noisy"] = self.train.noisy
+        if model.fits_in_epochs and self.groups is not None:
+            options["groups"] = self.groups
+        return options
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """Which training images are patches of one picture; None if they are no patches."""
+        return groups_of(self.train.names)
 
     def validation_for(self, model: ImageModel) -> Any:
         """The test images as a model takes images to validate with."""
@@ -43,7 +54,8 @@ class DataSplit:
 
 
 def read_split(data: Any) -> DataSplit:
-    """Training and test images; a set that has no test part is split, a tenth to the test.
+    """Training and test images; a set that has no test part is split, a tenth to the test: of patches,
+    all those of a tenth of the pictures.
 
     The tenth is drawn at random. Of a set above 1 GB that lies on the disk at most 10,000 images
     are held back, so that both parts stay there; of a file of yours, which is left as it is, they
@@ -51,7 +63,7 @@ def read_split(data: Any) -> DataSplit:
     and a note says so.
     """
     if has_split(data, "test"):
-        test = read_pairs(data, "test")
+        test = read_pairs(_fewer_patches(data), "test")
         return DataSplit(_noting_validation(data, read_pairs(data, "train")), test)
     images = read_pairs(data, "all")
     if len(images) < 2:
@@ -59,11 +71,41 @@ def read_split(data: Any) -> DataSplit:
             f"{images.source} holds one image; two at least are needed, to train and to test"
         )
     held = max(1, len(images) // 10)
+    is_large = isinstance(images.images, np.memmap) and images.images.nbytes > LARGE
     order = np.random.default_rng(0).permutation(len(images))
-    if isinstance(images.images, np.memmap) and images.images.nbytes > LARGE:
-        return _split_in_place(images, order, len(images) - min(held, HELD))
-    test_index, train_index = np.sort(order[:held]), np.sort(order[held:])
+    groups = groups_of(images.names)
+    if groups is not None:
+        test_index = _held_pictures(images, groups, held, order)
+    elif is_large:
+        test_index = order[len(images) - min(held, HELD) :]
+    else:
+        test_index = np.sort(order[:held])
+    if is_large:
+        return _split_in_place(images, test_index)
+    train_index = np.setdiff1d(np.arange(len(images)), test_index)
     return DataSplit(_part(images, train_index), _part(images, test_index))
+
+
+def _held_pictures(
+    images: ImageSet, groups: np.ndarray, held: int, order: np.ndarray
+) -> np.ndarray:
+    """The places of the patches of some pictures, about `held`. Raises `DataError` for one picture."""
+    if not groups.any():
+        raise DataError(
+            f"all patches in {images.source} are of one picture; two at least are needed, to train and "
+            "to test, which may be halves of it"
+        )
+    return hold_groups(groups, held, order)
+
+
+def _fewer_patches(data: Any) -> Any:
+    """Data to test with, of which a tenth as many patches are cut as to train with."""
+    if not isinstance(data, Mapping) or data.get("patches") is None:
+        return data
+    patches = data["patches"]
+    options = dict(patches) if isinstance(patches, Mapping) else {}
+    count = as_cut(patches).count
+    return {**data, "patches": {**options, "count": max(1, count // 10)}}
 
 
 def _noting_validation(data: Any, train: ImageSet) -> ImageSet:
@@ -77,12 +119,13 @@ def _noting_validation(data: Any, train: ImageSet) -> ImageSet:
     return replace(train, notes=(*train.notes, note))
 
 
-def _split_in_place(images: ImageSet, order: np.ndarray, kept: int) -> DataSplit:
-    """The first `kept` images of a file to train on, its end to test with: those at the end of
-    `order`, if the file may be changed.
+def _split_in_place(images: ImageSet, index: np.ndarray) -> DataSplit:
+    """The beginning of a file to train on, its end to test with: the images of `index`, if the file may
+    be changed, else as many.
     """
-    if images.images.flags.writeable:
-        images = _at_the_end(images, order[kept:])
+    kept = len(images) - len(index)
+    if images.images.flags.writeable or images.names is not None:
+        images = _at_the_end(images, index)
     return DataSplit(_part(images, slice(kept)), _part(images, slice(kept, None)))
 
 
@@ -91,7 +134,7 @@ def _at_the_end(whole: ImageSet, index: np.ndarray) -> ImageSet:
     end = np.arange(len(whole) - len(index), len(whole))
     front, back = np.setdiff1d(index, end), np.setdiff1d(end, index)
     for images in (whole.images, whole.noisy):
-        if images is not None:
+        if images is not None and images.flags.writeable:  # else another rank moves them
             images[front], images[back] = images[back], images[front]
     order = np.arange(len(whole))
     order[front], order[back] = back, front

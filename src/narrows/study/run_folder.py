@@ -124,7 +124,7 @@ def _read(
     trained.complete = trained.reused = True
     trained.model.history_ = {**trained.model.history_, **times["history"]}
     if isinstance(share := getattr(model, "validation", None), float):
-        index = held_back(len(split.train), share, trained.model.seed_)
+        index = held_back(len(split.train), share, trained.model.seed_, split.groups)
         trained.model.validation_index_ = index  # type: ignore[attr-defined]
     columns = _read_columns(folder / STEPS_FILE)
     names = present_names(columns, trained.model.terms_.values())

@@ -19,10 +19,9 @@ import numpy as np
 from narrows.data.image_set import ImageSet, refuse_parts
 from narrows.data.packs.index import Index, read_index
 from narrows.data.packs.tar_headers import read_headers
-from narrows.data.readers.decode import decode_all
 from narrows.data.readers.folder import THREADED_FROM
-from narrows.data.readers.image_files import Axis, first_page, picture_opener, reason_of
-from narrows.data.readers.pixels import Page
+from narrows.data.readers.image_files import Axis, first_page, reason_of
+from narrows.data.readers.pictures_or_patches import How, decode_files
 from narrows.data.share import Share
 from narrows.errors import DataError, Faults
 from narrows.reading import reading
@@ -114,6 +113,7 @@ def read_pack(
     grey: bool = False,
     strict: bool = False,
     axis: Axis = None,
+    patches: Any = None,
     share: Share | None = None,
     mode: str = "",
 ) -> ImageSet:
@@ -122,21 +122,13 @@ def read_pack(
 
     Options and errors are those of `folder.read_folder`.
     """
-    open_file = picture_opener(size, fit, grey, axis)
     pack = Pack(path)
     index = pack.index
-    chosen = _places_in_split(pack, split)
+    places = _places_in_split(pack, split)
     threads = index.entries["size"].mean() >= THREADED_FROM
-    span = None
-    if share is not None:
-        span = share.span_of_files(map(index.name, chosen))
-        chosen = chosen[span.rows]
-
-    def open_image(k: int) -> Iterator[Page]:
-        return open_file(pack.data(k))
-
-    least = 0 if share else 1
-    decoded = decode_all(path, chosen, open_image, index.name, threads, strict, least, mode)
+    span = share.span_of_files(map(index.name, places)) if share else None
+    how = How(size, fit, grey, strict, axis, patches, mode)
+    decoded = decode_files(path, places, span, pack.data, index.name, threads, how)
     labels = None
     if index.labelled:
         labels = index.entries["label"][decoded.items].astype(np.int64)

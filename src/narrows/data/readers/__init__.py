@@ -58,4 +58,5 @@ tiff_pages      TIFF that Pillow does not read
 jxl             JPEG XL
 heic            HEIC and HEIF
 picture_stream  the pictures of a folder one after another, each in its own size and mode
+pictures_or_patches  files of pictures -> one array, of them or of patches cut from them
 """

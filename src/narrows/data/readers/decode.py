@@ -25,6 +25,15 @@ Result = TypeVar("Result")
 NamedPage = tuple[str, Page]
 
 
+class Opened(NamedTuple, Generic[Item]):
+    """Another way from an item to named pictures than that of its pages, and how many there are at
+    most.
+    """
+
+    open_item: Callable[[Item], Iterator[NamedPage]]
+    most: int
+
+
 class Decoded(NamedTuple, Generic[Item]):
     """The pictures of all items that could be opened, as one array.
 
@@ -62,6 +71,16 @@ def map_ahead(
             yield waiting.popleft().result()
 
 
+def open_ahead(
+    items: Sequence[Item], open_item: Callable[[Item], Iterator[NamedPage]], threads: bool
+) -> Iterator[tuple[Item, NamedPage | str]]:
+    """Each item with its pictures one after another, or why there are no more of them."""
+    begun = map_ahead(partial(_begun, open_item), items, threads)
+    for item, pages in zip(items, begun):
+        for entry in _pages_or_reason(pages):
+            yield item, entry
+
+
 def decode_all(
     where: Path,
     items: Sequence[Item],
@@ -71,6 +90,7 @@ def decode_all(
     strict: bool,
     least: int = 1,
     mode: str = "",
+    opened: Opened[Item] | None = None,
 ) -> Decoded[Item]:
     """The pictures of all items, in one array.
 
@@ -79,14 +99,14 @@ def decode_all(
     strict: raise at the first that cannot be opened.
     least: how many must be readable.
     mode: see `GrowingArray`.
+    opened: how items are opened instead.
     Raises `DataError` if fewer are readable, and for pictures of several sizes; `Shortage` if the
     machine has run out of something.
     """
-    decoded = _Decoding(where, name, strict, GrowingArray(len(items), mode))
-    opened = map_ahead(partial(_begun, open_item, name), items, threads)
-    for item, pages in zip(items, opened):
-        for entry in _pages_or_reason(pages):
-            decoded.add(item, entry)
+    opened = opened or Opened(partial(_named_pages, open_item, name), len(items))
+    decoded = _Decoding(where, name, strict, GrowingArray(opened.most, mode))
+    for item, entry in open_ahead(items, opened.open_item, threads):
+        decoded.add(item, entry)
     return decoded.finish(least, len(items))
 
 
@@ -128,12 +148,17 @@ class _Decoding(Generic[Item]):
         return Decoded(self.items, tuple(self.names), images, skipped, levels, notes)
 
 
-def _begun(
+def _named_pages(
     open_item: Callable[[Item], Iterator[Page]], name: Callable[[Item], str], item: Item
 ) -> Iterator[NamedPage]:
-    """The pages of an item with their names. The first two are decoded now; an error comes later."""
+    """The pages of an item with their names."""
+    return numbered(name(item), open_item(item))
+
+
+def _begun(open_item: Callable[[Item], Iterator[NamedPage]], item: Item) -> Iterator[NamedPage]:
+    """The pictures of an item. The first is decoded now; an error comes later."""
     try:
-        pages = numbered(name(item), open_item(item))
+        pages = open_item(item)
         first = next(pages, None)
     except Exception as error:  # of whatever kind: raised again where it can be reported
         return _raising(error)

@@ -7,15 +7,15 @@ Files are decoded a few at a time into one array; a large one is in a temporary 
 that memory does not grow with their number.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from narrows.data.image_set import ImageSet, refuse_parts
-from narrows.data.readers.decode import Decoded, decode_all
-from narrows.data.readers.image_files import Axis, picture_opener
+from narrows.data.image_set import ImageSet, Span, refuse_parts
+from narrows.data.readers.decode import Decoded
+from narrows.data.readers.image_files import Axis
 from narrows.data.readers.listing import division_of, list_folder
-from narrows.data.readers.pixels import Page
+from narrows.data.readers.pictures_or_patches import How, decode_files
 from narrows.data.share import Share
 
 # bytes of a file; below, two threads read half as many images a second as one
@@ -31,6 +31,7 @@ def read_folder(
     strict: bool = False,
     labels: str = "",
     axis: Axis = None,
+    patches: Any = None,
     share: Share | None = None,
     mode: str = "",
 ) -> ImageSet:
@@ -45,17 +46,16 @@ def read_folder(
     strict: raise at the first file that cannot be read, instead of noting it in `skipped`.
     labels: a CSV file of names and classes, see `class_lists`.
     axis: of volumes, along which their slices follow one another.
+    patches: cut this many patches instead, of that size, see `patches.cut.as_cut`; each has its
+        picture's label.
     share, mode: see `load.read_data`.
     Raises `DataError`: no images, mixed sizes, no such split.
     """
     listing = list_folder(path, split, labels)
-    files, span = [path / name for name in listing.names], None
-    if share is not None:
-        span = share.span_of_files(listing.names)
-        files = files[span.rows]
-    least = 0 if share else 1
-    open_file = picture_opener(size, fit, grey, axis)
-    decoded = _decode_files(path, files, open_file, strict, least, mode)
+    files = [path / name for name in listing.names]
+    span = share.span_of_files(listing.names) if share else None
+    how = How(size, fit, grey, strict, axis, patches, mode)
+    decoded = _decode_files(path, files, how, span)
     return ImageSet(
         images=decoded.images,
         labels=listing.labels_of([relative_name(file, path) for file in decoded.items]),
@@ -76,14 +76,15 @@ def read_image(
     fit: str = "crop",
     grey: bool = False,
     axis: Axis = None,
+    patches: Any = None,
 ) -> ImageSet:
     """The pages of one image file, `(N, H, W)` or `(N, H, W, C)`; options as for a folder.
 
     Raises `DataError` if it cannot be read.
     """
     refuse_parts(path, split)
-    open_file = picture_opener(size, fit, grey, axis)
-    decoded = _decode_files(path.parent, [path], open_file, strict=True)
+    how = How(size, fit, grey, strict=True, axis=axis, patches=patches)
+    decoded = _decode_files(path.parent, [path], how)
     return ImageSet(
         images=decoded.images,
         names=decoded.names,
@@ -113,12 +114,7 @@ def relative_name(file: Path, root: Path) -> str:
 
 
 def _decode_files(
-    root: Path,
-    files: Sequence[Path],
-    open_file: Callable[[Path], Iterator[Page]],
-    strict: bool,
-    least: int = 1,
-    mode: str = "",
+    root: Path, files: Sequence[Path], how: How, span: Span | None = None
 ) -> Decoded[Path]:
     """The files that could be read, their pixels, and (name, reason) for the others."""
     threads = bool(files) and files[0].exists() and files[0].stat().st_size >= THREADED_FROM
@@ -126,4 +122,4 @@ def _decode_files(
     def name(file: Path) -> str:
         return relative_name(file, root)
 
-    return decode_all(root, files, open_file, name, threads, strict, least, mode)
+    return decode_files(root, files, span, Path, name, threads, how)

@@ -105,6 +105,7 @@ class Autoencoder(NetworkModel):
         *,
         sample_weight: Any = None,
         noisy: Any = None,
+        groups: Any = None,
         logger: Logger | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> Self:
@@ -113,15 +114,16 @@ class Autoencoder(NetworkModel):
 
         sample_weight: how much each image counts, `(N,)`, ≥ 0, see
         `narrows.model.training.sample_weight`. noisy: under corruption "pairs" the same images with
-        the user's own noise, see `narrows.model.training.pairs`.
+        the user's own noise, see `narrows.model.training.pairs`. groups: a number or a word for each
+        image, `(N,)`; a share that is held back for validation then is one of complete groups, such
+        as all patches of a picture.
 
         logger: gets the options, and after each epoch its entry of history_; one of Lightning's, or
         any with the same four names, see `narrows.model.trackers`. checkpoint: where the state of
         the training is kept, and whether to resume from it.
         """
-        for _ in self.fit_epochs(
-            X, sample_weight=sample_weight, noisy=noisy, logger=logger, checkpoint=checkpoint
-        ):
+        given = {"sample_weight": sample_weight, "noisy": noisy, "groups": groups}
+        for _ in self.fit_epochs(X, **given, logger=logger, checkpoint=checkpoint):
             pass
         return self
 
@@ -132,6 +134,7 @@ class Autoencoder(NetworkModel):
         *,
         sample_weight: Any = None,
         noisy: Any = None,
+        groups: Any = None,
         logger: Logger | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> Iterator[Self]:
@@ -139,7 +142,7 @@ class Autoencoder(NetworkModel):
         options = self.get_params(deep=False)
         with reported(logger, options) as report:
             after_step = checkpoint.after_step if checkpoint else None
-            training = self._prepare(X, sample_weight, noisy, after_step)
+            training = self._prepare(X, sample_weight, noisy, after_step, groups)
             with _kept(checkpoint, training, options) as save:
                 monitor = CollapseMonitor(self.network_, training.images, training.progress)
                 monitor.repeat_warnings()
@@ -185,10 +188,15 @@ class Autoencoder(NetworkModel):
         validate_options(self, faults)
 
     def _prepare(
-        self, X: Any, sample_weight: Any = None, noisy: Any = None, after_step: Any = None
+        self,
+        X: Any,
+        sample_weight: Any = None,
+        noisy: Any = None,
+        after_step: Any = None,
+        groups: Any = None,
     ) -> Training:
         """Check everything, build the network, and set up its training."""
-        return prepare_training(self, X, sample_weight, noisy, after_step)
+        return prepare_training(self, X, sample_weight, noisy, after_step, groups)
 
     def _take_over(self, training: Training) -> None:
         """Take over what the training has reached."""

@@ -40,6 +40,7 @@ def prepare_training(
     sample_weight: Any = None,
     noisy: Any = None,
     after_step: AfterStep | None = None,
+    groups: Any = None,
 ) -> Training:
     """Check everything, build the network, and set up its training. Raises every fault in one error."""
     faults = Faults(f"{type(model).__name__} cannot be fitted")
@@ -57,7 +58,7 @@ def prepare_training(
         )
         images = with_noisy(images, noisy if model.wants_pairs else None)
         train, validation = split_validation(
-            images, model.validation, model.seed_, model.image_shape
+            images, model.validation, model.seed_, model.image_shape, groups
         )
         model.validation_index_ = _places(validation)
     faults.stop(BuildError)

@@ -16,9 +16,15 @@ from narrows.randomness import keyed_generator
 
 
 def split_validation(
-    images: ImageBatches, validation: Any, seed: int, image_shape: tuple[int, ...] | None
+    images: ImageBatches,
+    validation: Any,
+    seed: int,
+    image_shape: tuple[int, ...] | None,
+    groups: Any = None,
 ) -> tuple[ImageBatches, ImageBatches | None]:
     """Images to train on, and to validate with: none, a random share of them, or separate images.
+
+    groups: see `held_back`.
 
     Raises `BuildError` for a share that leaves no images, `ImageError` for images that do not fit
     the others. Of pairs, separate images are (clean, noisy); a share keeps its weights and pairs.
@@ -27,7 +33,7 @@ def split_validation(
         return images, None
     if not isinstance(validation, (int, float, np.number)):
         return images, _separate(images, validation, image_shape)
-    held = torch.from_numpy(held_back(len(images), float(validation), seed))
+    held = torch.from_numpy(held_back(len(images), float(validation), seed, groups))
     is_kept = torch.ones(len(images), dtype=torch.bool).index_fill_(0, held, False)
     kept = is_kept.nonzero().flatten()
     return _part(images, kept, "train on"), _part(images, held, "validate with")
@@ -63,11 +69,41 @@ def _clean_and_noisy(validation: Any) -> tuple[Any, Any]:
     return validation[0], validation[1]
 
 
-def held_back(total: int, share: float, seed: int) -> np.ndarray:
-    """Which of `total` images are held back for validation, `(n,)` in order."""
+def held_back(total: int, share: float, seed: int, groups: Any = None) -> np.ndarray:
+    """Which of `total` images are held back for validation, `(n,)` in order.
+
+    groups: a number or a word for each image; images of one group, such as the patches of one
+        picture, are held back together.
+    """
     count = round(total * share)
     if not 0 < share < 1 or not 0 < count < total:
         expected = "None, images, or a share that leaves images on both sides"
         raise wrong("validation", share, expected)
-    order = torch.randperm(total, generator=keyed_generator(seed, "split"))
-    return np.sort(order[:count].numpy())
+    order = torch.randperm(total, generator=keyed_generator(seed, "split")).numpy()
+    if groups is not None:
+        return hold_groups(_validate_groups(groups, total), count, order)
+    return np.sort(order[:count])
+
+
+def hold_groups(groups: np.ndarray, count: int, order: np.ndarray) -> np.ndarray:
+    """The places of about `count` images, at least one and not all groups of them, `(n,)` in order.
+
+    Groups are taken as they come up in `order`, a permutation of the images, as long as `count` is not
+    reached. Raises `BuildError` if there is one group.
+    """
+    firsts = np.unique(groups[order], return_index=True)[1]
+    ranked = groups[order][np.sort(firsts)]
+    if len(ranked) < 2:
+        raise wrong("groups", "one", "two at least, one to train on and one to hold back")
+    sizes = np.array([np.count_nonzero(groups == group) for group in ranked])
+    before = np.cumsum(sizes) - sizes
+    taken = ranked[:-1][before[:-1] < count]
+    return np.flatnonzero(np.isin(groups, taken))
+
+
+def _validate_groups(groups: Any, total: int) -> np.ndarray:
+    """Groups as an array. Raises `BuildError` if there is not one an image."""
+    array = np.asarray(groups)
+    if array.shape != (total,):
+        raise wrong("groups", f"an array of shape {array.shape}", f"one an image, ({total},)")
+    return array

@@ -1,0 +1,55 @@
+"""What is to be cut: how many patches, of which size, with which seed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from narrows.data.readers.pixels import Size, as_size
+from narrows.errors import unknown, wrong
+
+COUNT = 10_000  # patches
+SIZE = 64  # pixels
+OPTIONS = ("count", "seed", "distance")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What is to be cut. distance: between two places in a picture, at least, in pixels."""
+
+    count: int
+    size: Size
+    seed: int
+    distance: int
+
+    @property
+    def size_in_words(self) -> str:
+        return f"{self.size[0]} x {self.size[1]}"
+
+    def too_few(self, count: int) -> str:
+        """What to say if fewer could be cut."""
+        return (
+            f"Only {count:,} of {self.count:,} patches fit into the pictures {self.distance} pixels apart; "
+            "a smaller distance, or larger pictures, give more."
+        )
+
+
+def as_cut(patches: Any, size: Any = None, fit: str = "crop") -> Cut:
+    """What the options of a reader ask for.
+
+    patches: how many, or {"count": ..., "seed": ..., "distance": ...}, each of which may be left out:
+        10,000, with seed 0, at half the smaller side of a patch from one another.
+    size: (H, W), or one number for both; 64 by default. fit: is refused, as nothing is scaled.
+    Raises `UnknownName`, `BuildError` and `DataError`.
+    """
+    if fit != "crop":
+        raise wrong("fit", fit, "none with patches, which are cut and not scaled")
+    options = dict(patches) if isinstance(patches, Mapping) else {"count": patches}
+    for name in set(options) - set(OPTIONS):
+        raise unknown("option of patches", name, OPTIONS)
+    sides = as_size(SIZE if size is None else size)
+    values = {"count": COUNT, "seed": 0, "distance": max(1, min(sides) // 2), **options}
+    for name, least in (("count", 1), ("seed", 0), ("distance", 1)):
+        value = values[name]
+        if type(value) is not int or value < least:
+            raise wrong(f"{name} of patches", value, f"an integer from {least}")
+    return Cut(size=sides, **values)
