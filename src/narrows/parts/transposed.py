@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+from torch.nn.grad import conv2d_weight
 
 FEW_CHANNELS = 4  # of y, up to which one matrix product is faster
 Lengths = tuple[int, int]  # along height and width
@@ -70,22 +71,11 @@ class Adjoint(torch.autograd.Function):
         h, weight = ctx.saved_tensors
         gradient = gradients[0].contiguous(memory_format=torch.channels_last)
         needs_h, needs_weight, needs_bias = ctx.needs_input_grad[:3]
-        to_h = to_bias = None
+        to_h = to_weight = to_bias = None
         if needs_h:
             to_h = F.conv2d(gradient, weight, None, ctx.stride, ctx.padding)
-        _, to_weight, _ = torch.ops.aten.convolution_backward(
-            h,
-            gradient,
-            weight,
-            None,
-            ctx.stride,
-            ctx.padding,
-            [1, 1],
-            False,
-            [0, 0],
-            1,
-            [False, needs_weight, False],
-        )
+        if needs_weight:
+            to_weight = conv2d_weight(gradient, weight.shape, h, ctx.stride, ctx.padding)
         if needs_bias:
             to_bias = gradient.sum((0, 2, 3))
         return to_h, to_weight, to_bias, None, None, None
