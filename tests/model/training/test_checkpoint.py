@@ -151,6 +151,39 @@ def test_within_an_epoch_states_are_written_as_often_as_asked(digits, path, monk
     assert writes(1e-9) == at_ends + len(model(epochs=2).fit(digits).steps_["loss"])
 
 
+def test_states_within_an_epoch_are_as_many_minutes_apart_as_asked(digits, path, monkeypatch):
+    """On a clock that a step of 10 images takes 30 s, of a machine that has run for long."""
+    start, steps, written_after = 1e6, [0], []
+    clock = SimpleNamespace(monotonic=lambda: start + 30 * steps[0])
+    monkeypatch.setattr(checkpoint, "time", clock)
+    monkeypatch.setattr(checkpoint, "write_file", lambda *what: written_after.append(steps[0]))
+
+    class Counted(Checkpoint):
+        def after_step(self, training):
+            steps[0] += 1
+            super().after_step(training)
+
+    model(epochs=1, batch_size=10).fit(digits, checkpoint=Counted(path, minutes=2.1))
+    assert written_after == [0, 5, 10, 15, 20, 20]  # at the start, then 2.5 minutes apart; its end
+
+
+def test_ranks_exchange_their_signals_now_and_then(path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "rank_and_size", lambda: (0, 2))
+    exchanged_after = []
+
+    def all_reduce_max(*values):
+        exchanged_after.append(training.progress.step)
+        return values
+
+    monkeypatch.setattr(checkpoint, "all_reduce_max", all_reduce_max)
+    one = Checkpoint(path)
+    one.save = lambda: None
+    training = SimpleNamespace(progress=SimpleNamespace(step=0))
+    for training.progress.step in range(1, 3 * checkpoint.OFTEN + 1):
+        one.after_step(training)
+    assert exchanged_after == [checkpoint.OFTEN * k for k in (1, 2, 3)]
+
+
 def test_how_long_it_had_taken_is_known(digits, path, going):
     model(**HELD, epochs=2).fit(digits, checkpoint=Checkpoint(path))
     again = going()

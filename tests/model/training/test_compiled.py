@@ -108,3 +108,25 @@ def test_auto_compiles_where_the_steps_repay_it(epochs, compiled, digits, monkey
     )
     assert isinstance(training.distribution.step.sums, module.Compiled) == compiled
     assert not module.repays(10**9, torch.device("mps"))
+
+
+@pytest.mark.parametrize(("device", "mode"), [("cpu", None), ("cuda", "reduce-overhead")])
+def test_programs_are_made_for_one_shape_and_captured_as_graphs_on_a_gpu(device, mode, monkeypatch):
+    options = {}
+    monkeypatch.setattr(torch, "compile", lambda f, **given: options.update(given))
+    module.Compiled(lambda *batch: {}, 32, torch.device(device))
+    assert options == {"mode": mode, "dynamic": False}
+
+
+def test_a_last_batch_of_another_size_is_not_compiled(monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda f, **options: f)
+    kinds = []
+    step = module.Compiled(
+        lambda network, x, random, weights: kinds.append(type(random)) or {},
+        32,
+        torch.device("cpu"),
+    )
+    step.requests = []  # nothing random is requested
+    for total in (32, 8):
+        step(torch.nn.Identity(), torch.zeros(total, 1), module.KeyedRandom(0, total=total))
+    assert kinds == [module.DrawnRandom, module.KeyedRandom]

@@ -129,9 +129,30 @@ def test_where_only_the_sum_is_infinite_the_images_come_by_their_loss(digits):
     assert (np.diff(sums) <= 1e-6).all()
 
 
+def test_of_finite_terms_whose_sum_is_infinite_the_largest_is_to_blame():
+    sums = {"nll": torch.tensor(2e38), "kl": torch.tensor(3e38), "l1": torch.tensor(1.0)}
+    assert trouble._term_to_blame(sums) == ("kl", torch.inf)
+
+
+@pytest.mark.parametrize(
+    ("losses", "images", "some"),
+    [
+        ([1, np.inf, 3, np.nan, -np.inf], [1, 3, 4], True),
+        ([np.nan, np.inf, np.inf, np.nan, -np.inf], [0, 1, 2, 3, 4], False),
+        ([1, 5, 3, 4, 2], [1, 3, 2, 4, 0], False),
+    ],
+    ids=["some", "all", "none"],
+)
+def test_images_are_to_blame_whose_loss_is_nan_or_infinite(digits, losses, images, some):
+    case = Diagnosis("", model()._prepare(digits))
+    places = torch.arange(5)
+    trouble._blame(case, case.training.images, places, torch.tensor(losses, dtype=torch.float32))
+    assert (case.images, case.some_images) == (images, some)
+
+
 def test_values_far_beyond_the_scale_are_reported_with_their_size(table):
     X = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
-    X[17] = 1e30
+    X[17, 3] = -1e30
     said = r"1 of its 50 images \(17\), which hold values up to 1e\+30; .*scale='standard'"
     error, _ = failing(X, said, scale="unit")
     assert error.images == (17,)
@@ -173,11 +194,21 @@ def test_a_nan_gradient_that_is_clipped_is_found_at_once(digits):
     assert 33 in error.images
 
 
+def test_three_parameters_of_a_nan_gradient_are_named_and_the_others_counted(digits):
+    training = model()._prepare(digits)
+    for parameter in training.parameters:
+        parameter.grad = torch.full_like(parameter, torch.nan)
+    first = ", ".join(name for name, _ in list(training.network.named_parameters())[:3])
+    said = f"the gradient of {first} and {len(training.parameters) - 3} more became nan in epoch 1"
+    case = trouble.diagnose_gradient(training, 0, torch.arange(5), torch.nan)
+    assert case.said.startswith(said)
+
+
 def test_nan_in_the_optimisers_averages_is_distinguished_from_a_nan_gradient(digits):
     training = model(batch_size=50)._prepare(digits)
     training.run_epoch()
     good, history = training.weights(), timeless(training.progress.history)
-    next(iter(training.optimiser.state.values()))["exp_avg"].fill_(torch.nan)
+    next(iter(training.optimiser.state.values()))["exp_avg"][0, 0] = torch.nan
     said = (
         r"epoch 2, batch 2, .* the weights body.layers.0.weight became NaN or infinite; .*epoch 1 are kept. "
         r"The optimiser's averages are NaN"
@@ -242,6 +273,37 @@ def test_the_cure_fits_the_case(digits, facts, options, words):
     assert case.cure.startswith(words)
 
 
+@pytest.mark.parametrize(
+    ("losses", "jumped"),
+    [
+        ([30, 30, 30, 30, 301], True),
+        ([30, 30, 30, 301], False),  # too few to be steady
+        ([30, 30, 30, 30, 299], False),
+        ([30, 30, 30, 61, 301], False),  # it had grown before
+        ([10, 10, 30, 12, 115], True),  # the last is not among the usual ones, whose median is 11
+        ([0, 0, 0, 0, 5], False),  # 0 and losses below it have no ratio
+        ([-30, -30, -30, -30, 5], False),
+    ],
+)
+def test_a_jump_is_to_ten_times_the_steady_losses_before_it(digits, losses, jumped):
+    assert Diagnosis("", model()._prepare(digits), losses=losses).jumped == jumped
+
+
+@pytest.mark.parametrize(
+    ("losses", "fast"),
+    [
+        ([0.3, 0.1, 0.21], True),
+        ([0.3, 0.1, 0.19], False),
+        ([30, 90, 31], False),  # it has come down
+        ([90], False),
+        ([0, 5], False),
+        ([-30, 5], False),
+    ],
+)
+def test_a_growth_is_to_twice_the_lowest_loss(digits, losses, fast):
+    assert Diagnosis("", model()._prepare(digits), losses=losses).fast == fast
+
+
 def test_what_is_standardised_already_is_not_to_be_standardised(table):
     case = Diagnosis("", model()._prepare(table), largest=1e4)
     assert case.cure == "Leave these images out, or bound their values"
@@ -259,7 +321,9 @@ def test_nan_on_several_ranks_is_reported_with_its_batch_and_images(digits, monk
     assert caught.value.images == tuple(training.batches(0)[1].tolist())
 
 
-def test_an_accelerator_is_checked_for_nan_now_and_then_and_at_the_end(digits, monkeypatch):
+@pytest.fixture
+def on_accelerator(digits, monkeypatch):
+    """A training after an epoch of 5 steps, as on an accelerator that is checked every 3 steps."""
     monkeypatch.setattr(trouble, "CHECK_EVERY", 3)
     training = model(batch_size=40)._prepare(digits)
     training.run_epoch()
@@ -271,12 +335,28 @@ def test_an_accelerator_is_checked_for_nan_now_and_then_and_at_the_end(digits, m
     }
     training = cast(Any, SimpleNamespace(**{**vars(training), **changed}))
     training.progress.epoch = 0
-    training.progress.step_sums[1] = torch.nan
+    return training
+
+
+def cases_after_each_step(training) -> list:
     cases = []
     for training.progress.step in range(1, 6):
         cases.append(check_late(training))
+    return cases
+
+
+def test_an_accelerator_is_checked_for_nan_now_and_then_and_at_the_end(on_accelerator):
+    training = on_accelerator
+    training.progress.step_sums[1] = torch.nan
+    cases = cases_after_each_step(training)
     assert [case is not None for case in cases] == [False, False, True, False, False]
     training.progress.step_sums[4] = torch.inf
     case = check_late(training)
     assert case is not None
     assert "became inf in epoch 1, batch 5, in the term 'nll'" in case.said
+
+
+def test_memory_of_steps_to_come_is_not_taken_for_a_nan_loss(on_accelerator):
+    on_accelerator.progress.step_sums[3:] = torch.nan
+    cases = cases_after_each_step(on_accelerator)
+    assert [case is not None for case in cases] == [False, False, False, False, True]

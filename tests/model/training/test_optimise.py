@@ -134,6 +134,7 @@ def test_the_rate_of_a_training_follows_its_schedule(digits):
         ({"kind": "adam", "lr": "fast"}, "wrong type"),
         ({"kind": "sgd", "momentum": 1}, r"momentum: got 1, expected a number in \[0, 1\)"),
         ({"kind": "sgd", "weight_decay": -1}, "weight_decay: got -1"),
+        ({"kind": "sgd", "lr": 0}, "lr: got 0, expected a number > 0"),
         (
             {"kind": "adam", "learning_rate": 1},
             "no option 'learning_rate'; .*known: betas, decoupled, eps, lr",
@@ -190,7 +191,14 @@ def test_a_schedule_stays_at_its_final_factor_after_its_end(name, final):
     assert [factor(t) for t in (1.0, 1.5, 2.0)] == pytest.approx([final] * 3)
 
 
-@pytest.mark.parametrize(("device", "fused"), [("cpu", True), ("meta", False)])
-def test_adam_is_fused_where_torch_has_it(device, fused):
-    weights = torch.nn.Parameter(torch.zeros(3, device=device))
-    assert OPTIMISERS["adam"]([weights]).defaults["fused"] == fused
+@pytest.mark.parametrize(
+    ("devices", "fused"), [(["cpu"], True), (["meta"], False), (["cpu", "meta"], False)]
+)
+def test_adam_is_fused_where_torch_has_it(devices, fused):
+    weights = [torch.nn.Parameter(torch.zeros(3, device=device)) for device in devices]
+    assert OPTIMISERS["adam"](weights).defaults["fused"] == fused
+
+
+def test_the_defaults_of_sgd_are_those_of_its_documentation():
+    defaults = OPTIMISERS["sgd"]([torch.nn.Parameter(torch.zeros(3))]).defaults
+    assert (defaults["lr"], defaults["momentum"], defaults["weight_decay"]) == (0.01, 0.9, 0)

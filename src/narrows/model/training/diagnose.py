@@ -211,8 +211,8 @@ def _blame(
     elif losses is None:
         order, known = torch.arange(len(index)), False
     else:
-        blame = losses.nan_to_num(torch.inf)
-        order, known = _most_to_blame(blame, blame.isinf())
+        is_bad = ~losses.isfinite()
+        order, known = _most_to_blame(losses.masked_fill(is_bad, torch.inf), is_bad)
     case.images = _user_index(images, index)[order].tolist()
     case.some_images = known and len(order) < total
     share = share_in_words(len(order), total, known)

@@ -37,10 +37,9 @@ def largest_weight(training: TrainingSetup) -> float:
 def recent_losses(training: TrainingSetup, done: int) -> list[float]:
     """The losses of the steps before, an image; those of this epoch and the ones before it."""
     progress = training.progress
-    losses = list(progress.steps.get("loss", [])[-MEMORY:])
+    losses = list(progress.steps.get("loss", []))
     if done:
-        this_epoch = progress.step_sums[:done].sum(1) / training.batch_size
-        losses += this_epoch[-MEMORY:].tolist()
+        losses += (progress.step_sums[:done].sum(1) / training.batch_size).tolist()
     return losses[-MEMORY:]
 
 
