@@ -73,6 +73,7 @@ def test_a_step_is_traced_once_though_its_epoch_counts_on(digits, traced):
         losses(digits, True, **PARTS["variational"])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="there is no C++ compiler")
 def test_compiled_programs_come_to_the_same_losses(digits):
     changes = PARTS["noisy"]

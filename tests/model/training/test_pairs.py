@@ -9,8 +9,10 @@ import torch
 import narrows as nw
 from narrows.errors import BuildError, ImageError, NarrowsError
 from narrows.model.training.checkpoint import Checkpoint
+from narrows.model.training.pairs import is_paired
 from narrows.model.use.baselines import compare_denoisers
 from narrows.model.use.evaluate import evaluate, image_rows
+from narrows.parts.corruption import CORRUPTIONS
 from small_models import CONSTANT, STILL, model, timeless, weights
 
 pytestmark = pytest.mark.filterwarnings(CONSTANT)
@@ -211,6 +213,7 @@ def test_baselines_are_next_to_it_on_the_same_pairs(digits, noisy, denoiser):
             ImageError,
             "noisy: its pixels are .* on average and 1 is white; divide by 255",
         ),
+        (lambda y: y - y.mean(), ImageError, "noisy: its pixels are .*; divide by 255"),
         (lambda y: y / 255 + np.nan, ImageError, "NaN"),
     ],
 )
@@ -220,6 +223,12 @@ def test_noisy_images_that_are_no_counterpart_are_refused(digits, noisy, change,
     m = model(**PAIRS, epochs=1).partial_fit(digits, noisy=noisy)
     with pytest.raises(error, match=words):
         m.partial_fit(digits, noisy=change(noisy))
+
+
+def test_a_registered_corruption_that_says_nothing_of_pairs_takes_none(monkeypatch):
+    monkeypatch.setitem(CORRUPTIONS, "smudge", lambda: None)
+    kinds = {"smudge": False, "pairs": True, "none": False, "mistyped": False}
+    assert {kind: is_paired(kind) for kind in kinds} == kinds
 
 
 def test_noisy_images_under_another_corruption_are_refused(digits, noisy):

@@ -2,6 +2,8 @@
 checksum is: torch would write over other memory with averages of wrong shapes.
 """
 
+from math import inf
+
 import pytest
 import torch
 
@@ -10,6 +12,7 @@ from narrows.errors import DataError
 from narrows.files import write_file
 from narrows.model.file_format import CHECKPOINT_KEY, read_file, to_bytes
 from narrows.model.files.describe import describe_file
+from narrows.model.training.progress import Progress, ProgressHeader
 from small_models import CONSTANT, model, weights
 
 pytestmark = pytest.mark.filterwarnings(CONSTANT)
@@ -58,6 +61,15 @@ def test_numbers_of_wrong_types_are_reported_and_the_training_starts_over(
     assert resume(digits, path, said).epochs_ == 3
     assert len(said) == 1
     assert said[0].endswith(": the training starts over")
+
+
+def test_a_file_without_further_numbers_is_that_of_a_training_that_starts():
+    start = {
+        "epoch": 0, "done": 0, "spent": 0.0, "stopped": False, "lowest": inf, "waited": 0,
+        "history": {}, "names": [], "sign": "", "told": {},
+    }  # fmt: skip
+    assert Progress().to_file() == start
+    assert Progress.from_file(ProgressHeader(epoch=0, step=0)).to_file() == start
 
 
 CONTRADICTING = {

@@ -1,11 +1,15 @@
 """The loop: what a loss is, what is kept, what is refused."""
 
+from itertools import count
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 import narrows as nw
 from narrows.errors import BuildError, TrainingError, UnknownName
+from narrows.model.training import training as training_module
 from narrows.parts.objective import Elbo
 from narrows.randomness import KeyedRandom, keyed_generator
 from small_models import BETA, CONSTANT, NOISY, SMALL, STILL, model, same, weights
@@ -108,6 +112,14 @@ def test_bf16_is_near_to_fp32(digits):
     ]
     assert losses[0] != losses[1]
     np.testing.assert_allclose(losses[0], losses[1], rtol=0.02)
+
+
+def test_seconds_are_those_of_the_steps_and_of_the_validation_of_an_epoch(digits, monkeypatch):
+    """By a clock that ticks whenever it is read: as an epoch starts, and after each of 7 steps."""
+    monkeypatch.setattr(training_module, "time", SimpleNamespace(perf_counter=count().__next__))
+    m = model(validation=digits[:50], epochs=2).fit(digits)
+    assert m.history_["seconds"] == [7, 7]
+    assert m.history_["val_seconds"] == [1, 1]
 
 
 # -- what is kept ----------------------------------------------------------------------------------
@@ -244,6 +256,7 @@ def test_a_diverging_term_is_named(digits):
         ("patience", 0, "patience: got 0, expected an integer of epochs"),
         ("clip", -1, "clip: got -1, expected a number > 0"),
         ("ema", 1.0, r"ema: got 1.0, expected a decay in \(0, 1\)"),
+        ("ema", 0, r"ema: got 0, expected a decay in \(0, 1\)"),
         ("precision", "fp16", "precision: got 'fp16', expected one of fp32, bf16"),
         ("precision", "tf32", "precision: got 'tf32', expected one of fp32, bf16"),
         ("compile", "always", "compile: got 'always', expected True, False or 'auto'"),
