@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -180,7 +181,7 @@ def test_ranks_exchange_their_signals_now_and_then(path, monkeypatch):
     one.save = lambda: None
     training = SimpleNamespace(progress=SimpleNamespace(step=0))
     for training.progress.step in range(1, 3 * checkpoint.OFTEN + 1):
-        one.after_step(training)
+        one.after_step(cast(Any, training))
     assert exchanged_after == [checkpoint.OFTEN * k for k in (1, 2, 3)]
 
 
