@@ -6,6 +6,7 @@ bits in a file of 16 has 0 and 4095):
     unit = (v - black) / (white - black)
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,21 @@ class Levels(NamedTuple):
     @property
     def span(self) -> float:
         return self.white - self.black
+
+
+class Window(Levels):
+    """Black and white of values that mean the same in every file, such as Hounsfield units: a view of
+    them, not their scale. A set has the lowest and the highest of its windows, and a model reads such
+    values by its own levels.
+    """
+
+    __slots__ = ()
+
+
+def common_window(windows: Iterable[Levels]) -> Window:
+    """From the lowest black to the highest white."""
+    blacks, whites = zip(*windows)
+    return Window(min(blacks), max(whites))
 
 
 LEVELS = {  # of each type of images

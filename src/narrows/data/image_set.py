@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from narrows.errors import DataError
-from narrows.levels import Levels
+from narrows.levels import Levels, Window, common_window
 
 HASHED_AT_ONCE = 4096  # images, so that a memory map is never loaded as one
 
@@ -108,7 +108,7 @@ def join_sets(sets: Sequence[ImageSet]) -> ImageSet:
     labels = [part.labels for part in sets if part.labels is not None]
     names = [part.names for part in sets if part.names is not None]
     sources = dict.fromkeys(part.source for part in sets)
-    _refuse_unequal_levels(sets)
+    levels = _common_levels(sets)
     return ImageSet(
         images=np.concatenate([part.images for part in sets]),
         labels=np.concatenate(labels) if len(labels) == len(sets) else None,
@@ -116,13 +116,16 @@ def join_sets(sets: Sequence[ImageSet]) -> ImageSet:
         classes=sets[0].classes,
         source="; ".join(sources),
         skipped=sum((part.skipped for part in sets), ()),
-        levels=sets[0].levels,
+        levels=levels,
         notes=tuple(dict.fromkeys(note for part in sets for note in part.notes)),
     )
 
 
-def _refuse_unequal_levels(sets: Sequence[ImageSet]) -> None:
-    """Refuse to join sets whose values mean different things: `DataError`."""
+def _common_levels(sets: Sequence[ImageSet]) -> Levels | None:
+    """Black and white of all. Refuses to join sets whose values mean different things: `DataError`."""
+    windows = [part.levels for part in sets if isinstance(part.levels, Window)]
+    if len(windows) == len(sets):
+        return common_window(windows)
     forms = {(part.images.dtype.name, part.levels): part.source for part in sets}
     if len(forms) > 1:
         sources = "; ".join(
@@ -132,6 +135,7 @@ def _refuse_unequal_levels(sets: Sequence[ImageSet]) -> None:
         raise DataError(
             f"the parts of this set differ in type or range ({sources}); give the range"
         )
+    return sets[0].levels
 
 
 def check_images(images: np.ndarray, path: Path) -> None:

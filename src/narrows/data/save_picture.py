@@ -8,7 +8,9 @@
     all others              uint8, as Pillow writes them: JPEG at a quality of 95, WebP without loss
 
 What a format cannot hold is brought to what it can, and the words that say so are returned: 16 bits
-become 8, alpha is laid over white, signed numbers from black to white.
+become 8, alpha is laid over white, signed numbers from black to white. Black and white that are not
+those of the type are written by TIFF, by PNG if they are 0 and 2^n - 1 of 16 bits, by PGM and PPM if
+black is 0; else the values are spread from black to white.
 """
 
 import struct
@@ -21,11 +23,11 @@ from PIL import Image
 
 from narrows.data.readers.netpbm import netpbm_bytes
 from narrows.data.readers.pixels import Page, channels_of, with_channels
-from narrows.data.readers.png import png_bytes
+from narrows.data.readers.png import png_bytes, png_holds
 from narrows.data.tiff_writer import tiff_bytes
 from narrows.errors import OutputError
 from narrows.files import write_file
-from narrows.levels import from_unit_values, unit_values
+from narrows.levels import LEVELS, from_unit_values, unit_values
 from narrows.reading import shortage_of
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -43,6 +45,7 @@ CHANNELS = {
 RESTORED_MODES = ("CMYK", "YCbCr", "LAB", "HSV")  # read as RGB, and written back in the file's mode
 RESTORED_BY = ("JPEG", "TIFF")
 STACKED_BY = ("GIF", "WEBP", "PNG")
+MOST_OF_NETPBM = 65535
 OTHER_ENDING = ".tif"  # behind a name in whose format nothing is written
 
 
@@ -67,6 +70,7 @@ def save_pages(pages: Sequence[Page], path: Path) -> str:
         return "; ".join(filter(None, (words, save_pages(pages, other))))
     name = _format_of(path)
     write = WRITERS.get(name, _by_pillow)
+    pages = [_plain_levels(page) for page in pages]
     try:
         content, words = write(pages, name)
     except (OSError, ValueError, TypeError) as error:
@@ -94,22 +98,33 @@ def _as_png(pages: Sequence[Page], name: str) -> tuple[bytes, str]:
         return _by_pillow(pages, name)
     if len(pages) > 1:
         return _by_pillow(pages, name)
-    if page.pixels.dtype == np.uint16:
+    if page.pixels.dtype == np.uint16 and png_holds(page.levels):
         return png_bytes(page), ""
-    pixels = from_unit_values(unit_values(page.pixels, page.levels), np.dtype(np.uint16))
-    words = (
-        ""
-        if page.pixels.dtype.kind == "f"
-        else f"{page.pixels.dtype} became uint16, from black to white"
-    )
-    return png_bytes(page._replace(pixels=pixels, levels=None)), words
+    made, words = _in_full(page, "uint16")
+    is_unit = page.pixels.dtype.kind == "f" and page.levels is None
+    return png_bytes(made), "" if is_unit else words
 
 
 def _as_netpbm(pages: Sequence[Page], name: str) -> tuple[bytes, str]:
-    (page, words) = _holdable(pages[0], CHANNELS["PPM"])
+    page, words = _holdable(pages[0], CHANNELS["PPM"])
+    more = ""
     if page.pixels.dtype == np.int16:
-        page, words = _as_8_bits(page)
-    return netpbm_bytes(page), words
+        page, more = _as_8_bits(page)
+    elif not _netpbm_holds(page):
+        page, more = _in_full(page, page.pixels.dtype.name)
+    return netpbm_bytes(page), "; ".join(filter(None, (words, more)))
+
+
+def _netpbm_holds(page: Page) -> bool:
+    """Whether black and white of a page are those of its type, or 0 and an integer that no value
+    exceeds.
+    """
+    if page.levels is None:
+        return True
+    black, white = page.levels
+    if page.pixels.dtype.kind == "f" or black:
+        return False
+    return float(white).is_integer() and int(page.pixels.max()) <= white <= MOST_OF_NETPBM
 
 
 def _as_bmp(pages: Sequence[Page], name: str) -> tuple[bytes, str]:
@@ -151,9 +166,23 @@ def _as_8_bits(page: Page) -> tuple[Page, str]:
     """The page in 8 bits, and what was changed."""
     if page.pixels.dtype == np.uint8 and page.levels is None:
         return page, ""
-    pixels = from_unit_values(unit_values(page.pixels, page.levels), np.dtype(np.uint8))
-    words = f"{page.pixels.dtype} became 8 bits, which is what its format holds"
+    made, words = _in_full(page, "uint8")
+    if page.levels is None:
+        words = f"{page.pixels.dtype} became 8 bits, which is what its format holds"
+    return made, words
+
+
+def _in_full(page: Page, dtype: str) -> tuple[Page, str]:
+    """The page from black to white in a type, and what was changed."""
+    pixels = from_unit_values(unit_values(page.pixels, page.levels), np.dtype(dtype))
+    black, white = page.levels or LEVELS[page.pixels.dtype.name]
+    words = f"{page.pixels.dtype} of {black:g} to {white:g} became {dtype} from black to white"
     return page._replace(pixels=pixels, levels=None), words
+
+
+def _plain_levels(page: Page) -> Page:
+    """The page, with None for levels that are those of its type."""
+    return page._replace(levels=None) if page.levels == LEVELS[page.pixels.dtype.name] else page
 
 
 def _holdable(page: Page, channels: Sequence[int]) -> tuple[Page, str]:

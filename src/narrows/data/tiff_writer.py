@@ -22,7 +22,7 @@ from narrows.errors import OutputError
 SHORT, LONG, UNDEFINED = 3, 4, 7
 FORMATS = {"u": 1, "i": 2, "f": 3}  # of samples, by the kind of their type
 VALUE_TYPES = {"uint8": "B", "uint16": "H", "int16": "h", "float32": "f"}
-TYPE_CODES = {"B": 1, "H": 3, "h": 8, "f": 11}
+TYPE_CODES = {"B": 1, "H": 3, "h": 8, "f": 11, "d": 12}
 BLACK_IS_ZERO, RGB = 1, 2
 DEFLATE = 8
 ALPHA = 2  # not multiplied into the colours
@@ -78,9 +78,15 @@ def _entries(page: Page, offset: int, size: int) -> list[Entry]:
 
 
 def _level(tag: int, level: float, page: Page) -> Entry:
-    """Black or white, for each channel in the type of its samples."""
-    code, channels = VALUE_TYPES[page.pixels.dtype.name], channels_of(page.pixels)
-    number = level if code == "f" else round(level)
+    """Black or white, for each channel in the type of its samples, or in float64 if that does not
+    hold it.
+    """
+    dtype, channels = page.pixels.dtype, channels_of(page.pixels)
+    code, number = "d", float(level)
+    if dtype.kind == "f":
+        code = VALUE_TYPES[dtype.name]
+    elif number.is_integer() and np.iinfo(dtype).min <= number <= np.iinfo(dtype).max:
+        code, number = VALUE_TYPES[dtype.name], int(number)
     return tag, TYPE_CODES[code], channels, struct.pack(f"<{channels}{code}", *[number] * channels)
 
 

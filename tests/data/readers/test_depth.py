@@ -12,7 +12,7 @@ from narrows.data.readers.image_files import first_page, open_pages
 from narrows.data.readers.pixels import Page
 from narrows.data.save_picture import save_pages
 from narrows.errors import DataError
-from narrows.levels import Levels
+from narrows.levels import Levels, unit_values
 
 GREY, COLOUR, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 4, 6
 RAMP = np.rint(np.linspace(0, 65535, 24 * 16)).reshape(24, 16).astype(np.uint16)
@@ -136,6 +136,35 @@ def test_levels_are_written_and_believed(tmp_path, ending):
     images = read_data(tmp_path, "all")
     assert images.levels == (0, 4095)
     np.testing.assert_array_equal(images.images[0], page.pixels)
+
+
+LEVELS_OF_FILES = [
+    (10, 200),
+    (75.5, 125.5),
+    (-160, 240),
+    (-5.5, 1e5),
+    (0, 255),
+    (0, 1000),
+    (0, 200),
+]
+
+
+@pytest.mark.parametrize("black_white", LEVELS_OF_FILES, ids=str)
+@pytest.mark.parametrize("ending", ["tif", "png", "pgm", "pfm", "jpg", "bmp"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
+def test_levels_that_a_format_does_not_hold_are_spread_and_it_is_said(
+    tmp_path, ending, dtype, black_white
+):
+    """What is read again is the same picture in units of white, values beyond clipped."""
+    page = Page((np.arange(256).reshape(16, 16)).astype(dtype), Levels(*black_white))
+    words = save_pages([page], tmp_path / f"a.{ending}")
+    back = first_page(tmp_path / f"a.{ending}")
+    was, now = (unit_values(one.pixels, one.levels).clip(0, 1) for one in (page, back))
+    depth = 255 if back.pixels.dtype == np.uint8 else 65535
+    np.testing.assert_allclose(now, was, atol=6 / 255 if ending == "jpg" else 0.51 / depth)
+    is_plain = (dtype, black_white) == ("uint8", (0, 255))
+    is_kept = np.array_equal(back.pixels, page.pixels) or is_plain
+    assert is_kept or "from black to white" in words
 
 
 def test_pictures_of_several_depths_go_together_and_it_is_said(tmp_path):

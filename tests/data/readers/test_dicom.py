@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
+import narrows as nw
+from narrows.data import read_data
 from narrows.data.readers.dicom import read_dicom
 from narrows.errors import DataError
+from narrows.levels import Window
+from narrows.model.estimator.inference import with_input_levels
 
 pydicom = pytest.importorskip("pydicom")
 dataset_of = pytest.importorskip("pydicom.dataset")
@@ -57,7 +61,7 @@ def test_values_of_dicom_keep_their_type_and_place(path, dtype, compressed):
     assert np.array_equal(values, frames)
     assert values.dtype == frames.dtype
     signed = (-32768, 32767)
-    assert levels == [signed if dtype == "i2" else None] * 3
+    assert levels == [signed if dtype == "i2" else (0, np.iinfo(dtype).max)] * 3
 
 
 def test_bits_stored_say_where_white_is(path):
@@ -151,3 +155,36 @@ def test_what_cannot_be_a_picture_is_refused(path):
     dataset.save_as(path)
     with pytest.raises(DataError, match="DICOM without a picture"):
         stacked(path)
+
+
+def series(folder):
+    """Slices of one scan, each with a window of its own; one with a slope and a wider type."""
+    for k, (centre, width) in enumerate([(100, 50), (200, 60), (400, 800)]):
+        window = {"WindowCenter": centre, "WindowWidth": width, "VOILUTFunction": "LINEAR_EXACT"}
+        write(folder / f"{k}.dcm", TWELVE_BITS[k : k + 1], BitsStored=12, **window)
+    return folder
+
+
+def test_a_series_keeps_its_values_and_has_one_range(tmp_path):
+    found = read_data(series(tmp_path), "all")
+    assert found.images.dtype == np.uint16
+    np.testing.assert_array_equal(found.images, TWELVE_BITS)
+    assert found.levels == (0, 800)
+    assert "3 different windows; their values are kept" in found.notes[0]
+    write(
+        tmp_path / "3.dcm", TWELVE_BITS[:1], RescaleIntercept=-1024, RescaleSlope=1, BitsStored=12
+    )
+    found = read_data(tmp_path, "all")
+    assert found.images.dtype == np.float32
+    np.testing.assert_array_equal(found.images[3], TWELVE_BITS[0] - np.float32(1024))
+    assert found.levels == (-1024, 3071)
+
+
+def test_a_model_reads_values_of_any_window_by_its_own_levels(tmp_path):
+    """What comes back of a slice does not depend on how it is to be viewed."""
+    data = read_data(series(tmp_path), "all")
+    model = with_input_levels(nw.PCA(1), data.levels).fit(data.images)
+    seen = [with_input_levels(model, Window(*ends)) for ends in ((75, 125), (0, 800))]
+    first, second = (one.anomaly_score(data.images, "error") for one in seen)
+    np.testing.assert_array_equal(first, second)
+    assert seen[0].levels_for(np.dtype(np.uint16)) == (0, 800)

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from narrows.data import read_data
 from narrows.data.readers.growing_array import GrowingArray
 from narrows.data.readers.image_files import first_page, numbered, open_pages, plain_page
-from narrows.data.readers.pixels import FITS, common_channels, fitter
+from narrows.data.readers.pixels import FITS, Page, common_channels, fitter
+from narrows.data.save_picture import save_pages
 from narrows.errors import DataError, UnknownName
+from narrows.levels import Levels
 
 
 def stack(pictures):
@@ -113,6 +116,13 @@ def test_pad_fills_up_with_black():
 def test_pad_fills_signed_pictures_up_with_black():
     found = fitter((40, 40), "pad")(bars().astype(np.int16))
     assert (found[:15] == -32768).all()
+
+
+def test_pad_fills_up_with_the_black_of_the_file(tmp_path):
+    save_pages([Page(bars().astype(np.int16) + 300, Levels(100, 900))], tmp_path / "a.tif")
+    found = read_data(tmp_path / "a.tif", "all", size=40, fit="pad")
+    assert found.levels == (100, 900)
+    assert (found.images[0, :15] == 100).all()
 
 
 def test_stretch_keeps_everything():

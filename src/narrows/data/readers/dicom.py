@@ -8,6 +8,9 @@
 In MONOCHROME1 the least value is white: v becomes least + greatest - v. Integers stay integers if
 slope and intercept are (a CT of 12 bits, less 1024, is int16), else v is float32. Palettes and YBR
 become RGB. Files of several frames may give each its own slope and window.
+
+Values after the rescaling mean the same in all files, so a set of them keeps its values, and its black
+and white are the lowest and the highest of all windows (`levels.Window`).
 References: DICOM PS3.3, C.7.6.3, C.11.1, C.11.2.1.2 and C.7.6.16.2, https://www.dicomstandard.org.
 """
 
@@ -18,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from narrows.errors import DataError, extra
-from narrows.layout import Levels
+from narrows.levels import Levels, Window
 from narrows.reading import reading
 
 MOST_TIMES = 2000  # a picture may be larger than its file, if it is compressed
@@ -100,13 +103,11 @@ def _grey(
     pixels: Any, dataset: Any, number: int, frame: np.ndarray
 ) -> tuple[np.ndarray, Levels | None]:
     values, (low, high) = _rescaled(pixels, dataset, number, frame)
-    levels = _window(dataset, number) or Levels(low, high)
+    levels = _window(dataset, number) or Window(low, high)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         values = low + high - values
-        levels = Levels(low + high - levels.white, low + high - levels.black)
-    values = values.astype(_type_of(low, high))
-    is_full = values.dtype.kind == "u" and levels == (0, np.iinfo(values.dtype).max)
-    return values, None if is_full else levels
+        levels = Window(low + high - levels.white, low + high - levels.black)
+    return values.astype(_type_of(low, high)), levels
 
 
 def _rescaled(
@@ -144,7 +145,7 @@ def _rescale(dataset: Any, number: int) -> tuple[float, float]:
     return slope, intercept
 
 
-def _window(dataset: Any, number: int) -> Levels | None:
+def _window(dataset: Any, number: int) -> Window | None:
     """Black and white of the first window; None if there is none, or it is not linear."""
     group = _group(dataset, number, "FrameVOILUTSequence")
     centre = _first(group.get("WindowCenter"))
@@ -153,7 +154,7 @@ def _window(dataset: Any, number: int) -> Levels | None:
     if centre is None or width is None or window is None:
         return None
     black, white = window(centre, width)
-    return Levels(black, white) if black < white else None
+    return Window(black, white) if black < white else None
 
 
 def _first(value: Any) -> float | None:

@@ -7,6 +7,8 @@ after grey ones, the pictures so far are brought to what all have in common:
     channels    grey; colour if one is in colour; with alpha if all have it
     type        the one of all; of whole numbers of several depths uint16, else float32, both from
                 black to white in full, which is said in a note
+    levels      of windows, whose values mean the same in every file, the lowest black and the
+                highest white: the values stay as they are, which is said too
 """
 
 from collections import Counter
@@ -15,10 +17,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from narrows.data.readers.pixels import Page, channels_of, common_channels, with_channels
+from narrows.data.readers.pixels import (
+    KEPT_TYPES,
+    Page,
+    channels_of,
+    common_channels,
+    with_channels,
+)
 from narrows.data.scratch import scratch
 from narrows.errors import DataError
-from narrows.levels import Levels, from_unit_values, unit_values
+from narrows.levels import Levels, Window, common_window, from_unit_values, unit_values
 
 SIZES_NAMED = 5  # in an error
 GROWTH = 1.5  # of the room for pictures, where a file has more than one
@@ -35,6 +43,8 @@ class Depth(NamedTuple):
         """Pixels of another depth in this one."""
         if before == self:
             return pixels
+        if isinstance(self.levels, Window):
+            return pixels.astype(self.dtype)
         return from_unit_values(unit_values(pixels, before.levels), self.dtype, self.levels)
 
     def __str__(self) -> str:
@@ -79,6 +89,11 @@ class GrowingArray:
         """What a person should know of it."""
         if len(self.depths) < 2:
             return ()
+        if isinstance(self.depth.levels, Window):
+            return (
+                f"the pictures have {len(self.depths)} different windows; their values are kept, and "
+                f"black and white of all are the lowest and the highest, {self.depth}",
+            )
         kinds = ", ".join(map(str, self.depths))
         return (f"the pictures are of several depths ({kinds}), and were brought to {self.depth}",)
 
@@ -117,6 +132,11 @@ def common_depth(depths: dict[Depth, None]) -> Depth:
     """The depth in which pictures of these depths go together."""
     if len(depths) == 1:
         return next(iter(depths))
+    windows = [depth.levels for depth in depths if isinstance(depth.levels, Window)]
+    if len(windows) == len(depths):
+        dtype = np.result_type(*(depth.dtype for depth in depths))
+        known = dtype if dtype.name in KEPT_TYPES else np.dtype(np.float32)
+        return Depth(known, common_window(windows))
     if all(depth.dtype.kind == "u" for depth in depths):
         return Depth(np.dtype(np.uint16), None)
     return Depth(np.dtype(np.float32), None)

@@ -101,7 +101,7 @@ def picture_opener(
 
     def open_file(source: Source) -> Iterator[Page]:
         pages = open_pages(source, grey, near, axis)
-        return (page._replace(pixels=to_size(page.pixels)) for page in pages)
+        return (page._replace(pixels=to_size(page.pixels, page.levels)) for page in pages)
 
     return open_file
 

@@ -70,7 +70,9 @@ def _float_type(text: bytes) -> tuple[np.dtype, Levels | None]:
 
 
 def netpbm_bytes(page: Page) -> bytes:
-    """A PGM, PPM or PFM of uint8, uint16 or float32, grey or in colour."""
+    """A PGM, PPM or PFM of uint8, uint16 or float32, grey or in colour. Black is 0, and no value of
+    integers is above white.
+    """
     pixels = page.pixels
     height, width = pixels.shape[:2]
     if pixels.dtype.kind == "f":

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from narrows.errors import DataError, extra, wrong
-from narrows.layout import Levels
+from narrows.levels import Levels, Window
 from narrows.reading import reading
 
 GZIP = b"\x1f\x8b"
@@ -78,4 +78,4 @@ def _as_numbers(volume: np.ndarray, is_scaled: bool) -> np.ndarray:
 
 def _levels(header: Any) -> Levels | None:
     black, white = float(header["cal_min"]), float(header["cal_max"])
-    return Levels(black, white) if black < white else None
+    return Window(black, white) if black < white else None

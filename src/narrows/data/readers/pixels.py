@@ -105,7 +105,7 @@ def _rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 # -- sizes ----------------------------------------------------------------------------------------
 
 
-def crop_to_size(pixels: np.ndarray, size: Size) -> np.ndarray:
+def crop_to_size(pixels: np.ndarray, size: Size, black: float) -> np.ndarray:
     """Scale until the picture covers the size, then cut the centre out."""
     (height, width), (rows, columns) = pixels.shape[:2], size
     scale = min(height / rows, width / columns)
@@ -113,46 +113,46 @@ def crop_to_size(pixels: np.ndarray, size: Size) -> np.ndarray:
     return _resized(pixels, size, (left, top, left + scale * columns, top + scale * rows))
 
 
-def pad_to_size(pixels: np.ndarray, size: Size) -> np.ndarray:
+def pad_to_size(pixels: np.ndarray, size: Size, black: float) -> np.ndarray:
     """Scale until the picture fits into the size, then fill up with black, or transparent pixels."""
     (height, width), (rows, columns) = pixels.shape[:2], size
     scale = min(rows / height, columns / width)
     inner = max(1, round(height * scale)), max(1, round(width * scale))
-    black = levels_of(pixels.dtype).black
     padded = np.full((*size, *pixels.shape[2:]), black, pixels.dtype)
     top, left = round((rows - inner[0]) / 2), round((columns - inner[1]) / 2)
-    padded[top : top + inner[0], left : left + inner[1]] = stretch_to_size(pixels, inner)
+    padded[top : top + inner[0], left : left + inner[1]] = stretch_to_size(pixels, inner, black)
     return padded
 
 
-def stretch_to_size(pixels: np.ndarray, size: Size) -> np.ndarray:
+def stretch_to_size(pixels: np.ndarray, size: Size, black: float) -> np.ndarray:
     """Scale height and width separately."""
     height, width = pixels.shape[:2]
     return _resized(pixels, size, (0, 0, width, height))
 
 
-FITS: dict[str, Callable[[np.ndarray, Size], np.ndarray]] = {
+FITS: dict[str, Callable[[np.ndarray, Size, float], np.ndarray]] = {  # black: what is padded with
     "crop": crop_to_size,
     "pad": pad_to_size,
     "stretch": stretch_to_size,
 }
 
 
-def fitter(size: Any, fit: str) -> Callable[[np.ndarray], np.ndarray]:
-    """What brings a picture to `size`, (H, W) or one number for both; None leaves it.
+def fitter(size: Any, fit: str) -> Callable[..., np.ndarray]:
+    """What brings a picture, and its levels if they are not those of its type, to `size`, (H, W) or
+    one number for both; None leaves it.
 
     Raises `UnknownName` for a fit that is not known, `DataError` for what is not a size.
     """
     if fit not in FITS:
         raise unknown("fit", fit, FITS)
     if size is None:
-        return lambda pixels: pixels
+        return lambda pixels, levels=None: pixels
     target = as_size(size)
 
-    def to_size(pixels: np.ndarray) -> np.ndarray:
+    def to_size(pixels: np.ndarray, levels: Levels | None = None) -> np.ndarray:
         if pixels.shape[:2] == target:
             return pixels
-        return FITS[fit](pixels, target)
+        return FITS[fit](pixels, target, (levels or levels_of(pixels.dtype)).black)
 
     return to_size
 

@@ -134,6 +134,11 @@ def _without_transparency(chunks: bytes) -> bytes:
     return b"".join(kept)
 
 
+def png_holds(levels: Levels | None) -> bool:
+    """Whether a PNG of 16 bits can say black and white: they are those of the type, or 0 and 2^n - 1."""
+    return levels is None or levels in [(0, 2**bits - 1) for bits in range(1, 17)]
+
+
 def png_bytes(page: Page) -> bytes:
     """A PNG of uint16 `(H, W)` or `(H, W, C)`: Pillow writes none with several channels.
 
@@ -144,8 +149,8 @@ def png_bytes(page: Page) -> bytes:
     height, width = pixels.shape[:2]
     header = struct.pack(">IIBBBBB", width, height, 16, COLOURS[channels], 0, 0, 0)
     chunks = [(b"IHDR", header)]
-    bits = int(page.levels.white if page.levels else 0).bit_length()
-    if bits and page.levels == (0, 2**bits - 1):
+    if page.levels is not None and png_holds(page.levels):
+        bits = int(page.levels.white).bit_length()
         chunks.append((b"sBIT", bytes([bits] * channels)))
     if page.profile is not None:
         chunks.append((b"iCCP", b"profile\0\0" + zlib.compress(page.profile)))

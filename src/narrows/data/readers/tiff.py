@@ -30,6 +30,7 @@ from narrows.levels import Levels
 BITS, FORMAT, PHOTOMETRIC, PLANAR, SUBFILE, SAMPLES = 258, 339, 262, 284, 254, 277
 DESCRIPTION = 270
 LOWEST, HIGHEST = 340, 341
+PLAIN_MODES = ("L", "LA", "RGB", "RGBA")  # of 8 bits, whose samples are the values
 ORIENTATION = 0x0112
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 WHITE_IS_ZERO = 0
@@ -86,7 +87,8 @@ def _page(image: Any, file: Any, number: int, plain: Plain, by_tifffile: Others)
     tags = image.tag_v2
     bits, kind = _first(tags, BITS, 1), _first(tags, FORMAT, UNSIGNED)
     if bits <= 8 and kind == UNSIGNED:
-        return plain(image)
+        has_levels = bits == 8 and image.mode in PLAIN_MODES and LOWEST in tags
+        return plain(image)._replace(levels=_levels(tags, bits, kind) if has_levels else None)
     pixels = _deep_pixels(image, file, number, bits, kind)
     if pixels is None:
         channels = _first(tags, SAMPLES, 1)
@@ -187,4 +189,4 @@ def _levels(tags: Any, bits: int, kind: int) -> Levels | None:
 def _first(tags: Any, tag: int, default: int) -> Any:
     """The first value of a tag."""
     value = tags.get(tag, default)
-    return value[0] if isinstance(value, tuple) else value
+    return value[0] if isinstance(value, (tuple, bytes)) else value

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from narrows.errors import Faults
 from narrows.layout import Layout, matching_levels
-from narrows.levels import Levels
+from narrows.levels import Levels, Window
 from narrows.measure import CodeStatistics
 from narrows.model.density import CodeDensity
 from narrows.parts.corruption import Corruption
@@ -39,8 +39,11 @@ class DefaultAnswers:
 
     def levels_for(self, dtype: np.dtype) -> Levels:
         """Black and white of images of that type: what a file says of them, else those that the model
-        was fitted on if these are of the same type, else those of the type.
+        was fitted on if these are of the same type, else those of the type. A window says nothing to
+        a model that has levels of its own.
         """
+        if isinstance(self.input_levels, Window) and self.layout_.has_own_levels:
+            return self.layout_.levels
         return self.input_levels or matching_levels(dtype, self.layout_)
 
     def __sklearn_tags__(self) -> Any:
