@@ -77,12 +77,19 @@ class GrowingArray:
         own = Depth(page.pixels.dtype, page.levels)
         self.present.add(channels_of(page.pixels))
         self.depths.setdefault(own)
-        channels, depth = common_channels(self.present), common_depth(self.depths)
+        channels = common_channels(self.present)
+        depth = common_depth(self.depth, own) if self.count else own
+        if self._same_values(depth):
+            self.depth = depth
         if (channels, depth) != (self.channels, self.depth) or self.count == len(self.array):
             self._change(channels, depth, size)
         pixels = with_channels(page.pixels, channels, page.levels)
         self.array[self.count] = depth.convert(pixels, own)
         self.count += 1
+
+    def _same_values(self, depth: Depth) -> bool:
+        """Whether the pictures so far are the same in that depth: only their window differs."""
+        return isinstance(depth.levels, Window) and depth.dtype == self.depth.dtype
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -128,15 +135,14 @@ class GrowingArray:
         self.channels, self.depth = channels, depth
 
 
-def common_depth(depths: dict[Depth, None]) -> Depth:
-    """The depth in which pictures of these depths go together."""
-    if len(depths) == 1:
-        return next(iter(depths))
-    windows = [depth.levels for depth in depths if isinstance(depth.levels, Window)]
-    if len(windows) == len(depths):
-        dtype = np.result_type(*(depth.dtype for depth in depths))
+def common_depth(one: Depth, other: Depth) -> Depth:
+    """The depth in which pictures of two depths go together."""
+    if one == other:
+        return one
+    if isinstance(one.levels, Window) and isinstance(other.levels, Window):
+        dtype = np.result_type(one.dtype, other.dtype)
         known = dtype if dtype.name in KEPT_TYPES else np.dtype(np.float32)
-        return Depth(known, common_window(windows))
-    if all(depth.dtype.kind == "u" for depth in depths):
+        return Depth(known, common_window([one.levels, other.levels]))
+    if one.dtype.kind == other.dtype.kind == "u":
         return Depth(np.dtype(np.uint16), None)
     return Depth(np.dtype(np.float32), None)
