@@ -144,11 +144,11 @@ def merge_spec(old: Any, new: Any) -> Any:
 
 def _as_dict(spec: Any) -> Options:
     """A spec as its kind and options; "auto" has neither."""
-    if spec == "auto":
+    if isinstance(spec, str) and spec == "auto":
         return {}
-    if isinstance(spec, str):
+    if isinstance(spec, str) or callable(spec):
         return {"kind": spec}
-    return dict(spec or {})
+    return dict(spec) if isinstance(spec, Mapping) else {}
 
 
 def name_of(spec: Any) -> str:

@@ -92,7 +92,7 @@ def test_event_files_hold_the_history_and_the_options(digits, tmp_path):
         assert epochs == approx(told(m.history_))
         assert options == {
             name: value
-            for name, value in flatten_options(m.get_params()).items()
+            for name, value in flatten_options(m.get_params(deep=False)).items()
             if value is not None
         }
 
@@ -151,7 +151,7 @@ def test_a_run_of_wandb_holds_the_history_and_the_options(digits, tmp_path, monk
         options |= named(record.config.update)
     assert epochs == told(m.history_)
     assert {name: value for name, value in options.items() if name != "_wandb"} == flatten_options(
-        m.get_params()
+        m.get_params(deep=False)
     )
     assert [record.run.display_name for record in found if record.HasField("run")] == ["my run"]
     assert [record.exit.exit_code for record in found if record.HasField("exit")] == [0]
@@ -179,7 +179,7 @@ def test_a_store_of_mlflow_holds_the_history_and_the_options(digits, tmp_path, m
         "wrong": "FAILED",
     }
     assert runs["mine"].data.params == {
-        name: str(value) for name, value in flatten_options(m.get_params()).items()
+        name: str(value) for name, value in flatten_options(m.get_params(deep=False)).items()
     }
     for name, values in m.history_.items():
         found = client.get_metric_history(runs["mine"].info.run_id, name)

@@ -49,7 +49,11 @@ class Kind:
 
     def options(self, name: str) -> dict[str, Any]:
         """The options of the part called `name`, and their defaults."""
-        return default_options(self.table[name], self.context)
+        return self.defaults(self.table[name])
+
+    def defaults(self, make: Callable[..., Any]) -> dict[str, Any]:
+        """The options of a class, and their defaults."""
+        return default_options(make, self.context)
 
 
 KINDS = {

@@ -7,6 +7,7 @@ network_model  what a model made of a network does with images
 pca            principal components, the linear autoencoder in closed form
 prepare        options and images → a training
 fitting        what all fits have in common: a look at the images, and a calibration at the end
+nested         options of parts as parameters of their own, such as `bottleneck__size`
 option_values  values of options that no images can make right
 arguments      checks of what methods are given
 inference      a model applied to many images, batch by batch

@@ -5,7 +5,7 @@ side channel.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from narrows.layout import Layout, matching_levels
 from narrows.levels import Levels, Window
 from narrows.measure import CodeStatistics
 from narrows.model.density import CodeDensity
+from narrows.model.estimator.nested import nested_parameters, with_nested
 from narrows.parts.corruption import Corruption
 from narrows.parts.term import Term
 
@@ -36,6 +37,19 @@ class DefaultAnswers:
     layout_: Layout
     # black and white of the images that come next, if a file says them: see `with_input_levels`
     input_levels: Levels | None = None
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The options of the constructor; deep: also those of its parts, such as `bottleneck__size`."""
+        options = super().get_params(deep)  # type: ignore[misc]
+        return {**options, **nested_parameters(options)} if deep else options
+
+    def set_params(self, **params: Any) -> Self:
+        """Change options, also those of parts: `set_params(bottleneck__size=8)`, see `nested`.
+
+        Raises `NarrowsError` with every name that does not exist.
+        """
+        changes = with_nested(self.get_params(deep=False), params)
+        return super().set_params(**changes)  # type: ignore[misc]
 
     def levels_for(self, dtype: np.dtype) -> Levels:
         """Black and white of images of that type: what a file says of them, else those that the model
