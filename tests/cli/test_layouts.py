@@ -136,6 +136,8 @@ def test_samples_codes_and_steps_go_to_a_folder_whose_name_has_a_dot(
         ("encode", "x.doc"),
         ("encode", "x/"),
         ("score", "x/"),
+        ("score", "x.png"),
+        ("score", "x"),
     ],
 )
 def test_a_wrong_ending_is_refused_before_the_work(
@@ -147,6 +149,26 @@ def test_a_wrong_ending_is_refused_before_the_work(
     assert output.rstrip("/") in refused(
         1, verb, trained["pca"], flat, "-o", f"{tmp_path}/{output}"
     )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["flat"]
+
+
+@pytest.mark.parametrize(
+    ("words", "output"),
+    [
+        (("train", "pca", "--data", "digits", "-o"), "run.safetensors"),
+        (("compare", "pca", "ae-mlp", "--data", "digits", "-o"), "run.html"),
+        (("lab", "a", "-o"), "a.png"),
+        (("bench", "speed", "C", "-o"), "speed.csv"),
+        (("score", "RUN", "FLAT", "-o", "s.csv", "--maps"), "maps.png"),
+        (("score", "RUN", "FLAT", "-o", "s.csv", "--skipped"), "skipped.png"),
+    ],
+)
+def test_the_name_of_another_kind_of_file_is_refused_before_the_work(
+    refused, trained, flat, tmp_path, monkeypatch, words, output
+):
+    monkeypatch.chdir(tmp_path)
+    places = {"RUN": trained["pca"], "FLAT": flat}
+    assert output in refused(1, *(places.get(word, word) for word in words), output)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["flat"]
 
 

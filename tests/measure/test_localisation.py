@@ -5,6 +5,8 @@ import pytest
 
 from narrows.errors import NarrowsError
 from narrows.measure import aupro, auroc, pixel_auroc
+from narrows.measure.localisation import aupro_of, auroc_of
+from narrows.measure.pixel_counts import PixelCounts, bin_of
 
 
 @pytest.fixture
@@ -67,6 +69,38 @@ def test_maps_of_several_sizes_go_together_in_any_order(masks):
         assert measure(maps[::-1], all_masks[::-1]) == pytest.approx(forth)
         monotone = [np.exp(3 * scores) for scores in maps]
         assert measure(monotone, all_masks) == pytest.approx(forth)
+
+
+@pytest.mark.parametrize("shift", [0.0, -0.5, 100.0])
+def test_many_pixels_are_counted_in_bins_within_the_bound(masks, shift):
+    """½ Σ n_b a_b; with an error below 1e-4 for scores that say something."""
+    random = np.random.default_rng(3)
+    many = [*masks] * 30
+    maps = [random.gamma(2, size=mask.shape) + 1.5 * mask + shift for mask in many]
+    exact, binned = PixelCounts(), PixelCounts(most=1000)
+    for counts in (exact, binned):
+        for scores, mask in zip(maps, many):
+            counts.add(scores, mask)
+    assert exact.bins is None
+    assert binned.kept == []
+    bins = binned.bins
+    normal, anomalous, share = (values / values.sum() for values in bins[1:])
+    for measure, weights, limit in ((auroc_of, anomalous, 1), (aupro_of, share, 0.3)):
+        difference = abs(measure(exact) - measure(binned))
+        assert difference <= (normal * weights).sum() / 2 / limit + 1e-12
+        assert difference < (1e-4 if shift < 100 else 2e-3)
+
+
+def test_bins_are_in_the_order_of_the_scores():
+    scores = np.sort(
+        np.random.default_rng(0).normal(size=2000) * 10.0 ** np.arange(-30, 30).repeat(100)[:2000]
+    )
+    scores = np.sort(np.concatenate([scores, [-np.inf, np.inf, 0.0, -0.0, 1e300, -1e300]]))
+    assert (np.diff(bin_of(scores)) >= 0).all()
+    assert bin_of(np.array([0.0])) == bin_of(np.array([-0.0]))
+    assert (
+        len({*bin_of(np.array([1.0, 1.001, 1.002, -1.0, -1.001, np.inf, -np.inf])).tolist()}) == 7
+    )
 
 
 @pytest.mark.parametrize("measure", [aupro, pixel_auroc])

@@ -2,7 +2,7 @@
 find what is anomalous.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -148,12 +148,15 @@ def measures_of_set(model: Any, data: Any, normal: Sequence[str], masks: Any) ->
     measures = separation_of(Scored(data.names or (), classes, scores), normal)
     if not masks:
         return measures
-    pairs = []
-    for name, error in zip(data.names, np.sqrt(error_map(model, data.images))):
-        mask = masks.read(name, error.shape)
-        if mask is not None:
-            pairs.append((error, mask))
-    return measures | localisation(*map(list, zip(*pairs)))
+
+    def pairs() -> Iterator[tuple[Any, Any]]:
+        for name, image in zip(data.names, data.images):
+            error = np.sqrt(error_map(model, image[None])[0])
+            mask = masks.read(name, error.shape)
+            if mask is not None:
+                yield error, mask
+
+    return measures | localisation(pairs())
 
 
 def masks_in(listing: Any, normal: Sequence[str], reading: Reading) -> Any:
@@ -194,13 +197,8 @@ class ErrorMaps:
         """How well the maps find anomalous pixels; nothing without masks."""
         from narrows.model.use.separation import localisation
 
-        maps, masks = [], []
-        for name, error in self._maps():
-            mask = self._mask(name, error.shape)
-            if mask is not None:
-                maps.append(error)
-                masks.append(mask)
-        return localisation(maps, masks)
+        masked = ((error, self._mask(name, error.shape)) for name, error in self._maps())
+        return localisation((error, mask) for error, mask in masked if mask is not None)
 
     def _maps(self) -> Iterable[tuple[str, Any]]:
         from narrows.model.use.folders import map_errors

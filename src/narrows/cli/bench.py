@@ -1,6 +1,7 @@
 """The verbs that measure Narrows itself: bench speed, bench profile, bench scale."""
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -9,6 +10,7 @@ from narrows.cli.options import Force, Integer, Json
 from narrows.cli.output import give, give_facts, tell
 from narrows.errors import wrong
 
+MARKDOWN = (".md", ".txt")  # endings of tables
 HELP = """Measure Narrows itself: its speed, where the time goes, and how it grows.
 
 Example: narrows bench speed A --rounds 3
@@ -51,14 +53,14 @@ def speed(
     from narrows.bench.cases import CASES
     from narrows.bench.speed import SAID, markdown, table
     from narrows.bench.speed import speed as timed
-    from narrows.files import refuse_overwrite, write_file
+    from narrows.files import write_file
 
     _known("timed lab", labs, CASES)
     _known("way", ways or (), SAID)
     if rounds < 1:
         raise wrong("rounds", rounds, "an integer ≥ 1")
     _enough(images)
-    path = refuse_overwrite(output, force) if output else None
+    path = _free(output, force)
     machine.select_device(device)
     rows = timed(labs or tuple(CASES), ways or tuple(SAID), rounds, images, device, tell)
     give(rows if json else table(rows), json)
@@ -90,11 +92,11 @@ def profile(
     from narrows.bench.cases import CASES
     from narrows.bench.profile import profiled, rounded
     from narrows.bench.speed import markdown
-    from narrows.files import refuse_overwrite, write_file
+    from narrows.files import write_file
 
     _known("timed lab", labs, CASES)
     _enough(images)
-    path = refuse_overwrite(output, force) if output else None
+    path = _free(output, force)
     profiles = profiled(labs or tuple(CASES), images, tell)
     tables = [rounded(rows) for rows in profiles.values()]
     if json:
@@ -128,10 +130,10 @@ def scale(
     from narrows.bench.scale import ALONG, fitted, table
     from narrows.bench.scale import scale as measured
     from narrows.bench.speed import markdown
-    from narrows.files import refuse_overwrite, write_file
+    from narrows.files import write_file
 
     _known("direction", along, ALONG)
-    path = refuse_overwrite(output, force) if output else None
+    path = _free(output, force)
     rows = measured(along or tuple(ALONG), tell)
     give(rows if json else table(rows), json)
     if not json and len(rows) > 3:
@@ -152,3 +154,11 @@ def _known(kind: str, asked: Collection[str], known: Collection[str]) -> None:
     for name in asked:
         if name not in known:
             raise unknown(kind, name, known)
+
+
+def _free(output: str, force: bool) -> Path | None:
+    """The file for tables, refused before anything is measured; None if there is none."""
+    from narrows.data.outputs import file_place
+    from narrows.files import refuse_overwrite
+
+    return refuse_overwrite(file_place(output, "tables", MARKDOWN).path, force) if output else None

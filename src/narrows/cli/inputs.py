@@ -107,12 +107,12 @@ class Skips:
 @contextmanager
 def skipping(output: str, force: bool) -> Iterator[Skips]:
     """Reports skipped files, and lists them in `output` unless that is empty."""
-    from narrows.data.outputs import file_place
+    from narrows.data.outputs import TABLES, file_place
     from narrows.files import refuse_overwrite
 
     path = None
     if output:
-        path = refuse_overwrite(file_place(output, "skipped files").path, force)
+        path = refuse_overwrite(file_place(output, "skipped files", TABLES).path, force)
     skip = Skips()
     yield skip
     if path:

@@ -47,6 +47,7 @@ def free(output: str, how: How) -> Path:
     """
     if not is_first():
         return Path(output)
+    from narrows.data.outputs import folder_place
     from narrows.files import locked, refuse_overwrite
     from narrows.model.trackers import tracker
     from narrows.study.obtain import checkpoints_in
@@ -57,7 +58,7 @@ def free(output: str, how: How) -> Path:
         raise BuildError("--resume continues and --force starts over: choose one of them")
     if how.log is not None:
         tracker(how.log)
-    folder = Path(output)
+    folder = folder_place(output).path
     if folder.is_dir():
         with locked(folder, folder=True):
             pass

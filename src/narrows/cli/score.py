@@ -107,13 +107,13 @@ def score(
         A folder for a picture of each image's error, white where it is 1 (image files only).
     """
     from narrows.cli.anomalies import scores_of, threshold_of, write_scores
-    from narrows.data.outputs import file_place, folder_place
+    from narrows.data.outputs import TABLES, file_place, folder_place
 
     options = {"kind": kind} if kind else {}
     job = Job("score", run, images, reading, shard, force, split, **options)
     if normal and shard:
         raise wrong("--normal", shard, "all images, not a share of them", "score without --shard")
-    place = job.free(file_place(output, "scores"))
+    place = job.free(file_place(output, "scores", TABLES))
     folder = job.free(folder_place(maps)) if maps else None
     if maps and not job.one_by_one:
         raise wrong("--maps", images, "an image file, or a folder of them")

@@ -5,6 +5,7 @@ cleaned/          a folder: it ends in a slash
 cleaned_0.1       a folder: it is there already; or many files are written, and what follows the
                   dot has a digit and is no ending that is known
 cleaned           a folder: no ending
+run.png           refused for a folder, unless it is there or ends in a slash
 codes.doc         refused, before any work is done
 """
 
@@ -16,6 +17,11 @@ from pathlib import Path
 from narrows.errors import OutputError, several
 
 ENDINGS_NAMED = 6  # in an error
+TABLES = (".csv",)  # endings of tables of images
+FILES = (  # endings that nobody means for a folder
+    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy", ".npz", ".csv", ".parquet"),
+    *(".onnx", ".safetensors", ".md", ".html", ".json", ".toml", ".tar", ".zip"),
+)
 
 
 @dataclass(frozen=True)
@@ -46,10 +52,17 @@ def file_place(output: str, what: str, known: Collection[str] = ()) -> Place:
 
 
 def folder_place(output: str) -> Place:
-    """A folder to write to. Raises `OutputError` if there is a file of that name."""
+    """A folder to write to. Raises `OutputError` if there is a file of that name, or if the name is
+    that of a file.
+    """
     path = Path(output)
     if path.is_file():
         raise OutputError(f"{output} is a file; a folder's name is needed")
+    if path.suffix.lower() in FILES and not _is_folder_name(output):
+        raise OutputError(
+            f"{output} is the name of a file, and a folder is written; leave {path.suffix} out, or end "
+            f"the name in {os.sep}"
+        )
     return Place(path, "")
 
 

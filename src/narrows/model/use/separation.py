@@ -4,12 +4,14 @@ from normal ones, by the names that tables print.
 See `measure.detection` for the measures of images, `measure.localisation` for those of pixels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from narrows.measure import aupro, auroc, average_precision, best_f1, pixel_auroc
+from narrows.measure import auroc, average_precision, best_f1
+from narrows.measure.localisation import aupro_of, auroc_of
+from narrows.measure.pixel_counts import PixelCounts
 
 OF_IMAGES = ("AUROC", "average precision", "best F1", "at a threshold of")
 OF_PIXELS = ("AUROC of pixels", "AUPRO")
@@ -24,9 +26,14 @@ def separation(scores: Any, anomalous: Sequence[bool]) -> dict[str, float | None
     return dict(zip(OF_IMAGES, values))
 
 
-def localisation(maps: Sequence[np.ndarray], masks: Sequence[np.ndarray]) -> dict[str, float]:
-    """Measures of maps `(H, W)` against their masks; none where the pixels are of one kind alone."""
-    anomalous = sum(int(mask.sum()) for mask in masks)
-    if not 0 < anomalous < sum(mask.size for mask in masks):
+def localisation(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
+    """Measures of maps `(H, W)`, each with its mask; none where the pixels are of one kind alone.
+
+    Memory does not grow with the number of maps.
+    """
+    counts = PixelCounts()
+    for error, mask in pairs:
+        counts.add(error, mask)
+    if not counts.has_both_kinds:
         return {}
-    return dict(zip(OF_PIXELS, (pixel_auroc(maps, masks), aupro(maps, masks))))
+    return dict(zip(OF_PIXELS, (auroc_of(counts), aupro_of(counts))))
