@@ -93,7 +93,7 @@ def test_mixed_sizes_are_refused_with_their_counts(tmp_path):
     assert str(caught.value) == (
         f"{tmp_path} holds images of 2 sizes (height x width): 6 x 4 (2), 8 x 5 (1); "
         "bring them to one with size=(6, 4) (--size 6 4) and fit='crop', 'pad' or 'stretch', "
-        "or cut patches of one size, patches=... (train --patches)"
+        "or cut patches of one size, patches=... (--patches)"
     )
     assert read_data(tmp_path, size=(3, 2), fit="pad").images.shape == (3, 3, 2)
 

@@ -17,12 +17,12 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 
 from narrows.data.patches.names import patch_name, without_endings
-from narrows.data.patches.places import choose_places, share_out, weights_of
+from narrows.data.patches.places import Place, choose_places, share_out, weights_of
 from narrows.data.patches.plan import Cut
 from narrows.data.patches.variance import deviations
 from narrows.data.readers.decode import Decoded, Opened, decode_all, map_ahead
 from narrows.data.readers.image_files import numbered, reason_of
-from narrows.data.readers.pixels import Page, Size, with_channels
+from narrows.data.readers.pixels import Page, Size
 from narrows.errors import DataError
 from narrows.randomness import keyed_generator
 
@@ -117,15 +117,16 @@ class Cutter(Generic[Item]):
         if not count:
             return
         height, width = self.cut.size
-        grey = with_channels(page.pixels, 1, page.levels)
-        generator = keyed_generator(self.cut.seed, "patches", name)
-        weights = weights_of(deviations(grey, self.cut.size))
-        places = choose_places(weights, count, self.cut.distance, generator)
         ending = _ending_for(page)
-        for y, x in places:
+        for y, x in self._places(name, page, count):
             pixels = page.pixels[y : y + height, x : x + width]
             named = patch_name(self.without_ending(name), y, x, ending)
             yield named, page._replace(pixels=np.ascontiguousarray(pixels))
+
+    def _places(self, name: str, page: Page, count: int) -> list[Place]:
+        generator = keyed_generator(self.cut.seed, "patches", name)
+        weights = weights_of(deviations(page.pixels, self.cut.size, page.levels))
+        return choose_places(weights, count, self.cut.distance, generator)
 
 
 def _ending_for(page: Page) -> str:

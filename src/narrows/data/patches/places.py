@@ -16,8 +16,8 @@ each, all that are nearer than the distance d,
 have probability 0 from then on. With d = h/2, the default, two patches of one picture share at most
 half of either side, and about 0.56 (H - h + d)(W - w + d) / d² of them fit into a picture (uniform σ).
 
-A place is found by one random number u in [0, 1): it is the first at which the cumulative sum of
-the probabilities exceeds u. The numbers belong to (seed, picture's name): other pictures, their
+A place is found by one random number u in [0, 1): row by row, it is the first at which the cumulative
+sum of the probabilities exceeds u. The numbers belong to (seed, picture's name): other pictures, their
 order, and how many workers there are change nothing.
 
 References: K. Zhang et al., "Beyond a Gaussian denoiser: residual learning of deep CNN for image
@@ -34,18 +34,17 @@ import torch
 from narrows.randomness import key_of
 
 FLOOR = 0.1  # of the mean deviation
-DRAWS_AT_ONCE = 4  # for each place that is still to be chosen
 
 Place = tuple[int, int]  # y, x
 
 
 def weights_of(sigma: np.ndarray) -> np.ndarray:
-    """max(σ, σ̄ / 10) as float32; 1 everywhere in a flat picture; 0 where σ is NaN."""
+    """max(σ, σ̄ / 10); 1 everywhere in a flat picture; 0 where σ is NaN. `sigma` is written over."""
     usable = np.isfinite(sigma)
-    mean = sigma[usable].mean(dtype=np.float64) if usable.any() else 0
-    if mean == 0:
-        return usable.astype(np.float32)
-    return np.where(usable, np.maximum(sigma, np.float32(FLOOR * mean)), np.float32(0))
+    mean = float(np.mean(sigma, where=usable, dtype=np.float64)) if usable.any() else 0.0
+    sigma[~usable] = 0
+    floor = np.float32(FLOOR * mean if mean > 0 else 1)
+    return np.maximum(sigma, floor, out=sigma, where=usable)
 
 
 def choose_places(
@@ -56,25 +55,28 @@ def choose_places(
     weights: see `weights_of`; it is written over.
     """
     chosen: list[Place] = []
-    while len(chosen) < count:
-        cumulative = np.cumsum(weights, dtype=np.float64)
-        if not cumulative[-1] > 0:
+    of_rows = weights.sum(axis=1, dtype=np.float64)
+    for u in torch.rand(count, generator=generator, dtype=torch.float64).tolist():
+        if not of_rows.any():
             break
-        draws = DRAWS_AT_ONCE * (count - len(chosen))
-        drawn = torch.rand(draws, generator=generator, dtype=torch.float64).numpy()
-        found = np.searchsorted(cumulative, drawn * cumulative[-1], side="right")
-        for place in found:
-            y, x = divmod(int(place), weights.shape[1])
-            if len(chosen) < count and y < weights.shape[0] and weights[y, x] > 0:
-                chosen.append((y, x))
-                _block(weights, y, x, distance)
+        y, rest = _first_beyond(of_rows, u * of_rows.sum())
+        x, _ = _first_beyond(weights[y], rest)
+        chosen.append((y, x))
+        near = slice(max(0, y - distance + 1), y + distance)
+        weights[near, max(0, x - distance + 1) : x + distance] = 0
+        of_rows[near] = weights[near].sum(axis=1, dtype=np.float64)
     return sorted(chosen)
 
 
-def _block(weights: np.ndarray, y: int, x: int, distance: int) -> None:
-    """Let no other place be nearer than the distance."""
-    top, left = max(0, y - distance + 1), max(0, x - distance + 1)
-    weights[top : y + distance, left : x + distance] = 0
+def _first_beyond(weights: np.ndarray, target: float) -> tuple[int, float]:
+    """The first place at which the cumulative sum of weights exceeds a target, and what the target
+    exceeds the sum before it by.
+    """
+    cumulative = np.cumsum(weights, dtype=np.float64)
+    place = int(np.searchsorted(cumulative, target, side="right"))
+    if place == len(weights):  # by rounding
+        place = int(np.flatnonzero(weights)[-1])
+    return place, target - float(cumulative[place] - weights[place])
 
 
 def share_out(areas: Mapping[str, int], count: int, seed: int) -> dict[str, int]:

@@ -17,21 +17,24 @@ https://doi.org/10.1145/800031.808600.
 
 import numpy as np
 
-from narrows.data.readers.pixels import Size
+from narrows.data.readers.pixels import Size, with_channels
+from narrows.levels import Levels
 
 BAND = 256  # rows of patches at a time
 
 
-def deviations(grey: np.ndarray, size: Size) -> np.ndarray:
-    """σ of every patch of a picture `(H, W)`, float32 `(H - h + 1, W - w + 1)`; NaN where a patch has
-    values that are not finite.
+def deviations(pixels: np.ndarray, size: Size, levels: Levels | None = None) -> np.ndarray:
+    """σ of the grey of every patch of a picture, float32 `(H - h + 1, W - w + 1)`; NaN where a patch
+    has values that are not finite.
+
+    levels: black and white of the picture, if they are not those of its type.
     """
     height, width = size
-    rows, columns = grey.shape[0] - height + 1, grey.shape[1] - width + 1
+    rows, columns = pixels.shape[0] - height + 1, pixels.shape[1] - width + 1
     sigma = np.empty((rows, columns), np.float32)
     for start in range(0, rows, BAND):
-        band = grey[start : start + BAND + height - 1].astype(np.float64)
-        sigma[start : start + BAND] = _band_deviations(band, size)
+        band = with_channels(pixels[start : start + BAND + height - 1], 1, levels)
+        sigma[start : start + BAND] = _band_deviations(band.astype(np.float64), size)
     return sigma
 
 

@@ -119,7 +119,7 @@ class GrowingArray:
         return DataError(
             f"{path} holds images of {len(self.sizes)} sizes (height x width): {', '.join(counts)}; "
             f"bring them to one with size=({height}, {width}) (--size {height} {width}) "
-            "and fit='crop', 'pad' or 'stretch', or cut patches of one size, patches=... (train --patches)"
+            "and fit='crop', 'pad' or 'stretch', or cut patches of one size, patches=... (--patches)"
         )
 
     def _change(self, channels: int, depth: Depth, size: tuple[int, ...]) -> None:
