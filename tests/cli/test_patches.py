@@ -157,7 +157,6 @@ def test_patches_without_a_number_are_10_000_of_64(narrows, tmp_path, quick, rec
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--patches", 5, "--noisy", "{}"), "not pairs"),
         (("--patches", 5, "--fit", "pad"), "not scaled"),
         (("--patches", 0), "from 1"),
         (("--patches", 5, 6), "one number"),

@@ -14,6 +14,7 @@ from narrows.model.training.split import held_back, hold_groups
 from narrows.study import data_split
 from narrows.study.data_split import read_split
 from narrows.study.run import run_study
+from narrows.study.run_folder import take_up
 from narrows.study.schema import Run, Study
 from narrows.study.verify import verify
 
@@ -122,3 +123,13 @@ def test_groups_take_what_is_asked_for_and_leave_some():
 def test_groups_of_another_length_are_refused(data):
     with pytest.raises(BuildError, match="one an image"):
         held_back(5, 0.5, 0, groups=[1, 2])
+
+
+def test_a_run_that_is_taken_up_again_holds_back_the_same_pictures(data, tmp_path):
+    study = Study("Patches", [Run("a", "ae-mlp", {**SMALL, "random_state": 0})], data)
+    run_study(study, tmp_path)
+    model = nw.recipe("ae-mlp", **SMALL, random_state=0)
+    split = read_split(data)
+    again = take_up(study.runs[0], model, split, tmp_path)
+    expected = held_back(len(split.train), 0.3, 0, split.groups)
+    assert again.model.validation_index_.tolist() == expected.tolist()

@@ -152,9 +152,6 @@ def with_patches(data: Any, patches: list[int] | None, seed: int | None) -> Any:
     if len(patches) > 1:
         raise wrong("--patches", " ".join(map(str, patches)), "one number, or none")
     spec = dict(data) if isinstance(data, Mapping) else {"kind": data}
-    if "noisy" in spec:
-        cure = "cut both folders' pictures to one size first"
-        raise wrong("--patches", "pairs (--noisy)", "images that are not pairs", cure)
     cut: dict[str, int] = {"seed": seed or 0}
     if patches:
         cut["count"] = patches[0]

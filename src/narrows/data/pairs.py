@@ -7,10 +7,13 @@ Files are matched by their names below the folders without their endings: `clean
 counterpart is left out and reported, like files that cannot be read. Arrays (.npy, .npz, IDX) and
 named sets are matched by place. The images of a pair have one size; if one of two folders is grey
 and the other is not, both become colour.
+
+Patches (`patches`) are cut from both pictures of a pair at the same places, which are chosen by the
+clean one.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,8 +25,11 @@ from PIL import Image, UnidentifiedImageError
 from narrows.data.distributed_read import read_distributed
 from narrows.data.image_set import ImageSet
 from narrows.data.load import Data
+from narrows.data.patches.names import places_in
+from narrows.data.patches.plan import Cut, as_cut
 from narrows.data.readers.image_files import PILLOW_FORMATS, first_page
 from narrows.data.readers.limits import larger_limits
+from narrows.data.readers.listing import list_folder
 from narrows.data.scratch import scratch
 from narrows.errors import DataError, several
 
@@ -48,8 +54,11 @@ def read_pairs(data: Data, split: str = "train") -> ImageSet:
     else:
         _refuse_unequal(clean, noisy)
     _refuse_other_shapes(clean, noisy)
-    if "size" in options:
-        _refuse_other_sizes(clean, noisy, kinds)
+    if "patches" in options:
+        _refuse_other_sizes(kinds, lambda folders: _matched_files(folders, split))
+    elif "size" in options:
+        names = list(zip(clean.names or (), noisy.names or ()))
+        _refuse_other_sizes(kinds, lambda folders: names)
     return replace(
         clean,
         noisy=noisy.images,
@@ -64,7 +73,10 @@ def _read_both(
 ) -> tuple[ImageSet, ImageSet]:
     """The clean and the noisy images; both in colour if one is."""
     specs = [{"kind": kind, **options} for kind in kinds]
-    clean, noisy = [read_distributed(spec, split) for spec in specs]
+    clean = read_distributed(specs[0], split)
+    if options.get("patches") is not None:
+        specs[1]["patches"] = _same_places(options, clean)
+    noisy = read_distributed(specs[1], split)
     if clean.images.shape[3:] == noisy.images.shape[3:]:
         return clean, noisy
     if clean.names:
@@ -72,6 +84,12 @@ def _read_both(
     if noisy.names:
         noisy = read_distributed(specs[1], split, mode="RGB")
     return clean, noisy
+
+
+def _same_places(options: Mapping[str, Any], clean: ImageSet) -> Cut:
+    """What cuts the noisy pictures where the clean ones were cut."""
+    cut = as_cut(options["patches"], options.get("size"), options.get("fit", "crop"))
+    return replace(cut, places=places_in(clean.names or ()))
 
 
 def _match_names(clean: ImageSet, noisy: ImageSet) -> tuple[ImageSet, ImageSet]:
@@ -95,7 +113,7 @@ def _match_names(clean: ImageSet, noisy: ImageSet) -> tuple[ImageSet, ImageSet]:
 
 def _places_by_stem(images: ImageSet) -> dict[str, int]:
     """Names without endings -> places."""
-    stems = _stems(images)
+    stems = _stems(images.names or ())
     repeated = [stem for stem, count in Counter(stems).items() if count > 1]
     if repeated:
         raise DataError(
@@ -105,11 +123,11 @@ def _places_by_stem(images: ImageSet) -> dict[str, int]:
     return {stem: place for place, stem in enumerate(stems)}
 
 
-def _stems(images: ImageSet) -> list[str]:
+def _stems(names: Sequence[str]) -> list[str]:
     """Names without endings. Some systems write é as one character, others as e and an accent: as
     both are one name, they get one normal form, unless it makes one name of two.
     """
-    stems = [str(PurePosixPath(name).with_suffix("")) for name in images.names or ()]
+    stems = [str(PurePosixPath(name).with_suffix("")) for name in names]
     normal = [normalize("NFC", stem) for stem in stems]
     return normal if len(set(normal)) == len(set(stems)) else stems
 
@@ -160,20 +178,32 @@ def _refuse_other_shapes(clean: ImageSet, noisy: ImageSet) -> None:
         )
 
 
-def _refuse_other_sizes(clean: ImageSet, noisy: ImageSet, kinds: Sequence[Any]) -> None:
-    """Refuse pictures of a pair whose own sizes differ, before both were brought to one."""
+def _refuse_other_sizes(
+    kinds: Sequence[Any], matched: Callable[[Sequence[Path]], Sequence[tuple[str, str]]]
+) -> None:
+    """Refuse pictures of a pair whose own sizes differ, before both were brought to one.
+
+    matched: the names of the files of each pair, of two folders.
+    """
     folders = [Path(kind).expanduser() for kind in kinds if isinstance(kind, str)]
     if len(folders) != 2 or not all(folder.is_dir() for folder in folders):
         return
-    clean_folder, noisy_folder = folders
-    names = zip(clean.names or (), noisy.names or ())
+    clean, noisy = folders
     differing = [
-        a for a, b in names if size_in_file(clean_folder / a) != size_in_file(noisy_folder / b)
+        a for a, b in matched(folders) if size_in_file(clean / a) != size_in_file(noisy / b)
     ]
     if differing:
-        raise _no_pairs(
-            clean, noisy, f"the pictures of a pair need one size; others have {several(differing)}"
+        raise DataError(
+            f"the folder {clean} and the folder {noisy} are not pairs: the pictures of a pair need one "
+            f"size; others have {several(differing)}"
         )
+
+
+def _matched_files(folders: Sequence[Path], split: str) -> list[tuple[str, str]]:
+    """The names of the files of each pair, of two folders."""
+    clean, noisy = [list_folder(folder, split).names for folder in folders]
+    others = dict(zip(_stems(noisy), noisy))
+    return [(name, others[stem]) for stem, name in zip(_stems(clean), clean) if stem in others]
 
 
 def size_in_file(path: Path) -> tuple[int, ...]:

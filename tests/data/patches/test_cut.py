@@ -8,6 +8,7 @@ import pytest
 
 from narrows.data import read_data
 from narrows.data.packs.pack import pack
+from narrows.data.pairs import read_pairs
 from narrows.data.patches.names import groups_of, place_in
 from narrows.data.readers import decode, pictures_or_patches
 from narrows.data.readers import folder as folder_reader
@@ -185,3 +186,57 @@ def test_few_pictures_are_in_memory_at_a_time(tmp_path, monkeypatch):
     assert len(read_data(tmp_path / "in", "all", size=16, patches=80)) == 80
     assert len(counts) == 2 * 40  # two passes
     assert max(counts) <= 8
+
+
+@pytest.fixture
+def pair(folder, tmp_path):
+    """The pictures, and the same with noise, as pictures of another format."""
+    for name, size in SIZES.items():
+        clean = first_page(folder / f"{name}.png").pixels
+        assert clean.shape == size
+        save_pages([Page(255 - clean)], tmp_path / "noisy" / f"{name}.bmp")
+    return {"kind": str(folder), "noisy": str(tmp_path / "noisy"), "size": 16, "patches": 12}
+
+
+def test_pairs_are_cut_at_the_same_places(pair, folder):
+    found = read_pairs(pair, "all")
+    alone = read_data(folder, "all", size=16, patches=12)
+    assert found.names == alone.names
+    assert np.array_equal(found.images, alone.images)
+    assert np.array_equal(found.noisy, 255 - found.images)
+    assert found.skipped == ()
+
+
+def test_pairs_of_pictures_of_other_sizes_are_refused(pair, tmp_path):
+    save_pages([Page(noise((70, 60)))], tmp_path / "noisy" / "cat" / "a.bmp")
+    with pytest.raises(DataError, match=r"one size; others have cat/a\.png"):
+        read_pairs(pair, "all")
+
+
+def test_patches_without_a_noisy_counterpart_are_named(pair, tmp_path):
+    (tmp_path / "noisy" / "dog" / "c.bmp").unlink()
+    found = read_pairs(pair, "all")
+    assert found.names
+    assert all(name.startswith("cat/") for name in found.names)
+    assert all(name.startswith("dog/c_y") for name, _ in found.skipped)
+    assert len(found.names) + len(found.skipped) == 12
+
+
+def test_folders_without_a_common_name_are_no_pairs(pair, tmp_path):
+    save_pages([Page(noise((40, 40)))], tmp_path / "others" / "x.png")
+    with pytest.raises(DataError, match=r"no image in .*others has the name of one"):
+        read_pairs({**pair, "noisy": str(tmp_path / "others")}, "all")
+
+
+def test_of_a_picture_the_side_of_more_contrast_is_cut_more_often(tmp_path):
+    """The first place of 500 seeds, left or right of the middle, against the sums of σ there."""
+    picture = noise((40, 60)) // 8 + 100
+    picture[:, :30] = noise((40, 30), seed=1)
+    save_pages([Page(picture)], tmp_path / "a.png")
+    sigma = np.lib.stride_tricks.sliding_window_view(picture.astype(float), (8, 8)).std((2, 3))
+    expected = sigma[:, :26].sum() / sigma.sum()
+    options = [{"count": 1, "seed": seed} for seed in range(500)]
+    names = [read_data(tmp_path, "all", size=8, patches=cut).names[0] for cut in options]
+    left = np.mean([place_in(name)[1] < 26 for name in names])
+    assert abs(left - expected) < 4 * np.sqrt(expected * (1 - expected) / 500)
+    assert expected > 0.75

@@ -10,13 +10,14 @@ skipped, like one that cannot be read.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import log2
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from narrows.data.patches.names import patch_name, without_endings
+from narrows.data.patches.names import patch_name, picture_name, without_endings
 from narrows.data.patches.places import Place, choose_places, share_out, weights_of
 from narrows.data.patches.plan import Cut
 from narrows.data.patches.variance import deviations
@@ -129,6 +130,26 @@ class Cutter(Generic[Item]):
         return choose_places(weights, count, self.cut.distance, generator)
 
 
+def _at_places(
+    cut: Cut,
+    open_item: Callable[[Item], Iterator[Page]],
+    name: Callable[[Item], str],
+    item: Item,
+) -> Iterator[tuple[str, Page]]:
+    """The patches of a file at the places that are given; nothing if there are none."""
+    height, width = cut.size
+    places = cut.places or {}
+    for page_name, page in numbered(name(item), open_item(item)):
+        picture = picture_name(page_name)
+        for y, x in places.get(picture, ()):
+            pixels = np.ascontiguousarray(page.pixels[y : y + height, x : x + width])
+            if pixels.shape[:2] != cut.size:
+                raise DataError(
+                    f"it is smaller than its counterpart, which has a patch at {y}, {x}"
+                )
+            yield patch_name(picture, y, x, _ending_for(page)), page._replace(pixels=pixels)
+
+
 def _ending_for(page: Page) -> str:
     """The ending of a format that holds such a patch: PNG knows no black, and no white but 2ⁿ - 1."""
     levels, dtype = page.levels, page.pixels.dtype.name
@@ -153,6 +174,9 @@ def decode_patches(
 
     The other arguments and the errors are those of `decode.decode_all`.
     """
+    if cut.places is not None:
+        given = Opened(partial(_at_places, cut, open_item, name), cut.count)
+        return decode_all(where, chosen, open_item, name, threads, strict, least, mode, given)
     cutter = Cutter(items, open_item, name, cut, threads)
     opened = Opened(cutter.open, cutter.most(chosen))
     decoded = decode_all(where, chosen, open_item, name, threads, strict, least, mode, opened)

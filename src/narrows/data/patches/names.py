@@ -9,8 +9,9 @@ in which all patches of a file are either trained on or held back.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
+from unicodedata import normalize
 
 import numpy as np
 
@@ -32,6 +33,21 @@ def place_in(name: str) -> tuple[int, int]:
     match = PATCH.fullmatch(name)
     assert match is not None, name
     return int(match["y"]), int(match["x"])
+
+
+def places_in(names: Iterable[str]) -> dict[str, list[tuple[int, int]]]:
+    """The places of patches in each picture, by the name that they have in common (`picture_name`)."""
+    places: dict[str, list[tuple[int, int]]] = {}
+    for name in names:
+        picture = PATCH.fullmatch(name)
+        if picture is not None:
+            places.setdefault(normalize("NFC", picture["picture"]), []).append(place_in(name))
+    return places
+
+
+def picture_name(name: str) -> str:
+    """The name that the patches of a picture, or of a page, begin with, in one normal form."""
+    return normalize("NFC", without_endings([name])(name))
 
 
 def without_endings(files: Sequence[str]) -> Callable[[str], str]:

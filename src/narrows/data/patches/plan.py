@@ -1,6 +1,6 @@
 """What is to be cut: how many patches, of which size, with which seed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,17 @@ OPTIONS = ("count", "seed", "distance")
 
 @dataclass(frozen=True)
 class Cut:
-    """What is to be cut. distance: between two places in a picture, at least, in pixels."""
+    """What is to be cut.
+
+    distance: between two places in a picture, at least, in pixels. places: (y, x) in each picture, by
+        its name as `names.picture_name` makes it, instead of random ones.
+    """
 
     count: int
     size: Size
     seed: int
     distance: int
+    places: Mapping[str, Sequence[tuple[int, int]]] | None = None
 
     @property
     def size_in_words(self) -> str:
@@ -39,8 +44,10 @@ def as_cut(patches: Any, size: Any = None, fit: str = "crop") -> Cut:
     patches: how many, or {"count": ..., "seed": ..., "distance": ...}, each of which may be left out:
         10,000, with seed 0, at half the smaller side of a patch from one another.
     size: (H, W), or one number for both; 64 by default. fit: is refused, as nothing is scaled.
-    Raises `UnknownName`, `BuildError` and `DataError`.
+    A `Cut` is returned as it is. Raises `UnknownName`, `BuildError` and `DataError`.
     """
+    if isinstance(patches, Cut):
+        return patches
     if fit != "crop":
         raise wrong("fit", fit, "none with patches, which are cut and not scaled")
     options = dict(patches) if isinstance(patches, Mapping) else {"count": patches}

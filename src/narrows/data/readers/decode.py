@@ -138,6 +138,8 @@ class _Decoding(Generic[Item]):
 
     def finish(self, least: int, count: int) -> Decoded[Item]:
         """All of it. Raises `DataError` if fewer than `least` of `count` items could be read."""
+        if len(self.items) < least and not self.skipped:
+            raise DataError(f"no image in {self.where} has the name of one that is to be cut")
         if len(self.items) < least:
             first, reason = self.skipped[0]
             raise DataError(
