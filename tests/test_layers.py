@@ -12,7 +12,7 @@ import narrows
 PACKAGE = Path(narrows.__file__).parent
 FLOORS = [
     {"errors"},
-    {"levels"},
+    {"levels", "mapped"},
     {"layout", "choose", "files", "signals", "reading", "tensors", "machine", "randomness"}
     | {"distributed", "threads"},
     {"scale", "image_inputs"},

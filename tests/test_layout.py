@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from narrows import layout as layout_module
+from narrows import mapped
 from narrows.errors import ImageError
 from narrows.layout import contact_sheet, layout_of, validate_images
 from small_images import random_images
@@ -30,7 +30,7 @@ def test_layout_imports_neither_torch_nor_pillow():
 @pytest.mark.parametrize("ranged", [True, False])
 @pytest.mark.parametrize("shape", [(12,), (4, 3)])
 def test_nan_and_infinity_are_refused_with_the_first_image(monkeypatch, bad, ranged, shape):
-    monkeypatch.setattr(layout_module, "CHECKED_AT_ONCE", 4)
+    monkeypatch.setattr(mapped, "AT_ONCE", 4 * 12 * 4)
     X = random_images("float32", 10, *shape)
     X[6].flat[3] = X[9].flat[0] = bad
     assert "2 values are NaN or infinity (the first in image 6)" in refusal(X, ranged)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -434,3 +435,60 @@ def test_a_model_file_keeps_the_device_it_asks_for(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert machine.available_device("cuda:1") == torch.device("cuda:1")
     assert machine.available_device("cuda:7") == torch.device("cuda"), "another of its kind"
+
+
+# -- freed memory ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def library(monkeypatch):
+    """A C library that counts how often memory is given back, of a process of `own` bytes, 100 of which
+    are in use.
+    """
+
+    class Library:
+        own, trims = 0, 0
+
+        def malloc_trim(self, pad):
+            self.trims += 1
+            self.own = min(self.own, 100)
+
+    library = Library()
+    monkeypatch.setattr(machine, "GROWTH", 50)
+    monkeypatch.setattr(machine, "_AFTER_TRIM", [0])
+    monkeypatch.setattr(machine, "_own_memory", lambda: library.own)
+    monkeypatch.setattr(machine.ctypes, "CDLL", lambda name: library)
+    return library
+
+
+def test_freed_memory_is_given_back_each_time_the_process_has_grown_by_so_much(library):
+    largest = 0
+    for _ in range(100):
+        library.own += 20
+        machine.give_back_freed_memory()
+        largest = max(largest, library.own)
+    assert largest <= 100 + 50
+    assert library.trims > 1
+
+
+def test_freed_memory_is_kept_while_the_process_does_not_grow(library):
+    library.own = 140
+    machine.give_back_freed_memory()
+    for _ in range(10):
+        library.own = 149
+        machine.give_back_freed_memory()
+    assert library.trims == 1
+
+
+def test_growth_counts_from_the_least_since_memory_was_given_back(library):
+    for own in (100, 10, 61):
+        library.own = own
+        machine.give_back_freed_memory()
+    assert library.trims == 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="counted by Linux")
+def test_a_process_grows_by_what_it_writes():
+    before = machine._own_memory()
+    block = np.ones(50_000_000, np.uint8)
+    assert machine._own_memory() - before > 0.9 * block.nbytes

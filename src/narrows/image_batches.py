@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from narrows.layout import Layout
+from narrows.machine import give_back_freed_memory
+from narrows.mapped import give_pages_back
 from narrows.scale import Scale, to_unit
 
 # values of a layer, of a batch without training: they stay in the cache
@@ -40,7 +42,7 @@ class ImageBatches:
     torch.Size([3, 1, 28, 28])
 
     On the CPU the memory is the array's own: a memory map stays on the disk, and only what is used
-    is read.
+    is read, for as long as it is used (`mapped`).
 
     weights: of the images, `(N,)`, not all 0; they are kept with a mean of 1 over the set. None:
         all count alike.
@@ -59,6 +61,7 @@ class ImageBatches:
         device = torch.device(device)
         self.layout = layout
         self.scale = scale.to(device)
+        self.array = array
         self.raw = shared_tensor(array).to(device)
         self.rows: Tensor | None = None
         self.weights: Tensor | None = None
@@ -82,13 +85,18 @@ class ImageBatches:
 
     def batch(self, index: Tensor | slice) -> Tensor:
         """The images at `index` as float32 `(n, C, H, W)` on the working scale."""
+        if isinstance(index, slice):  # in order: not the steps of a training, which keep nothing
+            give_back_freed_memory()
         if self.rows is not None:
             index = self.rows[index]
         raw = self.raw[index] if isinstance(index, slice) else self._rows_of_memory(index)
         # one order in memory, whatever the array's was: how torch computes a product depends on its
         # factors' strides
         raw = raw.reshape(-1).contiguous().view(len(raw), prod(self.layout.image))
-        return self.scale.work(to_unit(raw, self.layout))
+        images = self.scale.work(to_unit(raw, self.layout))
+        if isinstance(index, slice):
+            give_pages_back(self.array)
+        return images
 
     def weights_at(self, index: Tensor | slice) -> Tensor | None:
         """The weights of the images at `index`, `(n,)`, if there are any."""
@@ -158,7 +166,9 @@ class ImageBatches:
         raw = self.raw
         if raw.dtype == torch.uint16:  # torch selects no rows of uint16
             raw = raw.view(torch.int16)
-        return raw.index_select(0, index).view(self.raw.dtype)
+        rows = raw.index_select(0, index).view(self.raw.dtype)
+        give_pages_back(self.array)
+        return rows
 
 
 def normalise_weights(weights: Tensor) -> Tensor:

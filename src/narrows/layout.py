@@ -17,8 +17,8 @@ import numpy as np
 
 from narrows.errors import Faults, ImageError, NarrowsWarning
 from narrows.levels import LEVELS, Levels, levels_of
+from narrows.mapped import give_pages_back, in_parts
 
-CHECKED_AT_ONCE = 4096  # images
 LOOKED_AT = 1000  # images, whose highest value is sought
 FAR = 10  # spans from black to white, beyond which even noisy images are on another scale
 ROUNDING = 1e-4  # by which a resampling or a division may miss [0, 1]
@@ -154,6 +154,7 @@ def warn_of_dark_integers(array: np.ndarray, layout: Layout) -> None:
         return
     step = -(-len(array) // LOOKED_AT)
     high = int(array[::step].max())
+    give_pages_back(array)
     bits = high.bit_length()
     if layout.levels.black == 0 and high > 0 and 2**bits <= layout.levels.white / 4:
         warnings.warn(
@@ -187,12 +188,11 @@ class ValueRange(NamedTuple):
 
 
 def value_range(array: np.ndarray) -> ValueRange:
-    """The range of the values of images `(N, ...)`, a few thousand images at a time."""
+    """The range of the values of images `(N, ...)`, a part of them at a time."""
     low, high = np.inf, -np.inf
     not_finite = 0
     first = -1
-    for start in range(0, len(array), CHECKED_AT_ONCE):
-        images = array[start : start + CHECKED_AT_ONCE]
+    for start, images in in_parts(array):
         rows = images.reshape(len(images), -1)
         finite = np.isfinite(rows)
         low = min(low, rows.min(where=finite, initial=np.inf))

@@ -1,11 +1,13 @@
 """The machine: device, precision of products, threads, denormal numbers and freed memory."""
 
 import ctypes
+import mmap
 import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -15,6 +17,8 @@ from narrows.errors import NarrowsError, NarrowsWarning, UnknownName, unknown
 DEVICES = ("auto", "cpu", "cuda", "mps")
 Make = Callable[..., Tensor]  # (shape, generator, device) -> random numbers
 GRAIN = 2**15  # values of an element-wise operation that torch gives to a thread at least
+GROWTH = 128 << 20  # bytes of freed memory that are kept between batches of inference
+_AFTER_TRIM: list[int] = [0]  # bytes of this process when freed memory was last given back
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
@@ -190,6 +194,27 @@ def keep_freed_memory() -> None:
         tune = ctypes.CDLL(None).mallopt
         tune(M_TRIM_THRESHOLD, 2**29)
         tune(M_MMAP_THRESHOLD, 2**25)
+
+
+def give_back_freed_memory() -> None:
+    """Have the C library give back what it keeps, if this process has grown since that was done.
+
+    To be called between batches whose results are kept. Those are small, and lie among blocks of
+    some MB that the next batch finds too small by a few bytes, so that each batch takes new memory:
+    of 10,000 images of 128 x 128, 1.8 GB. For Linux with glibc; elsewhere nothing is done.
+    """
+    with suppress(OSError, AttributeError):
+        own = _own_memory()
+        _AFTER_TRIM[0] = min(_AFTER_TRIM[0], own)
+        if own > _AFTER_TRIM[0] + GROWTH:
+            ctypes.CDLL(None).malloc_trim(0)
+            _AFTER_TRIM[0] = _own_memory()
+
+
+def _own_memory() -> int:
+    """Bytes of this process, without pages of files."""
+    resident, shared = Path("/proc/self/statm").read_text().split()[1:3]
+    return (int(resident) - int(shared)) * mmap.PAGESIZE
 
 
 initialise_vector_library()

@@ -17,8 +17,7 @@ import numpy as np
 
 from narrows.errors import DataError
 from narrows.levels import Levels, Window, common_window
-
-HASHED_AT_ONCE = 4096  # images, so that a memory map is never loaded as one
+from narrows.mapped import in_parts
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,7 @@ def fingerprint(images: np.ndarray) -> str:
     """
     digest = hashlib.sha256(f"{images.dtype.name} {images.shape}".encode())
     little_endian = images.dtype.newbyteorder("<")
-    for start in range(0, len(images), HASHED_AT_ONCE):
-        rows = images[start : start + HASHED_AT_ONCE]
+    for _, rows in in_parts(images):
         digest.update(np.ascontiguousarray(rows, dtype=little_endian).data)
     return digest.hexdigest()[:16]
 

@@ -32,6 +32,7 @@ from narrows.data.readers.limits import larger_limits
 from narrows.data.readers.listing import list_folder
 from narrows.data.scratch import scratch
 from narrows.errors import DataError, several
+from narrows.mapped import give_pages_back
 
 EXIF_ORIENTATION = 0x0112
 QUARTER_TURNS = (5, 6, 7, 8)  # its values by which the width becomes the height
@@ -141,6 +142,8 @@ def _take_images(images: ImageSet, places: list[int], reason: str) -> ImageSet:
     for start in range(0, len(index), COPIED_AT_ONCE):
         rows = slice(start, start + COPIED_AT_ONCE)
         taken[rows] = images.images[index[rows]]
+        give_pages_back(images.images)
+        give_pages_back(taken)
     names = images.names or ()
     left_out = sorted(set(range(len(images))) - set(places))
     skipped = [(names[place], f"in {images.source} {reason}") for place in left_out]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from narrows.data.scratch import scratch
+from narrows.mapped import give_pages_back
 
 AT_ONCE = 32 << 20  # bytes
 
@@ -31,6 +32,7 @@ def copy_chunks(stored: Any, chunks: Sequence[int] | None, order: Sequence[int])
     as_stored = copy.transpose(np.argsort(order))
     for box in boxes(stored.shape, chunks, order[0], dtype.itemsize):
         as_stored[box] = stored[box]
+        give_pages_back(copy)
     return copy
 
 

@@ -27,9 +27,11 @@ from narrows.data.readers.pixels import (
 from narrows.data.scratch import scratch
 from narrows.errors import DataError
 from narrows.levels import Levels, Window, common_window, from_unit_values, unit_values
+from narrows.mapped import give_pages_back
 
 SIZES_NAMED = 5  # in an error
 GROWTH = 1.5  # of the room for pictures, where a file has more than one
+GIVEN_BACK = 64  # pictures, after which a map holds none in memory
 MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}  # channels of a mode, as Pillow calls it
 
 
@@ -86,6 +88,8 @@ class GrowingArray:
         pixels = with_channels(page.pixels, channels, page.levels)
         self.array[self.count] = depth.convert(pixels, own)
         self.count += 1
+        if self.count % GIVEN_BACK == 0:
+            give_pages_back(self.array)
 
     def _same_values(self, depth: Depth) -> bool:
         """Whether the pictures so far are the same in that depth: only their window differs."""

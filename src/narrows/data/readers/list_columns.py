@@ -16,6 +16,7 @@ from narrows.data.readers.arrow_tables import TableFile
 from narrows.data.readers.table_columns import is_list
 from narrows.data.scratch import scratch
 from narrows.errors import DataError, extra
+from narrows.mapped import give_pages_back
 
 SMALL_TYPES = (np.uint8, np.uint16, np.int16, np.int32)
 
@@ -46,6 +47,7 @@ def read_numbers(
             batch = _as_array(values.drop_null(), table, shape)
             images = _with_space(images, count, batch, total, table)
             images[count : count + len(batch)] = batch
+            give_pages_back(images)
             count += len(batch)
     return Numbers(images[:count], np.flatnonzero(full), np.flatnonzero(~full))
 

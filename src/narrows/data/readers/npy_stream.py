@@ -19,6 +19,7 @@ import numpy as np
 from narrows.data.numpy_files import ENDING, ArrayHeader, Npz
 from narrows.data.scratch import MOST_IN_MEMORY, scratch
 from narrows.errors import DataError
+from narrows.mapped import give_pages_back
 
 LOCAL_HEADER = struct.Struct("<26xHH")
 READ_AT_ONCE = 1 << 22  # bytes
@@ -56,6 +57,7 @@ def _unpacked(file: IO[bytes], header: ArrayHeader) -> np.ndarray:
     while place < len(space) and (piece := file.read(min(READ_AT_ONCE, len(space) - place))):
         space[place : place + len(piece)] = np.frombuffer(piece, np.uint8)
         place += len(piece)
+        give_pages_back(array)
     if place < len(space):
         raise ValueError(f"its values are cut short at {place} of {len(space)} bytes")
     return array.T if header.fortran else array

@@ -17,6 +17,7 @@ import numpy as np
 from narrows.data.image_set import ImageSet, check_images, check_labels
 from narrows.data.scratch import MOST_IN_MEMORY, scratch
 from narrows.errors import DataError, wrong
+from narrows.mapped import give_pages_back, in_parts
 from narrows.reading import reading
 
 REPLACE = "replace it with a complete copy"
@@ -76,8 +77,9 @@ def settled(images: np.ndarray) -> np.ndarray:
     if images.dtype == native:
         return images
     changed = scratch(images.shape, native)
-    for start in range(0, len(images), ROWS_CHECKED):
-        changed[start : start + ROWS_CHECKED] = images[start : start + ROWS_CHECKED]
+    for start, part in in_parts(images):
+        changed[start : start + len(part)] = part
+        give_pages_back(changed)
     return changed
 
 

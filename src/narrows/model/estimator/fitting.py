@@ -20,6 +20,7 @@ from narrows.image_batches import ImageBatches
 from narrows.image_inputs import as_images
 from narrows.layout import Layout, validate_images, warn_of_dark_integers
 from narrows.levels import AUTO_LEVELS, Levels, check_levels, percentile_levels
+from narrows.machine import give_back_freed_memory
 from narrows.model.density import CodeDensity
 from narrows.model.estimator.anomaly import SCORES, available_scores, join_batches, thresholds_of
 from narrows.model.estimator.arguments import check_seed, check_table, is_table
@@ -163,6 +164,7 @@ def _calibration_batches(
     order = order[: min(MOST_IMAGES, max(200, MOST_VALUES // code_size))]
     places = order.sort().values.to(images.raw.device)
     for index in places.split(images.step(model._widest)):
+        give_back_freed_memory()
         yield images.batch(index)
 
 
