@@ -22,6 +22,7 @@ def pack(
     shard: str | None = None,
     no_check: Flag = False,
     strict: Flag = False,
+    labels: str = "",
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -39,6 +40,8 @@ def pack(
         Do not decode the images; decoding finds those that cannot be read.
     strict
         Stop at the first image that cannot be read.
+    labels
+        A CSV file of the classes of the pictures, with the columns file and label.
     """
     from narrows.data.packs.pack import pack as write_pack
     from narrows.model.progress_bar import progress_bar
@@ -51,7 +54,9 @@ def pack(
                 bars.append(stack.enter_context(progress_bar("packing", total)))
             bars[0](lambda: f"{done:,} of {total:,}")
 
-        found = write_pack(folder, output, shard, not no_check, strict, force, show_progress)
+        found = write_pack(
+            folder, output, shard, not no_check, strict, force, show_progress, labels
+        )
     for note in found.pop("notes"):
         tell(f"note: {note}")
     for name, reason in found["skipped"]:

@@ -87,6 +87,34 @@ def test_a_pack_in_shards_reads_as_its_folder(folder, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("words", [("cat", "dog"), ("10", "2")])
+@pytest.mark.parametrize("asked", [True, False], ids=["asked", "found"])
+def test_classes_of_a_list_are_packed(tmp_path, words, asked):
+    photos(tmp_path / "photos", FLAT)
+    rows = [f"{name},{words[k % 2]}" for k, name in enumerate(FLAT)]
+    place = tmp_path / "list.csv" if asked else tmp_path / "photos" / "labels.csv"
+    place.write_text("\n".join(["file,label", *rows]))
+    options = {"labels": str(place)} if asked else {}
+    told = pack(tmp_path / "photos", tmp_path / "set.tar", **options)
+    assert f"the classes are those of {place}" in told["notes"]
+    found = read_data(tmp_path / "set.tar")
+    wanted = read_data(tmp_path / "photos", **options)
+    assert (found.names, found.classes) == (wanted.names, wanted.classes)
+    np.testing.assert_array_equal(found.labels, wanted.labels)
+
+
+def test_a_list_that_lacks_an_image_and_masks_are_told_of(tmp_path):
+    photos(tmp_path / "photos", ("train/good/1.png", "test/bad/1.png", "ground_truth/bad/1.png"))
+    told = pack(tmp_path / "photos", tmp_path / "set.tar")
+    assert told["images"] == 2
+    assert "folders of masks, which are not read as images: 1" in " ".join(told["notes"])
+    photos(tmp_path / "flat", FLAT)
+    (tmp_path / "flat" / "labels.csv").write_text("file,label\na.jpg,cat\n")
+    told = pack(tmp_path / "flat", tmp_path / "flat.tar")
+    assert "so there are no labels: 6" in " ".join(told["notes"])
+    assert read_data(tmp_path / "flat.tar").labels is None
+
+
 def test_files_are_packed_byte_for_byte_and_read_one_at_a_time(folder, packed):
     images = Pack(packed)
     assert [one.name for one in images] == sorted(CLASSES, key=lambda name: name.split("/"))

@@ -8,6 +8,9 @@ of WebDataset (see `tar_writer`), with an index by which any image is read witho
     set.tar                           set.index        as one file
     set-00000.tar  set-00001.tar ...  set.index        in shards
 
+Classes are those of the folder, by its sub-folders or by a list in a CSV file (`readers.listing`).
+Masks of anomalous regions stay where they are, which is said.
+
 Tars are written under temporary names and get their own when all is written, the index last: half a
 pack has no index.
 """
@@ -22,11 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from narrows.data.packs.tar_headers import all_classes
-from narrows.data.packs.tar_writer import TarWriter
+from narrows.data.packs.tar_writer import UNLABELLED, Labelling, TarWriter
+from narrows.data.readers.class_lists import find_class_list
 from narrows.data.readers.decode import map_ahead
 from narrows.data.readers.folder import THREADED_FROM
 from narrows.data.readers.image_files import first_page, reason_of
-from narrows.data.readers.listing import division_of, no_images, passed_over
+from narrows.data.readers.listing import division_of, list_folder, no_images, passed_over
 from narrows.data.readers.parts import Division, class_of
 from narrows.data.readers.walk import Walk
 from narrows.errors import DataError, OutputError, wrong
@@ -51,6 +55,7 @@ def pack(
     strict: bool = False,
     force: bool = False,
     progress: PackProgress = no_progress,
+    labels: str = "",
 ) -> dict[str, Any]:
     """Write the images of a folder into a pack.
 
@@ -61,6 +66,7 @@ def pack(
     strict: raise at the first that cannot be read.
     force: replace a pack that is there.
     progress: is called with the number of files done and of all, after each.
+    labels: a CSV file of names and classes, see `readers.class_lists`.
 
     Returns "images", "classes", "shards" and "bytes" (numbers), "skipped", (name, reason) of each
     file left out, "notes", what else to say of the folder, and "path", what to read it by: the
@@ -77,15 +83,35 @@ def pack(
     left_out = passed_over(folder, division, [walk])
     if not kinds:
         raise no_images(f"{folder} holds no images to pack", left_out)
+    labelling, notes = _labelling(folder, kinds, bool(division), labels)
     again = _image_names(Walk(folder), division)  # a second pass, so that memory holds few names
     files = _read_files(folder, again, check)
     if strict:
         files = _refuse_unreadable(folder, files)
-    writer = TarWriter(path, all_classes(kinds), bool(division), most)
+    writer = TarWriter(path, labelling, bool(division), most)
     _write_files(writer, files, lambda done: progress(done, kinds.total()))
     counts = writer.counts()
     counts["skipped"] = (*left_out.skipped, *counts["skipped"])
-    return {**counts, "notes": left_out.notes}
+    return {**counts, "notes": (*left_out.notes, *notes)}
+
+
+def _labelling(
+    folder: Path, kinds: Counter[str | None], divided: bool, labels: str
+) -> tuple[Labelling, tuple[str, ...]]:
+    """How images are labelled, and what is to be said of it. kinds: their classes by their folders."""
+    classes = all_classes(kinds)
+    if classes and not labels:
+        label = {name: k for k, name in enumerate(classes)}
+        return Labelling(lambda name: class_of(name, divided), label, classes), ()
+    if not labels and not find_class_list(folder):
+        return UNLABELLED, ()
+    listing = list_folder(folder, "all", labels)
+    notes = tuple(note for note in listing.notes if "class" in note or "label" in note)
+    if listing.labels is None:
+        return UNLABELLED, notes
+    kind_of = dict(zip(listing.names, listing.kinds))
+    label = dict(zip(listing.kinds, listing.labels.tolist()))
+    return Labelling(kind_of.get, label, listing.classes), notes
 
 
 def _write_files(writer: TarWriter, files: NamedFiles, progress: Callable[[int], None]) -> None:

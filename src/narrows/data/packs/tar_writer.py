@@ -16,15 +16,15 @@ import json
 import os
 import struct
 import zlib
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from narrows.data.packs.index import ENTRY, Index, read_index
 from narrows.data.packs.tar_members import TAR_BLOCK
-from narrows.data.readers.parts import class_of
 from narrows.errors import DataError, wrong
 from narrows.files import publish, temporary_folder
 
@@ -36,6 +36,19 @@ FILE_MODE = 0o644  # who may read the file
 SUM_OFFSET = 148  # of the checksum in the header
 
 
+class Labelling(NamedTuple):
+    """kind_of: the class of an image in words, by its name. label: the number of each class. classes:
+    their names in the order of their numbers; None if the classes are numbers.
+    """
+
+    kind_of: Callable[[str], str | None]
+    label: Mapping[str, int]
+    classes: tuple[str, ...] | None
+
+
+UNLABELLED = Labelling(lambda name: None, {}, None)
+
+
 class TarWriter:
     """The tars of a pack while they grow.
 
@@ -43,12 +56,11 @@ class TarWriter:
     nothing remains of them.
     """
 
-    def __init__(self, path: Path, classes: tuple[str, ...] | None, splits: bool, most: int | None):
+    def __init__(self, path: Path, labelling: Labelling, splits: bool, most: int | None):
         self.path = path
-        self.classes = classes
+        self.labelling = labelling
         self.splits = splits
         self.most = most
-        self.label = {name: k for k, name in enumerate(classes or ())}
         self.entries = bytearray()
         self.names = bytearray()
         self.shards: list[str] = []
@@ -71,8 +83,8 @@ class TarWriter:
         if isinstance(content, str):
             self.skipped.append((name, content))
             return
-        kind = class_of(name, self.splits) if self.classes else None
-        label = self.label[kind] if kind else -1
+        kind = self.labelling.kind_of(name)
+        label = self.labelling.label[kind] if kind else -1
         files = files_of_image(f"{self.count:09d}", name, content, kind, label)
         tar = self._tar_for(sum(map(size_in_tar, files.values())))
         offsets = [add_file(tar, file, data) for file, data in files.items()]
@@ -106,7 +118,7 @@ class TarWriter:
         suffix = ".tar" if self.most is None else ".index"
         return {
             "images": self.count,
-            "classes": len(self.label),
+            "classes": len(self.labelling.label),
             "shards": len(self.shards),
             "bytes": sum(self.bytes),
             "skipped": tuple(self.skipped),
@@ -120,9 +132,9 @@ class TarWriter:
             bytes=tuple(self.bytes),
             entries=np.frombuffer(self.entries, ENTRY),
             blob=np.frombuffer(self.names, np.uint8),
-            classes=self.classes,
+            classes=self.labelling.classes,
             splits=self.splits,
-            labelled=self.classes is not None,
+            labelled=bool(self.labelling.label),
         )
 
     def _tar_for(self, size: int) -> IO[bytes]:
