@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from narrows.data import read_data
+from narrows.data import has_split, read_data
 from narrows.errors import BuildError, DataError
 from small_files import CODES, idx_bytes, write_idx
 
@@ -150,3 +150,40 @@ def test_labels_are_found_as_kaggles_zip_names_them(tmp_path, images, kind):
     write_idx(tmp_path / f"train-labels{dot}idx1-ubyte", np.uint8([3, 1, 4, 1, 5]))
     found = read_data(write_idx(tmp_path / f"train-images{dot}idx3-ubyte", images))
     assert found.labels.tolist() == [3, 1, 4, 1, 5]
+
+
+NAMES = [
+    f"{part}-{what}-ubyte" for part in ("train", "t10k") for what in ("images-idx3", "labels-idx1")
+]
+
+
+@pytest.mark.parametrize("layout", ["plain", "gzipped", "both", "dots", "nested"])
+def test_a_folder_of_idx_files_is_a_set_under_any_name(tmp_path, layout):
+    images = np.random.default_rng(0).integers(0, 256, (7, 5, 4), np.uint8)
+    labels = np.arange(7, dtype=np.uint8)
+    for name, array in zip(NAMES, (images[:4], labels[:4], images[4:], labels[4:])):
+        file = {
+            "plain": name, "both": name, "gzipped": f"{name}.gz", "dots": name.replace("-idx", ".idx"),
+            "nested": f"{name}/{name}",
+        }[layout]  # fmt: skip
+        write_idx(tmp_path / "any" / file, array)
+        if layout == "both":
+            write_idx(tmp_path / "any" / f"{name}.gz", array)
+    assert has_split(tmp_path / "any", "test")
+    assert not has_split(tmp_path / "any", "val")
+    for split, rows in (("train", slice(4)), ("test", slice(4, 7)), ("all", slice(7))):
+        found = read_data(tmp_path / "any", split)
+        np.testing.assert_array_equal(found.images, images[rows])
+        np.testing.assert_array_equal(found.labels, labels[rows])
+    with pytest.raises(DataError, match="has no val split, only train and test"):
+        read_data(tmp_path / "any", "val")
+
+
+def test_a_folder_of_idx_files_that_is_not_one_set_is_refused(tmp_path):
+    write_idx(tmp_path / "a" / "a-labels-idx1-ubyte", np.arange(7, dtype=np.uint8))
+    with pytest.raises(DataError, match="files of labels and none of images"):
+        read_data(tmp_path / "a")
+    for name in ("a-train-images-idx3", "b-train-images-idx3"):
+        write_idx(tmp_path / "b" / name, np.zeros((2, 3, 4), np.uint8))
+    with pytest.raises(DataError, match="several files of images to train with: a-train-images"):
+        read_data(tmp_path / "b")

@@ -84,15 +84,18 @@ def pack(
     if not kinds:
         raise no_images(f"{folder} holds no images to pack", left_out)
     labelling, notes = _labelling(folder, kinds, bool(division), labels)
-    again = _image_names(Walk(folder), division)  # a second pass, so that memory holds few names
-    files = _read_files(folder, again, check)
-    if strict:
-        files = _refuse_unreadable(folder, files)
+    files = _files_of(folder, division, check, strict)
     writer = TarWriter(path, labelling, bool(division), most)
     _write_files(writer, files, lambda done: progress(done, kinds.total()))
     counts = writer.counts()
     counts["skipped"] = (*left_out.skipped, *counts["skipped"])
     return {**counts, "notes": (*left_out.notes, *notes)}
+
+
+def _files_of(folder: Path, division: Division, check: bool, strict: bool) -> NamedFiles:
+    """All files, in a second pass over their names, so that memory holds few of these."""
+    files = _read_files(folder, _image_names(Walk(folder), division), check)
+    return _refuse_unreadable(folder, files) if strict else files
 
 
 def _labelling(

@@ -24,6 +24,7 @@ tfrecord        TFRecord of Examples
 examples        an Example, a message of protocol buffers
 crc32c          the sums of TFRecord
 idx             IDX, the format of MNIST
+idx_folder      a folder of IDX files, under any name
 folder          a folder of images, or one image file
 listing         what a folder holds: the images of a split, their classes, and what is left out
 parts           into which parts a set is divided, by the names of its folders

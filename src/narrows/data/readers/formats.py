@@ -22,6 +22,7 @@ from narrows.data.readers.recognise import (
     is_csv,
     is_folder,
     is_idx,
+    is_idx_folder,
     is_npz,
     is_pack_index,
     is_pickle,
@@ -105,6 +106,12 @@ FORMATS: dict[str, Format] = {
         "readers.idx:read_idx",
         is_idx,
         ("*idx[1-9]-*", "*.idx", "*.idx.gz"),
+    ),
+    "idx-folder": Format(
+        "a folder of IDX files",
+        "readers.idx_folder:read_idx_folder",
+        is_idx_folder,
+        splits="readers.idx_folder:idx_folder_has_split",
     ),
     "norb": Format(
         "a matrix of smallNORB",

@@ -56,16 +56,26 @@ def read_idx(path: Path, split: str = "all") -> ImageSet:
 
 def read_array(path: Path) -> np.ndarray:
     """The array in an IDX file, in this machine's byte order. Raises `DataError`."""
-    with reading(path), open(path, "rb") as file:
-        head = file.read(4 + 4 * MOST_DIMENSIONS)
-    if head.startswith(GZIP_MAGIC):
-        dtype, shape, start = _parse_header(read_unzipped(path, most=0), path)
+    dtype, shape, start = header_of(path)
+    if _is_gzipped(path):
         return parse_idx(read_unzipped(path, start + dtype.itemsize * prod(shape)), path)
-    dtype, shape, start = _parse_header(head, path)
     refuse_size(path, start + dtype.itemsize * prod(shape), f"the shape {shape} in its header")
     if 0 in shape:
         return np.empty(shape, dtype)
     return settled(np.memmap(path, dtype, "r", start, shape))
+
+
+def header_of(path: Path) -> tuple[np.dtype, tuple[int, ...], int]:
+    """The type of the values of a file, their shape, and where they begin. Raises `DataError`."""
+    if _is_gzipped(path):
+        return _parse_header(read_unzipped(path, most=0), path)
+    with reading(path), open(path, "rb") as file:
+        return _parse_header(file.read(4 + 4 * MOST_DIMENSIONS), path)
+
+
+def _is_gzipped(path: Path) -> bool:
+    with reading(path), open(path, "rb") as file:
+        return file.read(2) == GZIP_MAGIC
 
 
 def _read_labels(path: Path, count: int) -> Labels:
@@ -139,7 +149,8 @@ def labels_path(path: Path) -> Path | None:
         return None
     usual = head + "labels" + tail.replace("idx3", "idx1").replace("idx4", "idx1")
     for name in (usual, usual.replace("idx1-ubyte", "idx2-int")):
-        for candidate in (path.with_name(name), path.with_name(f"{name}.gz")):
+        in_a_folder = path.parent.with_name(name) / name  # as Kaggle's zip unpacks
+        for candidate in (path.with_name(name), path.with_name(f"{name}.gz"), in_a_folder):
             if candidate.is_file():
                 return candidate
     return None

@@ -97,7 +97,7 @@ def choose_parts(path: Path, entries: Sequence[Entry], split: str, array: str = 
         by_split.setdefault(entry.split, []).append(entry)
     if array and len(by_split) == 1:  # the path says all, so it is one set
         by_split = {"": candidates}
-    chosen = [_images(path, by_split[part]) for part in _wanted(path, by_split, split)]
+    chosen = [_images(path, by_split[part]) for part in wanted_splits(path, by_split, split)]
     return [Part(images, _labels_of(images, entries)) for images in chosen]
 
 
@@ -131,8 +131,11 @@ def _candidates(path: Path, entries: Sequence[Entry], array: str) -> list[Entry]
     return candidates
 
 
-def _wanted(path: Path, by_split: Mapping[str, object], split: str) -> Sequence[str]:
-    """Which splits to read; the empty one is a set that has none."""
+def wanted_splits(path: Path, by_split: Mapping[str, object], split: str) -> Sequence[str]:
+    """Which splits to read, of those that there are; the empty one is a set that has none.
+
+    Raises `DataError` if the one that is asked for is not there.
+    """
     splits = [part for part in PARTS if part in by_split]
     if not splits:
         refuse_parts(path, split)

@@ -8,10 +8,12 @@ proves nothing, since files are renamed and served under any name.
 """
 
 import gzip
+import os
 import re
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 
 from narrows.data.readers.idx import GZIP_MAGIC, TYPES
@@ -41,6 +43,8 @@ FEATURES = 0x0A  # the first byte of an Example that has features
 OLD_TORCH = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # after the protocol of a pickle
 STL10_IMAGE = 3 * 96 * 96  # bytes
 RECORDS_CHECKED = 256
+NAMES_CHECKED = 200
+IDX_NAME = re.compile(r"idx\d|\.idx$")
 BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # bytes; two letters alone could begin any text
 
 Recognise = Callable[[Path, bytes], bool]
@@ -108,6 +112,19 @@ def is_tar(path: Path, head: bytes) -> bool:
 
 def is_idx(path: Path, head: bytes) -> bool:
     return len(head) >= 4 and head[:2] == b"\0\0" and head[2] in TYPES and 1 <= head[3] <= 8
+
+
+def is_idx_folder(path: Path, head: bytes) -> bool:
+    """Whether most names in a folder, of those met first, are those of IDX files."""
+    if not path.is_dir():
+        return False
+    with os.scandir(path) as entries:
+        names = [entry.name for entry in islice(entries, NAMES_CHECKED)]
+    return 2 * sum(map(is_idx_name, names)) > len(names)
+
+
+def is_idx_name(name: str) -> bool:
+    return IDX_NAME.search(name.lower().removesuffix(".gz")) is not None
 
 
 def is_picture(path: Path, head: bytes) -> bool:
