@@ -30,7 +30,7 @@ from narrows.data.readers.class_lists import find_class_list
 from narrows.data.readers.decode import map_ahead
 from narrows.data.readers.folder import THREADED_FROM
 from narrows.data.readers.image_files import first_page, reason_of
-from narrows.data.readers.listing import division_of, list_folder, no_images, passed_over
+from narrows.data.readers.listing import Listing, division_of, list_folder, no_images, passed_over
 from narrows.data.readers.parts import Division, class_of
 from narrows.data.readers.walk import Walk
 from narrows.errors import DataError, OutputError, wrong
@@ -78,11 +78,7 @@ def pack(
     most = None if shard is None else bytes_of(shard)
     _refuse_overwrite_of_pack(path, force)
     division = division_of(folder)
-    walk = Walk(folder)
-    kinds = Counter(class_of(name, bool(division)) for name in _image_names(walk, division))
-    left_out = passed_over(folder, division, [walk])
-    if not kinds:
-        raise no_images(f"{folder} holds no images to pack", left_out)
+    kinds, left_out = _survey(folder, division)
     labelling, notes = _labelling(folder, kinds, bool(division), labels)
     files = _files_of(folder, division, check, strict)
     writer = TarWriter(path, labelling, bool(division), most)
@@ -90,6 +86,16 @@ def pack(
     counts = writer.counts()
     counts["skipped"] = (*left_out.skipped, *counts["skipped"])
     return {**counts, "notes": (*left_out.notes, *notes)}
+
+
+def _survey(folder: Path, division: Division) -> tuple[Counter[str | None], Listing]:
+    """How many images each folder has, and what is left out. Raises `DataError` if there are none."""
+    walk = Walk(folder)
+    kinds = Counter(class_of(name, bool(division)) for name in _image_names(walk, division))
+    left_out = passed_over(folder, division, [walk])
+    if not kinds:
+        raise no_images(f"{folder} holds no images to pack", left_out)
+    return kinds, left_out
 
 
 def _files_of(folder: Path, division: Division, check: bool, strict: bool) -> NamedFiles:
