@@ -181,15 +181,15 @@ def advice_on_size(data: str, reading: Reading) -> str:
 
 
 def _sizes(path: Path) -> list[tuple[int, ...]]:
-    """(width, height) of some pictures of a folder that can be read."""
+    """(width, height) of the first pictures of a folder that can be read."""
     from contextlib import suppress
+    from itertools import islice
 
     from narrows.data.pairs import size_in_file
-    from narrows.data.readers.listing import list_folder
+    from narrows.data.readers.walk import Walk
 
-    names = list_folder(path).names
     sizes = []
-    for name in names[:: -(-len(names) // LOOKED_AT)]:
+    for name in islice(Walk(path).images(""), LOOKED_AT):  # of a million, not all are listed
         with suppress(Exception):  # reported when it is read
             sizes.append(size_in_file(path / name))
     return sizes
