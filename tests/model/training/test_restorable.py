@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import narrows as nw
-from narrows.errors import DataError
+from narrows.errors import DataError, TrainingError
 from narrows.files import write_file
 from narrows.model.file_format import CHECKPOINT_KEY, read_file, to_bytes
 from narrows.model.files.describe import describe_file
@@ -73,21 +73,36 @@ def test_a_file_without_further_numbers_is_that_of_a_training_that_starts():
 
 
 CONTRADICTING = {
-    "a step too many": {"done": 99},
-    "a history of other epochs": {"history": {"loss": [1.0]}},
-    "a column without an epoch": {"history": {"loss": [1.0, 1.0], "x": []}},
-    "a term twice": {"names": ["nll", "nll"]},
-    "terms of no sums": {"done": 1, "names": ["nll", "kl"]},
+    "a step too many": ({"done": 6}, "it has 6 steps of an epoch of 5"),
+    "a history of other epochs": ({"history": {"loss": [1.0]}}, "its history has 1 of 2 epochs"),
+    "a column without an epoch": (
+        {"history": {"loss": [1.0, 1.0], "x": []}},
+        "its history has 0 of 2 epochs of x",
+    ),
+    "a term twice": ({"names": ["nll", "nll"]}, "it names a term twice: nll, nll"),
+    "terms of no sums": ({"done": 1, "names": ["nll", "kl"]}, "sums: got .*, expected"),
 }
 
 
-@pytest.mark.parametrize("numbers", CONTRADICTING.values(), ids=CONTRADICTING)
-def test_numbers_that_contradict_one_another_are_refused(digits, tmp_path, content, numbers):
+@pytest.mark.parametrize(("numbers", "words"), CONTRADICTING.values(), ids=CONTRADICTING)
+def test_numbers_that_contradict_one_another_are_refused(digits, tmp_path, content, numbers, words):
     path = forged(tmp_path / "last.safetensors", content, **numbers)
     before = path.read_bytes()
-    with pytest.raises(DataError, match=f"{path} is not a complete model"):
+    with pytest.raises(DataError, match=f"{path} is not a complete model.*: {words}"):
         resume(digits, path)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("prefix", ["network.body", "average.body", "optimiser.0.exp_avg"])
+def test_a_nan_in_a_checkpoint_is_reported_when_the_training_resumes(
+    digits, tmp_path, content, prefix
+):
+    """Within an epoch a state is written before it is known that a number became NaN."""
+    tensors = dict(content[1])
+    name = first(tensors, prefix)
+    tensors[name] = torch.full_like(tensors[name], torch.nan)
+    with pytest.raises(TrainingError, match=r"(loss|body.layers.\d.weight) became (nan|NaN)"):
+        resume(digits, forged(tmp_path / "last.safetensors", content, tensors))
 
 
 def first(tensors, prefix):

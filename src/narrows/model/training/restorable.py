@@ -49,13 +49,9 @@ def validate_state(training: TrainingSetup, tensors: Tensors, numbers: ProgressH
 
 
 def _validate_numbers(training: TrainingSetup, numbers: ProgressHeader) -> None:
-    """Refuse epochs and steps that this training does not have, and columns of another length."""
-    steps = training.steps_per_epoch
-    if numbers.epoch > training.epochs or numbers.step > steps:
-        raise DataError(
-            f"it has {numbers.epoch} epochs and {numbers.step} steps, of {training.epochs} epochs of "
-            f"{steps} steps"
-        )
+    """Refuse steps that this training does not have, and columns of another length."""
+    if numbers.step > training.steps_per_epoch:
+        raise DataError(f"it has {numbers.step} steps of an epoch of {training.steps_per_epoch}")
     for name, column in numbers.history.items():
         if not column or len(column) != numbers.epoch:
             raise DataError(f"its history has {len(column)} of {numbers.epoch} epochs of {name}")
