@@ -281,6 +281,16 @@ def test_a_last_batch_of_one_image_can_be_normalised(digits, batch_norm):
     assert len(m.steps_["loss"]) == 12
 
 
+def test_for_a_batch_of_one_image_only_batch_norms_are_as_in_inference(digits):
+    body = {**SMALL, "batch_norm": True, "dropout": 0.5}
+    training = model(body=body)._prepare(digits)
+    for size in (1, 2):
+        training.distribution.network.train()
+        training.step(0, torch.arange(size))
+        inference = {type(m) for m in training.network.modules() if not m.training}
+        assert inference == ({torch.nn.BatchNorm1d} if size == 1 else set())
+
+
 def test_the_objective_of_a_step_is_the_objective_of_its_key(digits):
     m = model(**NOISY, batch_size=200, optimiser=STILL, epochs=1)
     training = m._prepare(digits)

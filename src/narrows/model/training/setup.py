@@ -120,7 +120,7 @@ class TrainingSetup:
 
     def weights(self) -> dict[str, Tensor]:
         """A copy of the weights that are validated and kept: the average, if there is one."""
-        return {name: value.detach().clone() for name, value in self.average.state_dict().items()}
+        return {name: value.clone() for name, value in self.average.state_dict().items()}
 
     def _step_function(self) -> Sums:
         """The function from a batch to the sums of its terms, compiled if that is asked for or repays."""

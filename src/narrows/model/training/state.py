@@ -42,7 +42,7 @@ def state_of(training: Training) -> tuple[Tensors, dict[str, Any]]:
     }
     tensors |= _prefixed("steps", columns)
     tensors["sums"] = progress.step_sums[: progress.step]
-    return {name: value.detach().clone() for name, value in tensors.items()}, progress.to_file()
+    return {name: value.clone() for name, value in tensors.items()}, progress.to_file()
 
 
 def restore(training: Training, tensors: Tensors, numbers: ProgressHeader) -> None:
