@@ -1,5 +1,6 @@
 """The loop: what a loss is, what is kept, what is refused."""
 
+from contextlib import contextmanager
 from itertools import count
 from types import SimpleNamespace
 
@@ -120,6 +121,21 @@ def test_seconds_are_those_of_the_steps_and_of_the_validation_of_an_epoch(digits
     m = model(validation=digits[:50], epochs=2).fit(digits)
     assert m.history_["seconds"] == [7, 7]
     assert m.history_["val_seconds"] == [1, 1]
+
+
+def test_the_progress_bar_counts_the_steps_done_before_it_resumes(digits, monkeypatch):
+    counted = []
+
+    @contextmanager
+    def bar(name, total, done):
+        counted.append((total, done))
+        yield
+
+    monkeypatch.setattr(training_module, "progress_bar", bar)
+    training = model(epochs=3)._prepare(digits)  # of 7 steps an epoch
+    training.progress.epoch, training.progress.step, training.progress.stopped = 2, 4, True
+    assert not list(training)
+    assert counted == [(21, 18)]
 
 
 # -- what is kept ----------------------------------------------------------------------------------
@@ -279,6 +295,12 @@ def test_a_last_batch_of_one_image_can_be_normalised(digits, batch_norm):
     m = model(body={**batch_norm, "batch_norm": True}, batch_size=40, epochs=4).fit(digits[:81])
     assert all(torch.isfinite(value).all() for value in weights(m).values())
     assert len(m.steps_["loss"]) == 12
+
+
+def test_a_step_may_be_of_one_image(digits):
+    m = model(batch_size=1, epochs=1, optimiser=STILL).fit(digits[:5])
+    assert m.steps_["loss"].shape == (5,)
+    assert m.history_["loss"] == pytest.approx([-m.score(digits[:5])], rel=1e-5)
 
 
 def test_for_a_batch_of_one_image_only_batch_norms_are_as_in_inference(digits):
