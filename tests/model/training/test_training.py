@@ -138,6 +138,42 @@ def test_the_progress_bar_counts_the_steps_done_before_it_resumes(digits, monkey
     assert counted == [(21, 18)]
 
 
+@pytest.mark.parametrize(
+    ("device", "status"), [("cpu", "epoch 1  nll 5  kl -0.5"), ("cuda", "epoch 1")]
+)
+def test_the_progress_bar_shows_the_terms_where_they_are_at_hand(digits, device, status):
+    training = model()._prepare(digits)
+    training.progress.start_epoch(["nll", "kl"], 2, torch.device("cpu"))
+    training.progress.step_sums[0] = torch.tensor([50.0, -5.0])
+    training.progress.step = 1
+    training.device = SimpleNamespace(type=device)
+    assert training._status(10) == status
+
+
+def test_averages_that_have_all_but_vanished_are_flushed_to_0_now_and_then(digits, monkeypatch):
+    monkeypatch.setattr(training_module, "FLUSH", 3)
+    training = model()._prepare(digits)
+    flush, flushed_after = training._flush, []
+    training._flush = lambda: flushed_after.append(number)
+    for number in range(8):
+        training.step(number, torch.arange(32))
+    assert flushed_after == [0, 3, 6]
+    slots = training.optimiser.state[training.parameters[0]]
+    slots["exp_avg"][0, :4] = torch.tensor([1e-31, -1e-31, 1e-29, -1e-29])
+    others = slots["exp_avg"][1:].clone()
+    flush()
+    assert slots["exp_avg"][0, :4].tolist() == pytest.approx([0, 0, 1e-29, -1e-29], abs=1e-35)
+    assert slots["step"] == 8
+    unequal = slots["exp_avg"][1:] != others
+    assert (others[unequal].abs() < training_module.TINY).all()
+
+
+def test_the_terms_of_a_step_keep_no_graph(digits):
+    training = model()._prepare(digits)
+    terms = training.step(0, torch.arange(32))
+    assert [value.requires_grad for value in terms.values()] == [False]
+
+
 # -- what is kept ----------------------------------------------------------------------------------
 
 
