@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from itertools import count
 from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -146,7 +147,7 @@ def test_the_progress_bar_shows_the_terms_where_they_are_at_hand(digits, device,
     training.progress.start_epoch(["nll", "kl"], 2, torch.device("cpu"))
     training.progress.step_sums[0] = torch.tensor([50.0, -5.0])
     training.progress.step = 1
-    training.device = SimpleNamespace(type=device)
+    training.device = cast(Any, SimpleNamespace(type=device))
     assert training._status(10) == status
 
 
