@@ -222,10 +222,11 @@ def test_a_batch_norm_is_that_of_the_whole_batch(kind, total):
         assert all(torch.allclose(ran[name], running[name], rtol=1e-9) for name in running)
 
 
-def test_a_plain_module_gets_it_too(digits):
+def test_a_plain_module_gets_it_too_and_may_have_weights_without_use(digits):
     class Down(nn.Sequential):
         def __init__(self, image):
             super().__init__(nn.Conv2d(image[0], 3, 3), nn.BatchNorm2d(3), nn.ReLU())
+            self.without_use = nn.Parameter(torch.zeros(3))
 
     case = [{"body": {"kind": Down}, "up": "linear", "epochs": 2}]
     np.testing.assert_allclose(

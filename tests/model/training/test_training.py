@@ -270,6 +270,13 @@ def test_clipping_bounds_the_step(digits):
 # -- refusals --------------------------------------------------------------------------------------
 
 
+def test_ssim_is_refused_for_images_smaller_than_its_window(digits):
+    ssim = {"training": {"measures": ["ssim"]}, "validation": 0.2, "epochs": 1}
+    assert len(model(**ssim).fit(digits[:, :7]).history_["val_ssim"]) == 1
+    with pytest.raises(BuildError, match="no ssim for images smaller than its window, 7 x 7"):
+        model(**ssim).fit(digits[:, :6])
+
+
 @pytest.mark.parametrize("epochs", [1, 3])
 @pytest.mark.parametrize("optimiser", ["adam", "sgd"])
 def test_a_nan_loss_stops_with_a_reason_and_keeps_finite_weights(digits, epochs, optimiser):

@@ -256,7 +256,7 @@ class Training(TrainingSetup):
         long again. No weight changes by it."""
         for slots in self.optimiser.state.values():
             for average in slots.values():
-                if isinstance(average, Tensor) and average.dim():
+                if isinstance(average, Tensor):
                     shard = local_shard(average)
                     shard.masked_fill_(shard.abs() < TINY, 0.0)
 
