@@ -299,3 +299,37 @@ def test_an_identity_measures_no_error(identity):
     measures = nw.evaluate(store.load(identity), images("uint16"))
     assert measures["mse"] == 0
     assert np.isinf(measures["psnr"])
+
+
+def in_units(file: Path) -> np.ndarray:
+    pages = list(open_pages(file))
+    return np.stack([unit_values(page.pixels, page.levels) for page in pages])
+
+
+@pytest.mark.parametrize("levels", [(0, 4095), (100, 3000)])
+def test_white_is_white_in_every_picture_that_a_model_with_its_own_levels_makes(
+    narrows, tmp_path, levels
+):
+    """White is 4095 of 65535: the same picture as of 8 bits, not one that is 16 times too dark."""
+    black, white = levels
+    values = np.linspace(black, white, SIDE * SIDE).astype(np.uint16).reshape(SIDE, SIDE)
+    stack = np.stack([np.roll(values, k, 0) for k in range(SIDE)])
+    run = nw.save(nw.PCA(levels=levels).fit(stack), tmp_path / "m.safetensors")
+    np.save(tmp_path / "in.npy", stack)
+    assert narrows("encode", run, tmp_path / "in.npy", "-o", tmp_path / "codes.npy").code == 0
+    write(tmp_path / "a.png", "uint16", 1, TWELVE, SIDE)
+    for words, output in (
+        (("sample", run, "-n", 9), "grid.png"),
+        (("decode", run, tmp_path / "codes.npy"), "sheet.png"),
+        (("decode", run, tmp_path / "codes.npy"), "folder"),
+        (("interpolate", run, tmp_path / "a.png", tmp_path / "a.png"), "path.png"),
+        (("reconstruct", run, tmp_path / "in.npy"), "again.png"),
+        (("reconstruct", run, tmp_path / "in.npy"), "each"),
+    ):
+        done = narrows(*words, "-o", tmp_path / output)
+        assert done.code == 0, done.err
+    for made in ("grid.png", "sheet.png", "path.png", "again.png"):
+        assert in_units(tmp_path / made).max() == 1
+    for folder in ("folder", "each"):
+        (unit,) = in_units(tmp_path / folder / "00000.png")
+        np.testing.assert_allclose(unit, unit_values(stack[0], Levels(*levels)), atol=1e-3)

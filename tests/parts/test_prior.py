@@ -3,6 +3,8 @@ what was there.
 """
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -195,3 +197,15 @@ def test_kl_is_torch_s_exactly_or_on_average(name):
 def test_kl_of_the_prior_itself_is_0():
     q = Posterior(torch.zeros(3, 4), torch.zeros(3, 4))
     assert PRIORS["normal"](4).kl(q, q.mean).tolist() == [0, 0, 0]
+
+
+def test_a_prior_without_memory_imports_no_compiler():
+    """torch.eye on "meta" imports it, 800 modules: seconds, in every process that loads a model."""
+    program = (
+        "import sys, torch\nfrom narrows.parts.prior import MixturePrior\n"
+        "with torch.device('meta'): print(MixturePrior(3).factors.shape)\n"
+        "print('sympy' in sys.modules, 'torch._dynamo' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert found.stdout == "torch.Size([10, 3, 3])\nFalse False\n", found.stderr
+    assert torch.equal(MixturePrior(3, 2).factors, torch.eye(3).expand(2, 3, 3))

@@ -99,7 +99,8 @@ def sample(
     from narrows.model.files.store import load
 
     place = _free(output, force)
-    _write(load(run).sample(count, random_state=seed), place, force)
+    model = load(run)
+    _write(model, model.sample(count, random_state=seed), place, force)
 
 
 def decode(run: str, codes: str, /, *, output: Output, force: Force = False) -> None:
@@ -119,7 +120,8 @@ def decode(run: str, codes: str, /, *, output: Output, force: Force = False) -> 
 
     place = _free(output, force)
     values, names = read_codes(codes)
-    _write(load(run).inverse_transform(values), place, force, names)
+    model = load(run)
+    _write(model, model.inverse_transform(values), place, force, names)
 
 
 def interpolate(
@@ -154,10 +156,12 @@ def interpolate(
 
     place = _free(output, force)
     ends = [read_data(name, "all").images[0] for name in (first, second)]
-    between = interpolate_codes(load(run), *ends, steps=steps)
+    model = load(run)
+    between = interpolate_codes(model, *ends, steps=steps)
     if place.ending not in (*ARRAYS, ""):
-        between = contact_sheet(between, columns=steps)[None]
-    _write(between, place, force)
+        white = model.levels_for(between.dtype).white
+        between = contact_sheet(between, columns=steps, fill=white)[None]
+    _write(model, between, place, force)
 
 
 def _free(output: str, force: bool) -> "Place":
@@ -170,10 +174,14 @@ def _free(output: str, force: bool) -> "Place":
     return place
 
 
-def _write(images: Any, place: "Place", force: bool, names: Sequence[str] | None = None) -> None:
+def _write(
+    model: Any, images: Any, place: "Place", force: bool, names: Sequence[str] | None = None
+) -> None:
+    """Images that a model made, with its black and white."""
     from narrows.data.write import write_images
 
-    print(write_images(images, place.path, names, force, ending=place.ending))
+    levels = model.levels_for(images.dtype)
+    print(write_images(images, place.path, names, force, ending=place.ending, levels=levels))
 
 
 def _process(job: Job, output: str, skipped: str) -> None:
@@ -230,7 +238,8 @@ def _process_array(model: Any, job: Job, place: "Place", skip: Any) -> int:
         return len(data)
     if len(data):
         images = process(images)
-    write_images(images, path, data.names, job.force, job.first, place.ending, data.levels)
+    levels = model.levels_for(images.dtype)
+    write_images(images, path, data.names, job.force, job.first, place.ending, levels)
     return len(data)
 
 

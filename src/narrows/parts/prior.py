@@ -80,7 +80,9 @@ class MixturePrior(Prior):
         if not (isinstance(components, int) and components >= 1):
             raise wrong("components", components, "an integer ≥ 1")
         if size <= FULL_COVARIANCE:
-            factors = torch.eye(size).repeat(components, 1, 1)
+            # not torch.eye: without memory ("meta") it imports torch's compiler, which takes seconds
+            factors = torch.zeros(components, size, size)
+            factors.diagonal(dim1=1, dim2=2).fill_(1)
         else:
             factors = torch.ones(components, size)
         self.register_buffer("weights", torch.full((components,), 1 / components))
