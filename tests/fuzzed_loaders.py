@@ -294,7 +294,7 @@ def pca_header(folder: Path) -> Loader:
 
 def checkpoint_file(folder: Path) -> Path:
     path = folder / "last.safetensors"
-    small_model().fit(IMAGES, checkpoint=nw.Checkpoint(path))
+    small_model(epochs=1).fit(IMAGES, checkpoint=nw.Checkpoint(path))
     return path
 
 
@@ -302,7 +302,7 @@ def resume(path: Path) -> None:
     """Continue from a checkpoint for the epochs that are left, without what `fit` does after them."""
     with suppress(NarrowsError):
         describe_file(path)
-    model = small_model(epochs=3)
+    model = small_model(epochs=2)
     training = model._prepare(IMAGES)
     options = flatten_options(model.get_params(deep=False))
     with nw.Checkpoint(path, resume=True).of(training, options):

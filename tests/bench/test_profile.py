@@ -26,7 +26,7 @@ def blurred(monkeypatch):
     monkeypatch.setattr(profile, "peak", lambda device: 1e12)
 
 
-@pytest.mark.parametrize("lab", ["A", "F"])
+@pytest.mark.parametrize("lab", ["A", pytest.param("F", marks=pytest.mark.slow)])
 def test_the_kinds_of_a_step_add_up_to_it(lab):
     found = steps(lab, CASES[lab])
     assert sum(found[f"{kind}, ms"] for kind in KINDS) == pytest.approx(found["step, ms"])

@@ -76,6 +76,7 @@ def test_compiled_runs_are_timed_where_something_is_wanted_of_them():
     assert [lab for lab, case in module.CASES.items() if case.fast] == ["A", "C", "F"]
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_reported_of(monkeypatch):
     monkeypatch.setitem(module.CASES, "Z", module.CASES["A"])  # which the process does not know
     with pytest.raises(NarrowsError, match="ended with code 1"):

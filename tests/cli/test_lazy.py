@@ -12,6 +12,7 @@ USES = {
     "by its parent": "import scipy; print(scipy.stats.norm.cdf(0))",
     "after scikit-learn": "import sklearn.base, sklearn.utils.fixes as f; print(f.scipy.stats.norm.cdf(0))",
 }
+DEFAULT = ("an attribute", "after scikit-learn")  # a Python takes a second to begin
 
 
 def python(*lines: str) -> str:
@@ -21,7 +22,13 @@ def python(*lines: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("use", USES.values(), ids=USES.keys())
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(use, id=name, marks=[] if name in DEFAULT else pytest.mark.slow)
+        for name, use in USES.items()
+    ],
+)
 def test_what_is_put_off_is_there_when_it_is_used(use):
     before = "from narrows.cli.lazy import put_off; put_off('scipy.stats')"
     loaded = "import sys; print('scipy.stats._stats_py' in sys.modules)"

@@ -14,12 +14,21 @@ from narrows.model.recipes import RECIPES
 SMALL = {"autoencoder": {"epochs": 1, "batch_size": 20}, "pca": {}}
 # bits, or as many as the image asks for
 SIDE = {"lab-e6-unpool": 4992, "lab-e6-both": 4992, "denoiser-unet": None}
+# recipes that differ from another one in a number alone
+TWINS = {
+    *("lab-a-unclipped", "lab-c", "lab-e2-64", "lab-e2-128", "lab-e3-1e-5", "lab-e3-1e-4"),
+    *("lab-e4-0.3", "lab-e4-0.5", "lab-e4-0.8", "lab-f-bernoulli"),
+}
+slow = pytest.mark.slow
 
 
 @pytest.fixture(
     scope="module",
-    params=[(name, kind) for name in RECIPES for kind in ("grey", "colour")],
-    ids="-".join,
+    params=[
+        pytest.param((name, kind), id=f"{name}-{kind}", marks=slow if name in TWINS else ())
+        for name in RECIPES
+        for kind in ("grey", "colour")
+    ],
 )
 def case(request):
     """A recipe's name, its model fitted a little, and the images."""

@@ -90,6 +90,7 @@ LOADED = """async (page) => {
   await Promise.all([...page.images].map((image) => image.decode().catch(() => 0)));
   return [...page.images].map((image) => image.naturalWidth);
 }"""
+WIDTHS = pytest.mark.parametrize("width", [390, pytest.param(1280, marks=pytest.mark.slow)])
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
 
@@ -130,7 +131,7 @@ def coloured(picture: np.ndarray, count: int = 3) -> list[int]:
     return [int((np.abs(picture - colour).max(axis=-1) < 12).sum()) for colour in colours]
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@WIDTHS
 def test_the_page_is_drawn_and_fits_the_window(several, browse, width):
     page = (several.folder / "report.html").read_text(encoding="utf-8")
     found = browse(page, width)
@@ -143,7 +144,7 @@ def test_the_page_is_drawn_and_fits_the_window(several, browse, width):
     assert picture[:, width:].size == 0 or picture[:, width:].min() == 255
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@WIDTHS
 def test_the_index_fits_the_window_and_shows_a_picture_of_each_study(
     several, browse, tmp_path, width
 ):
@@ -181,7 +182,7 @@ def test_the_probe_sees_what_is_too_wide_what_is_fetched_and_what_is_forbidden(b
     assert "violates" in found.said[0]
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@WIDTHS
 def test_plots_are_live_and_show_images(browse, page, width):
     found = browse(page, width, ACT)
     assert found.size == [width, width, ""]

@@ -29,7 +29,7 @@ from narrows.model.training.training import Training
 from narrows.study.record import Record
 from narrows.study.schema import Run
 
-KILLS = 20
+KILLS = (5, pytest.param(20, marks=pytest.mark.slow))
 STUDY = """
 title = "Mine"
 data = "digits"
@@ -165,9 +165,10 @@ def unbroken(tmp_path_factory) -> SimpleNamespace:
 # -- killed ----------------------------------------------------------------------------------------
 
 
-def test_killed_at_20_random_moments_it_ends_as_if_it_had_not_been(unbroken, tmp_path):
+@pytest.mark.parametrize("count", KILLS)
+def test_killed_at_random_moments_it_ends_as_if_it_had_not_been(unbroken, tmp_path, count):
     chance, kills, ends = random.Random(6), 0, 0
-    while kills < KILLS:
+    while kills < count:
         process = begin(unbroken.study, tmp_path / f"run-{ends}", "--resume")
         process.join(chance.uniform(0, unbroken.seconds))
         if process.exitcode is None:

@@ -41,7 +41,9 @@ WEIGHTS = "check_sample_weight_equivalence_on_dense_data"
     ("model", "why"),
     [
         (nw.Autoencoder(epochs=2), DRAWN),
-        (nw.Autoencoder(bottleneck="variational", epochs=2), DRAWN),
+        pytest.param(
+            nw.Autoencoder(bottleneck="variational", epochs=2), DRAWN, marks=pytest.mark.slow
+        ),
         (nw.PCA(), ROUNDED),
     ],
     ids=["plain", "variational", "pca"],
