@@ -9,7 +9,7 @@ import torch
 from narrows import mapped
 from narrows.image_batches import ImageBatches
 from narrows.layout import layout_of
-from narrows.mapped import give_pages_back, in_parts
+from narrows.mapped import give_pages_back, in_parts, scattered_parts
 from narrows.scale import FIXED_SCALES
 
 MODES = ["r", "r+", "c"]
@@ -48,6 +48,13 @@ def test_the_parts_of_an_array_are_the_array(monkeypatch, values, bytes_at_once)
     assert [*starts] == [*np.cumsum([0, *map(len, parts)])[:-1]]
 
 
+@pytest.mark.parametrize("most", [1, 7, 100, 499, 500, 1000])
+def test_scattered_parts_are_evenly_spaced_images(values, most):
+    images = np.concatenate([*scattered_parts(values, most)])
+    assert len(images) <= most
+    assert np.array_equal(images, values[:: -(-500 // most)])
+
+
 def test_an_empty_array_has_no_parts():
     assert [*in_parts(np.empty((0, 3)))] == []
 
@@ -78,11 +85,11 @@ def test_a_plain_array_is_left_alone(values):
 
 
 @in_linux
-@pytest.mark.parametrize("index", [slice(3, 40), [0, 5, 3, 499]])
+@pytest.mark.parametrize("index", [slice(3, 40), [0, 5, 3, 499], [*range(400, 0, -1)], []])
 def test_batches_of_a_map_hold_none_of_its_pages_and_are_those_of_the_array(path, values, index):
     array = np.load(path, mmap_mode="r")
     layout = layout_of(array, None)
-    index = torch.tensor(index) if isinstance(index, list) else index
+    index = torch.tensor(index, dtype=torch.int64) if isinstance(index, list) else index
     batches = [ImageBatches(x, layout, FIXED_SCALES["unit"]).batch(index) for x in (array, values)]
     assert torch.equal(*batches)
     assert pages_held(array.base) == 0

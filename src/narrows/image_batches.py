@@ -14,7 +14,7 @@ from torch import Tensor
 
 from narrows.layout import Layout
 from narrows.machine import give_back_freed_memory
-from narrows.mapped import give_pages_back
+from narrows.mapped import SCATTERED, give_pages_back, is_large_map
 from narrows.scale import Scale, to_unit
 
 # values of a layer, of a batch without training: they stay in the cache
@@ -166,9 +166,12 @@ class ImageBatches:
         raw = self.raw
         if raw.dtype == torch.uint16:  # torch selects no rows of uint16
             raw = raw.view(torch.int16)
-        rows = raw.index_select(0, index).view(self.raw.dtype)
-        give_pages_back(self.array)
-        return rows
+        parts = []
+        for places in index.split(SCATTERED if is_large_map(self.array) else max(1, len(index))):
+            parts.append(raw.index_select(0, places))
+            give_pages_back(self.array)
+        rows = torch.cat(parts) if len(parts) > 1 else parts[0]
+        return rows.view(self.raw.dtype)
 
 
 def normalise_weights(weights: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ import numpy as np
 
 from narrows.errors import Faults, ImageError, NarrowsWarning
 from narrows.levels import LEVELS, Levels, levels_of
-from narrows.mapped import give_pages_back, in_parts
+from narrows.mapped import in_parts, scattered_parts
 
 LOOKED_AT = 1000  # images, whose highest value is sought
 FAR = 10  # spans from black to white, beyond which even noisy images are on another scale
@@ -152,9 +152,7 @@ def warn_of_dark_integers(array: np.ndarray, layout: Layout) -> None:
     """
     if array.dtype.kind not in "iu" or layout.is_table or layout.has_own_levels:
         return
-    step = -(-len(array) // LOOKED_AT)
-    high = int(array[::step].max())
-    give_pages_back(array)
+    high = max(int(images.max()) for images in scattered_parts(array, LOOKED_AT))
     bits = high.bit_length()
     if layout.levels.black == 0 and high > 0 and 2**bits <= layout.levels.white / 4:
         warnings.warn(

@@ -14,6 +14,9 @@ import numpy as np
 
 AT_ONCE = 32 << 20  # bytes of a part
 LEAST = 64 << 20  # bytes of a map whose pages are given back
+SCATTERED = (
+    64  # images from all over a map that are read at once: the system maps 0.5 MB around each
+)
 SHARED = ("r", "r+", "w+")  # modes of a map whose every value is in its file
 
 
@@ -29,17 +32,31 @@ def in_parts(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
 
 def give_pages_back(array: np.ndarray) -> None:
     """Of a large map of a file, hold nothing in this process; its values stay as they are."""
-    pages = _shared_map(array)
-    if pages is not None and len(pages) >= LEAST and hasattr(mmap, "MADV_DONTNEED"):
+    pages = _large_map(array)
+    if pages is not None and hasattr(mmap, "MADV_DONTNEED"):
         with suppress(OSError):  # it is advice
             pages.madvise(mmap.MADV_DONTNEED)
 
 
-def _shared_map(array: np.ndarray) -> mmap.mmap | None:
-    """The map that an array is a view of, if its file has all of its values."""
+def scattered_parts(array: np.ndarray, most: int) -> Iterator[np.ndarray]:
+    """At most `most` images from all over an array, evenly spaced, a few at a time."""
+    spaced = array[:: -(-len(array) // most)]
+    for start in range(0, len(spaced), SCATTERED):
+        yield spaced[start : start + SCATTERED]
+        give_pages_back(array)
+
+
+def is_large_map(array: np.ndarray) -> bool:
+    """Whether the pages of an array can be given back."""
+    return _large_map(array) is not None
+
+
+def _large_map(array: np.ndarray) -> mmap.mmap | None:
+    """The map that an array is a view of, if it is large and its file has all of its values."""
     is_shared, base = False, array
     while isinstance(base, np.ndarray):
         if isinstance(base, np.memmap) and base.mode is not None:
             is_shared = base.mode in SHARED
         base = base.base
-    return base if is_shared and isinstance(base, mmap.mmap) else None
+    is_large = isinstance(base, mmap.mmap) and len(base) >= LEAST
+    return base if is_shared and is_large else None
