@@ -31,7 +31,9 @@ STUDIES = ROOT / "docs" / "studies.md"
 FAULTS = re.compile(r"```toml\n((?:(?!```).)*)```\n\n```text\n(.*?)```", re.DOTALL)
 OPTION = re.compile(r"`([a-z_]+)(?: = ([^`]+))?`")
 NEEDED = "required"
+TRAINING = ("docs/choose.md", "docs/parts.md")  # pages whose snippets take seconds
 pages = pytest.mark.parametrize("page", PAGES)
+slow = pytest.mark.slow
 
 
 def fences(path: Path, language: str) -> list[str]:
@@ -41,7 +43,9 @@ def fences(path: Path, language: str) -> list[str]:
     return ["\n" * text.count("\n", 0, m.start(3)) + m[3] for m in blocks]
 
 
-@pages
+@pytest.mark.parametrize(
+    "page", [pytest.param(name, marks=slow if name in TRAINING else ()) for name in PAGES]
+)
 # a few epochs may well come to nothing
 @pytest.mark.filterwarnings("ignore::narrows.errors.NarrowsWarning")
 def test_snippets_run(page, tmp_path, monkeypatch):

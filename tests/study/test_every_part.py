@@ -34,7 +34,7 @@ TERMS_OF_PARTS = [
     *({"penalties": [name]} for name in KINDS["penalty"].table),
     *({"bottleneck": {"kind": name}} for name in KINDS["bottleneck"].table),
 ]
-REPRESENTATIVE = ("denoiser-unet", "denoising-conv", "sparse-mlp", "vae-conv", "pca")
+REPRESENTATIVE = ("denoiser-unet", "sparse-mlp", "pca")
 SECONDS = 10
 WITHOUT_TORCH = 'import sys; sys.modules["torch"] = None; import narrows.__main__'
 

@@ -234,9 +234,19 @@ def test_killed_when_the_model_is_there_it_is_measured_and_shown_the_same(unbrok
 # -- stopped ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+WITHIN, AT_END = (6, "in epoch 2 of 3, after batch 1 of 3"), (13, "after 3 of 3 epochs")
+
+
 @pytest.mark.parametrize(
-    ("count", "where"), [(6, "in epoch 2 of 3, after batch 1 of 3"), (13, "after 3 of 3 epochs")]
+    ("name", "count", "where"),
+    [
+        ("SIGTERM", *WITHIN),
+        ("SIGINT", *AT_END),
+        ("SIGHUP", *WITHIN),
+        pytest.param("SIGINT", *WITHIN, marks=pytest.mark.slow),
+        pytest.param("SIGTERM", *AT_END, marks=pytest.mark.slow),
+        pytest.param("SIGHUP", *AT_END, marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_waits_for_the_step_and_says_how_to_resume(unbroken, tmp_path, name, count, where):
     folder = tmp_path / "run"

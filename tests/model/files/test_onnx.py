@@ -53,16 +53,19 @@ def whole(colourful, tmp_path_factory):
     return export(colourful, tmp_path_factory.mktemp("onnx") / "m.onnx")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 32])
 def test_export_of_a_variational_model_of_colour_images(colourful, whole, colour, count):
     agree(run(whole, colour[:count]), expected(colourful, colour[:count]))
 
 
+@pytest.mark.slow
 def test_export_flags_anomalies(colourful, whole, colour):
     odd = np.concatenate([colour[:3], np.ones((3, 28, 28, 3), np.float32)])
     np.testing.assert_array_equal(run(whole, odd)["flagged"], [False] * 3 + [True] * 3)
 
 
+@pytest.mark.slow
 def test_export_the_file_says_what_it_is(colourful, whole):
     told = runtime.InferenceSession(str(whole)).get_modelmeta().custom_metadata_map
     assert float(told.pop("threshold")) == colourful.threshold_

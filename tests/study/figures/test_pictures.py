@@ -37,7 +37,18 @@ def test_each_kind_is_drawn_where_it_can_be_and_nowhere_else(picture, name):
     assert {kind for kind, figures in found.items() if figures} == DRAWN[name]
     for figures in found.values():
         assert len({figure.name for figure in figures}) == len(figures)
-        for figure in figures:
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in ("colour-vae", "points") else pytest.mark.slow)
+        for name in DRAWN
+    ],
+)
+def test_the_figures_of_a_model_alone_can_be_drawn(picture, name):
+    for kind in DRAWN[name]:
+        for figure in picture(kind, name):
             draw.figure(figure.kind, figure.arrays, title=figure.title, **figure.options)
 
 
