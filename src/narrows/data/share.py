@@ -14,7 +14,7 @@ identified by the first 16 hex digits of
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -55,10 +55,14 @@ class Share:
             total += 1
         return self.span(total, digest.hexdigest()[:16])
 
+    def span_of_rows(self, total: int, rows_at: Callable[[Sequence[int]], np.ndarray]) -> Span:
+        """Its rows among those of an array. rows_at: the rows at some places, by which it is known."""
+        identifying = np.linspace(0, total - 1, ROWS_IDENTIFYING).astype(int)
+        return self.span(total, fingerprint(rows_at(identifying.tolist())))
+
     def take(self, images: ImageSet) -> ImageSet:
         """Its rows of a set, as views: of a memory map only the rows that identify it are read."""
-        identifying = np.linspace(0, len(images) - 1, ROWS_IDENTIFYING).astype(int)
-        span = self.span(len(images), fingerprint(images.images[identifying]))
+        span = self.span_of_rows(len(images), lambda places: images.images[places])
         labels = images.labels
         names = images.names
         return replace(

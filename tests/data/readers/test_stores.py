@@ -9,6 +9,7 @@ from PIL import Image
 from narrows.data import load_data, read_data
 from narrows.data.load import has_split
 from narrows.data.readers.formats import format_of
+from narrows.data.share import Share
 from narrows.errors import BuildError, DataError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 6, 5), np.uint8)
@@ -105,3 +106,27 @@ def test_a_file_whose_name_has_colons_is_itself(tmp_path, monkeypatch):
     assert np.array_equal(load_data("a::b.npy")[0], IMAGES)
     with pytest.raises(DataError, match=r"there is no file or folder missing\.h5"):
         read_data("missing.h5::/x")
+
+
+@pytest.mark.parametrize("kind", ["hdf5", "zarr"])
+@pytest.mark.parametrize("split", ["all", "test"])
+def test_shares_of_a_store_are_those_of_the_set(tmp_path, kind, split):
+    values = np.random.default_rng(0).integers(0, 256, (20, 4, 3), np.uint8)
+    arrays = {
+        "x_train": values[:13],
+        "y_train": np.arange(13),
+        "x_test": values[13:],
+        "y_test": np.arange(7),
+    }
+    if kind == "hdf5":
+        h5py = pytest.importorskip("h5py")
+        with h5py.File(tmp_path / "a", "w") as file:
+            for name, array in arrays.items():
+                file.create_dataset(name, data=array, chunks=True, compression="gzip")
+    else:
+        pytest.importorskip("zarr").save_group(str(tmp_path / "a"), **arrays)
+    every = read_data(tmp_path / "a", split)
+    shares = [read_data(tmp_path / "a", split, share=Share(place, 3)) for place in (1, 2, 3)]
+    np.testing.assert_array_equal(np.concatenate([one.images for one in shares]), every.images)
+    np.testing.assert_array_equal(np.concatenate([one.labels for one in shares]), every.labels)
+    assert [one.span for one in shares] == [Share(place, 3).take(every).span for place in (1, 2, 3)]

@@ -56,6 +56,7 @@ FORMATS: dict[str, Format] = {
         is_zarr,
         ("*.zarr",),
         splits="readers.zarr_arrays:zarr_has_split",
+        shares=True,
     ),
     "lmdb": Format(
         "LMDB",
@@ -100,6 +101,7 @@ FORMATS: dict[str, Format] = {
         is_hdf5,
         ("*.h5", "*.hdf5"),
         splits="readers.hdf5:hdf5_has_split",
+        shares=True,
     ),
     "idx": Format(
         "IDX, as MNIST has it",

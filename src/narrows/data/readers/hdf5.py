@@ -17,27 +17,38 @@ from typing import Any
 
 import numpy as np
 
-from narrows.data.image_set import ImageSet, join_sets
-from narrows.data.readers.chunked import copy_chunks
+from narrows.data.image_set import ImageSet, Span, join_sets
+from narrows.data.readers.chunked import copy_share
 from narrows.data.readers.inside import Entry, Part, choose_parts, splits_inside, take_labels
 from narrows.data.readers.matlab_order import matlab_order, order_by
+from narrows.data.share import Share
 from narrows.errors import DataError, extra
 from narrows.reading import reading
 
 TAKEN = "{path}: {images}: axis {axis} is taken for that of the images; axis (--axis) says another"
 
 
-def read_hdf5(path: Path, split: str = "all", array: str = "", axis: int | None = None) -> ImageSet:
+def read_hdf5(
+    path: Path,
+    split: str = "all",
+    array: str = "",
+    axis: int | None = None,
+    share: Share | None = None,
+    mode: str = "",
+) -> ImageSet:
     """The images and labels of an HDF5 file.
 
     array: the path inside of the images, or of the group that holds them. axis: that of the images,
     from 0; None: the first, of MATLAB's arrays see `matlab_order`.
+    share: see `load.read_data`; only the chunks are read that hold some of it. mode: has no meaning.
     Raises `DataError`, `OutputError` (no space for a copy), `MissingExtra`.
     """
     h5py = extra("h5py", "hdf5")
     with reading(path, fault="cannot be read as HDF5"), h5py.File(path) as file:
         parts = choose_parts(path, _entries(file, h5py), split, array)
-        return join_sets([_read_part(path, file, part, axis) for part in parts])
+        only = share if len(parts) == 1 else None
+        images = join_sets([_read_part(path, file, part, axis, only) for part in parts])
+        return share.take(images) if share and images.span is None else images
 
 
 def hdf5_has_split(path: Path, split: str, array: str = "") -> bool:
@@ -64,7 +75,9 @@ def _is_matlab(stored: Any) -> bool:
     return "MATLAB_class" in stored.attrs
 
 
-def _read_part(path: Path, file: Any, part: Part, axis: int | None) -> ImageSet:
+def _read_part(
+    path: Path, file: Any, part: Part, axis: int | None, share: Share | None
+) -> ImageSet:
     stored = file[part.images.key]
     notes = _unwritten(path, stored)
     count = prod(part.labels.shape) if part.labels else 0
@@ -75,33 +88,37 @@ def _read_part(path: Path, file: Any, part: Part, axis: int | None) -> ImageSet:
         notes += (TAKEN.format(path=path, images=part.images, axis=order[0]),)
     if is_matlab:
         order = tuple(stored.ndim - 1 - place for place in order)
-    images = _values(path, stored, order)
+    images, span = _values(path, stored, order, share)
     if stored.attrs.get("MATLAB_class") == b"logical":
         images = images.view(np.bool_)
-    labels = take_labels(part.labels, len(images), path, lambda key: _label_values(file[key]))
+    total = span.total if span else len(images)
+    labels = take_labels(part.labels, total, path, lambda key: _label_values(file[key])).of(span)
     source = f"{path}::/{part.images.key}"
     return ImageSet(
         images,
         labels.values,
         classes=labels.classes,
         source=source,
+        span=span,
         notes=notes + labels.notes,
     )
 
 
-def _values(path: Path, stored: Any, order: tuple[int, ...]) -> np.ndarray:
-    """The images: a memory map of the file itself if it can be, else a copy."""
+def _values(
+    path: Path, stored: Any, order: tuple[int, ...], share: Share | None
+) -> tuple[np.ndarray, Span | None]:
+    """The images: a memory map of the file itself if it can be, else a copy, of a share's alone."""
     contiguous = stored.chunks is None and not stored.is_virtual and stored.external is None
     offset = stored.id.get_offset()
     if not contiguous or offset is None or not stored.dtype.isnative or order[0] != 0:
-        return copy_chunks(stored, stored.chunks, order)
+        return copy_share(stored, stored.chunks, order, share)
     size = path.stat().st_size
     if offset + stored.nbytes > size:
         raise DataError(
             f"{path} is cut off: {stored.name} ends at byte {offset + stored.nbytes:,}, the file "
             f"at {size:,}"
         )
-    return np.memmap(path, stored.dtype, "r", offset, stored.shape).transpose(order)
+    return np.memmap(path, stored.dtype, "r", offset, stored.shape).transpose(order), None
 
 
 def _unwritten(path: Path, stored: Any) -> tuple[str, ...]:

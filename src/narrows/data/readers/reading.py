@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from narrows.data.image_set import ImageSet, check_images, check_labels
+from narrows.data.image_set import ImageSet, Span, check_images, check_labels
 from narrows.data.scratch import MOST_IN_MEMORY, scratch
 from narrows.errors import DataError, wrong
 from narrows.mapped import give_pages_back, in_parts
@@ -32,6 +32,12 @@ class Labels(NamedTuple):
     values: np.ndarray | None = None
     classes: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+
+    def of(self, span: Span | None) -> "Labels":
+        """Those of some of the images."""
+        if span is None or self.values is None:
+            return self
+        return self._replace(values=self.values[span.rows])
 
 
 def readable(path: Path, what: str, cure: str = REPLACE) -> AbstractContextManager[None]:

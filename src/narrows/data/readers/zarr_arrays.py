@@ -12,24 +12,29 @@ from typing import Any
 import numpy as np
 
 from narrows.data.image_set import ImageSet, join_sets
-from narrows.data.readers.chunked import copy_chunks
+from narrows.data.readers.chunked import copy_share
 from narrows.data.readers.inside import Entry, Part, choose_parts, splits_inside, take_labels
+from narrows.data.share import Share
 from narrows.errors import DataError, extra
 from narrows.reading import reading
 
 ROOT = "data"  # the name of an array that is a store by itself
 
 
-def read_zarr(path: Path, split: str = "all", array: str = "") -> ImageSet:
+def read_zarr(
+    path: Path, split: str = "all", array: str = "", share: Share | None = None, mode: str = ""
+) -> ImageSet:
     """The images and labels of a Zarr array or group.
 
-    array: the path inside of the images, or of the group that holds them.
+    array: the path inside of the images, or of the group that holds them. share, mode: as of HDF5.
     Raises `DataError`, `OutputError` (no space for a copy), `MissingExtra`.
     """
     with reading(path, fault="cannot be read as Zarr"):
         arrays = _arrays(path)
         parts = choose_parts(path, _entries(arrays), split, array)
-        return join_sets([_read_part(path, arrays, part) for part in parts])
+        only = share if len(parts) == 1 else None
+        images = join_sets([_read_part(path, arrays, part, only) for part in parts])
+        return share.take(images) if share and images.span is None else images
 
 
 def zarr_has_split(path: Path, split: str, array: str = "") -> bool:
@@ -69,17 +74,20 @@ def _refuse_pickles(path: Path, stored: Any) -> None:
         )
 
 
-def _read_part(path: Path, arrays: dict[str, Any], part: Part) -> ImageSet:
+def _read_part(path: Path, arrays: dict[str, Any], part: Part, share: Share | None) -> ImageSet:
     stored = arrays[part.images.key]
     _refuse_pickles(path, stored)
     notes = _missing_chunks(path, part.images, stored)
-    images = copy_chunks(stored, stored.chunks, range(stored.ndim))
-    labels = take_labels(part.labels, len(images), path, lambda key: _values(path, arrays[key]))
+    images, span = copy_share(stored, stored.chunks, range(stored.ndim), share)
+    labels = take_labels(
+        part.labels, stored.shape[0], path, lambda key: _values(path, arrays[key])
+    ).of(span)
     return ImageSet(
         images,
         labels.values,
         classes=labels.classes,
         source=f"{path}::/{part.images.key}",
+        span=span,
         notes=notes + labels.notes,
     )
 
