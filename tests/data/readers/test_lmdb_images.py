@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from narrows.data import read_data
 from narrows.data.readers import lmdb_images
 from narrows.data.readers.lmdb_images import lmdb_has_split
 from narrows.data.readers.lmdb_pages import LmdbFile
 from narrows.data.readers.recognise_stores import is_lmdb
+from narrows.data.share import Share
 from narrows.errors import DataError
 
 lmdb = pytest.importorskip("lmdb")
@@ -166,3 +168,22 @@ def test_mutated_lmdb_raises_nothing_else(path):
         data.write_bytes(damaged)
         with suppress(DataError):
             read_lmdb(path)
+
+
+@pytest.mark.parametrize("kind", ["texts", "datums"])
+def test_shares_are_those_of_the_set_with_its_classes(path, kind):
+    entries = {}
+    for k, image in enumerate(IMAGES[:7]):
+        if kind == "datums":
+            entries[b"%09d" % k] = datum(image, k)
+        else:
+            word = b"zebra" if k < 4 else b"ant"
+            entries |= {b"image-%09d" % k: png(image), b"label-%09d" % k: word}
+    write(path, entries)
+    every = read_data(path, "all")
+    shares = [read_data(path, "all", share=Share(place, 3)) for place in (1, 2, 3)]
+    np.testing.assert_array_equal(np.concatenate([one.images for one in shares]), every.images)
+    np.testing.assert_array_equal(np.concatenate([one.labels for one in shares]), every.labels)
+    assert {one.classes for one in shares} == {every.classes}
+    assert sum((one.names for one in shares), ()) == every.names
+    assert [(one.span.first, one.span.stop) for one in shares] == [(0, 2), (2, 4), (4, 7)]

@@ -64,6 +64,7 @@ FORMATS: dict[str, Format] = {
         is_lmdb,
         ("*.lmdb", "*.mdb"),
         splits="readers.lmdb_images:lmdb_has_split",
+        shares=True,
     ),
     "picture": Format(
         "a picture",

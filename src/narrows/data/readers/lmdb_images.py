@@ -25,6 +25,7 @@ from narrows.data.readers.lmdb_pages import LmdbFile, Value
 from narrows.data.readers.pixels import Page, fitter
 from narrows.data.readers.reading import Labels, labels_or_note
 from narrows.data.readers.recognise_stores import lmdb_files
+from narrows.data.share import Share
 from narrows.errors import DataError
 from narrows.reading import reading
 
@@ -46,6 +47,8 @@ def read_lmdb(
     fit: str = "crop",
     grey: bool = False,
     strict: bool = False,
+    share: Share | None = None,
+    mode: str = "",
 ) -> ImageSet:
     """The images of an LMDB file. Options: see `folder.read_folder`. Raises `DataError`."""
     files = lmdb_files(path) or {"": path}
@@ -54,7 +57,10 @@ def read_lmdb(
     elif split != "all" and split not in files:
         raise DataError(f"{path} has no {split} split, only {' and '.join(files)}")
     chosen = [file for part, file in files.items() if split in (part, "all") or not part]
-    return join_sets([_read(file, size, fit, grey, strict) for file in chosen])
+    if share and len(chosen) == 1:
+        return _read(chosen[0], size, fit, grey, strict, mode, share)
+    images = join_sets([_read(file, size, fit, grey, strict, mode) for file in chosen])
+    return share.take(images) if share else images
 
 
 @dataclass
@@ -88,7 +94,15 @@ class _Decoder:
         return self.open_file(data)
 
 
-def _read(path: Path, size: Any, fit: str, grey: bool, strict: bool) -> ImageSet:
+def _read(
+    path: Path,
+    size: Any,
+    fit: str,
+    grey: bool,
+    strict: bool,
+    mode: str,
+    share: Share | None = None,
+) -> ImageSet:
     with reading(path, fault="cannot be read as LMDB"):
         file = LmdbFile(path)
         values = [value for value in file if value.key not in COUNTS]
@@ -100,8 +114,13 @@ def _read(path: Path, size: Any, fit: str, grey: bool, strict: bool) -> ImageSet
         raise DataError(f"{path} holds no images")
     decoder = _Decoder(file, size, fit, grey)
     threads = sum(value.stop - value.start for value in values) >= THREADED_FROM * len(values)
-    decoded = decode_all(path, values, decoder.open, _name, threads, strict)
-    labels = _labels(path, decoded.items, decoder, texts)
+    span, every = None, values
+    if share is not None:
+        span = share.span_of_files(map(_name, values))
+        values = values[span.rows]
+    least = 0 if share else 1
+    decoded = decode_all(path, values, decoder.open, _name, threads, strict, least, mode)
+    labels = _labels(path, decoded.items, decoder, texts, every)
     return ImageSet(
         images=decoded.images,
         labels=labels.values,
@@ -109,6 +128,7 @@ def _read(path: Path, size: Any, fit: str, grey: bool, strict: bool) -> ImageSet
         classes=labels.classes,
         source=f"the LMDB {path}",
         skipped=decoded.skipped,
+        span=span,
         levels=decoded.levels,
         notes=(*labels.notes, *decoded.notes),
     )
@@ -121,17 +141,31 @@ def _name(value: Value) -> str:
 
 
 def _labels(
-    path: Path, values: Sequence[Value], decoder: _Decoder, texts: dict[bytes, Value]
+    path: Path,
+    values: Sequence[Value],
+    decoder: _Decoder,
+    texts: dict[bytes, Value],
+    every: Sequence[Value],
 ) -> Labels:
-    """The labels of datums, or the texts that belong to images, if all have one."""
-    if decoder.labels:
-        found = [decoder.labels.get(value.key) for value in values]
-    else:
-        keys = [value.key.replace(*TEXT, 1) for value in values]
-        found = [
-            decoder.file[texts[key]].decode("utf-8", "replace") if key in texts else None
-            for key in keys
-        ]
+    """The labels of datums, or the texts that belong to images, if all have one.
+
+    every: the images of all shares, whose texts are the classes.
+    """
+    if decoder.labels or not texts:
+        return _as_labels(path, [decoder.labels.get(value.key) for value in values])
+    keys = [value.key.replace(*TEXT, 1) for value in every]
+    words = [
+        decoder.file[texts[key]].decode("utf-8", "replace") if key in texts else None
+        for key in keys
+    ]
+    labels = _as_labels(path, words)
+    if labels.values is None:
+        return labels
+    place = {value.key: k for k, value in enumerate(every)}
+    return labels._replace(values=labels.values[[place[value.key] for value in values]])
+
+
+def _as_labels(path: Path, found: Sequence[int | str | None]) -> Labels:
     missing = sum(label is None for label in found)
     if missing == len(found):
         return Labels()
