@@ -105,16 +105,12 @@ def _read(
 ) -> ImageSet:
     with reading(path, fault="cannot be read as LMDB"):
         file = LmdbFile(path)
-        values = [value for value in file if value.key not in COUNTS]
-        texts = {value.key: value for value in values if value.key.startswith(TEXT[1])}
-        of_text = [value for value in values if value.key.startswith(TEXT[0])]
-    if texts and len(of_text) + len(texts) == len(values):
-        values = of_text
-    if not values:
+        every, texts = _images_and_texts(file)
+    if not every:
         raise DataError(f"{path} holds no images")
     decoder = _Decoder(file, size, fit, grey)
-    threads = sum(value.stop - value.start for value in values) >= THREADED_FROM * len(values)
-    span, every = None, values
+    threads = sum(value.stop - value.start for value in every) >= THREADED_FROM * len(every)
+    span, values = None, every
     if share is not None:
         span = share.span_of_files(map(_name, values))
         values = values[span.rows]
@@ -132,6 +128,15 @@ def _read(
         levels=decoded.levels,
         notes=(*labels.notes, *decoded.notes),
     )
+
+
+def _images_and_texts(file: LmdbFile) -> tuple[list[Value], dict[bytes, Value]]:
+    """The images of a file, and the texts that belong to them, by their keys."""
+    values = [value for value in file if value.key not in COUNTS]
+    texts = {value.key: value for value in values if value.key.startswith(TEXT[1])}
+    of_text = [value for value in values if value.key.startswith(TEXT[0])]
+    is_all = bool(texts) and len(of_text) + len(texts) == len(values)
+    return of_text if is_all else values, texts
 
 
 def _name(value: Value) -> str:
