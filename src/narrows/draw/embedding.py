@@ -82,7 +82,7 @@ def _subset(count: int, limit: int, seed: int) -> np.ndarray:
 
 
 def _check_codes(z: np.ndarray) -> None:
-    """Refuse codes that the libraries cannot lay out: of equal ones they make NaN, or crash."""
+    """Refuse codes that have no layout: too few, not finite, or all the same."""
     finite = np.isfinite(z)
     if len(z) < FEWEST_FOR_TSNE or not finite.all():
         raise NarrowsError(

@@ -3,8 +3,7 @@
 At most 5,000 images are encoded, and fewer where codes are large: 2²⁴ numbers in all, 64 MiB as
 float32. The subset is the same each time.
 
-There are codes that show nothing, and some that libraries crash on; so figures ask `codes_to_draw`,
-which gives a reason instead:
+There are codes that show nothing; so figures ask `codes_to_draw`, which gives a reason instead:
 
     not narrow   a U-Net's deepest feature map is one of several ways past, and carries less than
                  the others
