@@ -151,9 +151,11 @@ def test_array_and_shape_choose_the_images_of_a_file(narrows, tmp_path):
     (tmp_path / "a.csv").write_text("\n".join([",".join(f"p{k}" for k in range(24)), *rows]))
     for name, options in (("a.npz", ["--array", "mine"]), ("a.csv", ["--shape", 6, 4])):
         asked = ["train", "pca", "--data", tmp_path / name, *options, "--set", "n_components=2"]
-        found = narrows(*asked, "-o", tmp_path / f"run-{name}")
+        found = narrows(*asked, "-o", tmp_path / f"run-{name[2:]}")
         assert found.code == 0, found.err
         assert ("note: The labels 'y' in" in found.err) == (name == "a.npz")
-        found = narrows("evaluate", tmp_path / f"run-{name}", "--data", tmp_path / name, *options)
+        found = narrows(
+            "evaluate", tmp_path / f"run-{name[2:]}", "--data", tmp_path / name, *options
+        )
         assert found.code == 0, found.err
         assert ("note: The labels 'y' in" in found.err) == (name == "a.npz")
