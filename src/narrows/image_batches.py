@@ -85,6 +85,15 @@ class ImageBatches:
 
     def batch(self, index: Tensor | slice) -> Tensor:
         """The images at `index` as float32 `(n, C, H, W)` on the working scale."""
+        return self.scaled_batch(index)[0]
+
+    def scaled_batch(
+        self, index: Tensor | slice, scale: Scale | None = None
+    ) -> tuple[Tensor, Scale]:
+        """The images at `index` as `batch` gives them, and the scale of these images.
+
+        scale: that of other images, instead of their own.
+        """
         if isinstance(index, slice):  # in order: not the steps of a training, which keep nothing
             give_back_freed_memory()
         if self.rows is not None:
@@ -93,18 +102,26 @@ class ImageBatches:
         # one order in memory, whatever the array's was: how torch computes a product depends on its
         # factors' strides
         raw = raw.reshape(-1).contiguous().view(len(raw), prod(self.layout.image))
-        images = self.scale.work(to_unit(raw, self.layout))
+        unit = to_unit(raw, self.layout)
+        scale = self.scale.of(unit) if scale is None else scale
+        images = scale.work(unit)
         if isinstance(index, slice):
             give_pages_back(self.array)
-        return images
+        return images, scale
+
+    def pair(self, index: Tensor | slice) -> tuple[Tensor, Tensor | None, Scale]:
+        """The images at `index` to train on, the noisy ones that the network is given if there are
+        any, and the scale of both: that of the noisy ones, which are all that inference knows.
+        """
+        if self.noisy is None:
+            images, scale = self.scaled_batch(index)
+            return images, None, scale
+        noisy, scale = self.noisy.scaled_batch(index)
+        return self.scaled_batch(index, scale)[0], noisy, scale
 
     def weights_at(self, index: Tensor | slice) -> Tensor | None:
         """The weights of the images at `index`, `(n,)`, if there are any."""
         return None if self.weights is None else self.weights[index]
-
-    def noisy_at(self, index: Tensor | slice) -> Tensor | None:
-        """The noisy images that belong to those at `index`, as `batch` gives them, if there are any."""
-        return None if self.noisy is None else self.noisy.batch(index)
 
     def fingerprint(self) -> str:
         """16 hex digits that identify the set.
@@ -138,8 +155,10 @@ class ImageBatches:
         step = self.step(widest)
         return [slice(start, min(start + step, len(self))) for start in range(0, len(self), step)]
 
-    def inference_batches(self, widest: int = 0, even: int = 0) -> Iterator[tuple[slice, Tensor]]:
-        """The complete set in order: rows, and their images as `batch` gives them.
+    def inference_batches(
+        self, widest: int = 0, even: int = 0
+    ) -> Iterator[tuple[slice, Tensor, Scale]]:
+        """The complete set in order: rows, their images, and the scale of these.
 
         even: not 0 if the last bit counts: what a machine computes of one image depends on how many
             are in its batch. Then every batch has the same number, at most `even`, and the last one
@@ -150,9 +169,9 @@ class ImageBatches:
             rows = slice(start, min(start + step, len(self)))
             if even:
                 index = torch.arange(start, start + step, device=self.raw.device)
-                yield rows, self.batch(index.clamp_(max=len(self) - 1))
+                yield rows, *self.scaled_batch(index.clamp_(max=len(self) - 1))
             else:
-                yield rows, self.batch(rows)
+                yield rows, *self.scaled_batch(rows)
 
     def _evenly_spaced(self, most: int) -> Tensor:
         """At most `most` images, as given, from the first to the last."""

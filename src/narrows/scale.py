@@ -9,19 +9,42 @@ Inside, a batch is a float32 tensor `(N, C, H, W)` on the *working scale* of the
     unit        offset 0     gain 1      [0, 1]
     symmetric   offset 1/2   gain 2      [-1, 1]
     standard    offset mean  gain 1/std  each feature of a table by itself
+
+Where brightness or contrast differ from image to image and mean nothing, the image sets its scale,
+so that x and a x + b (a > 0) are the same to the network:
+
+    each        offset μ       gain 1 / max(σ, 0.02)         μ, σ: of all pixels and channels
+    local       offset μ(p)    gain 1 / max(σ(p), 0.02)      of those in a square window around p
+
+The floor of the deviation is 5 of 255 grey levels: what varies less is noise, which must not be
+blown up into contrast, and an image of one value, σ = 0, becomes 0. The window of `local` is half
+as wide as the image's shorter side: narrower, and a defect would be the norm of its own
+neighbourhood; wider, and shading across the image would stay. The image is continued by reflection,
+so that μ and σ are of as many pixels at the edge as inside.
+
+Such a scale has to be taken from the images at hand, `scale.of(unit)`, and what the network makes
+of them goes back on that. Codes alone have no image: they are decoded on the typical scale of the
+training images, the means of their μ and of their max(σ, 0.02), which a model keeps.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d, pad
 
-from narrows.errors import unknown
-from narrows.layout import Layout
+from narrows.errors import unknown, wrong
+from narrows.layout import LOOKED_AT, Layout
 from narrows.levels import UNIT_LEVELS, from_unit_values
+from narrows.mapped import in_parts
 
 CONSTANT = 1e-9  # a feature whose deviation is less, against 1 + |mean|, is constant
+FLOOR = 0.02  # of white: the least deviation that counts as contrast (see the module)
+NARROWEST = 4  # pixels of the shorter side, below which a window of half of it holds 1 pixel
+PIXELS = (1, 2, 3)  # the dimensions of one image in (N, C, H, W)
 
 
 def to_unit(raw: Tensor, layout: Layout) -> Tensor:
@@ -69,6 +92,18 @@ class Scale:
         """Lowest and highest value of an image on this scale; None if it has no bounds."""
         return SCALE_BOUNDS.get(self.name)
 
+    @property
+    def is_per_image(self) -> bool:
+        """Whether each image sets its own."""
+        return self.name in MOMENTS
+
+    def of(self, unit: Tensor) -> "Scale":
+        """The scale of these images, `(N, C, H, W)` in units of white: itself unless it is per image."""
+        if not self.is_per_image:
+            return self
+        mean, deviation = MOMENTS[self.name](unit)
+        return replace(self, offset=mean, gain=1 / deviation.clamp(min=FLOOR))
+
     def work(self, unit: Tensor) -> Tensor:
         """From units of white to the working scale."""
         if self.name == "unit":
@@ -87,9 +122,35 @@ class Scale:
         return self
 
 
+def image_moments(unit: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each image, `(N, 1, 1, 1)`."""
+    first = unit[:, :1, :1, :1]
+    rest = unit - first  # of an image of one value 0, so that its deviation is, without rounding
+    mean = rest.mean(PIXELS, keepdim=True)
+    deviation = (rest - mean).square().mean(PIXELS, keepdim=True).sqrt()
+    return first + mean, deviation
+
+
+def window_moments(unit: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation in the window around each pixel, over all channels, `(N, 1, H, W)`."""
+    of_image, _ = image_moments(unit)
+    rest = unit - of_image
+    mean = _window_mean(rest.mean(1, keepdim=True))
+    square = _window_mean(rest.square().mean(1, keepdim=True))
+    return of_image + mean, (square - mean.square()).clamp(min=0).sqrt()
+
+
+def _window_mean(x: Tensor) -> Tensor:
+    """The mean in a square window around each pixel, about half as wide as the shorter side."""
+    side = min(x.shape[-2:]) // 2 | 1  # odd, so that it has a middle
+    x = pad(x, [side // 2] * 4, mode="reflect")
+    return avg_pool2d(avg_pool2d(x, (side, 1), stride=1), (1, side), stride=1)
+
+
 SCALE_BOUNDS = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
 FIXED_SCALES = {"unit": Scale("unit", 0.0, 1.0), "symmetric": Scale("symmetric", 0.5, 2.0)}
-SCALES = ("auto", *FIXED_SCALES, "standard")
+MOMENTS = {"each": image_moments, "local": window_moments}  # of the scales that are per image
+SCALES = ("auto", *FIXED_SCALES, "standard", *MOMENTS)
 
 
 def choose_scale(name: str, array: np.ndarray, layout: Layout) -> Scale:
@@ -100,7 +161,67 @@ def choose_scale(name: str, array: np.ndarray, layout: Layout) -> Scale:
         name = "standard" if layout.is_table and layout.levels == UNIT_LEVELS else "unit"
     if name == "standard":
         return _standard_scale(array, layout)
+    if name in MOMENTS:
+        return _typical_scale(name, array, layout)
     return FIXED_SCALES[name]
+
+
+def scale_without_images(name: str) -> Scale:
+    """The scale as far as its name says it, which is enough to build a network."""
+    if name in MOMENTS:
+        return Scale(name, 0.0, 1.0)
+    return FIXED_SCALES.get(name, FIXED_SCALES["unit"])
+
+
+def fitted_shape(name: str, layout: Layout) -> tuple[int, int, int]:
+    """The shape of the offset and of the gain of a fitted scale, such as `(C, H, W)`."""
+    channels, height, width = layout.chw
+    shapes = {"standard": (channels, height, width), "local": (1, height, width)}
+    return shapes.get(name, (1, 1, 1))
+
+
+class Variation(NamedTuple):
+    """How much the light on the images of a set varies.
+
+    brightness: the deviation of the images' means, against their mean deviation.
+    contrast: the deviation of the images' deviations, against the same.
+    """
+
+    brightness: float
+    contrast: float
+
+
+def variation(array: np.ndarray, layout: Layout) -> Variation:
+    """How much brightness and contrast vary among at most 1,000 of the images, evenly spaced: both 0
+    if all have the same mean and deviation. A brightness of 1 says that images differ as much from
+    one another as pixels within one.
+    """
+    moments = list(_moments("each", array, layout))
+    means, deviations = (torch.cat(values).double().flatten() for values in zip(*moments))
+    typical = deviations.mean()
+    return Variation(*(float(v.std(correction=0) / typical) for v in (means, deviations)))
+
+
+def _typical_scale(name: str, array: np.ndarray, layout: Layout) -> Scale:
+    """The scale of each image, with the mean of these for what has no image of its own."""
+    if layout.is_table:
+        expected = "'auto', 'unit', 'symmetric' or 'standard' for a table"
+        raise wrong("scale", name, expected, "rows of pixels are images with image_shape=(H, W)")
+    if name == "local" and min(layout.image[:2]) < NARROWEST:
+        expected = f"images of {NARROWEST} x {NARROWEST} pixels at least for 'local'"
+        raise wrong("scale", layout.image[:2], expected, "use scale='each'")
+    moments = list(_moments(name, array, layout))
+    mean, deviation = (torch.cat(values).mean(0) for values in zip(*moments))
+    return Scale(name, mean, 1 / deviation)
+
+
+def _moments(name: str, array: np.ndarray, layout: Layout) -> Iterator[tuple[Tensor, Tensor]]:
+    """Means and deviations, at least the floor, of at most 1,000 images, evenly spaced."""
+    step = -(-len(array) // LOOKED_AT)
+    for _, images in in_parts(array[::step]):
+        raw = np.ascontiguousarray(images, images.dtype.newbyteorder("="))
+        mean, deviation = MOMENTS[name](to_unit(torch.from_numpy(raw), layout))
+        yield mean, deviation.clamp(min=FLOOR)
 
 
 def _standard_scale(array: np.ndarray, layout: Layout) -> Scale:

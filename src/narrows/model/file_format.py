@@ -85,7 +85,7 @@ class Header(Struct):
     estimator: str
     options: dict[str, Any]
     layout: LayoutHeader
-    scale: Literal["unit", "symmetric", "standard"]
+    scale: Literal["unit", "symmetric", "standard", "each", "local"]
     facts: Facts
     versions: dict[str, str]
     about: dict[str, Any]

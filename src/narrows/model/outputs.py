@@ -11,7 +11,7 @@ from narrows.model.density import CodeDensity
 class Outputs:
     """All that an anomaly score is computed from.
 
-    errors: squared errors of the reconstruction on [0, 1], `(n, C, H, W)`.
+    errors: squared errors of the reconstruction, `(n, C, H, W)`, see `narrows.model.estimator.anomaly`.
     codes: `(n, size)`.
     bound: the negative bound on the log-likelihood `(n,)`, of variational models.
     density: of the training codes, once it is known.

@@ -99,6 +99,8 @@ def training_scale(model: ImageModel) -> str:
 def working_scale(model: ImageModel) -> str:
     """The scale that a model computes on, and its loss with it."""
     ends = model.scale_.bounds
+    if model.scale_.is_per_image:
+        return f"the scale {model.scale_.name!r}"
     if not ends:
         return "standardised features"
     return f"[{ends[0]:g}, {ends[1]:g}]"

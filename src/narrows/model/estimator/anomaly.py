@@ -1,7 +1,8 @@
 """Anomaly scores: one number an image, higher is more anomalous, the same at every call.
 
-With x̂ the reconstruction of x, e = (x̂ - x)² on [0, 1], and z the code (where codes are sampled,
-the mean of q(z|x)):
+With x̂ the reconstruction of x, e = (x̂ - x)² on [0, 1] (on the working scale for tables, and where
+each image sets its scale: an image of low contrast must not look normal because its errors are
+small), and z the code (where codes are sampled, the mean of q(z|x)):
 
     error   Σ e                                  summed over the image
     patch   max over windows of the mean of e    the worst patch: a small defect is lost in a sum

@@ -35,7 +35,8 @@ class Autoencoder(NetworkModel):
     body, bottleneck, up, likelihood, prior, corruption, penalties (a list), objective: the parts.
         "auto" for `up` mirrors the body; for `prior` it is N(0, I) for variational codes and a
         Gaussian fitted to the codes for others.
-    scale: the working scale, "auto", "unit", "symmetric" or "standard".
+    scale: the working scale, "auto", "unit", "symmetric", "standard", or, for images whose brightness
+        and contrast mean nothing, "each" or "local", see `narrows.scale`.
     levels: (black, white), the values of black and white if they are not those of the images' type,
         such as (0, 4095) for 12 bits in uint16; values beyond them are clipped. "auto": the 0.1 and
         99.9 percentiles of the training images.

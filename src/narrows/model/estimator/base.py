@@ -27,6 +27,7 @@ from narrows.errors import wrong
 from narrows.image_batches import ImageBatches, inference_batch_size
 from narrows.image_inputs import as_images
 from narrows.layout import Layout, validate_images, warn_of_other_scale
+from narrows.model.estimator import inference
 from narrows.model.estimator.anomaly import default_score, error, find_score
 from narrows.model.estimator.arguments import (
     NotFitted,
@@ -37,7 +38,6 @@ from narrows.model.estimator.arguments import (
     validate_codes,
 )
 from narrows.model.estimator.defaults import DefaultAnswers
-from narrows.model.estimator.inference import Function, ToArray, map_batches, without_gradients
 from narrows.model.outputs import Outputs, Views
 from narrows.model.trackers import Logger
 from narrows.scale import Scale, to_user
@@ -141,7 +141,9 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
         return self._map(*self._accept(X), self._encode, out=out)
 
     def inverse_transform(self, Z: Any) -> np.ndarray:
-        """Images of codes `(N, size)`, in the form of the images that the model was fitted on."""
+        """Images of codes `(N, size)`, in the form of the images that the model was fitted on; with
+        the brightness and contrast of a typical one if the scale is per image.
+        """
         self._require_no_side_channel("inverse_transform")
         codes = torch.from_numpy(validate_codes(Z, self.code_size_))
         values = max(self._widest, prod(self.layout_.image))
@@ -160,8 +162,8 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
         """
         array, layout = self._accept(X)
 
-        def to_array(working: Tensor) -> np.ndarray:
-            return to_user(self.scale_.unit(working), layout, exact)
+        def to_array(working: Tensor, scale: Scale) -> np.ndarray:
+            return to_user(scale.unit(working), layout, exact)
 
         return self._map(array, layout, self._reconstruct, to_array, out)
 
@@ -176,8 +178,8 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
 
         For variational models a bound on log p(x) in nats an image, from `samples` sampled codes
         that belong to the image and `random_state`: it is the same at every call, whatever the
-        other images. For others minus the squared error summed over the image, on [0, 1] (on the
-        working scale for tables).
+        other images. For others minus the squared error summed over the image, on the scale of
+        `anomaly_score`.
         """
         check_integer("samples", samples)
         check_integer("random_state", random_state, least=0)
@@ -204,8 +206,8 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
         kind: "error" (the squared error, summed over the image), "patch" (its mean in the worst
         window), "bound" (the negative bound at the mean code, in nats, of variational models),
         "code" (the distance of the code from the training codes), or None for the default: "patch"
-        of images, "error" of tables. The squared error is on [0, 1], of tables on the working
-        scale.
+        of images, "error" of tables. The squared error is on [0, 1]; of tables and under a scale
+        that is per image on the working scale, so that low contrast does not look normal.
         """
         images = self._accept(X)
         score = find_score(self, kind)
@@ -227,9 +229,8 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
         return scores > threshold
 
     def error_map(self, X: Any) -> np.ndarray:
-        """Where the error is: squared errors on [0, 1], summed over channels, `(N, H, W)` float32.
-
-        Of a table `(N, 1, D)`, on the working scale.
+        """Where the error is: squared errors, on the scale of `anomaly_score`, summed over channels,
+        `(N, H, W)` float32; of a table `(N, 1, D)`.
         """
         return self._map(*self._accept(X), lambda x: self._outputs(x).errors.sum(1))
 
@@ -267,12 +268,12 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
         self,
         array: np.ndarray,
         layout: Layout,
-        function: Function,
-        to_array: ToArray = Tensor.numpy,
+        function: inference.Function,
+        to_array: inference.ToArray = inference.as_numbers,
         out: np.ndarray | None = None,
     ) -> np.ndarray:
         """`function` of the images on the working scale, batch by batch, as one array."""
-        return map_batches(
+        return inference.map_batches(
             ImageBatches(array, layout, self.scale_),
             function,
             to_array,
@@ -284,12 +285,12 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
 
     def _without_gradients(self, function: Any, *arguments: Any) -> Any:
         """A call on the model's device that keeps no gradients."""
-        return without_gradients(function, *arguments, device=self.device_)
+        return inference.without_gradients(function, *arguments, device=self.device_)
 
     def _squared_error(self, x: Tensor, reconstruction: Tensor) -> Tensor:
-        """Squared errors, `(n, C, H, W)`: on [0, 1], and for tables on the working scale."""
+        """Squared errors, `(n, C, H, W)`, on the scale of `anomaly_score`."""
         difference = reconstruction - x
-        if not self.layout_.is_table:
+        if not (self.layout_.is_table or self.scale_.is_per_image):
             difference = difference / self.scale_.to(difference.device).gain
         return difference.square()
 

@@ -18,7 +18,7 @@ from narrows.distributed.collectives import broadcast_from_first
 from narrows.errors import BuildError, Faults, TrainingError
 from narrows.image_batches import ImageBatches
 from narrows.image_inputs import as_images
-from narrows.layout import Layout, validate_images, warn_of_dark_integers
+from narrows.layout import LOOKED_AT, Layout, validate_images, warn_of_dark_integers
 from narrows.levels import AUTO_LEVELS, Levels, check_levels, percentile_levels
 from narrows.machine import give_back_freed_memory
 from narrows.model.density import CodeDensity
@@ -110,6 +110,10 @@ def _fitted_scale(
     scale = choose_scale(name, array, layout)
     if weights is not None and scale.name == "standard":
         return choose_scale("standard", weighted_stand_ins(array, weights), layout)
+    if weights is not None and scale.is_per_image:
+        counted = np.flatnonzero(weights)
+        step = -(-len(counted) // LOOKED_AT)
+        return choose_scale(name, array[counted[::step]], layout)
     return scale
 
 

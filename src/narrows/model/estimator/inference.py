@@ -11,11 +11,12 @@ from torch import Tensor
 from narrows.errors import wrong
 from narrows.image_batches import ImageBatches
 from narrows.levels import Levels
+from narrows.scale import Scale
 
 T = TypeVar("T")
 M = TypeVar("M")  # a model
 Function = Callable[[Tensor], Tensor]
-ToArray = Callable[[Tensor], np.ndarray]
+ToArray = Callable[[Tensor, Scale], np.ndarray]  # of what is computed, and the scale of the images
 
 
 def without_gradients(function: Callable[..., T], *arguments: Any, device: torch.device) -> T:
@@ -25,10 +26,15 @@ def without_gradients(function: Callable[..., T], *arguments: Any, device: torch
         return function(*moved)
 
 
+def as_numbers(values: Tensor, scale: Scale) -> np.ndarray:
+    """Values that are not images, as they are."""
+    return values.numpy()
+
+
 def map_batches(
     images: ImageBatches,
     function: Function,
-    to_array: ToArray = Tensor.numpy,
+    to_array: ToArray = as_numbers,
     *,
     device: torch.device,
     widest: int,
@@ -42,9 +48,9 @@ def map_batches(
     widest: values of an image in the widest layer that it goes through. fixed_size: see
     `ImageBatches.inference_batches`.
     """
-    for rows, x in images.inference_batches(widest, fixed_size):
+    for rows, x, scale in images.inference_batches(widest, fixed_size):
         values = without_gradients(function, x, device=device).cpu()
-        array = to_array(values[: rows.stop - rows.start])
+        array = to_array(values, scale)[: rows.stop - rows.start]
         out = _room(out, (len(images), *array.shape[1:]), array.dtype)
         out[rows] = array
     assert out is not None  # a set has at least one image

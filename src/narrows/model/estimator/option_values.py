@@ -19,7 +19,7 @@ from narrows.model.estimator.arguments import check_integer, check_seed
 from narrows.model.training.optimise import OPTIMISERS, SCHEDULES
 from narrows.model.training.options import TrainingOptions
 from narrows.parts.register import custom_paths
-from narrows.scale import FIXED_SCALES, SCALES
+from narrows.scale import SCALES, scale_without_images
 
 SHAPES = ((1, 28, 28), (3, 1024, 1024))  # small and grey, large and coloured
 
@@ -88,7 +88,7 @@ def _validate_parts(options: dict[str, Any], faults: Faults) -> None:
     specs = {name: options[name] for name in SPEC_NAMES}
     if custom_paths(specs):
         return
-    scale = FIXED_SCALES.get(options["scale"], FIXED_SCALES["unit"])
+    scale = scale_without_images(options["scale"])
     refusals = [_refusal(specs, shape, scale) for shape in SHAPES]
     if refusals[0] is not None and str(refusals[0]) == str(refusals[1]):
         with faults.catch():

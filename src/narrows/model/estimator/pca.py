@@ -59,7 +59,7 @@ class PCA(ImageModel):
     n_components: numbers in the code, 1 to min(N, D); None for all of them.
     add_mean: False leaves out μ in encoding and decoding (as lab E's report did; its error is
         larger).
-    scale: "auto", "unit", "symmetric", "standard".
+    scale: "auto", "unit", "symmetric", "standard", "each", "local", see `narrows.scale`.
     levels: (black, white), the values of black and white if they are not those of the images' type,
         such as (0, 4095) for 12 bits in uint16; values beyond them are clipped. "auto": the 0.1 and
         99.9 percentiles of the training images.

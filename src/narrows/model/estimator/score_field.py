@@ -19,18 +19,20 @@ from narrows.errors import wrong
 from narrows.model.estimator.arguments import check_integer
 from narrows.model.estimator.base import ImageModel
 from narrows.parts.corruption import GaussianNoise
-from narrows.scale import to_user
+from narrows.scale import Scale, to_user
 
 
 def score_field(model: ImageModel, X: Any) -> np.ndarray:
     """∇ log p(x̃) ≈ (f(x̃) - x̃) / σ² of noisy images, see `Autoencoder.score_field`."""
     array, layout = model._accept(X)
+    if model.scale_.is_per_image:  # that of x̃ is not that of x, which σ is measured on
+        raise wrong("score_field", f"scale {model.scale_.name!r}", "one scale for all images")
     variance = _noise_sigma(model) ** 2
 
     def field(x: Tensor) -> Tensor:
         return (model._reconstruct(x) - x) / variance
 
-    return model._map(array, layout, field, lambda score: to_user(score, layout, exact=True))
+    return model._map(array, layout, field, lambda score, _: to_user(score, layout, exact=True))
 
 
 def project(model: ImageModel, X: Any, steps: int, rate: float) -> np.ndarray:
@@ -46,8 +48,8 @@ def project(model: ImageModel, X: Any, steps: int, rate: float) -> np.ndarray:
             path.append(path[-1].lerp(model._reconstruct(path[-1]), rate))
         return torch.stack(path, dim=1)
 
-    def to_array(paths: Tensor) -> np.ndarray:
-        steps_of = [to_user(model.scale_.unit(x), layout, exact=True) for x in paths.unbind(1)]
+    def to_array(paths: Tensor, scale: Scale) -> np.ndarray:
+        steps_of = [to_user(scale.unit(x), layout, exact=True) for x in paths.unbind(1)]
         return np.stack(steps_of, axis=1)
 
     return model._map(array, layout, follow, to_array).swapaxes(0, 1)

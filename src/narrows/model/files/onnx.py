@@ -50,7 +50,7 @@ from narrows.model.estimator.anomaly import SCORES
 from narrows.model.estimator.arguments import NotFitted
 from narrows.model.estimator.base import ImageModel
 from narrows.parts.transposed import Transposed
-from narrows.scale import as_given, to_unit
+from narrows.scale import Scale, as_given, to_unit
 
 ENDINGS = (".onnx",)
 OPSET = 18  # of ONNX: what programs of 2023 and later read
@@ -83,13 +83,15 @@ class Traced(nn.Module):
         layout = self.model.layout_
         return torch.zeros(2, *layout.given, dtype=getattr(torch, layout.dtype))
 
-    def to_working(self, images: Tensor) -> Tensor:
-        """Images as given, on the working scale."""
-        return self.model.scale_.work(to_unit(images, self.model.layout_))
+    def to_working(self, images: Tensor) -> tuple[Tensor, Scale]:
+        """Images as given, on the working scale, and the scale of these images."""
+        unit = to_unit(images, self.model.layout_)
+        scale = self.model.scale_.of(unit)
+        return scale.work(unit), scale
 
-    def to_given(self, working: Tensor) -> Tensor:
+    def to_given(self, working: Tensor, scale: Scale) -> Tensor:
         """Images on the working scale in the form in which they are given."""
-        return as_given(self.model.scale_.unit(working), self.model.layout_)
+        return as_given(scale.unit(working), self.model.layout_)
 
 
 class Complete(Traced):
@@ -98,9 +100,9 @@ class Complete(Traced):
     input_name, output_names = "images", ("reconstruction", "code", "score", "flagged")
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        x = self.to_working(images)
+        x, scale = self.to_working(images)
         outputs = self.model._outputs(x)
-        reconstruction = self.to_given(self.model._reconstruct(x))
+        reconstruction = self.to_given(self.model._reconstruct(x), scale)
         score = SCORES[self.model.default_score_].compute(outputs)
         threshold = self.model.threshold_
         flagged = score > (inf if threshold is None else threshold)
@@ -113,7 +115,7 @@ class Encoder(Traced):
     input_name, output_names = "images", ("code",)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.model._encode(self.to_working(images))
+        return self.model._encode(self.to_working(images)[0])
 
 
 class Decoder(Traced):
@@ -125,7 +127,7 @@ class Decoder(Traced):
         return torch.zeros(2, self.model.code_size_)
 
     def forward(self, code: Tensor) -> Tensor:
-        return self.to_given(self.model._decode(code))
+        return self.to_given(self.model._decode(code), self.model.scale_)
 
 
 def _exportable(module: nn.Module) -> nn.Module:

@@ -40,7 +40,7 @@ from narrows.model.file_format import (
 from narrows.model.recipes import ESTIMATORS
 from narrows.parts.kinds import KINDS
 from narrows.parts.register import custom_paths, validate_paths
-from narrows.scale import FIXED_SCALES, Scale
+from narrows.scale import FIXED_SCALES, Scale, fitted_shape
 
 SCALE_OFFSET, SCALE_GAIN = "scale.offset", "scale.gain"  # names of tensors in the file
 DENSITY_MEAN, DENSITY_WHITENING = "cloud.mean", "cloud.white"
@@ -206,17 +206,17 @@ def _density_tensors(density: CodeDensity | None) -> Tensors:
 
 def _scale_tensors(scale: Scale) -> Tensors:
     """The tensors of a scale that was fitted."""
-    if scale.name != "standard":
+    if scale.name in FIXED_SCALES:
         return {}
     return {SCALE_OFFSET: torch.as_tensor(scale.offset), SCALE_GAIN: torch.as_tensor(scale.gain)}
 
 
 def _take_scale(name: str, layout: Layout, tensors: Tensors) -> Scale:
     """The working scale; if it was fitted, its tensors are taken out of `tensors`."""
-    if name != "standard":
+    if name in FIXED_SCALES:
         return FIXED_SCALES[name]
     fitted = _take_tensors((SCALE_OFFSET, SCALE_GAIN), tensors)
-    shape = torch.empty(layout.chw, device="meta")
+    shape = torch.empty(fitted_shape(name, layout), device="meta")
     check_tensors({SCALE_OFFSET: shape, SCALE_GAIN: shape}, fitted)
     return Scale(name, fitted[SCALE_OFFSET], fitted[SCALE_GAIN])
 

@@ -56,7 +56,7 @@ def diagnose_loss(
     case.losses = recent_losses(training, training.progress.step)
     _check_weights(case, training.network.named_parameters(), training.progress.epoch, step)
     if not case.bad_weights:
-        x = training.images.batch(index)
+        x = training.images.pair(index)[0]
         losses = _loss_per_image(training, training.network, x, _from_the_start(random))
         _blame(case, training.images, index, losses)
     return case
@@ -119,8 +119,9 @@ def _validation_losses(training: TrainingSetup, held: ImageBatches) -> Tensor:
     """The loss of each validation image, `(N,)`."""
     losses = []
     for rows in held.batches(training.network.body.widest):
-        random = KeyedRandom(training.seed, rows.start, "validation", noisy=held.noisy_at(rows))
-        losses.append(_loss_per_image(training, training.average, held.batch(rows), random))
+        x, noisy, _ = held.pair(rows)
+        random = KeyedRandom(training.seed, rows.start, "validation", noisy=noisy)
+        losses.append(_loss_per_image(training, training.average, x, random))
     return torch.cat(losses)
 
 

@@ -198,8 +198,8 @@ class Training(TrainingSetup):
         Returns the sum over the rank's images of each term, by their weights.
         """
         mine = index[rank_slice(len(index))]
-        x = self.images.batch(mine)
-        random = self._random(number, len(index), self.images.noisy_at(mine))
+        x, noisy, _ = self.images.pair(mine)
+        random = self._random(number, len(index), noisy)
         self._set_learning_rate(random.progress / self.epochs)
         for norm in self.norms:
             norm.train(len(index) > 1)  # one image has no variance: its running figures serve

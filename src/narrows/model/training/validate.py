@@ -43,11 +43,11 @@ def validation_means(
     rank, ranks = rank_and_size()
     # each rank computes complete batches, as one process computes them
     for rows in images.batches(network.body.widest)[rank::ranks]:
-        x = images.batch(rows)
-        random = KeyedRandom(seed, rows.start, "validation", noisy=images.noisy_at(rows))
+        x, noisy, scale = images.pair(rows)
+        random = KeyedRandom(seed, rows.start, "validation", noisy=noisy)
         terms, forward = objective(network, x, random)
         values = {"loss": torch.stack(list(terms.values())).sum(0), **terms}
-        values |= _measures(network, images.scale, x, forward, measures, measure_scale)
+        values |= _measures(network, scale, x, forward, measures, measure_scale)
         _add(totals, values, images.weights_at(rows))
     sums = _over_ranks(totals)
     return {name: total / len(images) for name, total in sums.items()}
@@ -70,8 +70,8 @@ def _measures(
     """The measures of a batch that are asked for, one value an image."""
     if not measures:
         return {}
-    clean = on_measure_scale(x, scale, measure_scale)
-    output = on_measure_scale(network.likelihood.mean(forward.out), scale, measure_scale)
+    clean = on_measure_scale(scale.unit(x), measure_scale)
+    output = on_measure_scale(scale.unit(network.likelihood.mean(forward.out)), measure_scale)
     span = SPANS[measure_scale]
     return {name: MEASURES[name](clean, output, **_span(name, span)) for name in measures}
 
@@ -110,9 +110,8 @@ def validate_measure_scale(measure_scale: str) -> None:
         raise wrong("measure_scale", measure_scale, "'unit' or 'symmetric'")
 
 
-def on_measure_scale(working: Tensor, scale: Scale, measure_scale: str) -> Tensor:
-    """Images on the working scale as they are measured: on [0, 1], or on [-1, 1]."""
-    unit = scale.unit(working)
+def on_measure_scale(unit: Tensor, measure_scale: str) -> Tensor:
+    """Images on [0, 1] as they are measured: so, or on [-1, 1]."""
     return unit * 2 - 1 if measure_scale == "symmetric" else unit
 
 

@@ -108,10 +108,12 @@ def _chosen_images(model: Model, X: Any, noisy: Any, most: int, seed: int) -> Im
 
 def _pair(model: Model, images: ImageBatches, rows: slice, seed: int, noise: Any) -> Pair:
     """Clean and noisy images of a batch, as arrays on [0, 1]."""
-    clean, noisy = images.batch(rows), images.noisy_at(rows)
-    if noisy is None:
-        noisy = noisy_images(model, clean, seed, noise)
-    return as_arrays(model.scale_.unit(clean)), as_arrays(model.scale_.unit(noisy))
+    clean, scale = images.scaled_batch(rows)
+    if images.noisy is None:
+        noisy, scale_of_noisy = noisy_images(model, clean, seed, noise), scale
+    else:
+        noisy, scale_of_noisy = images.noisy.scaled_batch(rows)
+    return as_arrays(scale.unit(clean)), as_arrays(scale_of_noisy.unit(noisy))
 
 
 def _installed(names: Iterable[str]) -> tuple[dict[str, Baseline], dict[str, str]]:

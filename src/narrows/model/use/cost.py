@@ -20,7 +20,7 @@ from narrows.image_inputs import as_images
 from narrows.model.build import SPEC_NAMES, build
 from narrows.model.network import Network
 from narrows.parts.register import custom_paths
-from narrows.scale import FIXED_SCALES
+from narrows.scale import scale_without_images
 
 LARGE = 50_000_000  # parameters, from which on the cost is announced
 BYTES = 16  # of a parameter: four float32 numbers
@@ -48,7 +48,7 @@ def planned_parameters(model: Any, images: Any) -> int | None:
 
 def _without_memory(specs: dict[str, Any], options: dict[str, Any], images: Any) -> Network:
     """The network of these parts for these images, on the meta device."""
-    scale = FIXED_SCALES.get(options["scale"], FIXED_SCALES["unit"])
+    scale = scale_without_images(options["scale"])
     _, layout = as_images(images, options["image_shape"])
     with torch.device("meta"):
         return build(specs, layout.chw, scale, seed=0)

@@ -17,6 +17,7 @@ same at every call.
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -37,6 +38,8 @@ from narrows.model.training.validate import (
     on_measure_scale,
     validate_measure_scale,
 )
+from narrows.model.use.baselines import noisy_images
+from narrows.scale import Scale
 
 VIEW_TITLES = {
     "": "reconstruction",
@@ -65,9 +68,9 @@ def evaluate(
     validate_measure_scale(measure_scale)
     totals: dict[str, float] = defaultdict(float)
     statistics = measure.CodeStatistics()
-    for x, views in _batches(model, X, noisy, seed):
-        statistics.add(views.codes)
-        of_images = {**_measures(model, x, views, measure_scale), **views.terms}
+    for batch in _batches(model, X, noisy, seed):
+        statistics.add(batch.views.codes)
+        of_images = {**_measures(model, batch, measure_scale), **batch.views.terms}
         for name, values in of_images.items():
             totals[name] += values.double().sum().item()
     means = {name: total / statistics.count for name, total in totals.items()}
@@ -118,14 +121,13 @@ def image_rows(model: Model, X: Any, seed: int = 0, noisy: Any = None) -> dict[s
     noisy: the same images with noise of your own, see `evaluate`.
     """
     images = _with_noisy(model, X, noisy)
-    every = slice(0, len(images))
-    x = images.batch(every)
-    views = model.views(x, seed, images.noisy_at(every)).images
+    batch = _batch(model, images, slice(0, len(images)), seed)
+    views = batch.unit_views()
     if "denoised" in views:
         del views[""]
-    rows = {"original": _to_figure(model, x)}
+    rows = {"original": _to_figure(batch.scale.unit(batch.x))}
     for name, image in views.items():
-        rows[VIEW_TITLES[name]] = _to_figure(model, image)
+        rows[VIEW_TITLES[name]] = _to_figure(image)
     return rows
 
 
@@ -154,22 +156,53 @@ def _with_noisy(model: Model, X: Any, noisy: Any) -> ImageBatches:
     return with_noisy(ImageBatches(array, layout, model.scale_), noisy)
 
 
-def _batches(model: Model, X: Any, noisy: Any, seed: int) -> Iterator[tuple[Tensor, Views]]:
+@dataclass
+class Batch:
+    """Images on the working scale, their views, and the scales of the images and of noisy ones."""
+
+    x: Tensor
+    views: Views
+    scale: Scale
+    scale_of_noisy: Scale
+
+    def unit_views(self) -> dict[str, Tensor]:
+        """The images of the views by name, on [0, 1]."""
+        scales = {"noisy": self.scale_of_noisy, "denoised": self.scale_of_noisy}
+        views = self.views.images.items()
+        return {name: scales.get(name, self.scale).unit(image) for name, image in views}
+
+
+def _batches(model: Model, X: Any, noisy: Any, seed: int) -> Iterator[Batch]:
     """The images batch by batch, and their views."""
     images = _with_noisy(model, X, noisy)
     for rows in images.batches(model._widest):
-        x = images.batch(rows)
-        yield x, model.views(x, seed, images.noisy_at(rows))
+        yield _batch(model, images, rows, seed)
 
 
-def _measures(model: Model, x: Tensor, views: Views, measure_scale: str) -> dict[str, Tensor]:
+def _batch(model: Model, images: ImageBatches, rows: slice, seed: int) -> Batch:
+    """Images and their views. Noisy images have a scale of their own if it is per image, as when
+    `denoise` gets them.
+    """
+    x, scale = images.scaled_batch(rows)
+    noisy, scale_of_noisy = None, scale
+    if images.noisy is not None:
+        noisy, scale_of_noisy = images.noisy.scaled_batch(rows)
+    elif model.noise_ is not None and scale.is_per_image:
+        noisy_unit = scale.unit(noisy_images(model, x, seed))
+        scale_of_noisy = scale.of(noisy_unit)
+        noisy = scale_of_noisy.work(noisy_unit)
+    return Batch(x, model.views(x, seed, noisy), scale, scale_of_noisy)
+
+
+def _measures(model: Model, batch: Batch, measure_scale: str) -> dict[str, Tensor]:
     """Measures of every view, one value an image; "denoised_psnr" is the psnr of that view."""
     if model.layout_.is_table:
-        return {"mse": _mean_square(views.images[""] - x)}
-    clean, span = on_measure_scale(x, model.scale_, measure_scale), SPANS[measure_scale]
-    values = {"signal_power": _mean_square(model.scale_.unit(x))}
-    for view, image in views.images.items():
-        output = on_measure_scale(image, model.scale_, measure_scale)
+        return {"mse": _mean_square(batch.views.images[""] - batch.x)}
+    unit, span = batch.scale.unit(batch.x), SPANS[measure_scale]
+    clean = on_measure_scale(unit, measure_scale)
+    values = {"signal_power": _mean_square(unit)}
+    for view, image in batch.unit_views().items():
+        output = on_measure_scale(image, measure_scale)
         values |= _of_view(view, image_measures(clean, output, span))
     return values
 
@@ -194,7 +227,6 @@ def _code_measures(model: Model, statistics: measure.CodeStatistics) -> dict[str
     return measures
 
 
-def _to_figure(model: Model, images: Tensor) -> np.ndarray:
-    """Images `(N, C, H, W)` on the working scale as arrays on [0, 1]."""
-    unit = model.scale_.unit(images).clamp(0, 1)
-    return displayable(unit.permute(0, 2, 3, 1).numpy())
+def _to_figure(unit: Tensor) -> np.ndarray:
+    """Images `(N, C, H, W)` as arrays on [0, 1]."""
+    return displayable(unit.clamp(0, 1).permute(0, 2, 3, 1).numpy())

@@ -2,6 +2,9 @@
 
 interpolate   x_t = decode((1 - t) z(a) + t z(b)),  t = 0 ... 1
 perturb       x_s = decode(z(x) + s ε),  ε ~ N(0, I)
+
+Under a scale that is per image both have the brightness and contrast of a typical image: the code
+knows nothing of those.
 """
 
 from collections.abc import Sequence

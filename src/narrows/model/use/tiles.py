@@ -61,15 +61,30 @@ def worst_tile_score(model: ImageModel, images: Any, kind: str | None = None) ->
 def error_map(model: ImageModel, images: Any) -> np.ndarray:
     """The squared error at each pixel, summed over channels, of pictures of any size.
 
-    Returns float32 `(N, H, W)`.
+    Returns float32 `(N, H, W)`: on [0, 1]; of a model whose scale is per image, the joined
+    `model.error_map` of the tiles.
     """
     pictures = _with_channels(np.asarray(images))
-    errors = np.empty(pictures.shape[:3], np.float32)
-    function = _unrounded(model, "reconstruct")
-    for picture, result in zip(pictures, errors):
-        reconstruction = _process_channels(model, picture, function)
-        result[...] = np.square(reconstruction - _to_unit(model, picture)).sum(2)
-    return errors
+    errors_of = _joined_errors if model.scale_.is_per_image else _errors_of_joined
+    return np.stack([errors_of(model, picture) for picture in pictures])
+
+
+def _errors_of_joined(model: ImageModel, picture: np.ndarray) -> np.ndarray:
+    """The squared errors `(H, W)` of the joined reconstruction of a picture `(H, W, C)`."""
+    reconstruction = _process_channels(model, picture, _unrounded(model, "reconstruct"))
+    return np.square(reconstruction - _to_unit(model, picture)).sum(2)
+
+
+def _joined_errors(model: ImageModel, picture: np.ndarray) -> np.ndarray:
+    """The squared errors `(H, W)` of the tiles of a picture `(H, W, C)`, each on its own scale."""
+
+    def errors(tiles: np.ndarray) -> np.ndarray:
+        return model.error_map(_as_fitted(model, tiles))[..., None]
+
+    parts = _parts(model, picture)
+    of_parts = [join_tiles(errors, part, _tile_size(model))[..., 0] for part in parts]
+    channels = _split_alpha(model, picture)[0].shape[2]  # a grey picture may have been made three
+    return np.sum(of_parts, axis=0) * np.float32(channels / sum(part.shape[2] for part in parts))
 
 
 def join_tiles(function: Function, picture: np.ndarray, size: Size) -> np.ndarray:
