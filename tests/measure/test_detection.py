@@ -7,7 +7,10 @@ from sklearn.metrics import average_precision_score, f1_score, precision_recall_
 from narrows import measure
 from narrows.errors import NarrowsError
 
-MEASURES = [measure.auroc, measure.average_precision, measure.best_f1]
+MEASURES = [
+    *(measure.auroc, measure.average_precision, measure.best_f1),
+    measure.detection_intervals,
+]
 
 
 @pytest.fixture(params=[3, 8, 1000], ids=lambda levels: f"{levels} levels")
@@ -47,9 +50,29 @@ def test_the_best_f1_agrees_with_scikit_learn_and_is_reached_at_its_threshold(ca
 
 
 def test_thresholds_of_the_best_f1_by_hand():
-    assert measure.best_f1([1, 2, 3, 4], [0, 0, 1, 1]) == (1, 2)
+    assert measure.best_f1([1, 2, 3, 4], [0, 0, 1, 1]) == (1, 2.5)
     # all must be flagged to find the one
-    assert measure.best_f1([4, 3, 2, 1], [0, 0, 0, 1]) == (0.4, -np.inf)
+    f1, threshold = measure.best_f1([4, 3, 2, 1], [0, 0, 0, 1])
+    assert (f1, threshold) == (0.4, np.nextafter(1, 0))
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        [5, 5, 5],
+        [0, 0, 0],
+        [-1, -1, 3],
+        [-np.inf, 0, np.inf],
+        [1, np.nextafter(1, 2), 2],
+        [1, 2, 3],
+    ],
+)
+@pytest.mark.parametrize("odd", [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [0, 1, 1]])
+def test_the_threshold_of_the_best_f1_is_finite_and_gives_it(scores, odd):
+    f1, threshold = measure.best_f1(scores, odd)
+    if min(scores) > -np.inf or f1_score(odd, [1, 1, 1]) < f1:
+        assert f1_score(odd, np.array(scores) > threshold) == pytest.approx(f1)
+    assert np.isfinite(threshold)
 
 
 @pytest.mark.parametrize("score", MEASURES, ids=lambda score: score.__name__)

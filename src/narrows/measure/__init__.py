@@ -5,6 +5,7 @@ pixelwise        mse, psnr, snr, bce: one image against another, pixel by pixel
 similarity       ssim: structural similarity, window by window
 per_image        how the two kinds of arguments, arrays and tensors, are read
 detection        auroc, average_precision, best_f1: how well a score tells two kinds apart
+bootstrap        detection_intervals: how far these measures would differ with other images
 localisation     pixel_auroc, aupro: how well maps of anomaly find anomalous regions
 pixel_counts     the scores of the pixels of many maps, in bounded memory
 code_statistics  which units of a code are active, dead or constant; correlation, KL, spread of classes

@@ -1,3 +1,4 @@
+from .bootstrap import detection_intervals as detection_intervals
 from .code_statistics import CodeStatistics as CodeStatistics
 from .code_statistics import active_units as active_units
 from .code_statistics import collapsed_units as collapsed_units
