@@ -93,6 +93,23 @@ def test_a_folder_gives_a_row_a_readable_picture(narrows, trained, folder, tmp_p
         in rows_of(tmp_path / "k.csv")[1]["reason"]
     )
     assert f"{auroc(scores, [0] * 6 + [1] * 6):.4g}" in found.out
+    for words in (
+        "above the threshold",
+        "median score",
+        "95 % interval",
+        "threshold of the best F1",
+    ):
+        assert words in found.out
+    assert "only 6 images are" in found.err
+
+
+def test_classes_are_counted_without_normal_too(narrows, trained, folder, tmp_path):
+    asked = ("score", trained["pca"], folder, "-o", tmp_path / "s.csv")
+    found = narrows(*asked)
+    assert found.out == f"{tmp_path / 's.csv'}\n"
+    assert "median score" in found.err
+    (measures,) = narrows(*asked, "--force", "--json").json()
+    assert [(row["class"], row["images"]) for row in measures["classes"]] == [("0", 6), ("1", 6)]
 
 
 def test_a_larger_picture_is_scored_by_its_tiles(narrows, trained, tmp_path):
@@ -102,32 +119,6 @@ def test_a_larger_picture_is_scored_by_its_tiles(narrows, trained, tmp_path):
     assert narrows("score", trained["pca"], tmp_path / "a.png", "-o", tmp_path / "s.csv").code == 0
     (row,) = rows_of(tmp_path / "s.csv")
     assert (row["file"], row["flagged"], "class" in row) == ("a.png", "1", False)
-
-
-def test_error_maps_show_where_the_error_is(narrows, trained, tmp_path, digits):
-    odd = digits[0][0].copy()
-    odd[0, 0] = 255
-    Image.fromarray(odd).save(tmp_path / "a.png")
-    Image.fromarray(np.tile(odd, (3, 2))).save(tmp_path / "b.png")
-    (tmp_path / "in").mkdir()
-    for name in "ab":
-        (tmp_path / f"{name}.png").rename(tmp_path / "in" / f"{name}.png")
-    asked = [
-        "score",
-        trained["pca"],
-        tmp_path / "in",
-        "-o",
-        tmp_path / "s.csv",
-        "--maps",
-        tmp_path / "maps",
-    ]
-    assert narrows(*asked).code == 0
-    model = store.load(trained["pca"])
-    found = np.asarray(Image.open(tmp_path / "maps" / "a.png.png"))
-    np.testing.assert_allclose(
-        found / 255, np.sqrt(model.error_map(odd[None])[0]).clip(0, 1), atol=0.51 / 255
-    )
-    assert Image.open(tmp_path / "maps" / "b.png.png").size == (16, 24)
 
 
 @pytest.mark.parametrize("kind", ["error", "patch", "code"])
@@ -146,7 +137,15 @@ def test_a_named_set_is_scored_with_its_classes(narrows, trained, tmp_path):
         "score", trained["pca"], "digits", "-o", tmp_path / "s.csv", "--normal", "0", "1", "--json"
     )
     assert found.code == 0
-    assert set(found.json()[0]) == {"AUROC", "average precision", "best F1", "at a threshold of"}
+    (measures,) = found.json()
+    assert measures["AUROC interval"][0] < measures["AUROC"] < measures["AUROC interval"][1]
+    assert {"average precision", "best F1", "threshold of the best F1"} < set(measures)
+    flagged = sum(row["flagged"] == "1" for row in rows_of(tmp_path / "s.csv"))
+    classes = {row["class"]: row for row in measures["classes"]}
+    assert measures["above the threshold"] == flagged
+    assert list(classes)[:4] == ["0", "1", "all normal", "2"]
+    ends = [classes[f"all {kind}"]["above the threshold"] for kind in ("normal", "anomalous")]
+    assert sum(ends) == flagged
     assert rows_of(tmp_path / "s.csv")[0]["file"] == "0"
 
 

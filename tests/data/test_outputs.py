@@ -3,7 +3,7 @@
 import pytest
 
 from narrows.data.outputs import any_place, file_place, folder_place
-from narrows.data.write import image_place, map_name
+from narrows.data.write import image_place
 from narrows.errors import OutputError
 
 KNOWN = (".png", ".npy")
@@ -58,8 +58,3 @@ def test_a_folder_is_needed_where_many_files_are_written(tmp_path):
         folder_place(str(tmp_path / "x"))
     with pytest.raises(OutputError, match="is a file; a folder's name is needed"):
         image_place(f"{tmp_path / 'x'}")
-
-
-def test_the_name_of_a_map_fits_the_file_system():
-    assert map_name("a/b.jpg") == "a/b.jpg.png"
-    assert map_name("a/" + "w" * 248 + ".jpg") == "a/" + "w" * 248 + ".png"

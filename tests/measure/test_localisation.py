@@ -6,7 +6,7 @@ import pytest
 from narrows.errors import NarrowsError
 from narrows.measure import aupro, auroc, pixel_auroc
 from narrows.measure.localisation import aupro_of, auroc_of
-from narrows.measure.pixel_counts import PixelCounts, bin_of
+from narrows.measure.pixel_counts import PixelCounts, bin_of, pooled_quantile
 
 
 @pytest.fixture
@@ -101,6 +101,17 @@ def test_bins_are_in_the_order_of_the_scores():
     assert (
         len({*bin_of(np.array([1.0, 1.001, 1.002, -1.0, -1.001, np.inf, -np.inf])).tolist()}) == 7
     )
+
+
+@pytest.mark.parametrize("share", [0.001, 0.5, 0.999, 1])
+def test_the_pooled_quantile_is_that_of_all_values_within_1_in_2048(share):
+    random = np.random.default_rng(0)
+    arrays = [random.normal(size=(k, 7)) for k in range(1, 30)]
+    values = np.sort(np.concatenate([values.ravel() for values in arrays]))
+    exact = values[max(0, int(np.ceil(share * len(values))) - 1)]
+    found = pooled_quantile([*arrays, np.array([np.nan, np.inf])], share)
+    assert exact - 1e-7 <= found <= exact + abs(exact) / 2048 + 1e-7
+    assert pooled_quantile([], share) == pooled_quantile([np.array([np.nan])], share) == 0
 
 
 @pytest.mark.parametrize("measure", [aupro, pixel_auroc])

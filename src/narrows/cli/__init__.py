@@ -14,7 +14,8 @@ run_study       what the verbs that train share
 studies         demo, lab, study, report
 images          reconstruct, denoise, sample, decode, interpolate
 score           encode, score
-anomalies       scores, error maps, and how well they find anomalies
+anomalies       scores, and how well they find anomalies
+error_maps      pictures of errors, and how well these find anomalous pixels
 sharded_job     the work of one verb, or a share of it
 merge           merge, which joins shares
 packs           pack, verify

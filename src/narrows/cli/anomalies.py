@@ -1,16 +1,18 @@
-"""What the verbs score and evaluate do with anomalies: scores of images, error maps, and how well both
-find what is anomalous.
+"""What the verbs score and evaluate do with anomalies: scores of images, and how well these, and error
+maps, find what is anomalous.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from narrows.cli.options import Reading
-from narrows.cli.output import tell
+from narrows.cli.output import give, tell
 from narrows.cli.sharded_job import Job
 from narrows.errors import wrong
+
+FEW = 20  # images of a kind, below which an interval holds the true value in less than 90 of 100
 
 
 class Scored(NamedTuple):
@@ -116,17 +118,58 @@ def threshold_of(model: Any, kind: str | None) -> float:
     return threshold
 
 
-def separation_of(scored: Scored, normal: Sequence[str]) -> dict[str, Any]:
-    """How well the scores separate the other classes from the normal ones."""
+def separation_of(scored: Scored, threshold: float, normal: Sequence[str]) -> dict[str, Any]:
+    """How many images of each class score above the threshold, and how well the scores separate the
+    other classes from the normal ones.
+    """
     from narrows.errors import escaped
-    from narrows.model.use.separation import separation
+    from narrows.model.use.separation import class_rows, separation
 
     normal_names = {escaped(name) for name in normal}
-    anomalous = [name not in normal_names for name in scored.classes]
-    if all(anomalous) or not any(anomalous):
-        kind = "anomalous" if all(anomalous) else "normal"
-        tell(f"note: all {len(anomalous):,} images are {kind}; AUROC needs both kinds")
-    return separation(scored.scores, anomalous)
+    measures = {
+        "images": len(scored.scores),
+        "above the threshold": int((scored.scores > threshold).sum()),
+        "threshold": threshold,
+        "classes": class_rows(scored.scores, scored.classes, threshold, normal_names),
+    }
+    if normal:
+        anomalous = [name not in normal_names for name in scored.classes]
+        _note_of_kinds(anomalous)
+        measures |= separation(scored.scores, anomalous)
+    return measures
+
+
+def _note_of_kinds(anomalous: Sequence[bool]) -> None:
+    """Report what measures of both kinds lack, if there are few images of one."""
+    counts = {"anomalous": sum(anomalous), "normal": len(anomalous) - sum(anomalous)}
+    rare, common = sorted(counts, key=lambda kind: counts[kind])
+    fewest = counts[rare]
+    if not fewest:
+        tell(
+            f"note: all {len(anomalous):,} images are {common}; AUROC, average precision and F1 "
+            f"need {rare} ones too"
+        )
+    elif fewest < FEW:
+        verb = "image is" if fewest == 1 else "images are"
+        tell(f"note: only {fewest} {verb} {rare}, so the intervals are too narrow")
+
+
+def give_measures(measures: dict[str, Any], json: bool, scale: str = "") -> None:
+    """Print a table of the classes and one of the measures, or both as JSON.
+
+    scale: that measures of images were taken on.
+    """
+    from narrows.measure.names import measure_title
+    from narrows.model.use.separation import rows_of
+
+    if json:
+        give([measures], as_json=True)
+        return
+    if classes := measures.get("classes"):
+        give(classes)
+        print()
+    rows = rows_of({name: value for name, value in measures.items() if name != "classes"})
+    give([row | {"measure": measure_title(row["measure"], scale)} for row in rows])
 
 
 def measures_of_set(model: Any, data: Any, normal: Sequence[str], masks: Any) -> dict[str, Any]:
@@ -143,9 +186,10 @@ def measures_of_set(model: Any, data: Any, normal: Sequence[str], masks: Any) ->
 
     classes = class_names_of(data.labels, data.classes)
     _check_normal(normal, classes, data.notes)
+    threshold = threshold_of(model, None)
     model = with_input_levels(model, data.levels)
     scores = _score_function(model, data.images)(data.images, None)
-    measures = separation_of(Scored(data.names or (), classes, scores), normal)
+    measures = separation_of(Scored(data.names or (), classes, scores), threshold, normal)
     if not masks:
         return measures
 
@@ -170,64 +214,3 @@ def masks_in(listing: Any, normal: Sequence[str], reading: Reading) -> Any:
     for note in masks.notes if masks else ():
         tell(f"note: {note}")
     return masks
-
-
-class ErrorMaps:
-    """The error maps of pictures, written to a folder and compared with masks, where there are some.
-
-    folder: None to write none.
-    """
-
-    def __init__(self, model: Any, job: Job, normal: Sequence[str], folder: Path | None):
-        self.model = model
-        self.job = job
-        self.normal = normal
-        self.folder = folder
-        self.count = 0  # of maps that were written
-
-    @cached_property
-    def masks(self) -> Any:
-        from narrows.data.readers.masks import Masks
-
-        if self.job.share:  # measures are of all images, not of a share of them
-            return Masks({})
-        return masks_in(self.job.listing, self.normal, self.job.reading)
-
-    def measures(self) -> dict[str, float]:
-        """How well the maps find anomalous pixels; nothing without masks."""
-        from narrows.model.use.separation import localisation
-
-        masked = ((error, self._mask(name, error.shape)) for name, error in self._maps())
-        return localisation((error, mask) for error, mask in masked if mask is not None)
-
-    def _maps(self) -> Iterable[tuple[str, Any]]:
-        from narrows.model.use.folders import map_errors
-
-        def skip(name: str, reason: str) -> None:
-            """Skipped files were reported when the scores were computed."""
-
-        if not (self.folder or self.masks):
-            return
-        for picture, error in map_errors(self.model, self.job.pictures(skip, "mapping"), skip):
-            if self.folder:
-                self._write(picture.name, error, self.folder)
-            yield picture.name, error
-
-    def _write(self, name: str, error: Any, folder: Path) -> None:
-        """Write a map as a PNG, white where the error is 1, under the name of its picture."""
-        import numpy as np
-
-        from narrows.data.write import map_name, path_below, write_images
-
-        shades = np.rint(error.clip(0, 1) * 255).astype(np.uint8)
-        write_images(shades[None], path_below(folder, map_name(name)), force=True)
-        self.count += 1
-
-    def _mask(self, name: str, shape: tuple[int, ...]) -> Any:
-        """The mask of a picture; None if there is none of its size."""
-        if not self.masks:
-            return None
-        mask = self.masks.read(name, shape)
-        if mask is None and name in self.masks.files:
-            tell(f"note: the mask of {name} has another size, so its pixels are not measured")
-        return mask

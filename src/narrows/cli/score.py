@@ -1,12 +1,11 @@
 """Verbs that turn images into numbers: encode, score."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from narrows.cli.inputs import Skipped
 from narrows.cli.options import Force, Json, Normal, Output, Reading, Split
-from narrows.cli.output import give, tell
+from narrows.cli.output import tell
 from narrows.cli.sharded_job import Job, Shard
 from narrows.errors import wrong
 
@@ -101,12 +100,15 @@ def score(
         patch, error, bound or code; by default patch, the error of the worst patch, or
         error for tables.
     normal
-        The classes (names of sub-folders) that are normal: prints how well the score finds the
-        others, and how well error maps find anomalous pixels if there are masks (ground_truth/).
+        The classes (names of sub-folders) that are normal: prints how many images of each class are
+        above the threshold, how well the score finds the others, and how well error maps find
+        anomalous pixels if there are masks (ground_truth/).
     maps
-        A folder for a picture of each image's error, white where it is 1 (image files only).
+        A folder for a picture of each image, in grey with its error in colour (image files only);
+        scale.png in it says what the colours mean.
     """
-    from narrows.cli.anomalies import scores_of, threshold_of, write_scores
+    from narrows.cli.anomalies import scores_of, separation_of, threshold_of, write_scores
+    from narrows.cli.error_maps import ErrorMaps
     from narrows.data.outputs import TABLES, file_place, folder_place
 
     options = {"kind": kind} if kind else {}
@@ -114,32 +116,27 @@ def score(
     if normal and shard:
         raise wrong("--normal", shard, "all images, not a share of them", "score without --shard")
     place = job.free(file_place(output, "scores", TABLES))
-    folder = job.free(folder_place(maps)) if maps else None
-    if maps and not job.one_by_one:
-        raise wrong("--maps", images, "an image file, or a folder of them")
+    error_maps = ErrorMaps(job, normal or (), job.free(folder_place(maps)) if maps else None)
     model = job.model()
     threshold = threshold_of(model, kind)
     with job.skipping(skipped) as skip:
         scored = scores_of(model, job, skip, kind, normal or ())
     write_scores(scored, threshold, place.path)
-    _give_measures(model, job, scored, normal or (), folder, json)
+    measures = separation_of(scored, threshold, normal or ())
+    measures |= error_maps.measures(model)
+    _print_measures(measures, bool(normal), json)
     _print_written(job.done(place, len(scored.scores)), json)
 
 
-def _give_measures(
-    model: Any, job: Job, scored: Any, normal: Sequence[str], folder: Any, json: bool
-) -> None:
-    """Print how well scores and error maps find what is anomalous; write the maps to a folder."""
-    from narrows.cli.anomalies import ErrorMaps, separation_of
+def _print_measures(measures: dict[str, Any], with_normal: bool, json: bool) -> None:
+    """Print what was measured; without normal classes only how the scores of each class are."""
+    from narrows.cli.anomalies import give_measures
+    from narrows.measure import Table
 
-    measures = separation_of(scored, normal) if normal else {}
-    if folder or (normal and job.one_by_one):
-        maps_of = ErrorMaps(model, job, normal, folder and folder.path)
-        measures |= maps_of.measures()
-        if folder:
-            job.done(folder, maps_of.count)
-    if (measures and json) or any(value is not None for value in measures.values()):
-        give([measures], as_json=json)
+    if with_normal or json:
+        give_measures(measures, json)
+    elif measures["classes"]:
+        tell(str(Table(measures["classes"])))
 
 
 def _print_written(path: Path, json: bool) -> None:

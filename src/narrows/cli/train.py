@@ -142,7 +142,7 @@ def evaluate(
         The classes (names of sub-folders) that are normal: measures how well the anomaly score
         finds the others, and anomalous pixels if there are masks (ground_truth/).
     """
-    from narrows.measure.names import measure_title
+    from narrows.cli.anomalies import give_measures
     from narrows.model.estimator.inference import with_input_levels
     from narrows.model.files.store import load
     from narrows.model.use.evaluate import evaluate as evaluate_model
@@ -159,12 +159,8 @@ def evaluate(
     measures = evaluate_model(model, *images.pair, seed=seed)
     if normal:
         measures |= _anomaly_measures(model, images, normal, data, split, reading)
-    if json:
-        give([measures], as_json=True)
-    else:
-        scale = "the working scale" if model.layout_.is_table else "[0, 1]"
-        titles = {measure_title(name, scale): value for name, value in measures.items()}
-        give([{"measure": title, "value": value} for title, value in titles.items()])
+    scale = "the working scale" if model.layout_.is_table else "[0, 1]"
+    give_measures(measures, json, scale)
 
 
 def _anomaly_measures(

@@ -9,6 +9,7 @@ share             a share of the inputs, for one job on several machines
 scratch           a large array, in memory or on the disk
 outputs           where a verb writes: a file, by its ending, or a folder
 write             what comes out: arrays, one picture, or a folder of pictures
+map_names         names of maps of pictures
 save_picture      one picture, or a stack, into a file, as deep as its format holds
 tiff_writer       TIFF of any depth
 code_files        files of codes

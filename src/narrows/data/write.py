@@ -5,11 +5,10 @@ x.png, .jpg, ...   one image; several in one contact sheet
 x                  a folder, an image a file, under the names that they came with
 """
 
-import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,8 +25,6 @@ from narrows.layout import contact_sheet
 from narrows.levels import Levels, from_unit_values, unit_values
 
 FILE_NAME = "{:05d}.png"
-MAP_ENDING = ".png"
-LONGEST_NAME = 255  # bytes of a file's name
 
 
 def write_images(
@@ -115,13 +112,6 @@ def path_below(folder: Path, name: str) -> Path:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise OutputError(f"{name!r} leads out of the folder {folder}; nothing was written there")
     return path
-
-
-def map_name(name: str) -> str:
-    """The name of the map of a picture: a.jpg.png, or a.png where a longer name is not possible."""
-    if len(os.fsencode(PurePosixPath(name).name)) + len(MAP_ENDING) <= LONGEST_NAME:
-        return name + MAP_ENDING
-    return str(PurePosixPath(name).with_suffix(MAP_ENDING))
 
 
 class PictureWriter:

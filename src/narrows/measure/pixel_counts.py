@@ -10,6 +10,7 @@ A curve needs three numbers of each bin: how many of its pixels are normal, how 
 sum over the latter of 1 / (size of the pixel's region), which is the overlap per region.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -116,3 +117,24 @@ def bin_of(scores: np.ndarray) -> np.ndarray:
         bits = (scores.astype(np.float32) + np.float32(0)).view(np.uint32)  # -0 becomes 0
     ordered = np.where(bits & SIGN, ~bits, bits | SIGN)
     return (ordered >> np.uint32(32 - BIN_BITS)).astype(np.int64)
+
+
+def pooled_quantile(arrays: Iterable[np.ndarray], share: float) -> float:
+    """The quantile of the finite values of all arrays, to 1 part in 2,048 and never below it; 0 if there
+    are none.
+    """
+    counts = np.zeros(2**BIN_BITS, np.int64)
+    for values in arrays:
+        bins, found = np.unique(bin_of(values[np.isfinite(values)]), return_counts=True)
+        counts[bins] += found
+    if not counts.any():
+        return 0.0
+    reached = counts.cumsum()
+    return _highest_of(int(np.searchsorted(reached, share * reached[-1])))
+
+
+def _highest_of(place: int) -> float:
+    """The highest score of a bin: the inverse of `bin_of`."""
+    ordered = np.uint32((place + 1 << 32 - BIN_BITS) - 1)
+    bits = ordered & ~SIGN if ordered & SIGN else ~ordered
+    return float(bits.view(np.float32))

@@ -21,7 +21,13 @@ from narrows.errors import ImageError
 from narrows.levels import Levels
 from narrows.model.estimator.base import ImageModel
 from narrows.model.estimator.inference import with_input_levels
-from narrows.model.use.tiles import error_map, fits_model, process_tiled, worst_tile_score
+from narrows.model.use.tiles import (
+    colour_channels,
+    error_map,
+    fits_model,
+    process_tiled,
+    worst_tile_score,
+)
 
 MOST_PICTURES = 256  # in a group
 MOST_VALUES = 4_000_000  # in the pictures of a group
@@ -71,14 +77,14 @@ def score_pictures(
 
 def map_errors(model: ImageModel, pictures: Pictures, skip: Skip) -> Results:
     """Each picture and where its error is, float32 `(H, W)` on [0, 1] or above: the root of the mean
-    squared error over its channels.
+    squared error over its channels, without alpha that the model does not know.
     """
     return _process(model, pictures, _root_error, _root_error, skip)
 
 
 def _root_error(model: ImageModel, images: np.ndarray) -> np.ndarray:
     channels = prod(images.shape[3:])  # 1 for (N, H, W)
-    return np.sqrt(error_map(model, images) / channels)
+    return np.sqrt(error_map(model, images) / colour_channels(model, channels))
 
 
 def _process(

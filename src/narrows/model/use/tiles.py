@@ -201,10 +201,15 @@ def _split_alpha(model: ImageModel, picture: np.ndarray) -> tuple[np.ndarray, np
     """The colours of a picture, and the channel of transparency that the model does not know, which
     has 0 channels if there is none.
     """
-    channels = picture.shape[2]
-    if channels in (2, 4) and channels != model.layout_.image[2]:
-        channels -= 1
+    channels = colour_channels(model, picture.shape[2])
     return picture[..., :channels], picture[..., channels:]
+
+
+def colour_channels(model: ImageModel, channels: int) -> int:
+    """How many of the channels of a picture the model works on: all but alpha that it does not know."""
+    if channels in (2, 4) and channels != model.layout_.image[2]:
+        return channels - 1
+    return channels
 
 
 def _unrounded(model: ImageModel, verb: str) -> Function:
