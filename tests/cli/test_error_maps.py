@@ -66,6 +66,16 @@ def test_error_maps_have_the_names_of_their_pictures(mapped, tmp_path):
     assert (read(tmp_path / "maps/a/x.bmp.png") != read(tmp_path / "maps/a/x.png.png")).any()
 
 
+def test_error_maps_of_a_stack_in_a_folder_of_a_class(mapped, tmp_path):
+    pages = [Image.fromarray(image) for image in DIGITS[:3]]
+    images = write(tmp_path / "in", a__x_png=DIGITS[0], b__y_png=DIGITS[1])
+    pages[0].save(images / "b/z.tif", save_all=True, append_images=pages[1:])
+    found = mapped(images, "--normal", "a", "--json")
+    assert [row["images"] for row in found.json()[0]["classes"]] == [1, 4]
+    maps = ["a/x.png", "b/y.png", "b/z#1.png", "b/z#2.png", "b/z#3.png", "scale.png"]
+    assert files_in(tmp_path / "maps") == maps
+
+
 @pytest.mark.parametrize("kind", ["uint16", "float32"])
 def test_error_maps_show_pictures_through_their_levels(mapped, tmp_path, kind):
     """The same picture in 8 bits, in 16 and in floats has the same map."""

@@ -52,13 +52,14 @@ def _scores_of_pictures(
 
     class_of = dict(zip(job.listing.names, job.listing.kinds))
     _check_normal(normal, class_of.values(), job.listing.notes)
-    names, scores = [], []
+    names, classes, scores = [], [], []
     for picture, score in score_pictures(model, job.pictures(skip, "scoring"), skip, kind):
         names.append(picture.name)
         scores.append(score)
+        if class_of:
+            classes.append(class_of[picture.file])
     if not names and not job.share:
         raise DataError(f"none of the images in {job.images} could be used; see above")
-    classes = [class_of[name] for name in names if class_of]
     return Scored(names, classes, np.array(scores, dtype=np.float32))
 
 
