@@ -102,8 +102,8 @@ def auroc_of(counts: Counts) -> np.ndarray:
 def average_precision_of(counts: Counts) -> np.ndarray:
     """The average precision of counts `(..., K)`."""
     share = counts.anomalous / counts.anomalous.sum(-1, keepdims=True)  # of them, at a threshold
-    precision = counts.detected / np.maximum(counts.flagged, 1)  # a resample may lack a score
-    return (share * precision).sum(-1)
+    flagged = np.maximum(counts.flagged, 1)  # a resample may lack the highest scores
+    return (share * counts.detected / flagged).sum(-1)
 
 
 def f1_of(counts: Counts) -> np.ndarray:
