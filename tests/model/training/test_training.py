@@ -145,10 +145,16 @@ def test_the_progress_bar_counts_the_steps_done_before_it_resumes(digits, monkey
 def test_the_progress_bar_shows_the_terms_where_they_are_at_hand(digits, device, status):
     training = model()._prepare(digits)
     training.progress.start_epoch(["nll", "kl"], 2, torch.device("cpu"))
-    training.progress.step_sums[0] = torch.tensor([50.0, -5.0])
-    training.progress.step = 1
+    training.progress.step_sums[:] = torch.tensor([[50.0, -5.0], [float("nan"), 0.0]])
     training.device = cast(Any, SimpleNamespace(type=device))
     assert training._status(10) == status
+
+
+def test_the_progress_bar_shows_the_terms_of_each_step_that_was_just_taken(digits):
+    training, shown = model()._prepare(digits), []
+    training.run_epoch(lambda words: shown.append(words()))
+    steps = training.progress.steps["nll"]
+    assert [words.split("nll ")[1].split()[0] for words in shown] == [f"{v:.4g}" for v in steps]
 
 
 def test_averages_that_have_all_but_vanished_are_flushed_to_0_now_and_then(digits, monkeypatch):

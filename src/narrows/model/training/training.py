@@ -123,11 +123,11 @@ class Training(TrainingSetup):
         self.progress.step_sums[self.progress.step] = all_reduce(torch.stack(list(sums.values())))
 
     def _status(self, size: int) -> str:
-        """What the progress bar shows after a step over `size` images."""
+        """What the progress bar shows after the present step, over `size` images."""
         progress = self.progress
         words = [f"epoch {progress.epoch + 1}"]
         if self.device.type == "cpu":  # to read the terms would wait for an accelerator
-            sums = progress.step_sums[progress.step - 1].tolist()
+            sums = progress.step_sums[progress.step].tolist()
             for name, value in zip(progress.term_names, sums):
                 words.append(f"{name} {value / size:.4g}")
         return "  ".join(words)
