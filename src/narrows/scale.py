@@ -116,6 +116,12 @@ class Scale:
             return working
         return working / self.gain + self.offset
 
+    def rescale(self, working: Tensor) -> tuple[Tensor, "Scale"]:
+        """Images on this scale, put on the one that they set themselves, and that scale."""
+        unit = self.unit(working)
+        scale = self.of(unit)
+        return scale.work(unit), scale
+
     def to(self, device: torch.device) -> "Scale":
         if isinstance(self.offset, Tensor) and isinstance(self.gain, Tensor):
             return replace(self, offset=self.offset.to(device), gain=self.gain.to(device))
@@ -210,9 +216,12 @@ def _typical_scale(name: str, array: np.ndarray, layout: Layout) -> Scale:
     if name == "local" and min(layout.image[:2]) < NARROWEST:
         expected = f"images of {NARROWEST} x {NARROWEST} pixels at least for 'local'"
         raise wrong("scale", layout.image[:2], expected, "use scale='each'")
-    moments = list(_moments(name, array, layout))
-    mean, deviation = (torch.cat(values).mean(0) for values in zip(*moments))
-    return Scale(name, mean, 1 / deviation)
+    mean = deviation = torch.zeros(())
+    count = 0
+    for means, deviations in _moments(name, array, layout):  # maps of all images may be large
+        mean, deviation = mean + means.double().sum(0), deviation + deviations.double().sum(0)
+        count += len(means)
+    return Scale(name, (mean / count).float(), (count / deviation).float())
 
 
 def _moments(name: str, array: np.ndarray, layout: Layout) -> Iterator[tuple[Tensor, Tensor]]:

@@ -4,17 +4,25 @@ back on the scale of the image that was given.
 
 import numpy as np
 import pytest
+import torch
 
 import narrows as nw
 from narrows.errors import NarrowsError
+from narrows.image_batches import ImageBatches
+from narrows.image_inputs import as_images
 from narrows.measure import psnr
+from narrows.model.build import build
+from narrows.model.estimator.prepare import part_specs
 from narrows.model.files.onnx import export
 from narrows.model.training.checkpoint import Checkpoint
+from narrows.model.training.pairs import training_batch
 from narrows.model.use.baselines import compare_denoisers
 from narrows.model.use.evaluate import evaluate, image_rows
 from narrows.model.use.latent import interpolate, perturb
 from narrows.model.use.tiles import error_map, process_tiled, worst_tile_score
-from narrows.scale import MOMENTS
+from narrows.parts.corruption import GaussianNoise
+from narrows.randomness import KeyedRandom
+from narrows.scale import FIXED_SCALES, MOMENTS, choose_scale
 from small_images import random_images
 from small_models import CONSTANT, model, same, weights
 
@@ -169,6 +177,36 @@ def test_a_model_of_pairs_learns_what_denoise_can_do(digits, scale):
     found = ae.denoise(noisy[held], exact=True)
     assert ae.history_["val_mse"][-1] == pytest.approx(np.square(found - clean[held]).mean(), 1e-4)
     assert np.square(found - clean[held]).mean() < 0.5 * np.square(noisy[held] - clean[held]).mean()
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_drawn_noise_is_trained_on_as_denoise_will_see_it(some, scale):
+    """x̃ is drawn on the scale of x; both then are on that of x̃."""
+    array, layout = as_images(some)
+    images = ImageBatches(array, layout, choose_scale(scale, array, layout))
+    random, index = KeyedRandom(0), torch.arange(9)
+    x, of_both = training_batch(images, index, GaussianNoise(None, sigma=1.0), random)
+    noisy = of_both.unit(random.noisy)
+    torch.testing.assert_close(of_both.work(noisy), images.scale.of(noisy).work(noisy))
+    np.testing.assert_allclose(of_both.unit(x)[:, 0], some[:9], atol=1e-6)
+    clean, of_clean = images.scaled_batch(index)
+    drawn = of_clean.work(noisy) - clean
+    assert float(drawn.std()) == pytest.approx(1, rel=0.1)
+    assert torch.equal(model_input(x, random), random.noisy)
+
+
+def model_input(x, random):
+    """What the body of a network is given."""
+    network = build(part_specs(model(corruption="gaussian")), (1, 8, 8), FIXED_SCALES["unit"], 0)
+    return network(x, random).corrupted
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_hidden_pixels_and_other_corruptions_train(some, scale):
+    for corruption in ("masking", {"kind": "masking", "only_hidden": True}, "none"):
+        history = model(scale=scale, corruption=corruption, validation=0.2).fit(some).history_
+        assert np.isfinite(history["val_loss"]).all()
+        assert history["loss"][-1] < history["loss"][0]
 
 
 @pytest.mark.parametrize("scale", SCALES)

@@ -40,6 +40,10 @@ CASES = {
     "slopes": {
         "body": {"kind": "mlp", "widths": [16]}, "bottleneck": {"size": 5}, "penalties": ["contractive"],
     },
+    "a scale for each image": {
+        "body": {"kind": "mlp", "widths": [16]}, "bottleneck": {"size": 5}, "corruption": NOISE,
+        "scale": "each",
+    },
 }  # fmt: skip
 SMALL = CASES["noise, dropout, sampled codes"]
 TIED = {"body": {"kind": "mlp", "widths": [16]}, "bottleneck": {"size": 5}, "up": "tied"}

@@ -77,8 +77,13 @@ class Network(nn.Module):
         return code, self.decode(code.z, side)
 
     def forward(self, x: Tensor, random: KeyedRandom) -> ForwardPass:
-        """One pass with all its randomness: corruption, sampled codes and, in training, dropout."""
-        corrupted, hidden = self.corruption(x, random)
+        """One pass with all its randomness: corruption, sampled codes and, in training, dropout.
+
+        Noise that was drawn before comes with `random` (`narrows.model.training.pairs`).
+        """
+        corrupted, hidden = random.noisy, None
+        if corrupted is None or self.corruption.paired:
+            corrupted, hidden = self.corruption(x, random)
         if self.needs_gradient:
             corrupted = corrupted.detach().requires_grad_()
         code, side = self.encode(corrupted, random)

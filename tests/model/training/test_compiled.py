@@ -30,6 +30,7 @@ PARTS = {
         "corruption": {"kind": "masking", "only_hidden": True},
     },
     "topk": {"bottleneck": {"kind": "topk", "size": 16, "k": 3}, "up": "tied"},
+    "a scale for each image": {"corruption": "gaussian", "scale": "each"},
 }
 
 

@@ -38,6 +38,7 @@ from narrows.model.training.evidence import (
     share_in_words,
     step_in_words,
 )
+from narrows.model.training.pairs import training_batch
 from narrows.model.training.setup import TrainingSetup
 from narrows.randomness import KeyedRandom
 
@@ -56,8 +57,9 @@ def diagnose_loss(
     case.losses = recent_losses(training, training.progress.step)
     _check_weights(case, training.network.named_parameters(), training.progress.epoch, step)
     if not case.bad_weights:
-        x = training.images.pair(index)[0]
-        losses = _loss_per_image(training, training.network, x, _from_the_start(random))
+        again = _from_the_start(random)
+        x, _ = training_batch(training.images, index, training.network.corruption, again)
+        losses = _loss_per_image(training, training.network, x, again)
         _blame(case, training.images, index, losses)
     return case
 
@@ -119,8 +121,8 @@ def _validation_losses(training: TrainingSetup, held: ImageBatches) -> Tensor:
     """The loss of each validation image, `(N,)`."""
     losses = []
     for rows in held.batches(training.network.body.widest):
-        x, noisy, _ = held.pair(rows)
-        random = KeyedRandom(training.seed, rows.start, "validation", noisy=noisy)
+        random = KeyedRandom(training.seed, rows.start, "validation")
+        x, _ = training_batch(held, rows, training.network.corruption, random)
         losses.append(_loss_per_image(training, training.average, x, random))
     return torch.cat(losses)
 

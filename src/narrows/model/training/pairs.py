@@ -7,19 +7,26 @@ Y has the images of X, in the same order and form; floats need not lie in [0, 1]
 not be clipped. Validation by a share takes the pairs along; validation images of their own come as
 (clean, noisy). A model file holds none of them. Such a model makes no noise itself:
 `evaluate(model, X, noisy=Y)` measures it on pairs.
+
+Under a scale that is per image, pairs are on that of the noisy image, which is all that inference
+knows. So are those whose noise is drawn: x + σε is taken on the scale of x, then both x and x̃ are
+put on the scale of x̃.
 """
 
 from copy import copy
 from dataclasses import replace
 from typing import Any
 
+from torch import Tensor
+
 from narrows.choose import find_part
 from narrows.errors import ImageError, NarrowsError, wrong
 from narrows.image_batches import ImageBatches
 from narrows.image_inputs import as_images
 from narrows.layout import Layout, matching_levels, validate_images
-from narrows.parts.corruption import CORRUPTIONS
-from narrows.scale import to_unit
+from narrows.parts.corruption import CORRUPTIONS, Corruption
+from narrows.randomness import KeyedRandom
+from narrows.scale import Scale, to_unit
 
 CHECKED = 100  # images whose range is checked
 TOO_BRIGHT = 10  # a mean of pixels, if white is 1, that is no noise: the pixels are of 0..255
@@ -51,6 +58,20 @@ def validate_pairs(corruption: Any, noisy: Any) -> None:
         expected = f"None under corruption {corruption!r}"
         cure = "corruption='pairs' is the one that takes noisy images"
         raise wrong("noisy", type(noisy).__name__, expected, cure)
+
+
+def training_batch(
+    images: ImageBatches, index: Tensor | slice, corruption: Corruption, random: KeyedRandom
+) -> tuple[Tensor, Scale]:
+    """The images at `index` to train on, and their scale. The noisy ones that the network is given
+    with them are put into `random.noisy`; noise is drawn here only if the scale depends on it.
+    """
+    x, random.noisy, scale = images.pair(index)
+    draws = corruption.makes_noise and not corruption.only_hidden  # the loss then needs its mask
+    if not (scale.is_per_image and draws):
+        return x, scale
+    random.noisy, of_noisy = scale.rescale(corruption(x, random)[0])
+    return of_noisy.work(scale.unit(x)), of_noisy
 
 
 def with_noisy(clean: ImageBatches, noisy: Any) -> ImageBatches:

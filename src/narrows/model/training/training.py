@@ -35,6 +35,7 @@ from narrows.model.training.diagnose import (
 from narrows.model.training.diagnosis import Diagnosis
 from narrows.model.training.distributed import local_shard
 from narrows.model.training.evidence import not_finite
+from narrows.model.training.pairs import training_batch
 from narrows.model.training.progress import Progress
 from narrows.model.training.setup import TrainingSetup
 from narrows.model.training.validate import validation_means
@@ -198,8 +199,8 @@ class Training(TrainingSetup):
         Returns the sum over the rank's images of each term, by their weights.
         """
         mine = index[rank_slice(len(index))]
-        x, noisy, _ = self.images.pair(mine)
-        random = self._random(number, len(index), noisy)
+        random = self._random(number, len(index))
+        x, _ = training_batch(self.images, mine, self.network.corruption, random)
         self._set_learning_rate(random.progress / self.epochs)
         for norm in self.norms:
             norm.train(len(index) > 1)  # one image has no variance: its running figures serve
@@ -224,7 +225,7 @@ class Training(TrainingSetup):
             self._update_average(self.options.ema)
         return {name: value.detach() for name, value in sums.items()}
 
-    def _random(self, number: int, total: int, noisy: Tensor | None) -> KeyedRandom:
+    def _random(self, number: int, total: int) -> KeyedRandom:
         """The random numbers of a step over `total` images."""
         epoch = self.progress.epoch
         return KeyedRandom(
@@ -234,7 +235,6 @@ class Training(TrainingSetup):
             rows=rank_slice(total),
             total=total,
             progress=epoch + number / self.steps_per_epoch,
-            noisy=noisy,
         )
 
     def _set_learning_rate(self, t: float) -> None:

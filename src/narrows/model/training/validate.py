@@ -15,6 +15,7 @@ from narrows.distributed.process_group import rank_and_size
 from narrows.errors import unknown, wrong
 from narrows.image_batches import ImageBatches, weighted
 from narrows.model.network import Network
+from narrows.model.training.pairs import training_batch
 from narrows.parts.forward_pass import ForwardPass
 from narrows.parts.objective import Objective
 from narrows.randomness import KeyedRandom
@@ -43,8 +44,8 @@ def validation_means(
     rank, ranks = rank_and_size()
     # each rank computes complete batches, as one process computes them
     for rows in images.batches(network.body.widest)[rank::ranks]:
-        x, noisy, scale = images.pair(rows)
-        random = KeyedRandom(seed, rows.start, "validation", noisy=noisy)
+        random = KeyedRandom(seed, rows.start, "validation")
+        x, scale = training_batch(images, rows, network.corruption, random)
         terms, forward = objective(network, x, random)
         values = {"loss": torch.stack(list(terms.values())).sum(0), **terms}
         values |= _measures(network, scale, x, forward, measures, measure_scale)

@@ -188,9 +188,7 @@ def _batch(model: Model, images: ImageBatches, rows: slice, seed: int) -> Batch:
     if images.noisy is not None:
         noisy, scale_of_noisy = images.noisy.scaled_batch(rows)
     elif model.noise_ is not None and scale.is_per_image:
-        noisy_unit = scale.unit(noisy_images(model, x, seed))
-        scale_of_noisy = scale.of(noisy_unit)
-        noisy = scale_of_noisy.work(noisy_unit)
+        noisy, scale_of_noisy = scale.rescale(noisy_images(model, x, seed))
     return Batch(x, model.views(x, seed, noisy), scale, scale_of_noisy)
 
 
