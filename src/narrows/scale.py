@@ -29,12 +29,13 @@ training images, the means of their μ and of their max(σ, 0.02), which a model
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, pad
+from torch.nn.functional import pad
 
 from narrows.errors import unknown, wrong
 from narrows.layout import LOOKED_AT, Layout
@@ -44,6 +45,7 @@ from narrows.mapped import in_parts
 CONSTANT = 1e-9  # a feature whose deviation is less, against 1 + |mean|, is constant
 FLOOR = 0.02  # of white: the least deviation that counts as contrast (see the module)
 NARROWEST = 4  # pixels of the shorter side, below which a window of half of it holds 1 pixel
+VALUES = 2**22  # whose moments are computed at once
 PIXELS = (1, 2, 3)  # the dimensions of one image in (N, C, H, W)
 
 
@@ -150,7 +152,16 @@ def _window_mean(x: Tensor) -> Tensor:
     """The mean in a square window around each pixel, about half as wide as the shorter side."""
     side = min(x.shape[-2:]) // 2 | 1  # odd, so that it has a middle
     x = pad(x, [side // 2] * 4, mode="reflect")
-    return avg_pool2d(avg_pool2d(x, (side, 1), stride=1), (1, side), stride=1)
+    return _running_mean(_running_mean(x, side, -2), side, -1)
+
+
+def _running_mean(x: Tensor, side: int, dim: int) -> Tensor:
+    """The mean of each `side` neighbours along a dimension: sums from its start, subtracted, which
+    take as long for a wide window as for a narrow one.
+    """
+    total, count = x.cumsum(dim), x.shape[dim] - side + 1
+    before = (total - x).narrow(dim, 0, count)
+    return (total.narrow(dim, side - 1, count) - before) / side
 
 
 SCALE_BOUNDS = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
@@ -228,9 +239,10 @@ def _moments(name: str, array: np.ndarray, layout: Layout) -> Iterator[tuple[Ten
     """Means and deviations, at least the floor, of at most 1,000 images, evenly spaced."""
     step = -(-len(array) // LOOKED_AT)
     for _, images in in_parts(array[::step]):
-        raw = np.ascontiguousarray(images, images.dtype.newbyteorder("="))
-        mean, deviation = MOMENTS[name](to_unit(torch.from_numpy(raw), layout))
-        yield mean, deviation.clamp(min=FLOOR)
+        raw = torch.from_numpy(np.ascontiguousarray(images, images.dtype.newbyteorder("=")))
+        for few in raw.split(max(1, VALUES // prod(layout.image))):
+            mean, deviation = MOMENTS[name](to_unit(few, layout))
+            yield mean, deviation.clamp(min=FLOOR)
 
 
 def _standard_scale(array: np.ndarray, layout: Layout) -> Scale:
