@@ -3,6 +3,7 @@ models.
 
 protocol       what any fitted model answers
 outputs        what a model puts out for a batch, for scores and measures
+calibration    the scores of normal images, from which thresholds follow
 density        the density of training codes
 network        the parts in their places
 build          names and options → a network

@@ -13,7 +13,7 @@ than it holds. No code is run and nothing is imported because a file says so.
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from math import isnan, prod
@@ -41,6 +41,8 @@ CHECKPOINT_WORDS = (
 CHECKPOINT_KEY = "training"
 EXPECTED = "a run folder, which `narrows train` writes, or the model.safetensors in it"
 CHECKPOINT_NAME = "last.safetensors"  # in the folder of the model
+# options that earlier files lack, and the values that say what was done then
+LATER_OPTIONS = {"calibration": 0, "false_alarms": 0.01}
 LONGEST_OPTIONS = 100_000  # characters of JSON: no model has as many options
 MOST_FAULTS = 5  # of one sort that are reported
 SPARE_ENTRIES = 64  # of lists that make no tensors, such as penalties
@@ -57,6 +59,14 @@ class LayoutHeader(Struct):
     levels: tuple[float, float] | None = None
 
 
+class CalibrationHeader(Struct):
+    """The calibration: its scores are tensors. source: see `narrows.model.calibration.SOURCES`."""
+
+    source: str
+    false_alarms: float
+    counts: dict[str, Annotated[int, Meta(ge=1, lt=2**53)]]
+
+
 class Facts(Struct):
     """What every fitted model knows, and an autoencoder of its training."""
 
@@ -64,6 +74,7 @@ class Facts(Struct):
     seed_: int
     threshold_: float | None = None
     thresholds_: dict[str, float] | None = None
+    calibration_: CalibrationHeader | None = None
     history_: dict[str, list[float]] | None = None
     epochs_: int | None = None
 
@@ -192,6 +203,12 @@ def parse_checkpoint(header: Mapping[str, Any]) -> CheckpointHeader:
     if isnan(parsed.numbers.lowest):
         raise wrong("lowest", parsed.numbers.lowest, "a number")
     return parsed
+
+
+def with_later_options(options: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    """The options of an earlier file with those of the `known` ones that it lacks."""
+    later = {name: value for name, value in LATER_OPTIONS.items() if name in known}
+    return {**later, **options}
 
 
 def _check_image_shape(shape: Any, values: int) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from narrows.layout import Layout
 from narrows.levels import Levels
 from narrows.measure import CodeStatistics
+from narrows.model.calibration import Calibration
 from narrows.model.density import CodeDensity
 from narrows.model.outputs import Outputs, Views
 from narrows.parts.corruption import Corruption
@@ -34,8 +35,8 @@ class Model(Protocol):
     Training: history_ (an entry an epoch) and steps_ (an entry a step), both empty if it has no
         epochs; epochs_; validation_index_ (the images that were held back); terms_ (how the terms
         in its history are called).
-    Anomalies: threshold_ of the default score, thresholds_ of all kinds, density_ of the training
-        codes.
+    Anomalies: threshold_ of the default score, thresholds_ of all kinds, calibration_ (the scores
+        of normal images that they come from), density_ of the training codes.
     """
 
     layout_: Layout
@@ -47,6 +48,7 @@ class Model(Protocol):
     validation_index_: np.ndarray | None
     threshold_: float | None
     thresholds_: Mapping[str, float]
+    calibration_: Calibration | None
     density_: CodeDensity | None
     about_: Mapping[str, Any]
 

@@ -57,6 +57,8 @@ def adam(values: int, lr: float = 1e-3, decay: float = 0.0) -> dict[str, Any]:
     return part("adam", lr=lr, eps=1e-8 * values, weight_decay=decay * values)
 
 
+# labs and denoisers train on all of their images
+ALL: dict[str, Any] = {"calibration": 0}
 LAST: dict[str, Any] = {"keep": "last"}  # the labs report their last epoch
 OURS = "Narrows: a default for anyone's images"
 
@@ -68,10 +70,12 @@ LAB_A = {
 }  # fmt: skip
 LAB_C = {
     "body": part("mlp", widths=[400]), "bottleneck": part("variational", size=20), "likelihood": "bernoulli",
-    "epochs": 5, "batch_size": 128, "training": LAST,
+    "epochs": 5, "batch_size": 128, "training": LAST, **ALL,
 }  # fmt: skip
+VAE = {**LAB_C, "calibration": 0.2}
 LAB_E = {
     "likelihood": mse("relu"), "epochs": 10, "batch_size": 256, "optimiser": adam(784), "training": LAST,
+    **ALL,
 }  # fmt: skip
 E2 = {**LAB_E, "body": part("mlp", widths=[])}
 E6 = {
@@ -98,17 +102,17 @@ RECIPES: dict[str, Recipe] = {
         "epochs": 20}),
     "denoising-mlp": Recipe("denoiser for Gaussian noise up to 0.3, code 64", OURS, {
         "body": part("mlp", widths=[512, 256]), "bottleneck": part("plain", size=64),
-        "corruption": noise([0.05, 0.3], clip=True), "epochs": 20}),
+        "corruption": noise([0.05, 0.3], clip=True), "epochs": 20, **ALL}),
     "denoising-conv": Recipe(
         "convolutional denoiser for Gaussian noise up to 0.3, code a feature map", OURS, {
         "body": FEATURES, "bottleneck": part("plain", size=None), "corruption": noise([0.05, 0.3], clip=True),
-        "epochs": 15}),
+        "epochs": 15, **ALL}),
     "denoiser-unet": Recipe(
         "U-Net denoiser for Gaussian noise up to 0.5: the strong one, no narrow code", OURS, {
         "body": part("unet", channels=[16, 32, 64], bias=False), "bottleneck": part("plain", size=None),
         "corruption": noise([0.0, 0.5], clip=True), "objective": "root", "optimiser": part("adam", lr=2e-3),
-        "schedule": "cosine", "epochs": 15, "batch_size": 16}),
-    "vae-mlp": Recipe("variational autoencoder, code 20: lab C's", "lab C", LAB_C),
+        "schedule": "cosine", "epochs": 15, "batch_size": 16, **ALL}),
+    "vae-mlp": Recipe("variational autoencoder, code 20: lab C's", "lab C", VAE),
     "vae-conv": Recipe("convolutional variational autoencoder, code 32", OURS, {
         "body": FEATURES, "bottleneck": part("variational", size=32), "likelihood": "bernoulli",
         "epochs": 15}),
@@ -119,10 +123,10 @@ RECIPES: dict[str, Recipe] = {
     "lab-a-plane": Recipe("denoiser of points in the plane, to see its score field", "lab A's theory", {
         "body": part("mlp", widths=[128, 128]), "bottleneck": part("plain", size=128), "scale": "symmetric",
         "corruption": noise(0.12, clip=False), "epochs": 150, "batch_size": 256,
-        "optimiser": part("adam", lr=3e-3), "schedule": "cosine"}),
+        "optimiser": part("adam", lr=3e-3), "schedule": "cosine", **ALL}),
     "lab-b": Recipe("compression, code 32", "lab B", {
         "body": part("mlp", widths=[128, 64]), "bottleneck": part("relu", size=32), "likelihood": "bernoulli",
-        "epochs": 50, "batch_size": 256, "optimiser": adam(784), "training": LAST}),
+        "epochs": 50, "batch_size": 256, "optimiser": adam(784), "training": LAST, **ALL}),
     "lab-c": Recipe("variational autoencoder, code 20", "lab C", LAB_C),
     "lab-d": Recipe("variational autoencoder with a plane for a code", "lab D", {
         **LAB_C, "bottleneck": part("variational", size=2), "likelihood": mse("sigmoid"), "epochs": 20}),

@@ -23,7 +23,7 @@ from narrows.data.numpy_files import Npz
 from narrows.errors import DataError, NarrowsError, Shortage
 from narrows.files import atomic, write_file
 from narrows.model.estimator.base import ImageModel
-from narrows.model.file_format import CHECKPOINT_NAME
+from narrows.model.file_format import CHECKPOINT_NAME, with_later_options
 from narrows.model.files import store
 from narrows.model.training.split import held_back
 from narrows.parts.term import present_names
@@ -109,8 +109,9 @@ def take_up(run: Run, model: ImageModel, split: DataSplit, folder: Path) -> Trai
 def _is_same(header: Mapping[str, Any], run: Run, model: ImageModel, split: DataSplit) -> bool:
     """Whether a model file was made by the same options, versions, images and settings."""
     versions, about = store.versions(), header["about"]
+    options = store.options_as_json(model)
     return (
-        header["options"] == store.options_as_json(model)
+        with_later_options(header["options"], options) == options
         and all(header["versions"][name] == versions[name] for name in SAME_VERSIONS)
         and all(about.get(name) == value for name, value in _settings(run, split).items())
     )

@@ -19,26 +19,25 @@ anomaly: a digit of few strokes has a small error even if none of it is right. I
 MNIST the worst patch is the best score for every model that was tried (`docs/choose.md`); "bound"
 wins an easy one and falls behind in these.
 
-A threshold is the 0.99 quantile of a score over (up to 10,000) training images.
+Thresholds come from the scores of normal images that the model has not seen, see
+`narrows.model.calibration`.
 
 Reference: V. Chandola, A. Banerjee, V. Kumar, "Anomaly detection: a survey", 2009,
 https://doi.org/10.1145/1541880.1541882.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from narrows.errors import BuildError, unknown
+from narrows.model.estimator.inference import without_gradients
 from narrows.model.outputs import Outputs
 from narrows.model.protocol import Model
 
-# of the training images' scores: one normal image of a hundred is above the threshold
-QUANTILE = 0.99
 WINDOWS_PER_SIDE = 4  # windows of "patch" along the image's shorter side
 # the first of these that a model has is meant if none is named
 DEFAULTS = ("patch", "error", "bound")
@@ -127,9 +126,18 @@ def find_score(model: Model, kind: str | None) -> AnomalyScore:
     return score
 
 
-def thresholds_of(scores: Mapping[str, Tensor]) -> dict[str, float]:
-    """The threshold of each kind of score, from the scores of training images `(N,)`."""
-    return {kind: float(np.quantile(values.numpy(), QUANTILE)) for kind, values in scores.items()}
+def scores_of(
+    model: Model, batches: Iterable[Tensor], kinds: Iterable[str] | None = None
+) -> dict[str, Tensor]:
+    """Scores of batches `(n, C, H, W)` on the working scale, of each kind, `(N,)`; by default of all
+    kinds that the model can give.
+    """
+    chosen = available_scores(model) if kinds is None else list(kinds)
+    found = []
+    for x in batches:
+        outputs = without_gradients(model._outputs, x, device=model.device_)
+        found.append({kind: SCORES[kind].compute(outputs).cpu() for kind in chosen})
+    return join_batches(found)
 
 
 def join_batches(batches: list[dict[str, Tensor]]) -> dict[str, Tensor]:

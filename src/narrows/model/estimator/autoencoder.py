@@ -43,6 +43,9 @@ class Autoencoder(NetworkModel):
     image_shape: `(H, W)` or `(H, W, C)`, for tables that hold images.
     epochs, batch_size, optimiser, schedule: of the training.
     validation: None, a share of the images in (0, 1), or images of its own.
+    calibration: the share of the images that is held out for the thresholds of anomaly scores, if
+        there are no validation images, which else serve for them; 0 trains on all images.
+    false_alarms: the share of normal images that `flag` may flag.
     device: "auto", "cpu", "cuda" or "mps".
     random_state: fixes everything.
     training: a dict of further options, see `narrows.model.training.training.Training`.
@@ -73,6 +76,8 @@ class Autoencoder(NetworkModel):
         optimiser: Any = "adam",
         schedule: Any = "constant",
         validation: Any = None,
+        calibration: float = 0.2,
+        false_alarms: float = 0.01,
         device: str = "auto",
         random_state: Any = 0,
         training: dict[str, Any] | None = None,
@@ -93,6 +98,8 @@ class Autoencoder(NetworkModel):
         self.optimiser = optimiser
         self.schedule = schedule
         self.validation = validation
+        self.calibration = calibration
+        self.false_alarms = false_alarms
         self.device = device
         self.random_state = random_state
         self.training = training
@@ -143,7 +150,7 @@ class Autoencoder(NetworkModel):
         options = self.get_params(deep=False)
         with reported(logger, options) as report:
             after_step = checkpoint.after_step if checkpoint else None
-            training = self._prepare(X, sample_weight, noisy, after_step, groups)
+            training = self._prepare(X, sample_weight, noisy, after_step, groups, self.calibration)
             with _kept(checkpoint, training, options) as save:
                 monitor = CollapseMonitor(self.network_, training.images, training.progress)
                 monitor.repeat_warnings()
@@ -173,7 +180,8 @@ class Autoencoder(NetworkModel):
         those weights, with a new optimiser.
 
         sample_weight, noisy: as of `fit`; weights have a mean of 1 over the images of each call.
-        The densities of codes and the thresholds are those of the images of the last call.
+        The densities of codes and the thresholds are those of the images of the last call, which are
+        trained on: `calibrate` with others for thresholds that hold.
         """
         if self.__sklearn_is_fitted__():
             self._training = continue_training(self, self._training, X, sample_weight, noisy)
@@ -195,9 +203,10 @@ class Autoencoder(NetworkModel):
         noisy: Any = None,
         after_step: Any = None,
         groups: Any = None,
+        calibration: float = 0,
     ) -> Training:
         """Check everything, build the network, and set up its training."""
-        return prepare_training(self, X, sample_weight, noisy, after_step, groups)
+        return prepare_training(self, X, sample_weight, noisy, after_step, groups, calibration)
 
     def _take_over(self, training: Training) -> None:
         """Take over what the training has reached."""
@@ -214,7 +223,7 @@ class Autoencoder(NetworkModel):
         """
         failed = training.progress.failed
         with suppress(Exception) if failed else nullcontext():
-            calibrate(self, training.images, self.network_.prior, failed)
+            calibrate(self, training.images, self.network_.prior, training.held_out, failed)
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
         restore_network(self, tensors)

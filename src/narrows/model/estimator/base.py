@@ -8,6 +8,7 @@ everything else here follows from these:
     reconstruct         images → images                       _reconstruct (which may use more than the code)
     score_samples       images → how probable they are        _log_likelihood
     anomaly_score       images → how anomalous they are       _outputs, see `anomaly`
+    flag                images → which are anomalous          anomaly_score, see `flagging`
     sample              nothing → images                      _sample_codes, _decode
 
 Images come and go in the user's form; the methods with an underscore take tensors `(n, C, H, W)` on
@@ -23,12 +24,11 @@ import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from torch import Tensor
 
-from narrows.errors import wrong
 from narrows.image_batches import ImageBatches, inference_batch_size
 from narrows.image_inputs import as_images
 from narrows.layout import Layout, validate_images, warn_of_other_scale
 from narrows.model.estimator import inference
-from narrows.model.estimator.anomaly import default_score, error, find_score
+from narrows.model.estimator.anomaly import error, find_score
 from narrows.model.estimator.arguments import (
     NotFitted,
     check_integer,
@@ -38,19 +38,23 @@ from narrows.model.estimator.arguments import (
     validate_codes,
 )
 from narrows.model.estimator.defaults import DefaultAnswers
+from narrows.model.estimator.flagging import Flagging
 from narrows.model.outputs import Outputs, Views
 from narrows.model.trackers import Logger
 from narrows.scale import Scale, to_user
 
 
-class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class ImageModel(
+    Flagging, DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """What every model can do; `narrows.model.protocol.Model` lists what it answers.
 
     Fitted: layout_ and scale_ of the images, code_size_ (numbers in a code), n_features_in_ (values
     in an image), image_shape_ (`(H, W)` or `(H, W, C)`; `(D,)` for a table), seed_ (what
-    `random_state` came to), thresholds_ (of each kind of anomaly score the 0.99 quantile over up to
-    10,000 training images), threshold_ (that of the default kind, which `flag` uses; it may be set
-    to a number of your own, and is kept in the model file).
+    `random_state` came to), thresholds_ (of each kind of anomaly score, for the share `false_alarms`
+    of normal images), threshold_ (that of the default kind, which `flag` uses; it may be set to a
+    number of your own, and is kept in the model file), calibration_ (the scores of normal images
+    that they come from, see `narrows.model.calibration`).
     """
 
     image_shape: tuple[int, ...] | None
@@ -213,31 +217,11 @@ class ImageModel(DefaultAnswers, ClassNamePrefixFeaturesOutMixin, TransformerMix
         score = find_score(self, kind)
         return self._map(*images, lambda x: score.compute(self._outputs(x)))
 
-    def flag(self, X: Any, kind: str | None = None) -> np.ndarray:
-        """Which images are anomalous, `(N,)` booleans: those that score above the threshold of that
-        kind of score.
-        """
-        scores = self.anomaly_score(X, kind)
-        threshold = self.threshold_ if kind is None else self.thresholds_.get(kind)
-        if threshold is None:
-            cure = (
-                f"fit it again, or compare anomaly_score(X, kind={kind!r}) with your own threshold"
-            )
-            raise wrong(
-                "flag", "a model without a threshold for this score", "one that has it", cure
-            )
-        return scores > threshold
-
     def error_map(self, X: Any) -> np.ndarray:
         """Where the error is: squared errors, on the scale of `anomaly_score`, summed over channels,
         `(N, H, W)` float32; of a table `(N, 1, D)`.
         """
         return self._map(*self._accept(X), lambda x: self._outputs(x).errors.sum(1))
-
-    @property
-    def default_score_(self) -> str:
-        """The kind of anomaly score that is meant if none is named."""
-        return default_score(self)
 
     @property
     def _n_features_out(self) -> int:

@@ -30,8 +30,6 @@ class DefaultAnswers:
     steps_: Mapping[str, np.ndarray] = {}
     epochs_: int | None = None
     validation_index_: np.ndarray | None = None
-    threshold_: float | None = None
-    thresholds_: Mapping[str, float] = {}
     density_: CodeDensity | None = None
     about_: Mapping[str, Any] = {}
     layout_: Layout

@@ -2,8 +2,8 @@
 
 begin_fit   images → their layout, working scale, weights and the seed; all that is wrong with
             them goes to `Faults`
-calibrate   some training images → the density of their codes, and the thresholds of their
-            scores
+calibrate   some training images → the density of their codes; images that were held out → the
+            thresholds of scores
 """
 
 from collections.abc import Iterator
@@ -21,8 +21,10 @@ from narrows.image_inputs import as_images
 from narrows.layout import LOOKED_AT, Layout, validate_images, warn_of_dark_integers
 from narrows.levels import AUTO_LEVELS, Levels, check_levels, percentile_levels
 from narrows.machine import give_back_freed_memory
+from narrows.measure.conformal import check_false_alarms
+from narrows.model.calibration import HELD_OUT, TRAINING, Calibration
 from narrows.model.density import CodeDensity
-from narrows.model.estimator.anomaly import SCORES, available_scores, join_batches, thresholds_of
+from narrows.model.estimator.anomaly import SCORES, available_scores, join_batches, scores_of
 from narrows.model.estimator.arguments import check_seed, check_table, is_table
 from narrows.model.estimator.base import ImageModel
 from narrows.model.outputs import Outputs
@@ -34,7 +36,7 @@ from narrows.scale import FIXED_SCALES, Scale, choose_scale
 MOST_IMAGES = 10_000  # training images that are used for the calibration
 # numbers in their codes, if codes are large, unless fewer than 200 images are left
 MOST_VALUES = 20_000_000
-LEARNT = ("code_size_", "threshold_", "thresholds_", "density_")
+LEARNT = ("code_size_", "threshold_", "thresholds_", "calibration_", "density_")
 
 
 @dataclass
@@ -54,6 +56,8 @@ def begin_fit(
     for name in LEARNT:
         vars(model).pop(name, None)  # the model is not fitted until the fit has succeeded
     model.seed_ = resolve_seed(model.random_state)
+    with faults.catch():
+        check_false_alarms(model.false_alarms)
     array, layout = _read_images(model, X)
     with faults.catch():
         layout = replace(layout, levels=_levels_of_fit(model, array, layout))
@@ -118,7 +122,7 @@ def _fitted_scale(
 
 
 @dataclass
-class Calibration:
+class Gathered:
     """What is gathered from training images, batch by batch.
 
     prior_codes: that a prior is fitted to. codes: without chance. scores: by their kind.
@@ -130,51 +134,60 @@ class Calibration:
 
 
 def calibrate(
-    model: ImageModel, images: ImageBatches, prior: Prior, failed: bool = False
-) -> Tensor:
-    """Fit the density of the codes of some training images, and set the thresholds. Returns the
-    codes `(n, size)`.
+    model: ImageModel,
+    images: ImageBatches,
+    prior: Prior,
+    held_out: ImageBatches | None = None,
+    failed: bool = False,
+) -> None:
+    """Fit the density of the codes of some training images, and set the thresholds: from the scores
+    of images that were held out, else from those of the training images.
 
     Images of weight 0 are left out; the others count alike. failed: after a training that has
     diverged, images whose code is not finite are left out too.
     """
-    gathered = Calibration()
+    gathered = Gathered()
     kinds = [kind for kind in available_scores(model) if kind != "code"]
-    for x in _calibration_batches(model, images, prior.size):
-        if failed:
-            x = x[torch.isfinite(model._without_gradients(model._encode, x)).all(1)]
+    for x in _chosen_batches(model, images, _most_images(prior.size), failed):
         outputs: Outputs = model._without_gradients(model._outputs, x)
         gathered.prior_codes.append(model._without_gradients(model._codes_for_prior, x, outputs))
         gathered.codes.append(outputs.codes.cpu())
         gathered.scores.append({kind: SCORES[kind].compute(outputs).cpu() for kind in kinds})
-    codes = torch.cat(gathered.prior_codes)
+    _fit_prior(model, prior, torch.cat(gathered.prior_codes))
+    codes = torch.cat(gathered.codes)
+    model.density_ = CodeDensity.fit(codes)
+    scores = {"code": model.density_.distance(codes), **join_batches(gathered.scores)}
+    source = TRAINING
+    if held_out is not None:
+        scores = scores_of(model, _chosen_batches(model, held_out, MOST_IMAGES, failed))
+        source = HELD_OUT
+    model._take_calibration(Calibration.of(source, model.false_alarms, scores))
+
+
+def _fit_prior(model: ImageModel, prior: Prior, codes: Tensor) -> None:
     if not bool(torch.isfinite(codes).all()):
         raise TrainingError(
             "the training diverged in its last steps: its codes are not finite; try a lower learning rate"
         )
     if not model.side_bits_:  # otherwise no image follows from a code alone
         prior.fit(codes, model.seed_)
-    _set_thresholds(model, gathered)
-    return codes
 
 
-def _calibration_batches(
-    model: ImageModel, images: ImageBatches, code_size: int
+def _most_images(code_size: int) -> int:
+    return min(MOST_IMAGES, max(200, MOST_VALUES // code_size))
+
+
+def _chosen_batches(
+    model: ImageModel, images: ImageBatches, most: int, failed: bool
 ) -> Iterator[Tensor]:
-    """Batches of images for the calibration, chosen at random."""
+    """Batches of at most `most` images, chosen at random."""
     order = torch.randperm(len(images), generator=keyed_generator(model.seed_, "survey"))
     if images.weights is not None:
         order = order[images.weights.cpu()[order] > 0]
-    order = order[: min(MOST_IMAGES, max(200, MOST_VALUES // code_size))]
-    places = order.sort().values.to(images.raw.device)
+    places = order[:most].sort().values.to(images.raw.device)
     for index in places.split(images.step(model._widest)):
         give_back_freed_memory()
-        yield images.batch(index)
-
-
-def _set_thresholds(model: ImageModel, gathered: Calibration) -> None:
-    """The density of the codes, and the thresholds of all scores."""
-    codes, scores = torch.cat(gathered.codes), join_batches(gathered.scores)
-    model.density_ = CodeDensity.fit(codes)
-    model.thresholds_ = thresholds_of({"code": model.density_.distance(codes), **scores})
-    model.threshold_ = model.thresholds_[model.default_score_]
+        x = images.batch(index)
+        if failed:
+            x = x[torch.isfinite(model._without_gradients(model._encode, x)).all(1)]
+        yield x

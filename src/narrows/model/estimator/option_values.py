@@ -14,10 +14,12 @@ import torch
 from narrows import machine
 from narrows.choose import choose
 from narrows.errors import Faults, NarrowsError, unknown, wrong
+from narrows.measure.conformal import check_false_alarms
 from narrows.model.build import SPEC_NAMES, build
 from narrows.model.estimator.arguments import check_integer, check_seed
 from narrows.model.training.optimise import OPTIMISERS, SCHEDULES
 from narrows.model.training.options import TrainingOptions
+from narrows.model.training.split import check_calibration
 from narrows.parts.register import custom_paths
 from narrows.scale import SCALES, scale_without_images
 
@@ -72,6 +74,8 @@ VALIDATORS = {
     "batch_size": check_integer,
     "n_components": _validate_count,
     "validation": _validate_share,
+    "calibration": lambda name, value: check_calibration(value),
+    "false_alarms": lambda name, value: check_false_alarms(value),
     "scale": _validate_scale,
     "device": _validate_device,
     "optimiser": _validate_optimiser,

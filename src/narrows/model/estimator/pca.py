@@ -6,16 +6,13 @@ covariance Σ = E[(x - μ)(x - μ)ᵀ]. A trained linear autoencoder reaches the
 axes (P. Baldi, K. Hornik, "Neural networks and principal component analysis", 1989,
 https://doi.org/10.1016/0893-6080(89)90014-2).
 
-Σ is summed a batch at a time, so that the set is never held as floats; its eigenvectors are
-LAPACK's. Where an image has more values than there are images, or than 4096, the singular vectors
-of the whole set X - μ are found instead.
+How they are computed: `components`.
 
 With sample weights, μ = Σ wᵢ xᵢ / W and Σ = Σ wᵢ (xᵢ - μ)(xᵢ - μ)ᵀ / (W - 1), W = Σ wᵢ. Weights
 that are all integers are counts, and give what repeated images give; others are scaled first,
 to a mean of 1 over the images whose weight is above 0, so that W is the number of these.
 """
 
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -23,34 +20,21 @@ import torch
 from torch import Tensor
 
 from narrows.errors import BuildError, Faults, wrong
-from narrows.image_batches import ImageBatches, weighted
+from narrows.image_batches import ImageBatches
 from narrows.machine import flush_denormals
+from narrows.model.calibration import FOLDS, Calibration
 from narrows.model.estimator.base import ImageModel
+from narrows.model.estimator.components import components_of
 from narrows.model.estimator.fitting import begin_fit, calibrate
+from narrows.model.estimator.folds import cross_scores
 from narrows.model.file_format import check_tensors
 from narrows.model.trackers import Logger, reported
 from narrows.model.training.sample_weight import effective_count
+from narrows.model.training.split import check_calibration
 from narrows.parts.prior import GaussianPrior
 
-# values in an image, beyond which their covariance is too large to be worth it
-WIDEST_COVARIANCE = 4096
 FITTED_ARRAYS = ("mean_", "components_", "explained_variance_")
 PRIOR = "prior."  # how the names of the prior's tensors begin in a model file
-
-
-@dataclass
-class Components:
-    """mean `(D,)`, components `(k, D)`, their variances `(k,)`, and the variance of the images in all."""
-
-    mean: np.ndarray
-    axes: np.ndarray
-    variances: np.ndarray
-    total_variance: float
-
-    @property
-    def explained_share(self) -> float:
-        """The share of the variance that the components explain."""
-        return float(self.variances.sum() / self.total_variance) if self.total_variance else 0.0
 
 
 class PCA(ImageModel):
@@ -64,6 +48,10 @@ class PCA(ImageModel):
         such as (0, 4095) for 12 bits in uint16; values beyond them are clipped. "auto": the 0.1 and
         99.9 percentiles of the training images.
     image_shape: for tables that hold images.
+    calibration: the share of the images in a fold; each fold is scored by components of the other
+        images, for the thresholds of anomaly scores (`folds`); 0 takes the scores of the images
+        that they are fitted on.
+    false_alarms: the share of normal images that `flag` may flag.
     Fitted: mean_ `(D,)` and components_ `(k, D)` on the working scale, explained_variance_ `(k,)`.
     """
 
@@ -79,6 +67,8 @@ class PCA(ImageModel):
         scale: str = "auto",
         levels: tuple[float, float] | str | None = None,
         image_shape: tuple[int, ...] | None = None,
+        calibration: float = 0.2,
+        false_alarms: float = 0.01,
         random_state: Any = 0,
     ):
         self.n_components = n_components
@@ -86,6 +76,8 @@ class PCA(ImageModel):
         self.scale = scale
         self.levels = levels
         self.image_shape = image_shape
+        self.calibration = calibration
+        self.false_alarms = false_alarms
         self.random_state = random_state
 
     def fit(
@@ -109,17 +101,20 @@ class PCA(ImageModel):
         size = 1
         with faults.catch():
             size = self._resolve_size(min(int(count), self.n_features_in_))
+        with faults.catch():
+            check_calibration(self.calibration)
         faults.stop(BuildError)
         images = ImageBatches(given.images, self.layout_, self.scale_, weights=given.weights)
-        is_narrow = self.n_features_in_ <= min(WIDEST_COVARIANCE, count)
-        compute = _by_covariance if is_narrow else _by_singular_vectors
-        components = compute(images, size, effective_count(given.weights, len(given.images)))
+        total = effective_count(given.weights, len(given.images))
+        components, moments = components_of(images, size, int(count), total)
         self.mean_, self.explained_variance_ = components.mean, components.variances
         # as read from a file: order decides the last bits
         self.components_ = np.ascontiguousarray(components.axes)
         self.code_size_ = size
         self.prior_ = GaussianPrior(size)
         calibrate(self, images, self.prior_)
+        if self.calibration and (scores := cross_scores(self, images, moments, self.calibration)):
+            self._take_calibration(Calibration.of(FOLDS, self.false_alarms, scores))
         return components.explained_share
 
     def _resolve_size(self, most: int) -> int:
@@ -184,46 +179,3 @@ class PCA(ImageModel):
 
     def _sample_codes(self, count: int, seed: int) -> Tensor:
         return self.prior_.sample(count, seed)
-
-
-def _by_covariance(images: ImageBatches, size: int, total: float) -> Components:
-    """The components, from the covariance. total: W."""
-    mean = _mean(images)
-    covariance = torch.zeros(len(mean), len(mean), dtype=torch.float64)
-    for rows in images.batches():
-        x = images.batch(rows).flatten(1) - mean
-        covariance += (x.T @ weighted(x, images.weights_at(rows))).double()
-    values, vectors = torch.linalg.eigh(covariance / _freedom(images, total))
-    return _components(mean, vectors.T.flip(0), values.flip(0).clamp(min=0), size)
-
-
-def _by_singular_vectors(images: ImageBatches, size: int, total: float) -> Components:
-    """The same, from the images themselves: Σ is AᵀA of the images A, each times the root of its
-    weight.
-    """
-    mean = _mean(images)
-    roots = None if images.weights is None else images.weights.sqrt()
-    centred = torch.cat([images.batch(rows).flatten(1) - mean for rows in images.batches()])
-    _, values, axes = torch.linalg.svd(weighted(centred, roots), full_matrices=False)
-    return _components(mean, axes, values.double().square() / _freedom(images, total), size)
-
-
-def _components(mean: Tensor, axes: Tensor, variances: Tensor, size: int) -> Components:
-    """The first `size` components, signed so that the largest entry of each is positive."""
-    axes = axes[:size]
-    signs = axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()
-    leading = variances[:size].float().numpy()
-    return Components(mean.numpy(), (axes * signs).float().numpy(), leading, float(variances.sum()))
-
-
-def _mean(images: ImageBatches) -> Tensor:
-    sums = []
-    for rows in images.batches():
-        x = weighted(images.batch(rows).flatten(1), images.weights_at(rows))
-        sums.append(x.double().sum(0))
-    return (torch.stack(sums).sum(0) / len(images)).float()
-
-
-def _freedom(images: ImageBatches, total: float) -> float:
-    """What sums over images are divided by, whose weights have a mean of 1: N (W - 1) / W."""
-    return max(1, total - 1) * (len(images) / total)

@@ -25,7 +25,7 @@ from narrows.model.training.options import validate_training
 from narrows.model.training.pairs import validate_pairs, with_noisy
 from narrows.model.training.progress import Progress
 from narrows.model.training.sample_weight import validate_weights
-from narrows.model.training.split import split_validation
+from narrows.model.training.split import split_calibration, split_validation
 from narrows.model.training.training import Training
 from narrows.parts.term import present_names
 
@@ -41,8 +41,13 @@ def prepare_training(
     noisy: Any = None,
     after_step: AfterStep | None = None,
     groups: Any = None,
+    calibration: float = 0,
 ) -> Training:
-    """Check everything, build the network, and set up its training. Raises every fault in one error."""
+    """Check everything, build the network, and set up its training. Raises every fault in one error.
+
+    calibration: the share of the images that is held out for thresholds, unless validation images,
+    which then serve for them too, are.
+    """
     faults = Faults(f"{type(model).__name__} cannot be fitted")
     given = begin_fit(model, X, model.scale, faults, sample_weight)
     _validate_numbers(model, faults)
@@ -51,7 +56,7 @@ def prepare_training(
         _build_network(model, partial(build, seed=model.seed_))
     with faults.catch():
         validate_pairs(model.corruption, noisy)
-    train = validation = None
+    train = validation = held_out = None
     with faults.catch():
         images = ImageBatches(
             given.images, model.layout_, model.scale_, model.device_, given.weights
@@ -61,9 +66,14 @@ def prepare_training(
             images, model.validation, model.seed_, model.image_shape, groups
         )
         model.validation_index_ = _places(validation)
+        held_out = validation
+        if validation is None:
+            train, held_out = split_calibration(images, calibration, model.seed_, groups)
     faults.stop(BuildError)
     assert train is not None  # or there had been a fault
-    return _training(model, train, validation, after_step=after_step)
+    training = _training(model, train, validation, after_step=after_step)
+    training.held_out = held_out
+    return training
 
 
 @flush_denormals()

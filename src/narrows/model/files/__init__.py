@@ -1,6 +1,7 @@
 """Files of fitted models.
 
-store      save and load: one `.safetensors`
-describe   what a file says of itself, without its model
-onnx       a model for other programs
+store        save and load: one `.safetensors`
+calibration  the scores of normal images in such a file
+describe     what a file says of itself, without its model
+onnx         a model for other programs
 """

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from narrows.model.calibration import SOURCES
 from narrows.model.file_format import (
     CHECKPOINT_KEY,
     CHECKPOINT_WORDS,
@@ -52,6 +53,7 @@ def _describe_model(header: Header, tensors: Tensors) -> dict[str, Any]:
         **_sizes(header),
         "numbers in the file": sum(tensor.numel() for tensor in tensors.values()),
         "threshold": header.facts.threshold_,
+        **_calibration(header),
         **_training(header),
         "versions": ", ".join(versions),
     }
@@ -82,6 +84,16 @@ def _sizes(header: Header) -> dict[str, int]:
     if numbers.side_bits:
         sizes["side bits"] = numbers.side_bits
     return sizes
+
+
+def _calibration(header: Header) -> dict[str, Any]:
+    """Where the threshold comes from, as far as it is known."""
+    calibration = header.facts.calibration_
+    if calibration is None:
+        return {}
+    source = SOURCES.get(calibration.source, calibration.source)
+    count = max(calibration.counts.values(), default=0)
+    return {"threshold from": f"the scores of {count:,} {source}"}
 
 
 def _training(header: Header) -> dict[str, Any]:

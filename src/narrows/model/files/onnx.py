@@ -18,7 +18,9 @@ The conversion to the working scale and back is inside, and so is the threshold:
 
 N is free; everything else is fixed. The file's metadata has these entries: `narrows` (its version),
 `what`, `model`, `images` (form and type of one), `black` and `white` (their levels), `scale`,
-`code_size`, `score` (its kind) and `threshold`.
+`code_size`, `score` (its kind), `threshold`, and, where they are known, the share of `false_alarms`
+that the threshold is for, how many normal images' scores it comes from (`calibration_images`) and
+which these are (`calibration`, see `narrows.model.calibration`).
 
 Reference: ONNX, "Open Neural Network Exchange", https://onnx.ai. The exporter is torch's, which
 traces the model.
@@ -46,6 +48,7 @@ from narrows.data.outputs import file_place
 from narrows.errors import OutputError, extra, unknown
 from narrows.files import write_file
 from narrows.levels import LEVELS
+from narrows.model.calibration import SOURCES, Calibration
 from narrows.model.estimator.anomaly import SCORES
 from narrows.model.estimator.arguments import NotFitted
 from narrows.model.estimator.base import ImageModel
@@ -228,6 +231,17 @@ def _facts(model: Any, what: str) -> dict[str, str]:
         "code_size": json.dumps(model.code_size_),
         "score": model.default_score_,
         "threshold": json.dumps(model.threshold_),
+        **_calibration_facts(model.calibration_),
+    }
+
+
+def _calibration_facts(calibration: Calibration | None) -> dict[str, str]:
+    if calibration is None:
+        return {}
+    return {
+        "false_alarms": json.dumps(calibration.false_alarms),
+        "calibration_images": json.dumps(calibration.count),
+        "calibration": SOURCES[calibration.source],
     }
 
 

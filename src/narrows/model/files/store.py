@@ -3,7 +3,8 @@
     save    a fitted model  →  header and tensors  →  bytes, a temporary file, renamed
     load    bytes  →  header and tensors, checked (`narrows.model.file_format`)  →  a fitted model, the same
 
-Tensors are the network's, by name, and those of a fitted scale and of the density of codes. No wall
+Tensors are the network's, by name, and those of a fitted scale, of the density of codes and of the
+scores of normal images. No wall
 time is in the file: the same model gives the same bytes.
 """
 
@@ -37,6 +38,11 @@ from narrows.model.file_format import (
     read_file,
     to_bytes,
 )
+from narrows.model.files.calibration import (
+    calibration_facts,
+    calibration_tensors,
+    take_calibration,
+)
 from narrows.model.recipes import ESTIMATORS
 from narrows.parts.kinds import KINDS
 from narrows.parts.register import custom_paths, validate_paths
@@ -56,6 +62,7 @@ def save(
         raise NotFitted(f"only a fitted model can be saved; call fit(X) on this {name} first")
     tensors, facts = model._state()
     tensors |= _scale_tensors(model.scale_) | _density_tensors(model.density_)
+    tensors |= calibration_tensors(model.calibration_)
     header = _header(model, facts, about or {})
     return write_file(path, to_bytes(header, tensors))
 
@@ -117,6 +124,7 @@ def _header(model: ImageModel, facts: dict[str, Any], about: dict[str, Any]) -> 
 def _facts(model: ImageModel, of_training: dict[str, Any]) -> dict[str, Any]:
     """What the model knows, as JSON can hold it."""
     of_every_model = {name: getattr(model, name) for name in FACTS}
+    of_every_model |= calibration_facts(model.calibration_)
     return _as_json(of_every_model | _without_times(of_training))
 
 
@@ -157,6 +165,7 @@ def _model(header: Header, tensors: Tensors) -> ImageModel:
     _restore_header(model, header)
     model.scale_ = _take_scale(header.scale, model.layout_, tensors)
     density = _take_tensors((DENSITY_MEAN, DENSITY_WHITENING), tensors)
+    model.calibration_ = take_calibration(header.facts.calibration_, tensors)
     model._restore(tensors)
     if density:
         model.density_ = _density(density, model.code_size_)
@@ -172,7 +181,7 @@ def _restore_header(model: ImageModel, header: Header) -> None:
     model.image_shape_ = tuple(model.image_shape or layout.came)
     model.about_ = header.about
     for name, value in structs.asdict(header.facts).items():
-        if value is not None:
+        if value is not None and name != "calibration_":
             setattr(model, name, value)
 
 

@@ -42,6 +42,7 @@ from narrows.model.file_format import (
     parse_checkpoint,
     read_file,
     to_bytes,
+    with_later_options,
 )
 from narrows.model.training.setup import TrainingSetup
 from narrows.model.training.state import restore, state_of
@@ -212,6 +213,7 @@ class Checkpoint:
     def _validate_settings(self, saved: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
         """Refuse a state of other settings; more epochs are allowed."""
         saved, settings = _with_present_names(saved), _with_present_names(settings)
+        saved = with_later_options(saved, settings)
         names = [name for name in dict.fromkeys([*saved, *settings]) if name != "epochs"]
         changed = []
         for name in names:

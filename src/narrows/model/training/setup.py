@@ -45,7 +45,11 @@ class TrainingSetup:
     progress: of a network that has been trained before.
     after_step: called with the training after each step.
     options: those of `TrainingOptions`, by name.
+
+    held_out: images that are not trained on, for the thresholds of anomaly scores, if there are any.
     """
+
+    held_out: ImageBatches | None = None
 
     def __init__(
         self,

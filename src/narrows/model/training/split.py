@@ -1,4 +1,6 @@
-"""Training and validation images: two parts of one memory, or two sets."""
+"""Training and validation images: two parts of one memory, or two sets. And images that are held out
+for the thresholds of anomaly scores (`narrows.model.calibration`).
+"""
 
 from dataclasses import replace
 from typing import Any
@@ -37,6 +39,36 @@ def split_validation(
     is_kept = torch.ones(len(images), dtype=torch.bool).index_fill_(0, held, False)
     kept = is_kept.nonzero().flatten()
     return _part(images, kept, "train on"), _part(images, held, "validate with")
+
+
+def split_calibration(
+    images: ImageBatches, share: float, seed: int, groups: Any = None
+) -> tuple[ImageBatches, ImageBatches | None]:
+    """Images to train on, and a random share of those whose weight is above 0, which are held out;
+    none where the share is 0, or so few images or groups are there that one side would have none.
+
+    groups: see `held_back`. Raises `BuildError` for a share that is not in [0, 1).
+    """
+    check_calibration(share)
+    counting = torch.arange(len(images))
+    if images.weights is not None:
+        counting = counting[images.weights.cpu() > 0]
+    if groups is not None:
+        groups = _validate_groups(groups, len(images))[counting.numpy()]
+    has_one_group = groups is not None and len(np.unique(groups)) < 2
+    if has_one_group or not 0 < round(len(counting) * share) < len(counting):
+        return images, None
+    held = counting[torch.from_numpy(held_back(len(counting), float(share), seed, groups))]
+    is_kept = torch.ones(len(images), dtype=torch.bool).index_fill_(0, held, False)
+    return images.part(is_kept.nonzero().flatten()), images.part(held)
+
+
+def check_calibration(share: Any) -> None:
+    """Refuse what is not a share of images in [0, 1). Raises `BuildError`."""
+    is_number = isinstance(share, (int, float, np.number)) and not isinstance(share, bool)
+    if not is_number or not 0 <= share < 1:
+        expected = "a share of the training images in (0, 1) to hold out, or 0 for none"
+        raise wrong("calibration", share, expected)
 
 
 def _separate(
