@@ -23,16 +23,20 @@ class Scored(NamedTuple):
     scores: Any
 
 
-def write_scores(scored: Scored, threshold: float, path: Path) -> None:
+def write_scores(scored: Scored, threshold: Any, path: Path) -> None:
+    """Write the CSV of scores. threshold: a `narrows.cli.thresholds.Threshold`."""
     from narrows.files import write_csv
 
-    flagged = scored.scores > threshold
+    flagged = scored.scores > threshold.value
     columns: dict[str, Sequence[Any]] = {"file": scored.names}
     if scored.classes:
         columns["class"] = scored.classes
     columns |= {"score": scored.scores.tolist(), "flagged": flagged.astype(int).tolist()}
+    columns["percentile"] = threshold.percentiles(scored.scores)
     write_csv(path, tuple(columns), zip(*columns.values()))
-    tell(f"{flagged.sum():,} of {len(flagged):,} images score above {threshold:.6g}")
+    source = f", the threshold {threshold.words}" if threshold.words else ""
+    tell(f"{flagged.sum():,} of {len(flagged):,} images score above {threshold.value:.6g}{source}")
+    threshold.report()
 
 
 def scores_of(model: Any, job: Job, skip: Any, kind: str | None, normal: Sequence[str]) -> Scored:
@@ -106,19 +110,6 @@ def _score_function(model: Any, images: Any) -> Callable[..., Any]:
     return partial(worst_tile_score, model)
 
 
-def threshold_of(model: Any, kind: str | None) -> float:
-    """The threshold of a kind of score; None is the model's default kind."""
-    from narrows.model.estimator.anomaly import find_score
-
-    find_score(model, kind)  # refuses a kind that this model cannot give
-    threshold = model.threshold_ if kind is None else model.thresholds_.get(kind)
-    if threshold is None:
-        raise wrong(
-            "score", "a model without a threshold", "one that was fitted to its end", "fit it again"
-        )
-    return threshold
-
-
 def separation_of(scored: Scored, threshold: float, normal: Sequence[str]) -> dict[str, Any]:
     """How many images of each class score above the threshold, and how well the scores separate the
     other classes from the normal ones.
@@ -173,10 +164,12 @@ def give_measures(measures: dict[str, Any], json: bool, scale: str = "") -> None
     give([row | {"measure": measure_title(row["measure"], scale)} for row in rows])
 
 
-def measures_of_set(model: Any, data: Any, normal: Sequence[str], masks: Any) -> dict[str, Any]:
+def measures_of_set(
+    model: Any, data: Any, threshold: float, normal: Sequence[str], masks: Any
+) -> dict[str, Any]:
     """How well the default score, and the error at each pixel, find what is anomalous in a set.
 
-    masks: see `data.readers.masks`; None if there are none.
+    threshold: of the default score. masks: see `data.readers.masks`; None if there are none.
     """
     import numpy as np
 
@@ -187,7 +180,6 @@ def measures_of_set(model: Any, data: Any, normal: Sequence[str], masks: Any) ->
 
     classes = class_names_of(data.labels, data.classes)
     _check_normal(normal, classes, data.notes)
-    threshold = threshold_of(model, None)
     model = with_input_levels(model, data.levels)
     scores = _score_function(model, data.images)(data.images, None)
     measures = separation_of(Scored(data.names or (), classes, scores), threshold, normal)

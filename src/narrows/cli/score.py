@@ -75,6 +75,8 @@ def score(
     kind: str | None = None,
     normal: Normal = None,
     maps: str = "",
+    calibrate: str = "",
+    false_alarms: float | None = None,
     split: Split = "",
     reading: Reading = AS_THEY_ARE,
     shard: Shard = "",
@@ -82,13 +84,14 @@ def score(
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Score how anomalous each image is: a CSV of file, score, and whether it exceeds the model's
-    threshold.
+    """Score how anomalous each image is: a CSV of file, score, whether it exceeds the threshold
+    (flagged), and the percentile of the score among those of normal images.
 
-    The threshold comes from the training images. A picture larger than them is scored by its worst
-    tile.
+    The threshold comes from normal images that the model has not seen: those that its training held
+    out, or --calibrate. A picture larger than the model's is scored by its worst tile, which is worse
+    than a single one: use --calibrate with pictures of that size.
 
-    Example: narrows score my-run photos/ -o scores.csv --normal good
+    Example: narrows score my-run photos/ -o scores.csv --calibrate good/ --false-alarms 0.05
 
     Parameters
     ----------
@@ -106,23 +109,36 @@ def score(
     maps
         A folder for a picture of each image, in grey with its error in colour (image files only);
         scale.png in it says what the colours mean.
+    calibrate
+        Normal images that the model has not seen, such as a folder, for the threshold and the
+        percentiles.
+    false_alarms
+        The share of normal images that may be flagged; by default that of the training, 0.01.
     """
-    from narrows.cli.anomalies import scores_of, separation_of, threshold_of, write_scores
+    from narrows.cli.anomalies import scores_of, separation_of, write_scores
     from narrows.cli.error_maps import ErrorMaps
+    from narrows.cli.thresholds import threshold_from, threshold_of
     from narrows.data.outputs import TABLES, file_place, folder_place
+    from narrows.measure.conformal import check_false_alarms
 
-    options = {"kind": kind} if kind else {}
+    given = {"kind": kind, "calibrate": calibrate, "false_alarms": false_alarms}
+    options = {name: value for name, value in given.items() if value}
     job = Job("score", run, images, reading, shard, force, split, **options)
+    if false_alarms is not None:
+        check_false_alarms(false_alarms)
     if normal and shard:
         raise wrong("--normal", shard, "all images, not a share of them", "score without --shard")
     place = job.free(file_place(output, "scores", TABLES))
     error_maps = ErrorMaps(job, normal or (), job.free(folder_place(maps)) if maps else None)
     model = job.model()
-    threshold = threshold_of(model, kind)
+    if calibrate:
+        threshold = threshold_from(calibrate, model, job, kind, false_alarms)
+    else:
+        threshold = threshold_of(model, kind, false_alarms)
     with job.skipping(skipped) as skip:
         scored = scores_of(model, job, skip, kind, normal or ())
     write_scores(scored, threshold, place.path)
-    measures = separation_of(scored, threshold, normal or ())
+    measures = separation_of(scored, threshold.value, normal or ())
     measures |= error_maps.measures(model)
     _print_measures(measures, bool(normal), json)
     _print_written(job.done(place, len(scored.scores)), json)

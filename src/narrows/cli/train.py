@@ -168,13 +168,16 @@ def _anomaly_measures(
 ) -> dict[str, Any]:
     from narrows.cli.anomalies import masks_in, measures_of_set
     from narrows.cli.inputs import are_pictures, chosen_split
+    from narrows.cli.thresholds import threshold_of
     from narrows.data.readers.listing import list_folder
 
     masks, path = None, Path(data).expanduser()
     if are_pictures(data) and path.is_dir():
         listing = list_folder(path, chosen_split(data, split, quiet=True), reading.labels)
         masks = masks_in(listing, normal, reading)
-    return measures_of_set(model, images, normal, masks)
+    threshold = threshold_of(model, None)
+    threshold.report()
+    return measures_of_set(model, images, threshold.value, normal, masks)
 
 
 def _known(names: Iterable[str]) -> None:

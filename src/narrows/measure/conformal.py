@@ -46,7 +46,7 @@ import numpy as np
 from narrows.errors import wrong
 
 KEPT = 2000  # order statistics at most
-LARGEST = np.finfo(np.float32).max
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def check_false_alarms(share: Any) -> float:

@@ -74,6 +74,13 @@ class Calibration:
             return self
         return replace(self, false_alarms=check_false_alarms(false_alarms))
 
+    def words(self) -> str:
+        """Where the thresholds come from, as text."""
+        return (
+            f"for {self.false_alarms:.3g} false alarms, from the scores of {self.count:,} "
+            f"{SOURCES[self.source]}"
+        )
+
     def warning(self) -> str:
         """Why the share of false alarms is not held, as text; empty if it is."""
         share, count = self.false_alarms, self.count

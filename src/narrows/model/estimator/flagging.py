@@ -68,7 +68,8 @@ class Flagging:
         false_alarms: the share of normal images that may be flagged; by default the model's own.
         """
         model: Any = self
-        images = ImageBatches(*model._accept(X), model.scale_)
+        array, layout = model._accept(X)
+        images = ImageBatches(array, layout, model.scale_)
         batches = images.inference_batches(model._widest, model.batch_size_fixed)
         scores = scores_of(model, (x[: rows.stop - rows.start] for rows, x, _ in batches))
         share = self.false_alarms if false_alarms is None else false_alarms
@@ -109,10 +110,15 @@ def warning_of(model: Model, kind: str | None, false_alarms: float | None = None
     it is the user's own.
     """
     calibration = model.calibration_
-    usual = model.thresholds_.get(default_score(model))
-    if false_alarms is None and kind is None and model.threshold_ != usual:
+    if has_own_threshold(model, kind, false_alarms):
         return ""
     return UNKNOWN_SOURCE if calibration is None else calibration.at(false_alarms).warning()
+
+
+def has_own_threshold(model: Model, kind: str | None, false_alarms: float | None = None) -> bool:
+    """Whether the threshold that would be used is one that the user has set."""
+    usual = model.thresholds_.get(default_score(model))
+    return false_alarms is None and kind is None and model.threshold_ != usual
 
 
 def _without_calibration(what: str, cure: str) -> Exception:

@@ -1,0 +1,74 @@
+"""The thresholds of the verbs score and evaluate: a model's own, or one from normal images that are
+given.
+"""
+
+from typing import Any, NamedTuple
+
+from narrows.cli.anomalies import scores_of
+from narrows.cli.output import tell
+from narrows.cli.sharded_job import Job
+from narrows.errors import wrong
+
+
+class Threshold(NamedTuple):
+    """The score above which an image is flagged.
+
+    scores: `NormalScores` that it comes from, which the model has not been fitted on, else None.
+    words: where it comes from. warning: why it does not hold its share of false alarms, if so.
+    """
+
+    value: float
+    scores: Any
+    words: str
+    warning: str
+
+    def percentiles(self, scores: Any) -> list[float | str]:
+        """The percentile of each score among those of normal images; empty if these are not known."""
+        if self.scores is None:
+            return [""] * len(scores)
+        return self.scores.percentile(scores).round(3).tolist()
+
+    def report(self) -> None:
+        """Print the warning, if there is one."""
+        if self.warning:
+            tell(f"note: {self.warning}")
+
+
+def threshold_of(model: Any, kind: str | None, false_alarms: float | None = None) -> Threshold:
+    """The threshold of a kind of score; None is the model's default kind."""
+    from narrows.model.estimator.anomaly import find_score
+    from narrows.model.estimator.flagging import has_own_threshold, warning_of
+
+    find_score(model, kind)  # refuses a kind that this model cannot give
+    named = kind or model.default_score_
+    calibration = model.calibration_
+    known = calibration.scores.get(named) if calibration else None
+    value = model.threshold_ if kind is None else model.thresholds_.get(kind)
+    if false_alarms is not None:
+        value = known and calibration.thresholds(false_alarms)[named]
+    if value is None:
+        got = "a model that cannot say above which score an image is anomalous"
+        raise wrong("score", got, "one that can", "give it normal images: --calibrate FOLDER")
+    is_own = has_own_threshold(model, kind, false_alarms)
+    words = "" if is_own or not calibration else calibration.at(false_alarms).words()
+    normal = known if calibration and calibration.is_unseen else None
+    return Threshold(value, normal, words, warning_of(model, kind, false_alarms))
+
+
+def threshold_from(
+    images: str, model: Any, job: Job, kind: str | None, false_alarms: float | None
+) -> Threshold:
+    """The threshold from the scores of normal images: all of them, also for a share of the job."""
+    from narrows.errors import DataError
+    from narrows.model.calibration import GIVEN, Calibration
+
+    normal = Job(job.verb, job.run, images, job.reading, "", job.force)
+    with normal.skipping("") as skip:
+        scores = scores_of(model, normal, skip, kind, ()).scores
+    if not len(scores):
+        raise DataError(f"none of the images in {images} could be used; see above")
+    share = model.false_alarms if false_alarms is None else false_alarms
+    named = kind or model.default_score_
+    calibration = Calibration.of(GIVEN, share, {named: scores})
+    value = calibration.thresholds()[named]
+    return Threshold(value, calibration.scores[named], calibration.words(), calibration.warning())
