@@ -144,7 +144,10 @@ def test_a_training_of_python_ends_as_an_unbroken_one(tmp_path):
 
 def test_a_study_in_the_old_spelling_ends_as_an_unbroken_one(narrows, tmp_path):
     folder = copytree(FOLDER / "broken", tmp_path / "study")
-    found = narrows("study", FOLDER / "study.toml", "-o", folder, "--resume", "--json")
+    text = (FOLDER / "study.toml").read_text()
+    all_images = text.replace("epochs = 1\n", "epochs = 1\ncalibration = 0\n")  # as it then was
+    (tmp_path / "study.toml").write_text(all_images)
+    found = narrows("study", tmp_path / "study.toml", "-o", folder, "--resume", "--json")
     assert "epoch 3" in found.err
     agree(columns((folder / "runs/kept/history.csv").read_text()), columns(EXPECTED["kept"]))
     agree(numbers(found.json()), numbers(EXPECTED["tables"]))

@@ -102,6 +102,7 @@ OTHER_WORDS = {
     "batch_size": ("batch", "batchsize", "bs", "minibatch_size"),
     "random_state": ("seed", "random_seed"),
     "validation": ("validation_split", "validation_fraction", "val_split"),
+    "false_alarms": ("contamination", "alpha", "fpr", "false_positive_rate"),
     "schedule": ("scheduler", "lr_schedule", "lr_scheduler"),
     "bottleneck.size": (
         "code_size", "code_dim", "latent", "latent_dim", "latent_size", "n_latent", "z_dim", "hidden_size",

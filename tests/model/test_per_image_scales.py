@@ -24,9 +24,11 @@ from narrows.parts.corruption import GaussianNoise
 from narrows.randomness import KeyedRandom
 from narrows.scale import FIXED_SCALES, MOMENTS, choose_scale
 from small_images import random_images
-from small_models import CONSTANT, model, same, weights
+from small_models import CONSTANT, UNCALIBRATED, model, same, weights
 
-pytestmark = pytest.mark.filterwarnings(CONSTANT)  # three epochs do not make a good model
+pytestmark = pytest.mark.filterwarnings(
+    CONSTANT, UNCALIBRATED
+)  # three epochs do not make a good model
 
 SCALES = tuple(MOMENTS)
 CONV = {"kind": "conv", "channels": [4, 8]}

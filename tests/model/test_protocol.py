@@ -22,6 +22,7 @@ from narrows.parts.objective import Elbo
 from narrows.parts.prior import GaussianPrior
 from narrows.study.run import run_study
 from narrows.study.schema import Run, Study
+from small_models import UNCALIBRATED
 
 
 class Brightness(ImageModel):
@@ -87,6 +88,7 @@ def test_it_is_measured_and_compared(sibling, digits):
     assert image_rows(sibling, digits[:3]).keys() == {"original", "reconstruction"}
 
 
+@pytest.mark.filterwarnings(UNCALIBRATED)
 def test_it_finds_anomalies_and_fills_large_pictures(sibling, digits):
     assert sibling.flag(digits).mean() == pytest.approx(0.01, abs=0.01)
     large = np.tile(digits[:1], (1, 2, 2))

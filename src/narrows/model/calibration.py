@@ -93,7 +93,7 @@ class Calibration:
             return (
                 f"{count:,} images are too few for a share of {share:.3g} false alarms, which takes "
                 f"{scores_needed(share):,} that the model has not seen: the threshold is the highest "
-                f"of their scores, and up to 1 of {count + 1:,} normal images will be flagged"
+                f"of their scores, and about 1 of {count + 1:,} normal images will be flagged"
             )
         return ""
 

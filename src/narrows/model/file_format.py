@@ -13,7 +13,7 @@ than it holds. No code is run and nothing is imported because a file says so.
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from math import isnan, prod
@@ -205,9 +205,13 @@ def parse_checkpoint(header: Mapping[str, Any]) -> CheckpointHeader:
     return parsed
 
 
-def with_later_options(options: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
-    """The options of an earlier file with those of the `known` ones that it lacks."""
-    later = {name: value for name, value in LATER_OPTIONS.items() if name in known}
+def with_later_options(options: Mapping[str, Any], present: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of an earlier file, with those that it lacks; with validation images the share of
+    `calibration` has no effect.
+    """
+    later = {name: value for name, value in LATER_OPTIONS.items() if name in present}
+    if later and options.get("validation") is not None:
+        later["calibration"] = present["calibration"]
     return {**later, **options}
 
 

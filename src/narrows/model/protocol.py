@@ -33,7 +33,8 @@ class Model(Protocol):
     Sizes: code_size_ (numbers in a code), side_bits_ (bits of the side channel of an image),
         n_parameters_.
     Training: history_ (an entry an epoch) and steps_ (an entry a step), both empty if it has no
-        epochs; epochs_; validation_index_ (the images that were held back); terms_ (how the terms
+        epochs; epochs_; validation_index_ (the images that were held back), calibration_index_ (those
+        held out for thresholds alone); terms_ (how the terms
         in its history are called).
     Anomalies: threshold_ of the default score, thresholds_ of all kinds, calibration_ (the scores
         of normal images that they come from), density_ of the training codes.
@@ -46,6 +47,7 @@ class Model(Protocol):
     code_size_: int
     side_bits_: int
     validation_index_: np.ndarray | None
+    calibration_index_: np.ndarray | None
     threshold_: float | None
     thresholds_: Mapping[str, float]
     calibration_: Calibration | None

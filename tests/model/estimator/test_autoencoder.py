@@ -107,7 +107,7 @@ def test_a_linear_denoiser_gives_the_score_of_a_gaussian():
     noise = {"kind": "gaussian", "sigma": sigma}
     m = nw.Autoencoder(
         LINEAR, {"kind": "plain", "size": 4}, corruption=noise, scale="unit", epochs=60, batch_size=200,
-        optimiser={"kind": "adam", "rate": 0.02}, schedule="cosine",
+        optimiser={"kind": "adam", "rate": 0.02}, schedule="cosine", calibration=0,
     ).fit(x)  # fmt: skip
     noisy = random.normal(size=(500, 4)) @ mix + mean + sigma * random.normal(size=(500, 4))
     covariance = np.cov(x.T) + sigma**2 * np.eye(4)

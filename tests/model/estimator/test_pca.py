@@ -4,7 +4,7 @@ import sklearn.decomposition
 
 import narrows as nw
 from narrows.errors import BuildError
-from narrows.model.estimator import pca as module
+from narrows.model.estimator import components
 
 
 def test_it_equals_scikit_learns(digits):
@@ -24,7 +24,7 @@ def test_it_equals_scikit_learns(digits):
 
 def test_both_ways_to_the_components_lead_there(digits, monkeypatch):
     narrow = nw.PCA(8).fit(digits)
-    monkeypatch.setattr(module, "WIDEST_COVARIANCE", 10)
+    monkeypatch.setattr(components, "WIDEST_COVARIANCE", 10)
     wide = nw.PCA(8).fit(digits)
     signs = np.sign((narrow.components_ * wide.components_).sum(1, keepdims=True))
     np.testing.assert_allclose(narrow.components_ * signs, wide.components_, atol=1e-4)

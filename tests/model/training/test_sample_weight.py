@@ -13,7 +13,7 @@ import narrows as nw
 from narrows.errors import BuildError
 from narrows.image_batches import ImageBatches
 from narrows.image_inputs import as_images
-from narrows.model.estimator import pca as pca_module
+from narrows.model.estimator import components
 from narrows.model.training.checkpoint import Checkpoint
 from narrows.model.training.sample_weight import validate_weights, weighted_stand_ins
 from narrows.scale import choose_scale
@@ -126,7 +126,7 @@ def test_the_history_is_the_weighted_mean_over_the_epoch(digits):
 
 @pytest.mark.parametrize("wide", [False, True])
 def test_components_of_weighted_images_are_those_of_repeated_ones(digits, wide, monkeypatch):
-    monkeypatch.setattr(pca_module, "WIDEST_COVARIANCE", 10 if wide else 4096)
+    monkeypatch.setattr(components, "WIDEST_COVARIANCE", 10 if wide else 4096)
     repeated = nw.PCA(8).fit(digits.repeat(COUNTS, axis=0))
     weighted = nw.PCA(8).fit(digits, sample_weight=COUNTS)
     for name in ("mean_", "components_", "explained_variance_"):

@@ -30,6 +30,7 @@ class DefaultAnswers:
     steps_: Mapping[str, np.ndarray] = {}
     epochs_: int | None = None
     validation_index_: np.ndarray | None = None
+    calibration_index_: np.ndarray | None = None
     density_: CodeDensity | None = None
     about_: Mapping[str, Any] = {}
     layout_: Layout

@@ -67,8 +67,10 @@ def prepare_training(
         )
         model.validation_index_ = _places(validation)
         held_out = validation
+        model.calibration_index_ = None
         if validation is None:
             train, held_out = split_calibration(images, calibration, model.seed_, groups)
+            model.calibration_index_ = _places(held_out)
     faults.stop(BuildError)
     assert train is not None  # or there had been a fault
     training = _training(model, train, validation, after_step=after_step)
@@ -149,10 +151,10 @@ def _training(
     )
 
 
-def _places(validation: ImageBatches | None) -> Any:
-    """The places of the validation images in the training set; None if they are images of their
+def _places(held: ImageBatches | None) -> Any:
+    """The places of images that are held back in the training set; None if they are images of their
     own, or none.
     """
-    if validation is None or validation.rows is None:
+    if held is None or held.rows is None:
         return None
-    return validation.rows.numpy(force=True)
+    return held.rows.numpy(force=True)
