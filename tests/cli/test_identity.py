@@ -134,7 +134,7 @@ def test_scores_and_maps_of_a_ramp_are_0(
     assert done.code == 0, done.err
     rows = [line.split(",") for line in out.read_text().splitlines()[1:]]
     assert len(rows) == 2
-    assert {(float(score), flagged) for _, score, flagged in rows} == {(0.0, "0")}
+    assert {(float(score), flagged) for _, score, flagged, _ in rows} == {(0.0, "0")}
     (drawn,) = open_pages(maps / "tiles.png")
     assert np.ptp(drawn.pixels, axis=2).max() <= 1  # grey, since there is no error
 

@@ -254,3 +254,109 @@ def test_a_model_is_trained_on_pictures_of_several_sizes(narrows, tmp_path):
         ).code
         == 0
     )
+
+
+# -- thresholds and percentiles --------------------------------------------------------------------
+
+
+@pytest.fixture
+def good(tmp_path, digits):
+    """25 normal pictures, one of them broken."""
+    (tmp_path / "good").mkdir()
+    for k, image in enumerate(digits[0][100:124]):
+        Image.fromarray(image).save(tmp_path / "good" / f"{k}.png")
+    (tmp_path / "good" / "broken.png").write_bytes(b"none")
+    return tmp_path / "good"
+
+
+def test_scores_have_a_percentile_among_normal_images(narrows, trained, tmp_path, digits):
+    model = store.load(trained["pca"])
+    found = narrows("score", trained["pca"], "digits", "-o", tmp_path / "s.csv")
+    said = (
+        "the threshold is for 0.01 false alarms, from the scores of 1,437 training images, each by"
+    )
+    assert said in found.err
+    percentiles = [float(row["percentile"]) for row in rows_of(tmp_path / "s.csv")]
+    np.testing.assert_allclose(percentiles, model.anomaly_percentile(digits[0]), atol=6e-4)
+
+
+def test_another_share_of_false_alarms_flags_more(narrows, trained, tmp_path, digits):
+    model, path = store.load(trained["pca"]), tmp_path / "s.csv"
+    asked = [
+        "score",
+        trained["pca"],
+        "digits",
+        "-o",
+        path,
+        "--kind",
+        "error",
+        "--false-alarms",
+        0.1,
+    ]
+    assert narrows(*asked).code == 0
+    flagged = [row["flagged"] == "1" for row in rows_of(path)]
+    assert flagged == model.flag(digits[0], "error", false_alarms=0.1).tolist()
+
+
+def test_normal_images_that_are_given_calibrate(narrows, trained, good, tmp_path, digits):
+    model, path = store.load(trained["pca"]), tmp_path / "s.csv"
+    share = ["--false-alarms", 0.05]
+    found = narrows(
+        "score",
+        trained["pca"],
+        "digits",
+        "-o",
+        path,
+        "--calibrate",
+        good,
+        *share,
+        "--kind",
+        "error",
+    )
+    assert "for 0.05 false alarms, from the scores of 24 normal images that were given" in found.err
+    assert "skipped broken.png" in found.err
+    model.calibrate(digits[0][100:124], 0.05)
+    flagged = [row["flagged"] == "1" for row in rows_of(path)]
+    assert flagged == model.flag(digits[0], "error").tolist()
+    percentiles = [float(row["percentile"]) for row in rows_of(path)]
+    np.testing.assert_allclose(percentiles, model.anomaly_percentile(digits[0], "error"), atol=6e-4)
+
+
+def test_normal_images_that_are_too_few_are_reported(narrows, trained, good, tmp_path):
+    found = narrows(
+        "score", trained["pca"], "digits", "-o", tmp_path / "s.csv", "--calibrate", good
+    )
+    assert found.code == 0
+    assert (
+        "note: 24 images are too few for a share of 0.01 false alarms, which takes 99" in found.err
+    )
+
+
+def test_large_pictures_are_calibrated_by_large_pictures(narrows, trained, tmp_path, digits):
+    """The worst of many tiles is worse than one: a threshold for tiles flags nearly all pictures."""
+    X = digits[0][: 6 * 20].reshape(20, 2, 3, 8, 8).transpose(0, 1, 3, 2, 4).reshape(20, 16, 24)
+    np.save(tmp_path / "large.npy", X)
+    asked = ["score", trained["pca"], tmp_path / "large.npy", "--false-alarms", 0.2]
+    flagged = []
+    for name, more in (("a.csv", []), ("b.csv", ["--calibrate", tmp_path / "large.npy"])):
+        assert narrows(*asked, "-o", tmp_path / name, *more).code == 0
+        flagged.append(sum(row["flagged"] == "1" for row in rows_of(tmp_path / name)))
+    assert flagged[0] > 12
+    assert flagged[1] <= 4
+
+
+def test_a_model_that_is_not_calibrated_gives_no_percentiles_and_says_so(
+    narrows, trained, tmp_path
+):
+    assert narrows("score", trained["denoiser"], "digits", "-o", tmp_path / "s.csv").code == 0
+    found = narrows("score", trained["denoiser"], "digits", "-o", tmp_path / "t.csv")
+    assert "training images themselves" in found.err
+    assert "--calibrate FOLDER" in found.err
+    assert {row["percentile"] for row in rows_of(tmp_path / "s.csv")} == {""}
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.5])
+def test_a_share_of_false_alarms_that_is_none_is_refused(refused, trained, tmp_path, share):
+    asked = ["score", trained["pca"], "digits", "-o", tmp_path / "s.csv", "--false-alarms", share]
+    assert "false_alarms: got" in refused(2, *asked)
+    assert not (tmp_path / "s.csv").exists()

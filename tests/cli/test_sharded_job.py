@@ -143,7 +143,7 @@ def test_classes_are_those_that_all_shares_know(share_out, trained, digits, tmp_
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(digits[0]).save(tmp_path / "in" / name)
     merged = share_out(2, "score", trained["pca"], tmp_path / "in", "s.csv")
-    assert merged.read_text().startswith("file,score,flagged\n")
+    assert merged.read_text().startswith("file,score,flagged,percentile\n")
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])

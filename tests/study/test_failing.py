@@ -37,7 +37,18 @@ def test_the_files_are_named_and_a_model_is_left_that_says_it_is_not_whole(
     folder, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setitem(KINDS["body"].table, "Divides", Divides)
-    parts = ["--set", "body=Divides", "--set", "up=linear", "--epochs", "2", "--batch-size", "40"]
+    parts = [
+        "--set",
+        "body=Divides",
+        "--set",
+        "up=linear",
+        "--set",
+        "calibration=0",
+        "--epochs",
+        "2",
+        "--batch-size",
+        "40",
+    ]
     code = run(["train", "ae-mlp", "--data", str(folder), "-o", str(tmp_path / "out"), *parts])
     said = capsys.readouterr().err
     assert code == 1

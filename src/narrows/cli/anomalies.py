@@ -34,8 +34,7 @@ def write_scores(scored: Scored, threshold: Any, path: Path) -> None:
     columns |= {"score": scored.scores.tolist(), "flagged": flagged.astype(int).tolist()}
     columns["percentile"] = threshold.percentiles(scored.scores)
     write_csv(path, tuple(columns), zip(*columns.values()))
-    source = f", the threshold {threshold.words}" if threshold.words else ""
-    tell(f"{flagged.sum():,} of {len(flagged):,} images score above {threshold.value:.6g}{source}")
+    tell(f"{flagged.sum():,} of {len(flagged):,} images score above {threshold.value:.6g}")
     threshold.report()
 
 

@@ -7,9 +7,11 @@ from narrows.cli.inputs import Skipped
 from narrows.cli.options import Force, Json, Normal, Output, Reading, Split
 from narrows.cli.output import tell
 from narrows.cli.sharded_job import Job, Shard
+from narrows.cli.thresholds import FalseAlarms, chosen_threshold
 from narrows.errors import wrong
 
 AS_THEY_ARE = Reading()
+MODELS_OWN = FalseAlarms()
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of pictures, by a model's channels
 
 
@@ -75,8 +77,7 @@ def score(
     kind: str | None = None,
     normal: Normal = None,
     maps: str = "",
-    calibrate: str = "",
-    false_alarms: float | None = None,
+    limit: FalseAlarms = MODELS_OWN,
     split: Split = "",
     reading: Reading = AS_THEY_ARE,
     shard: Shard = "",
@@ -109,32 +110,19 @@ def score(
     maps
         A folder for a picture of each image, in grey with its error in colour (image files only);
         scale.png in it says what the colours mean.
-    calibrate
-        Normal images that the model has not seen, such as a folder, for the threshold and the
-        percentiles.
-    false_alarms
-        The share of normal images that may be flagged; by default that of the training, 0.01.
     """
     from narrows.cli.anomalies import scores_of, separation_of, write_scores
     from narrows.cli.error_maps import ErrorMaps
-    from narrows.cli.thresholds import threshold_from, threshold_of
     from narrows.data.outputs import TABLES, file_place, folder_place
-    from narrows.measure.conformal import check_false_alarms
 
-    given = {"kind": kind, "calibrate": calibrate, "false_alarms": false_alarms}
-    options = {name: value for name, value in given.items() if value}
-    job = Job("score", run, images, reading, shard, force, split, **options)
-    if false_alarms is not None:
-        check_false_alarms(false_alarms)
+    options = {"kind": kind} if kind else {}
+    job = Job("score", run, images, reading, shard, force, split, **options, **limit.as_options())
     if normal and shard:
         raise wrong("--normal", shard, "all images, not a share of them", "score without --shard")
     place = job.free(file_place(output, "scores", TABLES))
     error_maps = ErrorMaps(job, normal or (), job.free(folder_place(maps)) if maps else None)
     model = job.model()
-    if calibrate:
-        threshold = threshold_from(calibrate, model, job, kind, false_alarms)
-    else:
-        threshold = threshold_of(model, kind, false_alarms)
+    threshold = chosen_threshold(model, job, kind, limit)
     with job.skipping(skipped) as skip:
         scored = scores_of(model, job, skip, kind, normal or ())
     write_scores(scored, threshold, place.path)

@@ -2,12 +2,44 @@
 given.
 """
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from cyclopts import Parameter
 
 from narrows.cli.anomalies import scores_of
 from narrows.cli.output import tell
 from narrows.cli.sharded_job import Job
 from narrows.errors import wrong
+
+
+@Parameter(name="*")
+@dataclass
+class FalseAlarms:
+    """Above which score an image is flagged.
+
+    Parameters
+    ----------
+    calibrate
+        Normal images that the model has not seen, such as a folder, for the threshold and the
+        percentiles.
+    false_alarms
+        The share of normal images that may be flagged; by default that of the training, 0.01.
+    """
+
+    calibrate: str = ""
+    false_alarms: float | None = None
+
+    def as_options(self) -> dict[str, Any]:
+        """The given options, by name. Raises `BuildError` for a share that is not in (0, 1)."""
+        from narrows.measure.conformal import check_false_alarms
+
+        given: dict[str, Any] = {}
+        if self.calibrate:
+            given["calibrate"] = self.calibrate
+        if self.false_alarms is not None:
+            given["false_alarms"] = check_false_alarms(self.false_alarms)
+        return given
 
 
 class Threshold(NamedTuple):
@@ -29,9 +61,18 @@ class Threshold(NamedTuple):
         return self.scores.percentile(scores).round(3).tolist()
 
     def report(self) -> None:
-        """Print the warning, if there is one."""
+        """Print where it comes from, and the warning, if there is one."""
+        if self.words and not self.warning:
+            tell(f"the threshold is {self.words}")
         if self.warning:
             tell(f"note: {self.warning}")
+
+
+def chosen_threshold(model: Any, job: Job, kind: str | None, limit: FalseAlarms) -> Threshold:
+    """The threshold that is asked for."""
+    if limit.calibrate:
+        return threshold_from(limit.calibrate, model, job, kind, limit.false_alarms)
+    return threshold_of(model, kind, limit.false_alarms)
 
 
 def threshold_of(model: Any, kind: str | None, false_alarms: float | None = None) -> Threshold:

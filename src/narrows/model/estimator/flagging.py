@@ -117,8 +117,12 @@ def warning_of(model: Model, kind: str | None, false_alarms: float | None = None
 
 def has_own_threshold(model: Model, kind: str | None, false_alarms: float | None = None) -> bool:
     """Whether the threshold that would be used is one that the user has set."""
-    usual = model.thresholds_.get(default_score(model))
-    return false_alarms is None and kind is None and model.threshold_ != usual
+    if false_alarms is not None:
+        return False
+    calibration, named = model.calibration_, kind or default_score(model)
+    usual = calibration.thresholds() if calibration else model.thresholds_
+    value = model.threshold_ if kind is None else model.thresholds_.get(kind)
+    return value != usual.get(named)
 
 
 def _without_calibration(what: str, cure: str) -> Exception:

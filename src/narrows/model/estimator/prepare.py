@@ -25,7 +25,11 @@ from narrows.model.training.options import validate_training
 from narrows.model.training.pairs import validate_pairs, with_noisy
 from narrows.model.training.progress import Progress
 from narrows.model.training.sample_weight import validate_weights
-from narrows.model.training.split import split_calibration, split_validation
+from narrows.model.training.split import (
+    check_calibration,
+    split_calibration,
+    split_validation,
+)
 from narrows.model.training.training import Training
 from narrows.parts.term import present_names
 
@@ -62,15 +66,7 @@ def prepare_training(
             given.images, model.layout_, model.scale_, model.device_, given.weights
         )
         images = with_noisy(images, noisy if model.wants_pairs else None)
-        train, validation = split_validation(
-            images, model.validation, model.seed_, model.image_shape, groups
-        )
-        model.validation_index_ = _places(validation)
-        held_out = validation
-        model.calibration_index_ = None
-        if validation is None:
-            train, held_out = split_calibration(images, calibration, model.seed_, groups)
-            model.calibration_index_ = _places(held_out)
+        train, validation, held_out = _split(model, images, calibration, groups)
     faults.stop(BuildError)
     assert train is not None  # or there had been a fault
     training = _training(model, train, validation, after_step=after_step)
@@ -108,6 +104,23 @@ def validate_options(model: NetworkModel, faults: Faults) -> None:
     validate_training(faults, model.optimiser, model.schedule, model.training)
     with faults.catch():
         validate_specs(part_specs(model))
+
+
+def _split(
+    model: NetworkModel, images: ImageBatches, calibration: float, groups: Any
+) -> tuple[ImageBatches, ImageBatches | None, ImageBatches | None]:
+    """Images to train on, to validate with, and for thresholds; their places go to the model."""
+    check_calibration(calibration)
+    train, validation = split_validation(
+        images, model.validation, model.seed_, model.image_shape, groups
+    )
+    model.validation_index_ = _places(validation)
+    model.calibration_index_ = None
+    if validation is not None:
+        return train, validation, validation
+    train, held_out = split_calibration(images, calibration, model.seed_, groups)
+    model.calibration_index_ = _places(held_out)
+    return train, None, held_out
 
 
 def _validate_numbers(model: NetworkModel, faults: Faults) -> None:

@@ -47,9 +47,8 @@ def split_calibration(
     """Images to train on, and a random share of those whose weight is above 0, which are held out;
     none where the share is 0, or so few images or groups are there that one side would have none.
 
-    groups: see `held_back`. Raises `BuildError` for a share that is not in [0, 1).
+    groups: see `held_back`. share: in [0, 1), see `check_calibration`.
     """
-    check_calibration(share)
     counting = torch.arange(len(images))
     if images.weights is not None:
         counting = counting[images.weights.cpu() > 0]
