@@ -62,7 +62,8 @@ def pictures(count: int, colour: bool = False) -> np.ndarray:
 def of_recipe(name: str, colour: bool) -> tuple[Any, Any]:
     """A recipe after one epoch of 10 steps."""
     model = nw.recipe(name)
-    share = model.get_params().get("validation") or 0
+    options = model.get_params()
+    share = options.get("validation") or (options["calibration"] if name != "pca" else 0)
     if "epochs" in model.get_params():
         model.set_params(epochs=1, batch_size=BATCH, random_state=0)
     X = pictures(round(STEPS * BATCH / (1 - share)), colour)

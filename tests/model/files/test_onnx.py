@@ -69,6 +69,8 @@ def test_export_flags_anomalies(colourful, whole, colour):
 def test_export_the_file_says_what_it_is(colourful, whole):
     told = runtime.InferenceSession(str(whole)).get_modelmeta().custom_metadata_map
     assert float(told.pop("threshold")) == colourful.threshold_
+    assert (told.pop("false_alarms"), told.pop("calibration_images")) == ("0.01", "6")
+    assert told.pop("calibration") == "images that were held out of the training"
     assert told == {
         "narrows": nw.__version__, "what": "whole", "model": "Autoencoder", "images": "28 x 28 x 3 float32",
         "black": "0", "white": "1", "scale": "symmetric", "code_size": "6", "score": "patch",
