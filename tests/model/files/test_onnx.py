@@ -10,10 +10,12 @@ import pytest
 import narrows as nw
 from narrows.errors import BuildError, MissingExtra, NarrowsError, OutputError, UnknownName
 from narrows.model.files.onnx import export
+from small_models import UNCALIBRATED
 
 pytest.importorskip("onnxscript")
 runtime = pytest.importorskip("onnxruntime")
 CLOSE = 1e-5
+pytestmark = pytest.mark.filterwarnings(UNCALIBRATED)
 
 
 def run(path, X):
