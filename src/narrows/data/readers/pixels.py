@@ -16,18 +16,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
+from narrows.data.readers.resampling import Box, Size, resample
 from narrows.errors import DataError, unknown
 from narrows.levels import LEVELS, Levels, levels_of
 
-RESAMPLING = Image.Resampling.LANCZOS
 LUMA = np.array([0.299, 0.587, 0.114])  # of R, G and B: ITU-R BT.601
 KEPT_TYPES = ("uint8", "uint16", "int16", "float32")
 TOUCHED = 1e-3  # an alpha below is nothing
-
-Size = tuple[int, int]  # height, width
-Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 class Page(NamedTuple):
@@ -170,23 +166,16 @@ def as_size(size: Any) -> Size:
 
 def _resized(pixels: np.ndarray, size: Size, box: Box) -> np.ndarray:
     """The part of a picture inside a box, at that size."""
-    planes = pixels.astype(np.float32)
-    if pixels.ndim == 2:
-        return _rounded(_filtered(planes, size, box), pixels.dtype)
-    has_alpha = pixels.shape[2] in (2, 4)
+    values = pixels
+    has_alpha = channels_of(pixels) in (2, 4)
     if has_alpha:
-        planes[..., :-1] *= planes[..., -1:]
-    filtered = [_filtered(planes[..., k], size, box) for k in range(pixels.shape[2])]
+        values = pixels.astype(np.float32)
+        values[..., :-1] *= values[..., -1:]
+    filtered = resample(values, size, box)
     if has_alpha:
-        alpha = np.where(np.abs(filtered[-1]) > TOUCHED, filtered[-1], np.inf)
-        filtered[:-1] = [plane / alpha for plane in filtered[:-1]]
-    return _rounded(np.stack(filtered, axis=2), pixels.dtype)
-
-
-def _filtered(plane: np.ndarray, size: Size, box: Box) -> np.ndarray:
-    """Floats `(H, W)` through Lanczos' filter, neither rounded nor clipped."""
-    image = Image.fromarray(np.ascontiguousarray(plane))
-    return np.asarray(image.resize((size[1], size[0]), RESAMPLING, box=box))
+        alpha = filtered[..., -1:]
+        filtered[..., :-1] /= np.where(np.abs(alpha) > TOUCHED, alpha, np.inf)
+    return _rounded(filtered, pixels.dtype)
 
 
 def in_known_type(pixels: np.ndarray) -> np.ndarray:

@@ -1,0 +1,98 @@
+"""Lanczos' filter as products of matrices: X `(H, W)` becomes R X Cᵀ `(h, w)`.
+
+Row i of R, `(h, H)`, has the weights of the rows of X in row i of the result, and C, `(w, W)`, has
+those of the columns. A result that covers the pixels from a to b has
+
+    s   = (b - a) / h                  pixels of X to one of the result
+    c_i = a + (i + 1/2) s              the place of pixel i
+    R_ij ∝ L((j + 1/2 - c_i) / max(s, 1)),   Σ_j R_ij = 1
+    L(t) = sinc(t) sinc(t / 3) for |t| < 3, else 0
+
+as Pillow has it, within a rounding of 10⁻⁷. Weights are multiples of 2⁻²²: all sums and products
+of values of 8 bits are exact in float64, whatever their order (8 + 2 · 22 bits and a sign, and the
+weights of a pixel, without their signs, sum to less than 2 in both passes together). So the result
+is the same on every machine, and that of a transposed picture is the transpose.
+
+R is zero but for a band along its diagonal. It is taken in blocks of a few rows, each of which needs
+few rows of X, and these in pieces so small that a BLAS library keeps to one thread: pictures are
+read in several threads anyway, and all of X is never held as floats.
+
+Reference: C. E. Duchon, "Lanczos filtering in one and two dimensions", J. Appl. Meteorology 18, 1979.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+LOBES = 3  # of the filter on each side
+STEPS = 2.0**22  # of a weight from 0 to 1
+BLOCK = 8  # rows of a result that are computed together
+MOST_PRODUCTS = 2**18  # of one call; beyond them OpenBLAS starts threads
+
+Size = tuple[int, int]  # height, width
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+class Band(NamedTuple):
+    """Some rows of a result, the rows that they need, and the weights of these."""
+
+    rows: slice
+    needed: slice
+    weights: np.ndarray
+
+
+def resample(pixels: np.ndarray, size: Size, box: Box) -> np.ndarray:
+    """The part of a picture `(H, W)` or `(H, W, C)` inside a box, at that size: float64, neither
+    rounded nor clipped.
+    """
+    height, width = pixels.shape[:2]
+    left, top, right, bottom = box
+    down = _filter_rows(pixels.reshape(height, -1), size[0], top, bottom)
+    columns = down.reshape(size[0], width, -1).swapaxes(0, 1)
+    both = _filter_rows(columns.reshape(width, -1), size[1], left, right)
+    across = both.reshape(size[1], size[0], *pixels.shape[2:])
+    return across.swapaxes(0, 1)
+
+
+def _filter_rows(values: np.ndarray, count: int, start: float, stop: float) -> np.ndarray:
+    """R X for X `(H, n)`: float64 `(count, n)`."""
+    result = np.empty((count, values.shape[1]))
+    for rows, needed, weights in _bands(len(values), count, start, stop):
+        step = max(1, MOST_PRODUCTS // weights.size)
+        for left in range(0, values.shape[1], step):
+            part = values[needed, left : left + step].astype(np.float64, copy=False)
+            np.matmul(weights, part, out=result[rows, left : left + step])
+    return result
+
+
+@lru_cache(maxsize=64)
+def _bands(length: int, count: int, start: float, stop: float) -> list[Band]:
+    """R in blocks of rows, without the columns that are 0 in all of these."""
+    bands = []
+    for first in range(0, count, BLOCK):
+        places = np.arange(first, min(first + BLOCK, count))
+        weights, low = _weights(places, length, count, start, stop)
+        bands.append(
+            Band(slice(first, first + len(places)), slice(low, low + weights.shape[1]), weights)
+        )
+    return bands
+
+
+def _weights(
+    places: np.ndarray, length: int, count: int, start: float, stop: float
+) -> tuple[np.ndarray, int]:
+    """The rows of R of these places, from their first column that is not 0 to the last, and which
+    column is the first.
+    """
+    scale = (stop - start) / count
+    width = max(scale, 1.0)
+    centres = start + (places + 0.5) * scale
+    low = max(0, int(centres[0] - LOBES * width))
+    high = min(length, int(centres[-1] + LOBES * width) + 1)
+    distances = (np.arange(low, high) + 0.5 - centres[:, None]) / width
+    weights = np.sinc(distances) * np.sinc(distances / LOBES) * (np.abs(distances) < LOBES)
+    weights /= weights.sum(axis=1, keepdims=True)
+    weights = np.rint(weights * STEPS) / STEPS
+    weights[np.arange(len(places)), weights.argmax(axis=1)] += 1 - weights.sum(axis=1)
+    return weights, low
