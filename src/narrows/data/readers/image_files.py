@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -73,15 +73,16 @@ def open_pages(
 
     grey: without colours. near, axis: see `picture_opener`.
     """
-    head = head_of(source)
-    with larger_limits():
+    with larger_limits(), _opened(source) as file:
+        head = file.read(HEAD)
         for reader in PICTURE_READERS.values():
             if reader.recognise(head):
                 slices = {"axis": axis} if reader.is_volume and axis is not None else {}
                 pages = reader.read(source, grey, **slices)
                 yield from map(as_grey, pages) if grey else pages
                 return
-        yield from _read_by_pillow(source, grey, near)
+        file.seek(0)
+        yield from _read_by_pillow(file, grey, near)
 
 
 def picture_opener(
@@ -132,14 +133,6 @@ def reason_of(error: Exception) -> str:
     return cause_of(error)
 
 
-def head_of(source: Source) -> bytes:
-    """The first bytes of a file."""
-    if isinstance(source, bytes):
-        return source[:HEAD]
-    with open(source, "rb") as file:
-        return file.read(HEAD)
-
-
 def as_grey(page: Page) -> Page:
     """The page without colours; alpha stays."""
     channels = channels_of(page.pixels)
@@ -163,8 +156,8 @@ def plain_page(picture: Image.Image, grey: bool = False) -> Page:
     return Page(np.asarray(picture.convert(wanted)), None, mode, profile)
 
 
-def _read_by_pillow(source: Source, grey: bool, near: Near = None) -> Iterator[Page]:
-    with Image.open(_file(source), formats=PILLOW_FORMATS) as image:
+def _read_by_pillow(file: IO[bytes], grey: bool, near: Near = None) -> Iterator[Page]:
+    with Image.open(file, formats=PILLOW_FORMATS) as image:
         if near is not None:
             image.draft(None, near)  # only JPEG heeds it
         frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
@@ -175,8 +168,8 @@ def _read_by_pillow(source: Source, grey: bool, near: Near = None) -> Iterator[P
             yield plain_page(image, grey)
 
 
-def _file(source: Source) -> Any:
-    return BytesIO(source) if isinstance(source, bytes) else source
+def _opened(source: Source) -> IO[bytes]:
+    return BytesIO(source) if isinstance(source, bytes) else open(source, "rb")
 
 
 def _bytes(source: Source) -> bytes:
@@ -190,7 +183,7 @@ def _read_png(source: Source, grey: bool) -> Iterator[Page]:
         yield _deep_png(content, facts)
         return
     is_small = facts.bits in (2, 4) and facts.transparent is not None
-    for page in _read_by_pillow(content, grey):
+    for page in _read_by_pillow(BytesIO(content), grey):
         if is_small:
             greys = page.pixels if page.pixels.ndim == 2 else page.pixels[..., 0]
             page = page._replace(pixels=png.with_transparency(greys, facts))
@@ -216,7 +209,8 @@ def _read_tiff(source: Source, grey: bool) -> Iterator[Page]:
     def plain(image: Image.Image) -> Page:
         return plain_page(image, grey)
 
-    return tiff.read_tiff(_file(source), plain, lambda: _by_path(source, "tiff_pages:read_tiff"))
+    file = BytesIO(source) if isinstance(source, bytes) else source
+    return tiff.read_tiff(file, plain, lambda: _by_path(source, "tiff_pages:read_tiff"))
 
 
 # -- by readers that take a path --------------------------------------------------------------

@@ -15,7 +15,8 @@ is the same on every machine, and that of a transposed picture is the transpose.
 
 R is zero but for a band along its diagonal. It is taken in blocks of a few rows, each of which needs
 few rows of X, and these in pieces so small that a BLAS library keeps to one thread: pictures are
-read in several threads anyway, and all of X is never held as floats.
+read in several threads anyway, and all of X is never held as floats. In X the channels of a pixel
+follow one another, so C has each weight once a channel: it is C ⊗ I.
 
 Reference: C. E. Duchon, "Lanczos filtering in one and two dimensions", J. Appl. Meteorology 18, 1979.
 """
@@ -27,7 +28,7 @@ import numpy as np
 
 LOBES = 3  # of the filter on each side
 STEPS = 2.0**22  # of a weight from 0 to 1
-BLOCK = 8  # rows of a result that are computed together
+BLOCK = 8  # rows or columns of a result that are computed together
 MOST_PRODUCTS = 2**18  # of one call; beyond them OpenBLAS starts threads
 
 Size = tuple[int, int]  # height, width
@@ -35,9 +36,9 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 class Band(NamedTuple):
-    """Some rows of a result, the rows that they need, and the weights of these."""
+    """Some rows (or columns) of a result, those that they are made of, and the weights of these."""
 
-    rows: slice
+    made: slice
     needed: slice
     weights: np.ndarray
 
@@ -47,23 +48,36 @@ def resample(pixels: np.ndarray, size: Size, box: Box) -> np.ndarray:
     rounded nor clipped.
     """
     height, width = pixels.shape[:2]
+    channels = pixels.shape[2:]
     left, top, right, bottom = box
-    down = _filter_rows(pixels.reshape(height, -1), size[0], top, bottom)
-    columns = down.reshape(size[0], width, -1).swapaxes(0, 1)
-    both = _filter_rows(columns.reshape(width, -1), size[1], left, right)
-    across = both.reshape(size[1], size[0], *pixels.shape[2:])
-    return across.swapaxes(0, 1)
+    down = _filter_rows(pixels.reshape(height, -1), _bands(height, size[0], top, bottom))
+    across = _filter_columns(down, _column_bands(width, size[1], left, right, *channels))
+    return across.reshape(*size, *channels)
 
 
-def _filter_rows(values: np.ndarray, count: int, start: float, stop: float) -> np.ndarray:
-    """R X for X `(H, n)`: float64 `(count, n)`."""
-    result = np.empty((count, values.shape[1]))
-    for rows, needed, weights in _bands(len(values), count, start, stop):
-        step = max(1, MOST_PRODUCTS // weights.size)
-        for left in range(0, values.shape[1], step):
-            part = values[needed, left : left + step].astype(np.float64, copy=False)
-            np.matmul(weights, part, out=result[rows, left : left + step])
+def _filter_rows(values: np.ndarray, bands: list[Band]) -> np.ndarray:
+    """R X for X `(H, n)`: float64 `(h, n)`."""
+    result = np.empty((bands[-1].made.stop, values.shape[1]))
+    for made, needed, weights in bands:
+        for part in _parts(values.shape[1], weights):
+            floats = values[needed, part].astype(np.float64, copy=False)
+            np.matmul(weights, floats, out=result[made, part])
     return result
+
+
+def _filter_columns(values: np.ndarray, bands: list[Band]) -> np.ndarray:
+    """X Cᵀ for X `(n, W)` of floats: float64 `(n, w)`."""
+    result = np.empty((len(values), bands[-1].made.stop))
+    for made, needed, weights in bands:
+        for part in _parts(len(values), weights):
+            np.matmul(values[part, needed], weights, out=result[part, made])
+    return result
+
+
+def _parts(length: int, weights: np.ndarray) -> list[slice]:
+    """Slices of `length` rows or columns, each small enough for one call with these weights."""
+    step = max(1, MOST_PRODUCTS // weights.size)
+    return [slice(start, start + step) for start in range(0, length, step)]
 
 
 @lru_cache(maxsize=64)
@@ -73,10 +87,28 @@ def _bands(length: int, count: int, start: float, stop: float) -> list[Band]:
     for first in range(0, count, BLOCK):
         places = np.arange(first, min(first + BLOCK, count))
         weights, low = _weights(places, length, count, start, stop)
-        bands.append(
-            Band(slice(first, first + len(places)), slice(low, low + weights.shape[1]), weights)
-        )
+        made, needed = slice(first, first + len(places)), slice(low, low + weights.shape[1])
+        bands.append(Band(made, needed, weights))
     return bands
+
+
+@lru_cache(maxsize=64)
+def _column_bands(
+    length: int, count: int, start: float, stop: float, channels: int = 1
+) -> list[Band]:
+    """Cᵀ in blocks of columns, for rows in which the channels of a pixel follow one another."""
+    return [
+        Band(
+            _widened(made, channels),
+            _widened(needed, channels),
+            np.kron(weights.T, np.eye(channels)),
+        )
+        for made, needed, weights in _bands(length, count, start, stop)
+    ]
+
+
+def _widened(pixels: slice, channels: int) -> slice:
+    return slice(pixels.start * channels, pixels.stop * channels)
 
 
 def _weights(
