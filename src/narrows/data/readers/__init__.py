@@ -33,6 +33,7 @@ masks           masks of anomalous regions next to the images
 class_lists     a list of classes as a CSV file
 image_files     one image file -> its pages, and the table of readers of pictures
 pixels          the pixels of a picture of any depth: channels, sizes
+resampling      Lanczos' filter, by which sizes are changed
 png             PNG at its full depth
 tiff            TIFF at its full depth, page by page
 netpbm          PGM, PPM and PFM

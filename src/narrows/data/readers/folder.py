@@ -52,13 +52,12 @@ def read_folder(
     Raises `DataError`: no images, mixed sizes, no such split.
     """
     listing = list_folder(path, split, labels)
-    files = [path / name for name in listing.names]
     span = share.span_of_files(listing.names) if share else None
     how = How(size, fit, grey, strict, axis, patches, mode)
-    decoded = _decode_files(path, files, how, span)
+    decoded = _decode_files(path, listing.names, how, span)
     return ImageSet(
         images=decoded.images,
-        labels=listing.labels_of([relative_name(file, path) for file in decoded.items]),
+        labels=listing.labels_of(decoded.items),
         names=decoded.names,
         classes=listing.classes,
         source=f"the folder {path}",
@@ -84,7 +83,7 @@ def read_image(
     """
     refuse_parts(path, split)
     how = How(size, fit, grey, strict=True, axis=axis, patches=patches)
-    decoded = _decode_files(path.parent, [path], how)
+    decoded = _decode_files(path.parent, [path.name], how)
     return ImageSet(
         images=decoded.images,
         names=decoded.names,
@@ -114,12 +113,12 @@ def relative_name(file: Path, root: Path) -> str:
 
 
 def _decode_files(
-    root: Path, files: Sequence[Path], how: How, span: Span | None = None
-) -> Decoded[Path]:
-    """The files that could be read, their pixels, and (name, reason) for the others."""
-    threads = bool(files) and files[0].exists() and files[0].stat().st_size >= THREADED_FROM
+    root: Path, names: Sequence[str], how: How, span: Span | None = None
+) -> Decoded[str]:
+    """The files of these names that could be read, their pixels, and (name, reason) for the others."""
+    threads = bool(names) and _is_large(root / names[0])
+    return decode_files(root, names, span, root.joinpath, str, threads, how)
 
-    def name(file: Path) -> str:
-        return relative_name(file, root)
 
-    return decode_files(root, files, span, Path, name, threads, how)
+def _is_large(file: Path) -> bool:
+    return file.exists() and file.stat().st_size >= THREADED_FROM

@@ -147,13 +147,16 @@ def as_grey(page: Page) -> Page:
 def plain_page(picture: Image.Image, grey: bool = False) -> Page:
     """The page of a Pillow image of 8 bits a channel or less, upright."""
     mode, profile = picture.mode, picture.info.get("icc_profile")
-    picture = ImageOps.exif_transpose(picture)
+    if picture.getexif().get(tiff.ORIENTATION, 1) != 1:  # else it would be copied
+        picture = ImageOps.exif_transpose(picture)
     if picture.mode == "F" or picture.mode.startswith("I"):
         return Page(in_known_type(np.asarray(picture)), None, mode, profile)
     wanted = "L" if grey or picture.mode in GREY_MODES else "RGB"
     if picture.has_transparency_data:
         wanted += "A"
-    return Page(np.asarray(picture.convert(wanted)), None, mode, profile)
+    if picture.mode != wanted:  # else it would be copied
+        picture = picture.convert(wanted)
+    return Page(np.asarray(picture), None, mode, profile)
 
 
 def _read_by_pillow(file: IO[bytes], grey: bool, near: Near = None) -> Iterator[Page]:

@@ -7,9 +7,9 @@ set.
 of uint8, uint16, int16 or float32. Black and white are those of the type, or what the file says
 (`narrows.levels`).
 
-Sizes are changed by Lanczos' filter in floats, with one rounding at the end: rounding, and clipping
-to the range of the type, between the filter's passes along rows and along columns would make the
-result depend on which comes first. Colours are weighted by their alpha.
+Sizes are changed by Lanczos' filter in floats (`resampling`), with one rounding at the end:
+rounding, and clipping to the range of the type, between the filter's passes along rows and along
+columns would make the result depend on which comes first. Colours are weighted by their alpha.
 """
 
 from collections.abc import Callable, Iterable, Sequence

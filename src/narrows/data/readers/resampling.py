@@ -29,6 +29,7 @@ import numpy as np
 LOBES = 3  # of the filter on each side
 STEPS = 2.0**22  # of a weight from 0 to 1
 BLOCK = 8  # rows or columns of a result that are computed together
+SIZES_KEPT = 16  # whose weights are kept for the next picture
 MOST_PRODUCTS = 2**18  # of one call; beyond them OpenBLAS starts threads
 
 Size = tuple[int, int]  # height, width
@@ -50,8 +51,9 @@ def resample(pixels: np.ndarray, size: Size, box: Box) -> np.ndarray:
     height, width = pixels.shape[:2]
     channels = pixels.shape[2:]
     left, top, right, bottom = box
-    down = _filter_rows(pixels.reshape(height, -1), _bands(height, size[0], top, bottom))
-    across = _filter_columns(down, _column_bands(width, size[1], left, right, *channels))
+    with np.errstate(invalid="ignore"):  # what is not finite spreads to its surroundings
+        down = _filter_rows(pixels.reshape(height, -1), _bands(height, size[0], top, bottom))
+        across = _filter_columns(down, _column_bands(width, size[1], left, right, *channels))
     return across.reshape(*size, *channels)
 
 
@@ -59,7 +61,7 @@ def _filter_rows(values: np.ndarray, bands: list[Band]) -> np.ndarray:
     """R X for X `(H, n)`: float64 `(h, n)`."""
     result = np.empty((bands[-1].made.stop, values.shape[1]))
     for made, needed, weights in bands:
-        for part in _parts(values.shape[1], weights):
+        for part in _parts(values.shape[1], weights.size):
             floats = values[needed, part].astype(np.float64, copy=False)
             np.matmul(weights, floats, out=result[made, part])
     return result
@@ -69,62 +71,64 @@ def _filter_columns(values: np.ndarray, bands: list[Band]) -> np.ndarray:
     """X Cᵀ for X `(n, W)` of floats: float64 `(n, w)`."""
     result = np.empty((len(values), bands[-1].made.stop))
     for made, needed, weights in bands:
-        for part in _parts(len(values), weights):
+        for part in _parts(len(values), weights.size):
             np.matmul(values[part, needed], weights, out=result[part, made])
     return result
 
 
-def _parts(length: int, weights: np.ndarray) -> list[slice]:
-    """Slices of `length` rows or columns, each small enough for one call with these weights."""
-    step = max(1, MOST_PRODUCTS // weights.size)
+@lru_cache(maxsize=64)
+def _parts(length: int, weights: int) -> list[slice]:
+    """Slices of `length` rows or columns, each small enough for one call with this many weights."""
+    step = max(1, MOST_PRODUCTS // weights)
     return [slice(start, start + step) for start in range(0, length, step)]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=SIZES_KEPT)
 def _bands(length: int, count: int, start: float, stop: float) -> list[Band]:
     """R in blocks of rows, without the columns that are 0 in all of these."""
+    matrix = _matrix(length, count, start, stop)
     bands = []
     for first in range(0, count, BLOCK):
-        places = np.arange(first, min(first + BLOCK, count))
-        weights, low = _weights(places, length, count, start, stop)
-        made, needed = slice(first, first + len(places)), slice(low, low + weights.shape[1])
-        bands.append(Band(made, needed, weights))
+        block = matrix[first : first + BLOCK]
+        columns = np.flatnonzero(block.any(axis=0))
+        needed = slice(int(columns[0]), int(columns[-1]) + 1)
+        bands.append(Band(slice(first, first + len(block)), needed, block[:, needed].copy()))
     return bands
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=SIZES_KEPT)
 def _column_bands(
     length: int, count: int, start: float, stop: float, channels: int = 1
 ) -> list[Band]:
     """Cᵀ in blocks of columns, for rows in which the channels of a pixel follow one another."""
-    return [
-        Band(
-            _widened(made, channels),
-            _widened(needed, channels),
-            np.kron(weights.T, np.eye(channels)),
-        )
-        for made, needed, weights in _bands(length, count, start, stop)
-    ]
+    bands = []
+    for made, needed, weights in _bands(length, count, start, stop):
+        high, wide = weights.shape
+        each = np.zeros((wide, channels, high, channels))
+        for channel in range(channels):
+            each[:, channel, :, channel] = weights.T
+        each = each.reshape(wide * channels, high * channels)
+        bands.append(Band(_widened(made, channels), _widened(needed, channels), each))
+    return bands
 
 
 def _widened(pixels: slice, channels: int) -> slice:
     return slice(pixels.start * channels, pixels.stop * channels)
 
 
-def _weights(
-    places: np.ndarray, length: int, count: int, start: float, stop: float
-) -> tuple[np.ndarray, int]:
-    """The rows of R of these places, from their first column that is not 0 to the last, and which
-    column is the first.
-    """
+def _matrix(length: int, count: int, start: float, stop: float) -> np.ndarray:
+    """R `(count, length)`."""
     scale = (stop - start) / count
     width = max(scale, 1.0)
-    centres = start + (places + 0.5) * scale
-    low = max(0, int(centres[0] - LOBES * width))
-    high = min(length, int(centres[-1] + LOBES * width) + 1)
-    distances = (np.arange(low, high) + 0.5 - centres[:, None]) / width
-    weights = np.sinc(distances) * np.sinc(distances / LOBES) * (np.abs(distances) < LOBES)
+    centres = start + (np.arange(count)[:, None] + 0.5) * scale
+    lowest = np.floor(centres - LOBES * width).astype(int)
+    places = lowest + np.arange(int(2 * LOBES * width) + 2)
+    distances = (places + 0.5 - centres) / width
+    inside = (np.abs(distances) < LOBES) & (places >= 0) & (places < length)
+    weights = np.sinc(distances) * np.sinc(distances / LOBES) * inside
     weights /= weights.sum(axis=1, keepdims=True)
     weights = np.rint(weights * STEPS) / STEPS
-    weights[np.arange(len(places)), weights.argmax(axis=1)] += 1 - weights.sum(axis=1)
-    return weights, low
+    weights[np.arange(count), weights.argmax(axis=1)] += 1 - weights.sum(axis=1)
+    matrix = np.zeros((count, length))
+    matrix[np.nonzero(inside)[0], places[inside]] = weights[inside]
+    return matrix
