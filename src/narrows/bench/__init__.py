@@ -1,4 +1,5 @@
-"""How fast Narrows is, compared with the usual ways of training the same networks.
+"""How fast Narrows is, compared with the usual ways of training the same networks, and how well it
+finds anomalies.
 
 cases           the labs that are timed: network, cost, noise, evaluation, and target speeds
 narrows_way     Narrows itself, through its public interface
@@ -9,4 +10,9 @@ worker          one way of one lab in its own process, which runs a round on dem
 speed           all ways in turn, and the table of results
 profile         where the time of a step and of an evaluation goes
 scale           how time and memory grow with images, pixels, parameters and processes
+anomaly         how well anomalies are found, compared with PyOD's detectors
+anomaly_tasks   the tasks of that comparison: images to train on, and test images
+anomaly_ways    what is compared: how each is fitted, and its scores
+anomaly_tables  the tables of results
+defects         synthetic defects of textures
 """

@@ -23,7 +23,7 @@ packs           pack, verify
 patches         patches; --patches of the verbs that train
 model_files     info, export
 lists           labs, recipes, parts
-bench           bench speed, bench profile, bench scale
+bench           bench speed, bench profile, bench scale, bench anomaly
 launch          several processes: torchrun, and `--devices`
 """
 

@@ -1,17 +1,21 @@
-"""The verbs that measure Narrows itself: bench speed, bench profile, bench scale."""
+"""The verbs that measure Narrows itself: bench speed, bench profile, bench scale, bench anomaly."""
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from narrows.cli.options import Force, Integer, Json
+from narrows.cli.options import Force, Integer, Json, integers
 from narrows.cli.output import give, give_facts, tell
 from narrows.errors import wrong
 
+if TYPE_CHECKING:
+    from narrows.bench.anomaly import Plan
+
 MARKDOWN = (".md", ".txt")  # endings of tables
-HELP = """Measure Narrows itself: its speed, where the time goes, and how it grows.
+HELP = """Measure Narrows itself: its speed, where the time goes, how it grows, and how well it finds
+anomalies.
 
 Example: narrows bench speed A --rounds 3
 """
@@ -142,10 +146,92 @@ def scale(
         write_file(path, markdown(table(rows)) + "\n")
 
 
-def _enough(images: int | None) -> None:
-    """Refuse fewer images than a lab's split and batches need."""
+@app.command
+def anomaly(
+    *,
+    groups: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
+    rows: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
+    seeds: Annotated[
+        list[int] | None, Parameter(consume_multiple=True, negative="", converter=integers)
+    ] = None,
+    images: Integer | None = None,
+    test_images: Integer | None = None,
+    output: Annotated[str, Parameter(name=["--output", "-o"])] = "",
+    json: Json = False,
+    force: Force = False,
+) -> None:
+    """Compare how well anomalies are found, and how fast, with the detectors of PyOD.
+
+    Example: narrows bench anomaly --groups digits --seeds 0 -o found
+
+    Parameters
+    ----------
+    groups
+        Of tasks, any of mnist, fashion-mnist, mnist-jittered, fashion-mnist-jittered, textures,
+        digits; by default all.
+    rows
+        Any of anomaly, pca, pyod-pca, pyod-knn, pyod-iforest, pyod-ecod, pyod-autoencoder,
+        pyod-deepsvdd, brightness, deviation; by default all.
+    seeds
+        By default 0 1 2.
+    images
+        Use at most this many training images of a task.
+    test_images
+        Use at most this many test images of a task.
+    output
+        A folder for the results and the tables, page.md. If it holds results already, only what they
+        lack is measured; the tables show all of them.
+    force
+        Measure again what the folder holds already.
+    """
+    from narrows.bench.anomaly import Plan
+    from narrows.bench.anomaly_tables import by_task, summary
+    from narrows.bench.anomaly_tasks import GROUPS, entries_of
+    from narrows.bench.anomaly_ways import WAYS
+
+    _known("group of tasks", groups or (), GROUPS)
+    _known("row", rows or (), WAYS)
+    _enough(images)
+    _enough(test_images, "test images")
+    if any(seed < 0 for seed in seeds or ()):
+        raise wrong("seeds", seeds, "integers ≥ 0")
+    entries = entries_of(groups or GROUPS)
+    plan = Plan(entries, seeds or (0, 1, 2), rows or tuple(WAYS), images, test_images)
+    results = _compared(plan, output, force)
+    give(results if json else summary(results), json)
+    if not json:
+        tell("")
+        give(by_task(results))
+
+
+def _compared(plan: "Plan", output: str, force: bool) -> list[dict[str, Any]]:
+    """The results of a plan, and those that the folder holds of earlier calls; both tables into the
+    folder.
+    """
+    from narrows.bench import anomaly as bench
+    from narrows.bench.anomaly_tables import page
+    from narrows.data.outputs import folder_place
+    from narrows.files import locked, refuse_overwrite, write_file
+
+    if not output:
+        return bench.measure(plan, (), tell, lambda rows: None)
+    folder = folder_place(output).path
+    if not (folder / bench.RESULTS).exists():
+        refuse_overwrite(folder)
+    with locked(folder, folder=True):
+        kept = bench.read_results(folder)
+        if force:
+            kept = [row for row in kept if not plan.covers(row)]
+        bench.check_limits(kept, plan)
+        results = bench.measure(plan, kept, tell, lambda rows: bench.write_results(folder, rows))
+        write_file(folder / "page.md", page(results))
+    return results
+
+
+def _enough(images: int | None, what: str = "images") -> None:
+    """Refuse fewer images than a split and batches need."""
     if images is not None and images < 20:
-        raise wrong("images", images, "at least 20")
+        raise wrong(what, images, "at least 20")
 
 
 def _known(kind: str, asked: Collection[str], known: Collection[str]) -> None:
