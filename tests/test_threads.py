@@ -120,3 +120,29 @@ def test_a_training_reports_threads_that_wait(clock, monkeypatch):
     model = nw.Autoencoder(epochs=2, batch_size=8, bottleneck={"kind": "plain", "size": 2})
     with pytest.warns(NarrowsWarning, match="wait for one another"):
         model.fit(X)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "quota", "cores"),
+    [
+        (8, None, 8),
+        (8, "max 100000", 8),
+        (8, "150000 100000", 2),
+        (2, "600000 100000", 2),
+        (3, "20000 100000", 1),
+    ],
+)
+def test_cores_are_those_that_affinity_and_the_control_group_leave(
+    tmp_path, monkeypatch, allowed, quota, cores
+):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(allowed)), raising=False)
+    monkeypatch.setattr(threads, "QUOTA", tmp_path / "cpu.max")
+    if quota is not None:
+        threads.QUOTA.write_text(quota + "\n")
+    assert threads.count_cores() == cores
+
+
+def test_cores_of_a_system_without_affinity_are_those_of_the_machine(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(threads, "QUOTA", tmp_path / "cpu.max")
+    assert threads.count_cores() == os.cpu_count()

@@ -8,12 +8,18 @@ waited for may have none for milliseconds, and the spinning takes it from one th
     p / w < SHARE    p: processor time of all threads; w: time on the clock
 
 shows this: on an idle machine one thread alone has p = w, and t threads have between w and t · w.
+
+More threads than cores never help. The cores of a process are those that it may run on, which are
+fewer than those of the machine in a container, in a job of a cluster, or under taskset.
 """
 
 import os
 import sys
 import time
 import warnings
+from contextlib import suppress
+from math import ceil
+from pathlib import Path
 
 from narrows.errors import NarrowsWarning
 
@@ -22,6 +28,23 @@ SPIN = "1000"  # turns, about 0.05 ms; GNU's OpenMP has 300,000
 VARIABLES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 SHARE = 0.8  # of the time of one core
 ENOUGH = 1.0  # seconds that are watched
+QUOTA = Path(
+    "/sys/fs/cgroup/cpu.max"
+)  # "max 100000", or microseconds of processor time in each 100000
+
+
+def count_cores() -> int:
+    """How many cores this process may use: those that it may run on, and no more than its control
+    group (a container's limit) has processor time for.
+
+    Reference: Linux, "Control Group v2", https://docs.kernel.org/admin-guide/cgroup-v2.html
+    """
+    has_affinity = hasattr(os, "sched_getaffinity")  # Linux alone
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    with suppress(OSError, ValueError):  # no limit, or another system
+        quota, period = map(int, QUOTA.read_text().split())
+        cores = min(cores, ceil(quota / period))
+    return max(1, cores)
 
 
 def spin_briefly() -> None:

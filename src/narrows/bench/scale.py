@@ -39,6 +39,7 @@ from narrows.distributed.rendezvous import process_group
 from narrows.errors import NarrowsError
 from narrows.measure import Table
 from narrows.model.recipes import recipe
+from narrows.threads import count_cores
 
 BASE = {"images": 10_000, "side": 28, "width": 256, "processes": 1}
 ALONG = {
@@ -134,7 +135,7 @@ def _run(point: dict[str, int], path: Path) -> dict[str, float]:
         "narrows.bench.scale",
     )
     several = [sys.executable, "-m", *launch]
-    env = {**os.environ, "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes))}
+    env = {**os.environ, "OMP_NUM_THREADS": str(max(1, count_cores() // processes))}
     order = json.dumps({**point, "path": str(path)})
     command = [*(several if processes > 1 else alone), order]
     done = subprocess.run(

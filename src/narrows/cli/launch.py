@@ -17,6 +17,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 from narrows.cli.output import code_of, complain
 from narrows.errors import TrainingError, wrong
+from narrows.threads import count_cores
 
 GRACE = 3.0  # seconds in which the first rank can report an error that others have too
 
@@ -71,7 +72,7 @@ def launch(devices: int) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // devices)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, count_cores() // devices)))
     logging.disable()  # its messages are replaced by those below
     config = LaunchConfig(
         1, 1, devices, run_id=f"narrows-{os.getpid()}", rdzv_backend="c10d", rdzv_endpoint="localhost:0",

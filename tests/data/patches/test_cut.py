@@ -85,7 +85,7 @@ def read_backwards_by_7_workers(folder, monkeypatch):
 
     monkeypatch.setattr(folder_reader, "list_folder", list_backwards)
     monkeypatch.setattr(folder_reader, "THREADED_FROM", 0)
-    monkeypatch.setattr(decode, "cpu_count", lambda: 7)
+    monkeypatch.setattr(decode, "count_cores", lambda: 7)
     return read_data(folder, "all", size=16, patches={"count": 12, "seed": 5})
 
 
@@ -182,7 +182,7 @@ def test_few_pictures_are_in_memory_at_a_time(tmp_path, monkeypatch):
 
     monkeypatch.setattr(pictures_or_patches, "picture_opener", tracking_opener)
     monkeypatch.setattr(folder_reader, "THREADED_FROM", 0)
-    monkeypatch.setattr(decode, "cpu_count", lambda: 2)
+    monkeypatch.setattr(decode, "count_cores", lambda: 2)
     assert len(read_data(tmp_path / "in", "all", size=16, patches=80)) == 80
     assert len(counts) == 2 * 40  # two passes
     assert max(counts) <= 8

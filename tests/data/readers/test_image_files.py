@@ -1,5 +1,8 @@
 """One picture: any mode becomes an array; several get the same channels and depth."""
 
+import builtins
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -170,3 +173,20 @@ def test_what_is_no_size_is_refused(size):
 def test_what_is_no_fit_is_refused():
     with pytest.raises(UnknownName, match="no fit called 'corp'; did you mean 'crop'"):
         fitter(4, "corp")
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".bmp", ".pgm", ".webp", ".gif"])
+def test_a_picture_file_is_opened_once(tmp_path, monkeypatch, ending):
+    path = tmp_path / f"a{ending}"
+    save_pages([Page(np.zeros((8, 8), np.uint8))], path)
+    opened = []
+
+    def count_and_open(file, *given, **options):
+        opened.append(file)
+        return real_open(file, *given, **options)
+
+    real_open = builtins.open
+    monkeypatch.setattr(builtins, "open", count_and_open)
+    monkeypatch.setattr(io, "open", count_and_open)
+    assert first_page(path).pixels.shape[:2] == (8, 8)
+    assert opened == [path]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from narrows.data import read_data
 from narrows.data.readers import resampling
 from narrows.data.readers.resampling import resample
 
@@ -74,10 +75,28 @@ def test_one_grey_stays_one_grey(value, height, width, size, box):
     assert np.array_equal(resized.astype(value.dtype), np.full(size, value))
 
 
-def test_values_that_are_not_finite_stay_so_and_no_warning_comes():
-    picture = np.zeros((40, 40), np.float32)
-    picture[3, 3], picture[30, 30] = np.inf, np.nan
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(("height", "width", "size", "box"), CASES)
+def test_nan_is_where_a_value_that_is_not_finite_has_a_weight_and_nowhere_else(
+    height, width, size, box, value
+):
+    picture = noise(height, width, 3).astype(np.float32)
+    place = height // 2, width // 3
+    without, impulse = picture.copy(), np.zeros_like(picture)
+    without[*place, 1], impulse[*place, 1], picture[*place, 1] = 0, 1, value
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        small = resample(picture, (10, 10), (0, 0, 40, 40))
-    assert not np.isfinite(small[[0, 7], [0, 7]]).any()
+        resized = resample(picture, size, box)
+    reached = resample(impulse, size, box) != 0
+    assert np.array_equal(np.isnan(resized), reached)
+    assert np.array_equal(resized[~reached], resample(without, size, box)[~reached])
+
+
+def test_nan_of_a_float_picture_is_nan_in_few_pixels_of_a_set(tmp_path):
+    picture = noise(200, 200).astype(np.float32) / 255
+    picture[100, 100] = np.nan
+    Image.fromarray(picture).save(tmp_path / "a.tif")
+    images = read_data(tmp_path, size=50).images
+    lost = np.argwhere(np.isnan(images[0]))
+    assert 1 <= len(lost) <= (2 * resampling.LOBES) ** 2
+    assert np.abs(lost - 25).max() <= resampling.LOBES

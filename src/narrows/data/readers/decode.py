@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
-from os import cpu_count
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
@@ -19,6 +18,7 @@ from narrows.data.readers.image_files import numbered, reason_of
 from narrows.data.readers.pixels import Page
 from narrows.errors import DataError
 from narrows.levels import Levels
+from narrows.threads import count_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -60,7 +60,7 @@ def map_ahead(
     if not threads:
         yield from map(function, items)
         return
-    workers = cpu_count() or 1
+    workers = count_cores()
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for item in items:

@@ -51,14 +51,15 @@ HEAD = 512  # bytes by which a file is known
 VOLUME = 3  # axes
 
 Source = Path | bytes
+File = IO[bytes]  # opened, or in memory
 Near = tuple[int, int] | None  # (width, height) that a JPEG may be decoded down to
 Axis = int | None  # of a volume, along which its slices follow one another
 PathReader = Callable[..., Iterator[tuple[np.ndarray, Levels | None]]]
 
 
 class PictureReader(NamedTuple):
-    """recognise: whether a file that begins so is read by it. read: its pages. is_volume: whether
-    `read` takes an axis.
+    """recognise: whether a file that begins so is read by it. read: the pages of the open file.
+    is_volume: whether `read` takes an axis.
     """
 
     recognise: Callable[[bytes], bool]
@@ -75,13 +76,13 @@ def open_pages(
     """
     with larger_limits(), _opened(source) as file:
         head = file.read(HEAD)
+        file.seek(0)
         for reader in PICTURE_READERS.values():
             if reader.recognise(head):
                 slices = {"axis": axis} if reader.is_volume and axis is not None else {}
-                pages = reader.read(source, grey, **slices)
+                pages = reader.read(file, grey, **slices)
                 yield from map(as_grey, pages) if grey else pages
                 return
-        file.seek(0)
         yield from _read_by_pillow(file, grey, near)
 
 
@@ -159,7 +160,7 @@ def plain_page(picture: Image.Image, grey: bool = False) -> Page:
     return Page(np.asarray(picture), None, mode, profile)
 
 
-def _read_by_pillow(file: IO[bytes], grey: bool, near: Near = None) -> Iterator[Page]:
+def _read_by_pillow(file: File, grey: bool, near: Near = None) -> Iterator[Page]:
     with Image.open(file, formats=PILLOW_FORMATS) as image:
         if near is not None:
             image.draft(None, near)  # only JPEG heeds it
@@ -171,16 +172,12 @@ def _read_by_pillow(file: IO[bytes], grey: bool, near: Near = None) -> Iterator[
             yield plain_page(image, grey)
 
 
-def _opened(source: Source) -> IO[bytes]:
+def _opened(source: Source) -> File:
     return BytesIO(source) if isinstance(source, bytes) else open(source, "rb")
 
 
-def _bytes(source: Source) -> bytes:
-    return source if isinstance(source, bytes) else source.read_bytes()
-
-
-def _read_png(source: Source, grey: bool) -> Iterator[Page]:
-    content = _bytes(source)
+def _read_png(file: File, grey: bool) -> Iterator[Page]:
+    content = file.read()
     facts = png.png_facts(content)
     if facts.bits == 16 and b"acTL" not in content[:HEAD]:
         yield _deep_png(content, facts)
@@ -204,47 +201,47 @@ def _deep_png(content: bytes, facts: png.PngFacts) -> Page:
     return Page(pixels, levels, mode, profile)
 
 
-def _read_netpbm(source: Source, grey: bool) -> Iterator[Page]:
-    return netpbm.read_netpbm(_bytes(source))
+def _read_netpbm(file: File, grey: bool) -> Iterator[Page]:
+    return netpbm.read_netpbm(file.read())
 
 
-def _read_tiff(source: Source, grey: bool) -> Iterator[Page]:
+def _read_tiff(file: File, grey: bool) -> Iterator[Page]:
     def plain(image: Image.Image) -> Page:
         return plain_page(image, grey)
 
-    file = BytesIO(source) if isinstance(source, bytes) else source
-    return tiff.read_tiff(file, plain, lambda: _by_path(source, "tiff_pages:read_tiff"))
+    source = file if isinstance(file, BytesIO) else file.name  # from which Pillow maps pixels
+    return tiff.read_tiff(source, plain, lambda: _by_path(file, "tiff_pages:read_tiff"))
 
 
 # -- by readers that take a path --------------------------------------------------------------
 
 
-def _by_path(source: Source, reader: str, **options: Any) -> Iterator[Page]:
+def _by_path(file: File, reader: str, **options: Any) -> Iterator[Page]:
     """The pages that a reader of an optional package gives; it is imported now."""
     from importlib import import_module
 
     module, name = reader.split(":")
     read: PathReader = getattr(import_module(f"narrows.data.readers.{module}"), name)
-    with _as_path(source) as path:
+    with _as_path(file) as path:
         for pixels, levels in read(path, **options):
             yield Page(in_known_type(np.asarray(pixels)), levels)
 
 
 @contextmanager
-def _as_path(source: Source) -> Iterator[Path]:
-    """The file, or a temporary one of these bytes."""
-    if isinstance(source, Path):
-        yield source
-        return
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(source)
-        file.flush()
+def _as_path(file: File) -> Iterator[Path]:
+    """Where the file is; of one in memory, a temporary copy."""
+    if not isinstance(file, BytesIO):
         yield Path(file.name)
+        return
+    with tempfile.NamedTemporaryFile() as copy:
+        copy.write(file.getbuffer())
+        copy.flush()
+        yield Path(copy.name)
 
 
 def path_reader(reader: str) -> Callable[..., Iterator[Page]]:
     """The pages of a file by a reader that takes a path, and options: "module:function"."""
-    return lambda source, grey, **options: _by_path(source, reader, **options)
+    return lambda file, grey, **options: _by_path(file, reader, **options)
 
 
 def _is_dicom(head: bytes) -> bool:

@@ -18,6 +18,9 @@ few rows of X, and these in pieces so small that a BLAS library keeps to one thr
 read in several threads anyway, and all of X is never held as floats. In X the channels of a pixel
 follow one another, so C has each weight once a channel: it is C ⊗ I.
 
+In a product NaN times 0 is NaN, so one NaN in X would spread over a block. Floats that are not finite
+are left out of the product, and the pixels of the result in which they have a weight are NaN.
+
 Reference: C. E. Duchon, "Lanczos filtering in one and two dimensions", J. Appl. Meteorology 18, 1979.
 """
 
@@ -48,13 +51,32 @@ def resample(pixels: np.ndarray, size: Size, box: Box) -> np.ndarray:
     """The part of a picture `(H, W)` or `(H, W, C)` inside a box, at that size: float64, neither
     rounded nor clipped.
     """
+    finite = np.isfinite(pixels)
+    if finite.all():
+        return _resampled(pixels, size, box)
+    result = _resampled(np.where(finite, pixels, 0), size, box)
+    result[_reached(~finite, size, box)] = np.nan
+    return result
+
+
+def _resampled(pixels: np.ndarray, size: Size, box: Box) -> np.ndarray:
+    """R X Cᵀ for each channel."""
     height, width = pixels.shape[:2]
     channels = pixels.shape[2:]
     left, top, right, bottom = box
-    with np.errstate(invalid="ignore"):  # what is not finite spreads to its surroundings
-        down = _filter_rows(pixels.reshape(height, -1), _bands(height, size[0], top, bottom))
-        across = _filter_columns(down, _column_bands(width, size[1], left, right, *channels))
+    down = _filter_rows(pixels.reshape(height, -1), _bands(height, size[0], top, bottom))
+    across = _filter_columns(down, _column_bands(width, size[1], left, right, *channels))
     return across.reshape(*size, *channels)
+
+
+def _reached(marked: np.ndarray, size: Size, box: Box) -> np.ndarray:
+    """Where a result has a weight on a marked value: (R ≠ 0) M (C ≠ 0)ᵀ > 0 for each channel."""
+    left, top, right, bottom = box
+    rows = _matrix(len(marked), size[0], top, bottom) != 0
+    columns = _matrix(marked.shape[1], size[1], left, right) != 0
+    planes = np.moveaxis(np.atleast_3d(marked), 2, 0).astype(np.float32)
+    counts = rows.astype(np.float32) @ planes @ columns.T.astype(np.float32)
+    return np.moveaxis(counts > 0, 0, 2).reshape(*size, *marked.shape[2:])
 
 
 def _filter_rows(values: np.ndarray, bands: list[Band]) -> np.ndarray:
