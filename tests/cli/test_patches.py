@@ -91,6 +91,50 @@ def test_patches_as_an_array_have_their_list_next_to_it(narrows, large, tmp_path
     assert [row["file"] for row in rows] == list(images.names)
 
 
+@pytest.mark.parametrize("listed", [False, True])
+def test_patches_as_a_pack_are_those_of_a_folder(narrows, large, tmp_path, listed):
+    if listed:
+        (large / "labels.csv").write_text(
+            "file,label\ncat/a.png,x\ncat/b.png,y\ndog/c.tif,x\ndog/d.tif,z\n"
+        )
+    options = (*OPTIONS, *(("--labels", large / "labels.csv") if listed else ()))
+    for output in ("out", "out.tar"):
+        assert narrows("patches", large, "-o", tmp_path / output, *options).code == 0
+    rows = rows_of(tmp_path / "out.csv")
+    assert rows == rows_of(tmp_path / "out" / "patches.csv")
+    packed = read_data(tmp_path / "out.tar", "all", grey=True)
+    folder = read_data(tmp_path / "out", "all", grey=True)
+    place = {name: k for k, name in enumerate(folder.names)}
+    order = [place[name] for name in packed.names]
+    assert [row["file"] for row in rows] == list(packed.names)
+    assert np.array_equal(packed.images, folder.images[order])
+    kinds = [packed.classes[label] for label in packed.labels]
+    assert kinds == [row["label"] if listed else row["file"][:3] for row in rows]
+    assert narrows("verify", tmp_path / "out.tar").code == 0
+
+
+def test_patches_of_a_divided_folder_are_a_divided_pack(narrows, large, tmp_path):
+    (tmp_path / "in").mkdir()
+    for part, kind in (("train", "cat"), ("test", "dog")):
+        (large / kind).rename(tmp_path / "in" / part)
+    assert narrows("patches", tmp_path / "in", "-o", tmp_path / "out.tar", *OPTIONS).code == 0
+    for part in ("train", "test"):
+        names = read_data(tmp_path / "out.tar", part, grey=True).names
+        assert {name.partition("/")[0] for name in names} == {part}
+
+
+def test_a_pack_of_patches_replaces_nothing_and_leaves_nothing_where_none_can_be_cut(
+    narrows, large, tmp_path
+):
+    (tmp_path / "out.index").write_text("mine")
+    assert narrows("patches", large, "-o", tmp_path / "out.tar", *OPTIONS).code == 1
+    assert (tmp_path / "out.index").read_text() == "mine"
+    found = narrows("patches", large, "-o", tmp_path / "new.tar", "--size", 100)
+    assert found.code == 1
+    assert "no patch of 100 x 100" in found.err
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("new")] == []
+
+
 def test_patches_are_not_written_over_without_force(narrows, large, tmp_path):
     out = tmp_path / "out"
     narrows("patches", large, "-o", out, *OPTIONS)

@@ -1,6 +1,7 @@
 """The verb that cuts training patches, patches; and `--patches` of the verbs that train."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,7 +51,8 @@ def patches(
     """Cut training patches out of large pictures, more where there is more contrast.
 
     They are crops, bit for bit, in the depth of their files, each named after its picture and place:
-    photo_y0128_x0064.png. A list, patches.csv, says the same.
+    photo_y0128_x0064.png. A list, patches.csv, says the same. They are written into a folder, a pack
+    (.tar), or an array (.npy, .npz).
 
     Example: narrows patches photos/ -o patches/ --size 64 -n 10000
 
@@ -83,7 +85,7 @@ def patches(
     place = _free(output, force)
     _refuse_others(folder)
     listing = listed_files(folder, split, labels)
-    write = _write_folder if place.is_folder else _write_array
+    write = WRITERS.get(place.ending, _write_array)
     with skipping(skipped, force) as skip:
         for name, reason in listing.skipped:
             skip(name, reason)
@@ -101,24 +103,41 @@ def _free(output: str, force: bool) -> Any:
     from narrows.data.write import ARRAY_WRITERS
     from narrows.files import refuse_overwrite
 
-    place = any_place(output, "patches", list(ARRAY_WRITERS), many=True)
+    place = any_place(output, "patches", [".tar", *ARRAY_WRITERS], many=True)
     refuse_overwrite(place.path, force)
     return place
 
 
 def _write_folder(listing: Any, folder: Path, cut: Any, options: Any, force: bool) -> Any:
     from narrows.data.patches.write import write_patches
+
+    with _shown(options, cut) as shown:
+        return write_patches(listing, folder, cut, shown)
+
+
+def _write_pack(listing: Any, path: Path, cut: Any, options: Any, force: bool) -> Any:
+    from narrows.data.patches.write import write_pack
+
+    with _shown(options, cut) as shown:
+        return write_pack(listing, path, cut, shown, force)
+
+
+@contextmanager
+def _shown(options: Any, cut: Any) -> Iterator[Any]:
+    """The options, with a bar of progress."""
     from narrows.model.progress_bar import progress_bar
 
     with progress_bar("cutting patches", cut.count) as advance:
-        options = options._replace(progress=lambda name: advance(lambda: name))
-        return write_patches(listing, folder, cut, options)
+        yield options._replace(progress=lambda name: advance(lambda: name))
 
 
 def _write_array(listing: Any, path: Path, cut: Any, options: Any, force: bool) -> Any:
     from narrows.data.patches.write import write_array
 
     return write_array(listing, path, cut, options, force)
+
+
+WRITERS = {"": _write_folder, ".tar": _write_pack}  # by the ending of the output; others: arrays
 
 
 def _refuse_others(folder: str) -> None:

@@ -68,19 +68,24 @@ def save_pages(pages: Sequence[Page], path: Path) -> str:
         other = path.with_name(path.name + OTHER_ENDING)
         words = f"written as {other.name}, since nothing here writes {path.suffix}"
         return "; ".join(filter(None, (words, save_pages(pages, other))))
+    content, words = encode_pages(pages, path)
+    write_file(path, content)
+    return words
+
+
+def encode_pages(pages: Sequence[Page], path: Path) -> tuple[bytes, str]:
+    """The bytes of a file of that name, and what was changed, as `save_pages`. Raises `OutputError`."""
     name = _format_of(path)
     write = WRITERS.get(name, _by_pillow)
     pages = [_plain_levels(page) for page in pages]
     try:
-        content, words = write(pages, name)
+        return write(pages, name)
     except (OSError, ValueError, TypeError) as error:
         if (shortage := shortage_of(error)) is not None:
             raise shortage from error
         raise OutputError(
             f"{path} cannot be written: {error}; .png and .tif take any image"
         ) from error
-    write_file(path, content)
-    return words
 
 
 # -- formats, in the order of the module ----------------------------------------------------------

@@ -76,7 +76,7 @@ def pack(
     folder = Path(folder)
     path = Path(path)
     most = None if shard is None else bytes_of(shard)
-    _refuse_overwrite_of_pack(path, force)
+    refuse_overwrite_of_pack(path, force)
     division = division_of(folder)
     kinds, left_out = _survey(folder, division)
     labelling, notes = _labelling(folder, kinds, bool(division), labels)
@@ -125,15 +125,11 @@ def _labelling(
 
 def _write_files(writer: TarWriter, files: NamedFiles, progress: Callable[[int], None]) -> None:
     """Write all files. Raises `OutputError`."""
-    try:
-        with writer:
-            for done, (name, content) in enumerate(files, start=1):
-                writer.add(name, content)
-                progress(done)
-            writer.finish()
-    except OSError as error:
-        words = error.strerror or error
-        raise OutputError(f"{writer.path} cannot be written: {words}") from error
+    with writer:
+        for done, (name, content) in enumerate(files, start=1):
+            writer.add(name, content)
+            progress(done)
+        writer.finish()
 
 
 def _refuse_unreadable(folder: Path, files: NamedFiles) -> NamedFiles:
@@ -155,7 +151,8 @@ def bytes_of(size: int | str) -> int:
     raise wrong("shard", size, "a number of bytes > 0, such as 500MB or 1GB")
 
 
-def _refuse_overwrite_of_pack(path: Path, force: bool) -> None:
+def refuse_overwrite_of_pack(path: Path, force: bool) -> None:
+    """Refuse a name that no pack has, or that of one that is there. Raises `OutputError`."""
     if path.suffix != ".tar":
         raise OutputError(
             f"{path} is not a name for a pack; it must end in .tar, such as {path.with_suffix('.tar')}"

@@ -25,7 +25,7 @@ import numpy as np
 
 from narrows.data.packs.index import ENTRY, Index, read_index
 from narrows.data.packs.tar_members import TAR_BLOCK
-from narrows.errors import DataError, wrong
+from narrows.errors import DataError, OutputError, wrong
 from narrows.files import publish, temporary_folder
 
 TAR_END = bytes(2 * TAR_BLOCK)
@@ -53,7 +53,7 @@ class TarWriter:
     """The tars of a pack while they grow.
 
     They are written in a temporary folder and get their names in `finish`; if it is not reached,
-    nothing remains of them.
+    nothing remains of them. What the disk refuses in `with` is raised as `OutputError`.
     """
 
     def __init__(self, path: Path, labelling: Labelling, splits: bool, most: int | None):
@@ -75,8 +75,11 @@ class TarWriter:
         self.folder = self.stack.enter_context(temporary_folder(self.path))
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self.stack.__exit__(*error)
+    def __exit__(self, kind: Any, error: Any, *trace: Any) -> None:
+        self.stack.__exit__(kind, error, *trace)
+        if isinstance(error, OSError):
+            words = error.strerror or error
+            raise OutputError(f"{self.path} cannot be written: {words}") from error
 
     def add(self, name: str, content: bytes | str) -> None:
         """One more image; or, as words, why it cannot be read."""

@@ -1,4 +1,5 @@
-"""Patches as files of their own, for a folder, and the list that says where each comes from.
+"""Patches as files of their own, in a folder or a pack, or as an array, and the list that says where
+each comes from.
 
     file,picture,y,x                  patches.csv
     cat/photo_y0128_x0064.png,cat/photo.jpg,128,64
@@ -14,14 +15,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from narrows.data.packs.pack import refuse_overwrite_of_pack
+from narrows.data.packs.tar_writer import Labelling, TarWriter
 from narrows.data.patches.cut import Cutter, decode_patches
 from narrows.data.patches.names import PATCH, place_in
 from narrows.data.patches.plan import Cut
 from narrows.data.readers.decode import open_ahead
 from narrows.data.readers.image_files import picture_opener
-from narrows.data.readers.listing import Listing
+from narrows.data.readers.listing import Listing, division_of
 from narrows.data.readers.pixels import Page
-from narrows.data.save_picture import save_pages
+from narrows.data.save_picture import encode_pages, save_pages
 from narrows.data.write import path_below, write_images
 from narrows.errors import DataError
 from narrows.files import refuse_overwrite, write_csv
@@ -59,32 +62,77 @@ def write_patches(listing: Listing, folder: Path, cut: Cut, options: Options) ->
     there is not one, `OutputError` if they cannot be written.
     """
     replaced = _listed(folder / LIST)
-    cutter = Cutter(listing.names, _opener(listing, options), str, cut, threads=True)
-    rows = list(_written_one_by_one(listing, folder, cutter, options))
-    if not rows:
-        raise DataError(f"no patch of {cut.size_in_words} pixels could be cut from {listing.path}")
+    cutter = _cutter(listing, cut, options)
+
+    def save(name: str, picture: str, page: Page) -> None:
+        save_pages([page], path_below(folder, name))
+
+    rows = _written_one_by_one(listing, cutter, options, save)
     write_list(folder / LIST, rows, listing)
     for name in replaced - {str(row[0]) for row in rows}:
         with suppress(OSError):
             path_below(folder, name).unlink()
+    return _written(cutter, rows)
+
+
+def write_pack(
+    listing: Listing, path: Path, cut: Cut, options: Options, force: bool = False
+) -> Written:
+    """Cut the pictures of a folder into a pack (see `packs.pack`); the list is next to it. Raises what
+    `write_patches` raises.
+    """
+    refuse_overwrite_of_pack(path, force)
+    list_path = refuse_overwrite(path.with_suffix(".csv"), force)
+    cutter = _cutter(listing, cut, options)
+    kind_of_picture = dict(zip(listing.names, listing.kinds))
+    kind_of: dict[str, str] = {}  # by the name of a patch
+    number_of = {} if listing.labels is None else dict(zip(listing.kinds, listing.labels.tolist()))
+    labelling = Labelling(kind_of.get, number_of, listing.classes)
+    is_divided = "/" in listing.names[0] and bool(division_of(listing.path))
+    with TarWriter(path, labelling, is_divided, None) as writer:
+
+        def save(name: str, picture: str, page: Page) -> None:
+            if kind_of_picture:
+                kind_of[name] = kind_of_picture[picture]
+            writer.add(name, encode_pages([page], Path(name))[0])
+
+        rows = _written_one_by_one(listing, cutter, options, save)
+        writer.finish()
+    write_list(list_path, rows, listing)
+    return _written(cutter, rows)
+
+
+def _written(cutter: Cutter[str], rows: list[Row]) -> Written:
+    cut = cutter.cut
     too_few = [cut.too_few(len(rows))] if len(rows) < cut.count else []
     return Written(rows, [cutter.note, *too_few])
 
 
 def _written_one_by_one(
-    listing: Listing, folder: Path, cutter: Cutter[str], options: Options
-) -> Iterator[Row]:
-    """Writes each patch; its row of the list."""
+    listing: Listing, cutter: Cutter[str], options: Options, save: Callable[[str, str, Page], None]
+) -> list[Row]:
+    """Saves each patch: its name, its picture, and the page. The rows of the list; `DataError` if there
+    are none.
+    """
+    rows: list[Row] = []
     for picture, entry in open_ahead(listing.names, cutter.open, threads=True):
         if not isinstance(entry, str):
             name, page = entry
-            save_pages([page._replace(mode="")], path_below(folder, name))
+            save(name, picture, page._replace(mode=""))
             options.progress(name)
-            yield name, picture, *place_in(name)
+            rows.append((name, picture, *place_in(name)))
         elif options.strict:
             raise DataError(f"{listing.path / picture}: {entry}; replace or remove it")
         else:
             options.skip(picture, entry)
+    if not rows:
+        size = cutter.cut.size_in_words
+        raise DataError(f"no patch of {size} pixels could be cut from {listing.path}")
+    return rows
+
+
+def _cutter(listing: Listing, cut: Cut, options: Options) -> Cutter[str]:
+    return Cutter(listing.names, _opener(listing, options), str, cut, threads=True)
 
 
 def _opener(listing: Listing, options: Options) -> Callable[[str], Iterator[Page]]:
