@@ -56,6 +56,16 @@ def of_zip(path: Path, load: Callable[[], Any]) -> Loader:
     return Loader(path, lambda count, seed: zip_mutants(content, count, seed), load)
 
 
+def both(one: Loader, other: Loader) -> Loader:
+    """Mutants of two kinds of one file, half of each."""
+
+    def mutants(count: int, seed: int) -> Iterator[bytes]:
+        yield from one.mutants(count - count // 2, seed)
+        yield from other.mutants(count // 2, seed)
+
+    return one._replace(mutants=mutants)
+
+
 # -- images ----------------------------------------------------------------------------------------
 
 
@@ -266,11 +276,6 @@ def load_model(path: Path) -> None:
     nw.load(path).transform(IMAGES[:2])
 
 
-def model(folder: Path) -> Loader:
-    path = nw.save(small_model().fit(IMAGES), folder / "m.safetensors")
-    return of_bytes(path, lambda: load_model(path))
-
-
 def with_headers(path: Path, load: Callable[[], Any]) -> Loader:
     """Mutants whose header is wrong and whose checksum is right."""
     header, tensors = read_file(path)
@@ -282,9 +287,13 @@ def with_headers(path: Path, load: Callable[[], Any]) -> Loader:
     return Loader(path, mutants, load)
 
 
-def model_header(folder: Path) -> Loader:
+def model(folder: Path) -> Loader:
     path = nw.save(small_model().fit(IMAGES), folder / "m.safetensors")
-    return with_headers(path, lambda: load_model(path))
+
+    def load() -> None:
+        load_model(path)
+
+    return both(of_bytes(path, load), with_headers(path, load))
 
 
 def pca_header(folder: Path) -> Loader:
@@ -312,20 +321,22 @@ def resume(path: Path) -> None:
 
 def checkpoint(folder: Path) -> Loader:
     path = checkpoint_file(folder)
-    return with_headers(path, lambda: resume(path))
+
+    def load() -> None:
+        resume(path)
+
+    return both(with_headers(path, load), with_tensors(path, load))
 
 
-def checkpoint_tensors(folder: Path) -> Loader:
-    """Tensors of other names, shapes, types and values, with the right checksum."""
-    path = checkpoint_file(folder)
+def with_tensors(path: Path, load: Callable[[], Any]) -> Loader:
+    """Mutants with tensors of other names, shapes, types and values, whose checksum is right."""
     header, tensors = read_file(path)
-    return Loader(
-        path,
-        lambda count, seed: (
-            to_bytes(header, mutant) for mutant in tensor_mutants(tensors, count, seed)
-        ),
-        lambda: resume(path),
-    )
+
+    def mutants(count: int, seed: int) -> Iterator[bytes]:
+        for mutant in tensor_mutants(tensors, count, seed):
+            yield to_bytes(header, mutant)
+
+    return Loader(path, mutants, load)
 
 
 def tensor_mutants(
@@ -416,5 +427,5 @@ LOADERS = (
     npy, npz, npz_compressed, idx, csv, cifar, pickled, norb, mat, mat_compressed, mat_4, tfrecord,
     torch_zip, torch_old,
     tar, tar_of_a_pack, index, codes_npy, codes_npz, manifest, part_npz, part_npy, part_csv, model,
-    model_header, pca_header, checkpoint, checkpoint_tensors, study, snapshots,
+    pca_header, checkpoint, study, snapshots,
 )  # fmt: skip

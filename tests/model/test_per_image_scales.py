@@ -118,7 +118,15 @@ def test_a_file_gives_the_same_model_to_the_last_bit(fitted, some, case, tmp_pat
     np.testing.assert_array_equal(read.sample(5), ae.sample(5))
 
 
-@pytest.mark.parametrize("case", [("pca", "each"), ("conv", "each"), ("variational", "local")])
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("conv", "each"),
+        pytest.param(("pca", "each"), marks=pytest.mark.slow),
+        pytest.param(("variational", "local"), marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
 def test_onnx_normalises_each_image_inside(fitted, some, case, tmp_path):
     pytest.importorskip("onnxscript")
     runtime = pytest.importorskip("onnxruntime")
