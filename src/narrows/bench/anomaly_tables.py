@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
 
-from narrows.bench.anomaly_ways import PEER
+from narrows.bench.anomaly_ways import PEER, WAYS
 from narrows.bench.speed import markdown
 from narrows.measure import Table
 
@@ -62,9 +62,9 @@ def page(rows: Sequence[Row]) -> str:
 
 
 def aurocs_of(rows: Sequence[Row]) -> Aurocs:
-    """The mean over seeds, of each row and task."""
+    """The mean over seeds, of each row and task; rows of one way next to one another."""
     of_seeds: dict[str, dict[str, list[float]]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: list(WAYS).index(row["way"])):
         of_seeds.setdefault(row["row"], {}).setdefault(row["task"], []).append(row["auroc"])
     return {
         name: {task: mean(values) for task, values in of_tasks.items()}
