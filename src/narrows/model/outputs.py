@@ -1,10 +1,12 @@
 """What a model puts out for a batch of images: for anomaly scores, and for measures."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from narrows.model.density import CodeDensity
+from narrows.model.usual_error import UsualError
 
 
 @dataclass
@@ -15,12 +17,16 @@ class Outputs:
     codes: `(n, size)`.
     bound: the negative bound on the log-likelihood `(n,)`, of variational models.
     density: of the training codes, once it is known.
+    usual: the usual size of the errors, once it is known.
+    scores: of the kinds that this model alone has, `(n,)` each.
     """
 
     errors: Tensor
     codes: Tensor
     bound: Tensor | None = None
     density: CodeDensity | None = None
+    usual: UsualError | None = None
+    scores: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass

@@ -19,6 +19,7 @@ from narrows.measure import CodeStatistics
 from narrows.model.calibration import Calibration
 from narrows.model.density import CodeDensity
 from narrows.model.outputs import Outputs, Views
+from narrows.model.usual_error import UsualError
 from narrows.parts.corruption import Corruption
 from narrows.parts.term import Term
 from narrows.scale import Scale
@@ -37,7 +38,8 @@ class Model(Protocol):
         held out for thresholds alone); terms_ (how the terms
         in its history are called).
     Anomalies: threshold_ of the default score, thresholds_ of all kinds, calibration_ (the scores
-        of normal images that they come from), density_ of the training codes.
+        of normal images that they come from), density_ of the training codes, usual_error_ at each
+        pixel, own_scores_ (kinds that this model alone has, the best first).
     """
 
     layout_: Layout
@@ -52,6 +54,7 @@ class Model(Protocol):
     thresholds_: Mapping[str, float]
     calibration_: Calibration | None
     density_: CodeDensity | None
+    usual_error_: UsualError | None
     about_: Mapping[str, Any]
 
     # read alone, so that a model may have a narrower type
@@ -73,6 +76,9 @@ class Model(Protocol):
     def terms_(self) -> Mapping[str, Term]:
         """The terms of its loss by their names in `history_`; empty if it has no loss."""
         ...
+
+    @property
+    def own_scores_(self) -> Mapping[str, Any]: ...
 
     @property
     def is_variational(self) -> bool:

@@ -22,11 +22,13 @@ from typing import Any
 from narrows.choose import choose, default_options, merge_options
 from narrows.errors import unknown
 from narrows.measure import Table
+from narrows.model.detector.detector import AnomalyDetector
 from narrows.model.estimator.autoencoder import Autoencoder
 from narrows.model.estimator.base import ImageModel
+from narrows.model.estimator.neighbours import Neighbours
 from narrows.model.estimator.pca import PCA
 
-ESTIMATORS = {"autoencoder": Autoencoder, "pca": PCA}
+ESTIMATORS = {"autoencoder": Autoencoder, "pca": PCA, "neighbours": Neighbours, "detector": AnomalyDetector}
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,10 @@ RECIPES: dict[str, Recipe] = {
     "vae-conv": Recipe("convolutional variational autoencoder, code 32", OURS, {
         "body": FEATURES, "bottleneck": part("variational", size=32), "likelihood": "bernoulli",
         "epochs": 15}),
+    "anomaly": Recipe(
+        "finds images that do not belong: chooses scale, model and score by itself", OURS, {}, "detector"),
+    "neighbours": Recipe(
+        "distance to the nearest images of a training set", OURS, {"scale": "each"}, "neighbours"),
     "pca": Recipe("principal components, code 30", "lab E1", {"n_components": 30}, "pca"),
     "lab-a": Recipe("denoising compressor, code 64", "lab A", LAB_A),
     "lab-a-unclipped": Recipe("lab A with unclipped noise, for its score field", "lab A's theory", {

@@ -121,7 +121,8 @@ class ImageModel(
     def _outputs(self, x: Tensor) -> Outputs:
         """What anomaly scores are computed from."""
         codes = self._encode(x)
-        return Outputs(self._squared_error(x, self._decode(codes)), codes, density=self.density_)
+        errors = self._squared_error(x, self._decode(codes))
+        return Outputs(errors, codes, density=self.density_, usual=self.usual_error_)
 
     def _codes_for_prior(self, x: Tensor, outputs: Outputs) -> Tensor:
         """The codes that a density is fitted to, for sampling."""
@@ -209,8 +210,9 @@ class ImageModel(
 
         kind: "error" (the squared error, summed over the image), "patch" (its mean in the worst
         window), "bound" (the negative bound at the mean code, in nats, of variational models),
-        "code" (the distance of the code from the training codes), or None for the default: "patch"
-        of images, "error" of tables. The squared error is on [0, 1]; of tables and under a scale
+        "relative" (the worst window of the error divided by its usual size at that pixel), "code"
+        (the distance of the code from the training codes), one that this model alone has, or None
+        for the default: the model's own, else "patch" of images, "error" of tables. The squared error is on [0, 1]; of tables and under a scale
         that is per image on the working scale, so that low contrast does not look normal.
         """
         images = self._accept(X)

@@ -15,7 +15,7 @@ which is what a fit to the others gives, but for rounding.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -41,6 +41,12 @@ class Components:
     def explained_share(self) -> float:
         """The share of the variance that the components explain."""
         return float(self.variances.sum() / self.total_variance) if self.total_variance else 0.0
+
+    def explaining(self, share: float) -> "Components":
+        """The first of them that explain this share of the variance, one at least."""
+        before = np.cumsum(self.variances, dtype=np.float64) < share * self.total_variance
+        size = min(1 + int(np.count_nonzero(before)), len(self.axes))
+        return replace(self, axes=self.axes[:size], variances=self.variances[:size])
 
 
 @dataclass

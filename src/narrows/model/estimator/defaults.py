@@ -17,6 +17,7 @@ from narrows.levels import Levels, Window
 from narrows.measure import CodeStatistics
 from narrows.model.density import CodeDensity
 from narrows.model.estimator.nested import nested_parameters, with_nested
+from narrows.model.usual_error import UsualError
 from narrows.parts.corruption import Corruption
 from narrows.parts.term import Term
 
@@ -32,6 +33,7 @@ class DefaultAnswers:
     validation_index_: np.ndarray | None = None
     calibration_index_: np.ndarray | None = None
     density_: CodeDensity | None = None
+    usual_error_: UsualError | None = None
     about_: Mapping[str, Any] = {}
     layout_: Layout
     # black and white of the images that come next, if a file says them: see `with_input_levels`
@@ -68,6 +70,11 @@ class DefaultAnswers:
     @property
     def terms_(self) -> Mapping[str, Term]:
         """The terms of its loss by their names in `history_`."""
+        return {}
+
+    @property
+    def own_scores_(self) -> Mapping[str, Any]:
+        """Kinds of anomaly score that this model alone has, the best first."""
         return {}
 
     @property

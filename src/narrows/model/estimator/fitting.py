@@ -24,9 +24,9 @@ from narrows.machine import give_back_freed_memory
 from narrows.measure.conformal import check_false_alarms
 from narrows.model.calibration import HELD_OUT, TRAINING, Calibration
 from narrows.model.density import CodeDensity
-from narrows.model.estimator.anomaly import SCORES, available_scores, join_batches, scores_of
 from narrows.model.estimator.arguments import check_seed, check_table, is_table
 from narrows.model.estimator.base import ImageModel
+from narrows.model.estimator.gathered_scores import GatheredScores, gathered_scores
 from narrows.model.outputs import Outputs
 from narrows.model.training.sample_weight import validate_weights, weighted_stand_ins
 from narrows.parts.prior import Prior
@@ -36,7 +36,14 @@ from narrows.scale import FIXED_SCALES, Scale, choose_scale
 MOST_IMAGES = 10_000  # training images that are used for the calibration
 # numbers in their codes, if codes are large, unless fewer than 200 images are left
 MOST_VALUES = 20_000_000
-LEARNT = ("code_size_", "threshold_", "thresholds_", "calibration_", "density_")
+LEARNT = (
+    "code_size_",
+    "threshold_",
+    "thresholds_",
+    "calibration_",
+    "density_",
+    "usual_error_",
+)
 
 
 @dataclass
@@ -125,12 +132,12 @@ def _fitted_scale(
 class Gathered:
     """What is gathered from training images, batch by batch.
 
-    prior_codes: that a prior is fitted to. codes: without chance. scores: by their kind.
+    prior_codes: that a prior is fitted to. codes: without chance.
     """
 
+    scores: GatheredScores
     prior_codes: list[Tensor] = field(default_factory=list)
     codes: list[Tensor] = field(default_factory=list)
-    scores: list[dict[str, Tensor]] = field(default_factory=list)
 
 
 def calibrate(
@@ -146,22 +153,34 @@ def calibrate(
     Images of weight 0 are left out; the others count alike. failed: after a training that has
     diverged, images whose code is not finite are left out too.
     """
-    gathered = Gathered()
-    kinds = [kind for kind in available_scores(model) if kind != "code"]
+    gathered = Gathered(GatheredScores(model, without=["code"]))
     for x in _chosen_batches(model, images, _most_images(prior.size), failed):
         outputs: Outputs = model._without_gradients(model._outputs, x)
         gathered.prior_codes.append(model._without_gradients(model._codes_for_prior, x, outputs))
         gathered.codes.append(outputs.codes.cpu())
-        gathered.scores.append({kind: SCORES[kind].compute(outputs).cpu() for kind in kinds})
+        gathered.scores.add(outputs)
     _fit_prior(model, prior, torch.cat(gathered.prior_codes))
     codes = torch.cat(gathered.codes)
     model.density_ = CodeDensity.fit(codes)
-    scores = {"code": model.density_.distance(codes), **join_batches(gathered.scores)}
-    source = TRAINING
+    unseen = None
     if held_out is not None:
-        scores = scores_of(model, _chosen_batches(model, held_out, MOST_IMAGES, failed))
-        source = HELD_OUT
-    model._take_calibration(Calibration.of(source, model.false_alarms, scores))
+        unseen = gathered_scores(model, _chosen_batches(model, held_out, MOST_IMAGES, failed))
+    _set_thresholds(model, gathered.scores, codes, unseen)
+
+
+def _set_thresholds(
+    model: ImageModel, seen: GatheredScores, codes: Tensor, unseen: GatheredScores | None
+) -> None:
+    """Thresholds from scores of images that were held out, else of training images with these codes."""
+    if unseen is not None:
+        model.usual_error_ = unseen.usual
+        calibration = Calibration.of(HELD_OUT, model.false_alarms, unseen.scores())
+    else:
+        assert model.density_ is not None
+        model.usual_error_ = seen.usual
+        scores = {"code": model.density_.distance(codes), **seen.scores()}
+        calibration = Calibration.of(TRAINING, model.false_alarms, scores)
+    model._take_calibration(calibration)
 
 
 def _fit_prior(model: ImageModel, prior: Prior, codes: Tensor) -> None:

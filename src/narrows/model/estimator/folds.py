@@ -19,8 +19,8 @@ from torch import Tensor
 
 from narrows.image_batches import ImageBatches
 from narrows.model.density import CodeDensity
-from narrows.model.estimator.anomaly import join_batches, scores_of
 from narrows.model.estimator.components import Moments
+from narrows.model.estimator.gathered_scores import gathered_scores, join_batches
 from narrows.randomness import keyed_generator
 
 MOST_IMAGES = 10_000  # that are scored, and whose codes a density is fitted to
@@ -36,7 +36,7 @@ def cross_scores(
     order = _in_random_order(images, model.seed_)
     if len(order) < 2:
         return None
-    scores = []
+    gathered, usual = [], None
     for fold in _folds(order, share, len(moments.second)):
         is_other = torch.ones(len(images), dtype=torch.bool).index_fill_(0, fold, False)
         others = order[is_other[order]]
@@ -48,8 +48,11 @@ def cross_scores(
         sample = others[:MOST_IMAGES].sort().values
         codes = [part._encode(images.batch(rows)) for rows in _rows(images, sample)]
         part.density_ = CodeDensity.fit(torch.cat(codes))
-        scores.append(scores_of(part, (images.batch(rows) for rows in _rows(images, fold))))
-    return join_batches(scores)
+        of_fold = gathered_scores(part, (images.batch(rows) for rows in _rows(images, fold)))
+        gathered.append(of_fold.scores())
+        usual = of_fold.usual and of_fold.usual.joined(usual)
+    model.usual_error_ = usual
+    return join_batches(gathered)
 
 
 def _in_random_order(images: ImageBatches, seed: int) -> Tensor:

@@ -92,7 +92,7 @@ class NetworkModel(ImageModel):
             kl = network.prior.kl(code.posterior, code.z.flatten(1))
             bound = self._negative_log_likelihood(x, out) + kl
         errors = self._squared_error(x, network.likelihood.mean(out))
-        return Outputs(errors, code.mean, bound, self.density_)
+        return Outputs(errors, code.mean, bound, self.density_, self.usual_error_)
 
     def _codes_for_prior(self, x: Tensor, outputs: Outputs) -> Tensor:
         """Sampled codes if a density is fitted besides q(z|x): fitted to the means it would be too

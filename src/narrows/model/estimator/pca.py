@@ -24,7 +24,7 @@ from narrows.image_batches import ImageBatches
 from narrows.machine import flush_denormals
 from narrows.model.calibration import FOLDS, Calibration
 from narrows.model.estimator.base import ImageModel
-from narrows.model.estimator.components import components_of
+from narrows.model.estimator.components import Moments, components_of
 from narrows.model.estimator.fitting import begin_fit, calibrate
 from narrows.model.estimator.folds import cross_scores
 from narrows.model.file_format import check_tensors
@@ -40,7 +40,8 @@ PRIOR = "prior."  # how the names of the prior's tensors begin in a model file
 class PCA(ImageModel):
     """Principal components of images.
 
-    n_components: numbers in the code, 1 to min(N, D); None for all of them.
+    n_components: numbers in the code, 1 to min(N, D); None for all of them; a share of the variance
+        in (0, 1) for as many as explain it.
     add_mean: False leaves out μ in encoding and decoding (as lab E's report did; its error is
         larger).
     scale: "auto", "unit", "symmetric", "standard", "each", "local", see `narrows.scale`.
@@ -61,7 +62,7 @@ class PCA(ImageModel):
 
     def __init__(
         self,
-        n_components: int | None = None,
+        n_components: int | float | None = None,
         *,
         add_mean: bool = True,
         scale: str = "auto",
@@ -95,6 +96,21 @@ class PCA(ImageModel):
     @flush_denormals()
     def _fit(self, X: Any, sample_weight: Any) -> float:
         """Compute the components; returns the share of the variance that they explain."""
+        images, moments, share = self._learn(X, sample_weight)
+        calibrate(self, images, self.prior_)
+        if self.calibration and (scores := cross_scores(self, images, moments, self.calibration)):
+            self._take_calibration(Calibration.of(FOLDS, self.false_alarms, scores))
+        return share
+
+    def fit_member(self, X: Any) -> Self:
+        """Fit without thresholds and without a prior: as a member of a detector."""
+        self._learn(X, None)
+        return self
+
+    def _learn(self, X: Any, sample_weight: Any) -> tuple[ImageBatches, Moments, float]:
+        """Compute the components; returns the images, their sums, and the share of the variance that
+        the components explain.
+        """
         faults = Faults("PCA cannot be fitted")
         given = begin_fit(self, X, self.scale, faults, sample_weight)
         count = len(given.images) if given.weights is None else np.count_nonzero(given.weights)
@@ -107,21 +123,23 @@ class PCA(ImageModel):
         images = ImageBatches(given.images, self.layout_, self.scale_, weights=given.weights)
         total = effective_count(given.weights, len(given.images))
         components, moments = components_of(images, size, int(count), total)
+        if isinstance(self.n_components, float):
+            components = components.explaining(self.n_components)
         self.mean_, self.explained_variance_ = components.mean, components.variances
         # as read from a file: order decides the last bits
         self.components_ = np.ascontiguousarray(components.axes)
-        self.code_size_ = size
-        self.prior_ = GaussianPrior(size)
-        calibrate(self, images, self.prior_)
-        if self.calibration and (scores := cross_scores(self, images, moments, self.calibration)):
-            self._take_calibration(Calibration.of(FOLDS, self.false_alarms, scores))
-        return components.explained_share
+        self.code_size_ = len(self.components_)
+        self.prior_ = GaussianPrior(self.code_size_)
+        return images, moments, components.explained_share
 
     def _resolve_size(self, most: int) -> int:
         """How many components are asked for. Raises `BuildError` if there are not that many."""
-        size = most if self.n_components is None else self.n_components
+        asked = self.n_components
+        if isinstance(asked, float) and 0 < asked < 1:
+            return most
+        size = most if asked is None else asked
         if not isinstance(size, (int, np.integer)) or not 1 <= size <= most:
-            expected = f"an integer in 1..{most} (images, values in an image)"
+            expected = f"an integer in 1..{most} (images, values in an image), or a share in (0, 1)"
             raise wrong("n_components", size, expected)
         return int(size)
 

@@ -49,7 +49,7 @@ from narrows.errors import OutputError, extra, unknown
 from narrows.files import write_file
 from narrows.levels import LEVELS
 from narrows.model.calibration import SOURCES, Calibration
-from narrows.model.estimator.anomaly import SCORES
+from narrows.model.estimator.anomaly import find_score
 from narrows.model.estimator.arguments import NotFitted
 from narrows.model.estimator.base import ImageModel
 from narrows.parts.transposed import Transposed
@@ -106,7 +106,7 @@ class Complete(Traced):
         x, scale = self.to_working(images)
         outputs = self.model._outputs(x)
         reconstruction = self.to_given(self.model._reconstruct(x), scale)
-        score = SCORES[self.model.default_score_].compute(outputs)
+        score = find_score(self.model, None).compute(outputs)
         threshold = self.model.threshold_
         flagged = score > (inf if threshold is None else threshold)
         return reconstruction, outputs.codes, score, flagged

@@ -3,9 +3,9 @@
     save    a fitted model  →  header and tensors  →  bytes, a temporary file, renamed
     load    bytes  →  header and tensors, checked (`narrows.model.file_format`)  →  a fitted model, the same
 
-Tensors are the network's, by name, and those of a fitted scale, of the density of codes and of the
-scores of normal images. No wall
-time is in the file: the same model gives the same bytes.
+Tensors are the network's, by name, and those of a fitted scale, of the density of codes, of the usual
+size of errors and of the scores of normal images. No wall time is in the file: the same model gives
+the same bytes.
 """
 
 import json
@@ -44,12 +44,14 @@ from narrows.model.files.calibration import (
     take_calibration,
 )
 from narrows.model.recipes import ESTIMATORS
+from narrows.model.usual_error import UsualError
 from narrows.parts.kinds import KINDS
 from narrows.parts.register import custom_paths, validate_paths
 from narrows.scale import FIXED_SCALES, Scale, fitted_shape
 
 SCALE_OFFSET, SCALE_GAIN = "scale.offset", "scale.gain"  # names of tensors in the file
 DENSITY_MEAN, DENSITY_WHITENING = "cloud.mean", "cloud.white"
+USUAL_ERROR = "usual.squares"
 FACTS = ("threshold_", "thresholds_", "n_features_in_", "seed_")  # what every fitted model has
 
 
@@ -62,7 +64,7 @@ def save(
         raise NotFitted(f"only a fitted model can be saved; call fit(X) on this {name} first")
     tensors, facts = model._state()
     tensors |= _scale_tensors(model.scale_) | _density_tensors(model.density_)
-    tensors |= calibration_tensors(model.calibration_)
+    tensors |= _usual_tensors(model.usual_error_) | calibration_tensors(model.calibration_)
     header = _header(model, facts, about or {})
     return write_file(path, to_bytes(header, tensors))
 
@@ -165,6 +167,7 @@ def _model(header: Header, tensors: Tensors) -> ImageModel:
     _restore_header(model, header)
     model.scale_ = _take_scale(header.scale, model.layout_, tensors)
     density = _take_tensors((DENSITY_MEAN, DENSITY_WHITENING), tensors)
+    model.usual_error_ = _take_usual(model.layout_, tensors)
     model.calibration_ = take_calibration(header.facts.calibration_, tensors)
     model._restore(tensors)
     if density:
@@ -211,6 +214,20 @@ def _density_tensors(density: CodeDensity | None) -> Tensors:
     if density is None:
         return {}
     return {DENSITY_MEAN: density.mean, DENSITY_WHITENING: density.whitening}
+
+
+def _usual_tensors(usual: UsualError | None) -> Tensors:
+    """The tensor of the usual size of the error, if it is known."""
+    return {} if usual is None else {USUAL_ERROR: usual.squares}
+
+
+def _take_usual(layout: Layout, tensors: Tensors) -> UsualError | None:
+    """The usual size of the error, taken out of `tensors`; None in earlier files."""
+    found = _take_tensors((USUAL_ERROR,), tensors)
+    if not found:
+        return None
+    check_tensors({USUAL_ERROR: torch.empty(layout.image[:2], device="meta")}, found)
+    return UsualError(found[USUAL_ERROR])
 
 
 def _scale_tensors(scale: Scale) -> Tensors:

@@ -1,0 +1,212 @@
+"""A detector of anomalies for people who do not want to choose.
+
+    images → members (`members`): neighbours and principal components, on one or two working scales
+           → held out, fold by fold, and altered (`validation`, `synthetic`)
+           → a table of candidates, the choice, the scale of each score (`choice`, `combination`)
+           → the members fitted on all images, thresholds from the held-out scores
+
+Brightness and contrast: if they explain more than 40 % of the variance among the training images,
+they are taken to mean nothing, and members see each image at mean 0 and deviation 1 alone;
+otherwise a second set of neighbours sees them too.
+
+As a model of images it is its principal components: codes, reconstructions, error maps and new
+images are theirs.
+"""
+
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from narrows.errors import BuildError, Faults, unknown, wrong
+from narrows.image_batches import ImageBatches
+from narrows.layout import Layout
+from narrows.machine import flush_denormals
+from narrows.model.calibration import FOLDS, Calibration
+from narrows.model.detector.choice import COMBINED, Choice
+from narrows.model.detector.combination import Standard, combined
+from narrows.model.detector.members import Member, Members, Setting, fit_members
+from narrows.model.detector.validation import Unseen, score_unseen
+from narrows.model.estimator.anomaly import AnomalyScore, available_scores, own_score
+from narrows.model.estimator.base import ImageModel
+from narrows.model.estimator.fitting import begin_fit
+from narrows.model.outputs import Outputs
+from narrows.model.trackers import Logger, reported
+from narrows.model.training.split import check_calibration
+from narrows.randomness import keyed_generator
+from narrows.scale import FIXED_SCALES, share_of_light
+
+FEWEST = 5  # images
+MOST_IMAGES = 20_000  # that members are fitted to
+LIGHT = 0.4  # share of the variance, beyond which brightness and contrast mean nothing
+SCALES = {"auto": ("each", "unit"), "each": ("each",), "unit": ("unit",), "local": ("local",)}
+
+
+class AnomalyDetector(ImageModel):
+    """Finds images that do not belong, by a score that it chooses.
+
+    scale: "auto", see the module; "each", "unit" or "local" for this working scale alone. Tables are
+        standardised.
+    calibration: the share of the images in a fold, in (0, 1).
+    levels, image_shape, false_alarms: as of `PCA`.
+    Fitted: members_ (the models, by name), choice_ (the table of candidates and why one was chosen).
+    """
+
+    members_: Members
+    standards_: dict[str, Standard]
+    choice_: dict[str, Any]
+
+    def __init__(
+        self,
+        *,
+        scale: str = "auto",
+        levels: tuple[float, float] | str | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        calibration: float = 0.2,
+        false_alarms: float = 0.01,
+        random_state: Any = 0,
+    ):
+        self.scale = scale
+        self.levels = levels
+        self.image_shape = image_shape
+        self.calibration = calibration
+        self.false_alarms = false_alarms
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None, *, logger: Logger | None = None) -> Self:
+        """Learn what normal images look like; `y` is not used. logger: gets the options, and the
+        AUROC on synthetic anomalies of the chosen score (as of epoch 1).
+        """
+        with reported(logger, self.get_params(deep=False)) as report:
+            self._fit(X)
+            report({"validation_auroc": self.choice_["rows"][0]["mean"]}, 1)
+        return self
+
+    @flush_denormals()
+    def _fit(self, X: Any) -> None:
+        faults = Faults("AnomalyDetector cannot be fitted")
+        given = begin_fit(self, X, "auto", faults)
+        with faults.catch():
+            check_calibration(self.calibration or None)
+        with faults.catch():
+            if self.scale not in SCALES:
+                raise unknown("scale", self.scale, SCALES)
+        faults.stop(BuildError)
+        array = _at_most(given.images, MOST_IMAGES, self.seed_)
+        if len(array) < FEWEST:
+            expected = f"{FEWEST} at least: so few do not show what is normal"
+            raise wrong("images to fit a detector to", len(array), expected)
+        setting, why = self._setting(array)
+        unseen = self._score_unseen(array, setting)
+        choice = Choice(unseen)
+        members = fit_members(array, setting, choice.members)
+        for name, member in members.items():
+            member.model.usual_error_ = unseen.usual[name]
+        self.choice_ = {**choice.as_facts(), "scale": why}
+        self._take_members(members)
+        scores = {**unseen.normal[self._reference_name], **choice.scores}
+        kinds = available_scores(self)
+        kept = {kind: scores[kind] for kind in kinds}
+        self._take_calibration(Calibration.of(FOLDS, self.false_alarms, kept))
+
+    def _setting(self, array: np.ndarray) -> tuple[Setting, str]:
+        """What members have in common, and why their scales are these."""
+        if self.layout_.is_table:
+            scales, why = (self.scale_.name,), "a table"
+        else:
+            scales, why = _chosen_scales(self.scale, array, self.layout_)
+        return Setting(self.layout_, scales, self.image_shape, self.seed_), why
+
+    def _score_unseen(self, array: np.ndarray, setting: Setting) -> Unseen:
+        images = ImageBatches(array, self.layout_, FIXED_SCALES["unit"])
+
+        def fit(rows: Tensor) -> Members:
+            return fit_members(array[rows.numpy()], setting)
+
+        return score_unseen(images, fit, self.calibration, self.seed_)
+
+    def _take_members(self, members: Members) -> None:
+        """Take over fitted members; `choice_` is known."""
+        self.members_ = members
+        self.standards_ = {
+            name: Standard(*pair) for name, pair in self.choice_["standards"].items()
+        }
+        self.code_size_ = self._reference.model.code_size_
+        self.usual_error_ = self._reference.model.usual_error_
+
+    @property
+    def _reference_name(self) -> str:
+        """The member whose codes, reconstructions and errors are the detector's."""
+        return list(self.members_)[-1]
+
+    @property
+    def _reference(self) -> Member:
+        return self.members_[self._reference_name]
+
+    # -- what every model defines -------------------------------------------------------------
+
+    @property
+    def own_scores_(self) -> dict[str, AnomalyScore]:
+        """The combination and each member's score, the chosen one first."""
+        kinds = (self.choice_["chosen"], COMBINED, *self.members_)
+        return {kind: own_score(kind) for kind in kinds}
+
+    @property
+    def n_parameters_(self) -> int:
+        """Numbers in the members."""
+        return sum(member.model.n_parameters_ for member in self.members_.values())
+
+    def _outputs(self, x: Tensor) -> Outputs:
+        unit = self.scale_.unit(x)
+        outputs = {name: member.outputs(unit) for name, member in self.members_.items()}
+        scores = {name: self.members_[name].score(made) for name, made in outputs.items()}
+        scores[COMBINED] = combined(scores, self.standards_)
+        return replace(outputs[self._reference_name], scores=scores, density=None)
+
+    def _encode(self, x: Tensor) -> Tensor:
+        model = self._reference.model
+        return model._encode(self._reference.working(self.scale_.unit(x)))
+
+    def _decode(self, z: Tensor) -> Tensor:
+        model = self._reference.model
+        return self.scale_.work(model.scale_.unit(model._decode(z)))
+
+    def _reconstruct(self, x: Tensor) -> Tensor:
+        model, unit = self._reference.model, self.scale_.unit(x)
+        scale = model.scale_.of(unit)
+        return self.scale_.work(scale.unit(model._reconstruct(scale.work(unit))))
+
+    def _sample_codes(self, count: int, seed: int) -> Tensor:
+        return self._reference.model._sample_codes(count, seed)
+
+    @property
+    def _widest(self) -> int:
+        return max(member.model._widest for member in self.members_.values())
+
+    def filters(self, end: str) -> np.ndarray | None:
+        """The components as images."""
+        return self._reference.model.filters(end)
+
+    def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        return {}, {"choice_": self.choice_}
+
+
+def _chosen_scales(asked: str, array: np.ndarray, layout: Layout) -> tuple[tuple[str, ...], str]:
+    """The working scales of members, the components' first, and why these, as text."""
+    if asked != "auto":
+        return SCALES[asked], f"{asked}, as was asked for"
+    share = share_of_light(array, layout)
+    explained = f"brightness and contrast explain {share:.0%} of the variance among the images"
+    if share > LIGHT:
+        return ("each",), f"each image at mean 0 and deviation 1, since {explained}"
+    return ("each", "unit"), f"with brightness and contrast and without, since {explained}"
+
+
+def _at_most(array: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """At most so many of the images, chosen at random, in order."""
+    if len(array) <= most:
+        return array
+    order = torch.randperm(len(array), generator=keyed_generator(seed, "detector"))
+    return array[order[:most].sort().values.numpy()]

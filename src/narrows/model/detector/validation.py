@@ -1,0 +1,124 @@
+"""How good each score is, without a label: on images that the members have not seen, and on synthetic
+anomalies made of these.
+
+The images are divided into folds; the members are fitted on the others, and score those of the fold.
+Of sets of more than 2,500 images, and where members take long to fit, the first fold alone is
+scored, up to 2,000 images.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from narrows.image_batches import ImageBatches
+from narrows.measure.detection import auroc
+from narrows.model.detector.members import Member, Members
+from narrows.model.detector.synthetic import synthetic_anomalies
+from narrows.model.estimator.gathered_scores import MOST_PIXELS, gathered_scores, join_batches
+from narrows.model.usual_error import UsualError
+from narrows.randomness import keyed_generator
+
+MOST_IN_ALL_FOLDS = 2_500  # images
+MOST_SCORED = 2_000  # of the first fold alone
+MOST_ALTERED = 300  # images that anomalies are made of, and as many that pieces are taken from
+
+Scores = dict[str, Tensor]  # by kind
+Fit = Callable[[Tensor], Members]  # places of images → members fitted to them
+
+
+@dataclass
+class Unseen:
+    """What members make of images that they have not been fitted on.
+
+    normal: of each member, all scores of its model, by kind. kinds: the kind of its own. usual: the
+    usual size of its errors.
+    originals, altered: of each member, its own score of images of the first fold, and of the synthetic
+    anomalies that were made of them, by their kind.
+    """
+
+    normal: dict[str, Scores] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
+    usual: dict[str, UsualError | None] = field(default_factory=dict)
+    originals: Scores = field(default_factory=dict)
+    altered: dict[str, Scores] = field(default_factory=dict)
+
+    def add(self, name: str, scores: Scores, usual: UsualError | None) -> None:
+        """Add what a member makes of the images of a further fold."""
+        before = self.normal.get(name)
+        self.normal[name] = join_batches([before, scores]) if before else scores
+        self.usual[name] = usual and usual.joined(self.usual.get(name))
+
+    def own(self, name: str) -> Tensor:
+        """A member's own score of the images, `(n,)`."""
+        return self.normal[name][self.kinds[name]]
+
+
+def score_unseen(images: ImageBatches, fit: Fit, share: float, seed: int, once: bool = False) -> Unseen:
+    """Fit members to all images but those of a fold, score these, for each fold.
+
+    images: in units of white. share: of the images in a fold. once: score the first fold alone.
+    """
+    unseen = Unseen()
+    order = torch.randperm(len(images), generator=keyed_generator(seed, "folds"))
+    for place, fold in enumerate(_folds(order, share, once, images.raw[0].numel())):
+        is_other = torch.ones(len(images), dtype=torch.bool).index_fill_(0, fold, False)
+        others = order[is_other[order]]
+        members = fit(others)
+        altered = {} if place else _altered(images, fold, others, seed)
+        for name, member in members.items():
+            unseen.kinds[name] = member.kind
+            _score_fold(unseen, name, member, images, fold)
+            if altered:
+                count = len(next(iter(altered.values())))
+                unseen.originals[name] = unseen.own(name)[:count]
+                unseen.altered[name] = _own_scores(member, altered)
+    return unseen
+
+
+def validation_aurocs(originals: Tensor, altered: Scores) -> dict[str, float]:
+    """How well a score separates synthetic anomalies of each kind from the images they are made of."""
+    normal = originals.numpy()
+    aurocs = {}
+    for kind, scores in altered.items():
+        is_altered = np.arange(len(normal) + len(scores)) >= len(normal)
+        aurocs[kind] = auroc(np.concatenate([normal, scores.numpy()]), is_altered)
+    return aurocs
+
+
+def _folds(order: Tensor, share: float, once: bool, values: int) -> list[Tensor]:
+    """The folds that are scored, in the order of `order`."""
+    count = min(len(order), max(2, round(1 / share)))
+    folds = [order[number::count] for number in range(count)]
+    if once or len(order) > MOST_IN_ALL_FOLDS or values * len(order) > MOST_PIXELS:
+        folds = [folds[0][: max(1, min(MOST_SCORED, MOST_PIXELS // values))]]
+    return folds
+
+
+def _score_fold(
+    unseen: Unseen, name: str, member: Member, images: ImageBatches, fold: Tensor
+) -> None:
+    scale = member.model.scale_
+    batches = (images.batch(rows) for rows in fold.split(images.step(member.model._widest)))
+    gathered = gathered_scores(member.model, (scale.of(x).work(x) for x in batches))
+    member.model.usual_error_ = gathered.usual  # for altered images, which are not among these
+    unseen.add(name, gathered.scores(), gathered.usual)
+
+
+def _altered(images: ImageBatches, fold: Tensor, others: Tensor, seed: int) -> dict[str, Tensor]:
+    """Synthetic anomalies of the first images of a fold, by their kind."""
+    normal = images.batch(fold[:MOST_ALTERED]).contiguous().numpy()
+    pieces = images.batch(others[:MOST_ALTERED]).contiguous().numpy()
+    made = synthetic_anomalies(normal, pieces, seed)
+    return {kind: torch.from_numpy(altered) for kind, altered in made.items()}
+
+
+def _own_scores(member: Member, altered: dict[str, Tensor]) -> Scores:
+    return {kind: torch.cat(list(_scores(member, x))) for kind, x in altered.items()}
+
+
+def _scores(member: Member, images: Tensor) -> Iterator[Tensor]:
+    for x in images.split(100):
+        yield member.score(member.outputs(x))
