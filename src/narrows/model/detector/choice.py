@@ -1,77 +1,91 @@
-"""Which score of a detector is the default: a table of candidates, and the choice.
+"""What the score of a detector is made of: a table of candidates, and the choice.
 
-A candidate is a member, or the combination of the neighbours on all scales and the best of each other
-sort. Each has the AUROC on synthetic anomalies (`synthetic`), of each kind and their mean. The
-combination is chosen unless a candidate is better by more than `MARGIN`: synthetic anomalies
-are not the real ones, and a combination is wrong less often than any score alone.
+A candidate is a member alone, or a combination of the neighbours on all scales and components of one
+size, in which the neighbours weigh as much as the components, twice or four times as much, or one of
+them alone. What it is worth is how far it separates synthetic anomalies of each kind from the images
+that they are made of,
+
+    worth = mean over kinds of 1 / (1 - AUROC + 0.002)
+
+which is about the number of pairs until one is ranked wrongly: a candidate is worth most for what it
+is good at. For a mean of the AUROC all kinds would count alike, also those that no score can find.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import Tensor
 
 from narrows.model.detector.combination import Standard, combined
-from narrows.model.detector.members import sort_of
+from narrows.model.detector.members import is_components
 from narrows.model.detector.validation import Unseen, validation_aurocs
 
 COMBINED = "combined"
-MARGIN = 0.03  # of AUROC
-MEAN = "mean"
-Row = dict[str, Any]
+NEIGHBOUR_WEIGHTS = (1, 2, 4)  # the components weigh 1
+PERFECT = 0.002  # what a score without a wrong pair lacks of perfection
+Aurocs = dict[str, float]  # by the kind of the synthetic anomaly
+Weights = dict[str, float]  # by the name of the member; those without one weigh nothing
 
 
 class Choice:
-    """What was found out. rows: a row for each candidate, the best first. members: of the combination.
-    standards: of each member. scores: of normal images, of each kind that the detector can give.
+    """What was found out.
+
+    rows: a row for each member and the combination, the best first: AUROC on synthetic anomalies of
+    each kind, and the worth. members: of the detector. standards, weights: of these.
+    scores: of normal images that no member had seen, of each kind of score.
     """
 
     def __init__(self, unseen: Unseen):
         own = {name: unseen.own(name) for name in unseen.normal}
+        standards = {name: Standard.of(scores) for name, scores in own.items()}
         aurocs = {
             name: validation_aurocs(unseen.originals[name], unseen.altered[name]) for name in own
         }
-        self.members = _best_of_each_sort(aurocs)
-        self.standards = {name: Standard.of(own[name]) for name in self.members}
-        aurocs[COMBINED] = _of_combination(unseen, self.standards)
+        tried = [
+            (weights, _of_combination(unseen, standards, weights))
+            for weights in _weights_to_try(list(own))
+        ]
+        best, aurocs[COMBINED] = max(tried, key=lambda pair: worth(pair[1]))
+        parts = [name for name in own if is_components(name)]
+        dropped = set(parts) - {next((name for name in parts if name in best), parts[0])}
+        self.members = [name for name in own if name not in dropped]
+        self.standards = {name: standards[name] for name in self.members}
+        self.weights = {name: best.get(name, 0.0) for name in self.members}
         self.rows = [_row(name, by_kind) for name, by_kind in aurocs.items()]
-        self.rows.sort(key=lambda row: -row[MEAN])
+        self.rows.sort(key=lambda row: -row["worth"])
         self.scores = {name: own[name] for name in self.members}
-        self.scores[COMBINED] = combined(self.scores, self.standards)
-        self.kind = self._chosen({row["candidate"]: row[MEAN] for row in self.rows})
+        self.scores[COMBINED] = combined(self.scores, self.standards, self.weights)
 
     def as_facts(self) -> dict[str, Any]:
         """What the model keeps of it, as JSON can hold it."""
         standards = {name: [s.centre, s.spread] for name, s in self.standards.items()}
-        return {"chosen": self.kind, "rows": self.rows, "standards": standards}
-
-    def _chosen(self, means: Mapping[str, float]) -> str:
-        best = max(self.members, key=lambda name: means[name])
-        return best if means[best] > means[COMBINED] + MARGIN else COMBINED
+        return {"rows": self.rows, "standards": standards, "weights": self.weights}
 
 
-def _best_of_each_sort(aurocs: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """The members of the combination: neighbours on all scales, and the best of each other sort."""
-    best: dict[str, str] = {}
-    for name, by_kind in aurocs.items():
-        rival = best.get(sort_of(name))
-        if rival is None or _mean(by_kind) > _mean(aurocs[rival]):
-            best[sort_of(name)] = name
-    return list(best.values())
+def worth(aurocs: Mapping[str, float]) -> float:
+    """How much a score is worth that separates anomalies of each kind so well."""
+    return sum(1 / (1 - auroc + PERFECT) for auroc in aurocs.values()) / len(aurocs)
 
 
-def _of_combination(unseen: Unseen, standards: Mapping[str, Standard]) -> dict[str, float]:
-    normal = combined({name: unseen.originals[name] for name in standards}, standards)
+def _weights_to_try(names: list[str]) -> Iterator[Weights]:
+    """Weights of the members of a combination, the simplest first."""
+    neighbours = [name for name in names if not is_components(name)]
+    for weight in NEIGHBOUR_WEIGHTS:
+        for part in filter(is_components, names):
+            yield {**dict.fromkeys(neighbours, float(weight)), part: 1.0}
+    yield from ({name: 1.0} for name in neighbours)
+
+
+def _of_combination(
+    unseen: Unseen, standards: Mapping[str, Standard], weights: Weights
+) -> Aurocs:
+    normal = combined(unseen.originals, standards, weights)
     altered: dict[str, Tensor] = {}
     for kind in next(iter(unseen.altered.values())):
-        scores = {name: unseen.altered[name][kind] for name in standards}
-        altered[kind] = combined(scores, standards)
+        scores = {name: unseen.altered[name][kind] for name in weights}
+        altered[kind] = combined(scores, standards, weights)
     return validation_aurocs(normal, altered)
 
 
-def _row(name: str, by_kind: Mapping[str, float]) -> Row:
-    return {"candidate": name, MEAN: _mean(by_kind), **by_kind}
-
-
-def _mean(by_kind: Mapping[str, float]) -> float:
-    return sum(by_kind.values()) / len(by_kind)
+def _row(name: str, aurocs: Aurocs) -> dict[str, Any]:
+    return {"candidate": name, "worth": worth(aurocs), **aurocs}

@@ -5,7 +5,7 @@ the scores of held-out normal images, their median c and half of the distance of
 percentiles w (c and the deviation of a normal distribution, whatever a few outliers are),
 
     z = (log s - c) / w                           as many deviations from a typical normal image
-    t = (1/m Σ max(z + 3, 0)⁴)^(1/4) - 3          of m scores
+    t = (Σ v max(z + 3, 0)⁴ / Σ v)^(1/4) - 3      of scores with weights v
 
 The mean of the z would let two calm scores outvote one that has found a defect; their maximum would
 listen to the noisiest alone. The fourth power is between both. Ranks among the held-out images would
@@ -45,10 +45,19 @@ class Standard:
         return z.clamp(-FURTHEST, FURTHEST)
 
 
-def combined(scores: Mapping[str, Tensor], standards: Mapping[str, Standard]) -> Tensor:
-    """t of the scores of images, `(n,)`: of those that have a standard."""
-    z = torch.stack([standard.deviations(scores[name]) for name, standard in standards.items()])
-    return (z + OFFSET).clamp(min=0).pow(POWER).mean(0).pow(1 / POWER) - OFFSET
+def combined(
+    scores: Mapping[str, Tensor],
+    standards: Mapping[str, Standard],
+    weights: Mapping[str, float],
+) -> Tensor:
+    """t of the scores of images, `(n,)`: of those that weigh something."""
+    terms = [
+        weight * (standards[name].deviations(scores[name]) + OFFSET).clamp(min=0).pow(POWER)
+        for name, weight in weights.items()
+        if weight
+    ]
+    mean = torch.stack(terms).sum(0) / sum(weights.values())
+    return mean.pow(1 / POWER) - OFFSET
 
 
 def _logarithm(scores: Tensor) -> Tensor:

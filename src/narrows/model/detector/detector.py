@@ -2,7 +2,7 @@
 
     images → members (`members`): neighbours and principal components, on one or two working scales
            → held out, fold by fold, and altered (`validation`, `synthetic`)
-           → a table of candidates, the choice, the scale of each score (`choice`, `combination`)
+           → a table of candidates, and the weights of the members (`choice`, `combination`)
            → the members fitted on all images, thresholds from the held-out scores
 
 Brightness and contrast: if they explain more than 40 % of the variance among the training images,
@@ -51,7 +51,8 @@ class AnomalyDetector(ImageModel):
         standardised.
     calibration: the share of the images in a fold, in (0, 1).
     levels, image_shape, false_alarms: as of `PCA`.
-    Fitted: members_ (the models, by name), choice_ (the table of candidates and why one was chosen).
+    Fitted: members_ (the models, by name), choice_ (rows: the table of candidates, see `choice`; weights
+        and standards: of the members; scale: which were chosen and why).
     """
 
     members_: Members
@@ -76,12 +77,12 @@ class AnomalyDetector(ImageModel):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None, *, logger: Logger | None = None) -> Self:
-        """Learn what normal images look like; `y` is not used. logger: gets the options, and the
-        AUROC on synthetic anomalies of the chosen score (as of epoch 1).
+        """Learn what normal images look like; `y` is not used. logger: gets the options, and
+        what the best candidate is worth (as of epoch 1).
         """
         with reported(logger, self.get_params(deep=False)) as report:
             self._fit(X)
-            report({"validation_auroc": self.choice_["rows"][0]["mean"]}, 1)
+            report({"worth": self.choice_["rows"][0]["worth"]}, 1)
         return self
 
     @flush_denormals()
@@ -149,9 +150,8 @@ class AnomalyDetector(ImageModel):
 
     @property
     def own_scores_(self) -> dict[str, AnomalyScore]:
-        """The combination and each member's score, the chosen one first."""
-        kinds = (self.choice_["chosen"], COMBINED, *self.members_)
-        return {kind: own_score(kind) for kind in kinds}
+        """The combination, and the score of each member."""
+        return {kind: own_score(kind) for kind in (COMBINED, *self.members_)}
 
     @property
     def n_parameters_(self) -> int:
@@ -162,7 +162,7 @@ class AnomalyDetector(ImageModel):
         unit = self.scale_.unit(x)
         outputs = {name: member.outputs(unit) for name, member in self.members_.items()}
         scores = {name: self.members_[name].score(made) for name, made in outputs.items()}
-        scores[COMBINED] = combined(scores, self.standards_)
+        scores[COMBINED] = combined(scores, self.standards_, self.choice_["weights"])
         return replace(outputs[self._reference_name], scores=scores, density=None)
 
     def _encode(self, x: Tensor) -> Tensor:

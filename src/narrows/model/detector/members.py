@@ -122,9 +122,9 @@ def components_name(share: float) -> str:
     return f"components-{100 * share:.0f}"
 
 
-def sort_of(name: str) -> str:
-    """What members are alternatives of one another: components of any number; each neighbours alone."""
-    return name.split("-")[0] if name.startswith("components") else name
+def is_components(name: str) -> bool:
+    """Whether that member is of principal components."""
+    return name.startswith("components")
 
 
 def most_for_components(setting: Setting) -> int:
