@@ -2,7 +2,9 @@ from . import measure as measure
 from .data import load_data as load_data
 from .errors import NarrowsError as NarrowsError
 from .errors import NarrowsWarning as NarrowsWarning
+from .model.detector.detector import AnomalyDetector as AnomalyDetector
 from .model.estimator.autoencoder import Autoencoder as Autoencoder
+from .model.estimator.neighbours import Neighbours as Neighbours
 from .model.estimator.pca import PCA as PCA
 from .model.files.onnx import export as export
 from .model.files.store import load as load

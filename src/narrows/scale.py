@@ -228,7 +228,9 @@ def share_of_light(array: np.ndarray, layout: Layout) -> float:
     unit = to_unit(torch.from_numpy(few.astype(few.dtype.newbyteorder("="))), layout)
     scale = Scale("each", 0.0, 1.0).of(unit)
     typical = replace(scale, offset=scale.offset.mean(), gain=1 / (1 / scale.gain).mean())
-    variances = [x.var(0, correction=0).sum().item() for x in (unit, typical.unit(scale.work(unit)))]
+    variances = [
+        x.var(0, correction=0).sum().item() for x in (unit, typical.unit(scale.work(unit)))
+    ]
     before, after = variances
     return max(0.0, 1 - after / before) if before > 0 else 0.0
 

@@ -1,6 +1,6 @@
 """What a model file holds, read and checked before anything is built from it.
 
-    metadata["narrows"] = the header, JSON (see `Header`)
+    metadata["narrows"] = the header, JSON (see `file_headers.Header`)
     metadata["sha256"] = the checksum of header and tensors
 
 A file may come from anywhere, so nothing in it is believed. The safetensors library makes sure that
@@ -18,17 +18,17 @@ from contextlib import contextmanager
 from hashlib import sha256
 from math import isnan, prod
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import torch
-from msgspec import Meta, Struct, ValidationError, convert
+from msgspec import ValidationError, convert
 from safetensors.torch import load as deserialise
 from safetensors.torch import save as serialise
 from torch import Tensor
 
 from narrows.errors import DataError, Faults, wrong
 from narrows.levels import LEVELS, check_levels
-from narrows.model.training.progress import ProgressHeader
+from narrows.model.file_headers import CheckpointHeader, Header
 from narrows.reading import cause_of, reading
 
 FORMAT = 2
@@ -47,68 +47,6 @@ LONGEST_OPTIONS = 100_000  # characters of JSON: no model has as many options
 MOST_FAULTS = 5  # of one sort that are reported
 SPARE_ENTRIES = 64  # of lists that make no tensors, such as penalties
 Tensors = dict[str, Tensor]
-PositiveInt = Annotated[int, Meta(ge=1)]
-
-
-class LayoutHeader(Struct):
-    """The layout of the images that the model was fitted on: `narrows.layout.Layout`."""
-
-    came: Annotated[tuple[PositiveInt, ...], Meta(min_length=1, max_length=3)]
-    image: tuple[PositiveInt, PositiveInt, Annotated[int, Meta(ge=1, le=4)]]
-    dtype: str
-    levels: tuple[float, float] | None = None
-
-
-class CalibrationHeader(Struct):
-    """The calibration: its scores are tensors. source: see `narrows.model.calibration.SOURCES`."""
-
-    source: str
-    false_alarms: float
-    counts: dict[str, Annotated[int, Meta(ge=1, lt=2**53)]]
-
-
-class Facts(Struct):
-    """What every fitted model knows, and an autoencoder of its training."""
-
-    n_features_in_: int
-    seed_: int
-    threshold_: float | None = None
-    thresholds_: dict[str, float] | None = None
-    calibration_: CalibrationHeader | None = None
-    history_: dict[str, list[float]] | None = None
-    epochs_: int | None = None
-
-
-class Numbers(Struct):
-    """Sizes of the model, for those who read the header alone."""
-
-    parameters: int
-    code: int
-    side_bits: int
-
-
-class Header(Struct):
-    """The header. options: the constructor's. own: import paths of registered parts. about: the
-    writer's.
-    """
-
-    format: int
-    estimator: str
-    options: dict[str, Any]
-    layout: LayoutHeader
-    scale: Literal["unit", "symmetric", "standard", "each", "local"]
-    facts: Facts
-    versions: dict[str, str]
-    about: dict[str, Any]
-    numbers: Numbers | None = None
-    own: dict[str, dict[str, str]] = {}
-
-
-class CheckpointHeader(Struct):
-    """What a checkpoint holds next to its tensors. settings: of the training, flat, by name."""
-
-    settings: dict[str, Any]
-    numbers: ProgressHeader
 
 
 def to_bytes(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bytes:

@@ -78,6 +78,11 @@ class Model(Protocol):
         ...
 
     @property
+    def member_models_(self) -> Mapping[str, Any]:
+        """The models that it is made of, by name."""
+        ...
+
+    @property
     def own_scores_(self) -> Mapping[str, Any]: ...
 
     @property

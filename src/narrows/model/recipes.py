@@ -28,7 +28,12 @@ from narrows.model.estimator.base import ImageModel
 from narrows.model.estimator.neighbours import Neighbours
 from narrows.model.estimator.pca import PCA
 
-ESTIMATORS = {"autoencoder": Autoencoder, "pca": PCA, "neighbours": Neighbours, "detector": AnomalyDetector}
+ESTIMATORS = {
+    "autoencoder": Autoencoder,
+    "pca": PCA,
+    "neighbours": Neighbours,
+    "detector": AnomalyDetector,
+}
 
 
 @dataclass(frozen=True)

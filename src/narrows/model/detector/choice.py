@@ -76,9 +76,7 @@ def _weights_to_try(names: list[str]) -> Iterator[Weights]:
     yield from ({name: 1.0} for name in neighbours)
 
 
-def _of_combination(
-    unseen: Unseen, standards: Mapping[str, Standard], weights: Weights
-) -> Aurocs:
+def _of_combination(unseen: Unseen, standards: Mapping[str, Standard], weights: Weights) -> Aurocs:
     normal = combined(unseen.originals, standards, weights)
     altered: dict[str, Tensor] = {}
     for kind in next(iter(unseen.altered.values())):

@@ -13,11 +13,13 @@ As a model of images it is its principal components: codes, reconstructions, err
 images are theirs.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 import torch
+from msgspec import Struct, structs
 from torch import Tensor
 
 from narrows.errors import BuildError, Faults, unknown, wrong
@@ -29,12 +31,14 @@ from narrows.model.detector.choice import COMBINED, Choice
 from narrows.model.detector.combination import Standard, combined
 from narrows.model.detector.members import Member, Members, Setting, fit_members
 from narrows.model.detector.validation import Unseen, score_unseen
-from narrows.model.estimator.anomaly import AnomalyScore, available_scores, own_score
+from narrows.model.estimator.anomaly import AnomalyScore, available_scores, find_score, own_score
 from narrows.model.estimator.base import ImageModel
 from narrows.model.estimator.fitting import begin_fit
+from narrows.model.file_format import check_tensors
 from narrows.model.outputs import Outputs
 from narrows.model.trackers import Logger, reported
 from narrows.model.training.split import check_calibration
+from narrows.parts.prior import MOST_CODES
 from narrows.randomness import keyed_generator
 from narrows.scale import FIXED_SCALES, share_of_light
 
@@ -55,7 +59,7 @@ class AnomalyDetector(ImageModel):
         and standards: of the members; scale: which were chosen and why).
     """
 
-    members_: Members
+    members_: Members = {}
     standards_: dict[str, Standard]
     choice_: dict[str, Any]
 
@@ -105,11 +109,12 @@ class AnomalyDetector(ImageModel):
         members = fit_members(array, setting, choice.members)
         for name, member in members.items():
             member.model.usual_error_ = unseen.usual[name]
-        self.choice_ = {**choice.as_facts(), "scale": why}
+        kinds = {name: member.kind for name, member in members.items()}
+        self.choice_ = {**choice.as_facts(), "kinds": kinds, "scale": why}
         self._take_members(members)
+        self._fit_prior(ImageBatches(array, self.layout_, self.scale_))
         scores = {**unseen.normal[self._reference_name], **choice.scores}
-        kinds = available_scores(self)
-        kept = {kind: scores[kind] for kind in kinds}
+        kept = {kind: scores[kind] for kind in available_scores(self)}
         self._take_calibration(Calibration.of(FOLDS, self.false_alarms, kept))
 
     def _setting(self, array: np.ndarray) -> tuple[Setting, str]:
@@ -128,6 +133,12 @@ class AnomalyDetector(ImageModel):
 
         return score_unseen(images, fit, self.calibration, self.seed_)
 
+    def _fit_prior(self, images: ImageBatches) -> None:
+        """Fit the density of codes, from which `sample` draws."""
+        model: Any = self._reference.model
+        few = images.batches()[: -(-MOST_CODES // images.step())]
+        model.prior_.fit(torch.cat([self._encode(images.batch(rows)) for rows in few]), self.seed_)
+
     def _take_members(self, members: Members) -> None:
         """Take over fitted members; `choice_` is known."""
         self.members_ = members
@@ -135,7 +146,9 @@ class AnomalyDetector(ImageModel):
             name: Standard(*pair) for name, pair in self.choice_["standards"].items()
         }
         self.code_size_ = self._reference.model.code_size_
-        self.usual_error_ = self._reference.model.usual_error_
+        usual = self._reference.model.usual_error_
+        if usual is not None:  # a copy: tensors of a file share no memory
+            self.usual_error_ = replace(usual, squares=usual.squares.clone())
 
     @property
     def _reference_name(self) -> str:
@@ -189,8 +202,33 @@ class AnomalyDetector(ImageModel):
         """The components as images."""
         return self._reference.model.filters(end)
 
+    @property
+    def member_models_(self) -> dict[str, ImageModel]:
+        """The models of the members."""
+        return {name: member.model for name, member in self.members_.items()}
+
+    def take_member_models(self, members: Mapping[str, ImageModel]) -> None:
+        """Take over the members of a model file, whose choice is known."""
+        choice = structs.asdict(self.choice_) if isinstance(self.choice_, Struct) else {}
+        names = set(members)
+        known = [set(choice.get(key, ())) for key in ("standards", "weights", "kinds")]
+        if any(of_key != names for of_key in known) or not names:
+            raise wrong("members", sorted(names), "those that the file's choice names")
+        self.choice_ = choice
+        kinds = choice["kinds"]
+        self._take_members({name: Member(model, kinds[name]) for name, model in members.items()})
+        for name, member in self.members_.items():
+            find_score(member.model, member.kind)  # refuses one that the model cannot give
+            if member.model.layout_.image != self.layout_.image:
+                raise wrong(f"layout of {name}", member.model.layout_.image, self.layout_.image)
+
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return {}, {"choice_": self.choice_}
+
+    def _restore(self, tensors: dict[str, Tensor]) -> None:
+        if not self.member_models_:
+            raise wrong("members", None, "the models that the detector is made of")
+        check_tensors({}, tensors)
 
 
 def _chosen_scales(asked: str, array: np.ndarray, layout: Layout) -> tuple[tuple[str, ...], str]:

@@ -56,7 +56,9 @@ class Unseen:
         return self.normal[name][self.kinds[name]]
 
 
-def score_unseen(images: ImageBatches, fit: Fit, share: float, seed: int, once: bool = False) -> Unseen:
+def score_unseen(
+    images: ImageBatches, fit: Fit, share: float, seed: int, once: bool = False
+) -> Unseen:
     """Fit members to all images but those of a fold, score these, for each fold.
 
     images: in units of white. share: of the images in a fold. once: score the first fold alone.

@@ -209,11 +209,12 @@ class ImageModel(
         call.
 
         kind: "error" (the squared error, summed over the image), "patch" (its mean in the worst
-        window), "bound" (the negative bound at the mean code, in nats, of variational models),
-        "relative" (the worst window of the error divided by its usual size at that pixel), "code"
-        (the distance of the code from the training codes), one that this model alone has, or None
-        for the default: the model's own, else "patch" of images, "error" of tables. The squared error is on [0, 1]; of tables and under a scale
-        that is per image on the working scale, so that low contrast does not look normal.
+        window), "relative" (the same, divided by its usual size at each pixel), "bound" (the negative
+        bound at the mean code, in nats, of variational models), "code" (the distance of the code
+        from the training codes), one that this model alone has, or None for the default: the
+        model's own, else "patch" of images, "error" of tables. The squared error is on [0, 1]; of
+        tables and under a scale that is per image on the working scale, so that low contrast does
+        not look normal.
         """
         images = self._accept(X)
         score = find_score(self, kind)

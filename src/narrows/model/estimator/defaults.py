@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from narrows.errors import Faults
+from narrows.errors import Faults, wrong
 from narrows.layout import Layout, matching_levels
 from narrows.levels import Levels, Window
 from narrows.measure import CodeStatistics
@@ -71,6 +71,15 @@ class DefaultAnswers:
     def terms_(self) -> Mapping[str, Term]:
         """The terms of its loss by their names in `history_`."""
         return {}
+
+    @property
+    def member_models_(self) -> Mapping[str, Any]:
+        """The models that it is made of, by name."""
+        return {}
+
+    def take_member_models(self, members: Mapping[str, Any]) -> None:
+        """Take over the models that it is made of, from a model file."""
+        raise wrong("members", list(members), f"none: a {type(self).__name__} has none")
 
     @property
     def own_scores_(self) -> Mapping[str, Any]:

@@ -27,7 +27,6 @@ from torch.nn.functional import interpolate
 
 from narrows.errors import BuildError, Faults, wrong
 from narrows.image_batches import ImageBatches
-from narrows.layout import Layout
 from narrows.machine import flush_denormals
 from narrows.model.calibration import FOLDS, Calibration
 from narrows.model.estimator.anomaly import AnomalyScore, own_score
@@ -44,7 +43,6 @@ from narrows.randomness import keyed_generator
 MOST_CODES = 20_000  # that are kept
 MOST_SCORED = 2_000  # images, for thresholds
 GRID = 16  # samples along the longer side of an image, at most
-COMPARED = 4_000_000  # distances that are computed at once
 PRIOR = "prior."  # how the names of the prior's tensors begin in a model file
 
 
@@ -133,14 +131,11 @@ class Neighbours(ImageModel):
         bank = self.bank_.to(codes.device)
         most = min(self.neighbours + self.passed_over, len(bank))
         lengths = bank.square().sum(1)
-        distances, means = [], []
-        for z in codes.split(max(1, COMPARED // len(bank))):
-            # without |z|², which is the same for all
-            ranked = torch.addmm(lengths, z, bank.T, alpha=-2).topk(most, largest=False)
-            near = bank[ranked.indices[:, self.passed_over :]]
-            distances.append((near - z[:, None]).square().sum(2).mean(1))
-            means.append(near.mean(1))
-        return torch.cat(distances), torch.cat(means)
+        # without |z|², which is the same for all
+        rest = torch.addmm(lengths, codes, bank.T, alpha=-2)
+        places = rest.topk(most, largest=False).indices[:, self.passed_over :]
+        near = bank[places]
+        return (near - codes[:, None]).square().sum(2).mean(1), near.mean(1)
 
     # -- what every model defines -------------------------------------------------------------
 
@@ -183,6 +178,11 @@ class Neighbours(ImageModel):
 
     def _sample_codes(self, count: int, seed: int) -> Tensor:
         return self.prior_.sample(count, seed)
+
+    @property
+    def _widest(self) -> int:
+        """An image has as many distances as there are codes."""
+        return len(self.bank_)
 
     @property
     def n_parameters_(self) -> int:

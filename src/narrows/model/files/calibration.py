@@ -7,7 +7,8 @@ import torch
 from narrows.errors import wrong
 from narrows.measure.conformal import NormalScores, check_false_alarms, kept_ranks
 from narrows.model.calibration import SOURCES, Calibration
-from narrows.model.file_format import CalibrationHeader, Tensors, check_tensors
+from narrows.model.file_format import Tensors, check_tensors
+from narrows.model.file_headers import CalibrationHeader
 
 PREFIX = "calibration."  # of the names of tensors in the file
 

@@ -8,7 +8,6 @@ from narrows.model.calibration import SOURCES
 from narrows.model.file_format import (
     CHECKPOINT_KEY,
     CHECKPOINT_WORDS,
-    CheckpointHeader,
     Header,
     Tensors,
     as_data_error,
@@ -16,6 +15,7 @@ from narrows.model.file_format import (
     parse_header,
     read_file,
 )
+from narrows.model.file_headers import CheckpointHeader
 
 EMPTY = (None, "", "()", "[]", [], {}, ())  # options that say nothing
 

@@ -24,7 +24,6 @@ from narrows.errors import DataError, OutputError, wrong
 from narrows.files import write_file
 from narrows.layout import Layout
 from narrows.levels import LEVELS, check_levels
-from narrows.model.density import CodeDensity
 from narrows.model.estimator.arguments import NotFitted
 from narrows.model.estimator.base import ImageModel
 from narrows.model.file_format import (
@@ -33,7 +32,6 @@ from narrows.model.file_format import (
     Tensors,
     as_data_error,
     check_lists,
-    check_tensors,
     parse_header,
     read_file,
     to_bytes,
@@ -43,15 +41,20 @@ from narrows.model.files.calibration import (
     calibration_tensors,
     take_calibration,
 )
+from narrows.model.files.fitted_tensors import (
+    DENSITY_NAMES,
+    checked_density,
+    density_tensors,
+    scale_tensors,
+    take_density_tensors,
+    take_scale,
+    take_usual,
+    usual_tensors,
+)
 from narrows.model.recipes import ESTIMATORS
-from narrows.model.usual_error import UsualError
 from narrows.parts.kinds import KINDS
 from narrows.parts.register import custom_paths, validate_paths
-from narrows.scale import FIXED_SCALES, Scale, fitted_shape
 
-SCALE_OFFSET, SCALE_GAIN = "scale.offset", "scale.gain"  # names of tensors in the file
-DENSITY_MEAN, DENSITY_WHITENING = "cloud.mean", "cloud.white"
-USUAL_ERROR = "usual.squares"
 FACTS = ("threshold_", "thresholds_", "n_features_in_", "seed_")  # what every fitted model has
 
 
@@ -62,11 +65,7 @@ def save(
     if not model.__sklearn_is_fitted__():
         name = type(model).__name__
         raise NotFitted(f"only a fitted model can be saved; call fit(X) on this {name} first")
-    tensors, facts = model._state()
-    tensors |= _scale_tensors(model.scale_) | _density_tensors(model.density_)
-    tensors |= _usual_tensors(model.usual_error_) | calibration_tensors(model.calibration_)
-    header = _header(model, facts, about or {})
-    return write_file(path, to_bytes(header, tensors))
+    return write_file(path, to_bytes(*_as_file(model, about or {})))
 
 
 def load(path: str | os.PathLike[str]) -> ImageModel:
@@ -100,6 +99,19 @@ def versions() -> dict[str, str]:
         "torch": torch.__version__,
         "numpy": np.__version__,
     }
+
+
+def _as_file(model: ImageModel, about: dict[str, Any]) -> tuple[dict[str, Any], Tensors]:
+    """The header and the tensors of a model, those of its members included."""
+    tensors, facts = model._state()
+    tensors |= scale_tensors(model.scale_) | density_tensors(model.density_)
+    tensors |= usual_tensors(model.usual_error_) | calibration_tensors(model.calibration_)
+    header = _header(model, facts, about)
+    for name, member in model.member_models_.items():
+        of_member, its_tensors = _as_file(member, {})
+        header.setdefault("members", {})[name] = of_member
+        tensors |= {f"{name}/{key}": tensor for key, tensor in its_tensors.items()}
+    return header, tensors
 
 
 def _header(model: ImageModel, facts: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
@@ -165,15 +177,28 @@ def _model(header: Header, tensors: Tensors) -> ImageModel:
     check_lists(header, tensors)
     model = choose("model", ESTIMATORS, {"kind": header.estimator, **header.options})
     _restore_header(model, header)
-    model.scale_ = _take_scale(header.scale, model.layout_, tensors)
-    density = _take_tensors((DENSITY_MEAN, DENSITY_WHITENING), tensors)
-    model.usual_error_ = _take_usual(model.layout_, tensors)
+    model.scale_ = take_scale(header.scale, model.layout_, tensors)
+    density = take_density_tensors(tensors)
+    model.usual_error_ = take_usual(model.layout_, tensors)
     model.calibration_ = take_calibration(header.facts.calibration_, tensors)
+    members = {name: _member(name, inside, tensors) for name, inside in header.members.items()}
+    if members:
+        model.take_member_models(members)
     model._restore(tensors)
-    if density:
-        model.density_ = _density(density, model.code_size_)
+    model.density_ = checked_density(density, model.code_size_)
     _restore_thresholds(model)
     return model
+
+
+def _member(name: str, header: dict[str, Any], tensors: Tensors) -> ImageModel:
+    """The member of that name, whose tensors are taken out of `tensors`."""
+    prefix = f"{name}/"
+    names = [key for key in tensors if key.startswith(prefix)]
+    own = {key.removeprefix(prefix): tensors.pop(key) for key in names}
+    parsed = parse_header(header)
+    if parsed.members:
+        raise wrong(f"member {name}", "a model with members", "a model without")
+    return _model(parsed, own)
 
 
 def _restore_header(model: ImageModel, header: Header) -> None:
@@ -194,62 +219,7 @@ def _restore_thresholds(model: ImageModel) -> None:
         kind = "bound" if model.is_variational else "error"
         model.thresholds_ = {kind: model.threshold_}
     if "code" in model.thresholds_ and model.density_ is None:
-        what = f"{DENSITY_MEAN}, {DENSITY_WHITENING}"
-        raise wrong(what, None, "the density of the training codes")
-
-
-def _density(tensors: Tensors, size: int) -> CodeDensity:
-    """The density of codes of that size."""
-    dimensions = tensors.get(DENSITY_WHITENING, torch.empty(0)).dim()
-    shapes = {
-        DENSITY_MEAN: torch.empty(size, device="meta"),
-        DENSITY_WHITENING: torch.empty([size] * dimensions, device="meta"),
-    }
-    check_tensors(shapes, tensors)
-    return CodeDensity(tensors[DENSITY_MEAN], tensors[DENSITY_WHITENING])
-
-
-def _density_tensors(density: CodeDensity | None) -> Tensors:
-    """The tensors of the density of the training codes, if it is known."""
-    if density is None:
-        return {}
-    return {DENSITY_MEAN: density.mean, DENSITY_WHITENING: density.whitening}
-
-
-def _usual_tensors(usual: UsualError | None) -> Tensors:
-    """The tensor of the usual size of the error, if it is known."""
-    return {} if usual is None else {USUAL_ERROR: usual.squares}
-
-
-def _take_usual(layout: Layout, tensors: Tensors) -> UsualError | None:
-    """The usual size of the error, taken out of `tensors`; None in earlier files."""
-    found = _take_tensors((USUAL_ERROR,), tensors)
-    if not found:
-        return None
-    check_tensors({USUAL_ERROR: torch.empty(layout.image[:2], device="meta")}, found)
-    return UsualError(found[USUAL_ERROR])
-
-
-def _scale_tensors(scale: Scale) -> Tensors:
-    """The tensors of a scale that was fitted."""
-    if scale.name in FIXED_SCALES:
-        return {}
-    return {SCALE_OFFSET: torch.as_tensor(scale.offset), SCALE_GAIN: torch.as_tensor(scale.gain)}
-
-
-def _take_scale(name: str, layout: Layout, tensors: Tensors) -> Scale:
-    """The working scale; if it was fitted, its tensors are taken out of `tensors`."""
-    if name in FIXED_SCALES:
-        return FIXED_SCALES[name]
-    fitted = _take_tensors((SCALE_OFFSET, SCALE_GAIN), tensors)
-    shape = torch.empty(fitted_shape(name, layout), device="meta")
-    check_tensors({SCALE_OFFSET: shape, SCALE_GAIN: shape}, fitted)
-    return Scale(name, fitted[SCALE_OFFSET], fitted[SCALE_GAIN])
-
-
-def _take_tensors(names: tuple[str, ...], tensors: Tensors) -> Tensors:
-    """Those of that name, if there are any, taken out of `tensors`."""
-    return {name: tensors.pop(name) for name in names if name in tensors}
+        raise wrong(DENSITY_NAMES, None, "the density of the training codes")
 
 
 def _without_times(facts: dict[str, Any]) -> dict[str, Any]:
