@@ -226,12 +226,11 @@ def share_of_light(array: np.ndarray, layout: Layout) -> float:
     """
     few = np.ascontiguousarray(array[:: -(-len(array) // LOOKED_AT)])
     unit = to_unit(torch.from_numpy(few.astype(few.dtype.newbyteorder("="))), layout)
-    scale = Scale("each", 0.0, 1.0).of(unit)
-    typical = replace(scale, offset=scale.offset.mean(), gain=1 / (1 / scale.gain).mean())
-    variances = [
-        x.var(0, correction=0).sum().item() for x in (unit, typical.unit(scale.work(unit)))
-    ]
-    before, after = variances
+    mean, deviation = image_moments(unit)
+    own = Scale("each", mean, 1 / deviation.clamp(min=FLOOR))
+    typical = Scale("each", mean.mean(), 1 / deviation.clamp(min=FLOOR).mean())
+    levelled = typical.unit(own.work(unit))
+    before, after = (float(x.var(0, correction=0).sum()) for x in (unit, levelled))
     return max(0.0, 1 - after / before) if before > 0 else 0.0
 
 

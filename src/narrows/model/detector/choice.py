@@ -41,18 +41,12 @@ class Choice:
         aurocs = {
             name: validation_aurocs(unseen.originals[name], unseen.altered[name]) for name in own
         }
-        tried = [
-            (weights, _of_combination(unseen, standards, weights))
-            for weights in _weights_to_try(list(own))
-        ]
-        best, aurocs[COMBINED] = max(tried, key=lambda pair: worth(pair[1]))
-        parts = [name for name in own if is_components(name)]
-        dropped = set(parts) - {next((name for name in parts if name in best), parts[0])}
-        self.members = [name for name in own if name not in dropped]
+        best, aurocs[COMBINED] = _best_combination(unseen, standards)
+        self.members = _members_to_keep(list(own), best)
         self.standards = {name: standards[name] for name in self.members}
         self.weights = {name: best.get(name, 0.0) for name in self.members}
-        self.rows = [_row(name, by_kind) for name, by_kind in aurocs.items()]
-        self.rows.sort(key=lambda row: -row["worth"])
+        rows = [_row(name, by_kind) for name, by_kind in aurocs.items()]
+        self.rows = sorted(rows, key=lambda row: -row["worth"])
         self.scores = {name: own[name] for name in self.members}
         self.scores[COMBINED] = combined(self.scores, self.standards, self.weights)
 
@@ -65,6 +59,22 @@ class Choice:
 def worth(aurocs: Mapping[str, float]) -> float:
     """How much a score is worth that separates anomalies of each kind so well."""
     return sum(1 / (1 - auroc + PERFECT) for auroc in aurocs.values()) / len(aurocs)
+
+
+def _best_combination(unseen: Unseen, standards: Mapping[str, Standard]) -> tuple[Weights, Aurocs]:
+    """The combination that is worth most, the first of equals."""
+    tried = [
+        (weights, _of_combination(unseen, standards, weights))
+        for weights in _weights_to_try(list(standards))
+    ]
+    return max(tried, key=lambda pair: worth(pair[1]))
+
+
+def _members_to_keep(names: list[str], weights: Weights) -> list[str]:
+    """The neighbours, and the components that have a weight, else the first of them."""
+    parts = [name for name in names if is_components(name)]
+    kept = next((name for name in parts if name in weights), parts[0])
+    return [name for name in names if name == kept or name not in parts]
 
 
 def _weights_to_try(names: list[str]) -> Iterator[Weights]:

@@ -38,6 +38,7 @@ from narrows.model.file_format import check_tensors
 from narrows.model.outputs import Outputs
 from narrows.model.trackers import Logger, reported
 from narrows.model.training.split import check_calibration
+from narrows.model.usual_error import UsualError
 from narrows.parts.prior import MOST_CODES
 from narrows.randomness import keyed_generator
 from narrows.scale import FIXED_SCALES, share_of_light
@@ -59,6 +60,7 @@ class AnomalyDetector(ImageModel):
         and standards: of the members; scale: which were chosen and why).
     """
 
+    usual_error_: UsualError | None = None
     members_: Members = {}
     standards_: dict[str, Standard]
     choice_: dict[str, Any]
@@ -101,8 +103,12 @@ class AnomalyDetector(ImageModel):
         faults.stop(BuildError)
         array = _at_most(given.images, MOST_IMAGES, self.seed_)
         if len(array) < FEWEST:
-            expected = f"{FEWEST} at least: so few do not show what is normal"
+            expected = f"{FEWEST} at least: fewer do not show what is normal"
             raise wrong("images to fit a detector to", len(array), expected)
+        self._fit_members(array)
+
+    def _fit_members(self, array: np.ndarray) -> None:
+        """Choose, fit and calibrate the members."""
         setting, why = self._setting(array)
         unseen = self._score_unseen(array, setting)
         choice = Choice(unseen)
@@ -220,7 +226,9 @@ class AnomalyDetector(ImageModel):
         for name, member in self.members_.items():
             find_score(member.model, member.kind)  # refuses one that the model cannot give
             if member.model.layout_.image != self.layout_.image:
-                raise wrong(f"layout of {name}", member.model.layout_.image, self.layout_.image)
+                raise wrong(
+                    f"layout of {name}", member.model.layout_.image, f"{self.layout_.image}"
+                )
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return {}, {"choice_": self.choice_}
@@ -243,7 +251,7 @@ def _chosen_scales(asked: str, array: np.ndarray, layout: Layout) -> tuple[tuple
 
 
 def _at_most(array: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """At most so many of the images, chosen at random, in order."""
+    """At most `most` of the images, chosen at random, in order."""
     if len(array) <= most:
         return array
     order = torch.randperm(len(array), generator=keyed_generator(seed, "detector"))

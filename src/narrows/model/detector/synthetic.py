@@ -98,7 +98,8 @@ def brightness(image: np.ndarray, others: np.ndarray, rng: Rng) -> np.ndarray:
 def turned(image: np.ndarray, others: np.ndarray, rng: Rng) -> np.ndarray:
     """The image turned; by a half turn if it is not square."""
     is_square = image.shape[1] == image.shape[2]
-    return np.rot90(image, rng.integers(1, 4) if is_square else 2, axes=(1, 2))
+    quarters = int(rng.integers(1, 4)) if is_square else 2
+    return np.rot90(image, quarters, axes=(1, 2))
 
 
 def halves(image: np.ndarray, others: np.ndarray, rng: Rng) -> np.ndarray:

@@ -39,20 +39,26 @@ def cross_scores(
     gathered, usual = [], None
     for fold in _folds(order, share, len(moments.second)):
         is_other = torch.ones(len(images), dtype=torch.bool).index_fill_(0, fold, False)
-        others = order[is_other[order]]
-        batches = ((images.batch(rows), images.weights_at(rows)) for rows in _rows(images, fold))
-        size = min(model.code_size_, len(others))
-        part = copy(model)
-        part.code_size_ = size
-        part.mean_, part.components_ = moments.without(batches, size)
-        sample = others[:MOST_IMAGES].sort().values
-        codes = [part._encode(images.batch(rows)) for rows in _rows(images, sample)]
-        part.density_ = CodeDensity.fit(torch.cat(codes))
+        part = _model_without(model, images, moments, fold, order[is_other[order]])
         of_fold = gathered_scores(part, (images.batch(rows) for rows in _rows(images, fold)))
         gathered.append(of_fold.scores())
         usual = of_fold.usual and of_fold.usual.joined(usual)
     model.usual_error_ = usual
     return join_batches(gathered)
+
+
+def _model_without(
+    model: Any, images: ImageBatches, moments: Moments, fold: Tensor, others: Tensor
+) -> Any:
+    """The model of the others, without the images of a fold."""
+    batches = ((images.batch(rows), images.weights_at(rows)) for rows in _rows(images, fold))
+    part = copy(model)
+    part.code_size_ = min(model.code_size_, len(others))
+    part.mean_, part.components_ = moments.without(batches, part.code_size_)
+    sample = others[:MOST_IMAGES].sort().values
+    codes = [part._encode(images.batch(rows)) for rows in _rows(images, sample)]
+    part.density_ = CodeDensity.fit(torch.cat(codes))
+    return part
 
 
 def _in_random_order(images: ImageBatches, seed: int) -> Tensor:
