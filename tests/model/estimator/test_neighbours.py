@@ -1,0 +1,64 @@
+"""Nearest neighbours: the distances are those of scikit-learn, the blur is a Gaussian."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter1d
+from sklearn.neighbors import NearestNeighbors
+
+import narrows as nw
+from narrows.errors import BuildError
+from narrows.model.estimator.neighbours import sampling
+
+
+def test_distances_equal_scikit_learns(digits):
+    fitted = nw.Neighbours(neighbours=3, blur=0, scale="unit").fit(digits[:100])
+    flat = digits.reshape(len(digits), -1) / 255
+    reference = NearestNeighbors(n_neighbors=3).fit(flat[:100]).kneighbors(flat[100:])[0]
+    scores = fitted.anomaly_score(digits[100:], "neighbours")
+    np.testing.assert_allclose(scores, np.square(reference).mean(1), rtol=1e-3, atol=1e-5)
+
+
+def test_thresholds_leave_each_image_out(digits):
+    fitted = nw.Neighbours(neighbours=1, blur=0, scale="unit", false_alarms=0.05).fit(digits)
+    assert fitted.anomaly_score(digits).max() < 1e-5  # each is its own neighbour
+    flat = digits.reshape(len(digits), -1) / 255
+    second = np.square(NearestNeighbors(n_neighbors=2).fit(flat).kneighbors(flat)[0][:, 1])
+    kept = fitted.calibration_.scores["neighbours"].values
+    np.testing.assert_allclose(kept, np.sort(second), rtol=1e-3, atol=1e-5)
+
+
+def test_the_blur_is_a_gaussian_and_keeps_a_constant_line():
+    rows = sampling(40, 2.0, 1)
+    line = np.zeros(40, np.float32)
+    line[20] = 1
+    np.testing.assert_allclose(rows @ torch.tensor(line), gaussian_filter1d(line, 2.0), atol=1e-4)
+    for step in (1, 3, 7):
+        blurred = sampling(40, 2.0, step) @ torch.ones(40)
+        np.testing.assert_allclose(blurred, 1, rtol=1e-6)
+        assert len(blurred) == -(-40 // step)
+
+
+def test_a_shift_of_a_pixel_matters_less_after_the_blur():
+    images = np.zeros((26, 28, 28), np.uint8)
+    for place in range(26):
+        images[place, 4:24, place + 1] = 255  # upright strokes
+    sharp, soft = (nw.Neighbours(1, blur=blur, scale="unit") for blur in (0, 0.08))
+    ratios = []
+    for model in (sharp, soft):
+        model.fit(images[::2])
+        near = model.anomaly_score(images[1:2])[0]
+        far = model.anomaly_score(np.swapaxes(images[1:2], 1, 2))[0]
+        ratios.append(near / far)
+    assert ratios[1] < 0.5 * ratios[0]
+
+
+def test_what_it_reconstructs_is_the_mean_of_the_nearest(digits):
+    fitted = nw.Neighbours(neighbours=1, blur=0, scale="unit").fit(digits[:50])
+    np.testing.assert_array_equal(fitted.reconstruct(digits[:50]), digits[:50])
+
+
+@pytest.mark.parametrize("options", [{"neighbours": 0}, {"blur": -0.1}, {"blur": 1.0}])
+def test_impossible_options_are_refused(options, digits):
+    with pytest.raises(BuildError, match=next(iter(options))):
+        nw.Neighbours(**options).fit(digits)
