@@ -17,13 +17,6 @@ def test_it_is_the_root_of_squared_mean_and_deviation():
     np.testing.assert_allclose(usual.ratio(ERRORS)[:, 0], ratio, rtol=1e-4)
 
 
-def test_two_halves_joined_are_the_whole():
-    parts = [UsualError.of([part]) for part in ERRORS.split(11)]
-    joined = parts[0].joined(parts[1]).joined(parts[2]).joined(None)
-    assert joined.count == 30
-    np.testing.assert_allclose(joined.squares, UsualError.of([ERRORS]).squares, rtol=1e-5)
-
-
 def test_an_image_among_them_is_compared_with_the_others():
     ratios = UsualError.of([ERRORS]).among().ratio(ERRORS)
     for place in range(5):

@@ -42,14 +42,6 @@ class UsualError:
             count += len(errors)
         return cls((total / count).float(), count)
 
-    def joined(self, other: "UsualError | None") -> "UsualError":
-        """Of the images of both."""
-        if other is None:
-            return self
-        count = self.count + other.count
-        total = self.squares.double() * self.count + other.squares.double() * other.count
-        return replace(self, squares=(total / count).float(), count=count)
-
     def among(self) -> "UsualError":
         """The same for the n images themselves."""
         return replace(self, with_own=True)

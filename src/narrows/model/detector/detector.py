@@ -114,12 +114,12 @@ class AnomalyDetector(ImageModel):
         choice = Choice(unseen)
         members = fit_members(array, setting, choice.members)
         for name, member in members.items():
-            member.model.usual_error_ = unseen.usual[name]
+            member.model.usual_error_ = unseen.gathered[name].usual
         kinds = {name: member.kind for name, member in members.items()}
         self.choice_ = {**choice.as_facts(), "kinds": kinds, "scale": why}
         self._take_members(members)
         self._fit_prior(ImageBatches(array, self.layout_, self.scale_))
-        scores = {**unseen.normal[self._reference_name], **choice.scores}
+        scores = {**unseen.gathered[self._reference_name].scores(), **choice.scores}
         kept = {kind: scores[kind] for kind in available_scores(self)}
         self._take_calibration(Calibration.of(FOLDS, self.false_alarms, kept))
 

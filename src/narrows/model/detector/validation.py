@@ -17,8 +17,7 @@ from narrows.image_batches import ImageBatches
 from narrows.measure.detection import auroc
 from narrows.model.detector.members import Member, Members
 from narrows.model.detector.synthetic import synthetic_anomalies
-from narrows.model.estimator.gathered_scores import MOST_PIXELS, gathered_scores, join_batches
-from narrows.model.usual_error import UsualError
+from narrows.model.estimator.gathered_scores import MOST_PIXELS, GatheredScores, gathered_scores
 from narrows.randomness import keyed_generator
 
 MOST_IN_ALL_FOLDS = 2_500  # images
@@ -33,27 +32,27 @@ Fit = Callable[[Tensor], Members]  # places of images → members fitted to them
 class Unseen:
     """What members make of images that they have not been fitted on.
 
-    normal: of each member, all scores of its model, by kind. kinds: the kind of its own. usual: the
-    usual size of its errors.
+    gathered: of each member, the scores of its model. kinds: the kind of its own.
     originals, altered: of each member, its own score of images of the first fold, and of the synthetic
     anomalies that were made of them, by their kind.
     """
 
-    normal: dict[str, Scores] = field(default_factory=dict)
+    gathered: dict[str, GatheredScores] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
-    usual: dict[str, UsualError | None] = field(default_factory=dict)
     originals: Scores = field(default_factory=dict)
     altered: dict[str, Scores] = field(default_factory=dict)
 
-    def add(self, name: str, scores: Scores, usual: UsualError | None) -> None:
-        """Add what a member makes of the images of a further fold."""
-        before = self.normal.get(name)
-        self.normal[name] = join_batches([before, scores]) if before else scores
-        self.usual[name] = usual and usual.joined(self.usual.get(name))
+    def add(self, name: str, kind: str, of_fold: GatheredScores) -> None:
+        """Add what a member makes of the images of a fold."""
+        self.kinds[name] = kind
+        if name in self.gathered:
+            self.gathered[name].extend(of_fold)
+        else:
+            self.gathered[name] = of_fold
 
     def own(self, name: str) -> Tensor:
         """A member's own score of the images, `(n,)`."""
-        return self.normal[name][self.kinds[name]]
+        return self.gathered[name].scores()[self.kinds[name]]
 
 
 def score_unseen(
@@ -71,12 +70,12 @@ def score_unseen(
         members = fit(others)
         altered = {} if place else _altered(images, fold, others, seed)
         for name, member in members.items():
-            unseen.kinds[name] = member.kind
-            _score_fold(unseen, name, member, images, fold)
+            of_fold = _scores_of_fold(member, images, fold)
             if altered:
                 count = len(next(iter(altered.values())))
-                unseen.originals[name] = unseen.own(name)[:count]
+                unseen.originals[name] = of_fold.scores()[member.kind][:count]
                 unseen.altered[name] = _own_scores(member, altered)
+            unseen.add(name, member.kind, of_fold)
     return unseen
 
 
@@ -99,14 +98,12 @@ def _folds(order: Tensor, share: float, once: bool, values: int) -> list[Tensor]
     return folds
 
 
-def _score_fold(
-    unseen: Unseen, name: str, member: Member, images: ImageBatches, fold: Tensor
-) -> None:
-    scale = member.model.scale_
+def _scores_of_fold(member: Member, images: ImageBatches, fold: Tensor) -> GatheredScores:
+    """What a member makes of the images of a fold; it learns the usual size of its errors."""
     batches = (images.batch(rows) for rows in fold.split(images.step(member.model._widest)))
-    gathered = gathered_scores(member.model, (scale.of(x).work(x) for x in batches))
+    gathered = gathered_scores(member.model, (member.working(x) for x in batches))
     member.model.usual_error_ = gathered.usual  # for altered images, which are not among these
-    unseen.add(name, gathered.scores(), gathered.usual)
+    return gathered
 
 
 def _altered(images: ImageBatches, fold: Tensor, others: Tensor, seed: int) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ from torch import Tensor
 from narrows.image_batches import ImageBatches
 from narrows.model.density import CodeDensity
 from narrows.model.estimator.components import Moments
-from narrows.model.estimator.gathered_scores import gathered_scores, join_batches
+from narrows.model.estimator.gathered_scores import GatheredScores, gathered_scores
 from narrows.randomness import keyed_generator
 
 MOST_IMAGES = 10_000  # that are scored, and whose codes a density is fitted to
@@ -36,15 +36,14 @@ def cross_scores(
     order = _in_random_order(images, model.seed_)
     if len(order) < 2:
         return None
-    gathered, usual = [], None
+    gathered = GatheredScores(model)
     for fold in _folds(order, share, len(moments.second)):
         is_other = torch.ones(len(images), dtype=torch.bool).index_fill_(0, fold, False)
         part = _model_without(model, images, moments, fold, order[is_other[order]])
-        of_fold = gathered_scores(part, (images.batch(rows) for rows in _rows(images, fold)))
-        gathered.append(of_fold.scores())
-        usual = of_fold.usual and of_fold.usual.joined(usual)
-    model.usual_error_ = usual
-    return join_batches(gathered)
+        batches = (images.batch(rows) for rows in _rows(images, fold))
+        gathered.extend(gathered_scores(part, batches))
+    model.usual_error_ = gathered.usual
+    return gathered.scores()
 
 
 def _model_without(

@@ -42,6 +42,12 @@ class GatheredScores:
         if not self._is_table:
             self._keep(per_pixel(outputs.errors).cpu())
 
+    def extend(self, other: "GatheredScores") -> None:
+        """Add the scores of other images, by the same kind of model."""
+        self._batches += other._batches
+        for errors in other._errors:
+            self._keep(errors)
+
     def _keep(self, errors: Tensor) -> None:
         if self._errors:
             errors = errors[: self._room // errors[0].numel()]
