@@ -9,10 +9,12 @@ import pytest
 import narrows
 
 FACE = [
+    "AnomalyDetector",
     "Autoencoder",
     "Checkpoint",
     "NarrowsError",
     "NarrowsWarning",
+    "Neighbours",
     "PCA",
     "compare",
     "evaluate",

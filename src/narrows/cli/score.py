@@ -101,7 +101,8 @@ def score(
     images
         An image, a folder, a pack, an IDX, .npy or .npz file, or a named set.
     kind
-        patch, error, bound or code; by default patch, the error of the worst patch, or
+        patch, error, relative, bound or code, or one that the model alone has, such as combined or
+        neighbours-each; by default the model's own, else patch, the error of the worst patch, or
         error for tables.
     normal
         The classes (names of sub-folders) that are normal: prints how many images of each class are

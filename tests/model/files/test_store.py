@@ -126,7 +126,13 @@ def test_the_file_is_plain_tensors_and_json(file, ae):
     assert header["facts"]["history_"] == timeless(ae.history_)
     assert {"narrows", "python", "torch", "numpy"} == header["versions"].keys()
     scores = {f"calibration.{kind}" for kind in ae.thresholds_}
-    assert tensors.keys() == {*ae.network_.state_dict(), "cloud.mean", "cloud.white", *scores}
+    assert tensors.keys() == {
+        *ae.network_.state_dict(),
+        "cloud.mean",
+        "cloud.white",
+        "usual.squares",
+        *scores,
+    }
     assert header["numbers"] == {"parameters": ae.n_parameters_, "code": 8, "side_bits": 0}
 
 

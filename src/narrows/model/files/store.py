@@ -43,6 +43,7 @@ from narrows.model.files.calibration import (
 )
 from narrows.model.files.fitted_tensors import (
     DENSITY_NAMES,
+    USUAL_ERROR,
     checked_density,
     density_tensors,
     scale_tensors,
@@ -220,6 +221,8 @@ def _restore_thresholds(model: ImageModel) -> None:
         model.thresholds_ = {kind: model.threshold_}
     if "code" in model.thresholds_ and model.density_ is None:
         raise wrong(DENSITY_NAMES, None, "the density of the training codes")
+    if "relative" in model.thresholds_ and model.usual_error_ is None:
+        raise wrong(USUAL_ERROR, None, "the usual size of the errors")
 
 
 def _without_times(facts: dict[str, Any]) -> dict[str, Any]:
