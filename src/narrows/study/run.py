@@ -139,6 +139,9 @@ def _obtain_all(job: _Job, splits: dict[str, DataSplit], record: Record) -> dict
 def _note(record: Record, run: Run, trained: Trained, say: Say) -> None:
     """What the record keeps of a run, and what is said of it."""
     record.models.append(_description(run, trained))
+    if words := trained.model.choice_in_words_:
+        record.text.append(f"{run.name}: {words}.")
+        say(f"{run.name}: {words}")
     record.text += [f"Warning: {run.name}: {words}." for words in trained.warnings]
     if 0 < trained.steps < FEW_STEPS:
         say(

@@ -52,9 +52,19 @@ def tables(
         last_epoch_table(runs),
         _measures_table(runs, measured, measure_scale),
         _table("Bytes", BYTES, byte_sizes(trained)),
+        *_own_tables(runs),
         _table("Files skipped", SKIPPED, _skipped_files(runs)),
     ]
     return [table for table in made if table["rows"]]
+
+
+def _own_tables(runs: Sequence[Trained]) -> list[dict[str, Any]]:
+    """The tables that models have of their own."""
+    return [
+        _table(f"{own['title']}: {run.name}", own["caption"], own["rows"])
+        for run in runs
+        for own in run.model.own_tables_
+    ]
 
 
 def last_epoch_table(runs: Sequence[Trained]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ import torch
 from msgspec import Struct, structs
 from torch import Tensor
 
-from narrows.errors import BuildError, Faults, unknown, wrong
+from narrows.errors import BuildError, Faults, several, unknown, wrong
 from narrows.image_batches import ImageBatches
 from narrows.layout import Layout
 from narrows.machine import flush_denormals
@@ -45,6 +45,11 @@ from narrows.scale import FIXED_SCALES, share_of_light
 
 FEWEST = 5  # images
 MOST_IMAGES = 20_000  # that members are fitted to
+CANDIDATES = (
+    "AUROC of each candidate for the score, on synthetic anomalies of each kind: altered copies of images "
+    "that the candidate had not seen, against these images as they are. What it is worth is the mean of "
+    "1 / (1 - AUROC), about the number of pairs until one is ranked wrongly."
+)
 LIGHT = 0.4  # share of the variance, beyond which brightness and contrast mean nothing
 SCALES = {"auto": ("each", "unit"), "each": ("each",), "unit": ("unit",), "local": ("local",)}
 
@@ -207,6 +212,18 @@ class AnomalyDetector(ImageModel):
     def filters(self, end: str) -> np.ndarray | None:
         """The components as images."""
         return self._reference.model.filters(end)
+
+    @property
+    def choice_in_words_(self) -> str:
+        """What it has chosen and why, as text."""
+        weights = self.choice_["weights"].items()
+        parts = several([f"{name} (weight {weight:g})" for name, weight in weights if weight])
+        return f"the score combines {parts}; images are compared {self.choice_['scale']}"
+
+    @property
+    def own_tables_(self) -> list[dict[str, Any]]:
+        """The table of candidates."""
+        return [{"title": "Candidates", "caption": CANDIDATES, "rows": self.choice_["rows"]}]
 
     @property
     def member_models_(self) -> dict[str, ImageModel]:

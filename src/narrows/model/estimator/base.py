@@ -107,8 +107,8 @@ class ImageModel(
         return self._without_gradients(self._views, x, seed, noisy).cpu()
 
     def _views(self, x: Tensor, seed: int, noisy: Tensor | None) -> Views:
-        codes = self._encode(x)
-        return Views({"": self._decode(codes), **self._denoised_views(noisy)}, codes)
+        images = {"": self._reconstruct(x), **self._denoised_views(noisy)}
+        return Views(images, self._encode(x))
 
     def _denoised_views(self, noisy: Tensor | None) -> dict[str, Tensor]:
         if noisy is None:

@@ -73,6 +73,16 @@ class DefaultAnswers:
         return {}
 
     @property
+    def choice_in_words_(self) -> str:
+        """What it has chosen by itself and why, as text; empty if there was nothing to choose."""
+        return ""
+
+    @property
+    def own_tables_(self) -> list[dict[str, Any]]:
+        """Tables that a page shows of this model alone: title, caption, rows."""
+        return []
+
+    @property
     def member_models_(self) -> Mapping[str, Any]:
         """The models that it is made of, by name."""
         return {}
