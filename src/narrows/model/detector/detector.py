@@ -48,7 +48,8 @@ MOST_IMAGES = 20_000  # that members are fitted to
 CANDIDATES = (
     "AUROC of each candidate for the score, on synthetic anomalies of each kind: altered copies of images "
     "that the candidate had not seen, against these images as they are. What it is worth is the mean of "
-    "1 / (1 - AUROC), about the number of pairs until one is ranked wrongly."
+    "1 / (1 - AUROC), about the number of pairs until one is ranked wrongly. The combination is the "
+    "default score all the same: synthetic anomalies are not the real ones."
 )
 LIGHT = 0.4  # share of the variance, beyond which brightness and contrast mean nothing
 SCALES = {"auto": ("each", "unit"), "each": ("each",), "unit": ("unit",), "local": ("local",)}
@@ -131,7 +132,7 @@ class AnomalyDetector(ImageModel):
     def _setting(self, array: np.ndarray) -> tuple[Setting, str]:
         """What members have in common, and why their scales are these."""
         if self.layout_.is_table:
-            scales, why = (self.scale_.name,), "a table"
+            scales, why = (self.scale_.name,), "on the scale of a table"
         else:
             scales, why = _chosen_scales(self.scale, array, self.layout_)
         return Setting(self.layout_, scales, self.image_shape, self.seed_), why
@@ -259,12 +260,12 @@ class AnomalyDetector(ImageModel):
 def _chosen_scales(asked: str, array: np.ndarray, layout: Layout) -> tuple[tuple[str, ...], str]:
     """The working scales of members, the components' first, and why these, as text."""
     if asked != "auto":
-        return SCALES[asked], f"{asked}, as was asked for"
+        return SCALES[asked], f"on the scale {asked!r}, as was asked for"
     share = share_of_light(array, layout)
     explained = f"brightness and contrast explain {share:.0%} of the variance among the images"
     if share > LIGHT:
-        return ("each",), f"each image at mean 0 and deviation 1, since {explained}"
-    return ("each", "unit"), f"with brightness and contrast and without, since {explained}"
+        return ("each",), f"at mean 0 and deviation 1, since {explained}"
+    return ("each", "unit"), f"with their brightness and contrast and without, since {explained}"
 
 
 def _at_most(array: np.ndarray, most: int, seed: int) -> np.ndarray:
