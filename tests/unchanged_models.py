@@ -62,13 +62,13 @@ def pictures(count: int, colour: bool = False) -> np.ndarray:
 def of_recipe(name: str, colour: bool) -> tuple[Any, Any]:
     """A recipe after one epoch of 10 steps."""
     model = nw.recipe(name)
-    options = model.get_params()
-    share = options.get("validation") or (options["calibration"] if name != "pca" else 0)
-    if "epochs" in model.get_params():
+    options, share = model.get_params(), 0.0
+    if model.fits_in_epochs:
+        share = options["validation"] or options["calibration"]
         model.set_params(epochs=1, batch_size=BATCH, random_state=0)
     X = pictures(round(STEPS * BATCH / (1 - share)), colour)
     model.fit(X)
-    assert name == "pca" or len(model.steps_["loss"]) == STEPS
+    assert not model.fits_in_epochs or len(model.steps_["loss"]) == STEPS
     return model, X[:20]
 
 

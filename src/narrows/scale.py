@@ -221,10 +221,11 @@ def variation(array: np.ndarray, layout: Layout) -> Variation:
 
 def share_of_light(array: np.ndarray, layout: Layout) -> float:
     """The share of the variance among images that their brightness and contrast explain, in [0, 1]:
-    of at most 1,000 images, evenly spaced, by how much the summed variance of the pixels falls if all
-    are brought to the same mean and deviation.
+    of at most 1,000 images, evenly spaced, fewer of large ones, by how much the summed variance of the
+    pixels falls if all are brought to the same mean and deviation.
     """
-    few = np.ascontiguousarray(array[:: -(-len(array) // LOOKED_AT)])
+    most = max(2, min(LOOKED_AT, 4 * VALUES // prod(layout.image)))
+    few = np.ascontiguousarray(array[:: -(-len(array) // most)])
     unit = to_unit(torch.from_numpy(few.astype(few.dtype.newbyteorder("="))), layout)
     mean, deviation = image_moments(unit)
     own = Scale("each", mean, 1 / deviation.clamp(min=FLOOR))

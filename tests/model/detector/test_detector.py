@@ -9,6 +9,7 @@ import pytest
 import narrows as nw
 from narrows.errors import BuildError, DataError
 from narrows.measure.detection import auroc
+from narrows.model.detector import members
 from narrows.model.detector.detector import FEWEST
 from narrows.model.file_format import read_file, to_bytes
 
@@ -147,6 +148,15 @@ def test_it_is_read_back_as_it_was_written(detector, task, tmp_path: Path):
             {"neighbours-each": "x"}
         ),
         lambda header, tensors: header["facts"].pop("choice_"),
+        *(
+            lambda header, tensors, value=value: header["facts"]["choice_"]["weights"].update(
+                dict.fromkeys(header["members"], value)
+            )
+            for value in (0.0, -1.0, float("nan"), float("inf"))
+        ),
+        lambda header, tensors: header["facts"]["choice_"]["standards"].update(
+            {"neighbours-each": [0.0, 0.0]}
+        ),
         lambda header, tensors: header["members"]["neighbours-each"].update(members={"a": {}}),
         lambda header, tensors: header["members"]["neighbours-each"]["layout"].update(
             image=[4, 16, 1], came=[4, 16]
@@ -181,9 +191,24 @@ def test_tables_have_standardised_members():
     )
 
 
+@few_images
+def test_components_are_of_all_parts_of_a_sorted_set(monkeypatch):
+    monkeypatch.setattr(members, "MOST_VALUES", 64 * 60)
+    rng = np.random.default_rng(0)
+    dark, light = (rng.normal(size=(100, 8, 8)) * gain + 100 for gain in (1, 20))
+    dark[:, :4] += rng.normal(size=(100, 1, 1)) * 30  # each half of the set varies in its own way
+    light[:, :, 4:] += rng.normal(size=(100, 1, 1)) * 30
+    sorted_set = np.concatenate([dark, light]).clip(0, 255).astype(np.uint8)
+    shuffled = sorted_set[rng.permutation(200)]
+    sizes = [nw.AnomalyDetector().fit(X).code_size_ for X in (sorted_set, shuffled)]
+    assert sizes[0] == pytest.approx(sizes[1], abs=3)
+
+
 def test_too_few_images_and_unknown_scales_are_refused(digits):
     with pytest.raises(BuildError, match=f"got 3.*{FEWEST} at least"):
         nw.AnomalyDetector().fit(digits[0][:3])
+    with pytest.raises(BuildError, match="calibration: got 0"):
+        nw.AnomalyDetector(calibration=0).fit(digits[0][:50])
     with pytest.raises(nw.NarrowsError, match="did you mean 'each'"):
         nw.AnomalyDetector(scale="ech").fit(digits[0][:50])
 

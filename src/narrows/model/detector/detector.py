@@ -15,6 +15,7 @@ images are theirs.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import inf, isfinite
 from typing import Any, Self
 
 import numpy as np
@@ -44,7 +45,8 @@ from narrows.randomness import keyed_generator
 from narrows.scale import FIXED_SCALES, share_of_light
 
 FEWEST = 5  # images
-MOST_IMAGES = 20_000  # that members are fitted to
+MOST_IMAGES = 20_000  # that members are fitted to,
+MOST_BYTES = 2**30  # and what they take in memory
 CANDIDATES = (
     "AUROC of each candidate for the score, on synthetic anomalies of each kind: altered copies of images "
     "that the candidate had not seen, against these images as they are. What it is worth is the mean of "
@@ -102,12 +104,15 @@ class AnomalyDetector(ImageModel):
         faults = Faults("AnomalyDetector cannot be fitted")
         given = begin_fit(self, X, "auto", faults)
         with faults.catch():
-            check_calibration(self.calibration or None)
+            check_calibration(self.calibration)
+            if not self.calibration:
+                raise wrong("calibration", self.calibration, "a share of the images in (0, 1)")
         with faults.catch():
             if self.scale not in SCALES:
                 raise unknown("scale", self.scale, SCALES)
         faults.stop(BuildError)
-        array = _at_most(given.images, MOST_IMAGES, self.seed_)
+        most = max(FEWEST, MOST_BYTES // given.images[0].nbytes)
+        array = _at_most(given.images, min(MOST_IMAGES, most), self.seed_)
         if len(array) < FEWEST:
             expected = f"{FEWEST} at least: fewer do not show what is normal"
             raise wrong("images to fit a detector to", len(array), expected)
@@ -124,7 +129,8 @@ class AnomalyDetector(ImageModel):
         kinds = {name: member.kind for name, member in members.items()}
         self.choice_ = {**choice.as_facts(), "kinds": kinds, "scale": why}
         self._take_members(members)
-        self._fit_prior(ImageBatches(array, self.layout_, self.scale_))
+        few = _at_most(array, MOST_CODES, self.seed_)
+        self._fit_prior(ImageBatches(few, self.layout_, self.scale_))
         scores = {**unseen.gathered[self._reference_name].scores(), **choice.scores}
         kept = {kind: scores[kind] for kind in available_scores(self)}
         self._take_calibration(Calibration.of(FOLDS, self.false_alarms, kept))
@@ -148,8 +154,8 @@ class AnomalyDetector(ImageModel):
     def _fit_prior(self, images: ImageBatches) -> None:
         """Fit the density of codes, from which `sample` draws."""
         model: Any = self._reference.model
-        few = images.batches()[: -(-MOST_CODES // images.step())]
-        model.prior_.fit(torch.cat([self._encode(images.batch(rows)) for rows in few]), self.seed_)
+        codes = [self._encode(images.batch(rows)) for rows in images.batches()]
+        model.prior_.fit(torch.cat(codes), self.seed_)
 
     def _take_members(self, members: Members) -> None:
         """Take over fitted members; `choice_` is known."""
@@ -184,11 +190,13 @@ class AnomalyDetector(ImageModel):
         return sum(member.model.n_parameters_ for member in self.members_.values())
 
     def _outputs(self, x: Tensor) -> Outputs:
-        unit = self.scale_.unit(x)
-        outputs = {name: member.outputs(unit) for name, member in self.members_.items()}
-        scores = {name: self.members_[name].score(made) for name, made in outputs.items()}
+        unit, reference = self.scale_.unit(x), self._reference
+        outputs = reference.outputs(unit)
+        others = {name: m for name, m in self.members_.items() if m is not reference}
+        scores = {name: member.score(unit) for name, member in others.items()}
+        scores[self._reference_name] = reference.score_of(outputs)
         scores[COMBINED] = combined(scores, self.standards_, self.choice_["weights"])
-        return replace(outputs[self._reference_name], scores=scores, density=None)
+        return replace(outputs, scores=scores, density=None)
 
     def _encode(self, x: Tensor) -> Tensor:
         model = self._reference.model
@@ -238,6 +246,7 @@ class AnomalyDetector(ImageModel):
         known = [set(choice.get(key, ())) for key in ("standards", "weights", "kinds")]
         if any(of_key != names for of_key in known) or not names:
             raise wrong("members", sorted(names), "those that the file's choice names")
+        _check_numbers(choice)
         self.choice_ = choice
         kinds = choice["kinds"]
         self._take_members({name: Member(model, kinds[name]) for name, model in members.items()})
@@ -255,6 +264,15 @@ class AnomalyDetector(ImageModel):
         if not self.member_models_:
             raise wrong("members", None, "the models that the detector is made of")
         check_tensors({}, tensors)
+
+
+def _check_numbers(choice: Mapping[str, Any]) -> None:
+    """Refuse weights and standards with which no score can be computed."""
+    weights, standards = list(choice["weights"].values()), list(choice["standards"].values())
+    if not all(0 <= weight < inf for weight in weights) or not sum(weights) > 0:
+        raise wrong("weights", weights, "finite numbers ≥ 0, one above 0")
+    if not all(isfinite(centre) and 0 < spread < inf for centre, spread in standards):
+        raise wrong("standards", standards, "a finite centre and a spread above 0 of each member")
 
 
 def _chosen_scales(asked: str, array: np.ndarray, layout: Layout) -> tuple[tuple[str, ...], str]:

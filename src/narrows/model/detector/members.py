@@ -5,8 +5,7 @@
     components-S       error of principal components that explain S % of the variance, divided by its
                        usual size, in the worst window; brightness and contrast apart
 
-Of tables, `neighbours` and `components-S`, on standardised features. Networks, if there is time for
-them: `NETWORKS`.
+Of tables, `neighbours-standard` and `components-S`, on standardised features.
 """
 
 from collections.abc import Iterable
@@ -46,9 +45,13 @@ class Member:
         """What the model makes of images in units of white."""
         return self.model._outputs(self.working(unit))
 
-    def score(self, outputs: Outputs) -> Tensor:
-        """The score of these outputs, `(n,)`."""
+    def score_of(self, outputs: Outputs) -> Tensor:
+        """The score of images of which these are the outputs, `(n,)`."""
         return find_score(self.model, self.kind).compute(outputs)
+
+    def score(self, unit: Tensor) -> Tensor:
+        """The score of these images, `(n,)`."""
+        return self.model._score(self.working(unit), self.kind)
 
 
 Members = dict[str, Member]
@@ -112,7 +115,7 @@ def _fit_all_components(images: np.ndarray, setting: Setting) -> Members:
 
 def _fit_components(images: np.ndarray, setting: Setting, share: float) -> Member:
     options = setting.options(setting.scales[0])
-    few = images[: most_for_components(setting)]
+    few = images[:: -(-len(images) // most_for_components(setting))]  # a set may be sorted
     kind = "error" if setting.layout.is_table else "relative"
     return Member(PCA(share, calibration=0, **options).fit_member(few), kind)
 

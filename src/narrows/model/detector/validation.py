@@ -2,8 +2,8 @@
 anomalies made of these.
 
 The images are divided into folds; the members are fitted on the others, and score those of the fold.
-Of sets of more than 2,500 images, and where members take long to fit, the first fold alone is
-scored, up to 2,000 images.
+Of sets of more than 2,500 images, or of 20 million pixels, the first fold alone is scored, up to
+2,000 images.
 """
 
 from collections.abc import Callable, Iterator
@@ -55,16 +55,14 @@ class Unseen:
         return self.gathered[name].scores()[self.kinds[name]]
 
 
-def score_unseen(
-    images: ImageBatches, fit: Fit, share: float, seed: int, once: bool = False
-) -> Unseen:
+def score_unseen(images: ImageBatches, fit: Fit, share: float, seed: int) -> Unseen:
     """Fit members to all images but those of a fold, score these, for each fold.
 
-    images: in units of white. share: of the images in a fold. once: score the first fold alone.
+    images: in units of white. share: of the images in a fold.
     """
     unseen = Unseen()
     order = torch.randperm(len(images), generator=keyed_generator(seed, "folds"))
-    for place, fold in enumerate(_folds(order, share, once, images.raw[0].numel())):
+    for place, fold in enumerate(_folds(order, share, images.raw[0].numel())):
         is_other = torch.ones(len(images), dtype=torch.bool).index_fill_(0, fold, False)
         others = order[is_other[order]]
         members = fit(others)
@@ -89,11 +87,11 @@ def validation_aurocs(originals: Tensor, altered: Scores) -> dict[str, float]:
     return aurocs
 
 
-def _folds(order: Tensor, share: float, once: bool, values: int) -> list[Tensor]:
+def _folds(order: Tensor, share: float, values: int) -> list[Tensor]:
     """The folds that are scored, in the order of `order`."""
     count = min(len(order), max(2, round(1 / share)))
     folds = [order[number::count] for number in range(count)]
-    if once or len(order) > MOST_IN_ALL_FOLDS or values * len(order) > MOST_PIXELS:
+    if len(order) > MOST_IN_ALL_FOLDS or values * len(order) > MOST_PIXELS:
         folds = [folds[0][: max(1, min(MOST_SCORED, MOST_PIXELS // values))]]
     return folds
 
@@ -120,4 +118,4 @@ def _own_scores(member: Member, altered: dict[str, Tensor]) -> Scores:
 
 def _scores(member: Member, images: Tensor) -> Iterator[Tensor]:
     for x in images.split(100):
-        yield member.score(member.outputs(x))
+        yield member.score(x)

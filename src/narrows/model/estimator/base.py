@@ -124,6 +124,10 @@ class ImageModel(
         errors = self._squared_error(x, self._decode(codes))
         return Outputs(errors, codes, density=self.density_, usual=self.usual_error_)
 
+    def _score(self, x: Tensor, kind: str | None) -> Tensor:
+        """The anomaly score of that kind, `(n,)`."""
+        return find_score(self, kind).compute(self._outputs(x))
+
     def _codes_for_prior(self, x: Tensor, outputs: Outputs) -> Tensor:
         """The codes that a density is fitted to, for sampling."""
         return outputs.codes
@@ -217,8 +221,8 @@ class ImageModel(
         not look normal.
         """
         images = self._accept(X)
-        score = find_score(self, kind)
-        return self._map(*images, lambda x: score.compute(self._outputs(x)))
+        find_score(self, kind)  # refuses a kind that this model cannot give
+        return self._map(*images, lambda x: self._score(x, kind))
 
     def error_map(self, X: Any) -> np.ndarray:
         """Where the error is: squared errors, on the scale of `anomaly_score`, summed over channels,

@@ -124,18 +124,15 @@ class Neighbours(ImageModel):
         self.usual_error_ = gathered.usual
         self._take_calibration(Calibration.of(FOLDS, self.false_alarms, gathered.scores()))
 
-    def nearest(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """The mean squared distance to the k nearest codes that are kept, `(n,)`, and their mean,
-        `(n, size)`.
-        """
+    def nearest(self, codes: Tensor) -> Tensor:
+        """The k nearest codes that are kept, of each of the codes, `(n, k, size)`."""
         bank = self.bank_.to(codes.device)
         most = min(self.neighbours + self.passed_over, len(bank))
         lengths = bank.square().sum(1)
         # without |z|², which is the same for all
         rest = torch.addmm(lengths, codes, bank.T, alpha=-2)
         places = rest.topk(most, largest=False).indices[:, self.passed_over :]
-        near = bank[places]
-        return (near - codes[:, None]).square().sum(2).mean(1), near.mean(1)
+        return bank[places]
 
     # -- what every model defines -------------------------------------------------------------
 
@@ -167,14 +164,20 @@ class Neighbours(ImageModel):
         return ceil(max(self.layout_.image[:2]) / GRID)
 
     def _reconstruct(self, x: Tensor) -> Tensor:
-        return self._decode(self.nearest(self._encode(x))[1])
+        return self._decode(self.nearest(self._encode(x)).mean(1))
 
     def _outputs(self, x: Tensor) -> Outputs:
         codes = self._encode(x)
-        distance, mean = self.nearest(codes)
-        errors = self._squared_error(self._decode(codes), self._decode(mean))
-        scores = {"neighbours": distance}
+        near = self.nearest(codes)
+        errors = self._squared_error(self._decode(codes), self._decode(near.mean(1)))
+        scores = {"neighbours": mean_distance(codes, near)}
         return Outputs(errors, codes, density=self.density_, usual=self.usual_error_, scores=scores)
+
+    def _score(self, x: Tensor, kind: str | None) -> Tensor:
+        if kind in (None, "neighbours"):  # which needs no errors
+            codes = self._encode(x)
+            return mean_distance(codes, self.nearest(codes))
+        return super()._score(x, kind)
 
     def _sample_codes(self, count: int, seed: int) -> Tensor:
         return self.prior_.sample(count, seed)
@@ -213,6 +216,11 @@ class Neighbours(ImageModel):
         if self.layout_.is_table:
             return width
         return channels * ceil(height / self._step) * ceil(width / self._step)
+
+
+def mean_distance(codes: Tensor, near: Tensor) -> Tensor:
+    """The mean squared distance of codes `(n, size)` from those near them `(n, k, size)`: `(n,)`."""
+    return (near - codes[:, None]).square().sum(2).mean(1)
 
 
 def sampling(length: int, deviation: float, step: int) -> Tensor:
