@@ -73,24 +73,20 @@ def functions_in(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     ]
 
 
-files = pytest.mark.parametrize("path", TREES, ids=name_of)
-packages = pytest.mark.parametrize(
-    "path",
-    [path for path in TREES if path.name == "__init__.py" and path.parent != PACKAGE],
-    ids=name_of,
-)
+FUNCTIONS = [(path, function) for path in TREES for function in functions_in(path)]
 
 
-@files
-def test_imports_point_down(path):
-    here = part_of(name_of(path))
-    assert here in FLOOR, f"{name_of(path)} is on no floor (labs are data): {sorted(FLOOR)}"
-    for name in sorted(imported(path)):
-        there = part_of(name)
-        fine = there == here or FLOOR[there] < FLOOR[here]
-        assert fine, (
-            f"{name_of(path)} (floor {FLOOR[here]}) imports {name} (floor {FLOOR[there]}); down only"
-        )
+def test_imports_point_down():
+    faults = []
+    for path in TREES:
+        here = part_of(name_of(path))
+        assert here in FLOOR, f"{name_of(path)} is on no floor (labs are data): {sorted(FLOOR)}"
+        for name in sorted(imported(path)):
+            there = part_of(name)
+            if there != here and FLOOR[there] >= FLOOR[here]:
+                floors = f"(floor {FLOOR[here]}) imports {name} (floor {FLOOR[there]})"
+                faults.append(f"{name_of(path)} {floors}; down only")
+    assert not faults
 
 
 def test_imports_go_in_no_circle():
@@ -100,42 +96,53 @@ def test_imports_go_in_no_circle():
         pytest.fail(f"these import one another in a circle: {' → '.join(reversed(error.args[1]))}")
 
 
-@files
-def test_files_are_small_and_say_what_they_are(path):
-    assert ast.get_docstring(TREES[path]), f"{name_of(path)} has no docstring"
-    lines = path.read_text().splitlines()
-    assert len(lines) <= MOST_LINES, f"{name_of(path)} has {len(lines)} lines, at most {MOST_LINES}"
-    for number, line in enumerate(lines, start=1):
-        assert len(line) <= WIDEST_LINE, f"{name_of(path)}:{number} is {len(line)} characters wide"
+def test_files_are_small_and_say_what_they_are():
+    faults = []
+    for path, tree in TREES.items():
+        lines = path.read_text().splitlines()
+        if not ast.get_docstring(tree):
+            faults.append(f"{name_of(path)} has no docstring")
+        if len(lines) > MOST_LINES:
+            faults.append(f"{name_of(path)} has {len(lines)} lines, at most {MOST_LINES}")
+        for number, line in enumerate(lines, start=1):
+            if len(line) > WIDEST_LINE:
+                faults.append(f"{name_of(path)}:{number} is {len(line)} characters wide")
+    assert not faults
 
 
-@files
-def test_functions_are_small(path):
-    for function in functions_in(path):
+def test_functions_are_small():
+    faults = []
+    for path, function in FUNCTIONS:
         first = function.body[min(ast.get_docstring(function) is not None, len(function.body) - 1)]
         lines = (function.end_lineno or 0) - first.lineno + 1
         nodes = sum(1 for _ in ast.walk(function))
         where = f"{name_of(path)}: {function.name}"
-        assert lines <= MOST_FUNCTION_LINES, (
-            f"{where} has {lines} lines, at most {MOST_FUNCTION_LINES}"
-        )
-        assert nodes <= MOST_NODES, f"{where} has {nodes} syntax nodes, at most {MOST_NODES}"
+        if lines > MOST_FUNCTION_LINES:
+            faults.append(f"{where} has {lines} lines, at most {MOST_FUNCTION_LINES}")
+        if nodes > MOST_NODES:
+            faults.append(f"{where} has {nodes} syntax nodes, at most {MOST_NODES}")
+    assert not faults
 
 
-@packages
-def test_a_package_says_what_is_in_it(path):
-    inside = [file.stem for file in path.parent.glob("*.py") if file != path]
-    inside += [folder.name for folder in path.parent.iterdir() if (folder / "__init__.py").exists()]
-    docstring = ast.get_docstring(TREES[path]) or ""
-    listed = re.findall(r"^(\w+)/? ", docstring.partition("\n\n")[2], flags=re.MULTILINE)
-    missing = sorted(name for name in inside if not re.search(rf"\b{name}\b", docstring))
-    assert not missing, (
-        f"the docstring of {name_of(path)} does not say what {', '.join(missing)} is"
-    )
-    columns = [
-        name for name in listed if re.search(rf"^{name}/? {{2,}}", docstring, flags=re.MULTILINE)
-    ]
-    gone = sorted(set(columns) - set(inside))
-    assert not gone, (
-        f"the docstring of {name_of(path)} speaks of {', '.join(gone)}, which is not there"
-    )
+def test_a_package_says_what_is_in_it():
+    faults = []
+    for path in TREES:
+        if path.name != "__init__.py" or path.parent == PACKAGE:
+            continue
+        docstring = ast.get_docstring(TREES[path]) or ""
+        inside = inside_of(path.parent)
+        listed = re.findall(r"^(\w+)/? {2,}", docstring.partition("\n\n")[2], flags=re.MULTILINE)
+        missing = sorted(name for name in inside if not re.search(rf"\b{name}\b", docstring))
+        gone = sorted(set(listed) - set(inside))
+        if missing:
+            faults.append(f"the docstring of {name_of(path)} does not say what {missing} are")
+        if gone:
+            faults.append(f"the docstring of {name_of(path)} speaks of {gone}, which are not there")
+    assert not faults
+
+
+def inside_of(package: Path) -> list[str]:
+    """The modules and packages in a package."""
+    modules = [file.stem for file in package.glob("*.py") if file.name != "__init__.py"]
+    folders = [folder.name for folder in package.iterdir() if (folder / "__init__.py").exists()]
+    return modules + folders

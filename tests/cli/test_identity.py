@@ -109,7 +109,7 @@ def assert_same_picture(got: Path, expected: Path) -> None:
 
 
 @pytest.mark.parametrize(("ending", "dtype", "channels", "levels"), PICTURES)
-@pytest.mark.parametrize("verb", ["reconstruct", "denoise"])
+@pytest.mark.parametrize("verb", ["reconstruct", pytest.param("denoise", marks=pytest.mark.slow)])
 def test_a_ramp_comes_back_from_a_picture(
     narrows, identity, tmp_path, verb, ending, dtype, channels, levels
 ):

@@ -12,7 +12,7 @@ USES = {
     "by its parent": "import scipy; print(scipy.stats.norm.cdf(0))",
     "after scikit-learn": "import sklearn.base, sklearn.utils.fixes as f; print(f.scipy.stats.norm.cdf(0))",
 }
-DEFAULT = ("an attribute", "after scikit-learn")  # a Python takes a second to begin
+DEFAULT = ("after scikit-learn",)  # and by an attribute; a Python takes a second to begin
 
 
 def python(*lines: str) -> str:

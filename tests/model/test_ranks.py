@@ -48,7 +48,8 @@ CASES = {
 SMALL = CASES["noise, dropout, sampled codes"]
 TIED = {"body": {"kind": "mlp", "widths": [16]}, "bottleneck": {"size": 5}, "up": "tied"}
 AVERAGED = {"ema": 0.9, "clip": 1.0}
-WORLDS = pytest.mark.parametrize("world", [2, 4])
+# the last batch has 3 images, fewer than 4 ranks
+WORLDS = pytest.mark.parametrize("world", [pytest.param(2, marks=pytest.mark.slow), 4])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -148,7 +149,7 @@ def test_each_image_has_its_own_noise_code_and_dropout(digits, size):
 # -- validation ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("world", [2, 4])
+@WORLDS
 def test_the_same_weights_have_the_same_measures(digits, world, vae, monkeypatch):
     # 6 batches, of which ranks get whole ones
     monkeypatch.setattr(ImageBatches, "step", lambda self, widest=0: 37)
@@ -283,7 +284,13 @@ def run(digits, path, options, resume=False, asked=None):
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "shard"), [(4, 1, False), (4, 2, False), (1, 2, False), (2, 1, True)]
+    ("before", "after", "shard"),
+    [
+        pytest.param(4, 1, False, marks=pytest.mark.slow),
+        (4, 2, False),
+        pytest.param(1, 2, False, marks=pytest.mark.slow),
+        (2, 1, True),
+    ],
 )
 def test_a_checkpoint_of_this_many_ranks_resumes_with_any_number(
     digits, tmp_path, before, after, shard, monkeypatch

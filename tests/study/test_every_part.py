@@ -19,7 +19,7 @@ from narrows.parts.kinds import KINDS
 from narrows.parts.objective import Elbo
 from narrows.parts.term import Term
 from narrows.study.data_split import DataSplit
-from narrows.study.drawings import draw_all
+from narrows.study.drawings import STANDARD_DRAWINGS, draw_all
 from narrows.study.obtain import say_nothing
 from narrows.study.page import draw_page
 from narrows.study.record import Record
@@ -36,6 +36,7 @@ TERMS_OF_PARTS = [
 ]
 REPRESENTATIVE = ("denoiser-unet", "sparse-mlp", "pca")
 SECONDS = 10
+LOSS = STANDARD_DRAWINGS[:1]  # matplotlib takes most of the time that a page takes
 WITHOUT_TORCH = 'import sys; sys.modules["torch"] = None; import narrows.__main__'
 
 
@@ -50,11 +51,11 @@ class Mine(Elbo):
 
 @pytest.fixture
 def page_of(tmp_path, monkeypatch):
-    """A function: the record, the page's text and the model of a small run with the standard page."""
+    """A function: the record, the page's text and the model of a small run with these figures."""
     monkeypatch.setitem(KINDS["objective"].table, "mine", Mine)
 
-    def run(**changes) -> SimpleNamespace:
-        study = Study("t", [Run("net", "ae-mlp", {**SMALL, **changes})], "digits")
+    def run(figures=LOSS, **changes) -> SimpleNamespace:
+        study = Study("t", [Run("net", "ae-mlp", {**SMALL, **changes})], "digits", figures=figures)
         record = run_study(study, tmp_path)
         text = (tmp_path / "report.html").read_text(encoding="utf-8")
         return SimpleNamespace(record=record, text=text, model=nw.load(tmp_path), folder=tmp_path)
@@ -62,9 +63,14 @@ def page_of(tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.parametrize(
+    "figures",
+    [LOSS, pytest.param(STANDARD_DRAWINGS, marks=pytest.mark.slow)],
+    ids=["loss", "standard"],
+)
 @pytest.mark.parametrize("changes", TERMS_OF_PARTS, ids=str)
-def test_terms_of_every_part_are_on_its_page(page_of, changes):
-    page = page_of(**changes)
+def test_terms_of_every_part_are_on_its_page(page_of, changes, figures):
+    page = page_of(figures, **changes)
     (table,) = [table for table in page.record.tables if table["title"] == "Last epoch"]
     (curves,) = [figure for figure in page.record.figures if figure.section == "Loss"]
     rows = {row["measure"]: row["net"] for row in table["rows"]}
@@ -94,7 +100,7 @@ def test_a_root_is_not_printed_in_nats_nor_per_value(page_of):
 
 
 def test_report_draws_the_same_page_without_torch(page_of):
-    page = page_of(bottleneck={"kind": "variational", "size": 3})
+    page = page_of(STANDARD_DRAWINGS, bottleneck={"kind": "variational", "size": 3})
     file = page.folder / "report.html"
     before = file.read_bytes()
     file.unlink()

@@ -29,7 +29,7 @@ from narrows.model.training.training import Training
 from narrows.study.record import Record
 from narrows.study.schema import Run
 
-KILLS = (5, pytest.param(20, marks=pytest.mark.slow))
+KILLS = (3, pytest.param(20, marks=pytest.mark.slow))
 STUDY = """
 title = "Mine"
 data = "digits"

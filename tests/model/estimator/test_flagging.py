@@ -53,7 +53,13 @@ def assert_about_their_shares(found, kinds):
 
 
 @pytest.mark.parametrize(
-    ("count", "shares"), [(200, (0.05, 0.1)), (600, (0.05,)), (1200, (0.01,))], ids=str
+    ("count", "shares"),
+    [
+        pytest.param(200, (0.05, 0.1), marks=pytest.mark.slow),
+        (600, (0.05,)),
+        pytest.param(1200, (0.01,), marks=pytest.mark.slow),
+    ],
+    ids=str,
 )
 def test_false_alarms_of_components_over_50_splits_are_about_their_share(pool, count, shares):
     found = shares_flagged(lambda seed: nw.PCA(16, random_state=seed), pool, count, shares)
@@ -74,6 +80,7 @@ def test_false_alarms_of_thresholds_from_training_images_are_more(pool):
     assert found[0.05, "error"] > 3 * 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not Path(os.environ.get("NARROWS_DATA") or "nowhere", "mnist").is_dir(), reason="needs MNIST"
 )
