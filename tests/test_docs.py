@@ -12,13 +12,14 @@ from typing import Any
 import msgspec
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from pages import DOCS, ROOT, table_rows
+
 PAGES = {
     str(path.relative_to(ROOT)): path
     for path in [
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
-        *sorted((ROOT / "docs").glob("*.md")),
+        *sorted(DOCS.glob("*.md")),
     ]
 }
 PAGES = {name: path for name, path in PAGES.items() if path.is_file()}
@@ -26,7 +27,7 @@ FENCE = re.compile(r"^(?:<!-- (no test) -->\n)?```(\w*)\n(.*?)^```$", re.MULTILI
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 NEEDS_MNIST = re.compile(r'load_data\("[a-z-]*mnist')
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-STUDIES = ROOT / "docs" / "studies.md"
+STUDIES = DOCS / "studies.md"
 # a study, and its message
 FAULTS = re.compile(r"```toml\n((?:(?!```).)*)```\n\n```text\n(.*?)```", re.DOTALL)
 OPTION = re.compile(r"`([a-z_]+)(?: = ([^`]+))?`")
@@ -91,7 +92,7 @@ def test_studies_of_digits_run_and_draw_what_they_ask_for(page, tmp_path):
         assert {number.label for number in study.numbers} <= labels
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.toml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((DOCS).glob("*.toml")), ids=lambda path: path.name)
 def test_study_files_next_to_the_pages_are_valid(path):
     from narrows.study.schema import read_study
 
@@ -188,7 +189,7 @@ def test_faults_on_the_page_are_those_that_are_raised(tmp_path, monkeypatch):
 def test_advice_on_a_nan_is_in_the_table_of_the_page():
     from narrows.model.training.diagnosis import CURES
 
-    page = (ROOT / "docs" / "diagnose.md").read_text(encoding="utf-8")
+    page = (DOCS / "diagnose.md").read_text(encoding="utf-8")
     for _, advice in CURES:
         sentence = advice.format(rate="0.1", clip="training={'clip': 1.0}", term="l1").partition(
             ", usually"
@@ -196,26 +197,9 @@ def test_advice_on_a_nan_is_in_the_table_of_the_page():
         assert f"| `{sentence}` |" in page
 
 
-def test_every_format_of_files_is_in_the_table_of_the_page():
-    from narrows.data import FORMATS
-
-    # without those that a snippet has registered
-    formats = {name for name, form in FORMATS.items() if isinstance(form.reader, str)}
-    assert set(rows("## Formats", ROOT / "docs" / "images.md")) == formats
-
-
-def rows(heading: str, page: Path = STUDIES) -> dict[str, list[str]]:
-    """The rows of all tables below a heading of a page, by the name in their first cell."""
-    below = page.read_text(encoding="utf-8").split(f"\n{heading}\n")[1]
-    section = re.split(rf"^#{{1,{heading.index(' ')}}} ", below, flags=re.MULTILINE)[0]
-    cells = [
-        re.split(r" *\| *", line.strip("| "))
-        for line in section.splitlines()
-        if line.startswith("| `")
-    ]
-    by_name = {row[0].strip("`"): row[1:] for row in cells}
-    assert len(by_name) == len(cells), f"{heading}: a name is there twice"
-    return by_name
+def rows(heading: str) -> dict[str, list[str]]:
+    """The rows of all tables below a heading of the page on studies, by their first cell."""
+    return table_rows(heading, STUDIES)
 
 
 def options(make: Any) -> tuple[dict[str, Any], dict[str, Any]]:

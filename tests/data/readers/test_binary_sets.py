@@ -2,7 +2,6 @@
 
 import gzip
 import pickle
-import struct
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from narrows.data import has_split, read_data
 from narrows.data.readers.formats import format_of
 from narrows.errors import DataError
+from small_files import norb_bytes
 
 RANDOM = np.random.default_rng(0)
 
@@ -212,20 +212,13 @@ def test_a_large_file_of_stl_10_is_mapped(tmp_path, monkeypatch):
 # -- smallNORB ---------------------------------------------------------------------------------------
 
 
-def matrix(array):
-    kinds = {"f4": 0x51, "f8": 0x53, "i4": 0x54, "u1": 0x55, "i2": 0x56}
-    shape = [*array.shape, *[1] * (3 - array.ndim)]
-    head = [0x1E3D4C00 + kinds[array.dtype.str[1:]], array.ndim, *shape]
-    return struct.pack(f"<{len(head)}i", *head) + array.tobytes()
-
-
 @pytest.mark.parametrize("ending", ["", ".gz"])
 def test_smallnorb_has_two_images_of_each_toy(tmp_path, ending):
     pack = gzip.compress if ending else bytes
     images = drawn(3, 2, 6, 6)
     path = tmp_path / f"norb-dat.mat{ending}"
-    path.write_bytes(pack(matrix(images)))
-    (tmp_path / f"norb-cat.mat{ending}").write_bytes(pack(matrix(np.int32([4, 0, 2]))))
+    path.write_bytes(pack(norb_bytes(images)))
+    (tmp_path / f"norb-cat.mat{ending}").write_bytes(pack(norb_bytes(np.int32([4, 0, 2]))))
     found = read_data(path)
     assert np.array_equal(found.images, images.reshape(6, 6, 6))
     assert found.labels.tolist() == [4, 4, 0, 0, 2, 2]
@@ -236,7 +229,7 @@ def test_smallnorb_has_two_images_of_each_toy(tmp_path, ending):
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "u1", "i2"])
 def test_matrices_of_every_type(tmp_path, dtype):
     images = drawn(3, 6, 6).astype(dtype)
-    (tmp_path / "a.mat").write_bytes(matrix(images))
+    (tmp_path / "a.mat").write_bytes(norb_bytes(images))
     found = read_data(tmp_path / "a.mat")
     assert found.images.dtype == dtype
     assert np.array_equal(found.images, images)
@@ -244,6 +237,6 @@ def test_matrices_of_every_type(tmp_path, dtype):
 
 @pytest.mark.parametrize("change", [lambda b: b[:-1], lambda b: b + b"x", lambda b: b[:6]])
 def test_a_matrix_of_another_size_than_it_says_is_refused(tmp_path, change):
-    (tmp_path / "a.mat").write_bytes(change(matrix(drawn(3, 6, 6))))
+    (tmp_path / "a.mat").write_bytes(change(norb_bytes(drawn(3, 6, 6))))
     with pytest.raises(DataError, match=r"a\.mat "):
         read_data(tmp_path / "a.mat")

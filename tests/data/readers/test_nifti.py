@@ -1,6 +1,7 @@
 """NIfTI: slices along an axis, scaled values, several volumes, cut off and gzipped files."""
 
 import gzip
+import tarfile
 
 import numpy as np
 import pytest
@@ -34,6 +35,22 @@ def test_slices_along_an_axis_one_volume_after_the_other(tmp_path, name, kind, a
     volumes = [np.moveaxis(VALUES[..., k], axis, 0) for k in range(3)]
     assert np.array_equal(stacked(path, axis), np.concatenate(volumes))
     assert stacked(path, axis).dtype == np.int16
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])
+def test_a_file_of_any_name_and_one_in_a_tar_are_read(tmp_path, kind, ending):
+    path = write(tmp_path / f"a{ending}", VALUES[..., 0], kind)
+    with tarfile.open(tmp_path / "set.tar", "w") as tar:
+        tar.add(path, path.name)
+    for file in (path.rename(tmp_path / "scan.dat"), tmp_path / "set.tar"):
+        assert np.array_equal(load_data(file)[0], np.moveaxis(VALUES[..., 0], 2, 0))
+
+
+def test_a_header_whose_values_are_in_another_file_is_refused(tmp_path):
+    nibabel.save(nibabel.Nifti1Pair(VALUES, np.eye(4)), tmp_path / "a.img")
+    with pytest.raises(DataError, match=r"a\.hdr "):
+        stacked(tmp_path / "a.hdr")
 
 
 @pytest.mark.parametrize("shape", [(7, 6), (7, 6, 5), (7, 6, 1, 3)])

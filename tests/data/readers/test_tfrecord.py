@@ -1,6 +1,5 @@
 """TFRecord: Examples that are written here by the letter of the format are read back exactly."""
 
-import struct
 from io import BytesIO
 
 import numpy as np
@@ -8,62 +7,20 @@ import pytest
 from PIL import Image
 
 from narrows.data import read_data
-from narrows.data.readers.crc32c import crc32c, masked
+from narrows.data.readers.crc32c import crc32c
 from narrows.data.readers.examples import parse_example
 from narrows.data.readers.formats import format_of
 from narrows.errors import DataError
+from small_records import example, record, write_records
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 6, 4, 3), dtype=np.uint8)
 LABELS = [3, 1, 4, 1, 300]
-
-
-def varint(value):
-    value %= 1 << 64
-    out = b""
-    while value > 127:
-        out += bytes([value & 127 | 128])
-        value >>= 7
-    return out + bytes([value])
-
-
-def field(number, content):
-    return varint(8 * number + 2) + varint(len(content)) + content
-
-
-def feature(value):
-    if isinstance(value, bytes):
-        return field(1, field(1, value))
-    if isinstance(value, float):
-        return field(2, field(1, struct.pack("<f", value)))
-    return field(3, field(1, varint(value)))
-
-
-def example(**features):
-    entries = [
-        field(1, field(1, name.replace("__", "/").encode()) + field(2, feature(value)))
-        for name, value in features.items()
-    ]
-    return field(1, b"".join(entries))
-
-
-def checksum(content):
-    return struct.pack("<I", int(masked(crc32c([content]))[0]))
-
-
-def record(content):
-    length = struct.pack("<Q", len(content))
-    return length + checksum(length) + content + checksum(content)
 
 
 def png(image):
     file = BytesIO()
     Image.fromarray(image).save(file, "PNG")
     return file.getvalue()
-
-
-def write(path, *examples):
-    path.write_bytes(b"".join(map(record, examples)))
-    return path
 
 
 def encoded(k):
@@ -86,7 +43,7 @@ def test_a_record_as_tensorflow_writes_it():
 
 @pytest.mark.parametrize("name", ["a.tfrecord", "a.dat", "mnist-train.tfrecord-00000-of-00001"])
 def test_encoded_images_and_labels(tmp_path, name):
-    path = write(tmp_path / name, *map(encoded, range(5)))
+    path = write_records(tmp_path / name, *map(encoded, range(5)))
     assert format_of(path) == "tfrecord"
     found = read_data(path)
     assert np.array_equal(found.images, IMAGES)
@@ -96,21 +53,41 @@ def test_encoded_images_and_labels(tmp_path, name):
 
 def test_raw_pixels_have_their_size_next_to_them(tmp_path):
     sizes = {"height": 6, "width": 4, "depth": 3}
-    path = write(
+    path = write_records(
         tmp_path / "a.tfrecord", *(example(image_raw=x.tobytes(), label=7, **sizes) for x in IMAGES)
     )
     found = read_data(path)
     assert np.array_equal(found.images, IMAGES)
     assert found.labels.tolist() == [7] * 5
     grey = IMAGES[:, :4, :, 0]
-    path = write(tmp_path / "b.tfrecord", *(example(mine=x.tobytes()) for x in grey))
+    path = write_records(tmp_path / "b.tfrecord", *(example(mine=x.tobytes()) for x in grey))
     found = read_data(path, array="mine")
     assert np.array_equal(found.images, grey)
     assert found.labels is None
 
 
+@pytest.mark.parametrize("form", ["TIFF", "BMP", "WEBP", "PPM", "JPEG2000"])
+def test_a_picture_of_any_format_is_decoded(tmp_path, form):
+    """Also where the Example says the size, as it does of raw pixels."""
+    file = BytesIO()
+    Image.fromarray(IMAGES[0]).save(file, form, lossless=True)
+    content = example(image__encoded=file.getvalue(), height=6, width=4, depth=3)
+    found = read_data(write_records(tmp_path / "a.tfrecord", content))
+    assert np.array_equal(found.images, IMAGES[:1])
+
+
+@pytest.mark.parametrize("start", [b"BM", b"\xff\x0a", b"II"])
+def test_raw_pixels_may_begin_as_a_picture_does(tmp_path, start):
+    pixels = start + IMAGES[0].tobytes()[len(start) :]
+    content = example(image_raw=pixels, height=6, width=4, depth=3)
+    found = read_data(write_records(tmp_path / "a.tfrecord", content))
+    assert found.images.tobytes() == pixels
+
+
 def test_a_record_without_an_image_is_skipped_and_reported(tmp_path):
-    found = read_data(write(tmp_path / "a.tfrecord", encoded(0), example(label=3), encoded(2)))
+    found = read_data(
+        write_records(tmp_path / "a.tfrecord", encoded(0), example(label=3), encoded(2))
+    )
     assert np.array_equal(found.images, IMAGES[[0, 2]])
     ((name, reason),) = found.skipped
     assert name == "record 1"
@@ -129,7 +106,7 @@ def test_a_record_without_an_image_is_skipped_and_reported(tmp_path):
     ],
 )
 def test_damage_is_reported(tmp_path, change):
-    path = write(tmp_path / "a.tfrecord", encoded(0), encoded(1))
+    path = write_records(tmp_path / "a.tfrecord", encoded(0), encoded(1))
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(DataError, match=r"a\.tfrecord cannot be read as a TFRecord"):
         read_data(path)

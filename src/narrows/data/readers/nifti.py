@@ -7,7 +7,9 @@ integers without them stay integers. `cal_min` and `cal_max` are black and white
 References: https://nifti.nimh.nih.gov.
 """
 
+import gzip
 from collections.abc import Iterator
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from narrows.levels import Levels, Window
 from narrows.reading import reading
 
 GZIP = b"\x1f\x8b"
+BEGINNING = 8  # bytes, by which NIfTI 2 is known
 MOST_TIMES = 1100  # an array may be larger than its gzipped file
 AXIS = 2
 TYPES = {"int8": np.int16, "uint32": np.float64, "int32": np.float64}
@@ -32,15 +35,28 @@ def read_nifti(path: Path, axis: int = AXIS) -> Iterator[tuple[np.ndarray, Level
     """
     if axis not in range(-3, 3):
         raise wrong("axis", axis, "0, 1 or 2, that along which the slices follow one another")
-    nibabel = extra("nibabel", "nifti")
-    with reading(path, fault="cannot be read as NIfTI"):
-        # else a gzipped file would be unpacked from its beginning for each volume
-        image = nibabel.load(path, mmap=False, keep_file_open=True)
+    with reading(path, fault="cannot be read as NIfTI"), _opened(path) as image:
         _refuse_sizes(path, image)
         levels = _levels(image.header)
         for volume in _volumes(image):
             for values in np.moveaxis(volume, axis % 3, 0):
                 yield np.ascontiguousarray(values), levels
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The image in a file, whatever its name is."""
+    nibabel = extra("nibabel", "nifti")
+    with open(path, "rb") as stored:
+        is_packed = stored.read(2) == GZIP
+        stored.seek(0)
+        file = gzip.GzipFile(fileobj=stored) if is_packed else stored
+        head = file.read(BEGINNING)
+        file.seek(0)
+        kind = nibabel.Nifti2Image if head[4:6] == b"n+" else nibabel.Nifti1Image
+        # open all the time: else a gzipped file would be unpacked from its beginning for each volume
+        options = {"mmap": False, "keep_file_open": True}
+        yield kind.from_file_map(kind.make_file_map({"image": file}), **options)
 
 
 def _refuse_sizes(path: Path, image: Any) -> None:

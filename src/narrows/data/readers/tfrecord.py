@@ -4,9 +4,9 @@
     sum        ((c >> 15 | c << 17) + 0xa282ead8) mod 2³²,  c the CRC-32C of the bytes (`crc32c`)
 
 An `Example` is a message of protocol buffers, a map from names to lists (`examples`). The image is
-under image/encoded, image or image_raw (or the option `array`): a PNG or JPEG of its own, or else
-pixels, of height, width and depth (image/height, ...), or square. The label is the integer under
-image/class/label or label. Other options are those of a folder.
+under image/encoded, image or image_raw (or the option `array`): a picture file of its own, or else
+pixels of 8 bits, of height, width and depth (image/height, ...), or square. The label is the integer
+under image/class/label or label. Other options are those of a folder.
 
 Reference: TensorFlow, TFRecord and tf.train.Example, https://www.tensorflow.org/tutorials/load_data/tfrecord
 """
@@ -15,7 +15,7 @@ import mmap
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from math import isqrt
+from math import isqrt, prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,13 +29,14 @@ from narrows.data.readers.folder import THREADED_FROM
 from narrows.data.readers.image_files import as_grey, picture_opener
 from narrows.data.readers.pixels import Page, fitter
 from narrows.data.readers.reading import Labels, labels_or_note, left_out, readable, set_of
+from narrows.data.readers.recognise import HEAD, is_picture
 
 HEADER, SUM = struct.Struct("<QI"), struct.Struct("<I")
 CHECKED_AT_ONCE = 1024  # records
 IMAGE_KEYS = ("image/encoded", "image", "image_raw")
 LABEL_KEYS = ("image/class/label", "label")
 SIZE_KEYS = ("height", "width", "depth")
-SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM")
+SHORT = b"\xff\x0a"  # the signature of JPEG XL, with which raw pixels may begin too
 
 
 class Record(NamedTuple):
@@ -95,9 +96,10 @@ class _Opener:
         features = parse_example(self.records[k].content(self.blob))
         self.labels[k] = next((features[key] for key in LABEL_KEYS if key in features), [])
         content = _content(features, self.array)
-        if content.startswith(SIGNATURES):
+        shape = _raw_shape(features, content)
+        if _is_encoded(content, shape):
             return self.open_file(content)
-        page = Page(self.to_size(_pixels(features, content)))
+        page = Page(self.to_size(_pixels(content, shape)))
         return iter([as_grey(page) if self.grey else page])
 
 
@@ -152,9 +154,19 @@ def _content(features: Features, array: str) -> bytes:
     return features[key][0]
 
 
-def _pixels(features: Features, content: bytes) -> np.ndarray:
-    """Raw pixels, of the size that the Example says, or square."""
+def _raw_shape(features: Features, content: bytes) -> list[int]:
+    """The shape of raw pixels: as the Example says, or square."""
     sizes = [features.get(name) or features.get(f"image/{name}") for name in SIZE_KEYS]
-    shape = [size[0] for size in sizes if size] or [isqrt(len(content))] * 2
+    numbers = [size[0] for size in sizes if size and isinstance(size[0], int)]
+    return numbers or [isqrt(len(content))] * 2
+
+
+def _is_encoded(content: bytes, shape: list[int]) -> bool:
+    """Whether the bytes are a picture file, not raw pixels of that shape."""
+    has_signature = is_picture(Path(), content[:HEAD]) and not content.startswith(SHORT)
+    return has_signature or prod(shape) != len(content)
+
+
+def _pixels(content: bytes, shape: list[int]) -> np.ndarray:
     pixels = np.frombuffer(content, np.uint8).reshape(shape)
     return pixels[..., 0] if shape[2:] == [1] else pixels
