@@ -60,4 +60,4 @@ class UsualError:
 
 def per_pixel(errors: Tensor) -> Tensor:
     """The mean over channels, `(n, H, W)`, of `(n, C, H, W)`."""
-    return errors.mean(1)
+    return errors[:, 0] if errors.shape[1] == 1 else errors.mean(1)

@@ -123,30 +123,36 @@ class MixturePrior(Prior):
         fewest = max(len(self.weights), 2)
         if len(data) < fewest:  # a mixture needs a code for each component, and two at least
             data = np.resize(data, (fewest, self.size))
-        mixture = self._fitted(data, seed)
-        factors = mixture.covariances_
-        factors = np.linalg.cholesky(factors) if self.is_full else np.sqrt(factors)
-        self.weights = _buffer(mixture.weights_, codes.device)
-        self.means = _buffer(mixture.means_, codes.device)
+        weights, means, covariances = self._fitted(data, seed)
+        factors = np.linalg.cholesky(covariances) if self.is_full else np.sqrt(covariances)
+        self.weights = _buffer(weights, codes.device)
+        self.means = _buffer(means, codes.device)
         self.factors = _buffer(factors, codes.device)
 
-    def _fitted(self, codes: np.ndarray, seed: int) -> Any:
-        """scikit-learn's mixture of the codes `(N, size)`."""
+    def _fitted(self, codes: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
+        """Weights, means and covariances (full, or their diagonals) of codes `(N, size)`."""
+        # keeps units that never vary from making Σ singular
+        floor = 1e-6 * float(codes.var(axis=0).mean()) + 1e-9
+        if len(self.weights) == 1:
+            return _gaussian(codes, floor, self.is_full)
+        return self._mixture(codes, floor, seed)
+
+    def _mixture(self, codes: np.ndarray, floor: float, seed: int) -> tuple[np.ndarray, ...]:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 
-        variance = float(codes.var(axis=0).mean())
         mixture = GaussianMixture(
             len(self.weights),
             covariance_type="full" if self.is_full else "diag",
-            reg_covar=1e-6 * variance + 1e-9,  # keeps units that never vary from making Σ singular
+            reg_covar=floor,
             random_state=seed % 2**32,
             max_iter=50,
         )
         with warnings.catch_warnings():
             # a density for sampling need not have converged
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return mixture.fit(codes)
+            fitted = mixture.fit(codes)
+        return fitted.weights_, fitted.means_, fitted.covariances_
 
 
 class GaussianPrior(MixturePrior):
@@ -154,6 +160,17 @@ class GaussianPrior(MixturePrior):
 
     def __init__(self, size: int):
         super().__init__(size, components=1)
+
+
+def _gaussian(codes: np.ndarray, floor: float, is_full: bool) -> tuple[np.ndarray, ...]:
+    """Weight, mean and covariance of one Gaussian: those of the codes, the variances plus a floor."""
+    mean = codes.mean(0)
+    centred = codes - mean
+    if is_full:
+        covariance = centred.T @ centred / len(codes) + floor * np.eye(codes.shape[1])
+    else:
+        covariance = np.square(centred).mean(0) + floor
+    return np.ones(1), mean[None], covariance[None]
 
 
 def _buffer(values: Any, device: torch.device) -> Tensor:

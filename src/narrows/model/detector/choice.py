@@ -36,7 +36,7 @@ class Choice:
     """
 
     def __init__(self, unseen: Unseen):
-        own = {name: unseen.own(name) for name in unseen.gathered}
+        own = {name: unseen.own(name) for name in unseen.kinds}
         standards = {name: Standard.of(scores) for name, scores in own.items()}
         aurocs = {
             name: validation_aurocs(unseen.originals[name], unseen.altered[name]) for name in own

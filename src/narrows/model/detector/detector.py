@@ -124,8 +124,8 @@ class AnomalyDetector(ImageModel):
         unseen = self._score_unseen(array, setting)
         choice = Choice(unseen)
         members = fit_members(array, setting, choice.members)
-        for name, member in members.items():
-            member.model.usual_error_ = unseen.gathered[name].usual
+        for name in unseen.gathered.keys() & members.keys():
+            members[name].model.usual_error_ = unseen.gathered[name].usual
         kinds = {name: member.kind for name, member in members.items()}
         self.choice_ = {**choice.as_facts(), "kinds": kinds, "scale": why}
         self._take_members(members)

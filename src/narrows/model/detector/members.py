@@ -37,6 +37,11 @@ class Member:
     model: ImageModel
     kind: str
 
+    @property
+    def has_own_score(self) -> bool:
+        """Whether its score is one that its model alone has: of no error."""
+        return self.kind in self.model.own_scores_
+
     def working(self, unit: Tensor) -> Tensor:
         """Images in units of white on the model's working scale."""
         return self.model.scale_.of(unit).work(unit)

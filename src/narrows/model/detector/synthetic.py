@@ -19,25 +19,53 @@ detection using geometric transformations", NeurIPS 2018, https://arxiv.org/abs/
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import sqrt
+from typing import Self
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
 Rng = np.random.Generator
-Alter = Callable[[np.ndarray, np.ndarray, Rng], np.ndarray]
 SMALLEST_SIDE = 4  # pixels, below which images are altered like tables
+SAMPLE = 50  # images, of which the usual brightness is measured
+
+
+@dataclass(frozen=True, eq=False)
+class Normal:
+    """Normal images, of which pieces are taken.
+
+    images: `(m, C, H, W)`. low, high: the 2 and 98 percentiles of their values. deviation: of these.
+    """
+
+    images: np.ndarray
+    low: float
+    high: float
+    deviation: float
+
+    @classmethod
+    def of(cls, images: np.ndarray) -> Self:
+        few = images[:SAMPLE]
+        low, high = np.quantile(few, [0.02, 0.98])
+        return cls(images, float(low), float(high), float(few.std()))
+
+    def one(self, rng: Rng) -> np.ndarray:
+        """An image at random."""
+        return self.images[rng.integers(len(self.images))]
+
+
+Alter = Callable[[np.ndarray, Normal, Rng], np.ndarray]
 
 
 def synthetic_anomalies(images: np.ndarray, others: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """Altered copies of images `(n, C, H, W)`, of each kind; no value is beyond those of the others,
     normal images `(m, C, H, W)` that pieces are taken from.
     """
-    low, high = others.min(), others.max()
+    low, high, normal = others.min(), others.max(), Normal.of(others)
     altered = {}
     for place, (kind, alter) in enumerate(_kinds_for(images.shape).items()):
         rng = np.random.default_rng([seed, place])
-        made = [alter(image, others, rng) for image in images]
+        made = [alter(image, normal, rng) for image in images]
         altered[kind] = np.stack(made).astype(np.float32).clip(low, high)
     return altered
 
@@ -48,13 +76,13 @@ def _kinds_for(shape: tuple[int, ...]) -> dict[str, Alter]:
     return KINDS
 
 
-def cut_paste(image: np.ndarray, others: np.ndarray, rng: Rng) -> np.ndarray:
+def cut_paste(image: np.ndarray, normal: Normal, rng: Rng) -> np.ndarray:
     """A rectangle of another image, from and to places at random."""
     _, height, width = image.shape
     area, ratio = rng.uniform(0.03, 0.2) * height * width, np.exp(rng.uniform(-0.7, 0.7))
     h = int(np.clip(sqrt(area * ratio), min(2, height), max(1, height - 1)))
     w = int(np.clip(sqrt(area / ratio) if height > 1 else area, min(2, width), max(1, width - 1)))
-    source = others[rng.integers(len(others))]
+    source = normal.one(rng)
     (top, left), (y, x) = (
         (rng.integers(height - h + 1), rng.integers(width - w + 1)) for _ in "ab"
     )
@@ -63,7 +91,7 @@ def cut_paste(image: np.ndarray, others: np.ndarray, rng: Rng) -> np.ndarray:
     return altered
 
 
-def scar(image: np.ndarray, others: np.ndarray, rng: Rng) -> np.ndarray:
+def scar(image: np.ndarray, normal: Normal, rng: Rng) -> np.ndarray:
     """A line a few hundredths of the side wide, as bright as some pixel of the others."""
     _, height, width = image.shape
     side, angle = min(height, width), rng.uniform(0, np.pi)
@@ -73,39 +101,38 @@ def scar(image: np.ndarray, others: np.ndarray, rng: Rng) -> np.ndarray:
     along = np.abs(y * np.sin(angle) + x * np.cos(angle))
     thick = max(0.7, rng.uniform(0.01, 0.04) * side)
     mask = np.clip(thick + 0.5 - across, 0, 1) * (along < rng.uniform(0.15, 0.4) * side / 2 + 1)
-    low, high = np.quantile(others[:50], [0.02, 0.98])
-    return image * (1 - mask) + mask * rng.uniform(low, high)
+    return image * (1 - mask) + mask * rng.uniform(normal.low, normal.high)
 
 
-def blur(image: np.ndarray, others: np.ndarray, rng: Rng) -> np.ndarray:
+def blur(image: np.ndarray, normal: Normal, rng: Rng) -> np.ndarray:
     """A soft spot in which the image is blurred."""
     mask, deviation = _spot(image.shape, rng), rng.uniform(0.04, 0.1) * min(image.shape[1:])
     return image * (1 - mask) + mask * gaussian_filter(image, (0, deviation, deviation))
 
 
-def noise(image: np.ndarray, others: np.ndarray, rng: Rng) -> np.ndarray:
+def noise(image: np.ndarray, normal: Normal, rng: Rng) -> np.ndarray:
     """A soft spot of noise."""
-    strength = rng.uniform(0.5, 1.2) * others[:50].std()
+    strength = rng.uniform(0.5, 1.2) * normal.deviation
     return image + _spot(image.shape, rng) * rng.normal(0, strength, image.shape)
 
 
-def brightness(image: np.ndarray, others: np.ndarray, rng: Rng) -> np.ndarray:
+def brightness(image: np.ndarray, normal: Normal, rng: Rng) -> np.ndarray:
     """A soft spot that is brighter or darker."""
-    change = rng.choice([-1, 1]) * rng.uniform(0.5, 1.5) * others[:50].std()
+    change = rng.choice([-1, 1]) * rng.uniform(0.5, 1.5) * normal.deviation
     return image + _spot(image.shape, rng) * change
 
 
-def turned(image: np.ndarray, others: np.ndarray, rng: Rng) -> np.ndarray:
+def turned(image: np.ndarray, normal: Normal, rng: Rng) -> np.ndarray:
     """The image turned; by a half turn if it is not square."""
     is_square = image.shape[1] == image.shape[2]
     quarters = int(rng.integers(1, 4)) if is_square else 2
     return np.rot90(image, quarters, axes=(1, 2))
 
 
-def halves(image: np.ndarray, others: np.ndarray, rng: Rng) -> np.ndarray:
+def halves(image: np.ndarray, normal: Normal, rng: Rng) -> np.ndarray:
     """One half of another image, mirrored."""
     _, height, width = image.shape
-    other = np.flip(others[rng.integers(len(others))], axis=int(rng.integers(1, 3)))
+    other = np.flip(normal.one(rng), axis=int(rng.integers(1, 3)))
     altered = image.copy()
     if rng.random() < 0.5:
         altered[:, : height // 2] = other[:, : height // 2]

@@ -32,26 +32,38 @@ Fit = Callable[[Tensor], Members]  # places of images → members fitted to them
 class Unseen:
     """What members make of images that they have not been fitted on.
 
-    gathered: of each member, the scores of its model. kinds: the kind of its own.
-    originals, altered: of each member, its own score of images of the first fold, and of the synthetic
-    anomalies that were made of them, by their kind.
+    gathered: the scores and errors of the members whose score is of an error. distances: those of the
+    others, fold by fold. kinds: of each member, the kind of its own score. originals, altered: of each
+    member, its own score of images of the first fold, and of the synthetic anomalies that were made of
+    them, by their kind.
     """
 
-    gathered: dict[str, GatheredScores] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
+    gathered: dict[str, GatheredScores] = field(default_factory=dict)
+    distances: dict[str, list[Tensor]] = field(default_factory=dict)
     originals: Scores = field(default_factory=dict)
     altered: dict[str, Scores] = field(default_factory=dict)
 
-    def add(self, name: str, kind: str, of_fold: GatheredScores) -> None:
-        """Add what a member makes of the images of a fold."""
-        self.kinds[name] = kind
+    def add(self, name: str, member: Member, images: ImageBatches, fold: Tensor) -> Tensor:
+        """Add what a member makes of the images of a fold, and return its own score of them."""
+        self.kinds[name] = member.kind
+        batches = (images.batch(rows) for rows in fold.split(images.step(member.model._widest)))
+        if member.has_own_score:
+            distances = torch.cat([member.score(x) for x in batches])
+            self.distances.setdefault(name, []).append(distances)
+            return distances
+        gathered = gathered_scores(member.model, (member.working(x) for x in batches))
+        member.model.usual_error_ = gathered.usual  # for altered images, which are not among these
         if name in self.gathered:
-            self.gathered[name].extend(of_fold)
+            self.gathered[name].extend(gathered)
         else:
-            self.gathered[name] = of_fold
+            self.gathered[name] = gathered
+        return gathered.scores()[member.kind]
 
     def own(self, name: str) -> Tensor:
         """A member's own score of the images, `(n,)`."""
+        if name in self.distances:
+            return torch.cat(self.distances[name])
         return self.gathered[name].scores()[self.kinds[name]]
 
 
@@ -68,12 +80,10 @@ def score_unseen(images: ImageBatches, fit: Fit, share: float, seed: int) -> Uns
         members = fit(others)
         altered = {} if place else _altered(images, fold, others, seed)
         for name, member in members.items():
-            of_fold = _scores_of_fold(member, images, fold)
+            of_fold = unseen.add(name, member, images, fold)
             if altered:
-                count = len(next(iter(altered.values())))
-                unseen.originals[name] = of_fold.scores()[member.kind][:count]
+                unseen.originals[name] = of_fold[:MOST_ALTERED]
                 unseen.altered[name] = _own_scores(member, altered)
-            unseen.add(name, member.kind, of_fold)
     return unseen
 
 
@@ -94,14 +104,6 @@ def _folds(order: Tensor, share: float, values: int) -> list[Tensor]:
     if len(order) > MOST_IN_ALL_FOLDS or values * len(order) > MOST_PIXELS:
         folds = [folds[0][: max(1, min(MOST_SCORED, MOST_PIXELS // values))]]
     return folds
-
-
-def _scores_of_fold(member: Member, images: ImageBatches, fold: Tensor) -> GatheredScores:
-    """What a member makes of the images of a fold; it learns the usual size of its errors."""
-    batches = (images.batch(rows) for rows in fold.split(images.step(member.model._widest)))
-    gathered = gathered_scores(member.model, (member.working(x) for x in batches))
-    member.model.usual_error_ = gathered.usual  # for altered images, which are not among these
-    return gathered
 
 
 def _altered(images: ImageBatches, fold: Tensor, others: Tensor, seed: int) -> dict[str, Tensor]:
