@@ -96,6 +96,8 @@ class Changes:
     validation
         Share of the training images held back to choose the best epoch, such as 0.1; by default
         that of the recipe.
+    minutes
+        Of the recipe anomaly: time for networks among the candidates, such as 5; by default 0, none.
     set
         An option of the recipe as part.option=value, such as bottleneck.size=64; can be repeated.
         `narrows parts` lists the options.
@@ -107,6 +109,7 @@ class Changes:
     device: str | None = None
     range: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None
     validation: float | None = None
+    minutes: float | None = None
     set: Annotated[list[str] | None, Parameter(negative="")] = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -117,6 +120,7 @@ class Changes:
             "random_state": self.seed,
             "device": self.device,
             "validation": self.validation,
+            "minutes": self.minutes,
             "levels": levels_of_range(self.range),
         }
         changes: dict[str, Any] = {

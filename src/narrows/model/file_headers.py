@@ -27,13 +27,16 @@ class CalibrationHeader(Struct):
 
 
 class ChoiceHeader(Struct):
-    """What a detector found out, see `narrows.model.detector.choice.Choice`. scale: in words."""
+    """What a detector found out, see `narrows.model.detector.choice.Choice`. scale: in words. epochs:
+    of its networks, if it has tried some.
+    """
 
     rows: list[dict[str, str | float]]
     standards: dict[str, tuple[float, float]]
     weights: dict[str, float]
     kinds: dict[str, str]
     scale: str
+    epochs: int | None = None
 
 
 class Facts(Struct):

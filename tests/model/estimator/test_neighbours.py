@@ -8,7 +8,7 @@ from sklearn.neighbors import NearestNeighbors
 
 import narrows as nw
 from narrows.errors import BuildError
-from narrows.model.estimator.neighbours import sampling
+from narrows.model.estimator.spaces import sampling
 
 
 def test_distances_equal_scikit_learns(digits):

@@ -2,8 +2,8 @@
 
 A candidate is a member alone, or a combination of the neighbours on all scales and components of one
 size, in which the neighbours weigh as much as the components, twice or four times as much, or one of
-them alone. What it is worth is how far it separates synthetic anomalies of each kind from the images
-that they are made of,
+the neighbours alone; or these together with the best network. What it is worth is how far it
+separates synthetic anomalies of each kind from the images that they are made of,
 
     worth = mean over kinds of 1 / (1 - AUROC + 0.002)
 
@@ -18,10 +18,12 @@ from torch import Tensor
 
 from narrows.model.detector.combination import Standard, combined
 from narrows.model.detector.members import is_components
+from narrows.model.detector.networks import is_network
 from narrows.model.detector.validation import Unseen, validation_aurocs
 
 COMBINED = "combined"
-NEIGHBOUR_WEIGHTS = (1, 2, 4)  # the components weigh 1
+NEIGHBOUR_WEIGHTS = (1, 2, 4)  # the components weigh 1,
+NETWORK_WEIGHTS = (1, 2)  # and so does a network, or twice as much
 PERFECT = 0.002  # what a score without a wrong pair lacks of perfection
 Aurocs = dict[str, float]  # by the kind of the synthetic anomaly
 Weights = dict[str, float]  # by the name of the member; those without one weigh nothing
@@ -36,11 +38,9 @@ class Choice:
     """
 
     def __init__(self, unseen: Unseen):
-        own = {name: unseen.own(name) for name in unseen.kinds}
+        own = {name: unseen.own(name) for name in unseen.kept}
         standards = {name: Standard.of(scores) for name, scores in own.items()}
-        aurocs = {
-            name: validation_aurocs(unseen.originals[name], unseen.altered[name]) for name in own
-        }
+        aurocs = {name: _aurocs_alone(unseen, name) for name in unseen.kinds}
         best, aurocs[COMBINED] = _best_combination(unseen, standards)
         self.members = _members_to_keep(list(own), best)
         self.standards = {name: standards[name] for name in self.members}
@@ -54,6 +54,14 @@ class Choice:
         """What the model keeps of it, as JSON can hold it."""
         standards = {name: [s.centre, s.spread] for name, s in self.standards.items()}
         return {"rows": self.rows, "standards": standards, "weights": self.weights}
+
+
+def members_to_fit(unseen: Unseen) -> list[str]:
+    """All members but for networks, and the network that is worth most."""
+    names = list(unseen.kinds)
+    networks = [name for name in names if is_network(name)]
+    best = max(networks, key=lambda name: worth(_aurocs_alone(unseen, name)), default="")
+    return [name for name in names if name == best or name not in networks]
 
 
 def worth(aurocs: Mapping[str, float]) -> float:
@@ -71,19 +79,36 @@ def _best_combination(unseen: Unseen, standards: Mapping[str, Standard]) -> tupl
 
 
 def _members_to_keep(names: list[str], weights: Weights) -> list[str]:
-    """The neighbours, and the components that have a weight, else the first of them."""
+    """The neighbours, the components that have a weight, else the first of them, and a network that
+    has one.
+    """
     parts = [name for name in names if is_components(name)]
     kept = next((name for name in parts if name in weights), parts[0])
-    return [name for name in names if name == kept or name not in parts]
+    others = [name for name in names if name not in parts]
+    return [name for name in others if name in weights or not is_network(name)] + [kept]
 
 
 def _weights_to_try(names: list[str]) -> Iterator[Weights]:
     """Weights of the members of a combination, the simplest first."""
+    networks = [name for name in names if is_network(name)]
+    simple = list(_weights_without_network([name for name in names if name not in networks]))
+    yield from simple
+    for network in networks:
+        yield {network: 1.0}
+        for weight in NETWORK_WEIGHTS:
+            yield from ({**weights, network: float(weight)} for weights in simple)
+
+
+def _weights_without_network(names: list[str]) -> Iterator[Weights]:
     neighbours = [name for name in names if not is_components(name)]
     for weight in NEIGHBOUR_WEIGHTS:
         for part in filter(is_components, names):
             yield {**dict.fromkeys(neighbours, float(weight)), part: 1.0}
     yield from ({name: 1.0} for name in neighbours)
+
+
+def _aurocs_alone(unseen: Unseen, name: str) -> Aurocs:
+    return validation_aurocs(unseen.originals[name], unseen.altered[name])
 
 
 def _of_combination(unseen: Unseen, standards: Mapping[str, Standard], weights: Weights) -> Aurocs:

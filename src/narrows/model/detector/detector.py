@@ -1,19 +1,17 @@
 """A detector of anomalies for people who do not want to choose.
 
-    images → members (`members`): neighbours and principal components, on one or two working scales
+    images → one or two working scales (`scales`)
+           → members (`members`): neighbours and principal components;
+             networks too, if they are given minutes (`networks`)
            → held out, fold by fold, and altered (`validation`, `synthetic`)
            → a table of candidates, and the weights of the members (`choice`, `combination`)
            → the members fitted on all images, thresholds from the held-out scores
-
-Brightness and contrast: if they explain more than 40 % of the variance among the training images,
-they are taken to mean nothing, and members see each image at mean 0 and deviation 1 alone;
-otherwise a second set of neighbours sees them too.
 
 As a model of images it is its principal components: codes, reconstructions, error maps and new
 images are theirs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from math import inf, isfinite
 from typing import Any, Self
@@ -25,13 +23,14 @@ from torch import Tensor
 
 from narrows.errors import BuildError, Faults, several, unknown, wrong
 from narrows.image_batches import ImageBatches
-from narrows.layout import Layout
 from narrows.machine import flush_denormals
 from narrows.model.calibration import FOLDS, Calibration
-from narrows.model.detector.choice import COMBINED, Choice
+from narrows.model.detector.choice import COMBINED, Choice, members_to_fit
 from narrows.model.detector.combination import Standard, combined
-from narrows.model.detector.members import Member, Members, Setting, fit_members
-from narrows.model.detector.validation import Unseen, score_unseen
+from narrows.model.detector.members import Member, Members, Setting, fit_members, is_components
+from narrows.model.detector.networks import Networks
+from narrows.model.detector.scales import SCALES, chosen_scales
+from narrows.model.detector.validation import folds_of, score_unseen
 from narrows.model.estimator.anomaly import AnomalyScore, available_scores, find_score, own_score
 from narrows.model.estimator.base import ImageModel
 from narrows.model.estimator.fitting import begin_fit
@@ -42,7 +41,7 @@ from narrows.model.training.split import check_calibration
 from narrows.model.usual_error import UsualError
 from narrows.parts.prior import MOST_CODES
 from narrows.randomness import keyed_generator
-from narrows.scale import FIXED_SCALES, share_of_light
+from narrows.scale import FIXED_SCALES
 
 FEWEST = 5  # images
 MOST_IMAGES = 20_000  # that members are fitted to,
@@ -53,8 +52,6 @@ CANDIDATES = (
     "1 / (1 - AUROC), about the number of pairs until one is ranked wrongly. The combination is the "
     "default score all the same: synthetic anomalies are not the real ones."
 )
-LIGHT = 0.4  # share of the variance, beyond which brightness and contrast mean nothing
-SCALES = {"auto": ("each", "unit"), "each": ("each",), "unit": ("unit",), "local": ("local",)}
 
 
 class AnomalyDetector(ImageModel):
@@ -62,6 +59,7 @@ class AnomalyDetector(ImageModel):
 
     scale: "auto", see the module; "each", "unit" or "local" for this working scale alone. Tables are
         standardised.
+    minutes: for networks among the candidates, ≥ 0; 0: without them, in seconds.
     calibration: the share of the images in a fold, in (0, 1).
     levels, image_shape, false_alarms: as of `PCA`.
     Fitted: members_ (the models, by name), choice_ (rows: the table of candidates, see `choice`; weights
@@ -77,6 +75,7 @@ class AnomalyDetector(ImageModel):
         self,
         *,
         scale: str = "auto",
+        minutes: float = 0,
         levels: tuple[float, float] | str | None = None,
         image_shape: tuple[int, ...] | None = None,
         calibration: float = 0.2,
@@ -84,6 +83,7 @@ class AnomalyDetector(ImageModel):
         random_state: Any = 0,
     ):
         self.scale = scale
+        self.minutes = minutes
         self.levels = levels
         self.image_shape = image_shape
         self.calibration = calibration
@@ -103,13 +103,7 @@ class AnomalyDetector(ImageModel):
     def _fit(self, X: Any) -> None:
         faults = Faults("AnomalyDetector cannot be fitted")
         given = begin_fit(self, X, "auto", faults)
-        with faults.catch():
-            check_calibration(self.calibration)
-            if not self.calibration:
-                raise wrong("calibration", self.calibration, "a share of the images in (0, 1)")
-        with faults.catch():
-            if self.scale not in SCALES:
-                raise unknown("scale", self.scale, SCALES)
+        self.validate_options(faults)
         faults.stop(BuildError)
         most = max(FEWEST, MOST_BYTES // given.images[0].nbytes)
         array = _at_most(given.images, min(MOST_IMAGES, most), self.seed_)
@@ -118,16 +112,39 @@ class AnomalyDetector(ImageModel):
             raise wrong("images to fit a detector to", len(array), expected)
         self._fit_members(array)
 
+    def validate_options(self, faults: Faults) -> None:
+        """Add to `faults` the options that no fit could use."""
+        with faults.catch():
+            check_calibration(self.calibration)
+            if not self.calibration:
+                raise wrong("calibration", self.calibration, "a share of the images in (0, 1)")
+        with faults.catch():
+            if self.scale not in SCALES:
+                raise unknown("scale", self.scale, SCALES)
+        with faults.catch():
+            if not (isinstance(self.minutes, (int, float)) and 0 <= self.minutes < inf):
+                raise wrong("minutes", self.minutes, "a number ≥ 0")
+
     def _fit_members(self, array: np.ndarray) -> None:
         """Choose, fit and calibrate the members."""
         setting, why = self._setting(array)
-        unseen = self._score_unseen(array, setting)
+        folds = folds_of(len(array), self.calibration, array[0].size, self.seed_)
+        networks = Networks.within(60 * self.minutes, len(folds), setting)
+
+        def fit(rows: Tensor | None, names: Collection[str] | None) -> Members:
+            """Members without the neighbours' and networks' own thresholds; rows: None for all images."""
+            images = array if rows is None else array[rows.numpy()]
+            return {**networks.fit(images, names), **fit_members(images, setting, names)}
+
+        images = ImageBatches(array, self.layout_, FIXED_SCALES["unit"])
+        unseen = score_unseen(images, folds, fit, members_to_fit, self.seed_)
         choice = Choice(unseen)
-        members = fit_members(array, setting, choice.members)
+        members = fit(None, choice.members)
         for name in unseen.gathered.keys() & members.keys():
             members[name].model.usual_error_ = unseen.gathered[name].usual
         kinds = {name: member.kind for name, member in members.items()}
-        self.choice_ = {**choice.as_facts(), "kinds": kinds, "scale": why}
+        epochs = {"epochs": networks.epochs} if self.minutes else {}
+        self.choice_ = {**choice.as_facts(), "kinds": kinds, "scale": why, **epochs}
         self._take_members(members)
         few = _at_most(array, MOST_CODES, self.seed_)
         self._fit_prior(ImageBatches(few, self.layout_, self.scale_))
@@ -140,16 +157,8 @@ class AnomalyDetector(ImageModel):
         if self.layout_.is_table:
             scales, why = (self.scale_.name,), "on the scale of a table"
         else:
-            scales, why = _chosen_scales(self.scale, array, self.layout_)
+            scales, why = chosen_scales(self.scale, array, self.layout_)
         return Setting(self.layout_, scales, self.image_shape, self.seed_), why
-
-    def _score_unseen(self, array: np.ndarray, setting: Setting) -> Unseen:
-        images = ImageBatches(array, self.layout_, FIXED_SCALES["unit"])
-
-        def fit(rows: Tensor) -> Members:
-            return fit_members(array[rows.numpy()], setting)
-
-        return score_unseen(images, fit, self.calibration, self.seed_)
 
     def _fit_prior(self, images: ImageBatches) -> None:
         """Fit the density of codes, from which `sample` draws."""
@@ -170,8 +179,8 @@ class AnomalyDetector(ImageModel):
 
     @property
     def _reference_name(self) -> str:
-        """The member whose codes, reconstructions and errors are the detector's."""
-        return list(self.members_)[-1]
+        """The member whose codes, reconstructions and errors are the detector's: its components."""
+        return next(name for name in self.members_ if is_components(name))
 
     @property
     def _reference(self) -> Member:
@@ -227,7 +236,14 @@ class AnomalyDetector(ImageModel):
         """What it has chosen and why, as text."""
         weights = self.choice_["weights"].items()
         parts = several([f"{name} (weight {weight:g})" for name, weight in weights if weight])
-        return f"the score combines {parts}; images are compared {self.choice_['scale']}"
+        words = f"the score combines {parts}; images are compared {self.choice_['scale']}"
+        match self.choice_.get("epochs"):
+            case None:
+                return words
+            case 0:
+                return f"{words}; networks were not tried: they need more than {self.minutes:g} minutes"
+            case epochs:
+                return f"{words}; networks of {epochs} epochs were tried"
 
     @property
     def own_tables_(self) -> list[dict[str, Any]]:
@@ -273,17 +289,6 @@ def _check_numbers(choice: Mapping[str, Any]) -> None:
         raise wrong("weights", weights, "finite numbers ≥ 0, one above 0")
     if not all(isfinite(centre) and 0 < spread < inf for centre, spread in standards):
         raise wrong("standards", standards, "a finite centre and a spread above 0 of each member")
-
-
-def _chosen_scales(asked: str, array: np.ndarray, layout: Layout) -> tuple[tuple[str, ...], str]:
-    """The working scales of members, the components' first, and why these, as text."""
-    if asked != "auto":
-        return SCALES[asked], f"on the scale {asked!r}, as was asked for"
-    share = share_of_light(array, layout)
-    explained = f"brightness and contrast explain {share:.0%} of the variance among the images"
-    if share > LIGHT:
-        return ("each",), f"at mean 0 and deviation 1, since {explained}"
-    return ("each", "unit"), f"with their brightness and contrast and without, since {explained}"
 
 
 def _at_most(array: np.ndarray, most: int, seed: int) -> np.ndarray:

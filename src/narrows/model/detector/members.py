@@ -5,10 +5,10 @@
     components-S       error of principal components that explain S % of the variance, divided by its
                        usual size, in the worst window; brightness and contrast apart
 
-Of tables, `neighbours-standard` and `components-S`, on standardised features.
+Networks are in `networks`. Of tables, `neighbours-standard` and `components-S`, on standardised features.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from copy import copy
 from dataclasses import dataclass, replace
 from math import prod
@@ -86,16 +86,16 @@ class Setting:
 
 
 def fit_members(
-    images: np.ndarray, setting: Setting, names: Iterable[str] | None = None
+    images: np.ndarray, setting: Setting, names: Collection[str] | None = None
 ) -> Members:
-    """Members fitted to images as they are given, `(N, ...)`; all of them, or those of these names."""
-    if names is None:
-        return {**_fit_neighbours(images, setting), **_fit_all_components(images, setting)}
-    members = {**_fit_neighbours(images, setting)}
-    for share in SHARES:
-        if components_name(share) in names:
-            members[components_name(share)] = _fit_components(images, setting, share)
-    return members
+    """Neighbours, and components, fitted to images as they are given, `(N, ...)`: of all sizes, or
+    those of these names.
+    """
+    members = _fit_neighbours(images, setting)
+    shares = [share for share in SHARES if names is None or components_name(share) in names]
+    if len(shares) == 1:
+        return {**members, components_name(shares[0]): _fit_components(images, setting, shares[0])}
+    return {**members, **_fit_all_components(images, setting)}
 
 
 def _fit_neighbours(images: np.ndarray, setting: Setting) -> Members:

@@ -6,7 +6,7 @@ Of sets of more than 2,500 images, or of 20 million pixels, the first fold alone
 2,000 images.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,8 +24,9 @@ MOST_IN_ALL_FOLDS = 2_500  # images
 MOST_SCORED = 2_000  # of the first fold alone
 MOST_ALTERED = 300  # images that anomalies are made of, and as many that pieces are taken from
 
-Scores = dict[str, Tensor]  # by kind
-Fit = Callable[[Tensor], Members]  # places of images → members fitted to them
+Scores = dict[str, Tensor]  # by kind, or altered images
+# places of images, names of members or None for all → members fitted to them
+Fit = Callable[[Tensor, Collection[str] | None], Members]
 
 
 @dataclass
@@ -35,9 +36,10 @@ class Unseen:
     gathered: the scores and errors of the members whose score is of an error. distances: those of the
     others, fold by fold. kinds: of each member, the kind of its own score. originals, altered: of each
     member, its own score of images of the first fold, and of the synthetic anomalies that were made of
-    them, by their kind.
+    them, by their kind. kept: the members of which all folds were scored.
     """
 
+    kept: list[str] = field(default_factory=list)
     kinds: dict[str, str] = field(default_factory=dict)
     gathered: dict[str, GatheredScores] = field(default_factory=dict)
     distances: dict[str, list[Tensor]] = field(default_factory=dict)
@@ -67,23 +69,36 @@ class Unseen:
         return self.gathered[name].scores()[self.kinds[name]]
 
 
-def score_unseen(images: ImageBatches, fit: Fit, share: float, seed: int) -> Unseen:
+@torch.no_grad()
+def _score_fold(
+    unseen: Unseen, members: Members, images: ImageBatches, fold: Tensor, altered: Scores
+) -> None:
+    """Add what members make of the images of a fold, and of altered ones of the first."""
+    for name, member in members.items():
+        of_fold = unseen.add(name, member, images, fold)
+        if altered:
+            unseen.originals[name] = of_fold[:MOST_ALTERED]
+            unseen.altered[name] = _own_scores(member, altered)
+
+
+def score_unseen(
+    images: ImageBatches,
+    folds: list[Tensor],
+    fit: Fit,
+    keep: Callable[[Unseen], list[str]],
+    seed: int,
+) -> Unseen:
     """Fit members to all images but those of a fold, score these, for each fold.
 
-    images: in units of white. share: of the images in a fold.
+    images: in units of white. keep: the members that are worth to be fitted for the other folds, once
+    the first is scored.
     """
     unseen = Unseen()
-    order = torch.randperm(len(images), generator=keyed_generator(seed, "folds"))
-    for place, fold in enumerate(_folds(order, share, images.raw[0].numel())):
-        is_other = torch.ones(len(images), dtype=torch.bool).index_fill_(0, fold, False)
-        others = order[is_other[order]]
-        members = fit(others)
+    for place, fold in enumerate(folds):
+        others = _others(len(images), fold, seed)
         altered = {} if place else _altered(images, fold, others, seed)
-        for name, member in members.items():
-            of_fold = unseen.add(name, member, images, fold)
-            if altered:
-                unseen.originals[name] = of_fold[:MOST_ALTERED]
-                unseen.altered[name] = _own_scores(member, altered)
+        _score_fold(unseen, fit(others, unseen.kept or None), images, fold, altered)
+        unseen.kept = unseen.kept or keep(unseen)
     return unseen
 
 
@@ -97,13 +112,28 @@ def validation_aurocs(originals: Tensor, altered: Scores) -> dict[str, float]:
     return aurocs
 
 
-def _folds(order: Tensor, share: float, values: int) -> list[Tensor]:
-    """The folds that are scored, in the order of `order`."""
-    count = min(len(order), max(2, round(1 / share)))
-    folds = [order[number::count] for number in range(count)]
-    if len(order) > MOST_IN_ALL_FOLDS or values * len(order) > MOST_PIXELS:
+def folds_of(count: int, share: float, values: int, seed: int) -> list[Tensor]:
+    """The folds that are scored, of `count` images of that many values.
+
+    share: of the images in a fold.
+    """
+    order = _in_random_order(count, seed)
+    number_of_folds = min(count, max(2, round(1 / share)))
+    folds = [order[number::number_of_folds] for number in range(number_of_folds)]
+    if count > MOST_IN_ALL_FOLDS or values * count > MOST_PIXELS:
         folds = [folds[0][: max(1, min(MOST_SCORED, MOST_PIXELS // values))]]
     return folds
+
+
+def _others(count: int, fold: Tensor, seed: int) -> Tensor:
+    """The images that are not in a fold, in random order."""
+    order = _in_random_order(count, seed)
+    is_other = torch.ones(count, dtype=torch.bool).index_fill_(0, fold, False)
+    return order[is_other[order]]
+
+
+def _in_random_order(count: int, seed: int) -> Tensor:
+    return torch.randperm(count, generator=keyed_generator(seed, "folds"))
 
 
 def _altered(images: ImageBatches, fold: Tensor, others: Tensor, seed: int) -> dict[str, Tensor]:

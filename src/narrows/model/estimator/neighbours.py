@@ -1,48 +1,45 @@
 """Nearest neighbours: an image is as anomalous as it is far from the normal images nearest to it.
 
-    f(x) = P x Qᵀ                                    the code: x, blurred and sampled on a grid
-    d(x) = 1/k Σ_i |f(x) - f(xᵢ)|²                   xᵢ: the k training images whose codes are nearest
-    x̂    = 1/k Σ_i f(xᵢ), interpolated               the normal image that x should have been
+    f(x)                                    the code: x blurred, or that of an autoencoder, see `spaces`
+    d(x) = 1/k Σ_i |f(x) - f(xᵢ)|²          xᵢ: the k training images whose codes are nearest
+    x̂    = decoded 1/k Σ_i f(xᵢ)            the normal image that x should have been
 
-Two strokes that are a pixel apart have nothing in common pixel by pixel, and almost everything once
-they are blurred: the blur, a Gaussian whose deviation is a share of the image's shorter side (1 pixel
-of 28), is what makes the distance one between shapes. On a grid of at most 16 x 16 hardly anything is
-lost of what it leaves. Both are linear, in rows and in columns: P and Q. Tables are compared as they are.
-
-At most 20,000 codes are kept, chosen at random, and each image is compared with all of them: exact,
-and for 6,000 of them some 20,000 images a second on two cores.
+At most 20,000 codes are kept, chosen at random, and fewer of more than 3,355 numbers. Each image is
+compared with all of them: exact, and for 6,000 of them some 20,000 images a second on two cores.
 
 Reference: S. Ramaswamy, R. Rastogi, K. Shim, "Efficient algorithms for mining outliers from large
 data sets", SIGMOD 2000, https://doi.org/10.1145/335191.335437 (the distance to the k-th).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy
-from math import ceil
 from typing import Any, Self
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
+from narrows.choose import choose
 from narrows.errors import BuildError, Faults, wrong
 from narrows.image_batches import ImageBatches
 from narrows.machine import flush_denormals
 from narrows.model.calibration import FOLDS, Calibration
 from narrows.model.estimator.anomaly import AnomalyScore, own_score
-from narrows.model.estimator.arguments import check_integer
+from narrows.model.estimator.arguments import check_integer, refuse_side_channel
+from narrows.model.estimator.autoencoder import Autoencoder
 from narrows.model.estimator.base import ImageModel
 from narrows.model.estimator.fitting import begin_fit, calibrate
 from narrows.model.estimator.gathered_scores import gathered_scores
+from narrows.model.estimator.spaces import Blurred, NetworkCodes, Space
 from narrows.model.file_format import check_tensors
 from narrows.model.outputs import Outputs
 from narrows.model.trackers import Logger, reported
 from narrows.parts.prior import GaussianPrior
 from narrows.randomness import keyed_generator
 
-MOST_CODES = 20_000  # that are kept
+MOST_CODES = 20_000  # that are kept,
+MOST_NUMBERS = 2**26  # and numbers in them
 MOST_SCORED = 2_000  # images, for thresholds
-GRID = 16  # samples along the longer side of an image, at most
+NETWORK = "network"  # the member of a model file whose codes are compared
 PRIOR = "prior."  # how the names of the prior's tensors begin in a model file
 
 
@@ -51,13 +48,16 @@ class Neighbours(ImageModel):
 
     neighbours: k, at least 1; fewer if the set has fewer images.
     blur: the deviation of the blur, as a share of the image's shorter side; 0 for none.
+    space: None for blurred pixels; or a dict of options of an `Autoencoder`, such as {"epochs": 20},
+        which is trained on the same images, and whose codes are compared.
     scale: as of `PCA`; "each" compares images whatever their brightness and contrast.
     levels, image_shape, false_alarms: as of `PCA`.
-    Fitted: bank_ `(n, size)`, the codes that are kept. Thresholds come from up to 2,000 of these
-        images, each compared with the others.
+    Fitted: bank_ `(n, size)`, the codes that are kept; space_, see `spaces`. Thresholds come from up
+        to 2,000 of these images, each compared with the others.
     """
 
     bank_: Tensor
+    space_: Space
     passed_over = 0  # the nearest, where it is the image itself
 
     def __init__(
@@ -65,6 +65,7 @@ class Neighbours(ImageModel):
         neighbours: int = 5,
         *,
         blur: float = 0.035,
+        space: dict[str, Any] | None = None,
         scale: str = "auto",
         levels: tuple[float, float] | str | None = None,
         image_shape: tuple[int, ...] | None = None,
@@ -73,6 +74,7 @@ class Neighbours(ImageModel):
     ):
         self.neighbours = neighbours
         self.blur = blur
+        self.space = space
         self.scale = scale
         self.levels = levels
         self.image_shape = image_shape
@@ -90,31 +92,62 @@ class Neighbours(ImageModel):
         images, order = self._keep_codes(X)
         calibrate(self, images, self.prior_)
         if len(images) > 1:
-            sample = order[:MOST_SCORED].sort().values
+            sample = order[:MOST_SCORED].sort().values  # of those that are kept
             self._leave_one_out(images.batch(rows) for rows in sample.split(images.step()))
 
-    def fit_member(self, X: Any) -> Self:
-        """Fit without thresholds and without a prior: as a member of a detector."""
-        self._keep_codes(X)
+    def fit_member(self, X: Any, network: Any = None) -> Self:
+        """Fit without thresholds and without a prior: as a member of a detector. network: a fitted
+        autoencoder whose codes are compared.
+        """
+        self._keep_codes(X, network)
         return self
 
-    def _keep_codes(self, X: Any) -> tuple[ImageBatches, Tensor]:
+    def _keep_codes(self, X: Any, network: Any = None) -> tuple[ImageBatches, Tensor]:
         """Keep the codes of images, and return these with the order in which they are chosen."""
         faults = Faults("Neighbours cannot be fitted")
         given = begin_fit(self, X, self.scale, faults)
+        self.validate_options(faults)
+        faults.stop(BuildError)
+        self._take_space(network or self._fitted_network(X))
+        images = ImageBatches(given.images, self.layout_, self.scale_)
+        order = torch.randperm(len(images), generator=keyed_generator(self.seed_, "bank"))
+        most = max(1, min(MOST_CODES, MOST_NUMBERS // self.code_size_))
+        kept = order[:most].sort().values.split(images.step(self.space_.widest))
+        codes = [self._without_gradients(self._encode, images.batch(rows)) for rows in kept]
+        self.bank_ = torch.cat(codes).cpu()
+        return images, order[:most]
+
+    def validate_options(self, faults: Faults) -> None:
+        """Add to `faults` the options that no fit could use."""
         with faults.catch():
             check_integer("neighbours", self.neighbours)
         with faults.catch():
             if not 0 <= self.blur < 1:
                 raise wrong("blur", self.blur, "a share of the image's shorter side in [0, 1)")
-        faults.stop(BuildError)
-        images = ImageBatches(given.images, self.layout_, self.scale_)
-        order = torch.randperm(len(images), generator=keyed_generator(self.seed_, "bank"))
-        kept = order[:MOST_CODES].sort().values.split(images.step())
-        self.bank_ = torch.cat([self._encode(images.batch(rows)) for rows in kept])
-        self.code_size_ = self.bank_.shape[1]
+        if self.space is not None:
+            with faults.catch():
+                self._unfitted_network().validate_options(faults)
+
+    def _unfitted_network(self) -> Autoencoder:
+        """The autoencoder of `space`. Raises `BuildError` for options that it does not have."""
+        if not isinstance(self.space, Mapping):
+            raise wrong("space", self.space, "None, or a dict of options of an Autoencoder")
+        same = ("scale", "levels", "image_shape", "random_state")
+        common = {name: getattr(self, name) for name in same}
+        options = {"kind": "autoencoder", "calibration": 0, **self.space, **common}
+        return choose("space", {"autoencoder": Autoencoder}, options)
+
+    def _fitted_network(self, X: Any) -> Autoencoder | None:
+        return None if self.space is None else self._unfitted_network().fit(X)
+
+    def _take_space(self, network: Any) -> None:
+        """Compare codes of this network; of none, blurred images."""
+        self.space_ = Blurred(self.layout_, self.blur)
+        if network is not None:
+            refuse_side_channel("neighbours in a space of codes", network.side_bits_)
+            self.space_, self.device_ = NetworkCodes(network), network.device_
+        self.code_size_ = self.space_.size
         self.prior_ = GaussianPrior(self.code_size_)
-        return images, order
 
     def _leave_one_out(self, batches: Iterable[Tensor]) -> None:
         """Thresholds from images whose codes are kept, each compared with the others."""
@@ -141,27 +174,26 @@ class Neighbours(ImageModel):
         """The distance d."""
         return {"neighbours": own_score("neighbours")}
 
+    @property
+    def member_models_(self) -> Mapping[str, ImageModel]:
+        """The autoencoder whose codes are compared."""
+        return self.space_.models
+
+    def take_member_models(self, members: Mapping[str, Any]) -> None:
+        """Take over the autoencoder of a model file."""
+        if self.space is None or set(members) != {NETWORK}:
+            expected = "none without a space" if self.space is None else NETWORK
+            raise wrong("members", sorted(members), expected)
+        if members[NETWORK].layout_.image != self.layout_.image:
+            what = f"layout of {NETWORK}"
+            raise wrong(what, members[NETWORK].layout_.image, f"{self.layout_.image}")
+        self._take_space(members[NETWORK])
+
     def _encode(self, x: Tensor) -> Tensor:
-        """f of images `(n, C, H, W)`, on the scale on which they are compared."""
-        if self.layout_.is_table:
-            return x.flatten(1)
-        height, width = x.shape[-2:]
-        deviation, step = self.blur * min(height, width), self._step
-        rows = sampling(height, deviation, step).to(x.device)
-        columns = sampling(width, deviation, step).to(x.device)
-        return (rows @ x.contiguous() @ columns.T).flatten(1)
+        return self.space_.encode(x)
 
     def _decode(self, z: Tensor) -> Tensor:
-        channels, height, width = self.layout_.chw
-        if self.layout_.is_table:
-            return z.view(-1, channels, height, width)
-        grid = z.view(-1, channels, ceil(height / self._step), ceil(width / self._step))
-        return interpolate(grid, (height, width), mode="bilinear", align_corners=False)
-
-    @property
-    def _step(self) -> int:
-        """Pixels from one sample to the next."""
-        return ceil(max(self.layout_.image[:2]) / GRID)
+        return self.space_.decode(z)
 
     def _reconstruct(self, x: Tensor) -> Tensor:
         return self._decode(self.nearest(self._encode(x)).mean(1))
@@ -169,7 +201,7 @@ class Neighbours(ImageModel):
     def _outputs(self, x: Tensor) -> Outputs:
         codes = self._encode(x)
         near = self.nearest(codes)
-        errors = self._squared_error(self._decode(codes), self._decode(near.mean(1)))
+        errors = self._squared_error(self.space_.visible(x, codes), self._decode(near.mean(1)))
         scores = {"neighbours": mean_distance(codes, near)}
         return Outputs(errors, codes, density=self.density_, usual=self.usual_error_, scores=scores)
 
@@ -185,12 +217,12 @@ class Neighbours(ImageModel):
     @property
     def _widest(self) -> int:
         """An image has as many distances as there are codes."""
-        return len(self.bank_)
+        return max(len(self.bank_), self.space_.widest)
 
     @property
     def n_parameters_(self) -> int:
-        """Numbers in the codes that are kept."""
-        return self.bank_.numel()
+        """Numbers in the codes that are kept, and in the network."""
+        return self.bank_.numel() + sum(m.n_parameters_ for m in self.space_.models.values())
 
     def exported_tensors(self) -> dict[str, Tensor]:
         """The codes that are kept, for ONNX."""
@@ -201,9 +233,11 @@ class Neighbours(ImageModel):
         return {"bank_": self.bank_, **prior}, {}
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
-        self.code_size_ = self._size_of_code()
+        if self.space is None:
+            self._take_space(None)
+        elif not hasattr(self, "space_"):
+            raise wrong("members", None, f"{NETWORK}: the autoencoder whose codes are compared")
         rows = len(tensors.get("bank_", ()))
-        self.prior_ = GaussianPrior(self.code_size_)
         with torch.device("meta"):  # shapes, without memory
             expected = {"bank_": torch.empty(max(1, rows), self.code_size_)}
         prior = {PRIOR + name: tensor for name, tensor in self.prior_.state_dict().items()}
@@ -211,26 +245,7 @@ class Neighbours(ImageModel):
         self.bank_ = tensors["bank_"]
         self.prior_.load_state_dict({name.removeprefix(PRIOR): tensors[name] for name in prior})
 
-    def _size_of_code(self) -> int:
-        channels, height, width = self.layout_.chw
-        if self.layout_.is_table:
-            return width
-        return channels * ceil(height / self._step) * ceil(width / self._step)
-
 
 def mean_distance(codes: Tensor, near: Tensor) -> Tensor:
     """The mean squared distance of codes `(n, size)` from those near them `(n, k, size)`: `(n,)`."""
     return (near - codes[:, None]).square().sum(2).mean(1)
-
-
-def sampling(length: int, deviation: float, step: int) -> Tensor:
-    """P, `(⌈length / step⌉, length)`: a line of pixels → the line, blurred by a Gaussian of that
-    deviation in pixels and averaged over each `step` of them. Each row has the sum 1.
-    """
-    places = torch.arange(length, dtype=torch.float32)
-    blur = torch.eye(length)
-    if deviation > 0:
-        weights = torch.exp(-0.5 * ((places[:, None] - places) / deviation).square())
-        blur = weights / weights.sum(1, keepdim=True)
-    rows = blur.split(step)
-    return torch.stack([few.mean(0) for few in rows])
