@@ -209,3 +209,15 @@ def test_a_prior_without_memory_imports_no_compiler():
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert found.stdout == "torch.Size([10, 3, 3])\nFalse False\n", found.stderr
     assert torch.equal(MixturePrior(3, 2).factors, torch.eye(3).expand(2, 3, 3))
+
+
+@pytest.mark.parametrize("size", [3, 300])
+def test_one_gaussian_is_the_mixture_of_one_component(size):
+    codes = lumps(400, size)
+    closed = fitted("gaussian", codes)
+    of_library = closed._mixture(codes.double().numpy(), priors.floor_of(codes.double().numpy()), 0)
+    ours = closed._fitted(codes.double().numpy(), 0)
+    for value, expected in zip(ours, of_library, strict=True):
+        torch.testing.assert_close(
+            torch.tensor(value), torch.tensor(expected), rtol=1e-9, atol=1e-12
+        )

@@ -131,8 +131,7 @@ class MixturePrior(Prior):
 
     def _fitted(self, codes: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
         """Weights, means and covariances (full, or their diagonals) of codes `(N, size)`."""
-        # keeps units that never vary from making Σ singular
-        floor = 1e-6 * float(codes.var(axis=0).mean()) + 1e-9
+        floor = floor_of(codes)
         if len(self.weights) == 1:
             return _gaussian(codes, floor, self.is_full)
         return self._mixture(codes, floor, seed)
@@ -160,6 +159,11 @@ class GaussianPrior(MixturePrior):
 
     def __init__(self, size: int):
         super().__init__(size, components=1)
+
+
+def floor_of(codes: np.ndarray) -> float:
+    """What is added to variances: it keeps units that never vary from making Σ singular."""
+    return 1e-6 * float(codes.var(axis=0).mean()) + 1e-9
 
 
 def _gaussian(codes: np.ndarray, floor: float, is_full: bool) -> tuple[np.ndarray, ...]:

@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter1d
 from sklearn.neighbors import NearestNeighbors
 
 import narrows as nw
-from narrows.errors import BuildError
+from narrows.errors import BuildError, UnknownName
 from narrows.model.estimator.spaces import sampling
 
 
@@ -62,3 +62,46 @@ def test_what_it_reconstructs_is_the_mean_of_the_nearest(digits):
 def test_impossible_options_are_refused(options, digits):
     with pytest.raises(BuildError, match=next(iter(options))):
         nw.Neighbours(**options).fit(digits)
+
+
+NETWORK = {"bottleneck": {"size": 4, "kind": "plain"}, "epochs": 2, "batch_size": 32}
+
+
+@pytest.fixture(scope="module")
+def in_codes(digits):
+    return nw.Neighbours(3, space=NETWORK, scale="each").fit(digits[:100])
+
+
+def test_codes_of_a_network_are_compared(in_codes, digits):
+    network = in_codes.member_models_["network"]
+    codes = network.transform(digits)
+    reference = NearestNeighbors(n_neighbors=3).fit(codes[:100]).kneighbors(codes[100:])[0]
+    scores = in_codes.anomaly_score(digits[100:])
+    np.testing.assert_allclose(scores, np.square(reference).mean(1), rtol=1e-3, atol=1e-5)
+    again = nw.Autoencoder(**NETWORK, scale="each", calibration=0).fit(digits[:100])
+    np.testing.assert_array_equal(again.transform(digits), codes)
+
+
+def test_neighbours_in_codes_are_read_back_as_they_were_written(in_codes, digits, tmp_path):
+    path = nw.save(in_codes, tmp_path / "m.safetensors")
+    back = nw.load(path)
+    for kind in in_codes.thresholds_:
+        np.testing.assert_array_equal(
+            back.anomaly_score(digits, kind), in_codes.anomaly_score(digits, kind)
+        )
+    np.testing.assert_array_equal(back.sample(3), in_codes.sample(3))
+    assert path.read_bytes() == nw.save(back, tmp_path / "again.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("space", "words"),
+    [
+        ({"epochz": 3}, "epochs"),
+        ("ae-mlp", "dict"),
+        ({"bottleneck": "plan"}, "plain"),
+        ({"body": {"kind": "unet", "channels": [4, 8]}, "epochs": 1}, "code alone"),
+    ],
+)
+def test_spaces_without_codes_to_compare_are_refused(space, words, digits):
+    with pytest.raises((BuildError, UnknownName), match=words):
+        nw.Neighbours(space=space).fit(digits[:20])

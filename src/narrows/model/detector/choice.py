@@ -12,10 +12,12 @@ is good at. For a mean of the AUROC all kinds would count alike, also those that
 """
 
 from collections.abc import Iterator, Mapping
+from math import inf, isfinite
 from typing import Any
 
 from torch import Tensor
 
+from narrows.errors import wrong
 from narrows.model.detector.combination import Standard, combined
 from narrows.model.detector.members import is_components
 from narrows.model.detector.networks import is_network
@@ -25,6 +27,12 @@ COMBINED = "combined"
 NEIGHBOUR_WEIGHTS = (1, 2, 4)  # the components weigh 1,
 NETWORK_WEIGHTS = (1, 2)  # and so does a network, or twice as much
 PERFECT = 0.002  # what a score without a wrong pair lacks of perfection
+CANDIDATES = (
+    "AUROC of each candidate for the score, on synthetic anomalies of each kind: altered copies of images "
+    "that the candidate had not seen, against these images as they are. What it is worth is the mean of "
+    "1 / (1 - AUROC), about the number of pairs until one is ranked wrongly. The combination is the "
+    "default score all the same: synthetic anomalies are not the real ones."
+)
 Aurocs = dict[str, float]  # by the kind of the synthetic anomaly
 Weights = dict[str, float]  # by the name of the member; those without one weigh nothing
 
@@ -122,3 +130,12 @@ def _of_combination(unseen: Unseen, standards: Mapping[str, Standard], weights: 
 
 def _row(name: str, aurocs: Aurocs) -> dict[str, Any]:
     return {"candidate": name, "worth": worth(aurocs), **aurocs}
+
+
+def check_numbers(choice: Mapping[str, Any]) -> None:
+    """Refuse weights and standards with which no score can be computed."""
+    weights, standards = list(choice["weights"].values()), list(choice["standards"].values())
+    if not all(0 <= weight < inf for weight in weights) or not sum(weights) > 0:
+        raise wrong("weights", weights, "finite numbers ≥ 0, one above 0")
+    if not all(isfinite(centre) and 0 < spread < inf for centre, spread in standards):
+        raise wrong("standards", standards, "a finite centre and a spread above 0 of each member")

@@ -13,7 +13,7 @@ images are theirs.
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from math import inf, isfinite
+from math import inf
 from typing import Any, Self
 
 import numpy as np
@@ -25,7 +25,13 @@ from narrows.errors import BuildError, Faults, several, unknown, wrong
 from narrows.image_batches import ImageBatches
 from narrows.machine import flush_denormals
 from narrows.model.calibration import FOLDS, Calibration
-from narrows.model.detector.choice import COMBINED, Choice, members_to_fit
+from narrows.model.detector.choice import (
+    CANDIDATES,
+    COMBINED,
+    Choice,
+    check_numbers,
+    members_to_fit,
+)
 from narrows.model.detector.combination import Standard, combined
 from narrows.model.detector.members import Member, Members, Setting, fit_members, is_components
 from narrows.model.detector.networks import Networks
@@ -46,12 +52,6 @@ from narrows.scale import FIXED_SCALES
 FEWEST = 5  # images
 MOST_IMAGES = 20_000  # that members are fitted to,
 MOST_BYTES = 2**30  # and what they take in memory
-CANDIDATES = (
-    "AUROC of each candidate for the score, on synthetic anomalies of each kind: altered copies of images "
-    "that the candidate had not seen, against these images as they are. What it is worth is the mean of "
-    "1 / (1 - AUROC), about the number of pairs until one is ranked wrongly. The combination is the "
-    "default score all the same: synthetic anomalies are not the real ones."
-)
 
 
 class AnomalyDetector(ImageModel):
@@ -255,17 +255,23 @@ class AnomalyDetector(ImageModel):
         """The models of the members."""
         return {name: member.model for name, member in self.members_.items()}
 
+    def replace_member_models(self, members: Mapping[str, ImageModel]) -> None:
+        """Take others in place of the members' models."""
+        kinds = self.choice_["kinds"]
+        self.members_ = {name: Member(model, kinds[name]) for name, model in members.items()}
+
     def take_member_models(self, members: Mapping[str, ImageModel]) -> None:
         """Take over the members of a model file, whose choice is known."""
         choice = structs.asdict(self.choice_) if isinstance(self.choice_, Struct) else {}
+        choice = {key: value for key, value in choice.items() if value is not None}
         names = set(members)
         known = [set(choice.get(key, ())) for key in ("standards", "weights", "kinds")]
         if any(of_key != names for of_key in known) or not names:
             raise wrong("members", sorted(names), "those that the file's choice names")
-        _check_numbers(choice)
+        check_numbers(choice)
         self.choice_ = choice
-        kinds = choice["kinds"]
-        self._take_members({name: Member(model, kinds[name]) for name, model in members.items()})
+        self.replace_member_models(members)
+        self._take_members(self.members_)
         for name, member in self.members_.items():
             find_score(member.model, member.kind)  # refuses one that the model cannot give
             if member.model.layout_.image != self.layout_.image:
@@ -280,15 +286,6 @@ class AnomalyDetector(ImageModel):
         if not self.member_models_:
             raise wrong("members", None, "the models that the detector is made of")
         check_tensors({}, tensors)
-
-
-def _check_numbers(choice: Mapping[str, Any]) -> None:
-    """Refuse weights and standards with which no score can be computed."""
-    weights, standards = list(choice["weights"].values()), list(choice["standards"].values())
-    if not all(0 <= weight < inf for weight in weights) or not sum(weights) > 0:
-        raise wrong("weights", weights, "finite numbers ≥ 0, one above 0")
-    if not all(isfinite(centre) and 0 < spread < inf for centre, spread in standards):
-        raise wrong("standards", standards, "a finite centre and a spread above 0 of each member")
 
 
 def _at_most(array: np.ndarray, most: int, seed: int) -> np.ndarray:

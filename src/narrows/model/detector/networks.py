@@ -14,12 +14,15 @@ too few to learn anything, there are no networks.
 """
 
 import time
+import warnings
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
+from narrows.errors import NarrowsWarning, TrainingError
 from narrows.layout import Layout
 from narrows.model.detector.members import Member, Members, Setting
 from narrows.model.estimator.autoencoder import Autoencoder
@@ -59,14 +62,20 @@ class Networks:
             for size in SIZES:
                 scores = {f"{kind}-{size}-{score}": score for score in self._scores()}
                 wanted = [name for name in scores if names is None or name in names]
-                if wanted and (network := self._trained(self._options(kind, size), images)):
+                network = self._trained(self._options(kind, size), images) if wanted else None
+                if network is not None:
                     members |= {name: Member(network, scores[name]) for name in wanted}
         return members
 
     def _trained(self, options: dict[str, Any], images: np.ndarray) -> Autoencoder | None:
-        if self.epochs is None:
-            self.epochs = self._epochs_in_time(options, images)
-        return Autoencoder(epochs=self.epochs, **options).fit(images) if self.epochs else None
+        """A network; none if there is too little time, or if it diverges."""
+        with warnings.catch_warnings(), suppress(TrainingError):
+            warnings.simplefilter("ignore", NarrowsWarning)  # it is one candidate among others
+            if self.epochs is None:
+                self.epochs = self._epochs_in_time(options, images)
+            if self.epochs:
+                return Autoencoder(epochs=self.epochs, **options).fit(images)
+        return None
 
     def _epochs_in_time(self, options: dict[str, Any], images: np.ndarray) -> int:
         """How many epochs fit in the time, of which two are tried; 0 if they are too few."""

@@ -91,6 +91,9 @@ class DefaultAnswers:
         """Take over the models that it is made of, from a model file."""
         raise wrong("members", list(members), f"none: a {type(self).__name__} has none")
 
+    def replace_member_models(self, members: Mapping[str, Any]) -> None:
+        """Take others in place of the models that it is made of, of the same names."""
+
     @property
     def own_scores_(self) -> Mapping[str, Any]:
         """Kinds of anomaly score that this model alone has, the best first."""

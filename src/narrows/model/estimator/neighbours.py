@@ -189,6 +189,10 @@ class Neighbours(ImageModel):
             raise wrong(what, members[NETWORK].layout_.image, f"{self.layout_.image}")
         self._take_space(members[NETWORK])
 
+    def replace_member_models(self, members: Mapping[str, Any]) -> None:
+        """Compare the codes of another autoencoder of the same kind."""
+        self.space_ = NetworkCodes(members[NETWORK])
+
     def _encode(self, x: Tensor) -> Tensor:
         return self.space_.encode(x)
 

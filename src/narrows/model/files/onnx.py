@@ -69,17 +69,27 @@ class Traced(nn.Module):
 
     def __init__(self, model: ImageModel):
         super().__init__()
-        cpu = torch.device("cpu")
-        self.model = copy.copy(model)
-        self.model.device_ = cpu
-        self.model.scale_ = model.scale_.to(cpu)
+        self.model = self._traceable(model)
+
+    def _traceable(self, model: ImageModel, prefix: str = "") -> ImageModel:
+        """A copy on the CPU, whose tensors and modules, and those of its members, belong to this one."""
+        traceable: Any = copy.copy(model)
+        traceable.device_ = torch.device("cpu")
+        traceable.scale_ = model.scale_.to(traceable.device_)
         for name, tensor in model.exported_tensors().items():  # each is in the file once
-            self.register_buffer(name, tensor)
-            setattr(self.model, name, tensor)
+            self.register_buffer(prefix + name, tensor)
+            setattr(traceable, name, tensor)
         for name, module in model.exported_modules().items():
             exported = _exportable(module)
-            self.add_module(name, exported)
-            setattr(self.model, name, exported)
+            self.add_module(prefix + name, exported)
+            setattr(traceable, name, exported)
+        members = {
+            name: self._traceable(member, f"{prefix}{name.replace('.', '-')}/")
+            for name, member in model.member_models_.items()
+        }
+        if members:
+            traceable.replace_member_models(members)
+        return traceable
 
     def example(self) -> Tensor:
         """Two images to trace it with."""
