@@ -150,7 +150,7 @@ class MixturePrior(Prior):
         with warnings.catch_warnings():
             # a density for sampling need not have converged
             warnings.simplefilter("ignore", ConvergenceWarning)
-            fitted = mixture.fit(codes)
+            fitted: Any = mixture.fit(codes)
         return fitted.weights_, fitted.means_, fitted.covariances_
 
 

@@ -36,7 +36,7 @@ from narrows.model.detector.combination import Standard, combined
 from narrows.model.detector.members import Member, Members, Setting, fit_members, is_components
 from narrows.model.detector.networks import Networks
 from narrows.model.detector.scales import SCALES, chosen_scales
-from narrows.model.detector.validation import folds_of, score_unseen
+from narrows.model.detector.validation import Unseen, folds_of, score_unseen
 from narrows.model.estimator.anomaly import AnomalyScore, available_scores, find_score, own_score
 from narrows.model.estimator.base import ImageModel
 from narrows.model.estimator.fitting import begin_fit
@@ -132,7 +132,7 @@ class AnomalyDetector(ImageModel):
         networks = Networks.within(60 * self.minutes, len(folds), setting)
 
         def fit(rows: Tensor | None, names: Collection[str] | None) -> Members:
-            """Members without the neighbours' and networks' own thresholds; rows: None for all images."""
+            """Members of these images, or of all for None."""
             images = array if rows is None else array[rows.numpy()]
             return {**networks.fit(images, names), **fit_members(images, setting, names)}
 
@@ -140,14 +140,22 @@ class AnomalyDetector(ImageModel):
         unseen = score_unseen(images, folds, fit, members_to_fit, self.seed_)
         choice = Choice(unseen)
         members = fit(None, choice.members)
+        epochs = {"epochs": networks.epochs} if self.minutes else {}
+        self._take_choice(members, {**choice.as_facts(), "scale": why, **epochs}, unseen)
+        few = _at_most(array, MOST_CODES, self.seed_)
+        self._fit_prior(ImageBatches(few, self.layout_, self.scale_))
+        self._calibrate_by(unseen, choice)
+
+    def _take_choice(self, members: Members, choice: dict[str, Any], unseen: Unseen) -> None:
+        """Take over members and what was found out of them."""
         for name in unseen.gathered.keys() & members.keys():
             members[name].model.usual_error_ = unseen.gathered[name].usual
         kinds = {name: member.kind for name, member in members.items()}
-        epochs = {"epochs": networks.epochs} if self.minutes else {}
-        self.choice_ = {**choice.as_facts(), "kinds": kinds, "scale": why, **epochs}
+        self.choice_ = {**choice, "kinds": kinds}
         self._take_members(members)
-        few = _at_most(array, MOST_CODES, self.seed_)
-        self._fit_prior(ImageBatches(few, self.layout_, self.scale_))
+
+    def _calibrate_by(self, unseen: Unseen, choice: Choice) -> None:
+        """Set the thresholds from scores of images that no member has seen."""
         scores = {**unseen.gathered[self._reference_name].scores(), **choice.scores}
         kept = {kind: scores[kind] for kind in available_scores(self)}
         self._take_calibration(Calibration.of(FOLDS, self.false_alarms, kept))

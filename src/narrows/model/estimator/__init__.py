@@ -7,6 +7,7 @@ network_model  what a model made of a network does with images
 pca            principal components, the linear autoencoder in closed form
 components     components from images, or from moments
 neighbours     the nearest images of a training set
+spaces         where neighbours are compared: blurred pixels, or codes
 folds          the scores of training images by components of the others
 prepare        options and images → a training
 fitting        what all fits have in common: a look at the images, and a calibration at the end
