@@ -41,7 +41,7 @@ class Choice:
     """What was found out.
 
     rows: a row for each member and the combination, the best first: AUROC on synthetic anomalies of
-    each kind, and the worth. members: of the detector. standards, weights: of these.
+    each kind, and the worth. members: of the detector. kinds (of score), standards, weights: of these.
     scores: of normal images that no member had seen, of each kind of score.
     """
 
@@ -51,6 +51,7 @@ class Choice:
         aurocs = {name: _aurocs_alone(unseen, name) for name in unseen.kinds}
         best, aurocs[COMBINED] = _best_combination(unseen, standards)
         self.members = _members_to_keep(list(own), best)
+        self.kinds = {name: unseen.kinds[name] for name in self.members}
         self.standards = {name: standards[name] for name in self.members}
         self.weights = {name: best.get(name, 0.0) for name in self.members}
         rows = [_row(name, by_kind) for name, by_kind in aurocs.items()]
@@ -61,7 +62,8 @@ class Choice:
     def as_facts(self) -> dict[str, Any]:
         """What the model keeps of it, as JSON can hold it."""
         standards = {name: [s.centre, s.spread] for name, s in self.standards.items()}
-        return {"rows": self.rows, "standards": standards, "weights": self.weights}
+        facts = {"rows": self.rows, "standards": standards, "weights": self.weights}
+        return {**facts, "kinds": self.kinds}
 
 
 def members_to_fit(unseen: Unseen) -> list[str]:

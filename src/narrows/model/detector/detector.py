@@ -33,7 +33,14 @@ from narrows.model.detector.choice import (
     members_to_fit,
 )
 from narrows.model.detector.combination import Standard, combined
-from narrows.model.detector.members import Member, Members, Setting, fit_members, is_components
+from narrows.model.detector.members import (
+    Member,
+    Members,
+    Setting,
+    at_most,
+    fit_members,
+    is_components,
+)
 from narrows.model.detector.networks import Networks
 from narrows.model.detector.scales import SCALES, chosen_scales
 from narrows.model.detector.validation import Unseen, folds_of, score_unseen
@@ -46,7 +53,6 @@ from narrows.model.trackers import Logger, reported
 from narrows.model.training.split import check_calibration
 from narrows.model.usual_error import UsualError
 from narrows.parts.prior import MOST_CODES
-from narrows.randomness import keyed_generator
 from narrows.scale import FIXED_SCALES
 
 FEWEST = 5  # images
@@ -106,7 +112,7 @@ class AnomalyDetector(ImageModel):
         self.validate_options(faults)
         faults.stop(BuildError)
         most = max(FEWEST, MOST_BYTES // given.images[0].nbytes)
-        array = _at_most(given.images, min(MOST_IMAGES, most), self.seed_)
+        array = at_most(given.images, min(MOST_IMAGES, most), self.seed_)
         if len(array) < FEWEST:
             expected = f"{FEWEST} at least: fewer do not show what is normal"
             raise wrong("images to fit a detector to", len(array), expected)
@@ -141,18 +147,13 @@ class AnomalyDetector(ImageModel):
         choice = Choice(unseen)
         members = fit(None, choice.members)
         epochs = {"epochs": networks.epochs} if self.minutes else {}
-        self._take_choice(members, {**choice.as_facts(), "scale": why, **epochs}, unseen)
-        few = _at_most(array, MOST_CODES, self.seed_)
-        self._fit_prior(ImageBatches(few, self.layout_, self.scale_))
-        self._calibrate_by(unseen, choice)
-
-    def _take_choice(self, members: Members, choice: dict[str, Any], unseen: Unseen) -> None:
-        """Take over members and what was found out of them."""
+        self.choice_ = {**choice.as_facts(), "scale": why, **epochs}
         for name in unseen.gathered.keys() & members.keys():
             members[name].model.usual_error_ = unseen.gathered[name].usual
-        kinds = {name: member.kind for name, member in members.items()}
-        self.choice_ = {**choice, "kinds": kinds}
         self._take_members(members)
+        few = at_most(array, MOST_CODES, self.seed_)
+        self._fit_prior(ImageBatches(few, self.layout_, self.scale_))
+        self._calibrate_by(unseen, choice)
 
     def _calibrate_by(self, unseen: Unseen, choice: Choice) -> None:
         """Set the thresholds from scores of images that no member has seen."""
@@ -294,11 +295,3 @@ class AnomalyDetector(ImageModel):
         if not self.member_models_:
             raise wrong("members", None, "the models that the detector is made of")
         check_tensors({}, tensors)
-
-
-def _at_most(array: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """At most `most` of the images, chosen at random, in order."""
-    if len(array) <= most:
-        return array
-    order = torch.randperm(len(array), generator=keyed_generator(seed, "detector"))
-    return array[order[:most].sort().values.numpy()]

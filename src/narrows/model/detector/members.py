@@ -15,6 +15,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from narrows.layout import Layout
@@ -23,6 +24,7 @@ from narrows.model.estimator.base import ImageModel
 from narrows.model.estimator.neighbours import Neighbours
 from narrows.model.estimator.pca import PCA
 from narrows.model.outputs import Outputs
+from narrows.randomness import keyed_generator
 
 SHARES = (0.95, 0.9, 0.8)  # of the variance
 MOST_IMAGES = 2000  # that components are fitted to, if images have more than `NARROW` values
@@ -152,3 +154,11 @@ def _explaining(model: Any, share: float) -> PCA:
     part.n_components, part.code_size_, part.density_ = share, size, None
     part.components_, part.explained_variance_ = model.components_[:size], variances[:size]
     return part
+
+
+def at_most(array: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """At most `most` of the images, chosen at random, in order."""
+    if len(array) <= most:
+        return array
+    order = torch.randperm(len(array), generator=keyed_generator(seed, "detector"))
+    return array[order[:most].sort().values.numpy()]
