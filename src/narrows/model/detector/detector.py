@@ -151,8 +151,7 @@ class AnomalyDetector(ImageModel):
         for name in unseen.gathered.keys() & members.keys():
             members[name].model.usual_error_ = unseen.gathered[name].usual
         self._take_members(members)
-        few = at_most(array, MOST_CODES, self.seed_)
-        self._fit_prior(ImageBatches(few, self.layout_, self.scale_))
+        self._fit_prior(at_most(array, MOST_CODES, self.seed_))
         self._calibrate_by(unseen, choice)
 
     def _calibrate_by(self, unseen: Unseen, choice: Choice) -> None:
@@ -169,9 +168,10 @@ class AnomalyDetector(ImageModel):
             scales, why = chosen_scales(self.scale, array, self.layout_)
         return Setting(self.layout_, scales, self.image_shape, self.seed_), why
 
-    def _fit_prior(self, images: ImageBatches) -> None:
+    def _fit_prior(self, array: np.ndarray) -> None:
         """Fit the density of codes, from which `sample` draws."""
         model: Any = self._reference.model
+        images = ImageBatches(array, self.layout_, self.scale_)
         codes = [self._encode(images.batch(rows)) for rows in images.batches()]
         model.prior_.fit(torch.cat(codes), self.seed_)
 
