@@ -7,6 +7,7 @@ without a model.
     scatter    points in the plane or in space, by class
     heatmap    a matrix by colour
     bars       groups of numbers
+    histogram  shares of groups in bins of one axis
     arrows     a field of arrows in the plane, and walks along it
 
 A kind is a function `kind(arrays, **options) -> Figure`: `arrays` maps names to numpy arrays (what
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from narrows.choose import choose
 from narrows.draw.curves import curves
 from narrows.draw.fields import arrows
+from narrows.draw.histogram import histogram
 from narrows.draw.image_grid import grid
 from narrows.draw.image_sheets import tiles
 from narrows.draw.matrices import bars, heatmap
@@ -36,6 +38,7 @@ FIGURES: dict[str, Callable[..., "Figure"]] = {
     "scatter": scatter,
     "heatmap": heatmap,
     "bars": bars,
+    "histogram": histogram,
     "arrows": arrows,
 }
 

@@ -24,6 +24,7 @@ from narrows.draw.canvas import (
     show,
     zoom,
 )
+from narrows.draw.overlay import draw_bar
 from narrows.draw.style import SMALL, Arrays, styled
 from narrows.errors import wrong
 from narrows.layout import contact_sheet
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 SHEET = 1120
 LARGEST = 168  # dots: the widest that one image of a grid is drawn
 NARROWEST = 400  # dots that the title needs
+BAR = 90  # dots: the height of a colour bar and its numbers
 LETTERS = 14  # in a line of a row's name
 
 
@@ -45,22 +47,30 @@ def grid(
     title: str = "",
     captions: Mapping[str, Sequence[Any]] | None = None,
     columns: int = 10,
+    largest: int = LARGEST,
+    errors: Mapping[str, Any] | None = None,
 ) -> "Figure":
     """Rows of images, such as original / noisy / reconstruction, each with its name at the left.
 
     arrays: name -> `(k, H, W)` or `(k, H, W, C)`, floats in [0, 1] or uint8, the same k in every
     row. captions: name -> k texts, small under the images of that row. columns: at most this
     many side by side; more are wrapped, evenly, into blocks of all the rows.
+    largest: dots, the widest that one image is drawn. errors: {"scale": ..., "label": ...}, a bar
+    below of what the colours of `overlay` mean, for rows that were made by it.
     """
     rows = _rows(arrays)
     count = _count(rows)
     texts = _captions(captions or {}, rows, count)
     labels = _labels(rows)
     margin = _margin(labels.values())
-    columns, cell = _cells(rows, count, columns, SHEET - margin - PAD)
+    columns, cell = _cells(rows, count, columns, SHEET - margin - PAD, largest)
     places, height = _plan(rows, texts, columns, cell)
     width = margin + columns * (cell + GAP) + PAD
-    figure, axes = canvas(max(width, NARROWEST), height, title)
+    width, bar = max(width, NARROWEST), BAR if errors else 0
+    figure, axes = canvas(width, height + bar, title)
+    if errors:
+        room = (margin, height, width - margin - 2 * PAD, LINE)
+        draw_bar(axes.inset_axes(room, transform=axes.transData), errors["scale"], errors["label"])
     for name, start, top in places:
         block = slice(start, start + columns)
         images = rows[name][block]
@@ -102,7 +112,9 @@ def _widest_line(texts: Iterable[str]) -> int:
     return max(map(len, lines))
 
 
-def _cells(rows: Arrays, count: int, columns: int, room: int) -> tuple[int, int]:
+def _cells(
+    rows: Arrays, count: int, columns: int, room: int, largest: int
+) -> tuple[int, int]:
     """How many images are side by side, and the dots of each: an integer multiple of the first row's."""
     if not (columns >= 1):
         raise wrong("columns", columns, "1 or more")
@@ -110,7 +122,7 @@ def _cells(rows: Arrays, count: int, columns: int, room: int) -> tuple[int, int]
     # large images: fewer, so that they stay visible
     most = min(columns, max(4, room // (width + GAP)))
     across = _evenly(count, most)
-    each = min(LARGEST, room // across - GAP)
+    each = min(largest, room // across - GAP)
     return across, int(width * zoom(width, each))
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from narrows.draw.style import blank, styled
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLOURS, FIRST, LAST = "inferno", 0.3, 0.95  # a colour map, and the part of it that is used
@@ -54,9 +55,14 @@ def _colours() -> np.ndarray:
 def colour_bar(scale: float, title: str, xlabel: str) -> "Figure":
     """What the colours of overlays mean, over a picture of medium grey."""
     figure = blank(1.3, title)
-    axes = figure.add_subplot(xlabel=xlabel, yticks=[])
+    draw_bar(figure.add_subplot(), scale, xlabel)
+    return figure
+
+
+def draw_bar(axes: "Axes", scale: float, xlabel: str) -> None:
+    """Fill the axes with the colours of errors from 0 to the scale."""
     errors = np.linspace(0, scale, 2 * STEPS)[None]
     bar = overlay(np.full(errors.shape, 0.5), errors, scale)
     axes.imshow(bar, extent=(0, scale, 0, 1), aspect="auto")
+    axes.set(xlabel=xlabel, yticks=[])
     axes.grid(False)
-    return figure

@@ -7,6 +7,7 @@ per_image        how the two kinds of arguments, arrays and tensors, are read
 detection        auroc, average_precision, best_f1: how well a score tells two kinds apart
 bootstrap        detection_intervals: how far these measures would differ with other images
 conformal        thresholds of scores that hold for new images
+histogram        bins of scores, in which a threshold can be seen
 localisation     pixel_auroc, aupro: how well maps of anomaly find anomalous regions
 pixel_counts     the scores of the pixels of many maps, in bounded memory
 code_statistics  which units of a code are active, dead or constant; correlation, KL, spread of classes

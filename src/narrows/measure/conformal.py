@@ -96,6 +96,13 @@ class NormalScores:
         finite = np.nan_to_num(np.asarray(scores, np.float32), nan=LARGEST, posinf=LARGEST)
         return cls(len(finite), np.sort(finite)[kept_ranks(len(finite)) - 1])
 
+    @property
+    def counts(self) -> np.ndarray:
+        """How many of the n scores each kept one stands for: itself, and those next below it that are
+        not kept.
+        """
+        return np.diff(kept_ranks(self.count), prepend=0)
+
     def threshold(self, false_alarms: float) -> float:
         """t for α: the score above which an image is flagged."""
         rank = min(threshold_rank(self.count, false_alarms), self.count)
