@@ -111,16 +111,16 @@ class ErrorMaps:
             f"{100 * SHARE:g} % of the pixels of {len(files):,} images are below"
         )
         if not job.share or job.share.place == 1:
-            self._draw_scale(scale)
+            self._draw_scale(model, scale)
         return scale
 
-    def _draw_scale(self, scale: float) -> None:
+    def _draw_scale(self, model: Any, scale: float) -> None:
         from narrows.data.map_names import SCALE_NAME
         from narrows.draw.overlay import colour_bar
         from narrows.draw.style import save
+        from narrows.model.use.error_maps import scale_words
 
         assert self.place is not None
         title = "Colours of errors, the same in all pictures of this folder"
-        words = "root mean square over the channels; 1: from black to white"
-        save(colour_bar(scale, title, words), self.place.path / SCALE_NAME)
+        save(colour_bar(scale, title, scale_words(model)), self.place.path / SCALE_NAME)
         self.count += 1

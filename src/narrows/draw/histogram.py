@@ -60,5 +60,5 @@ def _groups(arrays: Arrays) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         expected = "edges (k + 1,), and one (k,) a group at least"
         raise wrong("arrays", {"edges": edges.shape, **shapes}, expected)
     if not (np.diff(edges) > 0).all():
-        raise wrong("edges", "values in another order", "expected ascending ones")
+        raise wrong("edges", "values in another order", "ascending ones")
     return edges, groups

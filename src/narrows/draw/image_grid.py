@@ -112,9 +112,7 @@ def _widest_line(texts: Iterable[str]) -> int:
     return max(map(len, lines))
 
 
-def _cells(
-    rows: Arrays, count: int, columns: int, room: int, largest: int
-) -> tuple[int, int]:
+def _cells(rows: Arrays, count: int, columns: int, room: int, largest: int) -> tuple[int, int]:
     """How many images are side by side, and the dots of each: an integer multiple of the first row's."""
     if not (columns >= 1):
         raise wrong("columns", columns, "1 or more")

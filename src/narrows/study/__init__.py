@@ -15,6 +15,8 @@ published    the published numbers and ours
 byte_sizes   what a code takes, in bytes
 tables       the tables of a page
 code_sample  codes for figures, bounded in time and memory
+scored       images with their anomaly scores: which are shown
+shown_maps   pictures next to their error maps, of one size and on one scale
 figures      the arrays of each kind of figure, from trained models
 drawings     the figures that a study asks for, or the standard ones
 provenance   where a study came from, and how to run it again

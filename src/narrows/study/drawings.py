@@ -25,6 +25,14 @@ STANDARD_DRAWINGS = [
         "Correlation of the code's units",
         "Over test images; 0 off the diagonal is independence.",
     ),
+    Drawing(
+        "anomalies",
+        "Anomaly scores",
+        "Test images, compared with the normal ones from which the threshold comes. Under each image: "
+        "its error map, on one scale of colours; its score; the percentile, which is the share of "
+        "normal images that score lower. Maps show the error of the reconstruction alone, which not "
+        "every score comes from. Classes without training images count as anomalous.",
+    ),
 ]
 
 

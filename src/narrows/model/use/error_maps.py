@@ -22,6 +22,7 @@ from narrows.model.use.folders import Pictures, map_errors
 SAMPLE = 256  # pictures
 SHARE = 0.999  # of the pixels, which have less than full colour
 LEAST = 1 / 255
+OF_CHANNELS = "root mean square over the channels"
 
 T = TypeVar("T")
 
@@ -35,6 +36,13 @@ def error_scale(model: ImageModel, pictures: Pictures) -> float:
     """The error of full colour, on [0, 1] or above; memory does not grow with the pictures."""
     errors = (error for _, error in map_errors(model, pictures, ignore_skipped))
     return max(pooled_quantile(errors, SHARE), LEAST)
+
+
+def scale_words(model: ImageModel) -> str:
+    """What errors are measured in, as text."""
+    if model.scale_.is_per_image:
+        return f"{OF_CHANNELS}, on the scale {model.scale_.name!r} of each image"
+    return f"{OF_CHANNELS}; 1: from black to white"
 
 
 def drawn_error(model: ImageModel, picture: Picture, error: Any, scale: float) -> np.ndarray:

@@ -9,11 +9,12 @@ images     images and what models make of them
 codes      the space of codes
 decoded    images from codes: new ones, paths, noise
 weights    filters and kernels
+anomalies  anomaly scores with the threshold, and the images that they point at
 theory     the score field of a denoiser
 per_run    a picture of one run, made a picture of several
 """
 
-from narrows.study.figures import codes, decoded, history, images, theory, weights
+from narrows.study.figures import anomalies, codes, decoded, history, images, theory, weights
 
 STUDY_FIGURES = {
     "curves": history.curves,
@@ -36,6 +37,7 @@ STUDY_FIGURES = {
     "interpolation": decoded.interpolation,
     "perturbed": decoded.perturbed,
     "legible": decoded.legible,
+    "anomalies": anomalies.anomalies,
     "filters": weights.filters,
     "kernels": weights.kernels,
     "field": theory.field,
