@@ -16,6 +16,7 @@ images          reconstruct, denoise, sample, decode, interpolate
 score           encode, score
 anomalies       scores, and how well they find anomalies
 thresholds      the thresholds of scores
+score_report    the page of score --report
 error_maps      pictures of errors, and how well these find anomalous pixels
 sharded_job     the work of one verb, or a share of it
 merge           merge, which joins shares

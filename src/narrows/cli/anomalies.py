@@ -16,11 +16,14 @@ FEW = 20  # images of a kind, below which an interval holds the true value in le
 
 
 class Scored(NamedTuple):
-    """Scores `(N,)` of images, their names, and their classes if there are any."""
+    """Scores `(N,)` of images, their names, and their classes if there are any; `data`: the images,
+    unless they are pictures that were read one by one.
+    """
 
     names: Sequence[Any]
     classes: list[str]
     scores: Any
+    data: Any = None
 
 
 def write_scores(scored: Scored, threshold: Any, path: Path) -> None:
@@ -82,7 +85,8 @@ def _scores_of_array(
     if len(data):
         model = with_input_levels(model, data.levels)
         scores = _score_function(model, data.images)(data.images, kind)
-    return Scored(data.names or range(job.first, job.first + len(data)), classes, scores)
+    names = data.names or range(job.first, job.first + len(data))
+    return Scored(names, classes, scores, data)
 
 
 def _check_normal(normal: Sequence[str], classes: Iterable[str], notes: Sequence[str]) -> None:

@@ -16,23 +16,24 @@ if TYPE_CHECKING:
 
 
 class ErrorMaps:
-    """place: the folder of the maps; None to write none. Raises `NarrowsError` if maps cannot be written
+    """maps: the folder of the maps; "" to write none. Raises `NarrowsError` if maps cannot be written
     there.
     """
 
-    def __init__(self, job: Job, normal: Sequence[str], place: "Place | None"):
+    def __init__(self, job: Job, normal: Sequence[str], maps: str):
         from narrows.data.map_names import map_stems
+        from narrows.data.outputs import folder_place
 
         self.job = job
         self.normal = normal
-        self.place = place
+        self.place = job.free(folder_place(maps)) if maps else None
         self.count = 0  # of files that were written
         self.stems: dict[str, str] = {}
-        if place:
+        if self.place:
             if not job.one_by_one:
                 raise wrong("--maps", job.images, "an image file, or a folder of them")
             self.stems = map_stems(job.listing.names)
-            self._refuse_inputs(place)
+            self._refuse_inputs(self.place)
 
     def _refuse_inputs(self, place: "Place") -> None:
         """Refuse a folder in which a map would replace one of the pictures."""

@@ -77,6 +77,7 @@ def score(
     kind: str | None = None,
     normal: Normal = None,
     maps: str = "",
+    report: str = "",
     limit: FalseAlarms = MODELS_OWN,
     split: Split = "",
     reading: Reading = AS_THEY_ARE,
@@ -111,26 +112,40 @@ def score(
     maps
         A folder for a picture of each image, in grey with its error in colour (image files only);
         scale.png in it says what the colours mean.
+    report
+        A page, such as scores.html: how the scores are distributed, the images that score highest and
+        those nearest to the threshold with their error maps, and what is printed.
     """
     from narrows.cli.anomalies import scores_of, separation_of, write_scores
     from narrows.cli.error_maps import ErrorMaps
-    from narrows.data.outputs import TABLES, file_place, folder_place
+    from narrows.cli.score_report import report_place, write_report
+    from narrows.data.outputs import TABLES, file_place
 
     options = {"kind": kind} if kind else {}
     job = Job("score", run, images, reading, shard, force, split, **options, **limit.as_options())
-    if normal and shard:
-        raise wrong("--normal", shard, "all images, not a share of them", "score without --shard")
+    _refuse_share(shard, {"--normal": normal, "--report": report})
+    known_normal = normal or ()
     place = job.free(file_place(output, "scores", TABLES))
-    error_maps = ErrorMaps(job, normal or (), job.free(folder_place(maps)) if maps else None)
+    page = report_place(job, report)
+    error_maps = ErrorMaps(job, known_normal, maps)
     model = job.model()
     threshold = chosen_threshold(model, job, kind, limit)
     with job.skipping(skipped) as skip:
-        scored = scores_of(model, job, skip, kind, normal or ())
+        scored = scores_of(model, job, skip, kind, known_normal)
     write_scores(scored, threshold, place.path)
-    measures = separation_of(scored, threshold.value, normal or ())
+    measures = separation_of(scored, threshold.value, known_normal)
     measures |= error_maps.measures(model)
+    write_report(job, model, scored, threshold, known_normal, measures, page)
     _print_measures(measures, bool(normal), json)
-    _print_written(job.done(place, len(scored.scores)), json)
+    path = job.done(place, len(scored.scores))
+    (tell if json else print)(str(path))  # next to numbers as JSON, to the standard error
+
+
+def _refuse_share(shard: str, given: dict[str, Any]) -> None:
+    """Refuse options that need all images."""
+    for name, value in given.items():
+        if value and shard:
+            raise wrong(name, shard, "all images, not a share of them", "score without --shard")
 
 
 def _print_measures(measures: dict[str, Any], with_normal: bool, json: bool) -> None:
@@ -142,11 +157,3 @@ def _print_measures(measures: dict[str, Any], with_normal: bool, json: bool) -> 
         give_measures(measures, json)
     elif measures["classes"]:
         tell(str(Table(measures["classes"])))
-
-
-def _print_written(path: Path, json: bool) -> None:
-    """Print where the output is; next to numbers as JSON, to the standard error."""
-    if json:
-        tell(str(path))
-    else:
-        print(path)

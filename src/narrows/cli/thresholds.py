@@ -45,20 +45,20 @@ class FalseAlarms:
 class Threshold(NamedTuple):
     """The score above which an image is flagged.
 
-    scores: `NormalScores` that it comes from, which the model has not been fitted on, else None.
+    kind: of score. calibration: `Calibration`, the scores of normal images; None if they are not known.
     words: where it comes from. warning: why it does not hold its share of false alarms, if so.
     """
 
     value: float
-    scores: Any
+    kind: str
+    calibration: Any
     words: str
     warning: str
 
     def percentiles(self, scores: Any) -> list[float | str]:
         """The percentile of each score among those of normal images; empty if these are not known."""
-        if self.scores is None:
-            return [""] * len(scores)
-        return self.scores.percentile(scores).round(3).tolist()
+        found = self.calibration and self.calibration.percentile(self.kind, scores)
+        return [""] * len(scores) if found is None else found.round(3).tolist()
 
     def report(self) -> None:
         """Print where it comes from, and the warning, if there is one."""
@@ -92,8 +92,7 @@ def threshold_of(model: Any, kind: str | None, false_alarms: float | None = None
         raise wrong("score", got, "one that can", "give it normal images: --calibrate FOLDER")
     is_own = has_own_threshold(model, kind, false_alarms)
     words = "" if is_own or not calibration else calibration.at(false_alarms).words()
-    normal = known if calibration and calibration.is_unseen else None
-    return Threshold(value, normal, words, warning_of(model, kind, false_alarms))
+    return Threshold(value, named, calibration, words, warning_of(model, kind, false_alarms))
 
 
 def threshold_from(
@@ -112,4 +111,4 @@ def threshold_from(
     named = kind or model.default_score_
     calibration = Calibration.of(GIVEN, share, {named: scores})
     value = calibration.thresholds()[named]
-    return Threshold(value, calibration.scores[named], calibration.words(), calibration.warning())
+    return Threshold(value, named, calibration, calibration.words(), calibration.warning())

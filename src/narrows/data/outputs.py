@@ -18,6 +18,7 @@ from narrows.errors import OutputError, several
 
 ENDINGS_NAMED = 6  # in an error
 TABLES = (".csv",)  # endings of tables of images
+PAGES = (".html",)
 FILES = (  # endings that nobody means for a folder
     *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy", ".npz", ".csv", ".parquet"),
     *(".onnx", ".safetensors", ".md", ".html", ".json", ".toml", ".tar", ".zip"),

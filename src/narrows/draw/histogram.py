@@ -25,7 +25,7 @@ def histogram(
     arrays: Arrays,
     title: str = "",
     xlabel: str = "",
-    ylabel: str = "images of the group in each bin, %",
+    ylabel: str = "images in each bin, % of the group",
     log: bool = False,
     marks: Mapping[str, float] | None = None,
 ) -> "Figure":
@@ -35,7 +35,7 @@ def histogram(
     log: a logarithmic axis of the edges. marks: {label: value}, vertical lines.
     """
     edges, groups = _groups(arrays)
-    figure = blank(3.6, title)
+    figure = blank(4, title)
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
     for (name, counts), colour in zip(groups.items(), cycle(COLOURS)):
         share = 100 * counts / max(counts.sum(), 1)

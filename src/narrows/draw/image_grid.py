@@ -66,19 +66,40 @@ def grid(
     columns, cell = _cells(rows, count, columns, SHEET - margin - PAD, largest)
     places, height = _plan(rows, texts, columns, cell)
     width = margin + columns * (cell + GAP) + PAD
-    width, bar = max(width, NARROWEST), BAR if errors else 0
-    figure, axes = canvas(width, height + bar, title)
-    if errors:
-        room = (margin, height, width - margin - 2 * PAD, LINE)
-        draw_bar(axes.inset_axes(room, transform=axes.transData), errors["scale"], errors["label"])
+    figure, axes = _sheet(max(width, NARROWEST), height, title, margin, errors)
     for name, start, top in places:
         block = slice(start, start + columns)
-        images = rows[name][block]
-        middle, below = _middle_and_end(images, top, cell)
-        _draw_label(axes, labels[name], margin, middle)
-        _draw_row(axes, images, (margin, top), cell)
-        _draw_captions(axes, texts.get(name, [])[block], (margin, below), cell)
+        images, captions_below = rows[name][block], texts.get(name, [])[block]
+        _draw_line(axes, labels[name], images, captions_below, (margin, top), cell)
     return figure
+
+
+def _draw_line(
+    axes: "Axes",
+    label: str,
+    images: np.ndarray,
+    captions: Sequence[str],
+    corner: tuple[float, float],
+    cell: int,
+) -> None:
+    """A row of a block from its top left corner: its name, its images, and their captions."""
+    left, top = corner
+    middle, below = _middle_and_end(images, top, cell)
+    _draw_label(axes, label, left, middle)
+    _draw_row(axes, images, corner, cell)
+    _draw_captions(axes, captions, (left, below), cell)
+
+
+def _sheet(
+    width: float, height: float, title: str, margin: float, errors: Mapping[str, Any] | None
+) -> tuple["Figure", "Axes"]:
+    """The empty sheet, with a colour bar below where it is asked for."""
+    if errors is None:
+        return canvas(width, height, title)
+    figure, axes = canvas(width, height + BAR, title)
+    place = (margin, height, width - margin - 2 * PAD, LINE)
+    draw_bar(axes.inset_axes(place, transform=axes.transData), errors["scale"], errors["label"])
+    return figure, axes
 
 
 def _rows(arrays: Arrays) -> dict[str, np.ndarray]:

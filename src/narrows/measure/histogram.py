@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-BINS = 50
+BINS = 40
 FAR = 10  # times m, or w
 SMALL = 1e-3  # of m
 LARGEST = float(np.finfo(np.float32).max)  # what scores that are not finite are kept as

@@ -21,6 +21,7 @@ figures      the arrays of each kind of figure, from trained models
 drawings     the figures that a study asks for, or the standard ones
 provenance   where a study came from, and how to run it again
 record       what is kept: numbers, tables, figures as arrays, so that the page can be drawn again
+score_page   the page of new images and their anomaly scores
 page         the record as one self-contained page
 index        one page over several studies
 verify       measures what a run reported again

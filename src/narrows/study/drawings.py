@@ -18,13 +18,6 @@ STANDARD_DRAWINGS = [
     Drawing(
         "reconstructions", "Reconstructions", "Test images; under each the PSNR to its original."
     ),
-    Drawing("samples", "New images", "Decoded from random codes."),
-    Drawing("codes", "The space of codes", "Test images by their codes."),
-    Drawing(
-        "correlation",
-        "Correlation of the code's units",
-        "Over test images; 0 off the diagonal is independence.",
-    ),
     Drawing(
         "anomalies",
         "Anomaly scores",
@@ -32,6 +25,13 @@ STANDARD_DRAWINGS = [
         "its error map, on one scale of colours; its score; the percentile, which is the share of "
         "normal images that score lower. Maps show the error of the reconstruction alone, which not "
         "every score comes from. Classes without training images count as anomalous.",
+    ),
+    Drawing("samples", "New images", "Decoded from random codes."),
+    Drawing("codes", "The space of codes", "Test images by their codes."),
+    Drawing(
+        "correlation",
+        "Correlation of the code's units",
+        "Over test images; 0 off the diagonal is independence.",
     ),
 ]
 

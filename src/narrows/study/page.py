@@ -30,19 +30,31 @@ def draw_page(record: Record, folder: Path) -> Path:
 
     Raises `DataError` for figures that cannot be drawn, after the page with all others is written.
     """
+    return write_page(record, folder / PAGE_NAME, folder)
+
+
+def write_page(record: Record, path: Path, folder: Path | None = None) -> Path:
+    """Write the page alone; with a folder, the pictures of its figures there too. As `draw_page`."""
     faults = Faults("the page is drawn, but")
     sections = _sections(record.figures, folder, faults)
     is_live = any(picture["live"] for section in sections for picture in section["pictures"])
     scripts = drawing.scripts() if is_live else ()
     page = study_template("page.html").render(
-        record=record, sections=sections, scripts=scripts, policy=page_policy(scripts), **FORMATTERS
+        record=record,
+        sections=sections,
+        is_stored=folder is not None,
+        scripts=scripts,
+        policy=page_policy(scripts),
+        **FORMATTERS,
     )
-    path = write_file(folder / PAGE_NAME, page)
+    write_file(path, page)
     faults.stop(DataError)
     return path
 
 
-def _sections(figures: Sequence[Figure], folder: Path, faults: Faults) -> list[dict[str, Any]]:
+def _sections(
+    figures: Sequence[Figure], folder: Path | None, faults: Faults
+) -> list[dict[str, Any]]:
     """The figures section by section, drawn; those that cannot be drawn go to `faults`."""
     sections = []
     for _, group in groupby(figures, lambda figure: figure.section):
@@ -67,7 +79,9 @@ def row_name(table: Mapping[str, Any], cell: Any) -> str:
     return table.get("names", {}).get(cell) or measure_title(cell)
 
 
-def _section(place: int, figures: Sequence[Figure], folder: Path, faults: Faults) -> dict[str, Any]:
+def _section(
+    place: int, figures: Sequence[Figure], folder: Path | None, faults: Faults
+) -> dict[str, Any]:
     pictures = []
     for figure in figures:
         with faults.catch():
@@ -81,10 +95,11 @@ def _section(place: int, figures: Sequence[Figure], folder: Path, faults: Faults
     }
 
 
-def _picture(figure: Figure, folder: Path) -> dict[str, Any]:
+def _picture(figure: Figure, folder: Path | None) -> dict[str, Any]:
     options = {"title": figure.title, **figure.options}
     png = drawing.as_png(drawing.figure(figure.kind, figure.arrays, **options))
-    write_file(folder / "figures" / f"{figure.name}.png", png)
+    if folder:
+        write_file(folder / "figures" / f"{figure.name}.png", png)
     return {
         "name": figure.name,
         "title": figure.title,

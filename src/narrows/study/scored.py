@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from narrows.data.readers.picture_stream import Picture
-from narrows.errors import several
+from narrows.errors import escaped, several
 from narrows.measure import auroc
 from narrows.measure.conformal import NormalScores
 from narrows.model.calibration import SOURCES, Calibration
@@ -111,8 +111,9 @@ class ScoredImages:
         lines = [f"{self.scores[place]:.4g}{mark}"]
         if (percentiles := self.percentiles) is not None:
             lines.append(f"percentile {percentiles[place]:.4g}")
-        name = str(self.names[place])
+        name = self.names[place]
+        name = escaped(name) if isinstance(name, str) else f"image {name}"
         lines.append(name if len(name) <= LONGEST else f"…{name[1 - LONGEST :]}")
         if len(self.classes) and self.classes[place] not in name.split("/"):
-            lines.append(self.classes[place])
+            lines.append(f"class {self.classes[place]}")
         return lines

@@ -81,7 +81,9 @@ def _histogram(scored: ScoredImages, name: str) -> Figure:
 
 
 def _title(scored: ScoredImages) -> str:
-    flagged = f"{scored.flagged.sum():,} of {len(scored.scores):,} above the threshold"
+    flagged = (
+        f"{scored.flagged.sum():,} of {len(scored.scores):,} {scored.what} above the threshold"
+    )
     area = scored.auroc
     return flagged if area is None else f"{flagged}; AUROC {area:.4f}"
 
