@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from narrows.cli.anomalies import masks_in
+from narrows.cli.anomalies import Scored, masks_in, separation_of
 from narrows.cli.inputs import pictures
 from narrows.cli.output import tell
 from narrows.cli.sharded_job import Job
@@ -53,6 +53,10 @@ class ErrorMaps:
         if self.job.share:  # measures are of all images, not of a share of them
             return Masks({})
         return masks_in(self.job.listing, self.normal, self.job.reading)
+
+    def measured(self, model: Any, scored: Scored, threshold: float) -> dict[str, Any]:
+        """What the scores say of images, and the maps, which are written, of pixels."""
+        return separation_of(scored, threshold, self.normal) | self.measures(model)
 
     def measures(self, model: Any) -> dict[str, float]:
         """Write the maps. Returns how well they find anomalous pixels; nothing without masks."""

@@ -116,13 +116,12 @@ def score(
         A page, such as scores.html: how the scores are distributed, the images that score highest and
         those nearest to the threshold with their error maps, and what is printed.
     """
-    from narrows.cli.anomalies import scores_of, separation_of, write_scores
+    from narrows.cli.anomalies import scores_of, write_scores
     from narrows.cli.error_maps import ErrorMaps
     from narrows.cli.score_report import report_place, write_report
     from narrows.data.outputs import TABLES, file_place
 
-    options = {"kind": kind} if kind else {}
-    job = Job("score", run, images, reading, shard, force, split, **options, **limit.as_options())
+    job = Job("score", run, images, reading, shard, force, split, **limit.as_options(kind))
     _refuse_share(shard, {"--normal": normal, "--report": report})
     known_normal = normal or ()
     place = job.free(file_place(output, "scores", TABLES))
@@ -133,8 +132,7 @@ def score(
     with job.skipping(skipped) as skip:
         scored = scores_of(model, job, skip, kind, known_normal)
     write_scores(scored, threshold, place.path)
-    measures = separation_of(scored, threshold.value, known_normal)
-    measures |= error_maps.measures(model)
+    measures = error_maps.measured(model, scored, threshold.value)
     write_report(job, model, scored, threshold, known_normal, measures, page)
     _print_measures(measures, bool(normal), json)
     path = job.done(place, len(scored.scores))

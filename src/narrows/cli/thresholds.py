@@ -30,11 +30,14 @@ class FalseAlarms:
     calibrate: str = ""
     false_alarms: float | None = None
 
-    def as_options(self) -> dict[str, Any]:
-        """The given options, by name. Raises `BuildError` for a share that is not in (0, 1)."""
+    def as_options(self, kind: str | None) -> dict[str, Any]:
+        """The given options, by name, with the kind of score.
+
+        Raises `BuildError` for a share of false alarms that is not in (0, 1).
+        """
         from narrows.measure.conformal import check_false_alarms
 
-        given: dict[str, Any] = {}
+        given: dict[str, Any] = {"kind": kind} if kind else {}
         if self.calibrate:
             given["calibrate"] = self.calibrate
         if self.false_alarms is not None:

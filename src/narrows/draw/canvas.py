@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows.draw.style import DPI, WIDTH, blank
+from narrows.draw.style import DPI, WIDTH, blank, verbatim
 from narrows.errors import wrong
 from narrows.levels import unit_values
 
@@ -32,7 +32,7 @@ def canvas(width: float, height: float, title: str = "") -> tuple["Figure", "Axe
     total = above + height
     figure = blank(total / DPI, "", width / DPI)
     figure.set_layout_engine("none")  # every place is given here
-    figure.suptitle(lines, y=1 - PAD / total, va="top")
+    figure.suptitle(verbatim(lines), y=1 - PAD / total, va="top")
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, -above))
     axes.set_axis_off()
     return figure, axes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from narrows.draw.style import FAINT, LINES, Arrays, blank, legend_columns, styled
+from narrows.draw.style import FAINT, LINES, Arrays, blank, legend_columns, styled, verbatim
 from narrows.errors import wrong
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ def histogram(
     for (name, counts), colour in zip(groups.items(), cycle(COLOURS)):
         share = 100 * counts / max(counts.sum(), 1)
         axes.stairs(share, edges, color=colour, alpha=OPACITY, fill=True)
-        axes.stairs(share, edges, color=colour, label=name, linewidth=1.4)
+        axes.stairs(share, edges, color=colour, label=verbatim(name), linewidth=1.4)
     for (label, value), dashes in zip((marks or {}).items(), cycle(DASHES)):
-        axes.axvline(value, color="black", linestyle=dashes, linewidth=1.2, label=label)
+        axes.axvline(value, color="black", linestyle=dashes, linewidth=1.2, label=verbatim(label))
     axes.set_xscale("log" if log else "linear")
     axes.set(xlim=(edges[0], edges[-1]), ylim=(0, None))
     axes.grid(visible=False, axis="x")

@@ -25,7 +25,7 @@ from narrows.draw.canvas import (
     zoom,
 )
 from narrows.draw.overlay import draw_bar
-from narrows.draw.style import SMALL, Arrays, styled
+from narrows.draw.style import SMALL, Arrays, styled, verbatim
 from narrows.errors import wrong
 from narrows.layout import contact_sheet
 
@@ -38,6 +38,7 @@ SHEET = 1120
 LARGEST = 168  # dots: the widest that one image of a grid is drawn
 NARROWEST = 400  # dots that the title needs
 BAR = 90  # dots: the height of a colour bar and its numbers
+SMALL_LETTER = 9  # dots: the width of a letter of a caption
 LETTERS = 14  # in a line of a row's name
 
 
@@ -63,7 +64,7 @@ def grid(
     texts = _captions(captions or {}, rows, count)
     labels = _labels(rows)
     margin = _margin(labels.values())
-    columns, cell = _cells(rows, count, columns, SHEET - margin - PAD, largest)
+    columns, cell = _cells(rows, texts, columns, SHEET - margin - PAD, largest)
     places, height = _plan(rows, texts, columns, cell)
     width = margin + columns * (cell + GAP) + PAD
     figure, axes = _sheet(max(width, NARROWEST), height, title, margin, errors)
@@ -125,7 +126,7 @@ def _labels(names: Iterable[str]) -> dict[str, str]:
 
 def _draw_label(axes: "Axes", label: str, margin: float, middle: float) -> None:
     """The name of a row, in the margin at its left."""
-    axes.text(margin - PAD, middle, label, ha="right", va="center")
+    axes.text(margin - PAD, middle, verbatim(label), ha="right", va="center")
 
 
 def _widest_line(texts: Iterable[str]) -> int:
@@ -133,16 +134,26 @@ def _widest_line(texts: Iterable[str]) -> int:
     return max(map(len, lines))
 
 
-def _cells(rows: Arrays, count: int, columns: int, room: int, largest: int) -> tuple[int, int]:
-    """How many images are side by side, and the dots of each: an integer multiple of the first row's."""
+def _cells(
+    rows: Arrays, captions: Mapping[str, list[str]], columns: int, room: int, largest: int
+) -> tuple[int, int]:
+    """How many images are side by side, and the dots of each: an integer multiple of the first row's,
+    or more if a caption needs it.
+    """
     if not (columns >= 1):
         raise wrong("columns", columns, "1 or more")
     width = next(iter(rows.values())).shape[2]
     # large images: fewer, so that they stay visible
     most = min(columns, max(4, room // (width + GAP)))
-    across = _evenly(count, most)
+    across = _evenly(_count(rows), most)
     each = min(largest, room // across - GAP)
-    return across, int(width * zoom(width, each))
+    texts = [text for of_row in captions.values() for text in of_row]
+    return across, max(int(width * zoom(width, each)), min(each, _caption_width(texts)))
+
+
+def _caption_width(captions: Sequence[str]) -> int:
+    """The dots that the widest line needs."""
+    return SMALL_LETTER * _widest_line(captions) if captions else 0
 
 
 def _evenly(count: int, most: int) -> int:
@@ -197,7 +208,7 @@ def _draw_captions(
     left, bottom = corner
     for column, text in enumerate(captions):
         middle = left + column * (cell + GAP) + cell / 2
-        axes.text(middle, bottom + 3, text, ha="center", va="top", fontsize=SMALL)
+        axes.text(middle, bottom + 3, verbatim(text), ha="center", va="top", fontsize=SMALL)
 
 
 def _show_as_one(

@@ -17,6 +17,7 @@ pyplot is never touched.
 
 import io
 import os
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
@@ -97,8 +98,13 @@ def blank(height: float, title: str = "", width: float = WIDTH) -> "Figure":
 
     figure = Figure(figsize=(width, height))
     if title:
-        figure.suptitle(title, wrap=True)
+        figure.suptitle(verbatim(title), wrap=True)
     return figure
+
+
+def verbatim(text: str) -> str:
+    """A user's text as matplotlib draws it as it is: dollars do not enclose formulas."""
+    return text.replace("$", r"\$")
 
 
 def legend_columns(names: Collection[str]) -> int:
@@ -112,7 +118,10 @@ def as_png(figure: "Figure") -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     file = io.BytesIO()
-    with look():
+    with look(), warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "Glyph", UserWarning
+        )  # one that the font has not is a box
         _lay_out(figure)
         quick = {"compress_type": RUNS}
         # savefig draws twice

@@ -18,7 +18,7 @@ from narrows.model.calibration import SOURCES, Calibration
 from narrows.model.estimator.base import ImageModel
 
 NAMED = 4  # classes of a group
-LONGEST = 28  # letters of the name of an image
+LONGEST = 24  # letters of the name of an image
 Pictures = Callable[[Sequence[int]], Mapping[int, Picture]]  # those at these places
 
 
