@@ -30,6 +30,10 @@ def examples(digits) -> dict:
             {"numbers": True, "unit": "dB", "rows": "abcd"},
         ),
         "arrows": ({"x": points["x"], "v": -points["x"]}, {"unit": "per pixel"}),
+        "histogram": (
+            {"edges": np.linspace(-1, 3, 6), "normal": [1, 4, 3, 1, 0], "test": [0, 1, 1, 4, 4]},
+            {"xlabel": "score", "marks": {"threshold": 1.5}},
+        ),
         "bars": (
             {"published": [1, 2, np.nan], "ours": [2, 1, 3]},
             {"names": ["a", "b", "c"], "ylabel": "MSE"},

@@ -57,7 +57,8 @@ def test_matplotlib_is_left_as_it_was(examples, kind):
 def test_a_figure_can_be_drawn_again_from_files(examples, kind, tmp_path):
     arrays, options = examples[kind]
     options = {
-        k: {n: [*v] for n, v in o.items()} if isinstance(o, dict) else o for k, o in options.items()
+        k: {n: [*v] if np.ndim(v) else v for n, v in o.items()} if isinstance(o, dict) else o
+        for k, o in options.items()
     }
     np.savez(tmp_path / "arrays.npz", **arrays)
     again = figure(kind, np.load(tmp_path / "arrays.npz"), **json.loads(json.dumps(options)))
@@ -84,7 +85,7 @@ def test_every_pixel_is_drawn_equally_large(kind, digits):
         assert box.height / height == pytest.approx(box.width / width)
 
 
-@pytest.mark.parametrize("kind", ["scatter", "heatmap", "curves", "bars"])
+@pytest.mark.parametrize("kind", ["scatter", "heatmap", "curves", "bars", "histogram"])
 def test_axes_say_what_they_measure(examples, kind):
     axes = draw(examples, kind, xlabel="across", ylabel="up (dB)").axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("across", "up (dB)")
@@ -103,6 +104,12 @@ REFUSED = {
     "tiles": [{}, {"a": np.zeros((2, 8, 8, 2))}, {"a": np.zeros((0, 8, 8))}],
     "scatter": [{}, {"x": np.zeros((3, 4))}, {"x": np.zeros((3, 2)), "labels": [1, 2]}],
     "heatmap": [{}, {"a": np.zeros(3)}, {"a": np.zeros((2, 2)), "b": np.zeros((2, 2))}],
+    "histogram": [
+        {},
+        {"edges": [0, 1]},
+        {"edges": [0, 1, 2], "a": [1]},
+        {"edges": [0, 2, 1], "a": [1, 2]},
+    ],
     "bars": [{}, {"a": [1, 2], "b": [1]}],
 }
 
@@ -303,3 +310,50 @@ def test_many_bars_do_not_cover_their_numbers():
     drawn = figure("bars", dict(zip("abc", values)), names=range(9705, 9715))
     assert overlapping(drawn, drawn.axes[0].texts) == []
     assert overlapping(drawn, drawn.axes[0].get_xticklabels()) == []
+
+
+# histogram
+
+
+def test_groups_of_a_histogram_are_shares_and_marks_are_lines(examples):
+    drawn = draw(examples, "histogram")
+    axes = drawn.axes[0]
+    heights = [patch.get_data().values for patch in axes.patches]
+    assert [values.sum() for values in heights] == pytest.approx([100] * 4)
+    (line,) = axes.lines
+    assert list(line.get_xdata()) == [1.5, 1.5]
+    assert legend(drawn) == ["normal", "test", "threshold"]
+    assert axes.get_xscale() == "linear"
+
+
+def test_a_histogram_may_be_logarithmic():
+    arrays = {"edges": np.geomspace(0.1, 10, 4), "a": [1, 2, 3]}
+    assert figure("histogram", arrays, log=True).axes[0].get_xscale() == "log"
+
+
+# user's words, and error maps
+
+
+HOSTILE = "a$x_{$b"
+
+
+def test_dollars_in_names_are_drawn_as_they_are(digits):
+    drawn = figure("grid", {HOSTILE: digits[:2]}, title=HOSTILE, captions={HOSTILE: [HOSTILE, "b"]})
+    assert as_png(drawn)
+    arrays = {"edges": np.arange(3), HOSTILE: [1, 2]}
+    assert as_png(figure("histogram", arrays, title=HOSTILE, marks={HOSTILE: 1}))
+
+
+def test_a_grid_of_errors_has_a_colour_bar_with_its_scale(digits):
+    rows, bar = {"image": digits[:4]}, {"scale": 0.3, "label": "error"}
+    without, drawn = figure("grid", rows), figure("grid", rows, errors=bar)
+    (axes,) = drawn.axes[0].child_axes
+    assert axes.get_xlim() == (0, 0.3)
+    assert axes.get_xlabel() == "error"
+    assert drawn.get_figheight() > without.get_figheight()
+
+
+def test_captions_have_the_room_that_they_need(digits):
+    texts = ["an-image-of-a-digit.png"] * 4
+    drawn = figure("grid", {"image": digits[:4]}, captions={"image": texts}, largest=256)
+    assert overlapping(drawn, drawn.axes[0].texts) == []

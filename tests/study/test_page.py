@@ -12,7 +12,7 @@ import pytest
 from narrows.draw import live, scripts
 from narrows.errors import BuildError
 from narrows.measure.names import measure_title
-from narrows.study.page import draw_page, redraw_page
+from narrows.study.page import draw_page, redraw_page, write_page
 from narrows.study.record import Figure, Record
 from small_pages import BAD, live_record
 
@@ -137,7 +137,19 @@ def test_names_of_runs_measures_and_facts_are_text_too(tmp_path):
 
 def test_few_figures_need_no_links_of_their_own(tmp_path):
     page = page_of(live_record(), tmp_path)
-    assert [link["href"] for link in page.all("a")] == ["#numbers", "#figures", "#models", "#again"]
+    assert [link["href"] for link in page.all("a")] == ["#numbers", "#figures", "#again"]
+
+
+def test_a_page_without_models_has_no_part_for_them(tmp_path):
+    page = page_of(live_record(), tmp_path)
+    assert [part["id"] for part in page.all("section")] == ["numbers", "figures", "again"]
+
+
+def test_a_page_alone_names_no_files(tmp_path):
+    page = Page(write_page(live_record(), tmp_path / "alone.html").read_text(encoding="utf-8"))
+    assert [path.name for path in tmp_path.iterdir()] == ["alone.html"]
+    assert ".npz" not in page.text
+    assert len(page.all("img")) == 3
 
 
 def test_figures_say_what_made_them(tmp_path):

@@ -28,9 +28,11 @@ def test_colour_images_without_labels_have_every_standard_figure(go, pictures):
         figures=[],
     )
     shapes = {
-        figure.kind: {k: v.shape for k, v in figure.arrays.items()} for figure in record.figures
+        figure.kind: {k: v.shape for k, v in figure.arrays.items()}
+        for figure in reversed(record.figures)  # the first of a kind
     }
-    assert set(shapes) == {"curves", "grid", "tiles", "scatter", "heatmap"}
+    assert set(shapes) == {"curves", "grid", "tiles", "scatter", "heatmap", "histogram"}
+    assert [figure.kind for figure in record.figures].count("grid") == 3
     assert shapes["grid"]["original"] == (2, 9, 8, 3)
     assert shapes["tiles"]["samples"] == (64, 9, 8, 3)
     assert "labels" not in shapes["scatter"]

@@ -1,6 +1,6 @@
 """The page that the verb score writes with --report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -63,17 +63,18 @@ def _pictures(job: Job, model: Any, scored: Scored) -> Callable[..., Any] | None
     if scored.data is not None:
         return pictures_of(model, scored.data.images, scored.data.levels)
 
-    def read(places: Sequence[int]) -> dict[int, Any]:
+    def read(places: Sequence[int]) -> Iterator[Any]:
         from narrows.data.readers.picture_stream import ignore_skipped
 
-        chosen = {scored.names[place]: place for place in places}
+        chosen = {scored.names[place]: str(place) for place in places}
         files = dict.fromkeys(_file_of(job, name) for name in chosen)
         paths, reading = (
             [job.listing.path / file for file in files],
             replace(job.reading, strict=False),
         )
-        found = pictures(job.images, paths, reading, ignore_skipped, "drawing")
-        return {chosen[picture.name]: picture for picture in found if picture.name in chosen}
+        for picture in pictures(job.images, paths, reading, ignore_skipped, "drawing"):
+            if picture.name in chosen:
+                yield replace(picture, name=chosen[picture.name])
 
     return read
 

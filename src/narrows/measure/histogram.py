@@ -13,10 +13,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from narrows.measure.conformal import LARGEST
+
 BINS = 40
 FAR = 10  # times m, or w
 SMALL = 1e-3  # of m
-LARGEST = float(np.finfo(np.float32).max)  # what scores that are not finite are kept as
 
 
 def score_edges(

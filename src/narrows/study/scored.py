@@ -4,7 +4,7 @@ The images may be the test images of a run, or new ones (`narrows score --report
 normal or anomalous; without the names of the normal ones nothing is said about it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,13 +13,13 @@ import numpy as np
 from narrows.data.readers.picture_stream import Picture
 from narrows.errors import escaped, several
 from narrows.measure import auroc
-from narrows.measure.conformal import NormalScores
+from narrows.measure.conformal import LARGEST, NormalScores
 from narrows.model.calibration import SOURCES, Calibration
 from narrows.model.estimator.base import ImageModel
 
 NAMED = 4  # classes of a group
 LONGEST = 24  # letters of the name of an image
-Pictures = Callable[[Sequence[int]], Mapping[int, Picture]]  # those at these places
+Pictures = Callable[[Sequence[int]], Iterable[Picture]]  # places → these images, named by place
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,14 +56,14 @@ class ScoredImages:
         side, and more on one if there are too few on the other.
         """
         order = self._ascending
-        below = len(order) - int(self.flagged.sum())
+        below = int((~self.flagged).sum())
         first = max(0, min(below - count // 2, len(order) - count))
         return order[first : first + count].tolist()
 
     @property
     def flagged(self) -> np.ndarray:
-        """Which score above the threshold, `(N,)`; as the highest if not finite."""
-        return np.nan_to_num(self.scores, nan=np.inf) > self.threshold
+        """Which score above the threshold, `(N,)`; NaN does."""
+        return ~(self.scores <= self.threshold)
 
     @property
     def percentiles(self) -> np.ndarray | None:
@@ -92,7 +92,7 @@ class ScoredImages:
     def auroc(self) -> float | None:
         """How well the score separates both kinds."""
         normal = self.is_normal
-        finite = np.nan_to_num(self.scores)
+        finite = np.nan_to_num(self.scores, nan=LARGEST)
         return None if normal is None else float(auroc(finite, ~normal))
 
     def groups(self) -> Iterator[tuple[str, np.ndarray]]:

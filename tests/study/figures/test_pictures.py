@@ -10,7 +10,7 @@ from narrows.draw import FIGURES
 from narrows.study.figures import STUDY_FIGURES
 
 TRAINED = {"curves", "steps", "compared"}  # what needs a training
-ANY = {"errors", "tested", "codes", "correlation"}
+ANY = {"errors", "tested", "codes", "correlation", "anomalies"}
 SEEN = {"inputs", "reconstructions", "beside", "strengths"}  # what needs images
 LABELLED = {"spread"}
 # what needs images from codes alone

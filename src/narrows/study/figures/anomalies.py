@@ -7,19 +7,21 @@ no training image is, is anomalous.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from narrows.data.readers.listing import class_names_of
 from narrows.data.readers.picture_stream import Picture
+from narrows.errors import wrong
+from narrows.levels import Levels
 from narrows.measure.histogram import counts_in, score_edges
 from narrows.model.estimator.anomaly import default_score, find_score
+from narrows.model.estimator.base import ImageModel
 from narrows.model.use.error_maps import scale_words
 from narrows.study.data_split import chosen
 from narrows.study.figures.per_run import per_run
 from narrows.study.record import Figure
-from narrows.study.scored import ScoredImages
+from narrows.study.scored import Pictures, ScoredImages
 from narrows.study.shown_maps import ShownMap, rows_of, scale_of, shown_maps
 from narrows.study.trained import Trained
 
@@ -33,6 +35,9 @@ def anomalies(
     """Scores of test images and of normal ones, with the threshold; the images that score highest,
     and those nearest to the threshold, with their error maps. Nothing without a threshold.
     """
+    for name, value in {"count": count, "limit": limit}.items():
+        if not value >= 1:
+            raise wrong(name, value, "1 or more")
     model = run.model
     kind = score or default_score(model)
     find_score(model, kind)  # refuses one that the model cannot give
@@ -47,9 +52,10 @@ def score_figures(scored: ScoredImages, name: str, count: int) -> Iterator[Figur
         return
     places = {"highest": scored.highest(count), "nearest": scored.nearest(count)}
     both = dict.fromkeys(place for chosen_places in places.values() for place in chosen_places)
-    pictures = scored.pictures([*both])
-    place_of = {picture.name: place for place, picture in pictures.items()}
-    maps = {place_of[m.name]: m for m in shown_maps(scored.model, pictures.values())}
+    shown_all = shown_maps(scored.model, scored.pictures([*both]))
+    maps = {int(shown.name): shown for shown in shown_all}
+    if not maps:  # files that have gone meanwhile
+        return
     titles = {"highest": "Highest scores", "nearest": "Nearest to the threshold"}
     scale = scale_of(maps.values())
     for which, chosen_places in places.items():
@@ -111,9 +117,10 @@ def _scored(run: Trained, kind: str, limit: int) -> ScoredImages:
     order = np.random.default_rng(0).permutation(len(test))
     index = np.sort(order[:limit])
     images = test.images[index]
+    what = "test images" if len(index) == len(test) else f"of the {len(test):,} test images"
     names = test.names or [f"test image {place}" for place in range(len(test))]
     return ScoredImages(
-        what="test images",
+        what=what,
         model=model,
         kind=kind,
         scores=model.anomaly_score(images, kind),
@@ -126,14 +133,12 @@ def _scored(run: Trained, kind: str, limit: int) -> ScoredImages:
     )
 
 
-def pictures_of(model: Any, images: np.ndarray, levels: Any = None) -> Any:
+def pictures_of(model: ImageModel, images: np.ndarray, levels: Levels | None = None) -> Pictures:
     """Reads images of an array `(N, ...)` by their places."""
 
-    def pictures(places: Sequence[int]) -> dict[int, Picture]:
-        return {
-            place: Picture(str(place), as_image(images[place]), "", levels=levels)
-            for place in places
-        }
+    def pictures(places: Sequence[int]) -> Iterator[Picture]:
+        for place in places:
+            yield Picture(str(place), as_image(images[place]), "", levels=levels)
 
     def as_image(row: np.ndarray) -> np.ndarray:
         image = row.reshape(model.layout_.image) if row.ndim == 1 else row
