@@ -74,8 +74,8 @@ class KeyedRandom:
     key: what they belong to, such as (seed, epoch, step).
     rows, total: this rank's rows of a global batch of `total` images; by default the batch is the
         whole.
-    progress: how many epochs the training has seen, for costs that warm up; infinite outside of
-        training.
+    progress: how many epochs the training has seen, of those that were asked for, for costs that
+        warm up; infinite outside of training.
     noisy: these images with noise that was not drawn here but came with them
         (`narrows.model.training.pairs`).
     """

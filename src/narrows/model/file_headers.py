@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from narrows.model.training.least_steps import Plan
 from narrows.model.training.progress import ProgressHeader
 
 PositiveInt = Annotated[int, Meta(ge=1)]
@@ -49,6 +50,7 @@ class Facts(Struct):
     calibration_: CalibrationHeader | None = None
     history_: dict[str, list[float]] | None = None
     epochs_: int | None = None
+    planned_: Plan | None = None
     choice_: ChoiceHeader | None = None
 
 

@@ -19,7 +19,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from narrows.choose import choose, default_options, merge_options
+from narrows.choose import choose, default_options
 from narrows.errors import unknown
 from narrows.measure import Table
 from narrows.model.detector.detector import AnomalyDetector
@@ -27,6 +27,7 @@ from narrows.model.estimator.autoencoder import Autoencoder
 from narrows.model.estimator.base import ImageModel
 from narrows.model.estimator.neighbours import Neighbours
 from narrows.model.estimator.pca import PCA
+from narrows.model.training.least_steps import merge_choice
 
 ESTIMATORS = {
     "autoencoder": Autoencoder,
@@ -69,6 +70,14 @@ ALL: dict[str, Any] = {"calibration": 0}
 LAST: dict[str, Any] = {"keep": "last"}  # the labs report their last epoch
 OURS = "Narrows: a default for anyone's images"
 
+
+def at_least(steps: int, **training: Any) -> dict[str, Any]:
+    """Options of a training that takes this many steps, however few the images."""
+    return {"training": {**training, "least_steps": steps}}
+
+
+SMALL_SETS = at_least(500)
+
 LAB_A = {
     "body": part("mlp", widths=[256, 128]), "bottleneck": part("plain", size=64), "likelihood": mse("tanh"),
     "corruption": noise(0.3, clip=True), "scale": "symmetric", "validation": 0.2,
@@ -79,7 +88,7 @@ LAB_C = {
     "body": part("mlp", widths=[400]), "bottleneck": part("variational", size=20), "likelihood": "bernoulli",
     "epochs": 5, "batch_size": 128, "training": LAST, **ALL,
 }  # fmt: skip
-VAE = {**LAB_C, "calibration": 0.2}
+VAE = {**LAB_C, "calibration": 0.2, **at_least(500, **LAST)}
 LAB_E = {
     "likelihood": mse("relu"), "epochs": 10, "batch_size": 256, "optimiser": adam(784), "training": LAST,
     **ALL,
@@ -101,28 +110,29 @@ FEATURES = part("conv", channels=[32, 64, 128], batch_norm=True)
 
 RECIPES: dict[str, Recipe] = {
     "ae-mlp": Recipe("plain autoencoder, code 32", OURS, {
-        "body": part("mlp", widths=[512, 256]), "bottleneck": part("plain", size=32), "epochs": 20}),
+        "body": part("mlp", widths=[512, 256]), "bottleneck": part("plain", size=32), "epochs": 20,
+        **SMALL_SETS}),
     "ae-conv": Recipe("convolutional autoencoder, code 64", OURS, {
-        "body": FEATURES, "bottleneck": part("plain", size=64), "epochs": 15}),
+        "body": FEATURES, "bottleneck": part("plain", size=64), "epochs": 15, **SMALL_SETS}),
     "sparse-mlp": Recipe("one wide layer with an L1 cost, code 512", OURS, {
         "body": part("mlp", widths=[]), "bottleneck": part("sparse", size=512, weight=0.05, warmup=2),
-        "epochs": 20}),
+        "epochs": 20, **at_least(300)}),  # 500 are worse for 20 images
     "denoising-mlp": Recipe("denoiser for Gaussian noise up to 0.3, code 64", OURS, {
         "body": part("mlp", widths=[512, 256]), "bottleneck": part("plain", size=64),
-        "corruption": noise([0.05, 0.3], clip=True), "epochs": 20, **ALL}),
+        "corruption": noise([0.05, 0.3], clip=True), "epochs": 20, **ALL, **SMALL_SETS}),
     "denoising-conv": Recipe(
         "convolutional denoiser for Gaussian noise up to 0.3, code a feature map", OURS, {
         "body": FEATURES, "bottleneck": part("plain", size=None), "corruption": noise([0.05, 0.3], clip=True),
-        "epochs": 15, **ALL}),
+        "epochs": 15, **ALL, **SMALL_SETS}),
     "denoiser-unet": Recipe(
         "U-Net denoiser for Gaussian noise up to 0.5: the strong one, no narrow code", OURS, {
         "body": part("unet", channels=[16, 32, 64], bias=False), "bottleneck": part("plain", size=None),
         "corruption": noise([0.0, 0.5], clip=True), "objective": "root", "optimiser": part("adam", lr=2e-3),
-        "schedule": "cosine", "epochs": 15, "batch_size": 16, **ALL}),
+        "schedule": "cosine", "epochs": 15, "batch_size": 16, **ALL, **SMALL_SETS}),
     "vae-mlp": Recipe("variational autoencoder, code 20: lab C's", "lab C", VAE),
     "vae-conv": Recipe("convolutional variational autoencoder, code 32", OURS, {
         "body": FEATURES, "bottleneck": part("variational", size=32), "likelihood": "bernoulli",
-        "epochs": 15}),
+        "epochs": 15, **SMALL_SETS}),
     "anomaly": Recipe(
         "finds images that do not belong: chooses scale, model and score by itself", OURS, {}, "detector"),
     "neighbours": Recipe(
@@ -181,7 +191,7 @@ def recipe(name: str, **changes: Any) -> ImageModel:
     # what is changed on the model leaves the recipe as it is
     options = deepcopy(dict(RECIPES[name].options))
     base = {**default_options(estimator), **options}
-    options |= merge_options(base, changes)
+    options |= merge_choice(base, changes)
     return choose("recipe", {name: estimator}, {"kind": name, **options})
 
 

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from narrows.choose import merge_options
 from narrows.distributed.process_group import is_first_rank
 from narrows.errors import BuildError, DataError, Faults, unknown
 from narrows.files import locked
@@ -22,6 +21,7 @@ from narrows.model.estimator.option_values import validate_values
 from narrows.model.files import store
 from narrows.model.recipes import recipe
 from narrows.model.trackers import tracker
+from narrows.model.training.least_steps import merge_choice
 from narrows.model.use.evaluate import evaluate
 from narrows.study import provenance
 from narrows.study.data_split import DataSplit, read_split
@@ -170,7 +170,7 @@ def _change(model: ImageModel, changes: dict[str, Any]) -> None:
     """Make the changes for which the model has an option."""
     options = model.get_params(deep=False)
     fitting = {name: change for name, change in changes.items() if name in options}
-    model.set_params(**merge_options(options, fitting))
+    model.set_params(**merge_choice(options, fitting))
 
 
 def _check_values(models: Sequence[tuple[Run, ImageModel]]) -> None:

@@ -222,7 +222,7 @@ def test_a_training_that_is_resumed_reports_the_same_collapse(digits, monkeypatc
     unbroken = heard(m, digits)
     for pause in (1, 3):
         first, second = (m._prepare(digits) for _ in range(2))
-        monitor = CollapseMonitor(first.network, first.images, first.progress)
+        monitor = CollapseMonitor(first)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for _ in range(pause):
@@ -233,7 +233,7 @@ def test_a_training_that_is_resumed_reports_the_same_collapse(digits, monkeypatc
         assert second.progress.sign == first.progress.sign
         assert second.progress.warnings == first.progress.warnings
         with monkeypatch.context() as patch:
-            patch.setattr(m, "_prepare", lambda *arguments, training=second: training)
+            patch.setattr(m, "_prepare", lambda *arguments, training=second, **others: training)
             assert heard(m, digits) == unbroken
 
 

@@ -51,8 +51,9 @@ class Autoencoder(NetworkModel):
     training: a dict of further options, see `narrows.model.training.training.Training`.
 
     Fitted: network_, history_ (a dict of lists, an entry an epoch: loss and its terms, val_...,
-    seconds), steps_ (the same terms, an entry a step), epochs_ (how many were run), and what
-    `ImageModel` lists.
+    seconds), steps_ (the same terms, an entry a step), epochs_ (how many were run), planned_ (the
+    epochs and batch size taken instead of those asked for, if `least_steps` of `training` needs
+    others; else None), and what `ImageModel` lists.
     """
 
     _training: Training | None = None
@@ -150,9 +151,10 @@ class Autoencoder(NetworkModel):
         options = self.get_params(deep=False)
         with reported(logger, options) as report:
             after_step = checkpoint.after_step if checkpoint else None
-            training = self._prepare(X, sample_weight, noisy, after_step, groups, self.calibration)
+            given = (sample_weight, noisy, after_step, groups, self.calibration)
+            training = self._prepare(X, *given, in_full=True)
             with _kept(checkpoint, training, options) as save:
-                monitor = CollapseMonitor(self.network_, training.images, training.progress)
+                monitor = CollapseMonitor(training)
                 monitor.repeat_warnings()
                 try:
                     for _ in training:
@@ -162,7 +164,8 @@ class Autoencoder(NetworkModel):
                         report(last, training.progress.epoch)
                         yield self
                         # now, so that what the caller has made of this epoch is there before
-                        save()
+                        if training.is_due_to_save:
+                            save()
                 finally:  # also if the loss became NaN, a logger failed, or the caller stops early
                     self._take_over(training)
                     self._calibrate(training)
@@ -204,9 +207,12 @@ class Autoencoder(NetworkModel):
         after_step: Any = None,
         groups: Any = None,
         calibration: float = 0,
+        in_full: bool = False,
     ) -> Training:
         """Check everything, build the network, and set up its training."""
-        return prepare_training(self, X, sample_weight, noisy, after_step, groups, calibration)
+        return prepare_training(
+            self, X, sample_weight, noisy, after_step, groups, calibration, in_full
+        )
 
     def _take_over(self, training: Training) -> None:
         """Take over what the training has reached."""
@@ -241,4 +247,4 @@ def _kept(checkpoint: Checkpoint | None, training: Training, options: dict[str, 
     """
     if checkpoint is None:
         return nullcontext(lambda: None)
-    return checkpoint.of(training, flatten_options(options))
+    return checkpoint.of(training, flatten_options(training.plan.settings(options)))

@@ -1,8 +1,9 @@
 """Collapse: a code that carries nothing, or an output that does not depend on the image. It is
 reported, with a cure.
 
-Checked after each epoch, on one in 200 of the training images (100 at least, 1,000 at most), and on
-1,000 of them at the end:
+Checked after each epoch (of those that were asked for, if a small set is given more of them, see
+`narrows.model.training.least_steps`), on one in 200 of the training images (100 at least, 1,000 at
+most), and on 1,000 of them at the end:
 
     dead       of a rectified code (relu, sparse, topk) more than 95 % of the units are active for no image
     constant   Σ var(x̂) < Σ var(x) / 1000, variances over the images, summed over the pixels
@@ -32,7 +33,7 @@ from narrows.image_batches import ImageBatches
 from narrows.measure import CodeStatistics, kl_per_unit
 from narrows.model.estimator.inference import without_gradients
 from narrows.model.network import Network, device_of
-from narrows.model.training.progress import Progress
+from narrows.model.training.training import Training
 
 DEAD_SHARE, IDLE_SHARE = 0.95, 0.5  # of unused units, above which a code is called dead, or idle
 CONSTANT_SHARE = 1e-3  # of the images' variance: an output that varies less is called constant
@@ -139,8 +140,9 @@ class CollapseMonitor:
     training's progress.
     """
 
-    def __init__(self, network: Network, images: ImageBatches, progress: Progress):
-        self.network, self.images, self.progress = network, images, progress
+    def __init__(self, training: Training):
+        self.network, self.images = training.network, training.images
+        self.progress, self.plan = training.progress, training.plan
 
     def repeat_warnings(self) -> None:
         """What was reported of a training before it was interrupted."""
@@ -149,15 +151,17 @@ class CollapseMonitor:
 
     def after_epoch(self) -> None:
         """Report a sign that has held for two epochs."""
-        progress = self.progress
-        warmup = getattr(self.network.bottleneck, "warmup", 0)
+        progress, plan = self.progress, self.plan
+        if not plan.completes_one(progress.epoch):
+            return
+        warmup = plan.stretch * getattr(self.network.bottleneck, "warmup", 0)
         if progress.epoch <= warmup or len(progress.steps.get("loss", ())) < FIRST_STEPS:
             return
         most = min(MOST_IMAGES, max(FEWEST_IMAGES, len(self.images) // ONE_IN))
         sign, words = self.check(most)
         reported = progress.warnings
         if sign and sign == progress.sign and sign not in reported:
-            epochs = f"{progress.epoch - 1} and {progress.epoch}"
+            epochs = f"{plan.last_completed_before(progress.epoch)} and {progress.epoch}"
             reported[sign] = f"{words} (seen after epochs {epochs})"
             _warn(reported[sign])
         progress.sign = sign

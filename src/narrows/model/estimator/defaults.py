@@ -17,6 +17,7 @@ from narrows.levels import Levels, Window
 from narrows.measure import CodeStatistics
 from narrows.model.density import CodeDensity
 from narrows.model.estimator.nested import nested_parameters, with_nested
+from narrows.model.training.least_steps import Plan, respect_choice
 from narrows.model.usual_error import UsualError
 from narrows.parts.corruption import Corruption
 from narrows.parts.term import Term
@@ -30,6 +31,7 @@ class DefaultAnswers:
     history_: Mapping[str, list[float]] = {}
     steps_: Mapping[str, np.ndarray] = {}
     epochs_: int | None = None
+    planned_: Plan | None = None
     validation_index_: np.ndarray | None = None
     calibration_index_: np.ndarray | None = None
     density_: CodeDensity | None = None
@@ -45,11 +47,15 @@ class DefaultAnswers:
         return {**options, **nested_parameters(options)} if deep else options
 
     def set_params(self, **params: Any) -> Self:
-        """Change options, also those of parts: `set_params(bottleneck__size=8)`, see `nested`.
+        """Change options, also those of parts: `set_params(bottleneck__size=8)`, see `nested`. With
+        epochs or a batch size `least_steps` ends, see `narrows.model.training.least_steps`.
 
         Raises `NarrowsError` with every name that does not exist.
         """
-        changes = with_nested(self.get_params(deep=False), params)
+        options = self.get_params(deep=False)
+        changes = with_nested(options, params)
+        if not {"training", "training__least_steps"} & params.keys():
+            changes = respect_choice(options, changes)
         return super().set_params(**changes)  # type: ignore[misc]
 
     def levels_for(self, dtype: np.dtype) -> Levels:

@@ -11,6 +11,7 @@ https://arxiv.org/abs/1509.00519).
 
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from math import log
 from typing import Any
 
@@ -143,7 +144,9 @@ class NetworkModel(ImageModel):
         views.terms |= {"nll": nll, "kl": kl, "elbo": -nll - kl}
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        return self.network_.state_dict(), {"history_": self.history_, "epochs_": self.epochs_}
+        facts = {"history_": self.history_, "epochs_": self.epochs_}
+        planned = {"planned_": asdict(self.planned_)} if self.planned_ else {}
+        return self.network_.state_dict(), {**facts, **planned}
 
     # -- what it answers (see `narrows.model.protocol`) ---------------------------------------
 
@@ -163,6 +166,11 @@ class NetworkModel(ImageModel):
     def declared_terms(self) -> tuple[Term, ...]:
         """What its objective and its parts say of the terms of its loss."""
         return self.objective_.terms(self.network_)
+
+    @property
+    def choice_in_words_(self) -> str:
+        """The epochs and batches that a small set was given (`planned_`)."""
+        return str(self.planned_ or "")
 
     @property
     def is_variational(self) -> bool:

@@ -46,11 +46,13 @@ def prepare_training(
     after_step: AfterStep | None = None,
     groups: Any = None,
     calibration: float = 0,
+    in_full: bool = False,
 ) -> Training:
     """Check everything, build the network, and set up its training. Raises every fault in one error.
 
     calibration: the share of the images that is held out for thresholds, unless validation images,
-    which then serve for them too, are.
+    which then serve for them too, are. in_full: for all of its epochs, which follow from the number
+    of images if that is small; `partial_fit` takes one at a time.
     """
     faults = Faults(f"{type(model).__name__} cannot be fitted")
     given = begin_fit(model, X, model.scale, faults, sample_weight)
@@ -69,8 +71,11 @@ def prepare_training(
         train, validation, held_out = _split(model, images, calibration, groups)
     faults.stop(BuildError)
     assert train is not None  # or there had been a fault
-    training = _training(model, train, validation, after_step=after_step)
+    options = model.training or {}
+    least = options.get("least_steps") if in_full else None
+    training = _training(model, train, validation, least, after_step=after_step)
     training.held_out = held_out
+    model.planned_ = None if training.plan.is_as_asked else training.plan
     return training
 
 
@@ -86,7 +91,7 @@ def continue_training(
     images = with_noisy(images, noisy)
     if training is None or training.network is not model.network_:
         progress = Progress.of_fitted(model.epochs_ or 0, model.history_)
-        return _training(model, images, None, progress=progress)
+        return _training(model, images, None, least_steps=None, progress=progress)
     training.continue_with(images)
     return training
 
@@ -148,7 +153,11 @@ def part_specs(model: NetworkModel) -> dict[str, Any]:
 
 
 def _training(
-    model: NetworkModel, train: ImageBatches, validation: ImageBatches | None, **hooks: Any
+    model: NetworkModel,
+    train: ImageBatches,
+    validation: ImageBatches | None,
+    least_steps: int | None,
+    **hooks: Any,
 ) -> Training:
     """The training of the network as it is."""
     settings = {name: getattr(model, name) for name in TRAINING_OPTIONS}
@@ -160,7 +169,7 @@ def _training(
         seed=model.seed_,
         **settings,
         **hooks,
-        **(model.training or {}),
+        **{**(model.training or {}), "least_steps": least_steps},
     )
 
 

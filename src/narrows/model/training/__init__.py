@@ -3,6 +3,7 @@
 training       the loop: epochs, steps, validation, the weights to keep
 setup          what a training is made of
 options        its options, and what they cannot hold
+least_steps    epochs and batch size of small sets
 progress       all that changes while it runs
 state          the same and the weights, as tensors and numbers
 restorable     what a state must be to resume from it

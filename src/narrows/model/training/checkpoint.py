@@ -4,12 +4,12 @@ happened.
     checkpoint = Checkpoint("last.safetensors", minutes=10, resume=True)
     Autoencoder(epochs=100).fit(X, checkpoint=checkpoint)
 
-The state (`narrows.model.training.state`) is written as the training starts, after each epoch and
-every few minutes (`minutes`): under a temporary name, synced and renamed, so that a run that is
-killed at any moment leaves a complete one. After SIGINT, SIGTERM or SIGHUP (its terminal was
-closed) the step is finished; then the state is written too, and the training ends with
-`Interrupted`. A file belongs to one training at a time, which holds a lock that ends with its
-process.
+The state (`narrows.model.training.state`) is written as the training starts, after each epoch (of
+those that were asked for, if a small set is given more of them) and every few minutes (`minutes`):
+under a temporary name, synced and renamed, so that a run that is killed at any moment leaves a
+complete one. After SIGINT, SIGTERM or SIGHUP (its terminal was closed) the step is finished; then
+the state is written too, and the training ends with `Interrupted`. A file belongs to one training
+at a time, which holds a lock that ends with its process.
 
 Of several ranks the first writes and reads the file, for all: the state is that of the complete
 training, and any number of ranks can resume from it. If one rank gets a signal, all of them obey it,

@@ -32,6 +32,8 @@ class TrainingOptions:
         "unit" or "symmetric", the scale on which they are taken.
     shard: divide the weights among the ranks, if one device has no room for them
         (`narrows.model.training.distributed`).
+    least_steps: take at least this many, in smaller batches and more epochs if need be
+        (`narrows.model.training.least_steps`).
     """
 
     patience: int | None = None
@@ -43,14 +45,15 @@ class TrainingOptions:
     measures: Sequence[str] = ()
     measure_scale: str = "unit"
     shard: bool = False
+    least_steps: int | None = None
 
     def __post_init__(self) -> None:
         if self.keep not in ("best", "last"):
             raise wrong("keep", self.keep, "'best' or 'last'")
-        if not (
-            self.patience is None or (self.patience >= 1 and isinstance(self.patience, Integral))
-        ):
+        if not _is_count(self.patience):
             raise wrong("patience", self.patience, "an integer of epochs ≥ 1, or None")
+        if not _is_count(self.least_steps):
+            raise wrong("least_steps", self.least_steps, "an integer ≥ 1, or None")
         if not (self.clip is None or self.clip > 0):
             raise wrong("clip", self.clip, "a number > 0, or None")
         if not (self.ema is None or 0 < self.ema < 1):
@@ -69,6 +72,11 @@ class TrainingOptions:
             cure = "leave it out: a penalty on the gradient of the code needs second derivatives"
             raise wrong("compile", self.compile, "False", cure)
         validate_measures(self.measures, self.measure_scale, images, validation)
+
+
+def _is_count(value: Any) -> bool:
+    """Whether it is None or an integer ≥ 1."""
+    return value is None or (isinstance(value, Integral) and value >= 1)  # type: ignore[operator]
 
 
 def _precisions(device: torch.device) -> list[str]:

@@ -23,6 +23,7 @@ from narrows.machine import keep_freed_memory
 from narrows.model.network import Network, device_of
 from narrows.model.training.compiled import Compiled, Sums, repays
 from narrows.model.training.distributed import distribute
+from narrows.model.training.least_steps import Plan, plan_steps
 from narrows.model.training.optimise import OPTIMISERS, SCHEDULES
 from narrows.model.training.options import PRECISIONS, choose_options
 from narrows.model.training.progress import Progress
@@ -45,6 +46,8 @@ class TrainingSetup:
     progress: of a network that has been trained before.
     after_step: called with the training after each step.
     options: those of `TrainingOptions`, by name.
+
+    plan: the epochs and the batch size, which follow from the number of images if it is small.
 
     held_out: images that are not trained on, for the thresholds of anomaly scores, if there are any.
     """
@@ -70,16 +73,15 @@ class TrainingSetup:
         self.network = network
         self.images = images
         self.validation = validation
-        self.epochs = epochs
-        self.batch_size = batch_size
         self.seed = seed
         self.device = device_of(network)
         self.options = choose_options(options, network, images, validation)
+        self.plan = self._plan(epochs, batch_size)
         self.after_step = after_step
         self.objective = KINDS["objective"].make(objective)
         self.average = copy.deepcopy(network) if self.options.ema else network
         self.distribution = distribute(
-            network, self.average, self._step_function(), batch_size, self.options.shard
+            network, self.average, self._step_function(), self.batch_size, self.options.shard
         )
         self.parameters = list(self.distribution.network.parameters())
         self.norms = batch_norms(self.distribution.network)
@@ -89,6 +91,9 @@ class TrainingSetup:
         self.schedule = choose("schedule", SCHEDULES, schedule)
         self.progress = self._begin(progress)
         keep_freed_memory()
+
+    def _plan(self, epochs: int, batch_size: int) -> Plan:
+        return plan_steps(len(self.images), epochs, batch_size, self.options.least_steps)
 
     def _begin(self, progress: Progress | None) -> Progress:
         """The progress with the best weights so far: by default those at the start."""
@@ -106,8 +111,24 @@ class TrainingSetup:
         return choose("optimiser", OPTIMISERS, self.optimiser_spec, parameters=parameters)
 
     @property
+    def epochs(self) -> int:
+        return self.plan.epochs
+
+    @property
+    def batch_size(self) -> int:
+        return self.plan.batch_size
+
+    @property
     def steps_per_epoch(self) -> int:
         return ceil(len(self.images) / self.batch_size)
+
+    @property
+    def is_due_to_save(self) -> bool:
+        """Whether its state is worth a file: at the end, and when an epoch that was asked for ends.
+
+        To write it after each of hundreds of epochs of one step would take most of the time.
+        """
+        return self.progress.stopped or self.plan.completes_one(self.progress.epoch)
 
     @property
     def checks_every_loss(self) -> bool:

@@ -159,7 +159,7 @@ class Training(TrainingSetup):
             progress.lowest, progress.waited = loss, 0
         else:
             progress.waited += 1
-        progress.stopped = patience is not None and progress.waited >= patience
+        progress.stopped = patience is not None and progress.waited >= patience * self.plan.stretch
 
     def _finite_weights(self) -> dict[str, Tensor]:
         """The weights after an epoch, which fails if one of them is NaN or infinite."""
@@ -201,7 +201,7 @@ class Training(TrainingSetup):
         mine = index[rank_slice(len(index))]
         random = self._random(number, len(index))
         x, _ = training_batch(self.images, mine, self.network.corruption, random)
-        self._set_learning_rate(random.progress / self.epochs)
+        self._set_learning_rate(random.progress / self.plan.asked_epochs)
         for norm in self.norms:
             norm.train(len(index) > 1)  # one image has no variance: its running figures serve
         sums = self.distribution.step(x, random, self.images.weights_at(mine))
@@ -237,7 +237,7 @@ class Training(TrainingSetup):
             number,
             rows=rank_slice(total),
             total=total,
-            progress=epoch + number / self.steps_per_epoch,
+            progress=(epoch + number / self.steps_per_epoch) / self.plan.stretch,
         )
 
     def _set_learning_rate(self, t: float) -> None:
