@@ -30,6 +30,24 @@ def test_train_prints_its_tables_and_reports_where_the_report_is(narrows, tmp_pa
     assert found.err.splitlines()[-1] == f"The report: {tmp_path / 'run' / 'report.html'}"
 
 
+def test_train_reports_the_epochs_and_batches_of_a_small_set_unless_they_are_chosen(
+    narrows, tmp_path
+):
+    np.save(tmp_path / "few.npy", nw.load_data("digits")[0][:20])
+    train = ("train", "vae-mlp", "--data", tmp_path / "few.npy", "--set", "body.widths=[4]")
+    small = (*train, "--set", "training.least_steps=30")
+    planned = narrows(*small, "-o", tmp_path / "planned")
+    plan = "14 images to train on: 30 epochs of batches of 16, to take 30 steps instead of 5"
+    assert plan in planned.err
+    assert store.load(tmp_path / "planned").epochs_ == 30
+    for name, chosen in {"epochs": ("--epochs", 2), "set": ("--set", "batch_size=8")}.items():
+        found = narrows(*train, *chosen, "-o", tmp_path / name)
+        assert found.code == 0
+        assert "images to train on" not in found.err
+        assert " steps were taken; a small set needs more epochs" in found.err
+    assert store.load(tmp_path / "epochs").epochs_ == 2
+
+
 def test_train_with_json_prints_nothing_else(narrows, tmp_path):
     found = narrows(
         "train",

@@ -63,6 +63,24 @@ def test_a_training_of_few_steps_is_reported(pictures, small, tmp_path, recipe, 
     assert any("r: only 2 steps were taken" in words for words in said) == told
 
 
+def test_a_small_set_is_given_enough_steps_unless_the_user_chooses(pictures, tmp_path):
+    runs = [Run("r", "ae-mlp", {"body": {"widths": [4]}})]
+    chosen = []
+    plan = "r: 14 images to train on: 500 epochs of batches of 16, to take 500 steps instead of 20"
+    for changes in ({}, {"epochs": 2}, {"epochs": 2, "training": {"clip": 1.0}}):
+        said = []
+        record = run_study(
+            Study("t", runs, pictures(20), figures=ONE_FIGURE),
+            tmp_path / str(changes),
+            changes=changes,
+            say=said.append,
+        )
+        assert (plan in said) == (f"{plan}." in record.text) == (not changes)
+        assert any("only 2 steps were taken" in words for words in said) == bool(changes)
+        chosen.append(record.models[0]["epochs"])
+    assert chosen == [500, 2, 2]
+
+
 def test_what_there_is_to_say_of_a_set_is_said_and_on_the_page(tmp_path):
     """A part to validate with, and labels that were left out: no training stops for them."""
     images = np.random.default_rng(0).integers(0, 256, (40, 6, 6), dtype=np.uint8)

@@ -83,9 +83,10 @@ class Changes:
     Parameters
     ----------
     epochs
-        Number of passes over the training images; by default that of the recipe.
+        Number of passes over the training images; by default that of the recipe, and more where
+        there are few images.
     batch_size
-        Images in each step; by default that of the recipe.
+        Images in each step; by default that of the recipe, and fewer where there are few images.
     seed
         Seed of everything that is random, an integer from 0; by default that of the recipe.
     device
