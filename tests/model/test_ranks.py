@@ -96,6 +96,15 @@ def test_this_many_processes_have_the_losses_of_one(digits, world):
             assert all(torch.equal(value, final[at]) for at, value in other[k][2].items())
 
 
+def test_a_small_set_has_the_same_plan_on_all_ranks(digits):
+    cases = [{**SMALL, "epochs": 2, "training": {"least_steps": 24}}]
+    one, every = fitted(digits[:30], cases), together(2, joined(fitted), digits[:30], cases)
+    assert len(one[0][0]) == 24  # of 24 images in batches of 20
+    for ((losses, history, _),) in every:
+        np.testing.assert_allclose(losses, one[0][0], rtol=1e-4)
+        assert len(history["loss"]) == 12
+
+
 def test_weights_in_pieces_give_the_same(digits):
     cases = [
         {**case, "training": AVERAGED, "epochs": 2} for case in (SMALL, CASES["batch norm"], TIED)

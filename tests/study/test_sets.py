@@ -65,12 +65,12 @@ def test_a_training_of_few_steps_is_reported(pictures, small, tmp_path, recipe, 
 
 def test_a_small_set_is_given_enough_steps_unless_the_user_chooses(pictures, tmp_path):
     runs = [Run("r", "ae-mlp", {"body": {"widths": [4]}})]
-    chosen = []
+    data, chosen = pictures(20), []
     plan = "r: 14 images to train on: 500 epochs of batches of 16, to take 500 steps instead of 20"
     for changes in ({}, {"epochs": 2}, {"epochs": 2, "training": {"clip": 1.0}}):
         said = []
         record = run_study(
-            Study("t", runs, pictures(20), figures=ONE_FIGURE),
+            Study("t", runs, data, figures=ONE_FIGURE),
             tmp_path / str(changes),
             changes=changes,
             say=said.append,

@@ -332,6 +332,7 @@ def on_accelerator(digits, monkeypatch):
         "device": SimpleNamespace(type="cuda"),
         "batches": lambda epoch: batches,
         "steps_per_epoch": 5,
+        "batch_size": 40,
     }
     training = cast(Any, SimpleNamespace(**{**vars(training), **changed}))
     training.progress.epoch = 0

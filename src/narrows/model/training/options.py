@@ -76,7 +76,7 @@ class TrainingOptions:
 
 def _is_count(value: Any) -> bool:
     """Whether it is None or an integer ≥ 1."""
-    return value is None or (isinstance(value, Integral) and value >= 1)  # type: ignore[operator]
+    return value is None or (value >= 1 and isinstance(value, Integral))
 
 
 def _precisions(device: torch.device) -> list[str]:
