@@ -337,11 +337,65 @@ def test_a_histogram_may_be_logarithmic():
 HOSTILE = "a$x_{$b"
 
 
-def test_dollars_in_names_are_drawn_as_they_are(digits):
-    drawn = figure("grid", {HOSTILE: digits[:2]}, title=HOSTILE, captions={HOSTILE: [HOSTILE, "b"]})
-    assert as_png(drawn)
-    arrays = {"edges": np.arange(3), HOSTILE: [1, 2]}
-    assert as_png(figure("histogram", arrays, title=HOSTILE, marks={HOSTILE: 1}))
+AXES = {"title": HOSTILE, "xlabel": HOSTILE, "ylabel": HOSTILE}
+POINTS = np.arange(8).reshape(4, 2)
+HOSTILE_FIGURES: dict[str, tuple[dict, dict]] = {
+    "curves": ({HOSTILE: [1, 2], "b": [2, 1]}, {**AXES, "reference": {HOSTILE: 1}}),
+    "curves in panels": (
+        {HOSTILE: [1, 2], "b": [2, 1]},
+        {"panels": {HOSTILE: [HOSTILE], "b": ["b"]}, "names": {"b": HOSTILE}, "xlabel": HOSTILE},
+    ),
+    "grid": (
+        {HOSTILE: np.zeros((2, 8, 8))},
+        {
+            "title": HOSTILE,
+            "captions": {HOSTILE: [HOSTILE, "b"]},
+            "errors": {"scale": 1, "label": HOSTILE},
+        },
+    ),
+    "tiles": (
+        {HOSTILE: np.zeros((2, 8, 8))},
+        {"title": HOSTILE, "unit": HOSTILE, "signed": True},
+    ),
+    "scatter": (
+        {"x": POINTS, "labels": np.array([HOSTILE, "b", HOSTILE, "b"])},
+        {**AXES, "unit": HOSTILE},
+    ),
+    "scatter in space": (
+        {"x": POINTS[:, [0, 1, 1]], "labels": [0, 1, 0, 1]},
+        {**AXES, "zlabel": HOSTILE, "classes": [HOSTILE, "b"]},
+    ),
+    "heatmap": (
+        {"a": np.eye(2)},
+        {**AXES, "rows": [HOSTILE, "b"], "columns": [HOSTILE, "b"], "unit": HOSTILE},
+    ),
+    "bars": ({HOSTILE: [1, 2], "b": [2, 1]}, {**AXES, "names": [HOSTILE, "b"]}),
+    "histogram": ({"edges": np.arange(3), HOSTILE: [1, 2]}, {**AXES, "marks": {HOSTILE: 1}}),
+    "arrows": (
+        {"x": POINTS, "v": POINTS, "exact": POINTS},
+        {**AXES, "names": [HOSTILE, "b"], "unit": HOSTILE},
+    ),
+}
+
+
+def test_hostile_figures_are_of_every_kind():
+    assert {name.split()[0] for name in HOSTILE_FIGURES} == set(KINDS)
+
+
+@pytest.mark.parametrize("name", HOSTILE_FIGURES)
+def test_dollars_in_names_are_drawn_as_they_are(name, monkeypatch):
+    from matplotlib.mathtext import MathTextParser
+
+    formulas = []
+    parse = MathTextParser.parse
+    monkeypatch.setattr(
+        MathTextParser,
+        "parse",
+        lambda self, text, *rest: formulas.append(text) or parse(self, text, *rest),
+    )
+    arrays, options = HOSTILE_FIGURES[name]
+    assert as_png(figure(name.split()[0], arrays, **options))
+    assert set(formulas) <= {r"$\longrightarrow$"}  # a marker
 
 
 def test_a_grid_of_errors_has_a_colour_bar_with_its_scale(digits):

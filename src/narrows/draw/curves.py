@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows.draw.style import FAINT, LINES, Arrays, blank, legend_columns, styled
+from narrows.draw.style import (
+    FAINT,
+    LINES,
+    Arrays,
+    blank,
+    legend_columns,
+    name_axes,
+    styled,
+    verbatim,
+)
 from narrows.errors import wrong
 
 if TYPE_CHECKING:
@@ -61,7 +70,7 @@ def curves(
     for axes, (panel, shown) in zip(spots, panels.items()):
         _draw_lines(axes, x, {name: lines[name] for name in shown}, styles, smooth, points)
         _draw_references(axes, _of_panel(reference or {}, panel), styles)
-        axes.set(xlabel=xlabel)
+        name_axes(axes, xlabel=xlabel)
         _set_scales(axes, log, integer=x is None)
     _name_panels(spots, [*panels], ylabel)
     _legend(figure)
@@ -81,10 +90,10 @@ def _set_scales(axes: "Axes", log: bool, integer: bool) -> None:
 def _name_panels(spots: Sequence["Axes"], panels: Sequence[str], ylabel: str) -> None:
     """The label of a single panel, or a title for each of several."""
     if len(panels) == 1:
-        spots[0].set(ylabel=ylabel)
+        name_axes(spots[0], ylabel=ylabel)
         return
     for axes, panel in zip(spots, panels):
-        axes.set_title(panel)
+        axes.set_title(verbatim(panel))
 
 
 def _check_tables(**options: Any) -> None:
@@ -153,7 +162,7 @@ def _style(k: int, name: str) -> dict[str, Any]:
     return {
         "color": LINES[k % len(LINES)],
         "linestyle": "-" if k < len(LINES) else "--",
-        "label": name,
+        "label": verbatim(name),
     }
 
 
@@ -205,7 +214,7 @@ def _of_panel(reference: References, panel: str) -> dict[str, float]:
 def _draw_references(axes: "Axes", values: Mapping[str, float], styles: Mapping[str, Any]) -> None:
     for (label, value), dashes in zip(values.items(), cycle(DASHES)):
         color = _reference_colour(label, styles)
-        text = f"{label}: {value:.4g}"
+        text = verbatim(f"{label}: {value:.4g}")
         axes.axhline(value, color=color, linestyle=dashes, linewidth=1.2, label=text, zorder=1)
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows.draw.style import FAINT, LINES, SMALL, Arrays, blank, styled
+from narrows.draw.style import FAINT, LINES, SMALL, Arrays, blank, name_axes, styled, verbatim
 from narrows.errors import wrong
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def arrows(
     sets = {key: given[key] for key in SETS if key in given}
     _require_names(names, len(sets))
     figure, axes = _axes(given, title)
-    axes.set(xlabel=xlabel, ylabel=ylabel)
+    name_axes(axes, xlabel=xlabel, ylabel=ylabel)
     if "points" in given:
         _draw_points(axes, given["points"])
     largest, reach = reach_of(np.concatenate([*sets.values()]))
@@ -181,7 +181,7 @@ def _draw_arrows(axes: "Axes", x: np.ndarray, v: np.ndarray, **style: Any) -> No
 
 def _name_arrows(axes: "Axes", name: str, color: str) -> None:
     """An entry of the legend."""
-    axes.plot([], [], c=color, marker=r"$\longrightarrow$", ms=20, ls="none", label=name)
+    axes.plot([], [], c=color, marker=r"$\longrightarrow$", ms=20, ls="none", label=verbatim(name))
 
 
 def _draw_walks(axes: "Axes", walks: np.ndarray) -> None:
@@ -202,7 +202,7 @@ def _draw_key(axes: "Axes", reach: float, factor: float, unit: str, cut: bool) -
     text = f"{length:.4g} {unit}".rstrip()
     if cut:
         text += "; longer arrows are drawn as long as this"
-    axes.set_title(text, loc="left", fontsize=SMALL, x=drawn / (right - left) + 0.01)
+    axes.set_title(verbatim(text), loc="left", fontsize=SMALL, x=drawn / (right - left) + 0.01)
 
 
 def _draw_key_arrow(axes: "Axes", length: float) -> None:

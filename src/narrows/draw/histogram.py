@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from narrows.draw.style import FAINT, LINES, Arrays, blank, legend_columns, styled, verbatim
+from narrows.draw.style import (
+    FAINT,
+    LINES,
+    Arrays,
+    blank,
+    legend_columns,
+    name_axes,
+    styled,
+    verbatim,
+)
 from narrows.errors import wrong
 
 if TYPE_CHECKING:
@@ -36,7 +45,8 @@ def histogram(
     """
     edges, groups = _groups(arrays)
     figure = blank(4, title)
-    axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
+    axes = figure.add_subplot()
+    name_axes(axes, xlabel=xlabel, ylabel=ylabel)
     for (name, counts), colour in zip(groups.items(), cycle(COLOURS)):
         share = 100 * counts / max(counts.sum(), 1)
         axes.stairs(share, edges, color=colour, alpha=OPACITY, fill=True)

@@ -25,7 +25,7 @@ from narrows.draw.canvas import (
     show,
     zoom,
 )
-from narrows.draw.style import SIGNED, Arrays, styled
+from narrows.draw.style import SIGNED, Arrays, styled, verbatim
 from narrows.errors import wrong
 from narrows.layout import contact_sheet
 
@@ -179,8 +179,8 @@ def _side_by_side(
         left, top = plan.corner(place)
         show(axes, picture, left, top, plan.zooms[name], **(scale or GREY))
         middle = left + (plan.width - PAD) / 2
-        axes.text(middle, top - GAP, plan.names[name], ha="center", va="bottom")
+        axes.text(middle, top - GAP, verbatim(plan.names[name]), ha="center", va="bottom")
     if scale:
         inset = axes.inset_axes(plan.bar_place, transform=axes.transData)
-        figure.colorbar(axes.images[0], cax=inset, label=label)
+        figure.colorbar(axes.images[0], cax=inset, label=verbatim(label))
     return figure

@@ -16,7 +16,9 @@ from narrows.draw.style import (
     Arrays,
     blank,
     legend_columns,
+    name_axes,
     styled,
+    verbatim,
 )
 from narrows.errors import wrong
 
@@ -54,7 +56,8 @@ def heatmap(
     h, w = values.shape
     low, high = limits or _limits(values, signed)
     figure = blank(_height(h, w, numbers), title)
-    axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
+    axes = figure.add_subplot()
+    name_axes(axes, xlabel=xlabel, ylabel=ylabel)
     cells = axes.imshow(
         values,
         cmap=SIGNED if signed else UNSIGNED,
@@ -68,7 +71,7 @@ def heatmap(
     _name(axes.yaxis, rows, h, "rows", 20)
     if numbers:
         _print(axes, values, cells)
-    figure.colorbar(cells, ax=axes, label=unit)
+    figure.colorbar(cells, ax=axes, label=verbatim(unit))
     return figure
 
 
@@ -97,7 +100,8 @@ def bars(
     """
     series, k = _series(arrays)
     figure = blank(3.6, title)
-    axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
+    axes = figure.add_subplot()
+    name_axes(axes, xlabel=xlabel, ylabel=ylabel)
     count = k * len(series)
     upright = count > UPRIGHT
     groups = _draw_bars(axes, series, k)
@@ -117,7 +121,7 @@ def _draw_bars(axes: "Axes", series: Arrays, k: int) -> list[Any]:
     for j, (name, y) in enumerate(series.items()):
         place = np.arange(k) + (j - (len(series) - 1) / 2) * width
         color = LINES[j % len(LINES)]
-        groups.append(axes.bar(place, y, width * 0.94, label=name, color=color))
+        groups.append(axes.bar(place, y, width * 0.94, label=verbatim(name), color=color))
     return groups
 
 
@@ -185,7 +189,7 @@ def _set_texts(axis: Any, texts: Sequence[str]) -> None:
     """A text at each tick, or, of very many, at each second, third, ..."""
     count = len(texts)
     step = ceil(count / NAMED)
-    axis.set_ticks(range(0, count, step), texts[::step])
+    axis.set_ticks(range(0, count, step), [*map(verbatim, texts[::step])])
 
 
 def _slant(axis: Any) -> None:

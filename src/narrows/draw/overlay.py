@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from narrows.draw.style import blank, styled
+from narrows.draw.style import blank, name_axes, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,5 +64,6 @@ def draw_bar(axes: "Axes", scale: float, xlabel: str) -> None:
     errors = np.linspace(0, scale, 2 * STEPS)[None]
     bar = overlay(np.full(errors.shape, 0.5), errors, scale)
     axes.imshow(bar, extent=(0, scale, 0, 1), aspect="auto")
-    axes.set(xlabel=xlabel, yticks=[])
+    axes.set(yticks=[])
+    name_axes(axes, xlabel=xlabel)
     axes.grid(False)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows.draw.style import CLASSES, LINES, UNSIGNED, Arrays, blank, styled
+from narrows.draw.style import CLASSES, LINES, UNSIGNED, Arrays, blank, name_axes, styled, verbatim
 from narrows.errors import wrong
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ def scatter(
     x, labels = points_of(arrays)
     place, names = classes_of(labels, classes)
     figure, axes = _axes(x, title, equal)
-    axes.set(xlabel=xlabel, ylabel=ylabel)
+    name_axes(axes, xlabel=xlabel, ylabel=ylabel)
     in_space = x.shape[1] == 3
     if in_space:
-        axes.set(zlabel=zlabel)
+        name_axes(axes, zlabel=zlabel)
     style = {"s": size_of(len(x)), "alpha": 0.6, "linewidths": 0, "rasterized": True}
     points = axes.scatter(*x.T, c=place, **style, **_colours(labels, names))
     if labels is not None:
@@ -162,9 +162,9 @@ def _bar(figure: "Figure", axes: Any, drawn: Any, names: list[str], unit: str) -
 
     pad = 0.1 if hasattr(axes, "zaxis") else 0.02  # a third axis has its name there
     colours = ScalarMappable(drawn.norm, drawn.cmap)
-    bar = figure.colorbar(colours, ax=axes, label=unit, shrink=0.9, pad=pad)
+    bar = figure.colorbar(colours, ax=axes, label=verbatim(unit), shrink=0.9, pad=pad)
     if names:
-        bar.set_ticks(range(len(names)), labels=names)
+        bar.set_ticks(range(len(names)), labels=[*map(verbatim, names)])
         bar.ax.tick_params(length=0)
 
 
@@ -175,7 +175,7 @@ def _name_classes(axes: Any, centres: Arrays) -> None:
     halo = [withStroke(linewidth=3, foreground="white")]
     style = {"ha": "center", "va": "center", "weight": "bold", "fontsize": 10}
     for name, (x, y) in zip(centres, _places_of_names(axes, centres)):
-        axes.text(x, y, name, path_effects=halo, **style)
+        axes.text(x, y, verbatim(name), path_effects=halo, **style)
 
 
 def _places_of_names(axes: Any, centres: Arrays) -> np.ndarray:

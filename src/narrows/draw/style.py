@@ -29,6 +29,7 @@ import numpy as np
 from narrows.files import write_file
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 WIDTH, DPI = 6.5, 144  # inches; dots an inch
@@ -105,6 +106,11 @@ def blank(height: float, title: str = "", width: float = WIDTH) -> "Figure":
 def verbatim(text: str) -> str:
     """A user's text as matplotlib draws it as it is: dollars do not enclose formulas."""
     return text.replace("$", r"\$")
+
+
+def name_axes(axes: "Axes", **labels: str) -> None:
+    """Set `xlabel`, `ylabel` and `zlabel`, each as it is."""
+    axes.set(**{which: verbatim(label) for which, label in labels.items()})
 
 
 def legend_columns(names: Collection[str]) -> int:
