@@ -142,7 +142,9 @@ def test_pairs_are_on_the_scale_of_the_noisy_images(name):
 
 @each
 def test_a_table_is_refused(name):
-    with pytest.raises(BuildError, match=rf"got '{name}'.*for a table.*image_shape"):
+    with pytest.raises(
+        BuildError, match=rf"got '{name}'.*for a table; use scale='auto'.*image_shape"
+    ):
         choose_scale(name, *as_images(random_images("float64", 9, 16)))
     assert choose_scale(name, *as_images(random_images("float64", 9, 16), (4, 4))).name == name
 

@@ -239,7 +239,8 @@ def _typical_scale(name: str, array: np.ndarray, layout: Layout) -> Scale:
     """The scale of each image, with the mean of these for what has no image of its own."""
     if layout.is_table:
         expected = "'auto', 'unit', 'symmetric' or 'standard' for a table"
-        raise wrong("scale", name, expected, "rows of pixels are images with image_shape=(H, W)")
+        cure = "use scale='auto'; if the rows are the pixels of images, give image_shape=(H, W)"
+        raise wrong("scale", name, expected, cure)
     if name == "local" and min(layout.image[:2]) < NARROWEST:
         expected = f"images of {NARROWEST} x {NARROWEST} pixels at least for 'local'"
         raise wrong("scale", layout.image[:2], expected, "use scale='each'")

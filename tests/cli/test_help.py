@@ -24,6 +24,10 @@ def test_help_says_that_images_may_be_a_pack(narrows, verb):
     assert "a pack" in help_of(narrows, verb)
 
 
+def test_help_says_what_force_does_to_results_that_are_kept(narrows):
+    assert "Measure again what the folder holds already" in help_of(narrows, "bench", "anomaly")
+
+
 def test_help_says_defaults_that_are_numbers_and_names(narrows):
     text = help_of(narrows, "train")
     assert "[default: crop]" in text

@@ -50,7 +50,7 @@ def test_all_verbs_read_the_same_images_of_a_layout(
             verb, trained["pca"], kaggle, "-o", out, *split, "--skipped", tmp_path / f"{verb}.csv"
         )
         assert found.code == 0, found.err
-        assert ("the part to test with is read; --split all" in found.err) == (not split)
+        assert ("only the test part" in found.err) == (not split)
         assert [row["file"] for row in rows_of(tmp_path / f"{verb}.csv")] == ["preview.png"]
     names["score"] = [row["file"] for row in rows_of(tmp_path / "score" / "x.csv")]
     names["encode"] = np.load(tmp_path / "encode" / "x.npz")["names"].tolist()

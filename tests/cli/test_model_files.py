@@ -16,6 +16,15 @@ def test_info_reports_what_a_file_holds(narrows, trained):
     assert "8 x 8" in text
 
 
+def test_info_reports_the_members_of_a_detector(narrows, tmp_path):
+    X = nw.load_data("digits")[0][:60]
+    detector = nw.AnomalyDetector().fit(X)
+    path = nw.save(detector, tmp_path / "m.safetensors")
+    found = narrows("info", path, "--json").json()
+    assert found["members"].split(", ") == list(detector.members_)
+    assert f"the score combines {found['score combines']};" in detector.choice_in_words_
+
+
 def test_info_of_something_else_is_refused(refused, tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"none")
     assert "x.safetensors" in refused(1, "info", tmp_path / "x.safetensors")

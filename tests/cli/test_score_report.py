@@ -70,7 +70,9 @@ def test_a_page_of_a_named_set_and_of_given_normal_images(narrows, trained, fold
 
 def test_a_page_is_of_all_images_not_of_a_share(refused, trained, folder, tmp_path):
     asked = ["score", trained["pca"], folder, "-o", tmp_path / "s.csv", "--shard", "1/2"]
-    assert "score without --shard" in refused(2, *asked, "--report", tmp_path / "s.html")
+    for option in (["--report", tmp_path / "s.html"], ["--normal", "c0"]):
+        message = refused(2, *asked, *option)
+        assert f"--shard: got '1/2', expected no share: {option[0]} needs all images" in message
 
 
 def test_train_shows_anomaly_scores(narrows, trained, record):

@@ -80,7 +80,7 @@ def profile(
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Show where the time of a training step and of an evaluation of the labs goes, on the CPU.
+    """Show where the time of the labs' training steps and evaluations goes, on the CPU.
 
     Example: narrows bench profile A C
 
@@ -158,29 +158,29 @@ def anomaly(
     test_images: Integer | None = None,
     output: Annotated[str, Parameter(name=["--output", "-o"])] = "",
     json: Json = False,
-    force: Force = False,
+    force: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Compare how well anomalies are found, and how fast, with the detectors of PyOD.
+    """Compare with the detectors of PyOD how well anomalies are found, and how fast.
 
     Example: narrows bench anomaly --groups digits --seeds 0 -o found
 
     Parameters
     ----------
     groups
-        Of tasks, any of mnist, fashion-mnist, mnist-jittered, fashion-mnist-jittered, textures,
+        Groups of tasks: any of mnist, fashion-mnist, mnist-jittered, fashion-mnist-jittered, textures,
         digits; by default all.
     rows
         Any of anomaly, pca, pyod-pca, pyod-knn, pyod-iforest, pyod-ecod, pyod-autoencoder,
         pyod-deepsvdd, brightness, deviation; by default all.
     seeds
-        By default 0 1 2.
+        Seeds of the fits; by default 0 1 2.
     images
         Use at most this many training images of a task.
     test_images
         Use at most this many test images of a task.
     output
-        A folder for the results and the tables, page.md. If it holds results already, only what they
-        lack is measured; the tables show all of them.
+        A folder for the results and the tables, page.md. If it holds results already, only missing
+        ones are measured; the tables show all.
     force
         Measure again what the folder holds already.
     """

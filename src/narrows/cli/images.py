@@ -136,7 +136,7 @@ def interpolate(
 ) -> None:
     """Interpolate between two images, along the straight line between their codes.
 
-    Example: narrows interpolate my-run a.png b.png -o walk.png
+    Example: narrows interpolate my-run a.png b.png -o steps.png
 
     Parameters
     ----------

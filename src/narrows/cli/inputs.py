@@ -36,7 +36,7 @@ def chosen_split(images: str, split: str, noisy: str = "", quiet: bool = False) 
     if not has_split(data, "test"):
         return "all"
     if not (quiet or images in NAMED_SETS):
-        tell(f"note: of {images} the part to test with is read; --split all reads all of it")
+        tell(f"note: only the test part of {images} is read; --split all reads all of it")
     return "test"
 
 

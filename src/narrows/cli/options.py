@@ -37,12 +37,12 @@ Integer = Annotated[int, Parameter(converter=integer)]  # the type of every opti
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print numbers as JSON.")]
 Force = Annotated[bool, Parameter(negative="", help="Replace output that exists.")]
 Output = Annotated[
-    str, Parameter(name=["--output", "-o"], help="Where to write; missing folders are made.")
+    str, Parameter(name=["--output", "-o"], help="Where to write; missing folders are created.")
 ]
 Noisy = Annotated[
     str,
     Parameter(
-        help="The same images with noise of your own: a folder of the same names, or a file."
+        help="The same images with your own noise: a folder with the same file names, or a file."
     ),
 ]
 Data = Annotated[
@@ -57,7 +57,9 @@ Data = Annotated[
 Normal = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
 Split = Annotated[
     str,
-    Parameter(help="train, val, test or all; by default test if there is such a part, else all."),
+    Parameter(
+        help="train, val, test or all; by default test if the images have such a part, else all."
+    ),
 ]
 
 
@@ -83,22 +85,23 @@ class Changes:
     Parameters
     ----------
     epochs
-        Number of passes over the training images; by default that of the recipe, and more where
-        there are few images.
+        Number of passes over the training images; by default that of the recipe, or more
+        if there are few images.
     batch_size
-        Images in each step; by default that of the recipe, and fewer where there are few images.
+        Images in each step; by default that of the recipe, or fewer if there are few images.
     seed
-        Seed of everything that is random, an integer from 0; by default that of the recipe.
+        Seed of all random numbers, an integer ≥ 0; by default that of the recipe.
     device
         auto, cpu, cuda or mps; by default auto, the best of this machine.
     range
         The values of black and white, such as 0 4095 for a camera of 12 bits; or auto, the 0.1 and 99.9
-        percentiles of the training images. By default what the files say, else those of their type.
+        percentiles of the training images. By default those that the files state, else those of their type.
     validation
         Share of the training images held back to choose the best epoch, such as 0.1; by default
         that of the recipe.
     minutes
-        Of the recipe anomaly: time for networks among the candidates, such as 5; by default 0, none.
+        For the recipe anomaly: how long it may train networks as further candidates, such as 5; by
+        default 0, no networks.
     set
         An option of the recipe as part.option=value, such as bottleneck.size=64; can be repeated.
         `narrows parts` lists the options.
@@ -150,14 +153,14 @@ class Reading:
     strict
         Stop at the first file that cannot be read; by default it is skipped and reported.
     labels
-        A CSV file of the classes of the pictures in a folder, with the columns file and label.
+        A CSV file with the columns file and label: the classes of the pictures in a folder.
     array
-        Which array of a file is the images, by its name: of .npz, .mat, HDF5, ...
+        The name of the array that holds the images, for files of several: .npz, .mat, HDF5, ...
     shape
-        Height, width and channels of an image, if a file has rows of values: of .csv, .mat, ...
+        Height, width and channels of an image, for files of rows of values: .csv, .mat, ...
     axis
-        Which axis, from 0, the images follow one another along: of NIfTI (the slices of a volume,
-        by default 2), MATLAB and HDF5.
+        The axis, counted from 0, along which the images are stacked: for NIfTI (the slices of a
+        volume; by default 2), MATLAB and HDF5.
     """
 
     size: Annotated[

@@ -41,7 +41,7 @@ def pack(
     strict
         Stop at the first image that cannot be read.
     labels
-        A CSV file of the classes of the pictures, with the columns file and label.
+        A CSV file with the columns file and label: the classes of the pictures.
     """
     from narrows.data.packs.pack import pack as write_pack
     from narrows.model.progress_bar import progress_bar

@@ -50,8 +50,8 @@ def patches(
 ) -> None:
     """Cut training patches out of large pictures, more where there is more contrast.
 
-    They are crops, bit for bit, in the depth of their files, each named after its picture and place:
-    photo_y0128_x0064.png. A list, patches.csv, says the same. They are written into a folder, a pack
+    They are exact crops, in the bit depth of their files, each named after its picture and position:
+    photo_y0128_x0064.png. patches.csv lists them. They are written into a folder, a pack
     (.tar), or an array (.npy, .npz).
 
     Example: narrows patches photos/ -o patches/ --size 64 -n 10000
@@ -63,17 +63,18 @@ def patches(
     size
         Height and width of a patch in pixels, or one number for both; 64 by default.
     count
-        Number of patches, shared out to the pictures by their area.
+        Number of patches, divided among the pictures by their area.
     seed
         Seed of the places; another seed gives other patches.
     distance
-        Pixels between the corners of two patches of one picture, at least; by default half the size.
+        Minimum distance in pixels between the corners of two patches of a picture; by default half
+        the size.
     split
         train, val, test or all.
     grey
         Convert colour pictures to grey.
     labels
-        A CSV file of the classes of the pictures, with the columns file and label.
+        A CSV file with the columns file and label: the classes of the pictures.
     strict
         Stop at the first picture that cannot be read, or is smaller than a patch.
     """

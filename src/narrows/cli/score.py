@@ -90,8 +90,8 @@ def score(
     (flagged), and the percentile of the score among those of normal images.
 
     The threshold comes from normal images that the model has not seen: those that its training held
-    out, or --calibrate. A picture larger than the model's is scored by its worst tile, which is worse
-    than a single one: use --calibrate with pictures of that size.
+    out, or --calibrate. A picture larger than the model's images gets the score of its most anomalous
+    tile, which is higher than that of a single tile: use --calibrate with pictures of that size.
 
     Example: narrows score my-run photos/ -o scores.csv --calibrate good/ --false-alarms 0.05
 
@@ -102,9 +102,9 @@ def score(
     images
         An image, a folder, a pack, an IDX, .npy or .npz file, or a named set.
     kind
-        patch, error, relative, bound or code, or one that the model alone has, such as combined or
-        neighbours-each; by default the model's own, else patch, the error of the worst patch, or
-        error for tables.
+        Which score: patch (the error of the worst patch), error, relative, bound or code, or one of
+        the model's own: neighbours, or combined and neighbours-each of a detector. By default the
+        model's own, or else error for tables and patch for images.
     normal
         The classes (names of sub-folders) that are normal: prints how many images of each class are
         above the threshold, how well the score finds the others, and how well error maps find
@@ -143,7 +143,9 @@ def _refuse_share(shard: str, given: dict[str, Any]) -> None:
     """Refuse options that need all images."""
     for name, value in given.items():
         if value and shard:
-            raise wrong(name, shard, "all images, not a share of them", "score without --shard")
+            raise wrong(
+                "--shard", shard, f"no share: {name} needs all images", "score without --shard"
+            )
 
 
 def _print_measures(measures: dict[str, Any], with_normal: bool, json: bool) -> None:

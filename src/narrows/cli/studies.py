@@ -43,9 +43,9 @@ def lab(
     name
         The letter of a lab, such as A, or all; `narrows labs` lists them.
     output
-        Where to write; missing folders are made. By default narrows-lab-a, or narrows-labs for all.
+        Where to write; missing folders are created. By default narrows-lab-a, or narrows-labs for all.
     data
-        Other images than those of the lab: a named set, or a path.
+        Images to use instead of those of the lab: a named set, or a path.
     """
     name = name.lower()
     if name == "all":
@@ -75,9 +75,9 @@ def study(
     file
         A study file in TOML; docs/studies.md describes it.
     output
-        Where to write; missing folders are made. By default narrows-, and the name of the file.
+        Where to write; missing folders are created. By default narrows-NAME, after the name of the file.
     data
-        Other images than those of the study: a named set, or a path.
+        Images to use instead of those of the study: a named set, or a path.
     """
     place = output or f"narrows-{Path(file).stem}"
     _run_file(Path(file), place, data, changes, how, tsne)

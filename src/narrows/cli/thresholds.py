@@ -21,10 +21,10 @@ class FalseAlarms:
     Parameters
     ----------
     calibrate
-        Normal images that the model has not seen, such as a folder, for the threshold and the
-        percentiles.
+        Normal images that the model has not seen, such as a folder: they give the threshold and
+        the percentiles.
     false_alarms
-        The share of normal images that may be flagged; by default that of the training, 0.01.
+        The share of normal images that may be flagged; by default that of the training, usually 0.01.
     """
 
     calibrate: str = ""

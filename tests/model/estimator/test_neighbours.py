@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter1d
+from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import NearestNeighbors
 
 import narrows as nw
 from narrows.errors import BuildError, UnknownName
 from narrows.model.estimator.spaces import sampling
+from small_models import CONSTANT
 
 
 def test_distances_equal_scikit_learns(digits):
@@ -105,3 +107,16 @@ def test_neighbours_in_codes_are_read_back_as_they_were_written(in_codes, digits
 def test_spaces_without_codes_to_compare_are_refused(space, words, digits):
     with pytest.raises((BuildError, UnknownName), match=words):
         nw.Neighbours(space=space).fit(digits[:20])
+
+
+@pytest.mark.filterwarnings(CONSTANT)
+def test_options_of_the_space_are_set_one_by_one(digits):
+    model = nw.Neighbours().set_params(space__epochs=1, space__bottleneck__size=3)
+    assert model.space == {"epochs": 1, "bottleneck": {"size": 3}}
+    given = {"epochs": 1, "bottleneck": {"kind": "plain", "size": 3}}
+    search = GridSearchCV(nw.Neighbours(space=given), {"space__bottleneck__size": [2, 3]}, cv=2)
+    search.fit(digits[:40])
+    assert search.best_estimator_.space["bottleneck"]["size"] in (2, 3)
+    assert given["bottleneck"]["size"] == 3  # the user's own dict stays as it is
+    with pytest.raises(BuildError, match="epochs"):
+        nw.Neighbours().set_params(space__epochz=1).fit(digits[:20])

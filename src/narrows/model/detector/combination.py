@@ -19,6 +19,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from narrows.errors import several
+
 OFFSET, POWER = 3.0, 4
 SMALLEST = 1e-30  # a score of 0 has a logarithm too
 LEAST_SPREAD = 1e-3  # w, if all held-out images have the same score
@@ -58,6 +60,11 @@ def combined(
     ]
     mean = torch.stack(terms).sum(0) / sum(weights.values())
     return mean.pow(1 / POWER) - OFFSET
+
+
+def weights_in_words(weights: Mapping[str, float]) -> str:
+    """The scores that weigh something, with their weights."""
+    return several([f"{name} (weight {weight:g})" for name, weight in weights.items() if weight])
 
 
 def _logarithm(scores: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ import torch
 from msgspec import Struct, structs
 from torch import Tensor
 
-from narrows.errors import BuildError, Faults, several, unknown, wrong
+from narrows.errors import BuildError, Faults, unknown, wrong
 from narrows.image_batches import ImageBatches
 from narrows.machine import flush_denormals
 from narrows.model.calibration import FOLDS, Calibration
@@ -32,7 +32,7 @@ from narrows.model.detector.choice import (
     check_numbers,
     members_to_fit,
 )
-from narrows.model.detector.combination import Standard, combined
+from narrows.model.detector.combination import Standard, combined, weights_in_words
 from narrows.model.detector.members import (
     Member,
     Members,
@@ -243,8 +243,7 @@ class AnomalyDetector(ImageModel):
     @property
     def choice_in_words_(self) -> str:
         """What it has chosen and why, as text."""
-        weights = self.choice_["weights"].items()
-        parts = several([f"{name} (weight {weight:g})" for name, weight in weights if weight])
+        parts = weights_in_words(self.choice_["weights"])
         words = f"the score combines {parts}; images are compared {self.choice_['scale']}"
         match self.choice_.get("epochs"):
             case None:

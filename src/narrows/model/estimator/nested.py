@@ -7,7 +7,7 @@ in it, so that a grid search can vary it, alone or as a step of a pipeline:
 
 The rules are those of `recipe` and of `--set`: options merge into a part of the same kind, another
 `kind` replaces it; a part given by its name alone has its defaults. The list `penalties` is one
-parameter.
+parameter; the dict `space` of `Neighbours` is nested too, though its options are not listed.
 """
 
 from collections.abc import Mapping
@@ -33,6 +33,7 @@ NESTED = {name: KINDS[name] for name in SPEC_NAMES if name in KINDS} | {
         Kind("training", {"options": TrainingOptions}, object),
     )
 }
+NETWORKS = ("space",)  # options that are None or a dict of an autoencoder's options
 ONLY_KIND = {"training": "options"}  # where there is one kind, which nobody names
 
 
@@ -102,6 +103,8 @@ def _by_part(changes: Options) -> dict[str, Options]:
 
 def _merged(name: str, old: Any, change: Options) -> Any:
     """A part with changed options. Raises `BuildError` for options that it does not have."""
+    if name in NETWORKS:
+        return merge_spec(old, change)  # checked when it is fitted
     if name not in NESTED:
         names = several([f"{name}{SEPARATOR}{option}" for option in change])
         raise BuildError(f"{name} has no options of its own: got {names}; set {name} itself")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from narrows.model.calibration import SOURCES
+from narrows.model.detector.combination import weights_in_words
 from narrows.model.file_format import (
     CHECKPOINT_KEY,
     CHECKPOINT_WORDS,
@@ -54,6 +55,7 @@ def _describe_model(header: Header, tensors: Tensors) -> dict[str, Any]:
         "numbers in the file": sum(tensor.numel() for tensor in tensors.values()),
         "threshold": header.facts.threshold_,
         **_calibration(header),
+        **_members(header),
         **_training(header),
         "versions": ", ".join(versions),
     }
@@ -94,6 +96,14 @@ def _calibration(header: Header) -> dict[str, Any]:
     source = SOURCES.get(calibration.source, calibration.source)
     count = max(calibration.counts.values(), default=0)
     return {"threshold from": f"the scores of {count:,} {source}"}
+
+
+def _members(header: Header) -> dict[str, str]:
+    """The models that the model is made of, and what its score combines."""
+    lines = {"members": ", ".join(header.members)} if header.members else {}
+    if header.facts.choice_ is not None:
+        lines["score combines"] = weights_in_words(header.facts.choice_.weights)
+    return lines
 
 
 def _training(header: Header) -> dict[str, Any]:

@@ -90,7 +90,14 @@ def _root_error(model: ImageModel, images: np.ndarray) -> np.ndarray:
 def _process(
     model: ImageModel, pictures: Pictures, own_size: Work, other_size: Work, skip: Skip
 ) -> Results:
-    """`own_size` of pictures of the model's form, `other_size` of others, neighbours of one form together."""
+    """`own_size` of pictures of the model's form, `other_size` of others, neighbours of one form together.
+
+    Raises `ImageError` if the model is of a table.
+    """
+    if model.layout_.is_table:
+        raise ImageError(
+            f"the model was fitted on a table of {model.layout_.image[1]} columns, and these are pictures"
+        )
     for group in _groups(pictures):
         images = np.stack([picture.pixels for picture in group])
         work = own_size if fits_model(model, images.shape[1:]) else other_size
