@@ -1,8 +1,7 @@
 """Files that are a little wrong, put to every loader: each is read, or refused in our words.
 
-100 mutants are put to each loader, 500 if slow tests run too, or as many as NARROWS_FUZZ says:
-`NARROWS_FUZZ=20000 python -m pytest tests/test_fuzz.py`. A failure says which mutant it was; the
-same number is the same file.
+500 mutants are put to each loader, or as many as NARROWS_FUZZ says: `NARROWS_FUZZ=20000 python -m
+pytest tests/test_fuzz.py`. A failure says which mutant it was; the same number is the same file.
 """
 
 import os
@@ -15,8 +14,7 @@ from narrows import files
 from narrows.errors import NarrowsError
 from small_models import CONSTANT
 
-COUNT = int(os.environ.get("NARROWS_FUZZ", "100"))
-SLOW_COUNT = 500
+COUNT = int(os.environ.get("NARROWS_FUZZ", "500"))
 SEED = 14
 pytestmark = pytest.mark.filterwarnings(CONSTANT)
 
@@ -27,12 +25,12 @@ def unsynced(monkeypatch):
     monkeypatch.setattr(files, "_sync", lambda path: None)
 
 
-def failures(loader: Loader, count: int) -> list[str]:
+def failures(loader: Loader) -> list[str]:
     """What mutants led to that is no error of ours."""
     found = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for number, mutant in enumerate(loader.mutants(count, SEED)):
+        for number, mutant in enumerate(loader.mutants(COUNT, SEED)):
             loader.path.write_bytes(mutant)
             try:
                 loader.load()
@@ -43,7 +41,6 @@ def failures(loader: Loader, count: int) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("count", [COUNT, pytest.param(SLOW_COUNT, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("make", LOADERS, ids=lambda make: make.__name__)
-def test_a_file_with_faults_is_read_or_refused(make, count, tmp_path):
-    assert not failures(make(tmp_path), count)
+def test_a_file_with_faults_is_read_or_refused(make, tmp_path):
+    assert not failures(make(tmp_path))

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from narrows.cli import run
+from narrows.study import drawings
 
 STUDY = """
 title = "Mine"
@@ -34,6 +35,12 @@ title = "Codes"
 options = { method = "tsne" }
 """
 QUICK = ["--epochs", "1", "--batch-size", "64", "--set", "body.widths=[16]"]
+
+
+@pytest.fixture(autouse=True)
+def few_figures(monkeypatch):
+    """Pages have the figure of the loss alone: to draw all takes longer than most trainings here."""
+    monkeypatch.setattr(drawings, "STANDARD_DRAWINGS", drawings.STANDARD_DRAWINGS[:1])
 
 
 @pytest.fixture(scope="session")
