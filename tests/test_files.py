@@ -166,7 +166,7 @@ def test_a_file_where_a_folder_is_needed_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO"])
 @pytest.mark.parametrize("old", ["old", None])
-def test_a_disk_that_takes_no_more_is_reported_and_what_was_there_stands(tmp_path, name, old):
+def test_a_full_disk_is_reported_and_the_old_file_is_kept(tmp_path, name, old):
     path, code = tmp_path / "x.txt", getattr(errno, name)
     if old is not None:
         write_file(path, old)
@@ -224,7 +224,7 @@ def test_a_lock_dies_with_its_process(tmp_path, folder):
     assert not list(tmp_path.rglob(f"{PREFIX}*"))
 
 
-def test_who_has_a_folder_removes_what_was_never_finished_in_it(tmp_path):
+def test_the_owner_of_a_folder_removes_unfinished_files_in_it(tmp_path):
     names = ("x.txt", ".hidden", f"{PREFIX}x-1.txt", f"below/{PREFIX}y-2.npz", "below/y.npz")
     theirs = (f"other/{PREFIX}{LOCK_SUFFIX}", f"other/{PREFIX}z-3.txt")
     for name in (*names, *theirs):

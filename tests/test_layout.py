@@ -33,7 +33,7 @@ def test_nan_and_infinity_are_refused_with_the_first_image(monkeypatch, bad, ran
     monkeypatch.setattr(mapped, "AT_ONCE", 4 * 12 * 4)
     X = random_images("float32", 10, *shape)
     X[6].flat[3] = X[9].flat[0] = bad
-    assert "2 values are NaN or infinity (the first in image 6)" in refusal(X, ranged)
+    assert "NaN or infinity: 2 (the first in image 6)" in refusal(X, ranged)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_two_faults_are_both_named():
     X[2, 1, 1] = np.nan
     message = refusal(X)
     assert "for 2 reasons" in message
-    assert "1 values are NaN or infinity (the first in image 2)" in message
+    assert "NaN or infinity: 1 (the first in image 2)" in message
     assert "divide by 255" in message
 
 

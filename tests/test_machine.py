@@ -84,7 +84,7 @@ def test_generators_of_one_key_agree_and_of_others_do_not():
     assert not torch.equal(first, other)
 
 
-def test_a_chance_is_met_to_a_part_in_65536():
+def test_a_chance_is_kept_to_one_part_in_65536():
     x = torch.empty(1, 3, 500, 501)  # of which 4 do not divide the number
     for chance in (0.1, 0.5, 0.8, 1.0):
         found = randomness.KeyedRandom(0).chance("dropout", x, chance)

@@ -135,7 +135,7 @@ def _compare_layouts(faults: Faults, got: Layout, expected: Layout) -> None:
 def _check_values(faults: Faults, values: "ValueRange", ranged: bool) -> None:
     if values.not_finite:
         faults.add(
-            f"{values.not_finite} values are NaN or infinity (the first in image {values.first})"
+            f"values that are NaN or infinity: {values.not_finite} (the first in image {values.first})"
         )
     if ranged and (values.low < -ROUNDING or values.high > 1 + ROUNDING):
         cure = "scale them to [0, 1]"

@@ -61,7 +61,7 @@ def test_all_verbs_read_the_same_images_of_a_layout(
     assert {row["class"] for row in rows_of(tmp_path / "score" / "x.csv")} == {"a", "b"}
 
 
-def test_normal_images_alone_are_scored_and_what_is_missing_is_said(narrows, trained, tmp_path):
+def test_normal_images_alone_are_scored_and_what_is_missing_is_reported(narrows, trained, tmp_path):
     digits(tmp_path / "in", "good/0.png", "good/1.png")
     asked = ("score", trained["pca"], tmp_path / "in", "-o", tmp_path / "s.csv", "--normal", "good")
     found = narrows(*asked)
@@ -107,7 +107,7 @@ def test_many_pictures_go_to_a_folder_whose_name_has_a_dot(narrows, trained, fla
     assert files_in(tmp_path / name) == ["0.png", "1.png"]
 
 
-def test_a_folder_that_is_there_is_written_into(narrows, refused, trained, flat, tmp_path):
+def test_an_existing_folder_is_written_into(narrows, refused, trained, flat, tmp_path):
     (tmp_path / "out.v2").mkdir()
     (tmp_path / "out.v2" / "mine.txt").write_text("mine")
     asked = ("reconstruct", trained["pca"], flat, "-o", tmp_path / "out.v2")
@@ -305,3 +305,11 @@ def test_masks_are_brought_to_the_size_of_the_images(narrows, trained, mvtec, tm
         Image.open(path).resize((24, 24), Image.Resampling.NEAREST).save(path)
     asked = ("score", trained["pca"], mvtec, "--normal", "good", "--json", "--size", "8", "-o")
     assert set(narrows(*asked, tmp_path / "s.csv").json()[0]) >= {"AUROC of pixels", "AUPRO"}
+
+
+def test_pages_of_a_stack_have_no_masks_which_is_said(narrows, trained, mvtec, tmp_path):
+    pages = [Image.fromarray(image) for image in DIGITS[40:42]]
+    (mvtec / "test/bad/0.png").unlink()
+    pages[0].save(mvtec / "test/bad/0.tif", save_all=True, append_images=pages[1:])
+    asked = ("score", trained["pca"], mvtec, "-o", tmp_path / "s.csv", "--normal", "good")
+    assert "2 pages of stacks have no mask each" in narrows(*asked).err

@@ -35,7 +35,7 @@ def test_what_is_put_off_is_there_when_it_is_used(use):
     assert python(before, loaded, use, loaded).split() == ["False", "0.5", "True"]
 
 
-def test_what_is_there_stays():
+def test_a_module_that_is_imported_already_stays():
     assert (
         python(
             "import scipy.stats, sys; from narrows.cli.lazy import put_off; put_off('scipy.stats')",

@@ -26,7 +26,7 @@ def test_what_is_there_is_left_alone_unless_forced(narrows, refused, tmp_path):
     assert store.load(tmp_path / "run").code_size_ == 2
 
 
-def test_what_is_there_is_taken_up_again_if_nothing_has_changed(narrows, tmp_path, quick):
+def test_reuse_keeps_a_trained_model_if_nothing_has_changed(narrows, tmp_path, quick):
     train = ("train", "ae-mlp", "--data", "digits", "-o", tmp_path / "run", *quick, "--set")
     first = narrows(*train, "bottleneck.size=2", "--json")
     weights = (tmp_path / "run" / "model.safetensors").read_bytes()

@@ -28,7 +28,7 @@ def test_a_run_that_does_not_agree_fails_in_a_sentence(narrows, trained, tmp_pat
     assert f"1 of {len(measures)} measures are not those reported" in complaint
 
 
-def test_images_elsewhere_are_read_from_there(narrows, tmp_path, photos):
+def test_images_that_were_moved_are_read_from_data(narrows, tmp_path, photos):
     run = [
         "train",
         "pca",

@@ -78,7 +78,7 @@ def test_no_arrow_reaches_the_next_place_and_the_longest_nearly_does(field):
     assert length(sets(figure("arrows", field))[0]).max() > 0.3
 
 
-def test_what_is_shortened_is_as_long_as_the_key_and_is_said(field):
+def test_shortened_arrows_are_as_long_as_the_key_which_says_so(field):
     drawn = figure("arrows", field, unit="nats per unit")
     learned, _, shown = sets(drawn)
     words = "nats per unit; longer arrows are drawn as long as this"

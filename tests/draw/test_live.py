@@ -77,7 +77,7 @@ def test_other_kinds_have_no_live_form(examples, kind):
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
-def test_every_point_is_there_once_in_the_colour_of_its_class(dimensions):
+def test_every_point_is_drawn_once_in_the_colour_of_its_class(dimensions):
     x = X[:, :dimensions]
     found = live("scatter", {"x": x, "labels": LABELS})
     assert {trace["type"] for trace in found["data"]} == {

@@ -52,7 +52,7 @@ def test_a_search_over_a_pipeline_reaches_the_options_of_its_model(labelled):
     assert search.best_estimator_.predict(X).shape == y.shape
 
 
-def test_a_pipeline_gives_data_frames_where_they_are_asked_for(labelled):
+def test_a_pipeline_returns_data_frames_on_request(labelled):
     pytest.importorskip("pandas")
     X, y = labelled
     steps = (
@@ -81,7 +81,7 @@ def test_a_copy_and_a_pickle_give_the_same_results(request, fitted, again, digit
 
 
 @pytest.mark.filterwarnings(CONSTANT)
-def test_parts_that_are_the_whole_train_as_one_fit(digits):
+def test_partial_fits_of_all_images_train_as_one_fit(digits):
     whole, parts = model(epochs=3).fit(digits), model(epochs=3)
     for epoch in range(3):
         assert parts.partial_fit(digits) is parts

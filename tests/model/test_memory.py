@@ -47,7 +47,7 @@ def test_a_pca_sums_up_its_images_a_batch_at_a_time():
 
 
 @pytest.mark.slow
-def test_codes_are_written_where_they_are_wanted_a_batch_at_a_time(tmp_path):
+def test_codes_are_written_to_out_a_batch_at_a_time(tmp_path):
     place = str(tmp_path / "out.npy")
     work = f"""
 model = nw.PCA(5).fit(images[:2000])

@@ -89,7 +89,7 @@ def test_it_is_measured_and_compared(sibling, digits):
 
 
 @pytest.mark.filterwarnings(UNCALIBRATED)
-def test_it_finds_anomalies_and_fills_large_pictures(sibling, digits):
+def test_scores_find_anomalies_and_large_pictures_are_processed(sibling, digits):
     assert sibling.flag(digits).mean() == pytest.approx(0.01, abs=0.01)
     large = np.tile(digits[:1], (1, 2, 2))
     assert process_tiled(sibling, large, "denoise").shape == large.shape

@@ -64,7 +64,7 @@ def test_figures_show_the_noisy_images(done, data):
         assert {"1/original", "1/noisy", "1/denoised"} <= set(snapshots.files)
 
 
-def test_it_is_taken_up_again_only_with_the_same_pairs(done, data, tmp_path):
+def test_a_training_is_resumed_only_with_the_same_pairs(done, data, tmp_path):
     study, folder, _ = done
     said = []
     run_study(study, folder, reuse=True, say=said.append)

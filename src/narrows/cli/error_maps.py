@@ -28,6 +28,7 @@ class ErrorMaps:
         self.normal = normal
         self.place = job.free(folder_place(maps)) if maps else None
         self.count = 0  # of files that were written
+        self.pages = 0  # of stacks in a folder that has masks
         self.stems: dict[str, str] = {}
         if self.place:
             if not job.one_by_one:
@@ -66,6 +67,10 @@ class ErrorMaps:
             return {}
         masked = ((error, self._mask(name, error.shape)) for name, error in self._maps(model))
         measures = localisation((error, mask) for error, mask in masked if mask is not None)
+        if self.pages:
+            tell(
+                f"note: {self.pages:,} pages of stacks have no mask each, so their pixels are not measured"
+            )
         if self.place:
             self.job.done(self.place, self.count)
         return measures
@@ -75,6 +80,8 @@ class ErrorMaps:
         if not self.masks:
             return None
         mask = self.masks.read(name, shape)
+        if mask is None and name not in (*self.masks.files, *self.masks.missing):
+            self.pages += 1
         if mask is None and name in self.masks.files:
             tell(f"note: the mask of {name} has another size, so its pixels are not measured")
         return mask
@@ -113,7 +120,7 @@ class ErrorMaps:
         scale = error_scale(model, sample)
         tell(
             f"error maps: full colour is an error of {scale:.3g} or more, of 1 from black to white; "
-            f"{100 * SHARE:g} % of the pixels of {len(files):,} images are below"
+            f"{100 * SHARE:g} % of the pixels of {len(files):,} files are below"
         )
         if not job.share or job.share.place == 1:
             self._draw_scale(model, scale)

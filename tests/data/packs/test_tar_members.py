@@ -104,5 +104,5 @@ def test_masks_and_strays_of_a_tar_are_left_out_and_named(tmp_path):
     found = read_data(write_tar(tmp_path / "a.tar", *((name, 1) for name in members)), "all")
     assert found.names == tuple(members[:2])
     assert [name for name, _ in found.skipped] == members[3:]
-    assert found.notes == ("masks, which are not read as images: 1 (ground_truth/bad/0.png)",)
+    assert found.notes == ("masks, which are used in folders alone: 1 (ground_truth/bad/0.png)",)
     np.testing.assert_array_equal(found.labels, [1, 0])

@@ -123,7 +123,7 @@ def test_small_and_broken_pictures_are_skipped_with_the_reason(folder):
         read_data(folder / "dog", "all", size=34, patches=6)
 
 
-def test_fewer_patches_than_asked_for_are_said(folder):
+def test_fewer_patches_than_asked_for_are_reported(folder):
     images = read_data(folder, "all", size=30, patches=1000)
     assert len(images) < 100
     assert f"Only {len(images)} of 1,000 patches fit" in " ".join(images.notes)

@@ -124,7 +124,7 @@ def test_the_class_is_the_first_of_qmnists_eight_numbers(tmp_path, images, endin
     assert "the class" in found.notes[0]
 
 
-def test_emnists_images_are_transposed_and_it_is_said(tmp_path, images):
+def test_emnists_images_are_transposed_and_this_is_reported(tmp_path, images):
     write_idx(tmp_path / "emnist-letters-train-labels-idx1-ubyte", np.uint8([3, 1, 4, 1, 5]))
     path = write_idx(tmp_path / "emnist-letters-train-images-idx3-ubyte", images)
     found = read_data(path)

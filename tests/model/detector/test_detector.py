@@ -215,7 +215,7 @@ def test_too_few_images_and_unknown_scales_are_refused(digits):
 
 
 @few_images
-def test_colour_and_odd_sizes_work():
+def test_colour_images_of_odd_sides_work():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 255, (40, 9, 21, 3), dtype=np.uint8)
     fitted = nw.AnomalyDetector().fit(images)

@@ -222,7 +222,7 @@ def test_a_mixture_may_be_saved_even_of_fewer_images_than_components(digits, tmp
 # -- epoch by epoch --------------------------------------------------------------------------------
 
 
-def test_who_has_seen_enough_keeps_a_whole_model(digits):
+def test_a_training_stopped_early_keeps_a_complete_model(digits):
     model = nw.Autoencoder(epochs=50, batch_size=20)
     for m in model.fit_epochs(digits):
         if m.epochs_ == 8:
@@ -274,7 +274,7 @@ def test_one_image_or_many_equal_ones_are_no_constant_model(digits):
             ImageError,
             "5 x 5 pixels, the model was fitted on 8 x 8",
         ),
-        ({"validation": np.full((3, 8, 8), np.nan)}, ImageError, "192 values are NaN or infinity"),
+        ({"validation": np.full((3, 8, 8), np.nan)}, ImageError, "NaN or infinity: 192"),
         ({"validation": np.full((3, 8, 8), 9.0)}, ImageError, r"must lie in \[0, 1\]"),
         ({"scale": "unti"}, UnknownName, "no scale called 'unti'; did you mean 'unit'"),
         ({"device": "gpu"}, UnknownName, "no device called 'gpu'; did you mean 'cpu'"),

@@ -218,7 +218,7 @@ def broken(digits, value):
 
 
 BAD = {
-    "NaN": (lambda X: broken(X, np.nan), r"1 values are NaN or infinity \(the first in image 5\)"),
+    "NaN": (lambda X: broken(X, np.nan), r"NaN or infinity: 1 \(the first in image 5\)"),
     "infinity": (lambda X: broken(X, -np.inf), "NaN or infinity"),
     "0..255": (
         lambda X: X.astype(np.float32),
@@ -303,7 +303,7 @@ def test_wrong_codes_are_refused(ae, codes, kind, reason):
 
 
 @pytest.mark.parametrize("number", [0, -1, 2.5, "3", None])
-def test_numbers_of_samples_must_be_whole(model, digits, number):
+def test_numbers_of_samples_must_be_integers(model, digits, number):
     with pytest.raises(BuildError, match=r"count: got .*, expected an integer ≥ 1"):
         model.sample(number)
     with pytest.raises(BuildError, match=r"samples: got .*, expected an integer ≥ 1"):
@@ -325,7 +325,7 @@ def test_a_side_channel_refuses_what_follows_from_the_code_alone(pooled, digits)
 
 
 @pytest.mark.parametrize("verb", ["transform", "reconstruct", "denoise"])
-def test_results_are_written_where_they_are_wanted(ae, digits, verb, tmp_path):
+def test_results_are_written_to_out(ae, digits, verb, tmp_path):
     wanted = getattr(ae, verb)(digits)
     out = np.lib.format.open_memmap(tmp_path / "out.npy", "w+", wanted.dtype, wanted.shape)
     assert getattr(ae, verb)(digits, out=out) is out

@@ -222,7 +222,7 @@ def test_too_few_images_for_a_share_of_false_alarms_are_reported(digits):
     assert m.thresholds_["error"] == m.calibration_.scores["error"].values.max()
 
 
-def test_of_a_threshold_of_ones_own_nothing_is_said(digits):
+def test_a_threshold_set_by_the_user_causes_no_warning(digits):
     m = nw.PCA(8, calibration=0).fit(digits)
     m.threshold_ = 0.1
     np.testing.assert_array_equal(m.flag(digits), m.anomaly_score(digits) > 0.1)

@@ -32,7 +32,7 @@ def test_both_ways_to_the_components_lead_there(digits, monkeypatch):
     assert narrow.threshold_ == pytest.approx(wide.threshold_, rel=1e-4)
 
 
-def test_of_one_image_there_is_nothing_to_explain(digits):
+def test_one_image_has_no_variance_to_explain(digits):
     found = nw.PCA(1).fit(digits[:1])
     np.testing.assert_array_equal(found.reconstruct(digits[:1]), digits[:1])
     assert found.explained_variance_.tolist() == [0.0]

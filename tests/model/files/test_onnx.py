@@ -136,7 +136,7 @@ def test_export_an_operation_without_a_counterpart_is_refused_and_nothing_writte
     assert list(tmp_path.iterdir()) == []
 
 
-def test_export_the_extra_is_named_where_it_is_missing(ae, tmp_path, monkeypatch):
+def test_export_names_the_extra_that_is_missing(ae, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(
         MissingExtra, match=r"this needs onnxscript, .* pip install 'narrows\[onnx\]'"

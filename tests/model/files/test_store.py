@@ -175,7 +175,7 @@ def test_what_cannot_be_written_leaves_nothing_behind(ae, digits, tmp_path, monk
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_write_that_breaks_off_keeps_the_old_file(ae, pca, tmp_path, monkeypatch):
+def test_a_write_that_is_interrupted_keeps_the_old_file(ae, pca, tmp_path, monkeypatch):
     path = nw.save(pca, tmp_path / "m.safetensors")
     before = path.read_bytes()
 

@@ -94,7 +94,7 @@ def assert_equal(found, unbroken):
 
 @pytest.mark.parametrize("options", [{}, HELD], ids=["plain", "all"])
 @pytest.mark.parametrize("write", [1, 2, 5, 7, 14, 18])  # of 22 or, with validation, 19
-def test_a_training_that_was_broken_off_anywhere_ends_as_an_unbroken_one(
+def test_an_interrupted_training_resumed_ends_as_an_uninterrupted_one(
     digits, path, going, whole, monkeypatch, options, write
 ):
     broken(digits, monkeypatch, Checkpoint(path, minutes=1e-9), write, **options)
@@ -206,7 +206,7 @@ SPOILT = {
 
 
 @pytest.mark.parametrize("how", SPOILT)
-def test_a_checkpoint_that_is_not_whole_is_reported_and_the_training_starts_over(
+def test_an_incomplete_checkpoint_is_reported_and_the_training_starts_over(
     digits, path, going, said, whole, how
 ):
     model(epochs=1).fit(digits, checkpoint=Checkpoint(path))
@@ -230,7 +230,7 @@ def test_if_there_is_no_state_it_says_so(digits, path, going, said, whole):
     assert said == [f"there is no state {path} to go on from: the training starts at the start"]
 
 
-def test_without_being_asked_it_starts_over_and_the_old_state_is_gone(
+def test_without_resume_the_training_starts_over_and_the_old_checkpoint_is_removed(
     digits, path, going, said, whole, monkeypatch
 ):
     model(bottleneck={"kind": "plain", "size": 2}).fit(digits, checkpoint=Checkpoint(path))
@@ -341,7 +341,7 @@ def test_a_file_is_that_of_one_training_at_a_time(digits, path):
 
 @pytest.mark.parametrize("why", ["ENOSPC", "EDQUOT", "EFBIG", "EROFS"])
 @pytest.mark.parametrize("when", [0, 2])
-def test_where_nothing_can_be_written_it_stops_and_the_checkpoint_before_is_whole(
+def test_if_nothing_can_be_written_training_stops_and_the_previous_checkpoint_is_intact(
     digits, path, going, whole, monkeypatch, why, when
 ):
     code, syncs = getattr(errno, why), []
@@ -381,7 +381,7 @@ def test_a_checkpoint_says_what_it_is(digits, path):
         nw.load(path)
 
 
-def test_a_folder_whose_training_was_broken_off_says_so(digits, path):
+def test_a_folder_whose_training_was_interrupted_says_so(digits, path):
     model(epochs=1).fit(digits, checkpoint=Checkpoint(path))
     with pytest.raises(DataError, match=r"no model file .*last\.safetensors is a checkpoint"):
         nw.load(path.parent)
@@ -396,7 +396,7 @@ def test_the_file_is_plain_tensors_and_json(digits, path):
 
 
 @pytest.mark.parametrize(("write", "apart"), [(1, False), (3, True), (9, False), (11, True)])
-def test_the_best_weights_are_written_next_to_the_last_where_they_are_others(
+def test_the_best_weights_are_written_next_to_the_last_if_they_differ(
     digits, path, monkeypatch, write, apart
 ):
     broken(

@@ -65,7 +65,7 @@ def test_a_loss_times_784_takes_the_same_steps_where_eps_and_decay_are_times_784
     torch.testing.assert_close(*ends, rtol=1e-4, atol=1e-5)
 
 
-def test_momentum_carries_a_step_on():
+def test_momentum_continues_the_last_step():
     w = torch.nn.Parameter(torch.zeros(1))
     optimiser = choose(
         "optimiser", OPTIMISERS, {"kind": "sgd", "lr": 1.0, "momentum": 0.5}, parameters=[w]

@@ -142,7 +142,7 @@ def test_the_progress_bar_counts_the_steps_done_before_it_resumes(digits, monkey
 @pytest.mark.parametrize(
     ("device", "status"), [("cpu", "epoch 1  nll 5  kl -0.5"), ("cuda", "epoch 1")]
 )
-def test_the_progress_bar_shows_the_terms_where_they_are_at_hand(digits, device, status):
+def test_the_progress_bar_shows_the_terms_if_they_are_known(digits, device, status):
     training = model()._prepare(digits)
     training.progress.start_epoch(["nll", "kl"], 2, torch.device("cpu"))
     training.progress.step_sums[:] = torch.tensor([[50.0, -5.0], [float("nan"), 0.0]])

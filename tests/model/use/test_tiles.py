@@ -119,11 +119,11 @@ def test_the_score_of_a_large_picture_is_that_of_its_worst_tile(model):
 
 
 @pytest.mark.parametrize(("shape", "said"), [
-    ((1, 7, 9), "the picture has 7 x 9 pixels, the model needs 8 x 8"),
+    ((1, 7, 9), "the model needs 8 x 8; bring it to that size with size=(8, 8) (--size 8 8)"),
     ((1, 9), "expected (N, H, W)"),
     ((1, 9, 9, 5), "5 channels, which a model of 3"),
 ])  # fmt: skip
-def test_what_no_tile_fits_is_refused(coloured, shape, said):
+def test_pictures_that_no_tile_fits_are_refused(coloured, shape, said):
     with pytest.raises(ImageError) as caught:
         process_tiled(coloured, np.zeros(shape, np.uint8), "denoise")
     assert said in str(caught.value)

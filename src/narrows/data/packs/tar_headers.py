@@ -90,7 +90,7 @@ def _without_strays(
             skipped.append((image.name, f"it is in none of the parts {division.names()}"))
         else:
             images.append(image)
-    notes = [counted("masks, which are not read as images", masks)] if masks else []
+    notes = [counted("masks, which are used in folders alone", masks)] if masks else []
     return images, skipped, notes
 
 

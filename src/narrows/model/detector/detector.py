@@ -129,7 +129,7 @@ class AnomalyDetector(ImageModel):
                 raise unknown("scale", self.scale, SCALES)
         with faults.catch():
             if not (isinstance(self.minutes, (int, float)) and 0 <= self.minutes < inf):
-                raise wrong("minutes", self.minutes, "a number ≥ 0")
+                raise wrong("minutes", self.minutes, "a finite number ≥ 0")
 
     def _fit_members(self, array: np.ndarray) -> None:
         """Choose, fit and calibrate the members."""

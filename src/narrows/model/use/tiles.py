@@ -132,7 +132,7 @@ def _places(picture: np.ndarray, size: Size) -> Iterator[Place]:
     if height < size[0] or width < size[1]:
         raise ImageError(
             f"the picture has {height} x {width} pixels, the model needs {size[0]} x {size[1]}; "
-            "bring it to that size first"
+            f"bring it to that size with size={size} (--size {size[0]} {size[1]})"
         )
     return product(_starts(height, size[0]), _starts(width, size[1]))
 
