@@ -58,6 +58,21 @@ def test_the_score_of_an_image_does_not_depend_on_the_others(detector, task):
     np.testing.assert_allclose(alone, scores[:20], rtol=1e-4, atol=1e-5)
 
 
+def test_members_without_a_weight_are_not_computed(detector, task, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("its score is not needed")
+
+    alone = {name: float(name == "neighbours-each") for name in detector.members_}
+    monkeypatch.setitem(detector.choice_, "weights", alone)
+    combined, own = (detector.anomaly_score(task[1], kind) for kind in (None, "neighbours-each"))
+    assert (np.argsort(combined[combined > -2]) == np.argsort(own[combined > -2])).all()
+    for name in ("neighbours-unit", detector._reference_name):
+        monkeypatch.setattr(type(detector.members_[name].model), "_outputs", refuse)
+    np.testing.assert_array_equal(detector.anomaly_score(task[1]), combined)
+    with pytest.raises(AssertionError):
+        detector.anomaly_score(task[1], "relative")
+
+
 def test_brightness_and_contrast_mean_nothing_where_they_vary(digits):
     X, y = digits
     rng = np.random.default_rng(0)

@@ -15,9 +15,10 @@ from collections.abc import Iterator, Mapping
 from math import inf, isfinite
 from typing import Any
 
+from msgspec import Struct, structs
 from torch import Tensor
 
-from narrows.errors import wrong
+from narrows.errors import several, wrong
 from narrows.model.detector.combination import Standard, combined
 from narrows.model.detector.members import is_components
 from narrows.model.detector.networks import is_network
@@ -134,7 +135,32 @@ def _row(name: str, aurocs: Aurocs) -> dict[str, Any]:
     return {"candidate": name, "worth": worth(aurocs), **aurocs}
 
 
-def check_numbers(choice: Mapping[str, Any]) -> None:
+def in_words(choice: Mapping[str, Any], minutes: float) -> str:
+    """What was chosen and why. choice: `as_facts`, with the scale and the epochs of networks."""
+    weights = choice["weights"].items()
+    parts = several([f"{name} (weight {weight:g})" for name, weight in weights if weight])
+    words = f"the score combines {parts}; images are compared {choice['scale']}"
+    match choice.get("epochs"):
+        case None:
+            return words
+        case 0:
+            return f"{words}; networks were not tried: they need more than {minutes:g} minutes"
+        case epochs:
+            return f"{words}; networks of {epochs} epochs were tried"
+
+
+def read_choice(header: Any, members: set[str]) -> dict[str, Any]:
+    """The choice of a model file with these members. Raises `BuildError` if they do not fit."""
+    choice = structs.asdict(header) if isinstance(header, Struct) else {}
+    choice = {key: value for key, value in choice.items() if value is not None}
+    known = [set(choice.get(key, ())) for key in ("standards", "weights", "kinds")]
+    if any(of_key != members for of_key in known) or not members:
+        raise wrong("members", sorted(members), "those that the file's choice names")
+    _check_numbers(choice)
+    return choice
+
+
+def _check_numbers(choice: Mapping[str, Any]) -> None:
     """Refuse weights and standards with which no score can be computed."""
     weights, standards = list(choice["weights"].values()), list(choice["standards"].values())
     if not all(0 <= weight < inf for weight in weights) or not sum(weights) > 0:

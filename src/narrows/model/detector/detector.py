@@ -18,7 +18,6 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from msgspec import Struct, structs
 from torch import Tensor
 
 from narrows.errors import BuildError, Faults, unknown, wrong
@@ -29,10 +28,11 @@ from narrows.model.detector.choice import (
     CANDIDATES,
     COMBINED,
     Choice,
-    check_numbers,
+    in_words,
     members_to_fit,
+    read_choice,
 )
-from narrows.model.detector.combination import Standard, combined, weights_in_words
+from narrows.model.detector.combination import Standard, combined
 from narrows.model.detector.members import (
     Member,
     Members,
@@ -44,7 +44,13 @@ from narrows.model.detector.members import (
 from narrows.model.detector.networks import Networks
 from narrows.model.detector.scales import SCALES, chosen_scales
 from narrows.model.detector.validation import Unseen, folds_of, score_unseen
-from narrows.model.estimator.anomaly import AnomalyScore, available_scores, find_score, own_score
+from narrows.model.estimator.anomaly import (
+    AnomalyScore,
+    available_scores,
+    default_score,
+    find_score,
+    own_score,
+)
 from narrows.model.estimator.base import ImageModel
 from narrows.model.estimator.fitting import begin_fit
 from narrows.model.file_format import check_tensors
@@ -216,6 +222,17 @@ class AnomalyDetector(ImageModel):
         scores[COMBINED] = combined(scores, self.standards_, self.choice_["weights"])
         return replace(outputs, scores=scores, density=None)
 
+    def _score(self, x: Tensor, kind: str | None) -> Tensor:
+        """The anomaly score of that kind, of the members alone that it needs."""
+        kind = kind or default_score(self)
+        weights = self.choice_["weights"] if kind == COMBINED else {kind: 1.0}
+        needed = [name for name in self.members_ if weights.get(name)]
+        if not needed:  # a score of errors
+            return super()._score(x, kind)
+        unit = self.scale_.unit(x)
+        scores = {name: self.members_[name].score(unit) for name in needed}
+        return combined(scores, self.standards_, weights) if kind == COMBINED else scores[kind]
+
     def _encode(self, x: Tensor) -> Tensor:
         model = self._reference.model
         return model._encode(self._reference.working(self.scale_.unit(x)))
@@ -243,15 +260,7 @@ class AnomalyDetector(ImageModel):
     @property
     def choice_in_words_(self) -> str:
         """What it has chosen and why, as text."""
-        parts = weights_in_words(self.choice_["weights"])
-        words = f"the score combines {parts}; images are compared {self.choice_['scale']}"
-        match self.choice_.get("epochs"):
-            case None:
-                return words
-            case 0:
-                return f"{words}; networks were not tried: they need more than {self.minutes:g} minutes"
-            case epochs:
-                return f"{words}; networks of {epochs} epochs were tried"
+        return in_words(self.choice_, self.minutes)
 
     @property
     def own_tables_(self) -> list[dict[str, Any]]:
@@ -270,14 +279,7 @@ class AnomalyDetector(ImageModel):
 
     def take_member_models(self, members: Mapping[str, ImageModel]) -> None:
         """Take over the members of a model file, whose choice is known."""
-        choice = structs.asdict(self.choice_) if isinstance(self.choice_, Struct) else {}
-        choice = {key: value for key, value in choice.items() if value is not None}
-        names = set(members)
-        known = [set(choice.get(key, ())) for key in ("standards", "weights", "kinds")]
-        if any(of_key != names for of_key in known) or not names:
-            raise wrong("members", sorted(names), "those that the file's choice names")
-        check_numbers(choice)
-        self.choice_ = choice
+        self.choice_ = read_choice(self.choice_, set(members))
         self.replace_member_models(members)
         self._take_members(self.members_)
         for name, member in self.members_.items():
