@@ -18,8 +18,8 @@ from typing import Any
 from msgspec import Struct, structs
 from torch import Tensor
 
-from narrows.errors import several, wrong
-from narrows.model.detector.combination import Standard, combined
+from narrows.errors import wrong
+from narrows.model.detector.combination import Standard, combined, weights_in_words
 from narrows.model.detector.members import is_components
 from narrows.model.detector.networks import is_network
 from narrows.model.detector.validation import Unseen, validation_aurocs
@@ -137,9 +137,8 @@ def _row(name: str, aurocs: Aurocs) -> dict[str, Any]:
 
 def in_words(choice: Mapping[str, Any], minutes: float) -> str:
     """What was chosen and why. choice: `as_facts`, with the scale and the epochs of networks."""
-    weights = choice["weights"].items()
-    parts = several([f"{name} (weight {weight:g})" for name, weight in weights if weight])
-    words = f"the score combines {parts}; images are compared {choice['scale']}"
+    weights = weights_in_words(choice["weights"])
+    words = f"the score combines {weights}; images are compared {choice['scale']}"
     match choice.get("epochs"):
         case None:
             return words

@@ -69,7 +69,7 @@ MOST_BYTES = 2**30  # and what they take in memory
 class AnomalyDetector(ImageModel):
     """Finds images that do not belong, by a score that it chooses.
 
-    scale: "auto", see the module; "each", "unit" or "local" for this working scale alone. Tables are
+    scale: "auto", see `scales`; "each", "unit" or "local" for this working scale alone. Tables are
         standardised.
     minutes: for networks among the candidates, ≥ 0; 0: without them, in seconds.
     calibration: the share of the images in a fold, in (0, 1).
@@ -152,7 +152,7 @@ class AnomalyDetector(ImageModel):
         unseen = score_unseen(images, folds, fit, members_to_fit, self.seed_)
         choice = Choice(unseen)
         members = fit(None, choice.members)
-        epochs = {"epochs": networks.epochs} if self.minutes else {}
+        epochs = {} if networks.epochs is None else {"epochs": networks.epochs}
         self.choice_ = {**choice.as_facts(), "scale": why, **epochs}
         for name in unseen.gathered.keys() & members.keys():
             members[name].model.usual_error_ = unseen.gathered[name].usual
