@@ -1,0 +1,298 @@
+"""An archive, `.nrw`: images in blocks, each checked twice; writing and reading it block by block.
+
+    0        4     8A 4E 52 57
+    4        1     version, 1
+    5        ..    the blocks, then the model, if it is inside
+    ..       ..    the index (`index`)
+    end - 8  4     the length of the index
+    end - 4  4     CRC-32 of the first five bytes, the index and its length
+
+All integers are little-endian. The index has the CRC-32 of the bytes of each block and of the model, and
+so every byte of the file is under a checksum; it also has the CRC-32 of the pixels of each block. A block
+is stored as the pixel model codes it, or by a general compressor where that is smaller (`general`). It is
+decoded again before it is written, and what differs is stored by a general compressor.
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+from narrows.codec import general
+from narrows.codec.blocks import Block, Kind, Tile, gather, tiles_of
+from narrows.codec.index import (
+    APART,
+    DIGEST,
+    INSIDE,
+    MODES,
+    NO_MODEL,
+    PIXEL_MODEL,
+    TYPES,
+    Entry,
+    Form,
+    Index,
+    read_index,
+)
+from narrows.codec.parallel import in_order
+from narrows.codec.pixel_model import PixelModel, read_model
+from narrows.errors import DataError, ImageError
+
+MAGIC = b"\x8aNRW"
+VERSION = 1
+HEAD, TAIL = len(MAGIC) + 1, 8
+NOT_ONE = "this is not an archive of images (.nrw)"
+TRUNCATED = "this archive is damaged or incomplete: its end is missing"
+DAMAGED = "this archive is damaged: the checksum of {} is not what it should be"
+
+
+class Packed(NamedTuple):
+    """A block as it is written."""
+
+    entry: Entry
+    data: bytes
+
+
+class Writer:
+    """Writes an archive to a file, from its first byte to its last.
+
+    model: codes the blocks that it fits and that it makes smaller; None: general compressors alone.
+    apart: the model is not written, the archive only says which it was.
+    mode: one of `MODES`.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        model: PixelModel | None = None,
+        apart: bool = False,
+        mode: str = "lossless",
+    ):
+        self.file = file
+        self.model = model
+        self.apart = apart
+        self.index = Index(mode=MODES.index(mode))
+        if model is not None:
+            self.index.tile, self.index.area = model.tile, model.area
+        file.write(MAGIC + bytes([VERSION]))
+
+    def write(self, images: Iterable[np.ndarray], extras: bytes = b"") -> Index:
+        """Images, each `(D,)`, `(H, W)` or `(H, W, C)`, of any sizes and types, and what else is to be
+        said (JSON). Raises `ImageError` for images that no archive holds.
+        """
+        gathered = _gathered(self._tiles(images), 1 << self.index.area)
+        for packed in in_order(lambda block: pack_block(*block, self.model), gathered):
+            self.file.write(packed.data)
+            self.index.blocks.append(packed.entry)
+        self._write_model()
+        self.index.extras = extras
+        data = self.index.to_bytes()
+        end = data + len(data).to_bytes(4, "little")
+        crc = zlib.crc32(MAGIC + bytes([VERSION]) + end)
+        self.file.write(end + crc.to_bytes(4, "little"))
+        return self.index
+
+    def _tiles(self, images: Iterable[np.ndarray]) -> Iterator[tuple[Kind, Tile, np.ndarray]]:
+        for number, image in enumerate(images):
+            form = self._add_form(image)
+            height, width, channels = form.image
+            pixels = image.reshape(form.image)
+            for tile in tiles_of(number, height, width, 1 << self.index.tile):
+                piece = pixels[tile.top : tile.bottom, tile.left : tile.right]
+                yield Kind(form.dtype, channels), tile, piece
+
+    def _add_form(self, image: np.ndarray) -> Form:
+        """The form of the next image, counted in the index."""
+        form = Form(1, image.dtype.name, image.shape)
+        if form.dtype not in TYPES or not 1 <= image.ndim <= 3 or form.image[2] > 4:
+            raise ImageError(
+                f"an image of shape {image.shape} and type {form.dtype} cannot be compressed; expected "
+                f"(H, W) or (H, W, C) with 1 to 4 channels, of {', '.join(TYPES)}"
+            )
+        forms = self.index.forms
+        if forms and forms[-1][1:] == form[1:]:
+            forms[-1] = form._replace(images=forms[-1].images + 1)
+        else:
+            forms.append(form)
+        return form
+
+    def _write_model(self) -> None:
+        """The model, or which it was, if a block needs it."""
+        model, index = self.model, self.index
+        if model is None or all(entry.method != PIXEL_MODEL for entry in index.blocks):
+            return
+        if self.apart:
+            index.model, index.model_digest = APART, model.digest[:DIGEST]
+            return
+        data = model.to_bytes()
+        index.model, index.model_length, index.model_crc = INSIDE, len(data), zlib.crc32(data)
+        self.file.write(data)
+
+
+def _gathered(
+    tiles: Iterable[tuple[Kind, Tile, np.ndarray]], area: int
+) -> Iterator[tuple[Block, list[np.ndarray]]]:
+    """Blocks, with the pixels of their tiles."""
+    pixels: list[np.ndarray] = []
+
+    def kept() -> Iterator[tuple[Kind, Tile]]:
+        for kind, tile, piece in tiles:
+            pixels.append(piece)
+            yield kind, tile
+
+    for block in gather(kept(), area):
+        count = len(block.tiles)
+        yield block, pixels[:count]
+        del pixels[:count]
+
+
+def pack_block(block: Block, tiles: list[np.ndarray], model: PixelModel | None) -> Packed:
+    """A block as it is written, of the fewest bytes; what was packed has been unpacked, and is equal."""
+    data = _bytes_of(tiles)
+    coded = _coded(block, tiles, data, model)
+    other = general.pack_below(data, len(coded.data)) if coded else general.pack(data)
+    if other is None:
+        assert coded
+        return coded
+    method, packed = other
+    if general.unpack(method, packed, len(data)) != data:
+        method, packed = general.STORED, data
+    return Packed(Entry(method, 0, len(packed), zlib.crc32(packed), zlib.crc32(data)), packed)
+
+
+def _coded(
+    block: Block, tiles: list[np.ndarray], data: bytes, model: PixelModel | None
+) -> Packed | None:
+    """A block as the model codes it; None if it cannot, or if what it decodes is not the same."""
+    if model is None or not model.fits(block.kind, tiles):
+        return None
+    stream, lanes = model.encode(tiles)
+    sizes = [tile.size for tile in block.tiles]
+    if _bytes_of(model.decode(stream, lanes, block.kind, sizes)) != data:
+        return None
+    entry = Entry(PIXEL_MODEL, lanes, len(stream), zlib.crc32(stream), zlib.crc32(data))
+    return Packed(entry, stream)
+
+
+def _bytes_of(tiles: list[np.ndarray]) -> bytes:
+    """The values of tiles, little-endian, tile after tile."""
+    little = tiles[0].dtype.newbyteorder("<")
+    return b"".join(np.ascontiguousarray(tile, little).tobytes() for tile in tiles)
+
+
+class Archive:
+    """An archive to be read. Raises `DataError` for a file that is not one, or is damaged.
+
+    model: the pixel model, if it is apart.
+    """
+
+    def __init__(self, file: BinaryIO, model: PixelModel | None = None):
+        self.file = file
+        self.index = _index_of(file)
+        self.offsets = np.cumsum([HEAD, *(entry.length for entry in self.index.blocks)])
+        self.model = self._model(model)
+
+    def _model(self, given: PixelModel | None) -> PixelModel | None:
+        index = self.index
+        if index.model == NO_MODEL:
+            return None
+        if index.model == INSIDE:
+            data = self._read(int(self.offsets[-1]), index.model_length)
+            if zlib.crc32(data) != index.model_crc:
+                raise DataError(DAMAGED.format("its pixel model"))
+            return read_model(data)
+        if given is None or given.digest[:DIGEST] != index.model_digest:
+            got = "none was given" if given is None else f"got one of {given.digest.hex()[:16]}"
+            raise DataError(
+                f"this archive needs the pixel model of SHA-256 {index.model_digest.hex()[:16]}..., with "
+                f"which it was compressed; {got}"
+            )
+        return given
+
+    def images(self) -> Iterator[np.ndarray]:
+        """All images, one after another, in the shapes and types that they had."""
+        decoded = in_order(lambda job: (job[1], self._tiles(*job)), self._blocks())
+        tiles = (pair for block, parts in decoded for pair in zip(block.tiles, parts))
+        waiting: tuple[Tile, np.ndarray] | None = next(tiles, None)
+        for number, form in enumerate(self.index.shapes()):
+            image = np.empty(form.image, form.dtype)
+            while waiting is not None and waiting[0].image == number:
+                tile, pixels = waiting
+                image[tile.top : tile.bottom, tile.left : tile.right] = pixels
+                waiting = next(tiles, None)
+            yield image.reshape(form.shape)
+
+    def _blocks(self) -> Iterator[tuple[int, Block, bytes]]:
+        """Each block, and its bytes. Raises `DataError` if there are more or fewer than listed."""
+        entries = self.index.blocks
+        count = 0
+        for number, block in enumerate(self.index.content()):
+            count += 1
+            if count > len(entries):
+                break
+            yield number, block, self._read(int(self.offsets[number]), entries[number].length)
+        if count != len(entries):
+            raise DataError(
+                "this archive is damaged: it has more or fewer blocks than its images need"
+            )
+
+    def _tiles(self, number: int, block: Block, packed: bytes) -> list[np.ndarray]:
+        """The tiles of a block, checked."""
+        entry = self.index.blocks[number]
+        if zlib.crc32(packed) != entry.packed_crc:
+            raise DataError(DAMAGED.format(f"block {number + 1}"))
+        sizes = [tile.size for tile in block.tiles]
+        if entry.method == PIXEL_MODEL:
+            if self.model is None or not self.model.knows(block.kind):
+                raise DataError("this archive is damaged: its pixel model is for other images")
+            tiles = self.model.decode(packed, entry.lanes, block.kind, sizes)
+        else:
+            data = general.unpack(entry.method, packed, block.length)
+            tiles = _cut(data, block.kind, sizes)
+        if entry.method != general.STORED and zlib.crc32(_bytes_of(tiles)) != entry.crc:
+            raise DataError(DAMAGED.format(f"the pixels of block {number + 1}"))
+        return tiles
+
+    def _read(self, offset: int, length: int) -> bytes:
+        self.file.seek(offset)
+        data = self.file.read(length)
+        if len(data) != length:
+            raise DataError(TRUNCATED)
+        return data
+
+
+def _cut(data: bytes, kind: Kind, sizes: list[tuple[int, int]]) -> list[np.ndarray]:
+    """The tiles in the bytes of a block."""
+    values = np.frombuffer(data, np.dtype(kind.dtype).newbyteorder("<")).astype(kind.dtype)
+    ends = np.cumsum([height * width * kind.channels for height, width in sizes])[:-1]
+    parts = np.split(values, ends)
+    return [part.reshape(*size, kind.channels) for part, size in zip(parts, sizes)]
+
+
+def _index_of(file: BinaryIO) -> Index:
+    """The index of an archive, once its bytes are those that were written."""
+    file.seek(0)
+    head = file.read(HEAD)
+    if head[: len(MAGIC)] != MAGIC:
+        raise DataError(NOT_ONE)
+    if head[-1] != VERSION:
+        raise DataError(
+            f"this archive is of version {head[-1]}; this version of Narrows reads {VERSION}"
+        )
+    size = file.seek(0, 2)
+    if size < HEAD + TAIL:
+        raise DataError(TRUNCATED)
+    file.seek(size - TAIL)
+    tail = file.read(TAIL)
+    length = int.from_bytes(tail[:4], "little")
+    if length > size - HEAD - TAIL:
+        raise DataError(TRUNCATED)
+    file.seek(size - TAIL - length)
+    data = file.read(length)
+    if zlib.crc32(head + data + tail[:4]) != int.from_bytes(tail[4:], "little"):
+        raise DataError(DAMAGED.format("its index"))
+    index = read_index(data)
+    inside = HEAD + sum(entry.length for entry in index.blocks) + index.model_length
+    if inside + length + TAIL != size:
+        raise DataError("this archive is damaged: bytes are missing or in excess")
+    return index

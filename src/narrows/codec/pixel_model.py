@@ -1,0 +1,161 @@
+"""A pixel model: what each pixel is likely to be, given those before it, as blocks of images need it.
+
+The probability of an image is the product of those of its pixels, each given its neighbours that come
+earlier in the coding order (`wavefront`):
+
+    p(image) = prod p(x_rc | neighbours of (r, c)),   bits = -log2 p(image)
+
+The distribution of one pixel is the model's head, of one of two kinds: `categorical` for grey images of
+few values, `mixture` for colours and for many values. Both are networks in integers (`integers`), and the
+choices that they make of a pixel are coded by `rans`. Values are counted from 0: those of int16
+begin at -32768, False and True are 0 and 1.
+
+A model file says, besides the integers of its head, `head`, `types` (of images that it codes), `channels`,
+`values`, the logarithms `tile` and `area` (`blocks`), and `probe`: the CRC-32 of what the head makes of
+fixed neighbours. A machine whose arithmetic is not exact is refused by it, before it decodes anything.
+
+Reference: A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, "Pixel recurrent neural networks", 2016,
+https://arxiv.org/abs/1601.06759.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, Protocol
+
+import numpy as np
+
+from narrows.codec.blocks import Kind
+from narrows.codec.categorical_blocks import CategoricalHead
+from narrows.codec.model_bytes import DAMAGED, from_bytes, to_bytes
+from narrows.codec.rans import Decoder, Encoder
+from narrows.codec.wavefront import Size, Wavefront
+from narrows.errors import DataError, NarrowsError
+
+BITS_A_LANE = 16_000  # of a stream, at least: a lane takes about 48
+MOST_LANES = 9  # logarithm
+MOST_TILE, MOST_AREA = 12, 24  # logarithms
+FIRST = {"int16": -32768}  # the value that counts as 0, if it is not 0
+STORED_AS = {"bool": np.uint8, "uint8": np.uint8, "uint16": np.uint16, "int16": np.uint16}
+
+
+class Head(Protocol):
+    """The distribution of a pixel, for blocks."""
+
+    radius: int
+
+    def encode(self, wave: Wavefront, flat: np.ndarray, encoder: Encoder) -> None:
+        """Put the choices of all pixels of the flat array `(length, channels)`."""
+        ...
+
+    def decode(self, wave: Wavefront, flat: np.ndarray, decoder: Decoder) -> None:
+        """Take them, and fill the flat array, which is zeros."""
+        ...
+
+    def probe(self) -> int:
+        """CRC-32 of what it makes of fixed neighbours."""
+        ...
+
+
+HEADS: dict[str, type[Any]] = {"categorical": CategoricalHead}
+
+
+class PixelModel:
+    """A pixel model, ready to code.
+
+    options, tensors: of its file; see the module. Raises `DataError` if they make no model.
+    """
+
+    def __init__(self, options: Mapping[str, Any], tensors: Mapping[str, np.ndarray]):
+        self.options, self.tensors = dict(options), dict(tensors)
+        with _as_damage():
+            self.types = [str(name) for name in options["types"]]
+            self.channels, self.values = int(options["channels"]), int(options["values"])
+            self.tile, self.area = int(options["tile"]), int(options["area"])
+            self.head: Head = HEADS[options["head"]](self.tensors, self.options)
+        if not (MOST_TILE >= self.tile >= 4 and MOST_AREA >= self.area >= 12):
+            raise DataError(f"{DAMAGED}: tiles of 2^{self.tile} and blocks of 2^{self.area} pixels")
+
+    def to_bytes(self) -> bytes:
+        """Its file."""
+        return self._bytes
+
+    @cached_property
+    def _bytes(self) -> bytes:
+        return to_bytes({**self.options, "probe": self.head.probe()}, self.tensors)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The SHA-256 of its file."""
+        return sha256(self._bytes).digest()
+
+    def knows(self, kind: Kind) -> bool:
+        """Whether it is for images of this type and number of channels."""
+        return kind.dtype in self.types and kind.channels == self.channels
+
+    def fits(self, kind: Kind, tiles: Sequence[np.ndarray]) -> bool:
+        """Whether it can code these tiles."""
+        if not self.knows(kind):
+            return False
+        return max(int(_counted(tile).max(initial=0)) for tile in tiles) < self.values
+
+    def encode(self, tiles: Sequence[np.ndarray]) -> tuple[bytes, int]:
+        """Tiles `(rows, columns, channels)` as a stream, and the logarithm of its lanes."""
+        wave = Wavefront([tile.shape[:2] for tile in tiles], self.head.radius)
+        encoder = Encoder()
+        self.head.encode(wave, wave.lay_out([_counted(tile) for tile in tiles]), encoder)
+        lanes = int(max(1.0, encoder.bits() / BITS_A_LANE)).bit_length() - 1
+        lanes = min(lanes, MOST_LANES)
+        return encoder.finish(1 << lanes), lanes
+
+    def decode(
+        self, stream: bytes, lanes: int, kind: Kind, sizes: Sequence[Size]
+    ) -> list[np.ndarray]:
+        """The tiles of a stream. Raises `DataError` if it is not one."""
+        wave = Wavefront(sizes, self.head.radius)
+        flat = np.zeros((wave.length, self.channels), STORED_AS[kind.dtype])
+        decoder = Decoder(stream, 1 << lanes)
+        self.head.decode(wave, flat, decoder)
+        decoder.finish()
+        first = FIRST.get(kind.dtype, 0)
+        return [
+            (view + np.array(first, kind.dtype)).astype(kind.dtype) for view in wave.views(flat)
+        ]
+
+
+def _counted(tile: np.ndarray) -> np.ndarray:
+    """Values counted from 0."""
+    stored = STORED_AS[tile.dtype.name]
+    first = FIRST.get(tile.dtype.name, 0)
+    return (
+        (tile.astype(np.int32) - first).astype(stored) if first else tile.astype(stored, copy=False)
+    )
+
+
+def read_model(data: bytes) -> PixelModel:
+    """The model of a file. Raises `DataError` if it is not one, or if this machine's arithmetic is not that
+    of the machine that wrote it.
+    """
+    options, tensors = from_bytes(data)
+    probe = options.pop("probe", None)
+    model = PixelModel(options, tensors)
+    with _as_damage():
+        given = model.head.probe()
+    if given != probe:
+        raise DataError(
+            "this pixel model is damaged, or the arithmetic of this machine is not exact: its probe gives "
+            "other numbers than where it was written"
+        )
+    return model
+
+
+@contextmanager
+def _as_damage() -> Iterator[None]:
+    """What numbers that make no model raise, as `DataError`."""
+    try:
+        yield
+    except NarrowsError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+        raise DataError(f"{DAMAGED}: {error}") from error

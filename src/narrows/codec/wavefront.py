@@ -1,0 +1,99 @@
+"""The order in which the pixels of a block are coded, and the neighbours that each may use.
+
+A block is a stack of images, each above the next, in one flat array of rows of `stride` places. Zeros
+surround each image, so that the neighbours of a pixel are at constant distances from it:
+
+    neighbours of (r, c)   (r + dy, c + dx) with -R <= dy < 0, |dx| <= R, and with dy = 0,
+                           -R <= dx < 0; K = 2 R (R + 1) in all, by dy^2 + dx^2, dy, dx
+    step of (r, c)         t = c + (R + 1) r
+
+All neighbours of a pixel have earlier steps: the nearest are (r, c - 1) and (r - 1, c + R), both of
+step t - 1. So the pixels of a step, of all images of the block, are coded at once: W + (R + 1)(H - 1)
+steps instead of W H. In a step they are ordered by image, then by row.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+Size = tuple[int, int]  # rows, columns
+
+
+def neighbour_count(radius: int) -> int:
+    """K."""
+    return 2 * radius * (radius + 1)
+
+
+class Wavefront:
+    """The places of the pixels of a block.
+
+    sizes: (rows, columns) of its images.
+    stride: places from one row to the next.
+    length: places in all.
+    places: `(pixels,)` in coding order.
+    rows, columns: the same pixels in their images, uint16.
+    starts: `(images,)` the place of the first pixel of each image.
+    """
+
+    def __init__(self, sizes: Sequence[Size], radius: int):
+        self.radius = radius
+        self.sizes = sizes
+        heights = np.array([height for height, _ in sizes])
+        self.stride = max(width for _, width in sizes) + radius
+        above = np.cumsum(heights + radius) - heights  # rows over each image
+        self.starts = above * self.stride + radius
+        self.length = int(heights.sum() + radius * (len(sizes) + 1)) * self.stride + radius
+        self._order()
+
+    def _order(self) -> None:
+        each = [_pixels(height, width, self.radius) for height, width in self.sizes]
+        step = np.concatenate([pixels[2] for pixels in each])
+        order = np.argsort(step, kind="stable")
+        self.rows = np.concatenate([pixels[0] for pixels in each])[order]
+        self.columns = np.concatenate([pixels[1] for pixels in each])[order]
+        start = np.repeat(self.starts, [height * width for height, width in self.sizes])[order]
+        self.places = start + self.rows.astype(np.int64) * self.stride + self.columns
+        counts = np.bincount(step)
+        self.bounds = np.concatenate([[0], np.cumsum(counts[counts > 0])])
+
+    def steps(self) -> list[slice]:
+        """The pixels of each step, in `places`."""
+        return [slice(int(a), int(b)) for a, b in zip(self.bounds[:-1], self.bounds[1:])]
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """The distances of the neighbours, `(K,)`, the nearest first; all are negative."""
+        return np.array(
+            [dy * self.stride + dx for dy, dx in neighbours(self.radius)], dtype=np.int64
+        )
+
+    def lay_out(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Images `(rows, columns, channels)` of those sizes as the flat array `(length, channels)`."""
+        flat = np.zeros((self.length, *images[0].shape[2:]), images[0].dtype)
+        for view, image in zip(self.views(flat), images):
+            view[:] = image
+        return flat
+
+    def views(self, flat: np.ndarray) -> list[np.ndarray]:
+        """Each image inside of the flat array."""
+        views = []
+        for start, (height, width) in zip(self.starts, self.sizes):
+            rows = flat[start : start + height * self.stride]
+            views.append(rows.reshape(height, self.stride, *flat.shape[1:])[:, :width])
+        return views
+
+
+@lru_cache(maxsize=16)
+def _pixels(height: int, width: int, radius: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row, column and step of each pixel of an image, row by row."""
+    row = np.repeat(np.arange(height, dtype=np.uint16), width)
+    column = np.tile(np.arange(width, dtype=np.uint16), height)
+    return row, column, column + (radius + 1) * row
+
+
+def neighbours(radius: int) -> list[tuple[int, int]]:
+    """(dy, dx) of each neighbour, the nearest first."""
+    above = [(dy, dx) for dy in range(-radius, 0) for dx in range(-radius, radius + 1)]
+    left = [(0, dx) for dx in range(-radius, 0)]
+    return sorted(above + left, key=lambda place: (place[0] ** 2 + place[1] ** 2, place))
