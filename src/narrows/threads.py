@@ -17,7 +17,8 @@ import os
 import sys
 import time
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from math import ceil
 from pathlib import Path
 
@@ -45,6 +46,18 @@ def count_cores() -> int:
         quota, period = map(int, QUOTA.read_text().split())
         cores = min(cores, ceil(quota / period))
     return max(1, cores)
+
+
+@contextmanager
+def one_thread_a_product() -> Iterator[None]:
+    """The block's matrix products of numpy use one thread each, if threadpoolctl is installed."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        yield
+        return
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def spin_briefly() -> None:

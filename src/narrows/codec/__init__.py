@@ -1,1 +1,16 @@
-"""Compression of images to files: a model of pixels, or the code of an autoencoder, and an entropy coder."""
+"""Compression of images to files: a model of pixels and an entropy coder. Decoding needs numpy alone.
+
+archive             an archive, `.nrw`: writing and reading it block by block
+index               what an archive says about its images and blocks, in bytes and back
+blocks              how images are cut into tiles and gathered into blocks
+general             general compressors, where a model does not pay
+binary              integers in bytes
+parallel            work on several blocks at once
+pixel_model         a pixel model: the distribution of each pixel, given those before it
+model_bytes         a pixel model as a file, `.nrwm`
+categorical         the distribution of a pixel of few values
+categorical_blocks  the pixels of a block of few values as choices
+integers            networks in integers
+wavefront           the order of coding, and the neighbours of a pixel
+rans                entropy coding of arrays of symbols
+"""

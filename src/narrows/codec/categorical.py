@@ -68,19 +68,17 @@ class Categorical:
         self._layers(tensors, options["shifts"])
 
     def _layers(self, tensors: dict[str, np.ndarray], shifts: Sequence[int]) -> None:
-        inputs = neighbour_count(self.radius)
         top = self.values - 1
-        highest = np.repeat([top, top - self.bright], [inputs, self.fine])
+        highest = np.repeat([top, top - self.bright], [neighbour_count(self.radius), self.fine])
         self.row, self.column = tensors["row"], tensors["column"]
-        most = np.abs(self.row).max(0) + np.abs(self.column).max(0)
-        self.layer1 = Dense(tensors["W1"], tensors["b1"], shifts[0], highest, most)
+        bias = _largest(self.row) + _largest(self.column)
+        self.layer1 = Dense(tensors["W1"], tensors["b1"], shifts[0], highest, bias)
         self.layer2 = Dense(tensors["W2"], tensors["b2"], shifts[1])
         self.group_layer = Dense(tensors["W3"], tensors["b3"], shifts[2])
         self.gate, self.gate_scale = tensors["gate"].astype(np.float32), 2.0 ** -shifts[3]
-        self.place_bias = tensors["b4"].astype(np.float32)
-        no_bias = np.zeros(len(tensors["W4"]), np.int64)
-        most = np.abs(self.place_bias).max(0)
-        self.place_layer = Dense(tensors["W4"], no_bias, shifts[4], more=most)
+        self.place_bias, weight = tensors["b4"], tensors["W4"]
+        no_bias = np.zeros(len(weight), np.int64)
+        self.place_layer = Dense(weight, no_bias, shifts[4], more=_largest(self.place_bias))
 
     # -- the distribution --------------------------------------------------------------------------
 
@@ -115,6 +113,11 @@ class Categorical:
         """The numbers of places in `cold`."""
         row = np.minimum(rows, len(self.row) - 1).astype(np.int64)
         return row * len(self.column) + np.minimum(columns, len(self.column) - 1)
+
+
+def _largest(table: np.ndarray) -> np.ndarray:
+    """The largest size in each column."""
+    return np.abs(table).max(0)
 
 
 def _check(tensors: dict[str, np.ndarray], options: dict[str, Any]) -> None:

@@ -6,12 +6,12 @@ either whose group has more than one value; each in the order of the pixels in t
 
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from narrows.codec.categorical import Categorical
-from narrows.codec.integers import BITS
+from narrows.codec.integers import BITS, Frequencies
 from narrows.codec.rans import Decoder, Encoder
 from narrows.codec.wavefront import Wavefront, neighbour_count
 
@@ -50,6 +50,19 @@ class CategoricalHead:
         return zlib.crc32(values.astype("<i4").tobytes())
 
 
+class Chosen(NamedTuple):
+    """Starts and frequencies of what was chosen."""
+
+    start: np.ndarray
+    frequency: np.ndarray
+
+    def replace(self, some: np.ndarray, by: Frequencies, symbols: np.ndarray) -> None:
+        self.start[some], self.frequency[some] = by.of(slice(None), symbols)
+
+    def put(self, some: np.ndarray | slice, encoder: Encoder) -> None:
+        encoder.put(self.start[some], self.frequency[some], BITS)
+
+
 class Coding:
     """One block on its way into choices, or back.
 
@@ -70,24 +83,28 @@ class Coding:
 
     def _encode_steps(self, steps: list[slice], encoder: Encoder) -> None:
         """Steps whose distributions are computed together."""
-        pixels = slice(steps[0].start, steps[-1].stop)
+        first = steps[0].start
+        pixels = slice(first, steps[-1].stop)
         at, cells = self._pixels(pixels)
         value, warm = self.flat[at], self.warm[at]
-        group = self.model.group_of[value]
         activations = self._activations(pixels, at, cells, warm)
-        start, frequency = self.cold.groups.of(cells, group)
-        groups = self.model.groups(activations[warm])
-        start[warm], frequency[warm] = groups.of(np.arange(len(groups.each)), group[warm])
+        groups, wide, places = self._chosen(value, cells, warm, activations)
+        for step in steps:
+            here = np.arange(step.start - first, step.stop - first)
+            groups.put(here[~warm[here]], encoder)
+            groups.put(here[warm[here]], encoder)
+            places.put(slice(*np.searchsorted(wide, (here[0], here[-1] + 1))), encoder)
+
+    def _chosen(
+        self, value: np.ndarray, cells: np.ndarray, warm: np.ndarray, activations: np.ndarray
+    ) -> tuple[Chosen, np.ndarray, Chosen]:
+        """The groups of pixels; which of them have a place; these places."""
+        group = self.model.group_of[value]
+        groups = Chosen(*self.cold.groups.of(cells, group))
+        groups.replace(warm, self.model.groups(activations[warm]), group[warm])
         wide = np.flatnonzero(self.model.sizes[group] > 1)
         places = self.model.places(activations[wide], group[wide])
-        chosen = places.of(np.arange(len(wide)), self.model.place_of[value[wide]])
-        first = steps[0].start
-        for step in steps:
-            here = slice(step.start - first, step.stop - first)
-            for kind in (~warm[here], warm[here]):
-                encoder.put(start[here][kind], frequency[here][kind], BITS)
-            some = slice(*np.searchsorted(wide, (here.start, here.stop)))
-            encoder.put(chosen[0][some], chosen[1][some], BITS)
+        return groups, wide, Chosen(*places.of(slice(None), self.model.place_of[value[wide]]))
 
     def decode(self, decoder: Decoder) -> None:
         """Take all choices, and fill the flat array."""

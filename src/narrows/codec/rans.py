@@ -93,7 +93,7 @@ Find = Callable[[slice, np.ndarray], Found]
 
 
 class Decoder:
-    """Reads a stream. Raises `DataError` if it is not one of so many lanes."""
+    """Reads a stream. Raises `DataError` if it is not one of that many lanes."""
 
     def __init__(self, stream: bytes, lanes: int):
         head = 8 * lanes
