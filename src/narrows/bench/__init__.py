@@ -14,5 +14,7 @@ anomaly         how well anomalies are found, compared with PyOD's detectors
 anomaly_tasks   the tasks of that comparison: images to train on, and test images
 anomaly_ways    what is compared: how each is fitted, and its scores
 anomaly_tables  the tables of results
+bits_back       bits-back coding with a VAE, to compare the codec with
+beta_binomial_vae  the VAE
 defects         synthetic defects of textures
 """

@@ -13,4 +13,7 @@ categorical_blocks  the pixels of a block of few values as choices
 integers            networks in integers
 wavefront           the order of coding, and the neighbours of a pixel
 rans                entropy coding of arrays of symbols
+classical           codecs to compare with: general compressors and image formats, as tables
+sprites             the images of a set as one picture
+rates               bytes of an image, PSNR and SSIM of a codec at a quality
 """

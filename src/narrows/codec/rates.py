@@ -1,0 +1,155 @@
+"""Rate and distortion: the bytes that an image takes, and how far it is from the original.
+
+A point of a rate-distortion figure is a codec at a quality, measured on a set of N images:
+
+    bytes              of all files / N
+    bytes, no header   the same without the files of constant images (`classical.header_bytes`), which
+                       hold nothing but a header
+    bpd                8 x bytes of all files / D     bits per value of a pixel, D values in the set
+    psnr               10 log₁₀ (R² / MSE), dB        MSE is the mean over all values of the set, R = 255
+    ssim               the mean over the images       (`narrows.measure`)
+
+The PSNR is that of the mean error, not the mean of the PSNRs of the images: some formats return a few
+images exactly, whose PSNR is infinite. It is the lower one of the two.
+
+Each image is a file of its own ("each"), or a tile of one picture of all ("sprite", `sprites`). General
+compressors see all images as one stream ("stream").
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import inf, log10, prod
+from typing import Any
+
+import numpy as np
+
+from narrows.codec.classical import LOSSY, Codec, header_bytes, why_missing
+from narrows.codec.sprites import from_sprites, grids, sprites
+from narrows.measure import mse, ssim
+
+Images = Sequence[np.ndarray]  # (N, H, W), (N, H, W, 3), or a list of images of different sizes
+Shape = tuple[int, ...]
+Say = Callable[[str], None]
+RANGE = 255
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """pictures: what is encoded of a set; shapes: the shapes of these, from the shapes of the images;
+    images: the images again, from what was decoded and their shapes.
+    """
+
+    pictures: Callable[[Images], Images]
+    shapes: Callable[[Sequence[Shape]], Sequence[Shape]]
+    images: Callable[[Images, Sequence[Shape]], Images]
+
+
+def _as_stream(images: Images) -> Images:
+    return [np.concatenate([image.ravel() for image in images])]
+
+
+def _from_stream(streams: Images, shapes: Sequence[Shape]) -> Images:
+    ends = np.cumsum([prod(shape) for shape in shapes])
+    parts = np.split(streams[0], ends[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes)]
+
+
+ARRANGEMENTS = {
+    "each": Arrangement(
+        lambda images: images, lambda shapes: shapes, lambda pictures, shapes: pictures
+    ),
+    "sprite": Arrangement(
+        sprites, lambda shapes: [grid.picture for grid in grids(shapes)], from_sprites
+    ),
+    "stream": Arrangement(_as_stream, lambda shapes: [(sum(map(prod, shapes)),)], _from_stream),
+}
+
+
+def encode(codec: Codec, images: Images, arrangement: str = "each") -> list[bytes]:
+    """The files of a set."""
+    return [codec.encode(picture) for picture in ARRANGEMENTS[arrangement].pictures(images)]
+
+
+def decode(
+    codec: Codec, files: Sequence[bytes], shapes: Sequence[Shape], arrangement: str = "each"
+) -> Images:
+    """The images of these shapes, from their files."""
+    way = ARRANGEMENTS[arrangement]
+    pictures = [codec.decode(file, shape) for file, shape in zip(files, way.shapes(shapes))]
+    return way.images(pictures, shapes)
+
+
+def rate_points(
+    images: Images,
+    names: Iterable[str] = tuple(LOSSY),
+    arrangement: str = "each",
+    say: Say = lambda words: None,
+) -> list[dict[str, Any]]:
+    """A row for each codec of `LOSSY` and each of its qualities: codec, quality, arrangement, and what
+    `rate_point` measures. say: gets a sentence for each row, and for each codec that is not here.
+    """
+    rows = []
+    for name in names:
+        ladder = LOSSY[name]
+        if why := why_missing(ladder.at(ladder.qualities[0])):
+            say(f"{name} is left out: {why}")
+            continue
+        for quality in ladder.qualities:
+            say(f"{name} at {quality:g}, {arrangement}")
+            about = {"codec": name, "quality": quality, "arrangement": arrangement}
+            rows.append({**about, **rate_point(ladder.at(quality), images, arrangement)})
+    return rows
+
+
+def rate_point(codec: Codec, images: Images, arrangement: str = "each") -> dict[str, Any]:
+    """bytes, bytes without headers, bpd, psnr, ssim, images encoded and decoded a second, and the call.
+
+    images: `(N, H, W)` or `(N, H, W, 3)` of uint8, or a list of such images of different sizes.
+    """
+    shapes = [image.shape for image in images]
+    start = time.perf_counter()
+    files = encode(codec, images, arrangement)
+    middle = time.perf_counter()
+    decoded = decode(codec, files, shapes, arrangement)
+    end = time.perf_counter()
+    total, count = sum(map(len, files)), len(images)
+    header = header_bytes(codec, ARRANGEMENTS[arrangement].shapes(shapes))
+    return {
+        **rate(total, shapes, header),
+        **distortion(images, decoded),
+        "encoded a second": count / (middle - start),
+        "decoded a second": count / (end - middle),
+        "call": codec.call,
+    }
+
+
+def rate(total: int, shapes: Sequence[Shape], header: int = 0) -> dict[str, float]:
+    """bytes and bytes without headers of an image, and bpd, of `total` bytes of images of these shapes,
+    `header` of which hold no pixels.
+    """
+    count = len(shapes)
+    return {
+        "bytes": total / count,
+        "bytes, no header": (total - header) / count,
+        "bpd": 8 * total / sum(map(prod, shapes)),
+    }
+
+
+def distortion(images: Images, decoded: Images) -> dict[str, float]:
+    """psnr in dB, infinite if all images are equal, and ssim, of two sets of images."""
+    squares = values = similarity = 0.0
+    for a, b in _stacks(images, decoded):
+        squares += float(mse(a, b).sum(dtype=np.float64)) * prod(a.shape[1:])
+        similarity += float(ssim(a, b).sum(dtype=np.float64))
+        values += a.size
+    psnr = 10 * log10(RANGE**2 * values / squares) if squares else inf
+    return {"psnr": psnr, "ssim": similarity / len(images)}
+
+
+def _stacks(images: Images, decoded: Images) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The images of each shape as one array, and what was decoded of them."""
+    for shape in dict.fromkeys(image.shape for image in images):
+        places = [place for place, image in enumerate(images) if image.shape == shape]
+        a, b = ([part[place] for place in places] for part in (images, decoded))
+        yield np.stack(a), np.stack(b)
