@@ -34,13 +34,12 @@ class Cold(NamedTuple):
 
     def find(self, cells: np.ndarray, slots: np.ndarray) -> Found:
         """The group of each slot, its start and its frequency. Nearly all are the first."""
-        frequency = self.groups.ends[cells, 0]
-        group, start = np.zeros(len(cells), np.int64), np.zeros(len(cells), np.int64)
+        frequency = self.groups.ends[0, cells]
+        group, start = np.zeros(len(cells), np.int8), np.zeros(len(cells), np.float32)
         others = np.flatnonzero(slots >= frequency)
         if len(others):
-            group[others], start[others], frequency[others] = self.groups.find(
-                cells[others], slots[others]
-            )
+            found = self.groups.find(cells[others], slots[others])
+            group[others], start[others], frequency[others] = found
         return group, start, frequency
 
 
@@ -64,55 +63,60 @@ class Categorical:
         self.first, self.sizes = first[:-1], np.diff(first)
         self.group_of = np.repeat(np.arange(len(self.sizes)), self.sizes)
         self.place_of = np.arange(self.values) - self.first[self.group_of]
-        self.valid = np.arange(self.sizes.max()) < self.sizes[:, None]
+        self.valid = (np.arange(self.sizes.max())[:, None] < self.sizes).astype(np.float64)
         self._layers(tensors, options["shifts"])
 
     def _layers(self, tensors: dict[str, np.ndarray], shifts: Sequence[int]) -> None:
         top = self.values - 1
         highest = np.repeat([top, top - self.bright], [neighbour_count(self.radius), self.fine])
-        self.row, self.column = tensors["row"], tensors["column"]
-        bias = _largest(self.row) + _largest(self.column)
+        row, column = tensors["row"], tensors["column"]
+        self.places = len(row), len(column)
+        bias = _largest(row) + _largest(column)
+        at = row[:, None] + column  # (rows, columns, A)
+        self.bias_at = (at * 2.0 ** -shifts[0]).reshape(-1, at.shape[-1]).astype(np.float32)
         self.layer1 = Dense(tensors["W1"], tensors["b1"], shifts[0], highest, bias)
         self.layer2 = Dense(tensors["W2"], tensors["b2"], shifts[1])
         self.group_layer = Dense(tensors["W3"], tensors["b3"], shifts[2])
-        self.gate, self.gate_scale = tensors["gate"].astype(np.float32), 2.0 ** -shifts[3]
-        self.place_bias, weight = tensors["b4"], tensors["W4"]
+        self.gate = (tensors["gate"] * 2.0 ** -shifts[3]).astype(np.float32)
+        bias, weight = tensors["b4"], tensors["W4"]
+        self.place_bias = (bias * 2.0 ** -shifts[4]).astype(np.float32)
         no_bias = np.zeros(len(weight), np.int64)
-        self.place_layer = Dense(weight, no_bias, shifts[4], more=_largest(self.place_bias))
+        self.place_layer = Dense(weight, no_bias, shifts[4], more=_largest(bias))
 
     # -- the distribution --------------------------------------------------------------------------
 
-    def activations(self, x: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """a2 `(n, B)` of neighbours `(n, K)` at those rows and columns."""
+    def activations(self, x: np.ndarray, cells: np.ndarray) -> np.ndarray:
+        """a2 `(n, B)` of neighbours `(n, K)` at those cells."""
         near = np.maximum(x[:, : self.fine], self.bright) - self.bright
         inputs = np.concatenate([x, near], axis=1)
-        row = np.minimum(rows, len(self.row) - 1)
-        column = np.minimum(columns, len(self.column) - 1)
-        a1 = hidden(self.layer1(inputs, self.row[row] + self.column[column]))
+        a1 = hidden(self.layer1(inputs, self.bias_at.take(cells, axis=0)))
         return hidden(self.layer2(a1))
 
     def groups(self, a2: np.ndarray) -> Frequencies:
         """Of the groups."""
-        return frequencies(self.group_layer(a2))
+        return frequencies(self.group_layer(a2).T)
 
-    def places(self, a2: np.ndarray, group: np.ndarray) -> Frequencies:
+    def group_places(self, a2: np.ndarray, group: np.ndarray) -> Frequencies:
         """Of the places in these groups."""
-        gated = hidden(np.floor(a2 * self.gate[group] * self.gate_scale))
-        return frequencies(self.place_layer(gated, self.place_bias[group]), self.valid[group])
+        gated = hidden(np.floor(a2 * self.gate[group]))
+        logits = self.place_layer(gated, self.place_bias[group])
+        return frequencies(logits.T, self.valid[:, group])
 
     @cached_property
     def cold(self) -> Cold:
-        """For each place, row by row."""
-        rows, columns = len(self.row), len(self.column)
-        row, column = np.repeat(np.arange(rows), columns), np.tile(np.arange(columns), rows)
-        x = np.zeros((rows * columns, neighbour_count(self.radius)), np.uint8)
-        a2 = self.activations(x, row, column)
+        """For each cell."""
+        cells = np.arange(len(self.bias_at))
+        x = np.zeros((len(cells), neighbour_count(self.radius)), np.uint8)
+        a2 = self.activations(x, cells)
         return Cold(self.groups(a2), a2)
 
     def cells(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """The numbers of places in `cold`."""
-        row = np.minimum(rows, len(self.row) - 1).astype(np.int64)
-        return row * len(self.column) + np.minimum(columns, len(self.column) - 1)
+        """The number of the place of each pixel, row by row, for `cold` and for biases; beyond the last
+        row or column that of the last.
+        """
+        most_rows, most_columns = self.places
+        row = np.minimum(rows, most_rows - 1).astype(np.int64)
+        return row * most_columns + np.minimum(columns, most_columns - 1)
 
 
 def _largest(table: np.ndarray) -> np.ndarray:

@@ -44,9 +44,9 @@ class CategoricalHead:
         x = (rows * len(inputs) + inputs) * 40503 % 65536 * model.values >> 16
         x[rows % 4 > inputs % 8] = 0
         at = rows[:, 0]
-        a2 = model.activations(x.astype(np.uint8), at % len(model.row), at % len(model.column))
-        places = model.places(a2, at % len(model.sizes)).each
-        values = np.concatenate([model.groups(a2).each, places], axis=1)
+        a2 = model.activations(x.astype(np.uint8), at % len(model.bias_at))
+        places = model.group_places(a2, at % len(model.sizes)).each
+        values = np.concatenate([model.groups(a2).each, places]).T
         return zlib.crc32(values.astype("<i4").tobytes())
 
 
@@ -57,7 +57,7 @@ class Chosen(NamedTuple):
     frequency: np.ndarray
 
     def replace(self, some: np.ndarray, by: Frequencies, symbols: np.ndarray) -> None:
-        self.start[some], self.frequency[some] = by.of(slice(None), symbols)
+        self.start[some], self.frequency[some] = by.of(symbols)
 
     def put(self, some: np.ndarray | slice, encoder: Encoder) -> None:
         encoder.put(self.start[some], self.frequency[some], BITS)
@@ -87,7 +87,7 @@ class Coding:
         pixels = slice(first, steps[-1].stop)
         at, cells = self._pixels(pixels)
         value, warm = self.flat[at], self.warm[at]
-        activations = self._activations(pixels, at, cells, warm)
+        activations = self._activations(at, cells, warm)
         groups, wide, places = self._chosen(value, cells, warm, activations)
         for step in steps:
             here = np.arange(step.start - first, step.stop - first)
@@ -100,22 +100,22 @@ class Coding:
     ) -> tuple[Chosen, np.ndarray, Chosen]:
         """The groups of pixels; which of them have a place; these places."""
         group = self.model.group_of[value]
-        groups = Chosen(*self.cold.groups.of(cells, group))
+        groups = Chosen(*self.cold.groups.of(group, cells))
         groups.replace(warm, self.model.groups(activations[warm]), group[warm])
         wide = np.flatnonzero(self.model.sizes[group] > 1)
-        places = self.model.places(activations[wide], group[wide])
-        return groups, wide, Chosen(*places.of(slice(None), self.model.place_of[value[wide]]))
+        places = self.model.group_places(activations[wide], group[wide])
+        return groups, wide, Chosen(*places.of(self.model.place_of[value[wide]]))
 
     def decode(self, decoder: Decoder) -> None:
         """Take all choices, and fill the flat array."""
         for step in self.wave.steps():
             at, cells = self._pixels(step)
             warm = self.warm[at]
-            activations = self._activations(step, at, cells, warm)
+            activations = self._activations(at, cells, warm)
             group = self._groups(decoder, cells, warm, activations)
             value = self.model.first[group]
             wide = np.flatnonzero(self.model.sizes[group] > 1)
-            places = self.model.places(activations[wide], group[wide])
+            places = self.model.group_places(activations[wide], group[wide])
             value[wide] += decoder.take(len(wide), BITS, places.find)
             self.flat[at] = value
             self._warm_after(at[value > 0])
@@ -123,13 +123,13 @@ class Coding:
     def _groups(
         self, decoder: Decoder, cells: np.ndarray, warm: np.ndarray, activations: np.ndarray
     ) -> np.ndarray:
-        group = np.empty(len(cells), np.int64)
+        group = np.empty(len(cells), np.int8)
         cold_cells = cells[~warm]
         group[~warm] = decoder.take(
             len(cold_cells), BITS, lambda piece, slots: self.cold.find(cold_cells[piece], slots)
         )
         groups = self.model.groups(activations[warm])
-        group[warm] = decoder.take(len(groups.each), BITS, groups.find)
+        group[warm] = decoder.take(groups.each.shape[1], BITS, groups.find)
         return group
 
     def _pixels(self, pixels: slice) -> tuple[np.ndarray, np.ndarray]:
@@ -137,14 +137,11 @@ class Coding:
         cells = self.model.cells(self.wave.rows[pixels], self.wave.columns[pixels])
         return self.wave.places[pixels], cells
 
-    def _activations(
-        self, pixels: slice, at: np.ndarray, cells: np.ndarray, warm: np.ndarray
-    ) -> np.ndarray:
+    def _activations(self, at: np.ndarray, cells: np.ndarray, warm: np.ndarray) -> np.ndarray:
         """a2 `(n, B)` of pixels."""
         activations = self.cold.activations[cells]
-        x = self.flat[at[warm][:, None] + self.offsets]
-        rows, columns = self.wave.rows[pixels][warm], self.wave.columns[pixels][warm]
-        activations[warm] = self.model.activations(x, rows, columns)
+        x = self.flat.take(at[warm][:, None] + self.offsets)
+        activations[warm] = self.model.activations(x, cells[warm])
         return activations
 
     def _warm_after(self, at: np.ndarray) -> None:

@@ -12,9 +12,9 @@ exponential of the machine, by a table of integers
 
     EXP[k] = round(65536 exp(-k / 256)),   e_i = EXP[max z - z_i],   f_i = 1 + floor(e_i (M - n) / sum e)
 
-of n symbols, M = 2^16 in all, where what is left goes to the likeliest symbol (the first of them). A
-quotient of integers below 2^53 in float64, rounded down, is exact: IEEE 754 rounds divisions correctly,
-and no quotient that is not an integer is so close to one.
+of n symbols, M = 2^16 in all, where what is left goes to the first symbol. A quotient of integers
+below 2^53 in float64, rounded down, is exact: IEEE 754 rounds divisions correctly, and no quotient that is
+not an integer is so close to one. Sums of frequencies are products with a triangle of ones.
 """
 
 from typing import NamedTuple
@@ -28,7 +28,8 @@ HIGHEST = 1023  # of an activation
 LOGIT = 256  # units of a logit in one nat
 BITS = 16  # of frequencies
 TOTAL = 1 << BITS
-EXP = np.rint(65536 * np.exp(-np.arange(3072) / LOGIT)).astype(np.int64)
+EXP = np.rint(65536 * np.exp(-np.arange(3072) / LOGIT))
+ALL = slice(None)
 EXACT = ((np.float32, 1 << 24), (np.float64, 1 << 53))
 
 
@@ -52,16 +53,16 @@ class Dense:
         inputs = np.broadcast_to(highest, weight.shape[1:])
         largest = np.abs(weight) @ inputs + np.abs(bias) + more
         self.dtype = _exact_type(int(largest.max(initial=0)))
-        self.weight = np.ascontiguousarray(weight.T, self.dtype)
-        self.bias = bias.astype(self.dtype)
-        self.scale = self.dtype(2.0**-shift)
+        scale = 2.0**-shift  # of integers as exact as they are
+        self.weight = np.ascontiguousarray(weight.T * scale, self.dtype)
+        self.bias = (bias * scale).astype(self.dtype)
 
-    def __call__(self, x: np.ndarray, more: np.ndarray | int = 0) -> np.ndarray:
-        """`(n, outputs)` of inputs `(n, inputs)`. more: integers that are added to W x + b."""
+    def __call__(self, x: np.ndarray, more: np.ndarray | float = 0.0) -> np.ndarray:
+        """`(n, outputs)` of inputs `(n, inputs)`. more: is added to (W x + b) / 2^shift."""
         z = x.astype(self.dtype, copy=False) @ self.weight
-        z += self.bias
-        z += more
-        z *= self.scale
+        z += self.bias + more if np.ndim(more) == 0 else self.bias
+        if np.ndim(more):
+            z += more
         return np.floor(z, out=z)
 
 
@@ -80,36 +81,37 @@ def hidden(z: np.ndarray) -> np.ndarray:
 
 
 class Frequencies(NamedTuple):
-    """Frequencies `(n, symbols)` of 2^16, and the sums of those up to and with each symbol."""
+    """Frequencies `(symbols, n)` of 2^16, and the sums of those up to and with each symbol."""
 
     each: np.ndarray
     ends: np.ndarray
 
-    def of(self, rows: np.ndarray | slice, symbols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Start and frequency of a symbol of each row."""
-        at = np.arange(len(self.each))[rows], symbols
+    def of(
+        self, symbols: np.ndarray, columns: slice | np.ndarray = ALL
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Start and frequency of one symbol of each column."""
+        at = symbols, np.arange(self.each.shape[1])[columns]
         frequency = self.each[at]
         return self.ends[at] - frequency, frequency
 
-    def find(self, rows: slice | np.ndarray, slots: np.ndarray) -> Found:
-        """The symbol of each slot, its start and its frequency."""
-        symbols = (self.ends[rows] <= slots[:, None]).sum(1)
-        return symbols, *self.of(rows, symbols)
+    def find(self, columns: slice | np.ndarray, slots: np.ndarray) -> Found:
+        """The symbol of the slot of each column, its start and its frequency."""
+        symbols = (self.ends[:, columns] <= slots).sum(0, dtype=np.int8)
+        return symbols, *self.of(symbols, columns)
 
 
 def frequencies(logits: np.ndarray, valid: np.ndarray | None = None) -> Frequencies:
-    """Frequencies of logits `(n, symbols)`, integers.
+    """Frequencies of logits `(symbols, n)`, integers.
 
-    valid: `(n, symbols)`, of which symbols there are; None: all. The others have the frequency 0.
+    valid: `(symbols, n)`, 1 for symbols that there are, the first always; None: all. The others have
+        the frequency 0.
     """
-    z = logits if valid is None else np.where(valid, logits, -np.inf)
-    top = z.argmax(1)
-    down = z[np.arange(len(z)), top][:, None] - z
-    e = EXP[np.minimum(down, len(EXP) - 1).astype(np.int64)]
-    least = np.ones_like(e) if valid is None else valid.astype(np.int64)
-    if valid is not None:
-        e *= least
-    free = TOTAL - least.sum(1)
-    each = least + np.floor(e * free[:, None] / e.sum(1)[:, None]).astype(np.int64)
-    each[np.arange(len(z)), top] += TOTAL - each.sum(1)
-    return Frequencies(each, np.cumsum(each, axis=1))
+    top = logits.max(0) if valid is None else np.where(valid, logits, -np.inf).max(0)
+    down = np.clip(top - logits, 0, len(EXP) - 1)
+    e = EXP.take(down.astype(np.intp))
+    least = np.ones(e.shape) if valid is None else valid
+    e *= least
+    each = least + np.floor(e * (TOTAL - least.sum(0)) / e.sum(0))
+    each[0] += TOTAL - each.sum(0)
+    each = each.astype(np.float32)
+    return Frequencies(each, np.tri(len(each), dtype=np.float32) @ each)
