@@ -13,24 +13,27 @@ def categorical(values=256, radius=2, places=8, seed=0, scale=20, **options):
     generator = np.random.default_rng(seed)
     groups = list(range(values)) if values <= 16 else [g for g in GROUPS if g < values]
     widest = int(np.diff([*groups, values]).max())
-    fine = min(3, neighbour_count(radius))
+    near, group_copies, copies, seen = 3, 2, 4, 1
+    more = copies + seen
     shapes = {
-        "W1": (24, neighbour_count(radius) + fine),
+        "W1": (24, neighbour_count(radius) + near),
         "b1": (24,),
         "row": (places, 24),
         "column": (places, 24),
         "W2": (12, 24),
         "b2": (12,),
-        "W3": (len(groups), 12),
-        "b3": (len(groups),),
+        "W3": (len(groups) + group_copies, 12),
+        "b3": (len(groups) + group_copies,),
         "gate": (len(groups), 12),
-        "W4": (widest, 12),
-        "b4": (len(groups), widest),
+        "W4": (widest + more, 12),
+        "b4": (len(groups), widest + more),
     }
     tensors = {
         name: generator.normal(0, scale, shape).round().astype(np.int64)
         for name, shape in shapes.items()
     }
+    tensors["FIRST"] = np.arange(values) * 255 // max(1, values - 1)
+    tensors["SECOND"] = np.clip(np.arange(values) - 250, 0, 5) * 51
     tensors["W3"] //= 10
     tensors["b3"][0] = 80_000  # zero is likely: 5 nats
     made = {
@@ -42,8 +45,10 @@ def categorical(values=256, radius=2, places=8, seed=0, scale=20, **options):
         "radius": radius,
         "values": values,
         "groups": groups,
-        "fine": fine,
-        "bright": min(250, values - 1),
+        "near": near,
+        "group_copies": group_copies,
+        "copies": copies,
+        "seen": seen,
         "shifts": [5, 7, 6, 5, 7],
     }
     return PixelModel({**made, **options}, tensors)

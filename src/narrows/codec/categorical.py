@@ -1,18 +1,26 @@
 """The distribution of a pixel of few values, grey: a softmax over groups of values, then over places.
 
 The V <= 256 values are cut into G <= 16 groups of at most 32 consecutive values. A network in integers
-(`integers`) sees the neighbours x of a pixel (`wavefront`) and where it is:
+(`integers`) sees the K neighbours x of a pixel, the nearest first (`wavefront`), and where it is:
 
-    a1 = hidden(W1 x + b1 + row[r] + column[c]),   a2 = hidden(W2 a1 + b2)
-    group ~ softmax(W3 a2 + b3)
-    place ~ softmax(W4 hidden(a2 * E[group]) + b4[group]),   if the group has more than one value
+    inputs   = FIRST[x_1 .. x_K], SECOND[x_1 .. x_N]           two tables of V integers each
+    a1       = hidden(W1 inputs + b1 + row[r] + column[c])
+    a2       = hidden(W2 a1 + b2)
+    group    ~ softmax(z),   z = W3 a2 + b3                     G logits
+    place    ~ softmax(y),   y = W4 u + b4[group],  u = clip(a2 * gate[group], -1023, 1023)
 
-So two choices of 16 and at most 32 stand for one of 256, which takes a fraction of the time.
+Each layer has its own power of two by which sums are divided (`Dense`). So two choices of 16 and of at most
+32 stand for one of 256, which takes a fraction of the time.
 
-Where all neighbours are zero, as for four of five pixels of MNIST, the pixel is called cold; its
-distribution depends on (r, c) alone and is computed once for each place. A step of the wavefront is three
-arrays of choices: the groups of the cold pixels, the groups of the others, the places of those of either
-whose group has more than one value.
+Values recur: a neighbour's exact value, and any that the image has had, are likelier than those next to
+them. The layers put out more numbers than there are logits, and these are added to the logits of such values:
+
+    z[group of x_j] += z[G + j]                  j < Mg
+    y[place of x_j] += y[P + j]                  j < M, if x_j is in the group; P is the size of the largest
+    y[place of v]   += y[P + M]                  if the image has had v in an earlier step (`seen` is 1)
+
+Where all neighbours are zero, as for many pixels of MNIST, the pixel is called cold; its group depends on
+(r, c) alone and is computed once for each place.
 """
 
 from collections.abc import Sequence
@@ -21,7 +29,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from narrows.codec.integers import Dense, Frequencies, frequencies, hidden
+from narrows.codec.integers import HIGHEST, Dense, Frequencies, frequencies, hidden
 from narrows.codec.rans import Found
 from narrows.codec.wavefront import neighbour_count
 
@@ -43,32 +51,36 @@ class Cold(NamedTuple):
         return group, start, frequency
 
 
-MOST_RADIUS, MOST_PLACES, WIDEST = 12, 64, 1024
+TABLES = ("FIRST", "SECOND")
+LARGEST_GROUP, MOST_RADIUS, MOST_PLACES, WIDEST = 32, 12, 64, 1024
 
 
 class Categorical:
     """The distribution of pixels, by the integers of a model file.
 
-    tensors: W1 `(A, inputs)`, b1, row `(rows, A)`, column `(columns, A)`, W2 `(B, A)`, b2, W3 `(G, B)`,
-        b3, gate `(G, B)`, W4 `(P, B)`, b4 `(G, P)`.
-    options: radius; values, V; groups, the first value of each; bright, a value, and fine, how many of
-        the nearest neighbours are given twice: as v and as max(v - bright, 0); shifts of the layers.
+    tensors: FIRST and SECOND `(V,)`, W1 `(A, K + N)`, b1, row `(rows, A)`, column `(columns, A)`, W2
+        `(B, A)`, b2, W3 `(G + Mg, B)`, b3, gate `(G, B)`, W4 `(P + M + seen, B)`, b4 `(G, P + M + seen)`.
+    options: radius; values, V; groups, the first value of each; near, N; group_copies, Mg; copies, M;
+        seen, 0 or 1; shifts of W1, W2, W3, gate and W4.
     """
 
     def __init__(self, tensors: dict[str, np.ndarray], options: dict[str, Any]):
-        self.radius, self.values = int(options["radius"]), int(options["values"])
-        self.fine, self.bright = int(options["fine"]), int(options["bright"])
         _check(tensors, options)
+        self.radius, self.values = int(options["radius"]), int(options["values"])
         first = np.append(options["groups"], self.values)
         self.first, self.sizes = first[:-1], np.diff(first)
         self.group_of = np.repeat(np.arange(len(self.sizes)), self.sizes)
         self.place_of = np.arange(self.values) - self.first[self.group_of]
         self.valid = (np.arange(self.sizes.max())[:, None] < self.sizes).astype(np.float64)
-        self._layers(tensors, options["shifts"])
+        self.near, self.seen = int(options["near"]), int(options["seen"])
+        self.group_copies, self.copies = int(options["group_copies"]), int(options["copies"])
+        self._input_layers(tensors, options["shifts"])
+        self._output_layers(tensors, options["shifts"])
 
-    def _layers(self, tensors: dict[str, np.ndarray], shifts: Sequence[int]) -> None:
-        top = self.values - 1
-        highest = np.repeat([top, top - self.bright], [neighbour_count(self.radius), self.fine])
+    def _input_layers(self, tensors: dict[str, np.ndarray], shifts: Sequence[int]) -> None:
+        self.tables = [tensors[name].astype(np.float32) for name in TABLES]
+        most = [np.abs(table).max() for table in self.tables]
+        highest = np.repeat(most, [neighbour_count(self.radius), self.near]).astype(np.int64)
         row, column = tensors["row"], tensors["column"]
         self.places = len(row), len(column)
         bias = _largest(row) + _largest(column)
@@ -76,6 +88,8 @@ class Categorical:
         self.bias_at = (at * 2.0 ** -shifts[0]).reshape(-1, at.shape[-1]).astype(np.float32)
         self.layer1 = Dense(tensors["W1"], tensors["b1"], shifts[0], highest, bias)
         self.layer2 = Dense(tensors["W2"], tensors["b2"], shifts[1])
+
+    def _output_layers(self, tensors: dict[str, np.ndarray], shifts: Sequence[int]) -> None:
         self.group_layer = Dense(tensors["W3"], tensors["b3"], shifts[2])
         self.gate = (tensors["gate"] * 2.0 ** -shifts[3]).astype(np.float32)
         bias, weight = tensors["b4"], tensors["W4"]
@@ -83,24 +97,37 @@ class Categorical:
         no_bias = np.zeros(len(weight), np.int64)
         self.place_layer = Dense(weight, no_bias, shifts[4], more=_largest(bias))
 
-    # -- the distribution --------------------------------------------------------------------------
-
     def activations(self, x: np.ndarray, cells: np.ndarray) -> np.ndarray:
         """a2 `(n, B)` of neighbours `(n, K)` at those cells."""
-        near = np.maximum(x[:, : self.fine], self.bright) - self.bright
-        inputs = np.concatenate([x, near], axis=1)
+        first, second = self.tables
+        inputs = np.concatenate([first.take(x), second.take(x[:, : self.near])], axis=1)
         a1 = hidden(self.layer1(inputs, self.bias_at.take(cells, axis=0)))
         return hidden(self.layer2(a1))
 
-    def groups(self, a2: np.ndarray) -> Frequencies:
-        """Of the groups."""
-        return frequencies(self.group_layer(a2).T)
+    def groups(self, a2: np.ndarray, x: np.ndarray) -> Frequencies:
+        """Of the groups; x: the nearest neighbours `(n, at least Mg)`."""
+        z = self.group_layer(a2).T
+        return frequencies(
+            _with_copies(z, self.group_of[x[:, : self.group_copies].T], len(self.sizes))
+        )
 
-    def group_places(self, a2: np.ndarray, group: np.ndarray) -> Frequencies:
-        """Of the places in these groups."""
-        gated = hidden(np.floor(a2 * self.gate[group]))
-        logits = self.place_layer(gated, self.place_bias[group])
-        return frequencies(logits.T, self.valid[:, group])
+    def group_places(
+        self, a2: np.ndarray, group: np.ndarray, x: np.ndarray, had: np.ndarray
+    ) -> Frequencies:
+        """Of the places in these groups.
+
+        x: the nearest neighbours `(n, at least M)`. had: `(P, n)`, whether the image has had the
+            value of each place.
+        """
+        u = np.clip(np.floor(a2 * self.gate[group]), -HIGHEST, HIGHEST)
+        y = self.place_layer(u, self.place_bias[group]).T
+        copied = x[:, : self.copies].T
+        places = len(self.valid)
+        target = np.where(self.group_of[copied] == group, self.place_of[copied], places)
+        logits = _with_copies(y, target, places)
+        if self.seen:
+            logits = logits + had * y[-1]
+        return frequencies(logits, self.valid[:, group])
 
     @cached_property
     def cold(self) -> Cold:
@@ -108,7 +135,7 @@ class Categorical:
         cells = np.arange(len(self.bias_at))
         x = np.zeros((len(cells), neighbour_count(self.radius)), np.uint8)
         a2 = self.activations(x, cells)
-        return Cold(self.groups(a2), a2)
+        return Cold(self.groups(a2, x), a2)
 
     def cells(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """The number of the place of each pixel, row by row, for `cold` and for biases; beyond the last
@@ -117,6 +144,20 @@ class Categorical:
         most_rows, most_columns = self.places
         row = np.minimum(rows, most_rows - 1).astype(np.int64)
         return row * most_columns + np.minimum(columns, most_columns - 1)
+
+
+def _with_copies(logits: np.ndarray, target: np.ndarray, count: int) -> np.ndarray:
+    """The first `count` rows of `(rows, n)` logits, to which those that follow are added.
+
+    target: `(copies, n)`, to which row each is added; `count`: to none.
+    """
+    copies, n = target.shape
+    if not copies:
+        return logits[:count]
+    added = logits[count : count + copies]
+    at = (target * n + np.arange(n)).ravel()
+    sums = np.bincount(at, added.ravel(), (count + 1) * n).reshape(count + 1, n)
+    return logits[:count] + sums[:count]
 
 
 def _largest(table: np.ndarray) -> np.ndarray:
@@ -128,13 +169,18 @@ def _check(tensors: dict[str, np.ndarray], options: dict[str, Any]) -> None:
     """Refuse what would take much time or memory. Raises `ValueError`."""
     groups, radius, values = options["groups"], options["radius"], options["values"]
     sizes = np.diff([*groups, values])
-    if not (len(groups) <= 16 and groups[0] == 0 and min(sizes) >= 1 and max(sizes) <= 32):
-        raise ValueError(f"groups of values {groups} of {values}")
-    if not (1 <= radius <= MOST_RADIUS and 1 <= values <= 256 and 0 <= options["bright"] < values):
-        raise ValueError(f"radius {radius}, {values} values, bright {options['bright']}")
+    near = max(options[name] for name in ("near", "copies", "group_copies"))
     places = max(len(tensors["row"]), len(tensors["column"]))
-    if (
-        places > MOST_PLACES
-        or max(map(max, (tensor.shape for tensor in tensors.values()))) > WIDEST
-    ):
-        raise ValueError(f"{places} rows or columns, or layers wider than {WIDEST}")
+    widest = max(max(tensor.shape) for tensor in tensors.values())
+    known = {
+        f"groups {groups}": len(groups) <= 16 and groups[0] == 0 and min(sizes) >= 1,
+        f"groups of {max(sizes)} values": max(sizes) <= LARGEST_GROUP,
+        f"{values} values": 1 <= values <= min(256, *(len(tensors[name]) for name in TABLES)),
+        f"a radius of {radius}": 1 <= radius <= MOST_RADIUS,
+        f"{near} neighbours": 0 <= near <= neighbour_count(radius),
+        f"{places} rows or columns": 1 <= places <= MOST_PLACES,
+        f"layers of {widest}": widest <= WIDEST,
+    }
+    faults = [words for words, is_known in known.items() if not is_known]
+    if faults:
+        raise ValueError(", ".join(faults))

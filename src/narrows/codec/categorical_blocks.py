@@ -44,9 +44,11 @@ class CategoricalHead:
         x = (rows * len(inputs) + inputs) * 40503 % 65536 * model.values >> 16
         x[rows % 4 > inputs % 8] = 0
         at = rows[:, 0]
-        a2 = model.activations(x.astype(np.uint8), at % len(model.bias_at))
-        places = model.group_places(a2, at % len(model.sizes)).each
-        values = np.concatenate([model.groups(a2).each, places]).T
+        x = x.astype(np.uint8)
+        a2 = model.activations(x, at % len(model.bias_at))
+        had = (at + np.arange(len(model.valid))[:, None]) % 3 == 0
+        places = model.group_places(a2, at % len(model.sizes), x, had).each
+        values = np.concatenate([model.groups(a2, x).each, places]).T
         return zlib.crc32(values.astype("<i4").tobytes())
 
 
@@ -74,80 +76,104 @@ class Coding:
         self.offsets = wave.offsets
         self.warm = np.zeros(wave.length, bool)  # places with a neighbour that is not zero
         self.cold = model.cold
+        never = len(wave.bounds)
+        self.since = np.full(
+            (len(wave.sizes), model.values), never, np.int32
+        )  # the step of each value
 
     def encode(self, encoder: Encoder) -> None:
         """Put all choices."""
+        steps = self.wave.steps()
         self._warm_after(np.flatnonzero(self.flat))
-        for steps in _chunks(self.wave.steps()):
-            self._encode_steps(steps, encoder)
+        for number in reversed(range(len(steps))):
+            self._note_values(steps[number], number)
+        first = 0
+        for chunk in _chunks(steps):
+            self._encode_steps(chunk, first, encoder)
+            first += len(chunk)
 
-    def _encode_steps(self, steps: list[slice], encoder: Encoder) -> None:
-        """Steps whose distributions are computed together."""
-        first = steps[0].start
-        pixels = slice(first, steps[-1].stop)
-        at, cells = self._pixels(pixels)
-        value, warm = self.flat[at], self.warm[at]
-        activations = self._activations(at, cells, warm)
-        groups, wide, places = self._chosen(value, cells, warm, activations)
-        for step in steps:
-            here = np.arange(step.start - first, step.stop - first)
-            groups.put(here[~warm[here]], encoder)
-            groups.put(here[warm[here]], encoder)
-            places.put(slice(*np.searchsorted(wide, (here[0], here[-1] + 1))), encoder)
+    def _encode_steps(self, steps: list[slice], first: int, encoder: Encoder) -> None:
+        """Steps whose distributions are computed together, from the one of number `first` on."""
+        here = Pixels(self, slice(steps[0].start, steps[-1].stop))
+        counts = [step.stop - step.start for step in steps]
+        group, groups = self._chosen_groups(here)
+        wide, places = here.group_places(group, first + np.repeat(np.arange(len(steps)), counts))
+        in_wide = Chosen(*places.of(self.model.place_of[self.flat[here.places[wide]]]))
+        for some in np.split(np.arange(sum(counts)), np.cumsum(counts)[:-1]):
+            groups.put(some[~here.warm[some]], encoder)
+            groups.put(some[here.warm[some]], encoder)
+            in_wide.put(slice(*np.searchsorted(wide, (some[0], some[-1] + 1))), encoder)
 
-    def _chosen(
-        self, value: np.ndarray, cells: np.ndarray, warm: np.ndarray, activations: np.ndarray
-    ) -> tuple[Chosen, np.ndarray, Chosen]:
-        """The groups of pixels; which of them have a place; these places."""
-        group = self.model.group_of[value]
-        groups = Chosen(*self.cold.groups.of(group, cells))
-        groups.replace(warm, self.model.groups(activations[warm]), group[warm])
-        wide = np.flatnonzero(self.model.sizes[group] > 1)
-        places = self.model.group_places(activations[wide], group[wide])
-        return groups, wide, Chosen(*places.of(self.model.place_of[value[wide]]))
+    def _chosen_groups(self, here: "Pixels") -> tuple[np.ndarray, Chosen]:
+        """The groups of pixels, and their starts and frequencies."""
+        group = self.model.group_of[self.flat[here.places]]
+        chosen = Chosen(*self.cold.groups.of(group, here.cells))
+        chosen.replace(here.warm, here.groups(), group[here.warm])
+        return group, chosen
 
     def decode(self, decoder: Decoder) -> None:
         """Take all choices, and fill the flat array."""
-        for step in self.wave.steps():
-            at, cells = self._pixels(step)
-            warm = self.warm[at]
-            activations = self._activations(at, cells, warm)
-            group = self._groups(decoder, cells, warm, activations)
+        for number, step in enumerate(self.wave.steps()):
+            here = Pixels(self, step)
+            group = self._take_groups(decoder, here)
             value = self.model.first[group]
-            wide = np.flatnonzero(self.model.sizes[group] > 1)
-            places = self.model.group_places(activations[wide], group[wide])
+            wide, places = here.group_places(group, number)
             value[wide] += decoder.take(len(wide), BITS, places.find)
-            self.flat[at] = value
-            self._warm_after(at[value > 0])
+            self.flat[here.places] = value
+            self._warm_after(here.places[value > 0])
+            self._note_values(step, number)
 
-    def _groups(
-        self, decoder: Decoder, cells: np.ndarray, warm: np.ndarray, activations: np.ndarray
-    ) -> np.ndarray:
-        group = np.empty(len(cells), np.int8)
-        cold_cells = cells[~warm]
-        group[~warm] = decoder.take(
-            len(cold_cells), BITS, lambda piece, slots: self.cold.find(cold_cells[piece], slots)
+    def _take_groups(self, decoder: Decoder, here: "Pixels") -> np.ndarray:
+        group = np.empty(len(here.cells), np.int8)
+        cells = here.cells[~here.warm]
+        group[~here.warm] = decoder.take(
+            len(cells), BITS, lambda piece, slots: self.cold.find(cells[piece], slots)
         )
-        groups = self.model.groups(activations[warm])
-        group[warm] = decoder.take(groups.each.shape[1], BITS, groups.find)
+        groups = here.groups()
+        group[here.warm] = decoder.take(groups.each.shape[1], BITS, groups.find)
         return group
 
-    def _pixels(self, pixels: slice) -> tuple[np.ndarray, np.ndarray]:
-        """The places of pixels in the flat array, and in the cold table."""
-        cells = self.model.cells(self.wave.rows[pixels], self.wave.columns[pixels])
-        return self.wave.places[pixels], cells
-
-    def _activations(self, at: np.ndarray, cells: np.ndarray, warm: np.ndarray) -> np.ndarray:
-        """a2 `(n, B)` of pixels."""
-        activations = self.cold.activations[cells]
-        x = self.flat.take(at[warm][:, None] + self.offsets)
-        activations[warm] = self.model.activations(x, cells[warm])
-        return activations
+    def _note_values(self, step: slice, number: int) -> None:
+        """The values of a step are had since then, unless they were before."""
+        if self.model.seen:
+            at = self.wave.images[step], self.flat[self.wave.places[step]]
+            self.since[at] = np.minimum(self.since[at], number)
 
     def _warm_after(self, at: np.ndarray) -> None:
         """Pixels that are not zero are neighbours of others."""
         after = at[:, None] - self.offsets
         self.warm[after[after < len(self.warm)]] = True
+
+
+class Pixels:
+    """Pixels whose neighbours are known, and their distributions."""
+
+    def __init__(self, coding: Coding, pixels: slice):
+        wave = coding.wave
+        self.coding, self.model = coding, coding.model
+        self.images, self.places = wave.images[pixels], wave.places[pixels]
+        self.cells = self.model.cells(wave.rows[pixels], wave.columns[pixels])
+        self.warm = coding.warm[self.places]
+        self.x = coding.flat.take(self.places[self.warm][:, None] + coding.offsets)
+        self.activations = coding.cold.activations[self.cells]
+        self.activations[self.warm] = self.model.activations(self.x, self.cells[self.warm])
+
+    def groups(self) -> Frequencies:
+        """Of the groups of the warm pixels."""
+        return self.model.groups(self.activations[self.warm], self.x)
+
+    def group_places(
+        self, group: np.ndarray, step: np.ndarray | int
+    ) -> tuple[np.ndarray, Frequencies]:
+        """The pixels whose group has several values, and the distribution of their places."""
+        wide = np.flatnonzero(self.model.sizes[group] > 1)
+        chosen = group[wide]
+        near = self.coding.offsets[: self.model.copies]
+        x = self.coding.flat.take(self.places[wide][:, None] + near)
+        values = self.model.first[chosen] + np.arange(len(self.model.valid))[:, None]
+        since = self.coding.since[self.images[wide], np.minimum(values, self.model.values - 1)]
+        had = since < (step[wide] if isinstance(step, np.ndarray) else step)
+        return wide, self.model.group_places(self.activations[wide], chosen, x, had)
 
 
 def _chunks(steps: list[slice]) -> Iterator[list[slice]]:

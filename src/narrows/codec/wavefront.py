@@ -32,7 +32,7 @@ class Wavefront:
     stride: places from one row to the next.
     length: places in all.
     places: `(pixels,)` in coding order.
-    rows, columns: the same pixels in their images, uint16.
+    rows, columns: the same pixels in their images, uint16. images: in which, int32.
     starts: `(images,)` the place of the first pixel of each image.
     """
 
@@ -52,8 +52,11 @@ class Wavefront:
         order = np.argsort(step, kind="stable")
         self.rows = np.concatenate([pixels[0] for pixels in each])[order]
         self.columns = np.concatenate([pixels[1] for pixels in each])[order]
-        start = np.repeat(self.starts, [height * width for height, width in self.sizes])[order]
-        self.places = start + self.rows.astype(np.int64) * self.stride + self.columns
+        pixels = [height * width for height, width in self.sizes]
+        self.images = np.repeat(np.arange(len(pixels), dtype=np.int32), pixels)[order]
+        self.places = (
+            self.starts[self.images] + self.rows.astype(np.int64) * self.stride + self.columns
+        )
         counts = np.bincount(step)
         self.bounds = np.concatenate([[0], np.cumsum(counts[counts > 0])])
 
