@@ -167,20 +167,23 @@ def _largest(table: np.ndarray) -> np.ndarray:
 
 def _check(tensors: dict[str, np.ndarray], options: dict[str, Any]) -> None:
     """Refuse what would take much time or memory. Raises `ValueError`."""
-    groups, radius, values = options["groups"], options["radius"], options["values"]
+    groups, values = options["groups"], options["values"]
     sizes = np.diff([*groups, values])
-    near = max(options[name] for name in ("near", "copies", "group_copies"))
-    places = max(len(tensors["row"]), len(tensors["column"]))
-    widest = max(max(tensor.shape) for tensor in tensors.values())
-    known = {
-        f"groups {groups}": len(groups) <= 16 and groups[0] == 0 and min(sizes) >= 1,
-        f"groups of {max(sizes)} values": max(sizes) <= LARGEST_GROUP,
-        f"{values} values": 1 <= values <= min(256, *(len(tensors[name]) for name in TABLES)),
-        f"a radius of {radius}": 1 <= radius <= MOST_RADIUS,
-        f"{near} neighbours": 0 <= near <= neighbour_count(radius),
-        f"{places} rows or columns": 1 <= places <= MOST_PLACES,
-        f"layers of {widest}": widest <= WIDEST,
-    }
-    faults = [words for words, is_known in known.items() if not is_known]
-    if faults:
-        raise ValueError(", ".join(faults))
+    if not (
+        len(groups) <= 16 and groups[0] == 0 and min(sizes) >= 1 and max(sizes) <= LARGEST_GROUP
+    ):
+        raise ValueError(f"groups of values {groups} of {values}")
+    if not 1 <= values <= min(256, *(len(tensors[name]) for name in TABLES)):
+        raise ValueError(f"{values} values")
+    near = [options[name] for name in ("near", "copies", "group_copies")]
+    _between("radius", options["radius"], 1, MOST_RADIUS)
+    _between("least of near neighbours", min(near), 0)
+    _between("near neighbours", max(near), 0, neighbour_count(options["radius"]))
+    _between("rows", len(tensors["row"]), 1, MOST_PLACES)
+    _between("columns", len(tensors["column"]), 1, MOST_PLACES)
+    _between("width of a layer", max(max(tensor.shape) for tensor in tensors.values()), 1, WIDEST)
+
+
+def _between(what: str, got: int, least: int, most: int = WIDEST) -> None:
+    if not least <= got <= most:
+        raise ValueError(f"{what}: {got}, expected {least} to {most}")
