@@ -17,6 +17,8 @@ FACE = [
     "Neighbours",
     "PCA",
     "compare",
+    "compress",
+    "decompress",
     "evaluate",
     "export",
     "interpolate",

@@ -1,4 +1,8 @@
 from . import measure as measure
+from .codec.compress import compress as compress
+from .codec.decompress import decompress as decompress
+from .codec.model_files import load as load
+from .codec.model_files import save as save
 from .data import load_data as load_data
 from .errors import NarrowsError as NarrowsError
 from .errors import NarrowsWarning as NarrowsWarning
@@ -7,8 +11,6 @@ from .model.estimator.autoencoder import Autoencoder as Autoencoder
 from .model.estimator.neighbours import Neighbours as Neighbours
 from .model.estimator.pca import PCA as PCA
 from .model.files.onnx import export as export
-from .model.files.store import load as load
-from .model.files.store import save as save
 from .model.recipes import recipe as recipe
 from .model.recipes import recipes as recipes
 from .model.training.checkpoint import Checkpoint as Checkpoint

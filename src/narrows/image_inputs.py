@@ -130,7 +130,7 @@ def _is_list_of_images(X: Any) -> bool:
 
 
 def _images_of_one_shape(items: Sequence[Any]) -> list[np.ndarray]:
-    images = [_image_of(item) for item in items]
+    images = [image_of(item) for item in items]
     shapes = Counter(image.shape for image in images)
     if len(shapes) > 1:
         counts = [
@@ -143,7 +143,7 @@ def _images_of_one_shape(items: Sequence[Any]) -> list[np.ndarray]:
     return images
 
 
-def _image_of(item: Any) -> np.ndarray:
+def image_of(item: Any) -> np.ndarray:
     """One image of a list or of a data set."""
     _refuse_dict(item)
     if isinstance(item, Image.Image):
@@ -203,4 +203,4 @@ def _image_of_data_set(items: Any, k: int) -> np.ndarray:
     item = items[k]
     if isinstance(item, (tuple, list)):
         item = item[0]
-    return _image_of(item)
+    return image_of(item)

@@ -34,10 +34,12 @@ def test_pack_is_no_larger_than_any_method(name):
 @pytest.mark.parametrize("name", DATA)
 def test_pack_below_finds_what_is_smaller(name):
     _, best = general.pack(DATA[name])
-    assert general.pack_below(DATA[name], len(best)) is None
-    below = general.pack_below(DATA[name], len(best) + 1)
+    least, below = general.pack_below(DATA[name], len(best))
+    assert below is None
+    assert least <= len(best)
+    least, below = general.pack_below(DATA[name], len(best) + 1)
     assert below is not None
-    assert len(below[1]) == len(best)
+    assert len(below[1]) == len(best) == least
 
 
 @pytest.mark.parametrize("method", range(1, len(general.METHODS)))

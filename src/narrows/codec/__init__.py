@@ -1,7 +1,14 @@
 """Compression of images to files: a model of pixels and an entropy coder. Decoding needs numpy alone.
 
+compress            images -> an archive, in one of the modes
+decompress          an archive -> its images
+own_model           a model of the very images that are compressed
+palette             few grey levels instead of all
+extras              what an archive says next to its images
+model_files         files of models: save and load
 archive             an archive, `.nrw`: writing and reading it block by block
 index               what an archive says about its images and blocks, in bytes and back
+packing             a block in bytes and back
 blocks              how images are cut into tiles and gathered into blocks
 general             general compressors, where a model does not pay
 binary              integers in bytes

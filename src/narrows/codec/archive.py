@@ -9,17 +9,15 @@
 
 All integers are little-endian. The index has the CRC-32 of the bytes of each block and of the model, and
 so every byte of the file is under a checksum; it also has the CRC-32 of the pixels of each block. A block
-is stored as the pixel model codes it, or by a general compressor where that is smaller (`general`). It is
-decoded again before it is written, and what differs is stored by a general compressor.
+is stored as the pixel model codes it, or by a general compressor where that is smaller (`packing`).
 """
 
 import zlib
-from collections.abc import Iterable, Iterator
-from typing import BinaryIO, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO
 
 import numpy as np
 
-from narrows.codec import general
 from narrows.codec.blocks import Block, Kind, Tile, gather, tiles_of
 from narrows.codec.index import (
     APART,
@@ -29,28 +27,21 @@ from narrows.codec.index import (
     NO_MODEL,
     PIXEL_MODEL,
     TYPES,
-    Entry,
     Form,
     Index,
     read_index,
 )
+from narrows.codec.packing import DAMAGED, pack_block, unpack_block
 from narrows.codec.parallel import in_order
 from narrows.codec.pixel_model import PixelModel, read_model
 from narrows.errors import DataError, ImageError
 
 MAGIC = b"\x8aNRW"
 VERSION = 1
-HEAD, TAIL = len(MAGIC) + 1, 8
+BEGINNING = MAGIC + bytes([VERSION])
+HEAD, TAIL = len(BEGINNING), 8
 NOT_ONE = "this is not an archive of images (.nrw)"
 TRUNCATED = "this archive is damaged or incomplete: its end is missing"
-DAMAGED = "this archive is damaged: the checksum of {} is not what it should be"
-
-
-class Packed(NamedTuple):
-    """A block as it is written."""
-
-    entry: Entry
-    data: bytes
 
 
 class Writer:
@@ -59,6 +50,7 @@ class Writer:
     model: codes the blocks that it fits and that it makes smaller; None: general compressors alone.
     apart: the model is not written, the archive only says which it was.
     mode: one of `MODES`.
+    saved: bytes that the model has saved in its blocks, at least; its own are not counted.
     """
 
     def __init__(
@@ -71,25 +63,25 @@ class Writer:
         self.file = file
         self.model = model
         self.apart = apart
+        self.saved = 0
         self.index = Index(mode=MODES.index(mode))
         if model is not None:
             self.index.tile, self.index.area = model.tile, model.area
-        file.write(MAGIC + bytes([VERSION]))
+        file.write(BEGINNING)
 
-    def write(self, images: Iterable[np.ndarray], extras: bytes = b"") -> Index:
+    def write(self, images: Iterable[np.ndarray], extras: Callable[[], bytes] = bytes) -> Index:
         """Images, each `(D,)`, `(H, W)` or `(H, W, C)`, of any sizes and types, and what else is to be
-        said (JSON). Raises `ImageError` for images that no archive holds.
+        said (JSON), which is asked for after the last image. Raises `ImageError` for images that no
+        archive holds.
         """
         gathered = _gathered(self._tiles(images), 1 << self.index.area)
         for packed in in_order(lambda block: pack_block(*block, self.model), gathered):
             self.file.write(packed.data)
             self.index.blocks.append(packed.entry)
+            self.saved += packed.saved
         self._write_model()
-        self.index.extras = extras
-        data = self.index.to_bytes()
-        end = data + len(data).to_bytes(4, "little")
-        crc = zlib.crc32(MAGIC + bytes([VERSION]) + end)
-        self.file.write(end + crc.to_bytes(4, "little"))
+        self.index.extras = extras()
+        write_end(self.file, self.index)
         return self.index
 
     def _tiles(self, images: Iterable[np.ndarray]) -> Iterator[tuple[Kind, Tile, np.ndarray]]:
@@ -146,38 +138,11 @@ def _gathered(
         del pixels[:count]
 
 
-def pack_block(block: Block, tiles: list[np.ndarray], model: PixelModel | None) -> Packed:
-    """A block as it is written, of the fewest bytes; what was packed has been unpacked, and is equal."""
-    data = _bytes_of(tiles)
-    coded = _coded(block, tiles, data, model)
-    other = general.pack_below(data, len(coded.data)) if coded else general.pack(data)
-    if other is None:
-        assert coded
-        return coded
-    method, packed = other
-    if general.unpack(method, packed, len(data)) != data:
-        method, packed = general.STORED, data
-    return Packed(Entry(method, 0, len(packed), zlib.crc32(packed), zlib.crc32(data)), packed)
-
-
-def _coded(
-    block: Block, tiles: list[np.ndarray], data: bytes, model: PixelModel | None
-) -> Packed | None:
-    """A block as the model codes it; None if it cannot, or if what it decodes is not the same."""
-    if model is None or not model.fits(block.kind, tiles):
-        return None
-    stream, lanes = model.encode(tiles)
-    sizes = [tile.size for tile in block.tiles]
-    if _bytes_of(model.decode(stream, lanes, block.kind, sizes)) != data:
-        return None
-    entry = Entry(PIXEL_MODEL, lanes, len(stream), zlib.crc32(stream), zlib.crc32(data))
-    return Packed(entry, stream)
-
-
-def _bytes_of(tiles: list[np.ndarray]) -> bytes:
-    """The values of tiles, little-endian, tile after tile."""
-    little = tiles[0].dtype.newbyteorder("<")
-    return b"".join(np.ascontiguousarray(tile, little).tobytes() for tile in tiles)
+def write_end(file: BinaryIO, index: Index) -> None:
+    """What follows the blocks and the model."""
+    data = index.to_bytes()
+    end = data + len(data).to_bytes(4, "little")
+    file.write(end + zlib.crc32(BEGINNING + end).to_bytes(4, "little"))
 
 
 class Archive:
@@ -239,19 +204,7 @@ class Archive:
     def _tiles(self, number: int, block: Block, packed: bytes) -> list[np.ndarray]:
         """The tiles of a block, checked."""
         entry = self.index.blocks[number]
-        if zlib.crc32(packed) != entry.packed_crc:
-            raise DataError(DAMAGED.format(f"block {number + 1}"))
-        sizes = [tile.size for tile in block.tiles]
-        if entry.method == PIXEL_MODEL:
-            if self.model is None or not self.model.knows(block.kind):
-                raise DataError("this archive is damaged: its pixel model is for other images")
-            tiles = self.model.decode(packed, entry.lanes, block.kind, sizes)
-        else:
-            data = general.unpack(entry.method, packed, block.length)
-            tiles = _cut(data, block.kind, sizes)
-        if entry.method != general.STORED and zlib.crc32(_bytes_of(tiles)) != entry.crc:
-            raise DataError(DAMAGED.format(f"the pixels of block {number + 1}"))
-        return tiles
+        return unpack_block(block, entry, packed, self.model, f"block {number + 1}")
 
     def _read(self, offset: int, length: int) -> bytes:
         self.file.seek(offset)
@@ -259,14 +212,6 @@ class Archive:
         if len(data) != length:
             raise DataError(TRUNCATED)
         return data
-
-
-def _cut(data: bytes, kind: Kind, sizes: list[tuple[int, int]]) -> list[np.ndarray]:
-    """The tiles in the bytes of a block."""
-    values = np.frombuffer(data, np.dtype(kind.dtype).newbyteorder("<")).astype(kind.dtype)
-    ends = np.cumsum([height * width * kind.channels for height, width in sizes])[:-1]
-    parts = np.split(values, ends)
-    return [part.reshape(*size, kind.channels) for part, size in zip(parts, sizes)]
 
 
 def _index_of(file: BinaryIO) -> Index:

@@ -84,16 +84,17 @@ def pack(data: bytes) -> tuple[int, bytes]:
     return number, packed[number]
 
 
-def pack_below(data: bytes, length: int) -> tuple[int, bytes] | None:
-    """As `pack`, if that leaves fewer bytes than `length`.
+def pack_below(data: bytes, length: int) -> tuple[int, tuple[int, bytes] | None]:
+    """How many bytes `pack` leaves, at least; and what it gives, if that is fewer bytes than `length`.
 
     Two fast ones go first: the slow one is not tried if it would have to leave less than 0.85 of theirs.
     """
     fast = min(len(METHODS[BZIP2].pack(data)), len(_pack_lzma(data, FAST_LZMA2)), len(data))
-    if BETTER * fast >= length:
-        return None
+    least = int(BETTER * fast)
+    if least >= length:
+        return least, None
     number, packed = pack(data)
-    return (number, packed) if len(packed) < length else None
+    return len(packed), (number, packed) if len(packed) < length else None
 
 
 def unpack(method: int, packed: bytes, length: int) -> bytes:

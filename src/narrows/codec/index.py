@@ -5,7 +5,7 @@ model           1 byte: 0 none, 1 inside, 2 apart
                   inside: its length (LEB128) and CRC-32 (4 bytes)
                   apart: the first 16 bytes of the SHA-256 of its file
 forms           how many (LEB128); for each: how many images (LEB128), the type (1 byte), the number
-                  of dimensions (1 byte), each of them (LEB128)
+                  of dimensions (1 byte), each of them (LEB128); one of no images ends a block
 T, A            1 byte each: logarithms to the base 2 of the limits of tiles and blocks (`blocks`)
 blocks          how many (LEB128); for each: the method (1 byte), if it is the pixel model's or that
                   of codes the logarithm to the base 2 of its lanes (1 byte), the length (LEB128), the
@@ -54,6 +54,9 @@ class Form(NamedTuple):
         return height, width, channels[0] if channels else 1
 
 
+BREAK = Form(0, "uint8", (0,))  # ends a block
+
+
 class Entry(NamedTuple):
     """A block: how it is packed and how it is checked. lanes: logarithm to the base 2."""
 
@@ -86,16 +89,20 @@ class Index:
 
     def shapes(self) -> Iterator[Form]:
         """The form of each image."""
-        for form in self.forms:
-            for _ in range(form.images):
-                yield form
+        return _each(self.forms)
 
     def content(self) -> Iterator[Block]:
-        """The tiles of each block, by the rules of `blocks`."""
-        return gather(self._tiles(), 1 << self.area)
+        """The tiles of each block, by the rules of `blocks`; a form of no images ends a block."""
+        ends = [place for place, form in enumerate(self.forms) if not form.images]
+        number = 0
+        for first, end in zip([0, *ends], [*ends, len(self.forms)]):
+            forms = self.forms[first:end]
+            yield from gather(self._tiles(forms, number), 1 << self.area)
+            number += sum(form.images for form in forms)
 
-    def _tiles(self) -> Iterator[tuple[Kind, Tile]]:
-        for number, form in enumerate(self.shapes()):
+    def _tiles(self, forms: list[Form], first: int) -> Iterator[tuple[Kind, Tile]]:
+        """The tiles of images, which are counted from `first`."""
+        for number, form in enumerate(_each(forms), start=first):
             height, width, channels = form.image
             for tile in tiles_of(number, height, width, 1 << self.tile):
                 yield Kind(form.dtype, channels), tile
@@ -112,6 +119,12 @@ class Index:
         parts += map(_entry_bytes, self.blocks)
         parts.append(_extras_bytes(self.extras))
         return b"".join(parts)
+
+
+def _each(forms: list[Form]) -> Iterator[Form]:
+    for form in forms:
+        for _ in range(form.images):
+            yield form
 
 
 def _form_bytes(form: Form) -> bytes:

@@ -1,0 +1,236 @@
+"""Images -> an archive, by one of the modes of the table below.
+
+    lossless   the pixels, as the pixel model codes them
+    levels     each pixel as the number of the nearest of Q grey levels (`palette`), as a pixel model of
+               Q values codes it
+
+Without a pixel model one is trained on the images themselves. A model goes inside if the archive is
+smaller with it than by the best general compressor alone:
+
+    bytes of the model < bytes that general compressors need more than it, over all its blocks
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from itertools import chain
+from os import PathLike
+from typing import Any, BinaryIO, Protocol
+from warnings import warn
+
+import numpy as np
+
+from narrows.codec.archive import Writer
+from narrows.codec.extras import Extras
+from narrows.codec.index import NO_MODEL
+from narrows.codec.model_files import load
+from narrows.codec.own_model import Training, may_pay, train_pixel_model
+from narrows.codec.palette import MOST, Palette, best_palette
+from narrows.codec.pixel_model import PixelModel
+from narrows.errors import ImageError, NarrowsWarning, unknown, wrong
+from narrows.mapped import in_parts
+
+GENERAL = "the best general compressor is used"
+
+
+class Source(Protocol):
+    """Images that can be read more than once, the same each time."""
+
+    def __iter__(self) -> Iterator[np.ndarray]: ...
+
+    @property
+    def extras(self) -> Extras:
+        """What is known of those that were read last."""
+        ...
+
+
+def compress(
+    model: Any,
+    X: Any,
+    mode: str = "",
+    levels: int | None = None,
+    *,
+    apart: bool = False,
+    minutes: float = Training.minutes,
+    random_state: int = Training.random_state,
+) -> bytes:
+    """Images as the bytes of an archive (`.nrw`), of which `decompress` makes the same images again.
+
+    model: a pixel model, the path of one (`.nrwm`), another model or its path, or None. Without a pixel
+        model one is trained on X.
+    X: an array `(N, D)`, `(N, H, W)` or `(N, H, W, C)`, C of 1 to 4, or a list of images of any sizes and
+        types; uint8, uint16, int16, bool or floats.
+    mode: "lossless" (default): each value comes back as it is. "levels": of each value comes back the
+        nearest of `levels` grey levels, which are chosen for the least squared error.
+    levels: number of grey levels, 2 to 65536; given alone, the mode is "levels".
+    apart: the model is not kept in the archive, and `decompress` needs it. By default it is kept if the
+        archive is smaller with it than without.
+    minutes, random_state: about how long a model is trained, and its seed.
+
+    Warns (`NarrowsWarning`) where a general compressor takes the place of a model. Raises `ImageError` for
+    what are no images, `BuildError` for options that do not go together, `DataError` for a file of no model.
+    """
+    file = BytesIO()
+    plan = plan_of(model, mode, levels, apart=apart, training=Training(minutes, random_state))
+    write_archive(file, Batch(X), plan)
+    return file.getvalue()
+
+
+def _warn(words: str) -> None:
+    warn(words, NarrowsWarning, stacklevel=5)
+
+
+@dataclass
+class Plan:
+    """How images are compressed. model: a pixel model, or None; note: says what else there is to say.
+
+    other: a model with a code, or None. every: all images, if those that are compressed are a share of
+    them.
+    """
+
+    mode: str = "lossless"
+    levels: int | None = None
+    model: PixelModel | None = None
+    other: Any = None
+    apart: bool = False
+    training: Training = field(default_factory=Training)
+    note: Callable[[str], None] = _warn
+    every: Source | None = None
+
+
+def plan_of(model: Any, mode: str = "", levels: int | None = None, **options: Any) -> Plan:
+    """What is asked for, checked. options: further fields of the plan. Raises `UnknownName`, `BuildError`."""
+    if isinstance(model, (str, PathLike)):
+        model = load(model)
+    is_other = model is not None and not isinstance(model, PixelModel)
+    mode = mode or _default_mode(levels, is_other)
+    if mode not in WRITERS:
+        raise unknown("mode", mode, WRITERS)
+    if (levels is None) == (mode == "levels"):
+        raise wrong("levels", levels, "a number with the mode 'levels', and none with others")
+    if levels is not None and not (type(levels) is int and 2 <= levels <= MOST):
+        raise wrong("levels", levels, f"an integer from 2 to {MOST:,}")
+    if options.get("apart") and (model is None or is_other):
+        raise wrong(
+            "apart", True, "a pixel model that is kept elsewhere", "give one, such as m.nrwm"
+        )
+    if is_other:
+        return Plan(mode, levels, other=model, **options)
+    return Plan(mode, levels, model, **options)
+
+
+def _default_mode(levels: int | None, is_other: bool) -> str:
+    if levels is not None:
+        return "levels"
+    return "code" if is_other and "code" in WRITERS else "lossless"
+
+
+class Batch:
+    """Images in memory, or in a map of a file."""
+
+    def __init__(self, X: Any):
+        self.images = _as_batch(X)
+        self.extras = Extras(len(self.images), is_list=isinstance(self.images, list))
+        if not self.extras.count:
+            raise ImageError("there are no images to compress; at least 1 is needed")
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        if isinstance(self.images, list):
+            return iter(self.images)
+        return chain.from_iterable(rows for _, rows in in_parts(self.images))
+
+
+def _as_batch(X: Any) -> np.ndarray | list[np.ndarray]:
+    if isinstance(X, np.ndarray):
+        return X
+    if isinstance(X, (list, tuple)) and all(isinstance(image, np.ndarray) for image in X):
+        return list(X)
+    from narrows.image_inputs import as_images, image_of
+
+    return [image_of(item) for item in X] if isinstance(X, (list, tuple)) else as_images(X)[0]
+
+
+def write_archive(file: BinaryIO, source: Source, plan: Plan) -> Writer:
+    """Compress images to a file that can be read and written. Raises as `compress`."""
+    return WRITERS[plan.mode](file, source, plan)
+
+
+def _write_lossless(file: BinaryIO, source: Source, plan: Plan) -> Writer:
+    model = plan.model or _own_model(source, plan)
+    return _write_smallest(file, source, model, plan, lambda: source.extras)
+
+
+def _write_levels(file: BinaryIO, source: Source, plan: Plan) -> Writer:
+    assert plan.levels
+    palette = best_palette(plan.every or source, plan.levels)
+    images = Numbers(source, palette)
+    model = plan.model
+    if model is None:
+        model = _own_model(images, plan)
+    elif model.values != plan.levels:
+        plan.note(
+            f"the pixel model is one of {model.values} values, not of {plan.levels}, so {GENERAL}; "
+            f"narrows codec train --levels {plan.levels} trains one"
+        )
+        model = None
+    return _write_smallest(
+        file, images, model, plan, lambda: replace(source.extras, palette=palette)
+    )
+
+
+WRITERS: dict[str, Callable[[BinaryIO, Source, Plan], Writer]] = {
+    "lossless": _write_lossless,
+    "levels": _write_levels,
+}
+
+
+class Numbers:
+    """Images as the numbers of the levels of a palette."""
+
+    def __init__(self, source: Source, palette: Palette):
+        self.source, self.palette = source, palette
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return map(self.palette.indices, self.source)
+
+
+def _own_model(images: Iterable[np.ndarray], plan: Plan) -> PixelModel | None:
+    """A model that is trained on the images themselves; None if it would not pay."""
+    if not may_pay(images):
+        plan.note(f"there are too few pixels for a model of their own, so {GENERAL}")
+        return None
+    model = train_pixel_model(images, plan.levels, plan.training)
+    if model is None:
+        plan.note(f"there is no pixel model for images of this type, so {GENERAL}")
+    return model
+
+
+def _write_smallest(
+    file: BinaryIO,
+    images: Iterable[np.ndarray],
+    model: PixelModel | None,
+    plan: Plan,
+    extras: Callable[[], Extras],
+) -> Writer:
+    """With the model, unless the archive is smaller without it."""
+
+    def write(model: PixelModel | None) -> Writer:
+        file.seek(0)
+        file.truncate()
+        writer = Writer(file, model, plan.apart, plan.mode)
+        writer.write(images, lambda: extras().to_bytes())
+        return writer
+
+    writer = write(model)
+    if model is not None and writer.index.model == NO_MODEL:
+        plan.note(f"the pixel model makes nothing smaller here, so {GENERAL}")
+    if writer.saved >= writer.index.model_length:
+        return writer
+    size = file.tell()
+    plain = write(None)
+    if file.tell() > size:
+        return write(model)
+    plan.note(
+        f"the pixel model has {writer.index.model_length:,} bytes and saves fewer, so {GENERAL}"
+    )
+    return plain

@@ -1,0 +1,92 @@
+"""An archive -> its images. numpy and the standard library are all that is needed.
+
+lossless   the images
+levels     the numbers of grey levels, and the palette that gives the levels
+"""
+
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from narrows.codec.archive import Archive
+from narrows.codec.extras import Extras, read_extras
+from narrows.codec.index import MODES, Form
+from narrows.codec.model_files import load_pixel_model
+from narrows.codec.pixel_model import PixelModel
+from narrows.errors import DataError, wrong
+
+Model = PixelModel | str | PathLike[str] | None
+
+
+def decompress(blob: bytes, model: Model = None) -> np.ndarray | list[np.ndarray]:
+    """The images of an archive that `compress` made, to the last bit as they came (of the mode
+    "levels": with the levels that they were given).
+
+    blob: the bytes of the archive.
+    model: the pixel model, or the path of its file (`.nrwm`), if it was left apart.
+
+    Returns an array `(N, D)`, `(N, H, W)` or `(N, H, W, C)` if an array came, or if all images are
+    files of one shape and type; else a list. Raises `DataError` for what is not an archive, is damaged,
+    or needs another model.
+    """
+    archive = Archive(BytesIO(bytes(blob)), pixel_model_of(model))
+    extras = extras_of(archive)
+    images = list(images_of(archive, extras))
+    form = common_form(archive, extras)
+    if extras.is_list or form is None:
+        return images
+    return np.array(images, form.dtype).reshape(len(images), *form.shape)
+
+
+def pixel_model_of(model: Any) -> PixelModel | None:
+    """A pixel model that is given as such, or by the path of its file. Raises `DataError`."""
+    if model is None or isinstance(model, PixelModel):
+        return model
+    if isinstance(model, (str, PathLike)):
+        return load_pixel_model(model)
+    raise wrong("model", type(model).__name__, "a pixel model, or the path of its file (.nrwm)")
+
+
+def extras_of(archive: Archive) -> Extras:
+    """What an archive says next to its images. Raises `DataError`."""
+    return read_extras(archive.index.extras, archive.index.count)
+
+
+def images_of(archive: Archive, extras: Extras) -> Iterator[np.ndarray]:
+    """The images of an archive, one after another. Raises `DataError`."""
+    mode = MODES[archive.index.mode]
+    if mode not in READERS:
+        raise DataError(f"this archive has images in the mode {mode!r}, which is not read here")
+    return READERS[mode](archive, extras)
+
+
+def common_form(archive: Archive, extras: Extras) -> Form | None:
+    """The shape and type that all images have, and how many there are; None if they differ."""
+    forms = archive.index.forms
+    kinds = {form[1:] for form in forms if form.images} or {form[1:] for form in forms}
+    if len(kinds) != 1:
+        return None
+    dtype, shape = kinds.pop()
+    if extras.palette is not None:
+        dtype = extras.palette.dtype
+    return Form(archive.index.count, dtype, shape)
+
+
+def _as_they_are(archive: Archive, extras: Extras) -> Iterator[np.ndarray]:
+    return archive.images()
+
+
+def _from_palette(archive: Archive, extras: Extras) -> Iterator[np.ndarray]:
+    palette = extras.palette
+    if palette is None:
+        raise DataError("this archive is damaged: its palette of grey levels is missing")
+    return map(palette.image, archive.images())
+
+
+READERS: dict[str, Callable[[Archive, Extras], Iterator[np.ndarray]]] = {
+    "lossless": _as_they_are,
+    "levels": _from_palette,
+}
