@@ -10,7 +10,8 @@ from torch import nn
 from narrows.choose import choose, default_options
 from narrows.errors import BuildError, UnknownName
 from narrows.parts.body import BODIES, Body
-from narrows.parts.bottleneck import BOTTLENECKS, Bottleneck
+from narrows.parts.bottleneck import Bottleneck
+from narrows.parts.bottlenecks import BOTTLENECKS
 from narrows.parts.corruption import CORRUPTIONS, Corruption
 from narrows.parts.kinds import KINDS
 from narrows.parts.likelihood import LIKELIHOODS, Likelihood

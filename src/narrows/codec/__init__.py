@@ -19,6 +19,7 @@ categorical         the distribution of a pixel of few values
 categorical_blocks  the pixels of a block of few values as choices
 integers            networks in integers
 wavefront           the order of coding, and the neighbours of a pixel
+codes               codes of an autoencoder as integers, and these as few bytes
 rans                entropy coding of arrays of symbols
 classical           codecs to compare with: general compressors and image formats, as tables
 sprites             the images of a set as one picture

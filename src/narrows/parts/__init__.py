@@ -7,6 +7,8 @@ register      classes of the user's own: register, plain modules as body and way
 corruption    x̃ = corruption(x), what is done to an image before the network sees it
 body          h, side = body.encode(x̃), the way down
 bottleneck    code = bottleneck(h, prior)
+rounded       a code of integers, at the price of its bits
+bottlenecks   the table of bottlenecks
 prior         p(z), a density over codes
 up            out = up(z, side), the way up
 likelihood    -log p(x | out), and the mean of p

@@ -172,7 +172,7 @@ class Sparse(Rectified):
         super().__init__(features, size)
         if not (weight >= 0):
             raise wrong("weight", weight, "a number ≥ 0")
-        self.weight, self.warmup = weight, _epochs(warmup)
+        self.weight, self.warmup = weight, epochs_of(warmup)
 
     def forward(self, h: Tensor, prior: Prior, random: KeyedRandom | None = None) -> Code:
         z = self.linear(h).relu()
@@ -229,7 +229,7 @@ class Variational(Bottleneck):
         super().__init__(features, size)
         if not (beta >= 0):
             raise wrong("beta", beta, "a number ≥ 0")
-        self.beta, self.warmup = beta, _epochs(warmup)
+        self.beta, self.warmup = beta, epochs_of(warmup)
 
     def forward(self, h: Tensor, prior: Prior, random: KeyedRandom | None = None) -> Code:
         mean, log_variance = self.linear(h).chunk(2, dim=1)
@@ -267,17 +267,8 @@ def _positive_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
-def _epochs(warmup: float) -> float:
-    """The warm-up, once it is known to be a number of epochs."""
+def epochs_of(warmup: float) -> float:
+    """A warm-up, once it is known to be a number of epochs."""
     if not (warmup >= 0):
         raise wrong("warmup", warmup, "a number of epochs ≥ 0")
     return warmup
-
-
-BOTTLENECKS = {
-    "plain": Plain,
-    "relu": Relu,
-    "sparse": Sparse,
-    "topk": TopK,
-    "variational": Variational,
-}

@@ -18,7 +18,8 @@ from torch import nn
 
 from narrows.choose import choose, default_options, validate_spec
 from narrows.parts.body import BODIES
-from narrows.parts.bottleneck import BOTTLENECKS, Bottleneck
+from narrows.parts.bottleneck import Bottleneck
+from narrows.parts.bottlenecks import BOTTLENECKS
 from narrows.parts.corruption import CORRUPTIONS, Corruption
 from narrows.parts.likelihood import LIKELIHOODS, Likelihood
 from narrows.parts.objective import OBJECTIVES, Objective

@@ -24,7 +24,7 @@ from narrows.model.estimator.collapse import (
 )
 from narrows.model.training.progress import ProgressHeader
 from narrows.model.training.state import restore, state_of
-from narrows.parts.bottleneck import BOTTLENECKS
+from narrows.parts.bottlenecks import BOTTLENECKS
 from small_models import model
 
 HEAVY = {"kind": "variational", "size": 6, "beta": 100.0}

@@ -18,7 +18,8 @@ from narrows.errors import DataError, NarrowsError, OutputError
 from narrows.model.file_format import to_bytes
 from narrows.model.files import store
 from narrows.model.files.describe import describe_file
-from narrows.parts.bottleneck import BOTTLENECKS, Plain
+from narrows.parts.bottleneck import Plain
+from narrows.parts.bottlenecks import BOTTLENECKS
 from small_models import timeless
 
 CONSTANT = "ignore:the model predicts a constant"  # as it does where hardly anything was learnt
