@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from narrows.codec import classical
+from narrows.codec.arrangements import decode, encode
 from narrows.codec.classical import LOSSLESS, LOSSY, STREAMS, header_bytes, why_missing
-from narrows.codec.rates import decode, encode
 
 WITHOUT_LOSS = [
     *((name, codec, "stream") for name, codec in STREAMS.items()),

@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows.bench.worker import STATUS
+from narrows.bench.processes import STATUS
 from narrows.distributed.process_group import rank_and_size
 from narrows.distributed.rendezvous import process_group
 from narrows.errors import NarrowsError

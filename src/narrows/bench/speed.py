@@ -9,17 +9,14 @@ a ratio is taken round by round, and then its median.
                           be beaten by much
 """
 
-import json
-import os
 import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from statistics import median
 from typing import Any
 
 from narrows.bench.cases import CASES
-from narrows.errors import NarrowsError
+from narrows.bench.processes import answer_of, asked, started
 from narrows.measure import Table
 
 SAID = {
@@ -65,12 +62,12 @@ def _timed(
     lab: str, workers: dict[str, subprocess.Popen], rounds: int, say: Callable[[str], None]
 ) -> list[dict[str, Any]]:
     """Wait until all workers of a lab are ready, and let them take turns."""
-    ready = {way: _answer(worker) for way, worker in workers.items()}
+    ready = {way: answer_of(worker) for way, worker in workers.items()}
     times: dict[str, Rounds] = {way: [] for way in workers if "why" not in ready[way]}
     for number in range(1, rounds + 1):
         for way, rounds_of_way in times.items():
             say(f"lab {lab}, round {number} of {rounds}: {SAID[way]}")
-            rounds_of_way.append(_asked(workers[way]))
+            rounds_of_way.append(asked(workers[way]))
     return [
         {"lab": lab, "way": way, **ready[way], **_columns(times.get(way, []))} for way in workers
     ]
@@ -137,34 +134,7 @@ def _columns(rounds: Rounds) -> dict[str, list[float]]:
     return {name: [found[name] for found in rounds] for name in (rounds[0] if rounds else ())}
 
 
-@contextmanager
-def _started(order: dict[str, Any]) -> Iterator[subprocess.Popen]:
-    """A worker, stopped at the end. The other ways run with torch's own thread settings."""
+def _started(order: dict[str, Any]) -> AbstractContextManager[subprocess.Popen]:
+    """A worker. The other ways run with torch's own thread settings."""
     ours = order["way"] in ("narrows", "fast")
-    environment = dict(os.environ)
-    if not ours:
-        environment["GOMP_SPINCOUNT"] = TORCHS_SPIN
-    command = [sys.executable, "-m", "narrows.bench.worker", json.dumps(order)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, env=environment, text=True, bufsize=1
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def _asked(process: subprocess.Popen) -> dict[str, Any]:
-    """The answer to the order for one round."""
-    print(file=process.stdin, flush=True)
-    return _answer(process)
-
-
-def _answer(process: subprocess.Popen) -> dict[str, Any]:
-    line = process.stdout.readline()  # type: ignore[union-attr]
-    if not line:
-        raise NarrowsError(
-            f"a timed process ended with code {process.wait()} before it answered; see above"
-        )
-    return json.loads(line)
+    return started("narrows.bench.worker", order, {} if ours else {"GOMP_SPINCOUNT": TORCHS_SPIN})

@@ -25,6 +25,8 @@ patches         patches; --patches of the verbs that train
 model_files     info, export
 lists           labs, recipes, parts
 bench           bench speed, bench profile, bench scale, bench anomaly
+bench_codec     bench codec
+bench_checks    what these are asked for, checked
 launch          several processes: torchrun, and `--devices`
 """
 

@@ -1,11 +1,13 @@
-"""The verbs that measure Narrows itself: bench speed, bench profile, bench scale, bench anomaly."""
+"""The verbs that measure Narrows itself: bench speed, bench profile, bench scale, bench anomaly,
+bench codec.
+"""
 
-from collections.abc import Collection
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from narrows.cli.bench_checks import free_file, validate_images, validate_names
+from narrows.cli.bench_codec import codec
 from narrows.cli.options import Force, Integer, Json, integers
 from narrows.cli.output import give, give_facts, tell
 from narrows.errors import wrong
@@ -13,9 +15,8 @@ from narrows.errors import wrong
 if TYPE_CHECKING:
     from narrows.bench.anomaly import Plan
 
-MARKDOWN = (".md", ".txt")  # endings of tables
-HELP = """Measure Narrows itself: its speed, where the time goes, how it grows, and how well it finds
-anomalies.
+HELP = """Measure Narrows itself: its speed, where the time goes, how it grows, how well it finds
+anomalies, and how small and fast its codec is.
 
 Example: narrows bench speed A --rounds 3
 """
@@ -59,12 +60,12 @@ def speed(
     from narrows.bench.speed import speed as timed
     from narrows.files import write_file
 
-    _known("timed lab", labs, CASES)
-    _known("way", ways or (), SAID)
+    validate_names("timed lab", labs, CASES)
+    validate_names("way", ways or (), SAID)
     if rounds < 1:
         raise wrong("rounds", rounds, "an integer ≥ 1")
-    _enough(images)
-    path = _free(output, force)
+    validate_images(images)
+    path = free_file(output, force)
     machine.select_device(device)
     rows = timed(labs or tuple(CASES), ways or tuple(SAID), rounds, images, device, tell)
     give(rows if json else table(rows), json)
@@ -98,9 +99,9 @@ def profile(
     from narrows.bench.speed import markdown
     from narrows.files import write_file
 
-    _known("timed lab", labs, CASES)
-    _enough(images)
-    path = _free(output, force)
+    validate_names("timed lab", labs, CASES)
+    validate_images(images)
+    path = free_file(output, force)
     profiles = profiled(labs or tuple(CASES), images, tell)
     tables = [rounded(rows) for rows in profiles.values()]
     if json:
@@ -136,8 +137,8 @@ def scale(
     from narrows.bench.speed import markdown
     from narrows.files import write_file
 
-    _known("direction", along, ALONG)
-    path = _free(output, force)
+    validate_names("direction", along, ALONG)
+    path = free_file(output, force)
     rows = measured(along or tuple(ALONG), tell)
     give(rows if json else table(rows), json)
     if not json and len(rows) > 3:
@@ -189,10 +190,10 @@ def anomaly(
     from narrows.bench.anomaly_tasks import GROUPS, entries_of
     from narrows.bench.anomaly_ways import WAYS
 
-    _known("group of tasks", groups or (), GROUPS)
-    _known("row", rows or (), WAYS)
-    _enough(images)
-    _enough(test_images, "test images")
+    validate_names("group of tasks", groups or (), GROUPS)
+    validate_names("row", rows or (), WAYS)
+    validate_images(images)
+    validate_images(test_images, "test images")
     if any(seed < 0 for seed in seeds or ()):
         raise wrong("seeds", seeds, "integers ≥ 0")
     entries = entries_of(groups or GROUPS)
@@ -228,23 +229,4 @@ def _compared(plan: "Plan", output: str, force: bool) -> list[dict[str, Any]]:
     return results
 
 
-def _enough(images: int | None, what: str = "images") -> None:
-    """Refuse fewer images than a split and batches need."""
-    if images is not None and images < 20:
-        raise wrong(what, images, "at least 20")
-
-
-def _known(kind: str, asked: Collection[str], known: Collection[str]) -> None:
-    from narrows.errors import unknown
-
-    for name in asked:
-        if name not in known:
-            raise unknown(kind, name, known)
-
-
-def _free(output: str, force: bool) -> Path | None:
-    """The file for tables, refused before anything is measured; None if there is none."""
-    from narrows.data.outputs import file_place
-    from narrows.files import refuse_overwrite
-
-    return refuse_overwrite(file_place(output, "tables", MARKDOWN).path, force) if output else None
+app.command(codec)

@@ -22,6 +22,7 @@ wavefront           the order of coding, and the neighbours of a pixel
 codes               codes of an autoencoder as integers, and these as few bytes
 rans                entropy coding of arrays of symbols
 classical           codecs to compare with: general compressors and image formats, as tables
+arrangements        what of a set is one file: each image, a sprite, a stream
 sprites             the images of a set as one picture
 rates               bytes of an image, PSNR and SSIM of a codec at a quality
 """

@@ -12,72 +12,22 @@ A point of a rate-distortion figure is a codec at a quality, measured on a set o
 The PSNR is that of the mean error, not the mean of the PSNRs of the images: some formats return a few
 images exactly, whose PSNR is infinite. It is the lower one of the two.
 
-Each image is a file of its own ("each"), or a tile of one picture of all ("sprite", `sprites`). General
-compressors see all images as one stream ("stream").
+What is a file, an image or all of them, is the arrangement (`arrangements`).
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from math import inf, log10, prod
 from typing import Any
 
 import numpy as np
 
+from narrows.codec.arrangements import ARRANGEMENTS, Images, Shape, decode, encode
 from narrows.codec.classical import LOSSY, Codec, header_bytes, why_missing
-from narrows.codec.sprites import from_sprites, grids, sprites
 from narrows.measure import mse, ssim
 
-Images = Sequence[np.ndarray]  # (N, H, W), (N, H, W, 3), or a list of images of different sizes
-Shape = tuple[int, ...]
 Say = Callable[[str], None]
 RANGE = 255
-
-
-@dataclass(frozen=True)
-class Arrangement:
-    """pictures: what is encoded of a set; shapes: the shapes of these, from the shapes of the images;
-    images: the images again, from what was decoded and their shapes.
-    """
-
-    pictures: Callable[[Images], Images]
-    shapes: Callable[[Sequence[Shape]], Sequence[Shape]]
-    images: Callable[[Images, Sequence[Shape]], Images]
-
-
-def _as_stream(images: Images) -> Images:
-    return [np.concatenate([image.ravel() for image in images])]
-
-
-def _from_stream(streams: Images, shapes: Sequence[Shape]) -> Images:
-    ends = np.cumsum([prod(shape) for shape in shapes])
-    parts = np.split(streams[0], ends[:-1])
-    return [part.reshape(shape) for part, shape in zip(parts, shapes)]
-
-
-ARRANGEMENTS = {
-    "each": Arrangement(
-        lambda images: images, lambda shapes: shapes, lambda pictures, shapes: pictures
-    ),
-    "sprite": Arrangement(
-        sprites, lambda shapes: [grid.picture for grid in grids(shapes)], from_sprites
-    ),
-    "stream": Arrangement(_as_stream, lambda shapes: [(sum(map(prod, shapes)),)], _from_stream),
-}
-
-
-def encode(codec: Codec, images: Images, arrangement: str = "each") -> list[bytes]:
-    """The files of a set."""
-    return [codec.encode(picture) for picture in ARRANGEMENTS[arrangement].pictures(images)]
-
-
-def decode(
-    codec: Codec, files: Sequence[bytes], shapes: Sequence[Shape], arrangement: str = "each"
-) -> Images:
-    """The images of these shapes, from their files."""
-    way = ARRANGEMENTS[arrangement]
-    pictures = [codec.decode(file, shape) for file, shape in zip(files, way.shapes(shapes))]
-    return way.images(pictures, shapes)
 
 
 def rate_points(
