@@ -20,6 +20,7 @@ categorical_blocks  the pixels of a block of few values as choices
 integers            networks in integers
 wavefront           the order of coding, and the neighbours of a pixel
 codes               codes of an autoencoder as integers, and these as few bytes
+code_mode           the mode "code": the code of an autoencoder instead of pixels
 rans                entropy coding of arrays of symbols
 classical           codecs to compare with: general compressors and image formats, as tables
 arrangements        what of a set is one file: each image, a sprite, a stream

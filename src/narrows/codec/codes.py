@@ -1,4 +1,4 @@
-"""Codes of an autoencoder as integers, and these as few bytes: one fixed table of frequencies for each unit.
+"""Codes of an autoencoder in few bytes: integers, and one fixed table of their frequencies for each unit.
 
 A code z of D numbers is divided by a step and rounded,
 
@@ -8,117 +8,100 @@ and the symbol k_j - low_j is coded with the frequencies that unit j has among a
 
     f_s = 1 + floor(count_s (M - n) / sum count),   n symbols, M = 2^16, what is left to the first
 
-This takes the entropy of each unit. No network is needed to decode the integers, so that a machine whose
-floating point is slightly different can change a pixel by a rounding, and never lose the stream. A block is
-the symbols of unit 1 of all its images, then those of unit 2, and so on (`rans`).
+This takes the entropy of each unit. No network is needed to decode the symbols, so that a machine whose
+floating point is slightly different can change a pixel by a rounding, and never lose the stream.
 
-Steps are 1 if the codes are integers already. Otherwise each unit has the step w s_j, with its standard
-deviation s_j: a uniform error of the same share in every unit.
+The tables are the head of a pixel model (`pixel_model`) whose images are rows of symbols, `(D,)` of uint16:
+step j of their wavefront is unit j of all images of a block.
+
+Steps are 1 if the codes are integers already (`narrows.parts.rounded`). Otherwise each unit has the step
+w s_j, with its standard deviation s_j: an error of the same share in every unit.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from narrows.codec.integers import BITS, TOTAL, Frequencies
-from narrows.codec.rans import Decoder, Encoder
-from narrows.errors import DataError, ImageError
+from narrows.codec.integers import BITS, TOTAL
+from narrows.codec.rans import Decoder, Encoder, Found
+from narrows.codec.wavefront import Wavefront
+from narrows.errors import ImageError
 
 MOST_SYMBOLS = 1 << 12  # of a unit
-MOST_UNITS = 1 << 16
+MOST_UNITS = 1 << 12
 LARGEST = 1 << 30  # integer of a code
-BAD = "this archive is damaged: its tables of codes are"
+FINEST = 4095  # of a count
 
 
-@dataclass(frozen=True)
-class CodeTables:
-    """How the integers of codes are made and coded. All have one entry a unit.
+class CodesHead:
+    """The distribution of symbols; see the module.
 
-    step, offset: floats. low: the lowest integer. counts: how often each integer from there on occurs, in
-    units of the least part that matters.
+    tensors: low `(D,)`, symbols `(D,)`, how many each unit has, and counts `(sum of symbols,)`. options: step
+    and offset, `(D,)` or one number. Raises `ValueError`.
     """
 
-    step: np.ndarray
-    offset: np.ndarray
-    low: np.ndarray
-    counts: tuple[np.ndarray, ...]
+    radius = 1
 
-    @classmethod
-    def of(cls, integers: np.ndarray, step: np.ndarray, offset: np.ndarray) -> "CodeTables":
-        """The tables of integers `(N, D)`. Raises `ImageError` if a unit has too many."""
-        low, high = integers.min(0), integers.max(0)
-        widest = int((high - low).max()) + 1
-        if widest > MOST_SYMBOLS:
-            raise ImageError(
-                f"a unit of these codes has {widest:,} values, at most {MOST_SYMBOLS:,} can be coded; "
-                "ask for fewer bytes, or look for images unlike the others"
-            )
-        counts = [np.bincount(unit - least) for unit, least in zip(integers.T, low)]
-        return cls(step, offset, low, tuple(map(_shortened, counts)))
+    def __init__(self, tensors: Mapping[str, np.ndarray], options: Mapping[str, Any]):
+        self.low, symbols = tensors["low"], tensors["symbols"]
+        units = len(self.low)
+        if not (
+            1 <= units == len(symbols) <= MOST_UNITS
+            and 1 <= symbols.min() <= symbols.max() <= MOST_SYMBOLS
+        ):
+            raise ValueError(f"{units} units of up to {symbols.max(initial=0)} symbols")
+        if tensors["counts"].shape != (symbols.sum(),) or tensors["counts"].min() < 0:
+            raise ValueError("counts that are not one for each symbol")
+        counts = np.split(tensors["counts"], np.cumsum(symbols)[:-1])
+        self.ends = [np.cumsum(_frequencies(unit)) for unit in counts]
+        self.step, self.offset = (_of_units(options[name], units) for name in ("step", "offset"))
 
-    def frequencies(self, unit: int) -> Frequencies:
-        """Of the symbols of a unit, `(symbols, 1)`."""
-        counts = self.counts[unit].astype(np.int64)
-        each = 1 + counts * (TOTAL - len(counts)) // counts.sum()
-        each[0] += TOTAL - each.sum()
-        return Frequencies(each[:, None], np.cumsum(each)[:, None])
+    def encode(self, wave: Wavefront, flat: np.ndarray, encoder: Encoder) -> None:
+        for unit, step in enumerate(wave.steps()):
+            symbols = flat[wave.places[step], 0]
+            encoder.put(*self._intervals(unit, symbols), BITS)
 
-    def integers(self, codes: np.ndarray) -> np.ndarray:
-        """Codes `(N, D)` as integers."""
-        return as_integers(codes, self.step, self.offset)
+    def decode(self, wave: Wavefront, flat: np.ndarray, decoder: Decoder) -> None:
+        for unit, step in enumerate(wave.steps()):
 
-    def codes(self, integers: np.ndarray) -> np.ndarray:
-        """Integers `(N, D)` as codes, float32."""
-        return (self.offset + self.step * integers).astype(np.float32)
+            def find(piece: slice, slots: np.ndarray, unit: int = unit) -> Found:
+                symbols = np.searchsorted(self.ends[unit], slots, side="right")
+                return symbols, *self._intervals(unit, symbols)
 
-    def encode(self, integers: np.ndarray) -> Encoder:
-        """The choices of integers `(N, D)`."""
-        encoder = Encoder()
-        for unit, symbols in enumerate((integers - self.low).T):
-            each, ends = (table[:, 0] for table in self.frequencies(unit))
-            encoder.put(ends[symbols] - each[symbols], each[symbols], BITS)
-        return encoder
+            flat[wave.places[step], 0] = decoder.take(step.stop - step.start, BITS, find)
 
-    def decode(self, stream: bytes, lanes: int, count: int) -> np.ndarray:
-        """The integers `(count, D)` of a stream of that many lanes. Raises `DataError`."""
-        decoder = Decoder(stream, lanes)
-        units = [self._take(decoder, unit, count) for unit in range(len(self.low))]
-        decoder.finish()
-        return np.stack(units, axis=1) + self.low
+    def probe(self) -> int:
+        """CRC-32 of all sums of frequencies."""
+        return zlib.crc32(np.concatenate(self.ends).astype("<i4").tobytes())
 
-    def _take(self, decoder: Decoder, unit: int, count: int) -> np.ndarray:
-        each, ends = (table[:, 0] for table in self.frequencies(unit))
+    def codes(self, symbols: np.ndarray) -> np.ndarray:
+        """The codes `(N, D)` of symbols, float32."""
+        return (self.offset + self.step * (symbols + self.low)).astype(np.float32)
 
-        def find(piece: slice, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            symbols = np.searchsorted(ends, slots, side="right")
-            return symbols, ends[symbols] - each[symbols], each[symbols]
+    def _intervals(self, unit: int, symbols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Starts and frequencies of symbols of a unit."""
+        ends = np.concatenate([[0], self.ends[unit]])
+        start = ends[symbols]
+        return start, ends[symbols.astype(np.int64) + 1] - start
 
-        return decoder.take(count, BITS, find)
 
-    # -- in the extras of an archive ---------------------------------------------------------------
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "step": _plain(self.step),
-            "offset": _plain(self.offset),
-            "low": self.low.tolist(),
-            "counts": [counts.tolist() for counts in self.counts],
-        }
-
-    @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> "CodeTables":
-        """Raises `DataError` for what `as_json` never says."""
-        try:
-            low = _integers(said["low"], -LARGEST, LARGEST)
-            counts = tuple(_integers(unit, 0, TOTAL) for unit in said["counts"])
-            step, offset = (_units(said[name], len(low)) for name in ("step", "offset"))
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise DataError(f"{BAD} not what they should be") from error
-        if not (1 <= len(low) == len(counts) <= MOST_UNITS and all(map(_is_table, counts))):
-            raise DataError(f"{BAD} of {len(low)} and {len(counts)} units")
-        return cls(step, offset, low, counts)
+def code_tables(
+    integers: np.ndarray, step: np.ndarray, offset: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Tensors and options of the head for integers `(N, D)`. Raises `ImageError` if a unit has too many."""
+    low, high = integers.min(0), integers.max(0)
+    widest, units = int((high - low).max()) + 1, len(low)
+    if widest > MOST_SYMBOLS or units > MOST_UNITS:
+        raise ImageError(
+            f"these codes have {units:,} units of up to {widest:,} values, at most {MOST_UNITS:,} and "
+            f"{MOST_SYMBOLS:,} can be coded; take a model with a smaller code, or fewer bytes"
+        )
+    counts = [_short(np.bincount(unit - least)) for unit, least in zip(integers.T, low)]
+    symbols = np.array([len(unit) for unit in counts])
+    tensors = {"low": low, "symbols": symbols, "counts": np.concatenate(counts)}
+    return tensors, {"step": _plain(step), "offset": _plain(offset)}
 
 
 def as_integers(codes: np.ndarray, step: np.ndarray, offset: np.ndarray) -> np.ndarray:
@@ -129,24 +112,36 @@ def as_integers(codes: np.ndarray, step: np.ndarray, offset: np.ndarray) -> np.n
     return scaled.astype(np.int64)
 
 
-def natural_steps(codes: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+def steps_of(codes: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
     """Step and offset of each unit of codes `(N, D)`: 1 and 0 if all are integers, else `share` of the
     standard deviation (1 for a constant unit) and the mean, as float32 holds them.
     """
     units = codes.shape[1]
-    if (codes == np.rint(codes)).all():
+    if are_integers(codes):
         return np.ones(units), np.zeros(units)
     deviation = codes.std(0, dtype=np.float64)
     step = np.where(deviation > 0, share * deviation, 1.0)
     return step.astype(np.float32).astype(np.float64), codes.mean(0).astype(np.float64)
 
 
-def _shortened(counts: np.ndarray) -> np.ndarray:
-    """Counts of at most 4,095, none that was there gone: they are written in the archive."""
+def are_integers(codes: np.ndarray) -> bool:
+    return bool((codes == np.rint(codes)).all())
+
+
+def _frequencies(counts: np.ndarray) -> np.ndarray:
+    if not counts.any():
+        raise ValueError("a unit without symbols")
+    each = 1 + counts * (TOTAL - len(counts)) // counts.sum()
+    each[0] += TOTAL - each.sum()
+    return each
+
+
+def _short(counts: np.ndarray) -> np.ndarray:
+    """Counts of at most 4,095 as they are written, none that was there gone."""
     most = int(counts.max())
-    if most < 4096:
+    if most <= FINEST:
         return counts
-    return np.where(counts > 0, np.maximum(1, counts * 4095 // most), 0)
+    return np.where(counts > 0, np.maximum(1, counts * FINEST // most), 0)
 
 
 def _plain(values: np.ndarray) -> float | list[float]:
@@ -154,18 +149,8 @@ def _plain(values: np.ndarray) -> float | list[float]:
     return float(values[0]) if (values == values[0]).all() else values.tolist()
 
 
-def _units(said: Any, units: int) -> np.ndarray:
+def _of_units(said: Any, units: int) -> np.ndarray:
     values = np.broadcast_to(np.asarray(said, dtype=np.float64), (units,))
     if not np.isfinite(values).all():
-        raise ValueError("not finite")
+        raise ValueError("steps or offsets that are not finite")
     return values
-
-
-def _integers(said: Sequence[Any], least: int, most: int) -> np.ndarray:
-    if not all(type(value) is int and least <= value <= most for value in said):
-        raise ValueError(f"integers from {least} to {most}")
-    return np.array(said, dtype=np.int64)
-
-
-def _is_table(counts: np.ndarray) -> bool:
-    return 1 <= len(counts) <= MOST_SYMBOLS and counts.sum() > 0

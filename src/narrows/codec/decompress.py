@@ -2,6 +2,7 @@
 
 lossless   the images
 levels     the numbers of grey levels, and the palette that gives the levels
+code       the codes of an autoencoder, whose decoder (alone needs torch) makes the images
 """
 
 from collections.abc import Callable, Iterator
@@ -12,42 +13,39 @@ from typing import Any
 import numpy as np
 
 from narrows.codec.archive import Archive
+from narrows.codec.code_mode import images_of_codes
 from narrows.codec.extras import Extras, read_extras
 from narrows.codec.index import MODES, Form
-from narrows.codec.model_files import load_pixel_model
+from narrows.codec.model_files import load
 from narrows.codec.pixel_model import PixelModel
-from narrows.errors import DataError, wrong
-
-Model = PixelModel | str | PathLike[str] | None
+from narrows.errors import DataError
 
 
-def decompress(blob: bytes, model: Model = None) -> np.ndarray | list[np.ndarray]:
+def decompress(blob: bytes, model: Any = None) -> np.ndarray | list[np.ndarray]:
     """The images of an archive that `compress` made, to the last bit as they came (of the mode
-    "levels": with the levels that they were given).
+    "levels": with the levels that they were given; of the mode "code": as the decoder makes them).
 
     blob: the bytes of the archive.
-    model: the pixel model, or the path of its file (`.nrwm`), if it was left apart.
+    model: what was left apart, or its path: the pixel model (`.nrwm`), or the autoencoder whose codes
+        these are.
 
     Returns an array `(N, D)`, `(N, H, W)` or `(N, H, W, C)` if an array came, or if all images are
     files of one shape and type; else a list. Raises `DataError` for what is not an archive, is damaged,
     or needs another model.
     """
-    archive = Archive(BytesIO(bytes(blob)), pixel_model_of(model))
+    model = model_of(model)
+    archive = Archive(BytesIO(bytes(blob)), model if isinstance(model, PixelModel) else None)
     extras = extras_of(archive)
-    images = list(images_of(archive, extras))
+    images = list(images_of(archive, extras, model))
     form = common_form(archive, extras)
     if extras.is_list or form is None:
         return images
     return np.array(images, form.dtype).reshape(len(images), *form.shape)
 
 
-def pixel_model_of(model: Any) -> PixelModel | None:
-    """A pixel model that is given as such, or by the path of its file. Raises `DataError`."""
-    if model is None or isinstance(model, PixelModel):
-        return model
-    if isinstance(model, (str, PathLike)):
-        return load_pixel_model(model)
-    raise wrong("model", type(model).__name__, "a pixel model, or the path of its file (.nrwm)")
+def model_of(model: Any) -> Any:
+    """A model that is given as such, or by its path. Raises `DataError`."""
+    return load(model) if isinstance(model, (str, PathLike)) else model
 
 
 def extras_of(archive: Archive) -> Extras:
@@ -55,12 +53,12 @@ def extras_of(archive: Archive) -> Extras:
     return read_extras(archive.index.extras, archive.index.count)
 
 
-def images_of(archive: Archive, extras: Extras) -> Iterator[np.ndarray]:
-    """The images of an archive, one after another. Raises `DataError`."""
+def images_of(archive: Archive, extras: Extras, model: Any = None) -> Iterator[np.ndarray]:
+    """The images of an archive, one after another. model: the autoencoder of codes. Raises `DataError`."""
     mode = MODES[archive.index.mode]
     if mode not in READERS:
         raise DataError(f"this archive has images in the mode {mode!r}, which is not read here")
-    return READERS[mode](archive, extras)
+    return READERS[mode](archive, extras, model)
 
 
 def common_form(archive: Archive, extras: Extras) -> Form | None:
@@ -72,21 +70,30 @@ def common_form(archive: Archive, extras: Extras) -> Form | None:
     dtype, shape = kinds.pop()
     if extras.palette is not None:
         dtype = extras.palette.dtype
+    if extras.code is not None:
+        dtype, shape = extras.code.dtype, extras.code.shape
     return Form(archive.index.count, dtype, shape)
 
 
-def _as_they_are(archive: Archive, extras: Extras) -> Iterator[np.ndarray]:
+def _as_they_are(archive: Archive, extras: Extras, model: Any) -> Iterator[np.ndarray]:
     return archive.images()
 
 
-def _from_palette(archive: Archive, extras: Extras) -> Iterator[np.ndarray]:
+def _from_palette(archive: Archive, extras: Extras, model: Any) -> Iterator[np.ndarray]:
     palette = extras.palette
     if palette is None:
         raise DataError("this archive is damaged: its palette of grey levels is missing")
     return map(palette.image, archive.images())
 
 
-READERS: dict[str, Callable[[Archive, Extras], Iterator[np.ndarray]]] = {
+def _from_codes(archive: Archive, extras: Extras, model: Any) -> Iterator[np.ndarray]:
+    if extras.code is None:
+        raise DataError("this archive is damaged: what its codes are of is missing")
+    return images_of_codes(archive, extras.code, model)
+
+
+READERS: dict[str, Callable[[Archive, Extras, Any], Iterator[np.ndarray]]] = {
     "lossless": _as_they_are,
     "levels": _from_palette,
+    "code": _from_codes,
 }

@@ -3,6 +3,8 @@
 list      true: the images came as a list, not as one array
 palette   {"type": "uint8", "values": [0, 85, ...], "error": 12.3}, in the mode "levels": what each number
           stands for, and the mean squared error of the images
+code      {"type": "uint8", "shape": [28, 28], "model": 32 hexadecimal digits}, in the mode "code": the type
+          and the shape of an image, what identifies the autoencoder
 names     the name of each file that the images came from, with "/" between folders
 pages     how many images each file has, in order; if it is missing, one
 kinds     what images look like, each {"mode": "RGB", "levels": [black, white], "profile": base64}, of which
@@ -21,6 +23,7 @@ from itertools import repeat
 from math import isfinite
 from typing import Any, NamedTuple
 
+from narrows.codec.index import DIGEST, TYPES
 from narrows.codec.palette import COUNTS, LOWEST, Palette
 from narrows.errors import DataError
 
@@ -52,6 +55,17 @@ class Origin(NamedTuple):
     kind: PictureKind
 
 
+class CodeOf(NamedTuple):
+    """What an archive says of its codes; see the module."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    model: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"type": self.dtype, "shape": list(self.shape), "model": self.model}
+
+
 @dataclass
 class Extras:
     """See the module. count: how many images there are."""
@@ -59,6 +73,7 @@ class Extras:
     count: int = 0
     is_list: bool = False
     palette: Palette | None = None
+    code: CodeOf | None = None
     names: list[str] = field(default_factory=list)
     pages: list[int] = field(default_factory=list)
     kinds: dict[PictureKind, int] = field(default_factory=dict)  # with their places
@@ -77,8 +92,10 @@ class Extras:
     def extend(self, other: "Extras") -> None:
         """The images of another archive after these. Raises `DataError` if they do not go together."""
         both = (self, other)
-        if self.is_list != other.is_list or self.palette != other.palette:
-            raise DataError("these archives have other grey levels, or forms, than one another")
+        if (self.is_list, self.palette, self.code) != (other.is_list, other.palette, other.code):
+            raise DataError(
+                "these archives have other grey levels, codes, or forms than one another"
+            )
         if len({bool(extras.names) for extras in both if extras.count}) > 1:
             raise DataError("one of these archives has names of files, and another has none")
         if other.kind or self.kind or list(self.kinds) != list(other.kinds):
@@ -110,6 +127,7 @@ class Extras:
         said: dict[str, Any] = {
             "list": self.is_list,
             "palette": self.palette and self.palette.as_json(),
+            "code": self.code and self.code.as_json(),
             "names": self.names,
             "pages": self.pages if len(self.names) != self.count else None,
             "kinds": [kind.as_json() for kind in self.kinds],
@@ -178,6 +196,13 @@ def _as_palette(value: Any) -> Palette:
     return Palette(dtype, tuple(levels), error)
 
 
+def _as_code(value: Any) -> CodeOf:
+    dtype, shape, model = value["type"], tuple(_as_integers(value["shape"])), value["model"]
+    _require(len(value) == 3 and dtype in TYPES and 1 <= len(shape) <= 3)
+    _require(isinstance(model, str) and len(bytes.fromhex(model)) == DIGEST)
+    return CodeOf(dtype, shape, model)
+
+
 def _as_integers(value: Any, least: int = 0) -> list[int]:
     _require(isinstance(value, list) and all(type(item) is int and item >= least for item in value))
     return value
@@ -222,6 +247,7 @@ def _as_kind(value: Any) -> PictureKind:
 READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {  # key -> its field, and how it is read
     "list": ("is_list", _as_flag),
     "palette": ("palette", _as_palette),
+    "code": ("code", _as_code),
     "names": ("names", _as_names),
     "pages": ("pages", _as_pages),
     "kinds": ("kinds", _as_kinds),

@@ -5,10 +5,10 @@ earlier in the coding order (`wavefront`):
 
     p(image) = prod p(x_rc | neighbours of (r, c)),   bits = -log2 p(image)
 
-The distribution of one pixel is the model's head, of one of two kinds: `categorical` for grey images of
-few values, `mixture` for colours and for many values. Both are networks in integers (`integers`), and the
-choices that they make of a pixel are coded by `rans`. Values are counted from 0: those of int16
-begin at -32768, False and True are 0 and 1.
+The distribution of one pixel is the model's head: `categorical` for grey images of few values, `mixture` for
+colours and for many values, both networks in integers (`integers`); and `codes` for what are no pixels, the
+codes of an autoencoder. What a head says is coded by `rans`. Values are counted from 0: those of int16 begin
+at -32768, False and True are 0 and 1.
 
 A model file says, besides the integers of its head, `head`, `types` (of images that it codes), `channels`,
 `values`, the logarithms `tile` and `area` (`blocks`), and `probe`: the CRC-32 of what the head makes of
@@ -28,6 +28,7 @@ import numpy as np
 
 from narrows.codec.blocks import Kind
 from narrows.codec.categorical_blocks import CategoricalHead
+from narrows.codec.codes import CodesHead
 from narrows.codec.model_bytes import DAMAGED, from_bytes, to_bytes
 from narrows.codec.rans import Decoder, Encoder
 from narrows.codec.wavefront import Size, Wavefront
@@ -58,7 +59,7 @@ class Head(Protocol):
         ...
 
 
-HEADS: dict[str, type[Any]] = {"categorical": CategoricalHead}
+HEADS: dict[str, type[Any]] = {"categorical": CategoricalHead, "codes": CodesHead}
 
 
 class PixelModel:

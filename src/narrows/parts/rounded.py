@@ -31,6 +31,7 @@ from narrows.parts.term import Term
 from narrows.randomness import KeyedRandom
 
 LOGISTICS = 3  # of the density of a unit
+GAIN = 8.0  # of the first weights: features of size one must span several integers, or noise drowns them
 LEAST = 1e-9  # probability, so that its logarithm is finite
 
 
@@ -52,6 +53,9 @@ class Rounded(Bottleneck):
             raise wrong("weight", weight, "a number ≥ 0")
         self.weight, self.warmup = weight, epochs_of(warmup)
         units = prod(self.shape)
+        with torch.no_grad():
+            for layer in self.linears:
+                layer.weight.mul_(GAIN)
         start = torch.linspace(-1, 1, LOGISTICS).repeat(units, 1)
         self.shares = nn.Parameter(torch.zeros(units, LOGISTICS))  # log pi, but for a constant
         self.means = nn.Parameter(start)

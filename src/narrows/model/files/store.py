@@ -11,6 +11,7 @@ the same bytes.
 import json
 import os
 import platform
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,16 @@ def save(
         name = type(model).__name__
         raise NotFitted(f"only a fitted model can be saved; call fit(X) on this {name} first")
     return write_file(path, to_bytes(*_as_file(model, about or {})))
+
+
+def weights_digest(model: ImageModel) -> bytes:
+    """The SHA-256 of all numbers of a fitted model: the same before and after it was in a file."""
+    digest = sha256()
+    for name, tensor in sorted(_as_file(model, {})[1].items()):
+        array = np.ascontiguousarray(tensor)
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.digest()
 
 
 def load(path: str | os.PathLike[str]) -> ImageModel:
