@@ -15,8 +15,10 @@ binary              integers in bytes
 parallel            work on several blocks at once
 pixel_model         a pixel model: the distribution of each pixel, given those before it
 model_bytes         a pixel model as a file, `.nrwm`
+groups              groups of values
 categorical         the distribution of a pixel of few values
 categorical_blocks  the pixels of a block of few values as choices
+training            training of pixel models
 integers            networks in integers
 wavefront           the order of coding, and the neighbours of a pixel
 codes               codes of an autoencoder as integers, and these as few bytes

@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from narrows.codec.groups import groups_from
 from narrows.codec.integers import HIGHEST, Dense, Frequencies, frequencies, hidden
 from narrows.codec.rans import Found
 from narrows.codec.wavefront import neighbour_count
@@ -52,7 +53,7 @@ class Cold(NamedTuple):
 
 
 TABLES = ("FIRST", "SECOND")
-LARGEST_GROUP, MOST_RADIUS, MOST_PLACES, WIDEST = 32, 12, 64, 1024
+MOST_RADIUS, MOST_PLACES, WIDEST = 12, 64, 1024
 
 
 class Categorical:
@@ -67,11 +68,8 @@ class Categorical:
     def __init__(self, tensors: dict[str, np.ndarray], options: dict[str, Any]):
         _check(tensors, options)
         self.radius, self.values = int(options["radius"]), int(options["values"])
-        first = np.append(options["groups"], self.values)
-        self.first, self.sizes = first[:-1], np.diff(first)
-        self.group_of = np.repeat(np.arange(len(self.sizes)), self.sizes)
-        self.place_of = np.arange(self.values) - self.first[self.group_of]
-        self.valid = (np.arange(self.sizes.max())[:, None] < self.sizes).astype(np.float64)
+        groups = groups_from(options["groups"], self.values)
+        self.first, self.sizes, self.group_of, self.place_of, self.valid = groups
         self.near, self.seen = int(options["near"]), int(options["seen"])
         self.group_copies, self.copies = int(options["group_copies"]), int(options["copies"])
         self._input_layers(tensors, options["shifts"])
@@ -167,12 +165,7 @@ def _largest(table: np.ndarray) -> np.ndarray:
 
 def _check(tensors: dict[str, np.ndarray], options: dict[str, Any]) -> None:
     """Refuse what would take much time or memory. Raises `ValueError`."""
-    groups, values = options["groups"], options["values"]
-    sizes = np.diff([*groups, values])
-    if not (
-        len(groups) <= 16 and groups[0] == 0 and min(sizes) >= 1 and max(sizes) <= LARGEST_GROUP
-    ):
-        raise ValueError(f"groups of values {groups} of {values}")
+    values = options["values"]
     if not 1 <= values <= min(256, *(len(tensors[name]) for name in TABLES)):
         raise ValueError(f"{values} values")
     near = [options[name] for name in ("near", "copies", "group_copies")]

@@ -25,14 +25,12 @@ def neighbour_count(radius: int) -> int:
     return 2 * radius * (radius + 1)
 
 
-class Wavefront:
-    """The places of the pixels of a block.
+class Layout:
+    """The places of images in a flat array.
 
-    sizes: (rows, columns) of its images.
+    sizes: (rows, columns) of the images.
     stride: places from one row to the next.
     length: places in all.
-    places: `(pixels,)` in coding order.
-    rows, columns: the same pixels in their images, uint16. images: in which, int32.
     starts: `(images,)` the place of the first pixel of each image.
     """
 
@@ -44,25 +42,6 @@ class Wavefront:
         above = np.cumsum(heights + radius) - heights  # rows over each image
         self.starts = above * self.stride + radius
         self.length = int(heights.sum() + radius * (len(sizes) + 1)) * self.stride + radius
-        self._order()
-
-    def _order(self) -> None:
-        each = [_pixels(height, width, self.radius) for height, width in self.sizes]
-        step = np.concatenate([pixels[2] for pixels in each])
-        order = np.argsort(step, kind="stable")
-        self.rows = np.concatenate([pixels[0] for pixels in each])[order]
-        self.columns = np.concatenate([pixels[1] for pixels in each])[order]
-        pixels = [height * width for height, width in self.sizes]
-        self.images = np.repeat(np.arange(len(pixels), dtype=np.int32), pixels)[order]
-        self.places = (
-            self.starts[self.images] + self.rows.astype(np.int64) * self.stride + self.columns
-        )
-        counts = np.bincount(step)
-        self.bounds = np.concatenate([[0], np.cumsum(counts[counts > 0])])
-
-    def steps(self) -> list[slice]:
-        """The pixels of each step, in `places`."""
-        return [slice(int(a), int(b)) for a, b in zip(self.bounds[:-1], self.bounds[1:])]
 
     @property
     def offsets(self) -> np.ndarray:
@@ -87,8 +66,36 @@ class Wavefront:
         return views
 
 
+class Wavefront(Layout):
+    """The pixels of a block in coding order.
+
+    places: `(pixels,)` in the flat array.
+    rows, columns: the same pixels in their images, uint16. images: in which, int32.
+    bounds: where each step begins, and the end.
+    """
+
+    def __init__(self, sizes: Sequence[Size], radius: int):
+        super().__init__(sizes, radius)
+        each = [pixels_of(height, width, self.radius) for height, width in self.sizes]
+        step = np.concatenate([pixels[2] for pixels in each])
+        order = np.argsort(step, kind="stable")
+        self.rows = np.concatenate([pixels[0] for pixels in each])[order]
+        self.columns = np.concatenate([pixels[1] for pixels in each])[order]
+        pixels = [height * width for height, width in self.sizes]
+        self.images = np.repeat(np.arange(len(pixels), dtype=np.int32), pixels)[order]
+        self.places = (
+            self.starts[self.images] + self.rows.astype(np.int64) * self.stride + self.columns
+        )
+        counts = np.bincount(step)
+        self.bounds = np.concatenate([[0], np.cumsum(counts[counts > 0])])
+
+    def steps(self) -> list[slice]:
+        """The pixels of each step, in `places`."""
+        return [slice(int(a), int(b)) for a, b in zip(self.bounds[:-1], self.bounds[1:])]
+
+
 @lru_cache(maxsize=16)
-def _pixels(height: int, width: int, radius: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def pixels_of(height: int, width: int, radius: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Row, column and step of each pixel of an image, row by row."""
     row = np.repeat(np.arange(height, dtype=np.uint16), width)
     column = np.tile(np.arange(width, dtype=np.uint16), height)

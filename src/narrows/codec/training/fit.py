@@ -1,0 +1,127 @@
+"""Training of the model of few values (`narrows.codec.categorical`) on grey images.
+
+What the images say is fixed before: groups of values by their histogram (`narrows.codec.groups`); the values
+that the network sees a second time, on a scale of their own: those that are groups by themselves, as
+their ranks; and whether rows and columns have biases: if all images have one size, of at most 64 each.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from narrows.codec.blocks import tiles_of
+from narrows.codec.groups import Groups, best_groups, groups_from, ranks_of_lone_values
+from narrows.codec.pixel_model import PixelModel
+from narrows.codec.training.loop import Progress, train
+from narrows.codec.training.network import Network
+from narrows.codec.training.samples import Samples
+from narrows.codec.training.sizes import ModelSize, size_for
+from narrows.errors import ImageError
+from narrows.randomness import key_of, keyed_generator
+
+MOST_PLACES = 64  # rows and columns up to which a model knows where a pixel is
+TILE, AREA = 8, 23  # of the model file, logarithms
+TOP = 255  # of the values that the network sees
+
+
+def fit_categorical(
+    images: Sequence[np.ndarray],
+    values: int = 256,
+    types: Sequence[str] = ("uint8",),
+    size: ModelSize | None = None,
+    random_state: int = 0,
+    progress: Progress = lambda step, steps, bits: None,
+) -> PixelModel:
+    """A pixel model of grey images `(rows, columns)` of values 0 to values - 1, at most 256 of them.
+
+    types: of images that it will code. size: by default that which pays for these images (`sizes`).
+    progress: called with steps done, steps, bits per pixel. The same images, size and random_state give the
+    same model, on one kind of machine and with one number of threads. Raises `ImageError` if there are
+    no pixels, or other values.
+    """
+    tiles = _tiles(images)
+    size = size or size_for(sum(tile.size for tile in tiles))
+    counts = _histogram(tiles, values)
+    groups = groups_from(best_groups(counts + 1), values)
+    options = _options(size, groups, types)
+    generator = keyed_generator(random_state, "weights of a pixel model")
+    network = Network(options, _tables(groups), size.widths, _places(images), generator)
+    batches = _batches(Samples(tiles, size.radius, values), groups, size.batch, random_state)
+    train(network, batches, size.steps, progress)
+    tensors, shifts = network.integers()
+    return PixelModel({**options, "shifts": shifts}, tensors)
+
+
+def _tiles(images: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The images as they will be coded."""
+    tiles = [
+        image[tile.top : tile.bottom, tile.left : tile.right]
+        for image in images
+        for tile in tiles_of(0, *image.shape, most=1 << TILE)
+    ]
+    if not tiles:
+        raise ImageError("a pixel model is trained on images: got none, or none that has pixels")
+    return tiles
+
+
+def _histogram(tiles: Sequence[np.ndarray], values: int) -> np.ndarray:
+    """How often each value occurs, `(values,)`."""
+    counts = np.zeros(values, np.int64)
+    for tile in tiles:
+        often = np.bincount(tile.reshape(-1), minlength=values)
+        if len(often) > values:
+            raise ImageError(
+                f"a pixel model of {values} values: got an image with the value {len(often) - 1}, "
+                f"expected 0 to {values - 1}"
+            )
+        counts += often
+    return counts
+
+
+def _options(size: ModelSize, groups: Groups, types: Sequence[str]) -> dict[str, Any]:
+    values, has_places = len(groups.group), int(groups.sizes.max() > 1)
+    lone = ranks_of_lone_values(groups).any()
+    return {
+        "head": "categorical",
+        "types": list(types),
+        "channels": 1,
+        "tile": TILE,
+        "area": AREA,
+        "radius": size.radius,
+        "values": values,
+        "groups": groups.first.tolist(),
+        "near": size.near * int(lone),
+        "group_copies": size.copies,
+        "copies": size.copies * has_places,
+        "seen": has_places,
+    }
+
+
+def _tables(groups: Groups) -> dict[str, np.ndarray]:
+    """FIRST and SECOND."""
+    values, ranks = np.arange(len(groups.group)), ranks_of_lone_values(groups)
+    return {
+        "FIRST": values * (TOP // max(1, values[-1])),
+        "SECOND": ranks * (TOP // max(1, ranks.max())),
+    }
+
+
+def _places(images: Sequence[np.ndarray]) -> tuple[int, int]:
+    """Rows and columns, if all images have the same and are small; else one of each."""
+    sizes = {image.shape for image in images}
+    rows, columns = max(sizes)
+    return (rows, columns) if len(sizes) == 1 and max(rows, columns) <= MOST_PLACES else (1, 1)
+
+
+def _batches(
+    samples: Samples, groups: Groups, count: int, random_state: int
+) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
+    """What `Network.nats` takes, and the weight of each pixel."""
+    generator = np.random.default_rng(key_of(random_state, "pixels"))
+    for batch in samples.batches(count, generator):
+        had = samples.had(batch, groups)
+        arrays = batch.x, batch.value, batch.row, batch.column, had
+        yield tuple(map(torch.from_numpy, arrays)), torch.from_numpy(batch.weight)
