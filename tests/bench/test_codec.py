@@ -1,6 +1,7 @@
 """The comparison of codecs: each way in processes of its own, ratios round by round, what is left out."""
 
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -91,6 +92,11 @@ def test_photographs_that_are_missing_are_an_error_and_at_most_so_many_are_used(
     monkeypatch.setenv("NARROWS_DATA", str(photos / "empty"))
     with pytest.raises(DataError, match="holds no photographs"):
         images_of("photos", "train")
+
+
+def test_the_processes_of_codecs_do_not_load_torch_so_that_the_memory_is_theirs():
+    code = "import sys, narrows.bench.codec_worker; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_ratios_to_bits_back_are_taken_round_by_round():

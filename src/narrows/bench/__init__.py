@@ -18,6 +18,7 @@ anomaly_tables     the tables of results
 codec              sizes and speeds of the codec and of all others, measured in turn
 codec_sets         the sets of images of that comparison
 codec_ways         what is compared: ours, bits-back coding, classical codecs
+codec_ours         our codec among them
 codec_worker       one task of one way in its own process
 codec_tables       the tables of results
 bits_back          bits-back coding with a VAE, to compare the codec with

@@ -31,7 +31,6 @@ from narrows.reading import reading
 
 KINDS = ("lossless", "lossy")
 KEY = ("kind", "set", "way", "quality", "arrangement")  # identifies a row
-LOSSY_ARRANGEMENTS = ("each", "sprite")
 ROWS = "rows.json"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 Row = dict[str, Any]
@@ -79,7 +78,7 @@ def _rows_of_set(plan: Plan, name: str, say: Say) -> Iterator[list[Row]]:
                 yield _measured(plan, name, [way], 1, say)
     if "lossy" in plan.kinds:
         for way in LOSSY_WAYS:
-            for arrangement in LOSSY_ARRANGEMENTS if way in plan.ways else ():
+            for arrangement in LOSSY_WAYS[way].arrangements if way in plan.ways else ():
                 yield _points(plan, name, way, arrangement, say)
 
 

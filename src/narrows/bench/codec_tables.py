@@ -98,6 +98,7 @@ def lossy_table(rows: Sequence[Row]) -> Table:
             **{name: row[name] for name in ("set", "way", "quality", "arrangement")},
             "bytes an image": f"{row['bytes']:.1f}",
             "without headers": f"{row['bytes, no header']:.1f}",
+            "model inside": f"{row.get('bytes, model inside', row['bytes']):.1f}",
             "bpd": f"{row['bpd']:.4f}",
             "PSNR, dB": f"{row['psnr']:.2f}",
             "SSIM": f"{row['ssim']:.4f}",

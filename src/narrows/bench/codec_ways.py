@@ -12,10 +12,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from narrows.bench import codec_ours
 from narrows.codec.arrangements import Images, Shape, decode, encode
 from narrows.codec.classical import LOSSLESS, LOSSY, STREAMS, Codec, why_missing
+from narrows.codec.compress import compress
+from narrows.codec.decompress import decompress
+from narrows.codec.model_files import load_pixel_model
 from narrows.errors import BuildError, NarrowsError
 
+OURS = "narrows"
 BITS_BACK = "bits-back"  # with which speeds are compared
 
 
@@ -51,6 +56,14 @@ def classical(codec: Codec, arrangement: str) -> Way:
     return Way(codec.call, open_codec)
 
 
+def _open_pixel_model(path: Path) -> Coder:
+    model = load_pixel_model(path)
+    return Coder(
+        lambda images: [compress(model, images, apart=True)],
+        lambda files, shapes: decompress(files[0], model),
+    )
+
+
 def _train_vae(images: Images, path: Path) -> None:
     from narrows.bench.beta_binomial_vae import save, train
 
@@ -71,17 +84,27 @@ def _open_vae(path: Path) -> Coder:
 
 
 WAYS: dict[str, Way] = {
+    OURS: Way(codec_ours.CALL, _open_pixel_model, codec_ours.train),
     BITS_BACK: Way("narrows.bench.bits_back", _open_vae, _train_vae),
     **{name: classical(codec, "stream") for name, codec in STREAMS.items()},
     **{name: classical(codec, "each") for name, codec in LOSSLESS.items()},
     **{f"{name}-sprite": classical(codec, "sprite") for name, codec in LOSSLESS.items()},
 }
 
-# images and arrangement → a row for each quality
-Points = Callable[[Images, str], list[dict[str, Any]]]
+
+@dataclass(frozen=True)
+class LossyWay:
+    """arrangements: how it stores a set. points: from the images, one of these, a function that reads the
+    training images, and the file of the model, a row for each quality.
+    """
+
+    arrangements: tuple[str, ...]
+    points: Callable[[Images, str, Callable[[], Images], Path], list[dict[str, Any]]]
 
 
-def _classical_points(name: str, images: Images, arrangement: str) -> list[dict[str, Any]]:
+def _classical_points(
+    name: str, images: Images, arrangement: str, training: Any, model: Path
+) -> list[dict[str, Any]]:
     from narrows.codec.rates import rate_points
 
     ladder = LOSSY[name]
@@ -90,4 +113,7 @@ def _classical_points(name: str, images: Images, arrangement: str) -> list[dict[
     return rate_points(images, [name], arrangement)
 
 
-LOSSY_WAYS: dict[str, Points] = {name: partial(_classical_points, name) for name in LOSSY}
+LOSSY_WAYS: dict[str, LossyWay] = {
+    OURS: LossyWay(("archive",), codec_ours.points),
+    **{name: LossyWay(("each", "sprite"), partial(_classical_points, name)) for name in LOSSY},
+}

@@ -14,6 +14,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -78,8 +79,11 @@ def _decode(order: Order) -> Prepared:
 
 def _rates(order: Order) -> Prepared:
     images = images_of(order["set"], "test", order["images"])
-    points = LOSSY_WAYS[order["way"]]
-    return {}, lambda: {"points": points(images, order["arrangement"])}
+    training = partial(images_of, order["set"], "train", order["images"])
+    points = LOSSY_WAYS[order["way"]].points
+    return {}, lambda: {
+        "points": points(images, order["arrangement"], training, Path(order["model"]))
+    }
 
 
 def _coder(order: Order) -> Coder:
