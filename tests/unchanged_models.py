@@ -37,6 +37,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "deconv and unpool": {"body": POOLED, "up": "deconv+unpool"},
     "tied": {"up": "tied"},
     "unet": {"body": UNET, "bottleneck": {"kind": "plain", "size": None}},
+    "residual": {"body": {"kind": "residual", "width": 32, "hidden": 16, "dropout": 0.1}},
+    "rounded": {"bottleneck": {"kind": "rounded", "warmup": 1}},
     "dropout": {"body": {"widths": [32], "dropout": 0.3, "batch_norm": True}},
     "laplace": {"likelihood": "laplace", "scale": "symmetric", "validation": 0.2},
     "bernoulli": {"likelihood": "bernoulli", "bottleneck": "variational", "prior": "gaussian"},

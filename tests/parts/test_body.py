@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from narrows.choose import choose
 from narrows.errors import BuildError, UnknownName
-from narrows.parts.body import BODIES
+from narrows.parts.bodies import BODIES
 from narrows.parts.layers import ACTIVATIONS
 from narrows.randomness import seeded_initialisation
 
@@ -33,6 +33,7 @@ SPECS = [
     {"kind": "conv", "channels": [4, 6, 5, 7], "kernel": 5, "activation": "gelu"},
     {"kind": "unet", "channels": [4, 5], "dropout": 0.2, "batch_norm": True},
     {"kind": "unet", "channels": [4, 5], "bias": False},
+    {"kind": "residual", "width": 9, "hidden": 5, "blocks": 2, "dropout": 0.2},
 ]
 
 
@@ -130,6 +131,8 @@ def test_the_linears_are_those_of_the_widths_top_down():
         ({"kind": "conv", "kernel": -1}, "kernel: got -1"),
         ({"kind": "unet", "channels": []}, "channels: got .*, 1 at least"),
         ({"kind": "unet", "bias": 1}, "bias: got 1, expected True or False"),
+        ({"kind": "residual", "blocks": 0}, r"hidden and blocks: got \[512, 1024, 0\]"),
+        ({"kind": "residual", "dropout": 1}, "dropout: got 1"),
         (
             {"kind": "conv", "stages": "pooled", "channels": [2] * 5},
             "stages: got 5, .*; at most 4 pooled stages fit",

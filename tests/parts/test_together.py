@@ -9,7 +9,8 @@ from torch import nn
 
 from narrows.choose import choose, default_options
 from narrows.errors import BuildError, UnknownName
-from narrows.parts.body import BODIES, Body
+from narrows.parts.bodies import BODIES
+from narrows.parts.body import Body
 from narrows.parts.bottleneck import Bottleneck
 from narrows.parts.bottlenecks import BOTTLENECKS
 from narrows.parts.corruption import CORRUPTIONS, Corruption
@@ -19,7 +20,8 @@ from narrows.parts.objective import Elbo, Objective
 from narrows.parts.penalty import PENALTIES, Penalty
 from narrows.parts.prior import Prior
 from narrows.parts.term import Term, described_terms
-from narrows.parts.up import UPS, Up
+from narrows.parts.up import Up
+from narrows.parts.ups import UPS
 from narrows.randomness import KeyedRandom, seeded_initialisation
 
 IMAGES = [(1, 28, 28), (3, 7, 7), (2, 5, 9), (4, 13, 8), (1, 33, 17)]
@@ -36,6 +38,13 @@ BODY_SPECS = {
         "batch_norm": True,
     },
     "unet with all": {"kind": "unet", "channels": [4, 6], "dropout": 0.2, "batch_norm": True},
+    "residual with all": {
+        "kind": "residual",
+        "width": 12,
+        "hidden": 20,
+        "blocks": 2,
+        "dropout": 0.2,
+    },
     "pooled with all": {
         "kind": "conv",
         "stages": "pooled",

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from narrows.errors import BuildError, UnknownName
 from narrows.model.network import count_parameters
-from narrows.parts.up import UPS
+from narrows.parts.ups import UPS
 from narrows.randomness import KeyedRandom
 
 POOLED = {"kind": "conv", "stages": "pooled", "channels": [8, 16, 16]}

@@ -34,6 +34,7 @@ SPEC_NAMES = tuple("penalties" if kind == "penalty" else kind for kind in KINDS)
 WHO_GIVES = {
     "switches": "{'kind': 'conv', 'stages': 'pooled'}",
     "skips": "'unet'",
+    "blocks": "'residual'",
 }  # bodies that give what others do not
 
 

@@ -20,7 +20,8 @@ side channel of a U-Net is far wider: the image itself, and what each stage but 
 32 bits a value (its *skips*). Such a model is a denoiser, and compresses nothing.
 
 A body says what it `gives`: "widths" (a chain of linear layers), "stages" (feature maps and their
-sizes), "switches" (of its poolings) and "skips". Each way up says what it needs.
+sizes), "switches" (of its poolings), "skips" and "blocks" (of a residual body, `residual`). Each way up says
+what it needs.
 
 References: O. Ronneberger et al., "U-Net: convolutional networks for biomedical image
 segmentation", MICCAI 2015, https://arxiv.org/abs/1505.04597; S. Mohan et al., "Robust and
@@ -277,6 +278,3 @@ def positive(what: str, numbers: Sequence[int], least: int = 0) -> None:
     if least:
         expected += f", {least} at least"
     raise wrong(what, numbers, expected)
-
-
-BODIES = {"mlp": Mlp, "conv": Conv, "unet": Unet}

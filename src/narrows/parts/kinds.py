@@ -17,7 +17,7 @@ from typing import Any
 from torch import nn
 
 from narrows.choose import choose, default_options, validate_spec
-from narrows.parts.body import BODIES
+from narrows.parts.bodies import BODIES
 from narrows.parts.bottleneck import Bottleneck
 from narrows.parts.bottlenecks import BOTTLENECKS
 from narrows.parts.corruption import CORRUPTIONS, Corruption
@@ -25,7 +25,7 @@ from narrows.parts.likelihood import LIKELIHOODS, Likelihood
 from narrows.parts.objective import OBJECTIVES, Objective
 from narrows.parts.penalty import PENALTIES, Penalty
 from narrows.parts.prior import PRIORS, Prior
-from narrows.parts.up import UPS
+from narrows.parts.ups import UPS
 
 
 @dataclass(frozen=True)

@@ -283,14 +283,3 @@ class UnetUp(Up):
         for grow, layer, skip in zip(self.grow, self.layers, skips[::-1]):
             h = layer(grow(h)[..., : skip.shape[-2], : skip.shape[-1]] + skip, random)
         return image + self.last(h)
-
-
-UPS = {
-    "linear": LinearUp,
-    "tied": TiedUp,
-    "deconv": DeconvUp,
-    "unpool": UnpoolUp,
-    "deconv+unpool": DeconvUnpoolUp,
-    "resize": ResizeUp,
-    "unet": UnetUp,
-}
