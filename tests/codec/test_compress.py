@@ -82,15 +82,14 @@ def test_compress_takes_the_path_of_a_model(tmp_path):
     assert_same(nw.decompress(blob, str(path)), images)
     with pytest.raises(DataError, match=r"there is no pixel model .*n\.nrwm"):
         nw.decompress(blob, tmp_path / "n.nrwm")
+    (tmp_path / "n.nrwm").write_bytes(b"none")
     with pytest.raises(DataError, match="not a pixel model"):
-        nw.decompress(blob, __file__)
-    with pytest.raises(BuildError, match="expected a pixel model"):
-        nw.decompress(blob, 3)
+        nw.decompress(blob, tmp_path / "n.nrwm")
 
 
 def test_a_model_goes_inside_only_if_the_archive_is_smaller_with_it():
     model = coder()
-    few, many = sparse(6), sparse(400)
+    few, many = sparse(6), sparse(600)
     inside = nw.compress(model, many)
     assert index_of(inside).model == INSIDE
     with pytest.warns(NarrowsWarning, match="has .* bytes and saves fewer"):
@@ -122,9 +121,9 @@ def trainer(monkeypatch):
 
 
 def test_without_a_model_one_is_trained_on_the_images(trainer):
-    images = sparse(300)
+    images = sparse(600)
     blob = nw.compress(None, images, minutes=0.1, random_state=3)
-    assert trainer == [(300, None, 0.1, 3)]
+    assert trainer == [(600, None, 0.1, 3)]
     assert index_of(blob).model == INSIDE
     assert {entry.method for entry in index_of(blob).blocks} == {PIXEL_MODEL}
     assert_same(nw.decompress(blob), images)
@@ -159,14 +158,14 @@ def test_levels_give_each_value_the_nearest_of_a_few(name, levels):
 
 
 def test_levels_are_coded_by_a_model_of_that_many(trainer):
-    images = sparse(300)
+    images = sparse(600)
     blob = nw.compress(None, images, levels=16)
     assert trainer[0][1] == 16
     assert index_of(blob).model == INSIDE
     with pytest.warns(NarrowsWarning, match=r"of 16 values, not of 4, .* train --levels 4"):
-        assert index_of(nw.compress(coder(16), images, levels=4)).model == NO_MODEL
+        assert index_of(nw.compress(coder(16), images[:90], levels=4)).model == NO_MODEL
     model = coder(4)
-    assert index_of(nw.compress(model, images, levels=4, apart=True), model).model == APART
+    assert index_of(nw.compress(model, images[:90], levels=4, apart=True), model).model == APART
 
 
 @quietly

@@ -20,6 +20,8 @@ score_report    the page of score --report
 error_maps      pictures of errors, and how well these find anomalous pixels
 sharded_job     the work of one verb, or a share of it
 merge           merge, which joins shares
+archives        compress, decompress
+archive_images  the images that compress reads
 packs           pack, verify
 patches         patches; --patches of the verbs that train
 model_files     info, export

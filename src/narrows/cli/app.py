@@ -7,7 +7,7 @@ from cyclopts import App
 from cyclopts.help import DefaultFormatter, HelpPanel
 
 from narrows import __version__
-from narrows.cli import bench, lists, packs, studies
+from narrows.cli import archives, bench, lists, packs, studies
 from narrows.cli import images as use
 from narrows.cli import merge as merging
 from narrows.cli import model_files as model
@@ -43,8 +43,9 @@ app = App(
 VERBS = (
     studies.demo, studies.lab, studies.study, learn.train, learn.compare, learn.evaluate, studies.report,
     use.reconstruct, use.denoise, use.sample, use.interpolate, numbers.encode,
-    use.decode, numbers.score, merging.merge, cutting.patches, packs.pack, packs.verify,
-    model.info, model.export, lists.labs, lists.recipes, lists.parts,
+    use.decode, numbers.score, archives.compress, archives.decompress, merging.merge,
+    cutting.patches, packs.pack, packs.verify, model.info, model.export,
+    lists.labs, lists.recipes, lists.parts,
 )  # fmt: skip
 for place, verb in enumerate(VERBS):  # help lists them in this order
     app.command(verb, sort_key=place)

@@ -32,9 +32,11 @@ def merge(
     remove
         Delete the parts after they are joined.
     """
+    from narrows.codec.joins import register_joins
     from narrows.data.merging.merge import merge as join
     from narrows.files import refuse_overwrite
 
+    register_joins()
     if not names:
         raise wrong("merge", "no name", "an output, such as codes.npz, or parts and -o")
     listed = refuse_overwrite(skipped, force) if skipped else None

@@ -1,23 +1,25 @@
-"""Verbs on model files: info, export."""
+"""Verbs on files: info, export."""
 
 from narrows.cli.options import Force, Json, Output
 from narrows.cli.output import give_facts
 
 
 def info(file: str, /, *, json: Json = False) -> None:
-    """Show what a model file contains: parts, sizes, threshold, last losses, versions. No model is
-    built.
+    """Show what a file contains. Of a model: parts, sizes, threshold, last losses, versions; no model
+    is built. Of an archive (.nrw): images, names, sizes, bits per pixel, and how its blocks are packed.
 
     Example: narrows info my-run
+
+    Example: narrows info photos.nrw
 
     Parameters
     ----------
     file
-        A run folder, or a model file.
+        A run folder, a model file, a pixel model (.nrwm) or an archive (.nrw).
     """
     from pathlib import Path
 
-    from narrows.model.files.describe import describe_file
+    from narrows.codec.describe import describe_file
 
     path = Path(file)
     give_facts(describe_file(path / "model.safetensors" if path.is_dir() else path), json)

@@ -148,7 +148,7 @@ class Job:
             path.mkdir(parents=True, exist_ok=True)  # a share may have no results
         manifest = Manifest(
             work=escaped(self.work),
-            model=model_digest(self.run),
+            model=model_digest(self.run) if self.run else "",
             shard=share.place,
             of=share.of,
             rows=rows,

@@ -5,6 +5,10 @@ decompress          an archive -> its images
 own_model           a model of the very images that are compressed
 palette             few grey levels instead of all
 extras              what an archive says next to its images
+array_files         images of an archive -> .npy, .npz
+picture_files       images of an archive -> picture files, exactly
+describe            what an archive, or a pixel model, says of itself
+joins               several archives -> one
 model_files         files of models: save and load
 archive             an archive, `.nrw`: writing and reading it block by block
 index               what an archive says about its images and blocks, in bytes and back

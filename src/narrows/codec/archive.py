@@ -153,7 +153,7 @@ class Archive:
 
     def __init__(self, file: BinaryIO, model: PixelModel | None = None):
         self.file = file
-        self.index = _index_of(file)
+        self.index = index_of(file)
         self.offsets = np.cumsum([HEAD, *(entry.length for entry in self.index.blocks)])
         self.model = self._model(model)
 
@@ -214,7 +214,7 @@ class Archive:
         return data
 
 
-def _index_of(file: BinaryIO) -> Index:
+def index_of(file: BinaryIO) -> Index:
     """The index of an archive, once its bytes are those that were written."""
     file.seek(0)
     head = file.read(HEAD)

@@ -8,7 +8,7 @@ code       the codes of an autoencoder, whose decoder (alone needs torch) makes 
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from os import PathLike
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def decompress(blob: bytes, model: Any = None) -> np.ndarray | list[np.ndarray]:
     or needs another model.
     """
     model = model_of(model)
-    archive = Archive(BytesIO(bytes(blob)), model if isinstance(model, PixelModel) else None)
+    archive = open_archive(BytesIO(bytes(blob)), model)
     extras = extras_of(archive)
     images = list(images_of(archive, extras, model))
     form = common_form(archive, extras)
@@ -46,6 +46,11 @@ def decompress(blob: bytes, model: Any = None) -> np.ndarray | list[np.ndarray]:
 def model_of(model: Any) -> Any:
     """A model that is given as such, or by its path. Raises `DataError`."""
     return load(model) if isinstance(model, (str, PathLike)) else model
+
+
+def open_archive(file: BinaryIO, model: Any = None) -> Archive:
+    """An archive, with what was left apart, as `model_of` gives it. Raises `DataError`."""
+    return Archive(file, model if isinstance(model, PixelModel) else None)
 
 
 def extras_of(archive: Archive) -> Extras:

@@ -17,7 +17,7 @@ Whatever is there is checked before it is used: names lead nowhere but down.
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from math import isfinite
@@ -53,6 +53,11 @@ class Origin(NamedTuple):
     name: str
     page: int
     kind: PictureKind
+
+    @property
+    def label(self) -> str:
+        """The name, and which page."""
+        return f"{self.name}#{self.page}" if self.page else self.name
 
 
 class CodeOf(NamedTuple):
@@ -105,6 +110,11 @@ class Extras:
         self.names += other.names
         self.pages += other.pages
 
+    @property
+    def files(self) -> int:
+        """How many files the images came from; of an array, how many images."""
+        return len(self.names) or self.count
+
     def _place(self, kind: PictureKind) -> int:
         return self.kinds.setdefault(kind, len(self.kinds))
 
@@ -112,12 +122,13 @@ class Extras:
         return self.kind or [0] * self.count
 
     def origins(self) -> Iterator[Origin]:
-        """Of each image. Without names they are counted from 00000."""
+        """Of each image. Without names they are counted: 00000, 00001, ..."""
         known = list(self.kinds) or [PictureKind()]
         kinds = (known[place] for place in self.kind or repeat(0))
+        digits = max(5, len(str(self.count - 1)))
         if not self.names:
             for number in range(self.count):
-                yield Origin(f"{number:05d}", 0, next(kinds))
+                yield Origin(f"{number:0{digits}d}", 0, next(kinds))
         for name, pages in zip(self.names, self.pages):
             for page in range(1, pages + 1):
                 yield Origin(name, page if pages > 1 else 0, next(kinds))
@@ -215,6 +226,11 @@ def _as_pages(value: Any) -> list[int]:
 def _as_names(value: Any) -> list[str]:
     _require(isinstance(value, list) and all(map(_is_name, value)))
     return value
+
+
+def are_names(names: Sequence[str]) -> bool:
+    """Whether these are names of files below a folder, each once."""
+    return all(map(_is_name, names)) and len(set(names)) == len(names)
 
 
 def _is_name(value: Any) -> bool:

@@ -31,7 +31,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Raises `DataError`.
     """
-    if is_pixel_model(path):
+    if is_pixel_model(path) or Path(path).suffix == ENDING:
         return load_pixel_model(path)
     from narrows.model.files import store
 

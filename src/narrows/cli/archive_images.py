@@ -1,0 +1,76 @@
+"""The images of a job as the codec takes them: read as often as it asks, always the same."""
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from narrows.cli.inputs import Skip
+from narrows.cli.output import tell
+from narrows.cli.sharded_job import Job
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from narrows.codec.extras import Extras
+
+
+def images_of(job: Job, skip: Skip) -> "JobPictures | JobArray":
+    """Pictures one after another, in their own sizes and types, or the rows of an array."""
+    return JobPictures(job, skip) if job.one_by_one else JobArray(job, skip)
+
+
+class JobPictures:
+    """Pictures of a folder, or one of a file. skip: is called once for each that cannot be read."""
+
+    def __init__(self, job: Job, skip: Skip):
+        from narrows.codec.extras import Extras
+
+        self.job = job
+        self.skip = skip
+        self.skipped: set[str] = set()
+        self.extras: Extras = Extras()
+
+    def __iter__(self) -> "Iterator[np.ndarray]":
+        from narrows.codec.extras import Extras, PictureKind
+
+        self.extras = Extras()
+        for picture in self.job.pictures(self._skip_once, self.job.verb):
+            kind = PictureKind(picture.mode, _levels(picture.levels), picture.profile)
+            self.extras.add(picture.file, kind, picture.page)
+            yield picture.pixels
+
+    def _skip_once(self, name: str, reason: str) -> None:
+        if name not in self.skipped:
+            self.skipped.add(name)
+            self.skip(name, reason)
+
+
+class JobArray:
+    """The rows of an array, with the names that they came with."""
+
+    def __init__(self, job: Job, skip: Skip):
+        data = job.array(skip)
+        self.images = data.images
+        self.extras = _extras_of(data)
+
+    def __iter__(self) -> "Iterator[np.ndarray]":
+        from narrows.mapped import in_parts
+
+        return chain.from_iterable(rows for _, rows in in_parts(self.images))
+
+
+def _extras_of(data: Any) -> "Extras":
+    from narrows.codec.extras import Extras, PictureKind, are_names
+
+    extras = Extras(len(data))
+    if data.levels is not None:
+        extras.kinds[PictureKind(levels=_levels(data.levels))] = 0
+    if data.names is not None and are_names(data.names):
+        extras.names, extras.pages = list(data.names), [1] * len(data)
+    elif data.names is not None:
+        tell("note: the names of these images are not those of files, each once; they are not kept")
+    return extras
+
+
+def _levels(levels: Any) -> tuple[float, float] | None:
+    return None if levels is None else (float(levels.black), float(levels.white))
