@@ -76,8 +76,9 @@ class Categorical:
         self._output_layers(tensors, options["shifts"])
 
     def _input_layers(self, tensors: dict[str, np.ndarray], shifts: Sequence[int]) -> None:
-        self.tables = [tensors[name].astype(np.float32) for name in TABLES]
-        most = [np.abs(table).max() for table in self.tables]
+        self.first_input, self.second_input = (tensors[name].astype(np.float32) for name in TABLES)
+        self.is_plain = bool((self.first_input == np.arange(len(self.first_input))).all())
+        most = [np.abs(table).max() for table in (self.first_input, self.second_input)]
         highest = np.repeat(most, [neighbour_count(self.radius), self.near]).astype(np.int64)
         row, column = tensors["row"], tensors["column"]
         self.places = len(row), len(column)
@@ -95,19 +96,21 @@ class Categorical:
         no_bias = np.zeros(len(weight), np.int64)
         self.place_layer = Dense(weight, no_bias, shifts[4], more=_largest(bias))
 
-    def activations(self, x: np.ndarray, cells: np.ndarray) -> np.ndarray:
-        """a2 `(n, B)` of neighbours `(n, K)` at those cells."""
-        first, second = self.tables
-        inputs = np.concatenate([first.take(x), second.take(x[:, : self.near])], axis=1)
+    def inputs(self, x: np.ndarray) -> np.ndarray:
+        """The inputs `(n, K + N)` of neighbours `(n, K)`, uint8."""
+        inputs = np.empty((len(x), x.shape[1] + self.near), np.float32)
+        inputs[:, : x.shape[1]] = x if self.is_plain else self.first_input.take(x)
+        inputs[:, x.shape[1] :] = self.second_input.take(x[:, : self.near])
+        return inputs
+
+    def activations(self, inputs: np.ndarray, cells: np.ndarray) -> np.ndarray:
+        """a2 `(n, B)` of inputs `(n, K + N)` at those cells."""
         a1 = hidden(self.layer1(inputs, self.bias_at.take(cells, axis=0)))
         return hidden(self.layer2(a1))
 
-    def groups(self, a2: np.ndarray, x: np.ndarray) -> Frequencies:
-        """Of the groups; x: the nearest neighbours `(n, at least Mg)`."""
-        z = self.group_layer(a2).T
-        return frequencies(
-            _with_copies(z, self.group_of[x[:, : self.group_copies].T], len(self.sizes))
-        )
+    def groups(self, a2: np.ndarray, near: np.ndarray) -> Frequencies:
+        """Of the groups; near: those of the nearest neighbours `(Mg, n)`."""
+        return frequencies(_with_copies(self.group_layer(a2).T, near, len(self.sizes)))
 
     def group_places(
         self, a2: np.ndarray, group: np.ndarray, x: np.ndarray, had: np.ndarray
@@ -132,8 +135,9 @@ class Categorical:
         """For each cell."""
         cells = np.arange(len(self.bias_at))
         x = np.zeros((len(cells), neighbour_count(self.radius)), np.uint8)
-        a2 = self.activations(x, cells)
-        return Cold(self.groups(a2, x), a2)
+        a2 = self.activations(self.inputs(x), cells)
+        near = np.full((self.group_copies, len(cells)), self.group_of[0])
+        return Cold(self.groups(a2, near), a2)
 
     def cells(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """The number of the place of each pixel, row by row, for `cold` and for biases; beyond the last
@@ -153,7 +157,7 @@ def _with_copies(logits: np.ndarray, target: np.ndarray, count: int) -> np.ndarr
     if not copies:
         return logits[:count]
     added = logits[count : count + copies]
-    at = (target * n + np.arange(n)).ravel()
+    at = (target * np.int64(n) + np.arange(n)).ravel()
     sums = np.bincount(at, added.ravel(), (count + 1) * n).reshape(count + 1, n)
     return logits[:count] + sums[:count]
 

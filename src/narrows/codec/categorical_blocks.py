@@ -15,7 +15,7 @@ from narrows.codec.integers import BITS, Frequencies
 from narrows.codec.rans import Decoder, Encoder
 from narrows.codec.wavefront import Wavefront, neighbour_count
 
-CHUNK = 1 << 14  # pixels whose distributions an encoder computes at once, at least
+CHUNK = 1 << 12  # pixels whose distributions an encoder computes at once, at least
 PROBED = 256
 
 
@@ -45,10 +45,11 @@ class CategoricalHead:
         x[rows % 4 > inputs % 8] = 0
         at = rows[:, 0]
         x = x.astype(np.uint8)
-        a2 = model.activations(x, at % len(model.bias_at))
+        a2 = model.activations(model.inputs(x), at % len(model.bias_at))
         had = (at + np.arange(len(model.valid))[:, None]) % 3 == 0
         places = model.group_places(a2, at % len(model.sizes), x, had).each
-        values = np.concatenate([model.groups(a2, x).each, places]).T
+        near = model.group_of[x[:, : model.group_copies].T]
+        values = np.concatenate([model.groups(a2, near).each, places]).T
         return zlib.crc32(values.astype("<i4").tobytes())
 
 
@@ -78,7 +79,7 @@ class Coding:
         self.cold = model.cold
         never = len(wave.bounds)
         self.since = np.full(
-            (len(wave.sizes), model.values), never, np.int32
+            (len(wave.sizes), model.values), never, np.int16
         )  # the step of each value
 
     def encode(self, encoder: Encoder) -> None:
@@ -155,12 +156,15 @@ class Pixels:
         self.cells = self.model.cells(wave.rows[pixels], wave.columns[pixels])
         self.warm = coding.warm[self.places]
         self.x = coding.flat.take(self.places[self.warm][:, None] + coding.offsets)
-        self.activations = coding.cold.activations[self.cells]
-        self.activations[self.warm] = self.model.activations(self.x, self.cells[self.warm])
+        inputs = self.model.inputs(self.x)
+        self.warm_activations = self.model.activations(inputs, self.cells[self.warm])
+        self.activations = coding.cold.activations.take(self.cells, axis=0)
+        self.activations[self.warm] = self.warm_activations
 
     def groups(self) -> Frequencies:
         """Of the groups of the warm pixels."""
-        return self.model.groups(self.activations[self.warm], self.x)
+        near = self.model.group_of.take(self.x[:, : self.model.group_copies].T)
+        return self.model.groups(self.warm_activations, near)
 
     def group_places(
         self, group: np.ndarray, step: np.ndarray | int

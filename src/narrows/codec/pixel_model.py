@@ -34,8 +34,8 @@ from narrows.codec.rans import Decoder, Encoder
 from narrows.codec.wavefront import Size, Wavefront
 from narrows.errors import DataError, NarrowsError
 
-BITS_A_LANE = 16_000  # of a stream, at least: a lane takes about 48
-MOST_LANES = 9  # logarithm
+BITS_A_LANE = 8_000  # of a stream, at least: a lane takes about 48
+MOST_LANES = 10  # logarithm
 MOST_TILE, MOST_AREA = 12, 24  # logarithms
 FIRST = {"int16": -32768}  # the value that counts as 0, if it is not 0
 STORED_AS = {"bool": np.uint8, "uint8": np.uint8, "uint16": np.uint16, "int16": np.uint16}

@@ -23,7 +23,7 @@ from narrows.errors import ImageError
 from narrows.randomness import key_of, keyed_generator
 
 MOST_PLACES = 64  # rows and columns up to which a model knows where a pixel is
-TILE, AREA = 8, 23  # of the model file, logarithms
+TILE, AREA = 8, 21  # of the model file, logarithms
 TOP = 255  # of the values that the network sees
 
 
