@@ -70,3 +70,46 @@ def sparse(count, size=(20, 18), seed=0):
     generator = np.random.default_rng(seed)
     noise = generator.integers(0, 256, (count, *size))
     return np.where(generator.random(noise.shape) < 0.1, noise, 0).astype(np.uint8)
+
+
+ORDERS = {1: ([0], [-1]), 2: ([0, 1], [-1, -1]), 3: ([1, 0, 2], [-1, 0, 0])}
+ORDERS[4] = [1, 0, 2, 3], [-1, 0, 0, -1]
+
+
+def mixture(channels=3, values=256, radius=2, seed=0, scale=20, components=3, **options):
+    """A model of images of that many channels and values."""
+    generator = np.random.default_rng(seed)
+    inputs = neighbour_count(radius) * channels + channels - 1
+    shapes = {"1": (20, inputs), "2": (12, 20), "3": (3 * components, 12)}
+    tensors = {}
+    for layer, (rows, columns) in shapes.items():
+        for name, shape in ((f"W{layer}", (rows, columns)), (f"b{layer}", (rows,))):
+            tensors[name] = generator.normal(0, scale, (channels, *shape)).round().astype(np.int64)
+    tensors["b3"][:, 2 * components :] += 1300 << 7  # scales of some levels
+    order, base = ORDERS[channels]
+    made = {
+        "head": "mixture",
+        "types": ["uint8"] if values <= 256 else ["uint16", "int16"],
+        "channels": channels,
+        "tile": 6,
+        "area": 13,
+        "radius": radius,
+        "values": values,
+        "unit": 0 if values <= 256 else 5,
+        "order": order,
+        "base": base,
+        "shifts": [5, 7, 7],
+    }
+    return PixelModel({**made, **options}, tensors)
+
+
+def smooth(shape, values=256, seed=0, dtype=np.uint8):
+    """An image of that shape, `(H, W, C)`, that changes slowly, with some noise."""
+    generator = np.random.default_rng(seed)
+    height, width, channels = shape
+    row, column = np.mgrid[:height, :width]
+    wave = np.sin(row / 9 + 1)[..., None] * np.cos(column / 7)[..., None] + np.arange(channels) / 9
+    noise = generator.normal(0, 0.02, (height, width, 1)) + generator.normal(0, 0.01, shape)
+    image = np.rint((wave / 3 + 0.4 + noise) * values)
+    first = np.iinfo(dtype).min if np.dtype(dtype).kind == "i" else 0
+    return (np.clip(image, 0, values - 1) + first).astype(dtype)

@@ -5,7 +5,6 @@ either whose group has more than one value; each in the order of the pixels in t
 """
 
 import zlib
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,9 +12,8 @@ import numpy as np
 from narrows.codec.categorical import Categorical
 from narrows.codec.integers import BITS, Frequencies
 from narrows.codec.rans import Decoder, Encoder
-from narrows.codec.wavefront import Wavefront, neighbour_count
+from narrows.codec.wavefront import Wavefront, chunks, neighbour_count
 
-CHUNK = 1 << 12  # pixels whose distributions an encoder computes at once, at least
 PROBED = 256
 
 
@@ -89,7 +87,7 @@ class Coding:
         for number in reversed(range(len(steps))):
             self._note_values(steps[number], number)
         first = 0
-        for chunk in _chunks(steps):
+        for chunk in chunks(steps):
             self._encode_steps(chunk, first, encoder)
             first += len(chunk)
 
@@ -178,15 +176,3 @@ class Pixels:
         since = self.coding.since[self.images[wide], np.minimum(values, self.model.values - 1)]
         had = since < (step[wide] if isinstance(step, np.ndarray) else step)
         return wide, self.model.group_places(self.activations[wide], chosen, x, had)
-
-
-def _chunks(steps: list[slice]) -> Iterator[list[slice]]:
-    """Steps in groups of at least `CHUNK` pixels, but for the last."""
-    chunk: list[slice] = []
-    for step in steps:
-        chunk.append(step)
-        if step.stop - chunk[0].start >= CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

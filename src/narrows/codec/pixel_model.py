@@ -29,6 +29,7 @@ import numpy as np
 from narrows.codec.blocks import Kind
 from narrows.codec.categorical_blocks import CategoricalHead
 from narrows.codec.codes import CodesHead
+from narrows.codec.mixture_blocks import MixtureHead
 from narrows.codec.model_bytes import DAMAGED, from_bytes, to_bytes
 from narrows.codec.rans import Decoder, Encoder
 from narrows.codec.wavefront import Size, Wavefront
@@ -59,7 +60,11 @@ class Head(Protocol):
         ...
 
 
-HEADS: dict[str, type[Any]] = {"categorical": CategoricalHead, "codes": CodesHead}
+HEADS: dict[str, type[Any]] = {
+    "categorical": CategoricalHead,
+    "mixture": MixtureHead,
+    "codes": CodesHead,
+}
 
 
 class PixelModel:

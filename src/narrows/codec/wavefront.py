@@ -12,12 +12,13 @@ step t - 1. So the pixels of a step, of all images of the block, are coded at on
 steps instead of W H. In a step they are ordered by image, then by row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
 
 Size = tuple[int, int]  # rows, columns
+CHUNK = 1 << 12  # pixels whose distributions an encoder computes at once, at least
 
 
 def neighbour_count(radius: int) -> int:
@@ -92,6 +93,18 @@ class Wavefront(Layout):
     def steps(self) -> list[slice]:
         """The pixels of each step, in `places`."""
         return [slice(int(a), int(b)) for a, b in zip(self.bounds[:-1], self.bounds[1:])]
+
+
+def chunks(steps: list[slice]) -> Iterator[list[slice]]:
+    """Steps in groups of at least `CHUNK` pixels, but for the last."""
+    chunk: list[slice] = []
+    for step in steps:
+        chunk.append(step)
+        if step.stop - chunk[0].start >= CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
 
 
 @lru_cache(maxsize=16)
