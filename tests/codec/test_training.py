@@ -11,10 +11,11 @@ from narrows.codec.groups import groups_from
 from narrows.codec.integers import frequencies
 from narrows.codec.pixel_model import PixelModel, read_model
 from narrows.codec.training.fit import fit_categorical
-from narrows.codec.training.network import ACTIVATION, Network
+from narrows.codec.training.integer_network import ACTIVATION
+from narrows.codec.training.network import Network
 from narrows.codec.training.rounding import floored, rounded, unit_of, weights_in_units
-from narrows.codec.training.samples import FLAT, Samples
-from narrows.codec.training.sizes import SIZES, ModelSize, size_for
+from narrows.codec.training.samples import FLAT, GreySamples
+from narrows.codec.training.sizes import MIXTURE_SIZES, SIZES, ModelSize, size_for
 from narrows.errors import ImageError, TrainingError
 from narrows.randomness import keyed_generator
 from small_pixel_models import categorical, strokes
@@ -82,7 +83,7 @@ def test_training_and_integers_give_the_same_frequencies(values):
 
 def bits_of(network, images, groups, radius):
     """The sum of -log2 p over all pixels."""
-    samples = Samples(images, radius, len(groups.group))
+    samples = GreySamples(images, radius, len(groups.group))
     batch = samples.every_pixel()
     arrays = batch.x, batch.value, batch.row, batch.column, samples.had(batch, groups)
     with torch.no_grad():
@@ -139,14 +140,14 @@ def test_training_refuses_what_has_no_pixels_or_other_values(images, message):
 
 
 def test_training_that_diverges_is_refused(monkeypatch):
-    monkeypatch.setattr("narrows.codec.training.loop.LEARNING_RATE", float("inf"))
+    monkeypatch.setattr("narrows.codec.training.network.Network.learning_rate", float("inf"))
     with pytest.raises(TrainingError, match="diverged"):
         fit_categorical(list(strokes(5)), size=TINY)
 
 
 def test_samples_stand_for_all_pixels():
     images = list(strokes(20))
-    samples = Samples(images, 2, 256)
+    samples = GreySamples(images, 2, 256)
     batch = next(samples.batches(50_000, np.random.default_rng(0)))
     shares = np.bincount(batch.value, batch.weight, 256) / batch.weight.sum()
     expected = np.bincount(np.ravel(images), minlength=256) / np.size(images)
@@ -158,7 +159,7 @@ def test_samples_stand_for_all_pixels():
 
 def test_samples_know_which_values_an_image_has_had():
     image = np.array([[5, 6, 5], [7, 5, 6]], np.uint8)
-    samples = Samples([image], 1, 10)
+    samples = GreySamples([image], 1, 10)
     assert samples.since[0, [5, 6, 7, 8]].tolist() == [0, 1, 2, 65535]
     batch = samples.every_pixel()
     had = samples.had(batch, groups_from([0], 10))
@@ -185,6 +186,7 @@ def test_rounding_of_weights_is_to_at_most_127_units():
     assert units.abs().max() == 96
 
 
-def test_sizes_grow_with_the_images():
-    widths = [size_for(length).widths for length in (0, *SIZES, 1 << 40)]
+@pytest.mark.parametrize("sizes", [SIZES, MIXTURE_SIZES])
+def test_sizes_grow_with_the_images(sizes):
+    widths = [size_for(length, sizes).widths for length in (0, *sizes, 1 << 40)]
     assert widths == sorted(widths)

@@ -22,6 +22,9 @@ model_bytes         a pixel model as a file, `.nrwm`
 groups              groups of values
 categorical         the distribution of a pixel of few values
 categorical_blocks  the pixels of a block of few values as choices
+mixture             the distribution of a pixel of colours or of many values
+mixture_blocks      the pixels of a block of colours or of many values as choices
+logistics           mixtures of logistic distributions over integers
 training            training of pixel models
 integers            networks in integers
 wavefront           the order of coding, and the neighbours of a pixel

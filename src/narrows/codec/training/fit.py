@@ -12,13 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows.codec.blocks import tiles_of
 from narrows.codec.groups import Groups, best_groups, groups_from, ranks_of_lone_values
 from narrows.codec.pixel_model import PixelModel
 from narrows.codec.training.loop import Progress, train
 from narrows.codec.training.network import Network
-from narrows.codec.training.samples import Samples
-from narrows.codec.training.sizes import ModelSize, size_for
+from narrows.codec.training.samples import GreySamples, tiles_in
+from narrows.codec.training.sizes import SIZES, ModelSize, size_for
 from narrows.errors import ImageError
 from narrows.randomness import key_of, keyed_generator
 
@@ -42,29 +41,17 @@ def fit_categorical(
     same model, on one kind of machine and with one number of threads. Raises `ImageError` if there are
     no pixels, or other values.
     """
-    tiles = _tiles(images)
-    size = size or size_for(sum(tile.size for tile in tiles))
+    tiles = tiles_in(images, TILE)
+    size = size or size_for(sum(tile.size for tile in tiles), SIZES)
     counts = _histogram(tiles, values)
     groups = groups_from(best_groups(counts + 1), values)
     options = _options(size, groups, types)
     generator = keyed_generator(random_state, "weights of a pixel model")
     network = Network(options, _tables(groups), size.widths, _places(images), generator)
-    batches = _batches(Samples(tiles, size.radius, values), groups, size.batch, random_state)
+    batches = _batches(GreySamples(tiles, size.radius, values), groups, size.batch, random_state)
     train(network, batches, size.steps, progress)
     tensors, shifts = network.integers()
     return PixelModel({**options, "shifts": shifts}, tensors)
-
-
-def _tiles(images: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The images as they will be coded."""
-    tiles = [
-        image[tile.top : tile.bottom, tile.left : tile.right]
-        for image in images
-        for tile in tiles_of(0, *image.shape, most=1 << TILE)
-    ]
-    if not tiles:
-        raise ImageError("a pixel model is trained on images: got none, or none that has pixels")
-    return tiles
 
 
 def _histogram(tiles: Sequence[np.ndarray], values: int) -> np.ndarray:
@@ -117,7 +104,7 @@ def _places(images: Sequence[np.ndarray]) -> tuple[int, int]:
 
 
 def _batches(
-    samples: Samples, groups: Groups, count: int, random_state: int
+    samples: GreySamples, groups: Groups, count: int, random_state: int
 ) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
     """What `Network.nats` takes, and the weight of each pixel."""
     generator = np.random.default_rng(key_of(random_state, "pixels"))

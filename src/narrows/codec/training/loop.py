@@ -18,7 +18,7 @@ from torch import Tensor
 
 from narrows.errors import TrainingError
 
-LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-4
+WEIGHT_DECAY = 1e-4
 WARM_UP = 100  # steps, at most a quarter of all
 ROUNDED = 2 / 3  # of the steps are done when weights are rounded
 REPORTED = 50  # steps from one report to the next
@@ -27,7 +27,9 @@ Inputs = tuple[Tensor, ...]
 
 
 class Coder(Protocol):
-    """A network that is trained: a `torch.nn.Module`."""
+    """A network that is trained: a `torch.nn.Module`. learning_rate: the highest."""
+
+    learning_rate: float
 
     def parameters(self) -> Iterator[torch.nn.Parameter]: ...
 
@@ -45,14 +47,12 @@ def train(
     network: Coder, batches: Iterable[tuple[Inputs, Tensor]], steps: int, progress: Progress
 ) -> None:
     """Train on that many batches: the inputs of `nats`, and how many pixels each pixel stands for."""
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
-    )
+    optimiser = torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY, fused=True)
     mean = RunningMean()
     for step, (inputs, weight) in zip(range(steps), batches):
         if step == int(ROUNDED * steps):
             network.round_weights()
-        optimiser.param_groups[0]["lr"] = LEARNING_RATE * relative_rate(step, steps)
+        optimiser.param_groups[0]["lr"] = network.learning_rate * relative_rate(step, steps)
         nats = (network.nats(*inputs) * weight).sum()
         optimiser.zero_grad(set_to_none=True)
         (nats / weight.sum()).backward()

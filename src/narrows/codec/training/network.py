@@ -1,49 +1,46 @@
 """The network of the model of few values (`narrows.codec.categorical`) while it is trained.
 
-It computes in floats what the network in integers will: activations h = a / 128 and logits in nats, of inputs
-x / 256,
+It computes in floats what the network in integers will (`integer_network`), of inputs x / 256:
 
-    h1 = hidden(W1 x / 256 + b1 + row[r] + column[c]),   hidden(z) = clip(floor(z, 1/128), 0, 1023/128)
+    h1 = hidden(W1 x / 256 + b1 + row[r] + column[c])
     h2 = hidden(W2 h1 + b2)
     z  = floor(W3 h2 + b3, 1/256)
     y  = floor(W4 u + b4[group], 1/256),   u = clip(floor(h2 gate[group], 1/128), -1023/128, 1023/128)
-
-where floor(t, unit) is the multiple of the unit below t. At first nothing is rounded. From `round_weights` on
-the weights of a layer are multiples of a power of two, its unit, and biases are multiples of 1/64, with
-the gradient of what is rounded (`rounding`). As all of these are integers times powers of two, the floats
-are then exactly those of the network in integers, whose weights and shifts `integers` gives:
-
-    W = weights / unit,   shift = log2 (units of W x in 1 / units of its result in 1)
 """
 
 from collections.abc import Mapping
-from math import log2
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from narrows.codec.groups import Groups, groups_from
-from narrows.codec.integers import HIGHEST, LOGIT
-from narrows.codec.training.rounding import floored, rounded, unit_of, weights_in_units
+from narrows.codec.integers import LOGIT
+from narrows.codec.training.integer_network import ACTIVATION, MOST, IntegerNetwork, uniform
 from narrows.codec.wavefront import neighbour_count
 
-INPUT, ACTIVATION, BIAS = 256, 128, 64  # units in 1
-MOST = HIGHEST / ACTIVATION
+INPUT = 256  # units in 1
 IMPOSSIBLE = -1e4  # logit of a place that a group does not have
-LAYERS = {"W1": (INPUT, ACTIVATION), "W2": (ACTIVATION, ACTIVATION), "W3": (ACTIVATION, LOGIT)}
-LAYERS |= {"gate": (ACTIVATION, ACTIVATION), "W4": (ACTIVATION, LOGIT)}  # units of input and result
-BIASES = {"b1": "W1", "row": "W1", "column": "W1", "b2": "W2", "b3": "W3", "b4": "W4"}
 
 
-class Network(nn.Module):
+class Network(IntegerNetwork):
     """A network to be trained.
 
     options: of the model file, but for `shifts`, as `Categorical` takes them.
     tables: FIRST and SECOND, `(V,)`. widths: A, B. places: rows and columns of the tables of biases.
     """
+
+    learning_rate = 3e-3
+    LAYERS = {
+        "W1": (INPUT, ACTIVATION),
+        "W2": (ACTIVATION, ACTIVATION),
+        "W3": (ACTIVATION, LOGIT),
+        "gate": (ACTIVATION, ACTIVATION),
+        "W4": (ACTIVATION, LOGIT),
+    }
+    BIASES = {"b1": "W1", "row": "W1", "column": "W1", "b2": "W2", "b3": "W3", "b4": "W4"}
 
     def __init__(
         self,
@@ -58,11 +55,8 @@ class Network(nn.Module):
         self.near, self.seen = int(options["near"]), int(options["seen"])
         self.copies, self.group_copies = int(options["copies"]), int(options["group_copies"])
         self._fix(groups_from(options["groups"], options["values"]))
-        self.units: dict[str, float] = {}
-        shapes = self._shapes(widths, places)
-        self.weights = nn.ParameterDict(
-            {name: _initial(name, shape, generator) for name, shape in shapes.items()}
-        )
+        for name, shape in self._shapes(widths, places).items():
+            self.weights[name] = self._initial(name, shape, generator)
 
     def _fix(self, groups: Groups) -> None:
         """What is not trained."""
@@ -89,21 +83,20 @@ class Network(nn.Module):
     def activations(self, x: Tensor, row: Tensor, column: Tensor) -> Tensor:
         """h2 `(n, B)`."""
         inputs = [x.float() * self.scale, self.second[x[:, : self.near].long()]]
-        z = torch.cat(inputs, 1) @ self._get("W1").T + self._get("b1")
+        z = torch.cat(inputs, 1) @ self.get("W1").T + self.get("b1")
         if len(self.weights["row"]) > 1:
-            z = z + self._get("row")[row] + self._get("column")[column]
-        h1 = self._floor(z, ACTIVATION).clamp(0, MOST)
-        return self._floor(h1 @ self._get("W2").T + self._get("b2"), ACTIVATION).clamp(0, MOST)
+            z = z + self.get("row")[row] + self.get("column")[column]
+        return self.hidden(self.hidden(z) @ self.get("W2").T + self.get("b2"))
 
     def group_logits(self, h2: Tensor, x: Tensor) -> Tensor:
         """z `(n, G)`."""
-        z = self._floor(h2 @ self._get("W3").T + self._get("b3"), LOGIT)
+        z = self.floor(h2 @ self.get("W3").T + self.get("b3"), LOGIT)
         return _with_copies(z, self.group[x[:, : self.group_copies].long()], len(self.sizes))
 
     def place_logits(self, h2: Tensor, group: Tensor, x: Tensor, had: Tensor) -> Tensor:
         """y `(n, P)`. had: `(n, P)`, 1 if the image has had the value of a place, else 0."""
-        u = self._floor(h2 * self._get("gate")[group], ACTIVATION).clamp(-MOST, MOST)
-        y = self._floor(u @ self._get("W4").T + self._get("b4")[group], LOGIT)
+        u = self.floor(h2 * self.get("gate")[group], ACTIVATION).clamp(-MOST, MOST)
+        y = self.floor(u @ self.get("W4").T + self.get("b4")[group], LOGIT)
         copied, most = x[:, : self.copies].long(), self.impossible.shape[1]
         target = torch.where(self.group[copied] == group[:, None], self.place[copied], most)
         logits = _with_copies(y, target, most) + self.impossible[group]
@@ -120,43 +113,15 @@ class Network(nn.Module):
         of_place = cross_entropy(logits, self.place[value[wide]], reduction="none")
         return nats.index_add(0, wide, of_place)
 
-    # -- integers -----------------------------------------------------------------------------------
+    def _initial(self, name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+        """Ones for the gate, zeros for biases."""
+        if name == "gate":
+            return torch.ones(shape)
+        return torch.zeros(shape) if name in self.BIASES else uniform(shape, generator)
 
-    def round_weights(self) -> None:
-        """From now on compute what the network in integers does."""
-        self.units = {name: unit_of(self.weights[name]) for name in LAYERS}
-
-    def _get(self, name: str) -> Tensor:
-        weights = self.weights[name]
-        if not self.units:
-            return weights
-        if name in BIASES:
-            return rounded(weights, 1 / BIAS)
-        return weights_in_units(weights, self.units[name])
-
-    def _floor(self, t: Tensor, units: int) -> Tensor:
-        return floored(t, 1 / units) if self.units else t
-
-    @torch.no_grad()
     def integers(self) -> tuple[dict[str, np.ndarray], list[int]]:
-        """The tensors of a model file, and the shifts of its layers. After `round_weights`."""
-        tensors, shifts = dict(self.tables), []
-        for name, (units, result) in LAYERS.items():
-            tensors[name] = _integers(self._get(name) / self.units[name])
-            shifts.append(round(log2(units / self.units[name] / result)))
-        for name, layer in BIASES.items():
-            units = LAYERS[layer][0] / self.units[layer]
-            tensors[name] = _integers(self._get(name) * units)
-        return tensors, shifts
-
-
-def _initial(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Ones for the gate, zeros for biases, and uniform in +-1/sqrt(inputs)."""
-    if name == "gate":
-        return torch.ones(shape)
-    if name in BIASES:
-        return torch.zeros(shape)
-    return torch.empty(shape).uniform_(-1, 1, generator=generator) / shape[1] ** 0.5
+        tensors, shifts = super().integers()
+        return {**self.tables, **tensors}, shifts
 
 
 def _with_copies(logits: Tensor, target: Tensor, count: int) -> Tensor:
@@ -166,7 +131,3 @@ def _with_copies(logits: Tensor, target: Tensor, count: int) -> Tensor:
     added = logits[:, count : count + target.shape[1]]
     spare = logits.new_zeros(len(logits), 1)
     return torch.cat([logits[:, :count], spare], 1).scatter_add(1, target, added)[:, :count]
-
-
-def _integers(t: Tensor) -> np.ndarray:
-    return t.double().round().to(torch.int64).numpy()

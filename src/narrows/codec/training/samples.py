@@ -11,8 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from narrows.codec.blocks import tiles_of
 from narrows.codec.groups import Groups
 from narrows.codec.wavefront import Layout, pixels_of
+from narrows.errors import ImageError
 
 FLAT = 8
 NEAREST = 12  # neighbours that say whether a pixel is flat
@@ -23,8 +25,8 @@ NEVER = 65535  # beyond all steps
 class Batch(NamedTuple):
     """Pixels.
 
-    x: `(n, K)` neighbours, uint8, the nearest first.
-    value: `(n,)`, int64.
+    x: `(n, K)` or `(n, K, channels)` neighbours, the nearest first.
+    value: `(n,)` or `(n, channels)`.
     row, column, image, step: `(n,)` where it is, int64.
     weight: `(n,)` how many pixels each stands for, float32.
     """
@@ -42,19 +44,17 @@ class Batch(NamedTuple):
 
 
 class Samples:
-    """Pixels of images `(rows, columns)`, uint8.
+    """Pixels of images `(rows, columns)` or `(rows, columns, channels)`.
 
     flat: the images in one array (`narrows.codec.wavefront`).
-    since: `(images, values)` the step of the first pixel of each value (`first_steps`).
     """
 
-    def __init__(self, images: Sequence[np.ndarray], radius: int, values: int):
+    def __init__(self, images: Sequence[np.ndarray], radius: int):
         self.layout = Layout([image.shape[:2] for image in images], radius)
         self.flat = self.layout.lay_out(images)
         self.offsets = self.layout.offsets
         self.widths = np.array([width for _, width in self.layout.sizes])
         self.ends = np.cumsum([height * width for height, width in self.layout.sizes])
-        self.since = np.stack([first_steps(image, radius, values) for image in images])
 
     def batches(self, count: int, generator: np.random.Generator) -> Iterator[Batch]:
         """Batches of `count` pixels without end."""
@@ -66,14 +66,9 @@ class Samples:
             yield pool.take(slice(count))
             pool = pool.take(slice(count, None))
 
-    def had(self, batch: Batch, groups: Groups) -> np.ndarray:
-        """`(n, P)` whether the image of a pixel has had the value of each place of the pixel's group, in an
-        earlier step, 0 or 1.
-        """
-        first = groups.first[groups.group[batch.value]]
-        values = first[:, None] + np.arange(len(groups.valid))
-        since = self.since[batch.image[:, None], np.minimum(values, len(groups.group) - 1)]
-        return since < batch.step[:, None]
+    def some(self, count: int, generator: np.random.Generator) -> Batch:
+        """Pixels with replacement, all as likely."""
+        return self._pixels(np.sort(generator.integers(0, self.ends[-1], count)))
 
     def every_pixel(self) -> Batch:
         """All of them, image by image."""
@@ -94,16 +89,54 @@ class Samples:
 
     def _weights(self, place: np.ndarray) -> np.ndarray:
         """How many pixels each stands for, if it is drawn."""
-        near = self.flat.take(place[:, None] + self.offsets[:NEAREST])
-        is_flat = (near == self.flat[place][:, None]).all(1)
+        near = self.flat.take(place[:, None] + self.offsets[:NEAREST], axis=0)
+        is_flat = (near == self.flat[place][:, None]).reshape(len(place), -1).all(1)
         return np.where(is_flat, FLAT, 1).astype(np.float32)
 
     def _pixels(self, numbers: np.ndarray) -> Batch:
         place, row, column, image = self._where(numbers)
-        x = self.flat.take(place[:, None] + self.offsets)
+        x = self.flat.take(place[:, None] + self.offsets, axis=0)
         step = column + (self.layout.radius + 1) * row
         weight = np.ones(len(numbers), np.float32)
-        return Batch(x, self.flat[place].astype(np.int64), row, column, image, step, weight)
+        return Batch(x, self.flat[place], row, column, image, step, weight)
+
+
+def tiles_in(images: Sequence[np.ndarray], tile: int) -> list[np.ndarray]:
+    """Images as they will be coded, in tiles of at most 2^tile rows and columns. Raises `ImageError` if there
+    are no pixels.
+    """
+    tiles = [
+        image[part.top : part.bottom, part.left : part.right]
+        for image in images
+        for part in tiles_of(0, *image.shape[:2], most=1 << tile)
+    ]
+    if not tiles:
+        raise ImageError("a pixel model is trained on images: got none, or none that has pixels")
+    return tiles
+
+
+class GreySamples(Samples):
+    """Pixels of images `(rows, columns)`, uint8, and which values these images have had.
+
+    since: `(images, values)` the step of the first pixel of each value (`first_steps`).
+    """
+
+    def __init__(self, images: Sequence[np.ndarray], radius: int, values: int):
+        super().__init__(images, radius)
+        self.since = np.stack([first_steps(image, radius, values) for image in images])
+
+    def had(self, batch: Batch, groups: Groups) -> np.ndarray:
+        """`(n, P)` whether the image of a pixel has had the value of each place of the pixel's group, in an
+        earlier step, 0 or 1.
+        """
+        first = groups.first[groups.group[batch.value]]
+        values = first[:, None] + np.arange(len(groups.valid))
+        since = self.since[batch.image[:, None], np.minimum(values, len(groups.group) - 1)]
+        return since < batch.step[:, None]
+
+    def _pixels(self, numbers: np.ndarray) -> Batch:
+        batch = super()._pixels(numbers)
+        return batch._replace(value=batch.value.astype(np.int64))
 
 
 def first_steps(image: np.ndarray, radius: int, values: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """How large a pixel model should be: one that goes into an archive must save more than its own bytes."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
 
 
 class ModelSize(NamedTuple):
@@ -24,6 +25,29 @@ SIZES = {  # raw bytes from which each is used
 }
 
 
-def size_for(length: int) -> ModelSize:
-    """The size for this many bytes of images."""
-    return SIZES[max(least for least in SIZES if least <= length)]
+class MixtureSize(NamedTuple):
+    """widths: of the two hidden layers. components: of a mixture (`narrows.codec.mixture`). steps, batch: of
+    the training; pixels in a batch.
+    """
+
+    radius: int
+    widths: tuple[int, int]
+    components: int
+    steps: int
+    batch: int
+
+
+MIXTURE_SIZES = {
+    0: MixtureSize(1, (8, 8), 2, 500, 512),
+    1 << 16: MixtureSize(2, (16, 16), 2, 1000, 1024),
+    1 << 19: MixtureSize(2, (32, 24), 3, 2000, 1024),
+    1 << 21: MixtureSize(3, (64, 48), 3, 6000, 1024),
+}
+
+
+Size = TypeVar("Size", ModelSize, MixtureSize)
+
+
+def size_for(length: int, sizes: Mapping[int, Size]) -> Size:
+    """The size of a table for this many bytes of images."""
+    return sizes[max(least for least in sizes if least <= length)]
