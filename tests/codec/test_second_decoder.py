@@ -13,7 +13,7 @@ from narrows.codec.compress import compress
 from narrows.codec.decompress import decompress
 from narrows.codec.index import BREAK, PIXEL_MODEL, Index
 from second_decoder import decode
-from small_pixel_models import categorical, strokes
+from small_pixel_models import categorical, mixture, smooth, strokes
 
 GENERATOR = np.random.default_rng(0)
 SIZES = ((5, 6), (1, 4), (7, 1), (20, 18))
@@ -79,6 +79,21 @@ def test_second_decoder_of_the_categorical_head(values, radius):
     data, methods = archive_of(images, model)
     assert set(methods) == {PIXEL_MODEL}
     assert len(methods) > 3
+    assert_same(decode(data, model.to_bytes()), images)
+
+
+@pytest.mark.parametrize(
+    ("channels", "values", "dtype"),
+    [(3, 256, "uint8"), (1, 65536, "int16"), (4, 65536, "uint16"), (2, 2, "bool"), (3, 7, "uint8")],
+)
+@pytest.mark.usefixtures("modelled")
+def test_second_decoder_of_the_mixture_head(channels, values, dtype):
+    model = mixture(channels, values, types=[dtype], tile=4, area=12)
+    sizes = (*SIZES[:3], (9, 20))
+    images = [smooth((*size, channels), values, dtype=dtype) for size in sizes]
+    images += [noise((6, 5, channels), dtype, min(values, 9))]
+    data, methods = archive_of(images, model)
+    assert set(methods) == {PIXEL_MODEL}
     assert_same(decode(data, model.to_bytes()), images)
 
 
