@@ -37,6 +37,9 @@ class Way:
     target
         Bytes an image that codes may take; by default their rounding makes the squared error up to 5 %
         larger.
+    search
+        Rounds of a search for better codes, 0 for none; by default 12, each the time of about 6
+        decodings.
     apart
         Do not keep the pixel model in the file; decompress then needs it (--model).
     minutes
@@ -49,6 +52,7 @@ class Way:
     levels: Integer | None = None
     code: Flag = False
     target: float | None = None
+    search: Integer | None = None
     apart: Flag = False
     minutes: float = 1.0
     seed: Integer = 0
@@ -68,6 +72,8 @@ class Way:
         from narrows.codec.own_model import Training
 
         options = {"apart": self.apart, "target": self.target, "note": _note}
+        if self.search is not None:
+            options["search"] = self.search
         training = Training(self.minutes, self.seed)
         plan = plan_of(run or None, self.mode, self.levels, training=training, **options)
         if shard and plan.model is None:

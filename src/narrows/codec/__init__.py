@@ -29,6 +29,7 @@ training            training of pixel models
 integers            networks in integers
 wavefront           the order of coding, and the neighbours of a pixel
 codes               codes of an autoencoder as integers, and these as few bytes
+code_search         better integers for the codes of images, by the decoder
 code_mode           the mode "code": the code of an autoencoder instead of pixels
 rans                entropy coding of arrays of symbols
 classical           codecs to compare with: general compressors and image formats, as tables

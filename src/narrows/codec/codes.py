@@ -91,6 +91,14 @@ def code_tables(
     integers: np.ndarray, step: np.ndarray, offset: np.ndarray
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Tensors and options of the head for integers `(N, D)`. Raises `ImageError` if a unit has too many."""
+    counts = [_short(of_unit) for of_unit in symbol_counts(integers)]
+    symbols = np.array([len(of_unit) for of_unit in counts])
+    tensors = {"low": integers.min(0), "symbols": symbols, "counts": np.concatenate(counts)}
+    return tensors, {"step": _plain(step), "offset": _plain(offset)}
+
+
+def symbol_counts(integers: np.ndarray) -> list[np.ndarray]:
+    """How often each unit of `(N, D)` has each symbol. Raises `ImageError` if there are too many."""
     low, high = integers.min(0), integers.max(0)
     widest, units = int((high - low).max()) + 1, len(low)
     if widest > MOST_SYMBOLS or units > MOST_UNITS:
@@ -98,10 +106,7 @@ def code_tables(
             f"these codes have {units:,} units of up to {widest:,} values, at most {MOST_UNITS:,} and "
             f"{MOST_SYMBOLS:,} can be coded; take a model with a smaller code, or fewer bytes"
         )
-    counts = [_short(np.bincount(unit - least)) for unit, least in zip(integers.T, low)]
-    symbols = np.array([len(unit) for unit in counts])
-    tensors = {"low": low, "symbols": symbols, "counts": np.concatenate(counts)}
-    return tensors, {"step": _plain(step), "offset": _plain(offset)}
+    return [np.bincount(unit - least) for unit, least in zip(integers.T, low)]
 
 
 def as_integers(codes: np.ndarray, step: np.ndarray, offset: np.ndarray) -> np.ndarray:

@@ -33,6 +33,7 @@ from narrows.codec.pixel_model import PixelModel
 from narrows.errors import ImageError, NarrowsWarning, unknown, wrong
 from narrows.mapped import in_parts
 
+ROUNDS = 12  # of the search for better codes
 GENERAL = "the best general compressor is used"
 
 
@@ -55,6 +56,7 @@ def compress(
     *,
     apart: bool = False,
     target: float | None = None,
+    search: int = ROUNDS,
     minutes: float = Training.minutes,
     random_state: int = Training.random_state,
 ) -> bytes:
@@ -70,6 +72,8 @@ def compress(
     levels: number of grey levels, 2 to 65536; given alone, the mode is "levels".
     target: bytes an image that the codes of an autoencoder may take, > 0. By default they are so fine that
         the squared error is at most 5 % more than without rounding.
+    search: at most this many rounds of looking for better integers of the code of each image
+        (`code_search`), 0 or more. Each takes the time of about 6 decodings; most images need fewer than 10.
     apart: the model is not kept in the archive, and `decompress` needs it. By default it is kept if the
         archive is smaller with it than without.
     minutes, random_state: about how long a model is trained, and its seed.
@@ -79,7 +83,13 @@ def compress(
     """
     file = BytesIO()
     plan = plan_of(
-        model, mode, levels, apart=apart, target=target, training=Training(minutes, random_state)
+        model,
+        mode,
+        levels,
+        apart=apart,
+        target=target,
+        search=search,
+        training=Training(minutes, random_state),
     )
     write_archive(file, Batch(X), plan)
     return file.getvalue()
@@ -103,6 +113,7 @@ class Plan:
     other: Any = None
     apart: bool = False
     target: float | None = None
+    search: int = ROUNDS
     training: Training = field(default_factory=Training)
     note: Callable[[str], None] = _warn
     every: Source | None = None
@@ -123,6 +134,8 @@ def plan_of(model: Any, mode: str = "", levels: int | None = None, **options: An
     target = options.get("target")
     if target is not None and (mode != "code" or not target > 0):
         raise wrong("target", target, "a number of bytes > 0, with the mode 'code'")
+    if not (type(search := options.get("search", ROUNDS)) is int and search >= 0):
+        raise wrong("search", search, "an integer of rounds ≥ 0")
     if options.get("apart") and (model is None or is_other):
         raise wrong(
             "apart", True, "a pixel model that is kept elsewhere", "give one, such as m.nrwm"
@@ -198,6 +211,10 @@ def _write_code(file: BinaryIO, source: Source, plan: Plan) -> Writer:
     codes, images, code = encode_images(plan.other, source)
     step, offset = quantisation(plan.other, codes, images, plan.target)
     integers = as_integers(codes, step, offset)
+    if plan.search:
+        from narrows.codec.code_search import better_integers
+
+        integers = better_integers(plan.other, source, integers, step, offset, plan.search)
     return write_codes(
         file, integers, step, offset, lambda: replace(source.extras, code=code).to_bytes()
     )
