@@ -21,7 +21,7 @@ from narrows.codec.training.samples import Batch, Samples, tiles_in
 from narrows.codec.training.sizes import MIXTURE_SIZES, MixtureSize, size_for
 from narrows.randomness import key_of, keyed_generator
 
-TILE, AREA = 10, 21  # of the model file, logarithms
+TILE, AREA = 8, 18  # of the model file, logarithms: many pixels a step, and a picture in two blocks
 SURVEYED = 1 << 16  # pixels
 TYPICAL = 8  # units
 
