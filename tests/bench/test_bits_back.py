@@ -75,3 +75,9 @@ def test_training_lowers_the_negative_elbo_and_leaves_the_global_generator_alone
     assert torch.equal(torch.get_rng_state(), before)
     with torch.no_grad():
         assert vae.negative_elbo(x).mean() < 0.8 * one.negative_elbo(x).mean()
+
+
+def test_improbable_pixels_are_coded(coder, digits):
+    images = np.concatenate([digits[:16], 255 - digits[:16]])
+    data = coder.encode(images)
+    assert np.array_equal(coder.decode(data, images.shape), images)

@@ -98,8 +98,8 @@ class BitsBack:
 
 
 def _tables(a: Tensor, b: Tensor) -> np.ndarray:
-    """`(images x pixels, 256)`"""
-    return beta_binomial_table(a, b).flatten(0, 1).numpy()
+    """`(images x pixels, 256)`, in float64: of float32, constriction 0.5 cannot code improbable values."""
+    return beta_binomial_table(a, b).flatten(0, 1).double().numpy()
 
 
 def _prior(count: int) -> tuple[np.ndarray, np.ndarray]:
