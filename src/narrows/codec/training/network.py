@@ -32,7 +32,7 @@ class Network(IntegerNetwork):
     tables: FIRST and SECOND, `(V,)`. widths: A, B. places: rows and columns of the tables of biases.
     """
 
-    learning_rate = 3e-3
+    learning_rate = 1e-2
     LAYERS = {
         "W1": (INPUT, ACTIVATION),
         "W2": (ACTIVATION, ACTIVATION),
@@ -63,7 +63,7 @@ class Network(IntegerNetwork):
         self.first, self.sizes, self.group, self.place = map(torch.as_tensor, groups[:4])
         self.impossible = torch.as_tensor((1 - groups.valid.T) * IMPOSSIBLE).float()
         self.second = torch.as_tensor(self.tables["SECOND"] / INPUT).float()
-        self.scale = float(self.tables["FIRST"][1]) / INPUT
+        self.scale = float(self.tables["FIRST"][-1]) / max(1, len(groups.group) - 1) / INPUT
 
     def _shapes(
         self, widths: tuple[int, int], places: tuple[int, int]

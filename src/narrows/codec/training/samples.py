@@ -131,7 +131,8 @@ class GreySamples(Samples):
         """
         first = groups.first[groups.group[batch.value]]
         values = first[:, None] + np.arange(len(groups.valid))
-        since = self.since[batch.image[:, None], np.minimum(values, len(groups.group) - 1)]
+        at = batch.image[:, None] * len(groups.group) + np.minimum(values, len(groups.group) - 1)
+        since = self.since.reshape(-1).take(at)
         return since < batch.step[:, None]
 
     def _pixels(self, numbers: np.ndarray) -> Batch:

@@ -18,10 +18,10 @@ class ModelSize(NamedTuple):
 
 
 SIZES = {  # raw bytes from which each is used
-    0: ModelSize(2, (16, 8), 4, 4, 500, 2048),
-    1 << 17: ModelSize(3, (24, 16), 6, 6, 1000, 4096),
-    1 << 20: ModelSize(4, (48, 32), 12, 12, 2000, 8192),
-    1 << 22: ModelSize(5, (96, 48), 12, 12, 3000, 8192),
+    0: ModelSize(2, (16, 8), 4, 4, 1500, 1024),
+    1 << 19: ModelSize(4, (32, 24), 12, 12, 3000, 1024),
+    1 << 21: ModelSize(5, (64, 32), 12, 12, 4000, 2048),
+    1 << 23: ModelSize(5, (96, 48), 12, 12, 6000, 2048),
 }
 
 
