@@ -34,6 +34,13 @@ def examples(digits) -> dict:
             {"edges": np.linspace(-1, 3, 6), "normal": [1, 4, 3, 1, 0], "test": [0, 1, 1, 4, 4]},
             {"xlabel": "score", "marks": {"threshold": 1.5}},
         ),
+        "tradeoff": (
+            {
+                "ours": [[10, np.nan, 20, 0.5], [30, np.nan, 30, 0.9]],
+                "theirs": [[40, 90, 21, 0.6], [20, 70, 15, 0.4], [60, 110, 28, 0.8]],
+            },
+            {"panels": ["PSNR, dB", "SSIM"], "xlabel": "bytes", "note": "of 9 images"},
+        ),
         "bars": (
             {"published": [1, 2, np.nan], "ours": [2, 1, 3]},
             {"names": ["a", "b", "c"], "ylabel": "MSE"},

@@ -370,6 +370,10 @@ HOSTILE_FIGURES: dict[str, tuple[dict, dict]] = {
         {**AXES, "rows": [HOSTILE, "b"], "columns": [HOSTILE, "b"], "unit": HOSTILE},
     ),
     "bars": ({HOSTILE: [1, 2], "b": [2, 1]}, {**AXES, "names": [HOSTILE, "b"]}),
+    "tradeoff": (
+        {HOSTILE: [[1, 2, 3]], "b": [[2, 3, 4], [3, 4, 5]]},
+        {"title": HOSTILE, "xlabel": HOSTILE, "panels": [HOSTILE], "note": HOSTILE},
+    ),
     "histogram": ({"edges": np.arange(3), HOSTILE: [1, 2]}, {**AXES, "marks": {HOSTILE: 1}}),
     "arrows": (
         {"x": POINTS, "v": POINTS, "exact": POINTS},

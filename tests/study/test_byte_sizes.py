@@ -12,7 +12,7 @@ from PIL import Image
 
 import narrows as nw
 from narrows.data import ImageSet
-from narrows.study.byte_sizes import BYTES, ERROR, RATIO, byte_sizes, rounded
+from narrows.study.byte_sizes import BYTES, ERROR, PSNR, RATIO, SSIM, byte_sizes, rounded
 from narrows.study.data_split import DataSplit
 from narrows.study.trained import Trained
 
@@ -56,6 +56,26 @@ def test_the_error_of_a_form_is_that_of_the_images_decoded_from_it(models, sets,
         made = model.inverse_transform(z).astype(np.float64)
         row = row_of(table(name), f"{name}: {model.code_size_} numbers as {form}")
         assert row[ERROR] == pytest.approx(np.mean((made - x) ** 2) / peak**2, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["grey-3", "grey-pca", "colour-vae"])
+def test_an_archive_takes_the_bytes_of_its_file_and_gives_back_what_it_says(models, table, name):
+    run = models[name]
+    images = run.part("test")[0]
+    row = row_of(table(name), f"{name}: an archive of {len(images)} test images")
+    blob = nw.compress(run.model, images)
+    assert row[BYTES] == len(blob) / len(images)
+    x, y = run.as_floats(images), run.as_floats(nw.decompress(blob, run.model))
+    assert row[ERROR] == pytest.approx(np.mean((x - y) ** 2), rel=1e-5)
+    assert row[PSNR] == pytest.approx(10 * np.log10(1 / row[ERROR]))
+    assert row[SSIM] == pytest.approx(nw.measure.ssim(x, y, data_range=1.0).mean(), rel=1e-5)
+
+
+def test_codes_that_no_archive_holds_have_no_row_of_one(table, monkeypatch):
+    assert not [name for name in table("grey-side") if "archive" in name]
+    assert [name for name in table("grey-3") if "archive" in name]
+    monkeypatch.setattr("narrows.codec.codes.MOST_UNITS", 2)
+    assert not [name for name in table("grey-3") if "archive" in name]
 
 
 @pytest.mark.parametrize(("bits", "beside"), [(1, 1), (8, 1), (9, 2), (4992, 624)])
@@ -128,7 +148,7 @@ def test_images_take_their_pixels_or_what_real_files_take(sets, table, tmp_path)
     assert found["PNG, each a file"][BYTES] == pytest.approx(np.mean(files))
     xz = lzma.compress(images.tobytes())
     assert found["xz, 40 test images together"][BYTES] == pytest.approx(len(xz) / 40)
-    assert [row[ERROR] for name, row in found.items() if "numbers as" not in name] == [0, 0, 0]
+    assert [row[ERROR] for name, row in found.items() if "grey-3" not in name] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("channels", [(), (1,), (3,), (4,)])

@@ -16,6 +16,7 @@ What is a file, an image or all of them, is the arrangement (`arrangements`).
 """
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf, log10, prod
 from typing import Any
@@ -24,10 +25,17 @@ import numpy as np
 
 from narrows.codec.arrangements import ARRANGEMENTS, Images, Shape, decode, encode
 from narrows.codec.classical import LOSSY, Codec, header_bytes, why_missing
+from narrows.codec.code_mode import SHARES, entropy
+from narrows.codec.codes import are_integers, as_integers, steps_of
+from narrows.codec.compress import compress
+from narrows.codec.decompress import decompress
+from narrows.errors import NarrowsWarning
 from narrows.measure import mse, ssim
 
 Say = Callable[[str], None]
 RANGE = 255
+COARSEST, FINEST = 2.0, 1 / 16  # steps of a code, in standard deviations of each unit
+LEVELS = (2, 3, 4, 8, 16)
 
 
 def rate_points(
@@ -71,6 +79,48 @@ def rate_point(codec: Codec, images: Images, arrangement: str = "each") -> dict[
         "encoded a second": count / (middle - start),
         "decoded a second": count / (end - middle),
         "call": codec.call,
+    }
+
+
+def code_points(model: Any, images: np.ndarray) -> list[dict[str, Any]]:
+    """A row for archives of the codes of images by an autoencoder, at several steps of its units, or one if
+    they are integers: as `rate_points`, quality is the step in standard deviations.
+    """
+    codes = model.transform(images)
+    codes = codes.reshape(len(codes), -1)
+    shares = [share for share in SHARES[::2] if FINEST <= share <= COARSEST]
+    if are_integers(codes):
+        return [_archive_point("code", 0.0, compress(model, images), images, model)]
+    rows = []
+    for share in shares:
+        step, offset = steps_of(codes, share)
+        target = entropy(as_integers(codes, step, offset)) / 8
+        if target > 0:
+            blob = compress(model, images, target=target)
+            rows.append(_archive_point("code", share, blob, images, model))
+    return rows
+
+
+def level_points(images: np.ndarray, minutes: float = 0.05) -> list[dict[str, Any]]:
+    """A row for archives of images at few grey levels; quality is their number. minutes: of a training."""
+    rows = []
+    for levels in LEVELS:
+        with warnings.catch_warnings():  # that a general compressor does it
+            warnings.simplefilter("ignore", NarrowsWarning)
+            blob = compress(None, images, levels=levels, minutes=minutes)
+        rows.append(_archive_point("grey levels", levels, blob, images))
+    return rows
+
+
+def _archive_point(
+    name: str, quality: float, blob: bytes, images: np.ndarray, model: Any = None
+) -> dict[str, Any]:
+    return {
+        "codec": name,
+        "quality": quality,
+        "arrangement": "archive",
+        **rate(len(blob), [image.shape for image in images]),
+        **distortion(images, decompress(blob, model)),
     }
 
 

@@ -9,6 +9,7 @@ image_sheets  sheets of images side by side
 canvas        a sheet of paper measured in dots, where images are placed
 points        points in the plane or in space, by class
 matrices      a matrix by colour, groups of numbers by bars
+tradeoff      what quality costs, over a logarithmic axis
 histogram     shares of groups in bins of one axis
 overlay       an error as colour over a grey picture
 fields        arrows at places in the plane, and paths along them

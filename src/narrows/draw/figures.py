@@ -8,6 +8,7 @@ without a model.
     heatmap    a matrix by colour
     bars       groups of numbers
     histogram  shares of groups in bins of one axis
+    tradeoff   what quality costs, over a logarithmic axis
     arrows     a field of arrows in the plane, and walks along it
 
 A kind is a function `kind(arrays, **options) -> Figure`: `arrays` maps names to numpy arrays (what
@@ -27,6 +28,7 @@ from narrows.draw.image_sheets import tiles
 from narrows.draw.matrices import bars, heatmap
 from narrows.draw.points import scatter
 from narrows.draw.style import Arrays
+from narrows.draw.tradeoff import tradeoff
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,6 +42,7 @@ FIGURES: dict[str, Callable[..., "Figure"]] = {
     "bars": bars,
     "histogram": histogram,
     "arrows": arrows,
+    "tradeoff": tradeoff,
 }
 
 

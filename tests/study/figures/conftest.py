@@ -12,6 +12,7 @@ NEEDED = {
     "tested": {"sigmas": [0.0, 0.5]},
     "perturbed": {"scales": [0.0, 1.0]},
     "legible": {"scales": [1.0]},
+    "rate_distortion": {"count": 4},
 }
 
 

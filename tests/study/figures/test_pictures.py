@@ -15,13 +15,14 @@ SEEN = {"inputs", "reconstructions", "beside", "strengths"}  # what needs images
 LABELLED = {"spread"}
 # what needs images from codes alone
 DECODED = {"samples", "classes", "interpolation", "perturbed", "legible"}
+CODED = {"rate_distortion"}  # what needs grey or RGB images of 8 bits
 IMAGES = ANY | SEEN | LABELLED | DECODED
 DRAWN = {
-    "grey-3": TRAINED | IMAGES | {"snapshots", "filters"},
-    "grey-1": (TRAINED | IMAGES | {"code-images", "filters"}) - {"correlation", "codes"},
-    "grey-2": TRAINED | IMAGES | {"plane", "filters"},
-    "grey-relu": TRAINED | IMAGES | {"code-images", "filters"},
-    "grey-pca": IMAGES | {"code-images", "filters"},
+    "grey-3": TRAINED | IMAGES | CODED | {"snapshots", "filters"},
+    "grey-1": (TRAINED | IMAGES | CODED | {"code-images", "filters"}) - {"correlation", "codes"},
+    "grey-2": TRAINED | IMAGES | CODED | {"plane", "filters"},
+    "grey-relu": TRAINED | IMAGES | CODED | {"code-images", "filters"},
+    "grey-pca": IMAGES | CODED | {"code-images", "filters"},
     "grey-side": TRAINED | ANY | SEEN | LABELLED | {"kernels"},
     "colour-vae": TRAINED | IMAGES,
     "table-ae": TRAINED | ANY,

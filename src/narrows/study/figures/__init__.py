@@ -10,11 +10,12 @@ codes      the space of codes
 decoded    images from codes: new ones, paths, noise
 weights    filters and kernels
 anomalies  anomaly scores with the threshold, and the images that they point at
+rates      bytes an image against what comes back
 theory     the score field of a denoiser
 per_run    a picture of one run, made a picture of several
 """
 
-from narrows.study.figures import anomalies, codes, decoded, history, images, theory, weights
+from narrows.study.figures import anomalies, codes, decoded, history, images, rates, theory, weights
 
 STUDY_FIGURES = {
     "curves": history.curves,
@@ -38,6 +39,7 @@ STUDY_FIGURES = {
     "perturbed": decoded.perturbed,
     "legible": decoded.legible,
     "anomalies": anomalies.anomalies,
+    "rate_distortion": rates.rate_distortion,
     "filters": weights.filters,
     "kernels": weights.kernels,
     "field": theory.field,
