@@ -21,6 +21,7 @@ FACE = [
     "decompress",
     "evaluate",
     "export",
+    "fit_pixel_model",
     "interpolate",
     "load",
     "load_data",

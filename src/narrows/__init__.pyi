@@ -1,6 +1,7 @@
 from . import measure as measure
 from .codec.compress import compress as compress
 from .codec.decompress import decompress as decompress
+from .codec.fitting import fit_pixel_model as fit_pixel_model
 from .codec.model_files import load as load
 from .codec.model_files import save as save
 from .data import load_data as load_data

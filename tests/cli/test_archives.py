@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,12 @@ from narrows.data.readers.picture_stream import stream_pictures
 from small_pixel_models import categorical, sparse, strokes
 
 GENERATOR = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def untrained(monkeypatch):
+    """No model is trained on the images themselves, which takes seconds."""
+    monkeypatch.setattr("narrows.codec.fitting.WORTH", 1 << 40)
 
 
 def noise(*shape, dtype=np.uint8):
@@ -170,9 +175,9 @@ def test_one_picture_comes_back_as_one(narrows, refused, folder, tmp_path):
 
 
 def test_named_sets_and_splits_are_compressed(narrows, tmp_path):
-    assert narrows("compress", "digits", "-o", tmp_path / "x.nrw", "--split", "train").code == 0
+    assert narrows("compress", "digits", "-o", tmp_path / "x.nrw", "--split", "test").code == 0
     images = decompressed(tmp_path / "x.nrw")
-    np.testing.assert_array_equal(images, nw.load_data("digits", split="train")[0])
+    np.testing.assert_array_equal(images, nw.load_data("digits", split="test")[0])
 
 
 def test_a_pixel_model_is_kept_apart_or_inside_if_that_pays(narrows, refused, tmp_path):
@@ -192,6 +197,21 @@ def test_a_pixel_model_is_kept_apart_or_inside_if_that_pays(narrows, refused, tm
     assert narrows("decompress", tmp_path / "y.nrw", *to, "--model", tmp_path / "m.nrwm").code == 0
     for name in ("x.npy", "y.npy"):
         np.testing.assert_array_equal(np.load(tmp_path / name), images)
+
+
+def test_a_model_is_trained_on_the_images_if_none_is_given(narrows, tmp_path, monkeypatch):
+    asked = []
+
+    def train(images, levels, training):
+        asked.append((len(list(images)), levels, training.random_state))
+        return categorical(levels or 256, area=18)
+
+    monkeypatch.setattr("narrows.codec.fitting.WORTH", 1000)
+    monkeypatch.setattr("narrows.codec.compress.train_pixel_model", train)
+    asking = ["compress", "digits", "--seed", "7", "-o", tmp_path / "x.nrw"]
+    assert narrows(*asking).code == 0
+    assert narrows(*asking, "--levels", "4", "--force").code == 0
+    assert asked == [(360, None, 7), (360, 4, 7)]
 
 
 def test_levels_are_kept_and_reported(narrows, folder, tmp_path):
@@ -374,16 +394,11 @@ def test_a_killed_compress_leaves_no_archive(tmp_path):
 
 
 def test_a_killed_decompress_leaves_complete_files_only(tmp_path):
-    (tmp_path / "x.nrw").write_bytes(quiet_archive(noise(400, 64, 64)))
+    with open(tmp_path / "x.nrw", "w+b") as file:
+        Writer(file).write(noise(400, 64, 64))
     process = started("decompress", tmp_path / "x.nrw", "-o", tmp_path / "out")
     killed_while(process, lambda: len(list(tmp_path.glob("out/0*.png"))) > 3)
     files = [path for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")]
     assert 3 < len(files) < 400
     for path in files:
         Image.open(path).load()
-
-
-def quiet_archive(images) -> bytes:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return nw.compress(None, images)

@@ -9,7 +9,7 @@ from PIL import Image
 
 import narrows as nw
 from narrows.codec import compress as compressing
-from narrows.codec import own_model
+from narrows.codec import fitting
 from narrows.codec.archive import Archive
 from narrows.codec.index import APART, INSIDE, NO_MODEL
 from narrows.codec.packing import PIXEL_MODEL
@@ -112,18 +112,18 @@ def trainer(monkeypatch):
 
     def train(images, levels, training):
         first = next(iter(images))
-        asked.append((len(list(images)), levels, training.minutes, training.random_state))
+        asked.append((len(list(images)), levels, training.random_state))
         return coder(levels or 256) if first.dtype == np.uint8 and first.ndim == 2 else None
 
     monkeypatch.setattr(compressing, "train_pixel_model", train)
-    monkeypatch.setattr(own_model, "WORTH", 10_000)
+    monkeypatch.setattr(fitting, "WORTH", 10_000)
     return asked
 
 
 def test_without_a_model_one_is_trained_on_the_images(trainer):
     images = sparse(600)
-    blob = nw.compress(None, images, minutes=0.1, random_state=3)
-    assert trainer == [(600, None, 0.1, 3)]
+    blob = nw.compress(None, images, random_state=3)
+    assert trainer == [(600, None, 3)]
     assert index_of(blob).model == INSIDE
     assert {entry.method for entry in index_of(blob).blocks} == {PIXEL_MODEL}
     assert_same(nw.decompress(blob), images)

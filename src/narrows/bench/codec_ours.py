@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from narrows.codec.arrangements import Images
-from narrows.codec.compress import Batch, Numbers, compress
+from narrows.codec.compress import compress
 from narrows.codec.decompress import decompress
+from narrows.codec.fitting import Training, train_pixel_model
 from narrows.codec.model_files import load_pixel_model, save
-from narrows.codec.own_model import Training, train_pixel_model
 from narrows.codec.palette import best_palette
+from narrows.codec.sources import Batch, Numbers
 from narrows.errors import BuildError
 
 CALL = "nw.compress(model, X, apart=True)"
 LEVELS = (2, 3, 4, 8, 16)
-MINUTES = 5.0  # of a training
 
 
 def train(images: Images, path: Path, levels: int | None = None) -> None:
@@ -27,7 +27,7 @@ def train(images: Images, path: Path, levels: int | None = None) -> None:
     if there is none for images of their type.
     """
     source: Any = images if levels is None else Numbers(Batch(images), best_palette(images, levels))
-    model = train_pixel_model(source, levels, Training(MINUTES))
+    model = train_pixel_model(source, levels, Training())
     if model is None:
         raise BuildError("there is no pixel model for images of this type")
     save(model, path)

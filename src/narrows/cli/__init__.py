@@ -21,6 +21,7 @@ error_maps      pictures of errors, and how well these find anomalous pixels
 sharded_job     the work of one verb, or a share of it
 merge           merge, which joins shares
 archives        compress, decompress
+codec           codec train
 archive_images  the images that compress reads
 packs           pack, verify
 patches         patches; --patches of the verbs that train

@@ -7,7 +7,7 @@ from cyclopts import App
 from cyclopts.help import DefaultFormatter, HelpPanel
 
 from narrows import __version__
-from narrows.cli import archives, bench, lists, packs, studies
+from narrows.cli import archives, bench, codec, lists, packs, studies
 from narrows.cli import images as use
 from narrows.cli import merge as merging
 from narrows.cli import model_files as model
@@ -49,4 +49,6 @@ VERBS = (
 )  # fmt: skip
 for place, verb in enumerate(VERBS):  # help lists them in this order
     app.command(verb, sort_key=place)
+codec.app.sort_key = VERBS.index(archives.compress) - 0.5  # before it
+app.command(codec.app)
 app.command(bench.app)

@@ -1,6 +1,7 @@
 """The images of a job as the codec takes them: read as often as it asks, always the same."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -74,3 +75,23 @@ def _extras_of(data: Any) -> "Extras":
 
 def _levels(levels: Any) -> tuple[float, float] | None:
     return None if levels is None else (float(levels.black), float(levels.white))
+
+
+@contextmanager
+def training_bar() -> Iterator[Callable[[int, int, float], None]]:
+    """A progress bar of a training, with the expected bits per pixel; yields what advances it."""
+    from narrows.model.progress_bar import progress_bar
+
+    with ExitStack() as stack:
+        bars: list[Any] = []
+        done = 0
+
+        def advance(step: int, steps: int, bits: float) -> None:
+            nonlocal done
+            if not bars:
+                bars.append(stack.enter_context(progress_bar("pixel model", steps)))
+            while done < step:
+                done += 1
+                bars[0](lambda: f"{bits:.3f} bits per pixel")
+
+        yield advance

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from narrows.cli.archive_images import training_bar
 from narrows.cli.inputs import Skipped
 from narrows.cli.options import Force, Integer, Json, Output, Reading, Split
 from narrows.cli.output import give_facts, tell
@@ -42,10 +43,8 @@ class Way:
         decodings.
     apart
         Do not keep the pixel model in the file; decompress then needs it (--model).
-    minutes
-        About how long a model is trained, if none is given.
     seed
-        Seed of that training.
+        Seed of the training, if no model is given.
     """
 
     lossless: Flag = False
@@ -54,7 +53,6 @@ class Way:
     target: float | None = None
     search: Integer | None = None
     apart: Flag = False
-    minutes: float = 1.0
     seed: Integer = 0
 
     @property
@@ -69,12 +67,12 @@ class Way:
     def plan(self, run: str, shard: str) -> "Plan":
         """The same, with the model of that path, as the codec takes it."""
         from narrows.codec.compress import plan_of
-        from narrows.codec.own_model import Training
+        from narrows.codec.fitting import Training
 
         options = {"apart": self.apart, "target": self.target, "note": _note}
         if self.search is not None:
             options["search"] = self.search
-        training = Training(self.minutes, self.seed)
+        training = Training(self.seed, training_bar)
         plan = plan_of(run or None, self.mode, self.levels, training=training, **options)
         if shard and plan.model is None:
             cure = "narrows codec train makes one of all images"

@@ -2,7 +2,8 @@
 
 compress            images -> an archive, in one of the modes
 decompress          an archive -> its images
-own_model           a model of the very images that are compressed
+sources             images that can be read more than once
+fitting             a pixel model of images of any kind
 palette             few grey levels instead of all
 extras              what an archive says next to its images
 array_files         images of an archive -> .npy, .npz

@@ -11,12 +11,11 @@ smaller with it than by the best general compressor alone:
     bytes of the model < bytes that general compressors need more than it, over all its blocks
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from io import BytesIO
-from itertools import chain
 from os import PathLike
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 from warnings import warn
 
 import numpy as np
@@ -25,27 +24,16 @@ from narrows.codec.archive import Writer
 from narrows.codec.code_mode import encode_images, quantisation, write_codes
 from narrows.codec.codes import as_integers
 from narrows.codec.extras import Extras
+from narrows.codec.fitting import NONE, Training, may_pay, train_pixel_model
 from narrows.codec.index import NO_MODEL
 from narrows.codec.model_files import load
-from narrows.codec.own_model import Training, may_pay, train_pixel_model
-from narrows.codec.palette import MOST, Palette, best_palette
+from narrows.codec.palette import MOST, best_palette
 from narrows.codec.pixel_model import PixelModel
-from narrows.errors import ImageError, NarrowsWarning, unknown, wrong
-from narrows.mapped import in_parts
+from narrows.codec.sources import Batch, Numbers, Source
+from narrows.errors import NarrowsWarning, unknown, wrong
 
 ROUNDS = 12  # of the search for better codes
 GENERAL = "the best general compressor is used"
-
-
-class Source(Protocol):
-    """Images that can be read more than once, the same each time."""
-
-    def __iter__(self) -> Iterator[np.ndarray]: ...
-
-    @property
-    def extras(self) -> Extras:
-        """What is known of those that were read last."""
-        ...
 
 
 def compress(
@@ -57,8 +45,7 @@ def compress(
     apart: bool = False,
     target: float | None = None,
     search: int = ROUNDS,
-    minutes: float = Training.minutes,
-    random_state: int = Training.random_state,
+    random_state: int = 0,
 ) -> bytes:
     """Images as the bytes of an archive (`.nrw`), of which `decompress` makes the same images again.
 
@@ -76,7 +63,7 @@ def compress(
         (`code_search`), 0 or more. Each takes the time of about 6 decodings; most images need fewer than 10.
     apart: the model is not kept in the archive, and `decompress` needs it. By default it is kept if the
         archive is smaller with it than without.
-    minutes, random_state: about how long a model is trained, and its seed.
+    random_state: seed of the training of a model, an integer ≥ 0.
 
     Warns (`NarrowsWarning`) where a general compressor takes the place of a model. Raises `ImageError` for
     what are no images, `BuildError` for options that do not go together, `DataError` for a file of no model.
@@ -89,7 +76,7 @@ def compress(
         apart=apart,
         target=target,
         search=search,
-        training=Training(minutes, random_state),
+        training=Training(random_state),
     )
     write_archive(file, Batch(X), plan)
     return file.getvalue()
@@ -151,31 +138,6 @@ def _default_mode(levels: int | None, is_other: bool) -> str:
     return "code" if is_other else "lossless"
 
 
-class Batch:
-    """Images in memory, or in a map of a file."""
-
-    def __init__(self, X: Any):
-        self.images = _as_batch(X)
-        self.extras = Extras(len(self.images), is_list=isinstance(self.images, list))
-        if not self.extras.count:
-            raise ImageError("there are no images to compress; at least 1 is needed")
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        if isinstance(self.images, list):
-            return iter(self.images)
-        return chain.from_iterable(rows for _, rows in in_parts(self.images))
-
-
-def _as_batch(X: Any) -> np.ndarray | list[np.ndarray]:
-    if isinstance(X, np.ndarray):
-        return X
-    if isinstance(X, (list, tuple)) and all(isinstance(image, np.ndarray) for image in X):
-        return list(X)
-    from narrows.image_inputs import as_images, image_of
-
-    return [image_of(item) for item in X] if isinstance(X, (list, tuple)) else as_images(X)[0]
-
-
 def write_archive(file: BinaryIO, source: Source, plan: Plan) -> Writer:
     """Compress images to a file that can be read and written. Raises as `compress`."""
     return WRITERS[plan.mode](file, source, plan)
@@ -227,16 +189,6 @@ WRITERS: dict[str, Callable[[BinaryIO, Source, Plan], Writer]] = {
 }
 
 
-class Numbers:
-    """Images as the numbers of the levels of a palette."""
-
-    def __init__(self, source: Source, palette: Palette):
-        self.source, self.palette = source, palette
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return map(self.palette.indices, self.source)
-
-
 def _own_model(images: Iterable[np.ndarray], plan: Plan) -> PixelModel | None:
     """A model that is trained on the images themselves; None if it would not pay."""
     if not may_pay(images):
@@ -244,7 +196,7 @@ def _own_model(images: Iterable[np.ndarray], plan: Plan) -> PixelModel | None:
         return None
     model = train_pixel_model(images, plan.levels, plan.training)
     if model is None:
-        plan.note(f"there is no pixel model for images of this type, so {GENERAL}")
+        plan.note(f"{NONE}, so {GENERAL}")
     return model
 
 

@@ -104,13 +104,13 @@ class PixelModel:
         """Whether it can code these tiles."""
         if not self.knows(kind):
             return False
-        return max(int(_counted(tile).max(initial=0)) for tile in tiles) < self.values
+        return max(int(counted(tile).max(initial=0)) for tile in tiles) < self.values
 
     def encode(self, tiles: Sequence[np.ndarray]) -> tuple[bytes, int]:
         """Tiles `(rows, columns, channels)` as a stream, and the logarithm of its lanes."""
         wave = Wavefront([tile.shape[:2] for tile in tiles], self.head.radius)
         encoder = Encoder()
-        self.head.encode(wave, wave.lay_out([_counted(tile) for tile in tiles]), encoder)
+        self.head.encode(wave, wave.lay_out([counted(tile) for tile in tiles]), encoder)
         lanes = int(max(1.0, encoder.bits() / BITS_A_LANE)).bit_length() - 1
         lanes = min(lanes, MOST_LANES)
         return encoder.finish(1 << lanes), lanes
@@ -130,7 +130,7 @@ class PixelModel:
         ]
 
 
-def _counted(tile: np.ndarray) -> np.ndarray:
+def counted(tile: np.ndarray) -> np.ndarray:
     """Values counted from 0."""
     stored = STORED_AS[tile.dtype.name]
     first = FIRST.get(tile.dtype.name, 0)

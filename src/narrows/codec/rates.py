@@ -101,13 +101,13 @@ def code_points(model: Any, images: np.ndarray) -> list[dict[str, Any]]:
     return rows
 
 
-def level_points(images: np.ndarray, minutes: float = 0.05) -> list[dict[str, Any]]:
-    """A row for archives of images at few grey levels; quality is their number. minutes: of a training."""
+def level_points(images: np.ndarray) -> list[dict[str, Any]]:
+    """A row for archives of images at few grey levels; quality is their number."""
     rows = []
     for levels in LEVELS:
         with warnings.catch_warnings():  # that a general compressor does it
             warnings.simplefilter("ignore", NarrowsWarning)
-            blob = compress(None, images, levels=levels, minutes=minutes)
+            blob = compress(None, images, levels=levels)
         rows.append(_archive_point("grey levels", levels, blob, images))
     return rows
 
