@@ -114,6 +114,7 @@ def _classical_points(
 
 
 LOSSY_WAYS: dict[str, LossyWay] = {
-    OURS: LossyWay(("archive",), codec_ours.points),
+    f"{OURS}-levels": LossyWay(("archive",), codec_ours.level_points),
+    f"{OURS}-code": LossyWay(("archive",), codec_ours.code_points),
     **{name: LossyWay(("each", "sprite"), partial(_classical_points, name)) for name in LOSSY},
 }
