@@ -87,3 +87,18 @@ def test_search_keeps_units_that_never_vary(digits):
 def test_search_refuses_what_is_no_count_of_rounds(digits, rounds):
     with pytest.raises(BuildError, match="search: got"):
         nw.compress(nw.PCA(2).fit(digits), digits, search=rounds)
+
+
+@pytest.mark.parametrize("kind", ["plain", "relu"])
+def test_search_gains_as_much_where_steps_are_fine(digits, kind):
+    body, code = {"kind": "mlp", "widths": [32]}, {"kind": kind, "size": 10}
+    model = nw.Autoencoder(body, code, epochs=8, batch_size=8, random_state=0).fit(digits)
+    errors = []
+    for share in (0.5, 0.125, 1 / 32):
+        step, offset = steps_of(model.transform(digits), share)
+        integers = as_integers(model.transform(digits), step, offset)
+        found = better_integers(model, digits, integers, step, offset, rounds=12)
+        made = model.inverse_transform((offset + step * found).astype(np.float32))
+        errors.append(np.square(made.astype(float) - digits).mean())
+    assert errors[1] < 1.01 * errors[0]
+    assert errors[2] < 1.05 * errors[1]

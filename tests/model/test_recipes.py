@@ -10,7 +10,7 @@ from narrows.model.recipes import RECIPES
 
 SHORT = [
     "ae-mlp", "ae-conv", "sparse-mlp", "denoising-mlp", "denoising-conv", "denoiser-unet",
-    "vae-mlp", "vae-conv",
+    "vae-mlp", "vae-conv", "compression-mlp",
 ]  # fmt: skip
 
 

@@ -60,7 +60,8 @@ def compress(
     target: bytes an image that the codes of an autoencoder may take, > 0. By default they are so fine that
         the squared error is at most 5 % more than without rounding.
     search: at most this many rounds of looking for better integers of the code of each image
-        (`code_search`), 0 or more. Each takes the time of about 6 decodings; most images need fewer than 10.
+        (`code_search`), 0 or more, for each size of moves. A round takes the time of about 6 decodings;
+        most images need fewer than 10.
     apart: the model is not kept in the archive, and `decompress` needs it. By default it is kept if the
         archive is smaller with it than without.
     random_state: seed of the training of a model, an integer ≥ 0.
