@@ -75,7 +75,8 @@ class Writer:
         archive holds.
         """
         gathered = _gathered(self._tiles(images), 1 << self.index.area)
-        for packed in in_order(lambda block: pack_block(*block, self.model), gathered):
+        in_threads = self.model is None
+        for packed in in_order(lambda block: pack_block(*block, self.model), gathered, in_threads):
             self.file.write(packed.data)
             self.index.blocks.append(packed.entry)
             self.saved += packed.saved
@@ -176,7 +177,8 @@ class Archive:
 
     def images(self) -> Iterator[np.ndarray]:
         """All images, one after another, in the shapes and types that they had."""
-        decoded = in_order(lambda job: (job[1], self._tiles(*job)), self._blocks())
+        in_threads = self.model is None
+        decoded = in_order(lambda job: (job[1], self._tiles(*job)), self._blocks(), in_threads)
         tiles = (pair for block, parts in decoded for pair in zip(block.tiles, parts))
         waiting: tuple[Tile, np.ndarray] | None = next(tiles, None)
         for number, form in enumerate(self.index.shapes()):
