@@ -178,11 +178,12 @@ def test_rounding_keeps_the_gradient():
     assert t.grad.tolist() == [2, 2, 2]
 
 
-def test_rounding_of_weights_is_to_at_most_127_units():
+def test_rounding_of_weights_is_to_few_units():
     weights = torch.linspace(-3, 3, 1001)
-    unit = unit_of(weights)
+    unit = unit_of(weights, 127)
     assert unit == 2.0**-5
-    units = weights_in_units(weights, unit) / unit
+    assert (weights_in_units(weights, unit, 20) / unit).abs().max() == 20
+    units = weights_in_units(weights, unit, 127) / unit
     assert (units == units.round()).all()
     assert units.abs().max() == 96
 

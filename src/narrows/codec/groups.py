@@ -76,12 +76,16 @@ def _traced(sizes: list[np.ndarray], values: int) -> np.ndarray:
     return np.array(first[::-1])
 
 
-def ranks_of_lone_values(groups: Groups) -> np.ndarray:
-    """`(V,)` the rank of each value among those that are groups by themselves, from 1 on; 0 for the value
-    0, for others, and for all if there are no others.
+def second_scale(groups: Groups) -> np.ndarray:
+    """`(V,)` a second scale of values: the rank of each among those that are groups by themselves, from 1
+    on, and 0 for the value 0 and for others. If there are no others, zeros; if there are none but 0 by
+    themselves, the numbers of groups.
     """
-    ranks = np.zeros(len(groups.group), np.int64)
+    if groups.sizes.max() == 1:
+        return np.zeros(len(groups.group), np.int64)
     lone = groups.first[(groups.sizes == 1) & (groups.first > 0)]
-    if groups.sizes.max() > 1:
-        ranks[lone] = np.arange(1, len(lone) + 1)
-    return ranks
+    if not len(lone):
+        return groups.group
+    of_values = np.zeros(len(groups.group), np.int64)
+    of_values[lone] = np.arange(1, len(lone) + 1)
+    return of_values

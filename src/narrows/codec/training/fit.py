@@ -1,8 +1,8 @@
 """Training of the model of few values (`narrows.codec.categorical`) on grey images.
 
-What the images say is fixed before: groups of values by their histogram (`narrows.codec.groups`); the values
-that the network sees a second time, on a scale of their own: those that are groups by themselves, as
-their ranks; and whether rows and columns have biases: if all images have one size, of at most 64 each.
+What the images say is fixed before: groups of values by their histogram, a second scale of values for the
+nearest neighbours (`narrows.codec.groups`), and whether rows and columns have biases: if all images have one
+size, of at most 64 each.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows.codec.groups import Groups, best_groups, groups_from, ranks_of_lone_values
+from narrows.codec.groups import Groups, best_groups, groups_from, second_scale
 from narrows.codec.pixel_model import PixelModel
 from narrows.codec.training.loop import Progress, train
 from narrows.codec.training.network import Network
@@ -70,7 +70,6 @@ def _histogram(tiles: Sequence[np.ndarray], values: int) -> np.ndarray:
 
 def _options(size: ModelSize, groups: Groups, types: Sequence[str]) -> dict[str, Any]:
     values, has_places = len(groups.group), int(groups.sizes.max() > 1)
-    lone = ranks_of_lone_values(groups).any()
     return {
         "head": "categorical",
         "types": list(types),
@@ -80,7 +79,7 @@ def _options(size: ModelSize, groups: Groups, types: Sequence[str]) -> dict[str,
         "radius": size.radius,
         "values": values,
         "groups": groups.first.tolist(),
-        "near": size.near * int(lone),
+        "near": size.near * has_places,
         "group_copies": size.copies,
         "copies": size.copies * has_places,
         "seen": has_places,
@@ -89,7 +88,7 @@ def _options(size: ModelSize, groups: Groups, types: Sequence[str]) -> dict[str,
 
 def _tables(groups: Groups) -> dict[str, np.ndarray]:
     """FIRST and SECOND."""
-    values, ranks = np.arange(len(groups.group)), ranks_of_lone_values(groups)
+    values, ranks = np.arange(len(groups.group)), second_scale(groups)
     return {
         "FIRST": values * (TOP // max(1, values[-1])),
         "SECOND": ranks * (TOP // max(1, ranks.max())),

@@ -6,9 +6,9 @@ logits in nats, and
     hidden(z) = clip(floor(z, 1/128), 0, 1023/128)
 
 where floor(t, unit) is the multiple of the unit below t. At first nothing is rounded. From `round_weights` on
-the weights of a layer are multiples of a power of two, its unit, and biases are multiples of 1/64, with
-the gradient of what is rounded (`rounding`). As all of these are integers times powers of two, the floats
-are then exactly those of the network in integers, whose weights and shifts `integers` gives:
+the weights of a layer are multiples of a power of two, its unit, and biases are multiples of a unit of
+all, with the gradient of what is rounded (`rounding`). As all of these are integers times powers of two,
+the floats are then exactly those of the network in integers, whose weights and shifts `integers` gives:
 
     W = weights / unit,   shift = log2 (units of W x in 1 / units of its result in 1)
 """
@@ -24,17 +24,22 @@ from torch import Tensor, nn
 from narrows.codec.integers import HIGHEST
 from narrows.codec.training.rounding import floored, rounded, unit_of, weights_in_units
 
-ACTIVATION, BIAS = 128, 64  # units in 1
+ACTIVATION = 128  # units in 1
 MOST = HIGHEST / ACTIVATION
 
 
 class IntegerNetwork(nn.Module):
-    """Weights by their names in the model file. LAYERS: the units in 1 of the inputs and of the result of
-    each layer. BIASES: the layers to which biases are added.
+    """Weights by their names in the model file.
+
+    LAYERS: the units in 1 of the inputs and of the result of each layer. BIASES: the layers to which
+    biases are added. most_units: of a weight, at most 127. bias_units: units in 1 of biases. Fewer of
+    either make a smaller model file.
     """
 
     LAYERS: ClassVar[Mapping[str, tuple[int, int]]]
     BIASES: ClassVar[Mapping[str, str]]
+    most_units = 127
+    bias_units = 64
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +48,7 @@ class IntegerNetwork(nn.Module):
 
     def round_weights(self) -> None:
         """From now on compute what the network in integers does."""
-        self.units = {name: unit_of(self.weights[name]) for name in self.LAYERS}
+        self.units = {name: unit_of(self.weights[name], self.most_units) for name in self.LAYERS}
 
     def get(self, name: str) -> Tensor:
         """Weights, as they are used."""
@@ -51,8 +56,8 @@ class IntegerNetwork(nn.Module):
         if not self.units:
             return weights
         if name in self.BIASES:
-            return rounded(weights, 1 / BIAS)
-        return weights_in_units(weights, self.units[name])
+            return rounded(weights, 1 / self.bias_units)
+        return weights_in_units(weights, self.units[name], self.most_units)
 
     def floor(self, t: Tensor, units: int) -> Tensor:
         """floor(t, 1 / units)."""

@@ -33,6 +33,7 @@ class Network(IntegerNetwork):
     """
 
     learning_rate = 1e-2
+    most_units, bias_units = 31, 16
     LAYERS = {
         "W1": (INPUT, ACTIVATION),
         "W2": (ACTIVATION, ACTIVATION),

@@ -15,8 +15,6 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-MOST = 127  # units of a weight
-
 
 class _To(torch.autograd.Function):
     """A multiple of a unit, chosen by a function of t / unit."""
@@ -40,12 +38,12 @@ def floored(t: Tensor, unit: float) -> Tensor:
     return cast(Tensor, _To.apply(t, unit, torch.floor))
 
 
-def unit_of(weights: Tensor, share: float = 0.999) -> float:
-    """The power of two by which that share of the weights is at most 127 units."""
+def unit_of(weights: Tensor, most: int, share: float = 0.999) -> float:
+    """The power of two by which that share of the weights is at most `most` units."""
     size = float(torch.quantile(weights.detach().abs().flatten(), share))
-    return 2.0 ** int(torch.tensor(max(size, 2.0**-12) / MOST).log2().ceil())
+    return 2.0 ** int(torch.tensor(max(size, 2.0**-12) / most).log2().ceil())
 
 
-def weights_in_units(weights: Tensor, unit: float) -> Tensor:
-    """Rounded to at most 127 units."""
-    return rounded(weights.clamp(-MOST * unit, MOST * unit), unit)
+def weights_in_units(weights: Tensor, unit: float, most: int) -> Tensor:
+    """Rounded to at most `most` units."""
+    return rounded(weights.clamp(-most * unit, most * unit), unit)
