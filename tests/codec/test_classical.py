@@ -6,13 +6,14 @@ import bz2
 import io
 import lzma
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from narrows.codec import classical
-from narrows.codec.arrangements import decode, encode
+from narrows.codec.arrangements import decode, encode, shapes_of
 from narrows.codec.classical import LOSSLESS, LOSSY, STREAMS, header_bytes, why_missing
 
 WITHOUT_LOSS = [
@@ -86,3 +87,14 @@ def test_a_codec_that_is_not_installed_is_reported_with_what_to_install(monkeypa
     assert why_missing(classical.pillow("NO SUCH FORMAT"))
     assert not why_missing(STREAMS["xz"])
     assert not why_missing(LOSSLESS["png"])
+
+
+def test_pictures_are_no_larger_than_a_codec_is_good_at():
+    codec = here(replace(LOSSLESS["png"], side=60))
+    images = SETS["grey"]
+    files = encode(codec, images, "sprite")
+    shapes = shapes_of(codec, [(28, 28)] * 5, "sprite")
+    assert shapes == [(56, 56), (28, 28)]
+    assert [Image.open(io.BytesIO(file)).size for file in files] == shapes
+    decoded = decode(codec, files, [(28, 28)] * 5, "sprite")
+    assert np.array_equal(np.stack(decoded), np.stack(images))

@@ -24,21 +24,26 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from narrows.codec.sprites import MOST_SIDE
 from narrows.errors import extra
 from narrows.reading import cause_of
 
+JPEG_XL_SIDE = (
+    2048  # above it libjxl codes parts one by one below effort 10, which takes up to 18 % more
+)
 Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Codec:
     """encode: an array of uint8 → bytes. decode: these bytes and the array's shape → the array. call:
-    the call of the library as text.
+    the call of the library as text. side: the largest picture to give it, pixels.
     """
 
     call: str
     encode: Callable[[np.ndarray], bytes]
     decode: Callable[[bytes, Shape], np.ndarray]
+    side: int = MOST_SIDE
 
 
 def pillow(name: str, **options: Any) -> Codec:
@@ -91,6 +96,10 @@ def _imagecodecs() -> Any:
     return extra("imagecodecs", "bench")
 
 
+def _jpeg_xl(**options: Any) -> Codec:
+    return imagecodecs("jpegxl", **options, numthreads=1)
+
+
 STREAMS: dict[str, Codec] = {
     "brotli": imagecodecs("brotli", level=11, lgwin=24),
     "xz": replace(
@@ -103,9 +112,9 @@ STREAMS: dict[str, Codec] = {
 LOSSLESS: dict[str, Codec] = {
     "png": pillow("PNG", optimize=True),
     "webp": pillow("WEBP", lossless=True, quality=100, method=6),
-    "jpeg-xl-7": imagecodecs("jpegxl", lossless=True, effort=7, numthreads=1),
-    "jpeg-xl-9": imagecodecs("jpegxl", lossless=True, effort=9, numthreads=1),
-    "jpeg-xl-10": imagecodecs("jpegxl", lossless=True, effort=10, numthreads=1),
+    "jpeg-xl-7": replace(_jpeg_xl(effort=7, lossless=True), side=JPEG_XL_SIDE),
+    "jpeg-xl-9": replace(_jpeg_xl(effort=9, lossless=True), side=JPEG_XL_SIDE),
+    "jpeg-xl-10": _jpeg_xl(effort=10, lossless=True),
     "jpeg-ls": imagecodecs("jpegls"),
     "jpeg-2000": imagecodecs("jpeg2k", reversible=True, codecformat="j2k", numthreads=1),
     "avif": imagecodecs("avif", level=100, speed=6, numthreads=1),
@@ -133,15 +142,15 @@ def _avif(quality: float) -> Codec:
     return pillow("AVIF", quality=quality, speed=6, max_threads=1)
 
 
-def _jpeg_xl(distance: float) -> Codec:
-    return imagecodecs("jpegxl", distance=distance, effort=7, numthreads=1)
+def _lossy_jpeg_xl(distance: float) -> Codec:
+    return _jpeg_xl(effort=7, distance=distance)
 
 
 LOSSY: dict[str, Ladder] = {
     "jpeg": Ladder(_jpeg, (1, 5, 10, 20, 30, 50, 70, 85)),
     "webp": Ladder(_webp, (0, 10, 20, 30, 50, 70, 85)),
     "avif": Ladder(_avif, (0, 10, 30, 50, 70, 85)),
-    "jpeg-xl": Ladder(_jpeg_xl, (25, 15, 10, 6, 4, 2, 1)),
+    "jpeg-xl": Ladder(_lossy_jpeg_xl, (25, 15, 10, 6, 4, 2, 1)),
 }
 
 

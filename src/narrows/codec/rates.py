@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows.codec.arrangements import ARRANGEMENTS, Images, Shape, decode, encode
+from narrows.codec.arrangements import Images, Shape, decode, encode, shapes_of
 from narrows.codec.classical import LOSSY, Codec, header_bytes, why_missing
 from narrows.codec.code_mode import SHARES, entropy
 from narrows.codec.codes import are_integers, as_integers, steps_of
@@ -72,7 +72,7 @@ def rate_point(codec: Codec, images: Images, arrangement: str = "each") -> dict[
     decoded = decode(codec, files, shapes, arrangement)
     end = time.perf_counter()
     total, count = sum(map(len, files)), len(images)
-    header = header_bytes(codec, ARRANGEMENTS[arrangement].shapes(shapes))
+    header = header_bytes(codec, shapes_of(codec, shapes, arrangement))
     return {
         **rate(total, shapes, header),
         **distortion(images, decoded),

@@ -1,8 +1,8 @@
 """Sprites: all images of one shape as one picture, a grid of them, so that they share one header.
 
 N images of H x W pixels make a grid of columns x rows tiles, as square as can be, with black tiles at its
-end. A picture has at most `MOST_SIDE` pixels a side (16,383, which is WebP's limit; the other formats
-take larger ones), so that there are more than one if there are many images. Images of other shapes have
+end. A picture has at most `most` pixels a side, by default WebP's limit of 16,383 (the other formats take
+larger ones), so that there are more than one if there are many images. Images of other shapes have
 sprites of their own. The grids follow from the shapes alone.
 """
 
