@@ -115,7 +115,7 @@ RECIPES: dict[str, Recipe] = {
     "ae-conv": Recipe("convolutional autoencoder, code 64", OURS, {
         "body": FEATURES, "bottleneck": part("plain", size=64), "epochs": 15, **SMALL_SETS}),
     "compression-mlp": Recipe(
-        "code of integers, for archives: 14 bytes an image of MNIST, 19 with a weight of 0.03", OURS, {
+        "code of integers, for archives: 12 bytes an image of MNIST, more with a lower weight", OURS, {
         "body": part("residual"), "bottleneck": part("rounded", size=64, weight=0.06, warmup=1),
         "likelihood": mse("sigmoid"), "optimiser": part("adam", lr=2e-3, betas=[0.9, 0.99]),
         "schedule": part("cosine", warmup=0.05), "epochs": 20, "batch_size": 256, **ALL, **SMALL_SETS}),
