@@ -4,9 +4,7 @@
     up     h = W z + b      then, n times, the same with weights of their own      out = W' h + b'
 
 h has `width` values, the inner layer of a block `hidden`; LN is layer normalisation. The sum carries
-gradients past every block, so that such a network learns faster than a chain of layers: after 45 s of one
-core a code of integers of MNIST has 24.3 dB in 18.7 bytes, and with a chain of 1024 and 512 instead
-21.1 dB in 17.8 bytes.
+gradients past every block.
 
 References: K. He et al., "Identity mappings in deep residual networks", ECCV 2016,
 https://arxiv.org/abs/1603.05027; R. Xiong et al., "On layer normalization in the transformer
