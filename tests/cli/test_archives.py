@@ -100,6 +100,13 @@ def test_a_folder_comes_back_with_its_names_and_pixels(narrows, folder, tmp_path
     assert Image.open(out / "b" / "cmyk.tif").mode == "CMYK"
 
 
+def test_a_pack_comes_back_as_the_folder_that_it_was_made_from(narrows, folder, tmp_path):
+    assert narrows("pack", folder, "-o", tmp_path / "x.tar").code == 0
+    assert narrows("compress", tmp_path / "x.tar", "-o", tmp_path / "x.nrw").code == 0
+    assert narrows("compress", folder, "-o", tmp_path / "y.nrw").code == 0
+    assert (tmp_path / "x.nrw").read_bytes() == (tmp_path / "y.nrw").read_bytes()
+
+
 ARRAYS = {
     "uint8": strokes(9),
     "colour": noise(4, 5, 6, 3),
@@ -226,7 +233,7 @@ def test_levels_are_kept_and_reported(narrows, folder, tmp_path):
 
 
 @pytest.mark.parametrize("options", [[], ["--levels", "4"], ["--apart"]])
-@pytest.mark.parametrize("form", ["folder", "npy"])
+@pytest.mark.parametrize("form", ["folder", "npy", "pack"])
 def test_shares_make_the_whole(narrows, folder, tmp_path, form, options):
     nw.save(categorical(4 if "4" in options else 256), tmp_path / "m.nrwm")
     source = tmp_path / "in"
@@ -235,6 +242,9 @@ def test_shares_make_the_whole(narrows, folder, tmp_path, form, options):
         source = tmp_path / "in.npy"
     for k, image in enumerate(sparse(7)):
         put(tmp_path / "in" / "ab"[k % 2] / f"{k}.png", Image.fromarray(image))
+    if form == "pack":
+        assert narrows("pack", source, "-o", tmp_path / "in.tar").code == 0
+        source = tmp_path / "in.tar"
     asked = ["compress", tmp_path / "m.nrwm", source, *options, "-o"]
     assert narrows(*asked, tmp_path / "whole.nrw").code == 0
     for i in (3, 1, 2):

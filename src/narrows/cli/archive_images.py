@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from narrows.cli.inputs import Skip
+from narrows.cli.inputs import Skip, chosen_split, is_pack, picture_options
 from narrows.cli.output import tell
 from narrows.cli.sharded_job import Job
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 def images_of(job: Job, skip: Skip) -> "JobPictures | JobArray":
     """Pictures one after another, in their own sizes and types, or the rows of an array."""
-    return JobPictures(job, skip) if job.one_by_one else JobArray(job, skip)
+    if job.one_by_one:
+        return JobPictures(job, skip)
+    return JobPack(job, skip) if is_pack(job.images) else JobArray(job, skip)
 
 
 class JobPictures:
@@ -35,15 +38,39 @@ class JobPictures:
         from narrows.codec.extras import Extras, PictureKind
 
         self.extras = Extras()
-        for picture in self.job.pictures(self._skip_once, self.job.verb):
+        for picture in self._pictures():
             kind = PictureKind(picture.mode, _levels(picture.levels), picture.profile)
             self.extras.add(picture.file, kind, picture.page)
             yield picture.pixels
+
+    def _pictures(self) -> Iterator[Any]:
+        return self.job.pictures(self._skip_once, self.job.verb)
 
     def _skip_once(self, name: str, reason: str) -> None:
         if name not in self.skipped:
             self.skipped.add(name)
             self.skip(name, reason)
+
+
+class JobPack(JobPictures):
+    """Pictures of a pack."""
+
+    def __init__(self, job: Job, skip: Skip):
+        from narrows.data.packs.pictures import PackedPictures
+
+        super().__init__(job, skip)
+        split = chosen_split(job.images, job.split)
+        self.packed = PackedPictures(Path(job.images).expanduser(), split, job.share)
+        job.span = self.packed.span
+
+    def _pictures(self) -> Iterator[Any]:
+        from narrows.model.progress_bar import progress_bar
+
+        options = picture_options(self.job.reading)
+        with progress_bar(self.job.verb, len(self.packed)) as advance:
+            for picture in self.packed.stream(**options, skip=self._skip_once):
+                yield picture
+                advance(lambda name=picture.name: name)
 
 
 class JobArray:

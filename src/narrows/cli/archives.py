@@ -1,5 +1,6 @@
 """Verbs that compress images to one file, and give them back: compress, decompress."""
 
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -145,10 +146,12 @@ def _source(job: Job, plan: "Plan", skip: Any) -> Any:
     """The images; of a share with grey levels, which are those of all images, these too."""
     from narrows.cli.archive_images import images_of
 
+    source = images_of(job, skip)
     if job.share and plan.levels:
-        every = Job(job.verb, job.run, job.images, job.reading, "", job.force, job.split)
+        every = copy(job)
+        every.share = None
         plan.every = images_of(every, lambda name, reason: None)
-    return images_of(job, skip)
+    return source
 
 
 def _refuse_nothing(source: Any, job: Job) -> None:

@@ -19,11 +19,23 @@ Skip = Callable[[str, str], None]
 
 def are_pictures(images: str) -> bool:
     """Whether this is an image file, or a folder of them."""
+    from narrows.data.readers.formats import PICTURES
+
+    return _format(images) in PICTURES
+
+
+def is_pack(images: str) -> bool:
+    """Whether this is a pack, or any tar of images."""
+    return _format(images) == "pack"
+
+
+def _format(images: str) -> str:
+    """The format of a path; "" of a named set, or of what is not there."""
     from narrows.data import NAMED_SETS
-    from narrows.data.readers.formats import PICTURES, format_of
+    from narrows.data.readers.formats import format_of
 
     path = Path(images).expanduser()
-    return images not in NAMED_SETS and path.exists() and format_of(path) in PICTURES
+    return format_of(path) if images not in NAMED_SETS and path.exists() else ""
 
 
 def chosen_split(images: str, split: str, noisy: str = "", quiet: bool = False) -> str:
@@ -60,15 +72,21 @@ def pictures(
     from narrows.data.readers.picture_stream import stream_pictures
     from narrows.model.progress_bar import progress_bar
 
-    path, options = Path(images).expanduser(), reading.as_options()
-    options.pop("labels", None)
-    for name in ("array", "shape"):
-        if name in options:
-            raise wrong(f"--{name}", options[name], "a file of arrays; these are pictures")
+    path, options = Path(images).expanduser(), picture_options(reading)
     with progress_bar(doing, len(files)) as advance:
         for picture in stream_pictures(path, **options, skip=skip, files=files):
             yield picture
             advance(lambda name=picture.name: name)
+
+
+def picture_options(reading: Reading) -> dict[str, Any]:
+    """The options of reading pictures one after another. Refuses those of arrays."""
+    options = reading.as_options()
+    options.pop("labels", None)
+    for name in ("array", "shape"):
+        if name in options:
+            raise wrong(f"--{name}", options[name], "a file of arrays; these are pictures")
+    return options
 
 
 def array(

@@ -1,4 +1,4 @@
-"""Verbs that pack folders of images and verify packs and runs."""
+"""Verbs that pack folders of images, and verify packs, archives and runs."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -65,8 +65,8 @@ def pack(
 
 
 def verify(what: str, /, *, data: str | None = None, json: Json = False) -> None:
-    """Check a run or a pack: measure the run again and compare with its report, or read every image
-    of the pack.
+    """Check a run, a pack or an archive: measure the run again and compare with its report, or read every
+    image of the pack or of the archive.
 
     Example: narrows verify my-run
 
@@ -74,7 +74,7 @@ def verify(what: str, /, *, data: str | None = None, json: Json = False) -> None
     ----------
     what
         The folder of a run, a study, a lab or all labs; or a pack (its index if it has several
-        tars), or any tar.
+        tars), or any tar; or an archive (.nrw).
     data
         Where the images of the run are now; by default where they were.
     """
@@ -82,10 +82,13 @@ def verify(what: str, /, *, data: str | None = None, json: Json = False) -> None
     path = path.parent if path.name == "model.safetensors" else path
     if path.is_dir():
         return _verify_run(path, data, json)
+    from narrows.codec.verify import is_archive, verify_archive
     from narrows.data.packs.reader import verify_pack as check
 
     if data is not None:
         raise wrong("--data", data, "a run's folder to verify", f"{what} is not a folder")
+    if is_archive(path):
+        return give_facts(verify_archive(path), json)
     _refuse_other_than_packs(path)
     return give_facts(check(what), json)
 
@@ -94,12 +97,16 @@ def _refuse_other_than_packs(path: Path) -> None:
     from narrows.data.readers.recognise import head_of, is_pack_index, is_tar
     from narrows.errors import DataError
 
-    expected = "the folder of a run, a study or a lab, or a pack (.tar, or .index of several)"
+    expected = (
+        "the folder of a run, a study or a lab, a pack (.tar, or .index of several) or an archive"
+    )
     if not path.exists():
         raise DataError(f"there is no folder or file {path}; expected {expected}")
     head = head_of(path)
     if path.suffix not in PACKS and not is_tar(path, head) and not is_pack_index(path, head):
-        raise DataError(f"{path} cannot be verified: it is not a pack; expected {expected}")
+        raise DataError(
+            f"{path} cannot be verified: it is neither a pack nor an archive; expected {expected}"
+        )
 
 
 def _verify_run(folder: Path, data: str | None, json: bool) -> None:

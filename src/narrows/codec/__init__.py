@@ -9,6 +9,7 @@ extras              what an archive says next to its images
 array_files         images of an archive -> .npy, .npz
 picture_files       images of an archive -> picture files, exactly
 describe            what an archive, or a pixel model, says of itself
+verify              whether an archive is intact
 joins               several archives -> one
 model_files         files of models: save and load
 archive             an archive, `.nrw`: writing and reading it block by block

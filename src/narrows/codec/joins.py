@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from narrows.codec.archive import BEGINNING, HEAD, index_of, write_end
+from narrows.codec.archive import BEGINNING, index_of, write_end
 from narrows.codec.extras import Extras, read_extras
 from narrows.codec.index import BREAK, INSIDE, NO_MODEL, Index
 from narrows.codec.packing import DAMAGED
+from narrows.codec.verify import checked_blocks
 from narrows.data.merging.joins import JOINS, Joins
 from narrows.errors import DataError
 from narrows.files import atomic
@@ -83,11 +84,7 @@ def _extend(joint: Index, index: Index) -> None:
 
 def _copy_blocks(file: BinaryIO, index: Index, out: BinaryIO) -> bytes:
     """Copy the blocks, and return the bytes of the model if it is inside."""
-    file.seek(HEAD)
-    for number, entry in enumerate(index.blocks, start=1):
-        block = file.read(entry.length)
-        if zlib.crc32(block) != entry.packed_crc:
-            raise DataError(DAMAGED.format(f"block {number}"))
+    for block in checked_blocks(file, index):
         out.write(block)
     model = file.read(index.model_length)
     if index.model == INSIDE and zlib.crc32(model) != index.model_crc:

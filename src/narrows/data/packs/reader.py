@@ -124,7 +124,7 @@ def read_pack(
     """
     pack = Pack(path)
     index = pack.index
-    places = _places_in_split(pack, split)
+    places = places_in_split(pack, split)
     threads = index.entries["size"].mean() >= THREADED_FROM
     span = share.span_of_files(map(index.name, places)) if share else None
     how = How(size, fit, grey, strict, axis, patches, mode)
@@ -220,7 +220,7 @@ def _check_shards(index: Index, path: Path) -> None:
     faults.stop(DataError)
 
 
-def _places_in_split(pack: Pack, split: str) -> Sequence[int]:
+def places_in_split(pack: Pack, split: str) -> Sequence[int]:
     """The places of a split's images."""
     if not pack.index.splits:
         refuse_parts(pack.path, split)

@@ -10,8 +10,9 @@ model is used on need not be: here each picture keeps its own, and only one is i
     page     the number of a page of a stack, from 1; 0 for the only one of a file
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,20 +66,31 @@ def stream_pictures(
     open_file = picture_opener(size, fit, grey, axis)
     wanted = image_files(path) if files is None else files
     root = path if path.is_dir() else path.parent
+    sources = ((relative_name(file, root), partial(open_file, file)) for file in wanted)
     count = 0
-    for file in wanted:
-        name = relative_name(file, root)
+    for picture in pictures_of(sources, root, strict, skip):
+        count += 1
+        yield picture
+    if not count and files is None:
+        raise DataError(f"none of the {len(wanted)} images in {root} can be read")
+
+
+def pictures_of(
+    sources: Iterable[tuple[str, Callable[[], Iterator[Page]]]],
+    root: Path,
+    strict: bool,
+    skip: Callable[[str, str], None],
+) -> Iterator[Picture]:
+    """The pictures of files, given by name and what opens them; root: where they are, for errors."""
+    for name, open_source in sources:
         try:
-            for picture in _pictures(name, open_file(file)):
-                count += 1
-                yield picture
+            yield from _pictures(name, open_source())
         except Exception as error:  # a decoder that is fed broken bytes may raise anything
             reason = reason_of(error)
             if strict:
+                file = root / name
                 raise DataError(f"{file} cannot be read: {reason}; replace or remove it") from error
             skip(name, reason)
-    if not count and files is None:
-        raise DataError(f"none of the {len(wanted)} images in {root} can be read")
 
 
 def _pictures(file: str, pages: Iterator[Page]) -> Iterator[Picture]:
