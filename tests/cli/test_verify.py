@@ -51,7 +51,7 @@ def test_images_that_were_moved_are_read_from_data(narrows, tmp_path, photos):
 
 def test_what_is_no_run_is_refused(refused, tmp_path):
     (tmp_path / "notes.md").write_text("mine")
-    assert "it is not a pack; expected the folder of a run" in refused(
+    assert "it is neither a pack nor an archive; expected the folder of a run" in refused(
         1, "verify", tmp_path / "notes.md"
     )
     assert "no record of a run" in refused(1, "verify", tmp_path)

@@ -101,6 +101,13 @@ def test_compressed_codes_give_what_the_decoder_makes(model, digits, tmp_path):
     assert (nw.decompress(blob, tmp_path / "m.safetensors") == made).all()
 
 
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_codes_of_few_images_come_back_however_they_are_packed(digits, count):
+    model = nw.PCA(2).fit(digits)
+    made = np.asarray(nw.decompress(nw.compress(model, digits[:count]), model))
+    assert made.shape == digits[:count].shape
+
+
 def test_codes_of_integers_are_kept_as_they_are_without_a_search(digits):
     code = {"kind": "rounded", "size": 6}
     model = nw.Autoencoder(bottleneck=code, epochs=2, random_state=0).fit(digits)

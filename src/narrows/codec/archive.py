@@ -110,9 +110,10 @@ class Writer:
         return form
 
     def _write_model(self) -> None:
-        """The model, or which it was, if a block needs it."""
+        """The model, or which it was, if a block needs it; codes need its tables however they are packed."""
         model, index = self.model, self.index
-        if model is None or all(entry.method != PIXEL_MODEL for entry in index.blocks):
+        is_needed = any(entry.method == PIXEL_MODEL for entry in index.blocks)
+        if model is None or not (is_needed or MODES[index.mode] == "code"):
             return
         if self.apart:
             index.model, index.model_digest = APART, model.digest[:DIGEST]

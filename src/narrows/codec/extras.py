@@ -103,8 +103,10 @@ class Extras:
             )
         if len({bool(extras.names) for extras in both if extras.count}) > 1:
             raise DataError("one of these archives has names of files, and another has none")
-        if other.kind or self.kind or list(self.kinds) != list(other.kinds):
-            places = [self._place(kind) for kind in other.kinds]
+        plain = {PictureKind(): 0}
+        if other.kind or self.kind or (self.kinds or plain) != (other.kinds or plain):
+            self.kinds = self.kinds or dict(plain)
+            places = [self._place(kind) for kind in other.kinds or plain]
             self.kind = self._each_kind() + [places[place] for place in other._each_kind()]
         self.count += other.count
         self.names += other.names
