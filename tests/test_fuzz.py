@@ -1,7 +1,8 @@
 """Files that are a little wrong, put to every loader: each is read, or refused in our words.
 
 500 mutants are put to each loader, or as many as NARROWS_FUZZ says: `NARROWS_FUZZ=20000 python -m
-pytest tests/test_fuzz.py`. A failure says which mutant it was; the same number is the same file.
+pytest tests/test_fuzz.py`. A failure says which mutant it was; the same number is the same file. To each
+of the kinds of archives and pixel models a tenth as many are put, each of which decodes images.
 """
 
 import os
@@ -9,6 +10,7 @@ import warnings
 
 import pytest
 
+from fuzzed_archives import ARCHIVE_LOADERS
 from fuzzed_loaders import LOADERS, Loader
 from narrows import files
 from narrows.errors import NarrowsError
@@ -41,6 +43,6 @@ def failures(loader: Loader) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("make", LOADERS, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", [*LOADERS, *ARCHIVE_LOADERS], ids=lambda make: make.__name__)
 def test_a_file_with_faults_is_read_or_refused(make, tmp_path):
     assert not failures(make(tmp_path))

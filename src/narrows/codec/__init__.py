@@ -21,6 +21,7 @@ binary              integers in bytes
 parallel            work on several blocks at once
 pixel_model         a pixel model: the distribution of each pixel, given those before it
 model_bytes         a pixel model as a file, `.nrwm`
+model_checks        what the numbers of a model file must be
 groups              groups of values
 categorical         the distribution of a pixel of few values
 categorical_blocks  the pixels of a block of few values as choices

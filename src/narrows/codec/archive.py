@@ -24,11 +24,13 @@ from narrows.codec.index import (
     DIGEST,
     INSIDE,
     MODES,
+    MOST_CHANNELS,
     NO_MODEL,
     PIXEL_MODEL,
     TYPES,
     Form,
     Index,
+    most_extras,
     read_index,
 )
 from narrows.codec.packing import DAMAGED, pack_block, unpack_block
@@ -90,6 +92,8 @@ class Writer:
             form = self._add_form(image)
             height, width, channels = form.image
             pixels = image.reshape(form.image)
+            if image.dtype == bool:
+                pixels = pixels.view(np.uint8) != 0  # each byte 0 or 1
             for tile in tiles_of(number, height, width, 1 << self.index.tile):
                 piece = pixels[tile.top : tile.bottom, tile.left : tile.right]
                 yield Kind(form.dtype, channels), tile, piece
@@ -97,7 +101,8 @@ class Writer:
     def _add_form(self, image: np.ndarray) -> Form:
         """The form of the next image, counted in the index."""
         form = Form(1, image.dtype.name, image.shape)
-        if form.dtype not in TYPES or not 1 <= image.ndim <= 3 or form.image[2] > 4:
+        is_image = 1 <= image.ndim <= 3 and 1 <= form.image[2] <= MOST_CHANNELS
+        if form.dtype not in TYPES or not is_image:
             raise ImageError(
                 f"an image of shape {image.shape} and type {form.dtype} cannot be compressed; expected "
                 f"(H, W) or (H, W, C) with 1 to 4 channels, of {', '.join(TYPES)}"
@@ -141,7 +146,13 @@ def _gathered(
 
 
 def write_end(file: BinaryIO, index: Index) -> None:
-    """What follows the blocks and the model."""
+    """What follows the blocks and the model. Raises `ImageError`."""
+    most = most_extras(index.count)
+    if len(index.extras) > most:
+        raise ImageError(
+            f"the names and colour profiles of these images have {len(index.extras):,} bytes, of which an "
+            f"archive holds {most:,}; compress fewer images at once"
+        )
     data = index.to_bytes()
     end = data + len(data).to_bytes(4, "little")
     file.write(end + zlib.crc32(BEGINNING + end).to_bytes(4, "little"))
@@ -183,7 +194,7 @@ class Archive:
         tiles = (pair for block, parts in decoded for pair in zip(block.tiles, parts))
         waiting: tuple[Tile, np.ndarray] | None = next(tiles, None)
         for number, form in enumerate(self.index.shapes()):
-            image = np.empty(form.image, form.dtype)
+            image = _space_for(form)
             while waiting is not None and waiting[0].image == number:
                 tile, pixels = waiting
                 image[tile.top : tile.bottom, tile.left : tile.right] = pixels
@@ -215,6 +226,16 @@ class Archive:
         if len(data) != length:
             raise DataError(TRUNCATED)
         return data
+
+
+def _space_for(form: Form) -> np.ndarray:
+    """An image that is to be filled. Raises `DataError` if there is no memory for it."""
+    try:
+        return np.empty(form.image, form.dtype)
+    except (MemoryError, ValueError) as error:
+        raise DataError(
+            f"there is no memory for an image of shape {form.shape} and type {form.dtype}"
+        ) from error
 
 
 def index_of(file: BinaryIO) -> Index:

@@ -31,6 +31,7 @@ import numpy as np
 
 from narrows.codec.groups import groups_from
 from narrows.codec.integers import HIGHEST, Dense, Frequencies, frequencies, hidden
+from narrows.codec.model_checks import require_between, require_shapes, require_shifts
 from narrows.codec.rans import Found
 from narrows.codec.wavefront import neighbour_count
 
@@ -53,7 +54,9 @@ class Cold(NamedTuple):
 
 
 TABLES = ("FIRST", "SECOND")
-MOST_RADIUS, MOST_PLACES, WIDEST = 12, 64, 1024
+MOST_VALUES, MOST_RADIUS, MOST_PLACES, WIDEST, LAYERS = 256, 8, 64, 512, 5
+# of numbers that are kept in float32, or multiplied in it by up to 1023
+LARGEST = {**dict.fromkeys((*TABLES, "row", "column", "b4"), 1 << 23), "gate": 1 << 14}
 
 
 class Categorical:
@@ -155,7 +158,7 @@ def _with_copies(logits: np.ndarray, target: np.ndarray, count: int) -> np.ndarr
     """
     copies, n = target.shape
     if not copies:
-        return logits[:count]
+        return logits[:count].astype(np.float64)
     added = logits[count : count + copies]
     at = (target * np.int64(n) + np.arange(n)).ravel()
     sums = np.bincount(at, added.ravel(), (count + 1) * n).reshape(count + 1, n)
@@ -168,19 +171,42 @@ def _largest(table: np.ndarray) -> np.ndarray:
 
 
 def _check(tensors: dict[str, np.ndarray], options: dict[str, Any]) -> None:
-    """Refuse what would take much time or memory. Raises `ValueError`."""
-    values = options["values"]
-    if not 1 <= values <= min(256, *(len(tensors[name]) for name in TABLES)):
-        raise ValueError(f"{values} values")
-    near = [options[name] for name in ("near", "copies", "group_copies")]
-    _between("radius", options["radius"], 1, MOST_RADIUS)
-    _between("least of near neighbours", min(near), 0)
-    _between("near neighbours", max(near), 0, neighbour_count(options["radius"]))
-    _between("rows", len(tensors["row"]), 1, MOST_PLACES)
-    _between("columns", len(tensors["column"]), 1, MOST_PLACES)
-    _between("width of a layer", max(max(tensor.shape) for tensor in tensors.values()), 1, WIDEST)
+    """Refuse what would take much time or memory, or would not be exact. Raises `ValueError`."""
+    require_between("channels", options["channels"], 1, 1)
+    values = require_between("values", options["values"], 1, MOST_VALUES)
+    neighbours = neighbour_count(require_between("radius", options["radius"], 1, MOST_RADIUS))
+    for name in ("near", "copies", "group_copies"):
+        require_between(name, options[name], 0, neighbours)
+    require_between("seen", options["seen"], 0, 1)
+    for first in options["groups"]:
+        require_between("first value of a group", first, 0, values - 1)
+    require_shifts(options["shifts"], LAYERS)
+    require_shapes(tensors, _shapes(tensors, options))
+    for name, most in LARGEST.items():
+        require_between(f"largest of {name}", int(np.abs(tensors[name]).max()), 0, most)
 
 
-def _between(what: str, got: int, least: int, most: int = WIDEST) -> None:
-    if not least <= got <= most:
-        raise ValueError(f"{what}: {got}, expected {least} to {most}")
+def _shapes(tensors: dict[str, np.ndarray], options: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor, of widths as they are said by the biases. Raises `ValueError`."""
+    values, near = options["values"], options["near"]
+    sizes = groups_from(options["groups"], values).sizes
+    rows, columns = (
+        require_between(name, len(tensors[name]), 1, MOST_PLACES) for name in ("row", "column")
+    )
+    a, b = (require_between(name, len(tensors[name]), 1, WIDEST) for name in ("b1", "b2"))
+    groups, group_outputs = len(sizes), len(sizes) + options["group_copies"]
+    places = int(sizes.max()) + options["copies"] + options["seen"]
+    return {
+        **dict.fromkeys(TABLES, (values,)),
+        "W1": (a, neighbour_count(options["radius"]) + near),
+        "b1": (a,),
+        "row": (rows, a),
+        "column": (columns, a),
+        "W2": (b, a),
+        "b2": (b,),
+        "W3": (group_outputs, b),
+        "b3": (group_outputs,),
+        "gate": (groups, b),
+        "W4": (places, b),
+        "b4": (groups, places),
+    }

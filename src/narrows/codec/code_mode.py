@@ -11,6 +11,7 @@ of the images, or that takes no more than the asked bytes an image (`quantisatio
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from math import prod
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -20,14 +21,14 @@ from narrows.codec.codes import CodesHead, are_integers, as_integers, code_table
 from narrows.codec.extras import CodeOf
 from narrows.codec.index import DIGEST
 from narrows.codec.pixel_model import PixelModel
-from narrows.errors import DataError, ImageError, wrong
+from narrows.errors import DataError, ImageError, NarrowsError, wrong
 from narrows.levels import unit_values
 
 BATCH = 1000  # images that are encoded or decoded at once
 LOOKED_AT = 2000  # images from which the steps are chosen
 MORE_ERROR = 1.05  # times the squared error of the model, that steps may make
 SHARES = [2.0 ** (-k / 2) for k in range(-2, 17)]  # 2 to 1/256
-TILE, AREA = 12, 22  # logarithms
+TILE, AREA = 11, 22  # logarithms
 
 
 def encode_images(
@@ -134,7 +135,12 @@ def images_of_codes(archive: Archive, code: CodeOf, model: Any) -> Iterator[np.n
             + ("give it as the model" if model is None else "another model was given")
         )
     for codes in codes_of(archive):
-        made = model.inverse_transform(codes)
+        try:
+            made = model.inverse_transform(codes)
+        except NarrowsError as error:
+            raise DataError(f"this archive is damaged: its {error}") from error
+        if made[0].size != prod(code.shape):
+            raise DataError(f"this archive is damaged: its images are not of shape {code.shape}")
         for image in made:
             yield image.reshape(code.shape).astype(code.dtype, copy=False)
 

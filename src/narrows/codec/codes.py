@@ -25,12 +25,13 @@ from typing import Any
 import numpy as np
 
 from narrows.codec.integers import BITS, TOTAL
+from narrows.codec.model_checks import require_between, require_shapes
 from narrows.codec.rans import Decoder, Encoder, Found
 from narrows.codec.wavefront import Wavefront
-from narrows.errors import ImageError
+from narrows.errors import DataError, ImageError
 
 MOST_SYMBOLS = 1 << 12  # of a unit
-MOST_UNITS = 1 << 12
+MOST_UNITS = 1 << 11
 LARGEST = 1 << 30  # integer of a code
 FINEST = 4095  # of a count
 
@@ -45,18 +46,20 @@ class CodesHead:
     radius = 1
 
     def __init__(self, tensors: Mapping[str, np.ndarray], options: Mapping[str, Any]):
+        require_between("channels", options.get("channels", 1), 1, 1)
         self.low, symbols = tensors["low"], tensors["symbols"]
-        units = len(self.low)
-        if not (
-            1 <= units == len(symbols) <= MOST_UNITS
-            and 1 <= symbols.min() <= symbols.max() <= MOST_SYMBOLS
-        ):
-            raise ValueError(f"{units} units of up to {symbols.max(initial=0)} symbols")
-        if tensors["counts"].shape != (symbols.sum(),) or tensors["counts"].min() < 0:
-            raise ValueError("counts that are not one for each symbol")
+        units = require_between("units", len(self.low), 1, MOST_UNITS)
+        shapes = {"low": (units,), "symbols": (units,), "counts": (int(symbols.sum()),)}
+        require_shapes(tensors, shapes)
+        for count in (symbols.min(), symbols.max()):
+            require_between("symbols of a unit", int(count), 1, MOST_SYMBOLS)
+        require_between("least count", int(tensors["counts"].min()), 0, 1 << 31)
         counts = np.split(tensors["counts"], np.cumsum(symbols)[:-1])
         self.ends = [np.cumsum(_frequencies(unit)) for unit in counts]
         self.step, self.offset = (_of_units(options[name], units) for name in ("step", "offset"))
+        ends = self.codes(np.stack([0 * symbols, symbols - 1]))
+        if not np.isfinite(ends).all():
+            raise ValueError("steps and offsets of codes that are not finite")
 
     def encode(self, wave: Wavefront, flat: np.ndarray, encoder: Encoder) -> None:
         for unit, step in enumerate(wave.steps()):
@@ -64,6 +67,8 @@ class CodesHead:
             encoder.put(*self._intervals(unit, symbols), BITS)
 
     def decode(self, wave: Wavefront, flat: np.ndarray, decoder: Decoder) -> None:
+        if len(wave.steps()) > len(self.ends):
+            raise DataError("this archive is damaged: it has codes of more units than its tables")
         for unit, step in enumerate(wave.steps()):
 
             def find(piece: slice, slots: np.ndarray, unit: int = unit) -> Found:
@@ -78,7 +83,8 @@ class CodesHead:
 
     def codes(self, symbols: np.ndarray) -> np.ndarray:
         """The codes `(N, D)` of symbols, float32."""
-        return (self.offset + self.step * (symbols + self.low)).astype(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return (self.offset + self.step * (symbols + self.low)).astype(np.float32)
 
     def _intervals(self, unit: int, symbols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Starts and frequencies of symbols of a unit."""
@@ -155,7 +161,7 @@ def _plain(values: np.ndarray) -> float | list[float]:
 
 
 def _of_units(said: Any, units: int) -> np.ndarray:
-    values = np.broadcast_to(np.asarray(said, dtype=np.float64), (units,))
-    if not np.isfinite(values).all():
-        raise ValueError("steps or offsets that are not finite")
-    return values
+    numbers = said if isinstance(said, list) else [said] * units
+    if len(numbers) != units or not all(type(number) in (int, float) for number in numbers):
+        raise ValueError(f"steps or offsets that are not one number, or {units}")
+    return np.array(numbers, np.float64)

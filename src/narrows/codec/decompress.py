@@ -55,7 +55,12 @@ def open_archive(file: BinaryIO, model: Any = None) -> Archive:
 
 def extras_of(archive: Archive) -> Extras:
     """What an archive says next to its images. Raises `DataError`."""
-    return read_extras(archive.index.extras, archive.index.count)
+    extras, mode = read_extras(archive.index.extras, archive.index.count), MODES[archive.index.mode]
+    if (mode == "levels", mode == "code") != (extras.palette is not None, extras.code is not None):
+        raise DataError(
+            f"this archive is damaged: it is of the mode {mode!r}, and what it says of its images is not"
+        )
+    return extras
 
 
 def images_of(archive: Archive, extras: Extras, model: Any = None) -> Iterator[np.ndarray]:
@@ -85,15 +90,12 @@ def _as_they_are(archive: Archive, extras: Extras, model: Any) -> Iterator[np.nd
 
 
 def _from_palette(archive: Archive, extras: Extras, model: Any) -> Iterator[np.ndarray]:
-    palette = extras.palette
-    if palette is None:
-        raise DataError("this archive is damaged: its palette of grey levels is missing")
-    return map(palette.image, archive.images())
+    assert extras.palette is not None
+    return map(extras.palette.image, archive.images())
 
 
 def _from_codes(archive: Archive, extras: Extras, model: Any) -> Iterator[np.ndarray]:
-    if extras.code is None:
-        raise DataError("this archive is damaged: what its codes are of is missing")
+    assert extras.code is not None
     return images_of_codes(archive, extras.code, model)
 
 

@@ -17,7 +17,7 @@ from narrows.errors import several
 from narrows.reading import reading
 
 FORMS_NAMED, NAMES_NAMED, LEVELS_NAMED = 4, 3, 8
-METHODS = {PIXEL_MODEL: "pixel model", PIXEL_MODEL + 1: "codes"}
+METHODS = {PIXEL_MODEL: "pixel model"}
 
 
 def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -7,10 +7,10 @@ model           1 byte: 0 none, 1 inside, 2 apart
 forms           how many (LEB128); for each: how many images (LEB128), the type (1 byte), the number
                   of dimensions (1 byte), each of them (LEB128); one of no images ends a block
 T, A            1 byte each: logarithms to the base 2 of the limits of tiles and blocks (`blocks`)
-blocks          how many (LEB128); for each: the method (1 byte), if it is the pixel model's or that
-                  of codes the logarithm to the base 2 of its lanes (1 byte), the length (LEB128), the
-                  CRC-32 of its bytes (4 bytes), and unless it is stored as it is the
-                  CRC-32 of what was packed (4 bytes)
+blocks          how many (LEB128); for each: the method (1 byte), if it is the pixel model's the
+                  logarithm to the base 2 of its lanes (1 byte), the length (LEB128), the CRC-32
+                  of its bytes (4 bytes), and unless it is stored as it is the CRC-32 of what was
+                  packed (4 bytes)
 extras          the length of the packed extras (LEB128, 0: none), the method (1 byte), the length
                   of the extras (LEB128), the packed bytes: JSON
 """
@@ -28,13 +28,13 @@ from narrows.errors import DataError
 MODES = ("lossless", "levels", "code")
 NO_MODEL, INSIDE, APART = range(3)
 TYPES = ("uint8", "uint16", "int16", "bool", "float16", "float32", "float64")
-PIXEL_MODEL, CODES = 4, 5  # methods, after those of `general`
-METHODS = 6
+PIXEL_MODEL = 4  # a method, after those of `general`
+METHODS = 5
 MOST_DIMENSIONS = 3
 MOST_CHANNELS = 4
-MOST_EMPTY = 1 << 20  # images of no pixels
-LARGEST_TILE, LARGEST_AREA, MOST_LANES = 12, 24, 16  # logarithms
-LONGEST_EXTRAS = 1 << 28
+MOST_EMPTY = 1 << 16  # images of no pixels
+LARGEST_TILE, LARGEST_AREA, MOST_LANES = 11, 22, 16  # logarithms
+LONGEST_EXTRAS, EXTRAS_AN_IMAGE = 1 << 23, 512  # bytes of an archive, and more for each image
 DIGEST = 16  # bytes of a model's SHA-256
 
 
@@ -159,9 +159,9 @@ def read_index(data: bytes) -> Index:
     index.tile = _below(reader, LARGEST_TILE + 1, "size of tiles")
     index.area = _below(reader, LARGEST_AREA + 1, "size of blocks")
     index.blocks = [_read_entry(reader) for _ in range(reader.integer(len(data)))]
-    index.extras = _read_extras(reader)
-    reader.finish()
     _check_sizes(index)
+    index.extras = _read_extras(reader, most_extras(index.count))
+    reader.finish()
     return index
 
 
@@ -177,7 +177,7 @@ def _read_form(reader: Reader) -> Form:
     dtype = TYPES[_below(reader, len(TYPES), "type of pixels")]
     dimensions = _below(reader, MOST_DIMENSIONS + 1, "number of dimensions")
     form = Form(count, dtype, tuple(reader.integer() for _ in range(dimensions)))
-    if not form.shape or form.image[2] > MOST_CHANNELS:
+    if not form.shape or not 1 <= form.image[2] <= MOST_CHANNELS:
         raise DataError(f"this archive is damaged: its images are of shape {form.shape}")
     return form
 
@@ -190,19 +190,26 @@ def _read_entry(reader: Reader) -> Entry:
     return Entry(method, lanes, length, packed_crc, crc)
 
 
-def _read_extras(reader: Reader) -> bytes:
+def most_extras(images: int) -> int:
+    """How many bytes the extras of that many images may have."""
+    return LONGEST_EXTRAS + EXTRAS_AN_IMAGE * images
+
+
+def _read_extras(reader: Reader, most: int) -> bytes:
     length = reader.integer()
     if not length:
         return b""
-    method, unpacked = reader.fixed(1), reader.integer(LONGEST_EXTRAS)
+    method, unpacked = reader.fixed(1), reader.integer(most)
     return general.unpack(method, reader.bytes(length), unpacked)
 
 
 def _check_sizes(index: Index) -> None:
     """Refuse more images or pixels than the blocks can hold, before any is made room for."""
     most = len(index.blocks) << max(index.area, 2 * index.tile)
-    pixels = sum(form.images * prod(form.image[:2]) for form in index.forms)
+    sizes = [(form.images, prod(form.image[:2])) for form in index.forms]
+    pixels = sum(images * size for images, size in sizes)
     if pixels > most:
         raise DataError(f"this archive is damaged: {pixels:,} pixels in {len(index.blocks)} blocks")
-    if index.count > most + MOST_EMPTY:
-        raise DataError(f"this archive is damaged: {index.count:,} images without pixels")
+    empty = sum(images for images, size in sizes if not size)
+    if empty > MOST_EMPTY:
+        raise DataError(f"this archive is damaged: {empty:,} images without pixels")

@@ -32,12 +32,12 @@ import numpy as np
 
 from narrows.codec.integers import HIGHEST, Dense, frequencies, hidden
 from narrows.codec.logistics import FRACTION, MOST_VALUES, SCALES, Logistics
+from narrows.codec.model_checks import require_between, require_shapes, require_shifts
 from narrows.codec.wavefront import neighbour_count
 
 NORTH, WEST, NORTH_WEST = 0, 1, 2  # places among the neighbours, the nearest first
-MOST_CHANNELS, MOST_UNIT, MOST_RADIUS, MOST_COMPONENTS, WIDEST = 4, 12, 6, 16, 1024
+MOST_CHANNELS, MOST_UNIT, MOST_RADIUS, MOST_COMPONENTS, WIDEST = 4, 12, 6, 16, 512
 LAYERS = ("1", "2", "3")
-LEAST_SHIFT, MOST_SHIFT = -16, 32
 
 
 class Mixture:
@@ -139,38 +139,30 @@ def units(d: np.ndarray, unit: int) -> np.ndarray:
 
 def _check(tensors: dict[str, np.ndarray], options: dict[str, Any]) -> None:
     """Refuse what would take much time or memory, or code values that there are not. Raises `ValueError`."""
-    channels = _between("channels", options["channels"], 1, MOST_CHANNELS)
-    _between("values", options["values"], 1, MOST_VALUES)
-    _between("radius", options["radius"], 1, MOST_RADIUS)
-    _between("unit", options["unit"], 0, MOST_UNIT)
+    channels = require_between("channels", options["channels"], 1, MOST_CHANNELS)
+    require_between("values", options["values"], 1, MOST_VALUES)
+    require_between("radius", options["radius"], 1, MOST_RADIUS)
+    require_between("unit", options["unit"], 0, MOST_UNIT)
     if sorted(options["order"]) != list(range(channels)) or len(options["base"]) != channels:
         raise ValueError(
             f"order {options['order']} and base {options['base']} of {channels} planes"
         )
     for plane, base in enumerate(options["base"]):
-        _between("base", base, -1, plane - 1)
-    if len(options["shifts"]) != len(LAYERS):
-        raise ValueError(f"shifts {options['shifts']} of {len(LAYERS)} layers")
-    for shift in options["shifts"]:
-        _between("shift", shift, LEAST_SHIFT, MOST_SHIFT)
-    _check_shapes(tensors, options)
+        require_between("base", base, -1, plane - 1)
+    require_shifts(options["shifts"], len(LAYERS))
+    require_shapes(tensors, _shapes(tensors, options))
 
 
-def _check_shapes(tensors: dict[str, np.ndarray], options: dict[str, Any]) -> None:
+def _shapes(tensors: dict[str, np.ndarray], options: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor, of widths as they are said by the biases. Raises `ValueError`."""
     channels = options["channels"]
-    widths = [len(tensors[f"b{layer}"][0]) for layer in LAYERS]
-    _between("widest layer", max(widths), 1, WIDEST)
-    _between("components", widths[2] // 3, 1, MOST_COMPONENTS)
-    inputs = neighbour_count(options["radius"]) * channels + channels - 1, *widths
-    for layer, rows, columns in zip(LAYERS, widths, inputs):
-        shapes = tensors[f"W{layer}"].shape, tensors[f"b{layer}"].shape
-        if shapes != ((channels, rows, columns), (channels, rows)):
-            raise ValueError(f"layer {layer} of shapes {shapes}")
+    widths = [tensors[f"b{layer}"].shape[-1] for layer in LAYERS]
+    require_between("widest layer", max(widths), 1, WIDEST)
+    require_between("components", widths[2] // 3, 1, MOST_COMPONENTS)
     if widths[2] % 3:
         raise ValueError(f"{widths[2]} outputs, expected 3 of each component")
-
-
-def _between(what: str, got: int, least: int, most: int) -> int:
-    if type(got) is not int or not least <= got <= most:
-        raise ValueError(f"{what}: {got}, expected an integer from {least} to {most}")
-    return got
+    inputs = neighbour_count(options["radius"]) * channels + channels - 1, *widths
+    shapes: dict[str, tuple[int, ...]] = {}
+    for layer, rows, columns in zip(LAYERS, widths, inputs):
+        shapes[f"W{layer}"], shapes[f"b{layer}"] = (channels, rows, columns), (channels, rows)
+    return shapes

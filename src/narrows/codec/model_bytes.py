@@ -28,7 +28,7 @@ from narrows.errors import DataError
 MAGIC = b"\x8aNRM"
 VERSION = 1
 TYPES = ("int8", "int16", "int32")
-LARGEST = 1 << 26  # bytes of a body
+LARGEST = 1 << 24  # bytes of a body
 MOST_DIMENSIONS = 3
 NOT_ONE = "this is not a pixel model (.nrwm)"
 DAMAGED = "this pixel model is damaged"

@@ -70,10 +70,11 @@ def unpack_block(
         if model is None or not model.knows(block.kind):
             raise DataError("this archive is damaged: its pixel model is for other images")
         tiles = model.decode(packed, entry.lanes, block.kind, sizes)
+        data = _bytes_of(tiles)
     else:
         data = general.unpack(entry.method, packed, block.length)
         tiles = _cut(data, block.kind, sizes)
-    if entry.method != general.STORED and zlib.crc32(_bytes_of(tiles)) != entry.crc:
+    if entry.method != general.STORED and zlib.crc32(data) != entry.crc:
         raise DataError(DAMAGED.format(f"the pixels of {name}"))
     return tiles
 
@@ -85,8 +86,11 @@ def _bytes_of(tiles: list[np.ndarray]) -> bytes:
 
 
 def _cut(data: bytes, kind: Kind, sizes: list[tuple[int, int]]) -> list[np.ndarray]:
-    """The tiles in the bytes of a block."""
-    values = np.frombuffer(data, np.dtype(kind.dtype).newbyteorder("<")).astype(kind.dtype)
+    """The tiles in the bytes of a block. Raises `DataError` for bits that are neither 0 nor 1."""
+    values = np.frombuffer(data, np.dtype(kind.dtype).newbyteorder("<"))
+    values = values.astype(kind.dtype, copy=False)
+    if kind.dtype == "bool" and values.view(np.uint8).max(initial=0) > 1:
+        raise DataError("this archive is damaged: it has bits that are neither 0 nor 1")
     ends = np.cumsum([height * width * kind.channels for height, width in sizes])[:-1]
     parts = np.split(values, ends)
     return [part.reshape(*size, kind.channels) for part, size in zip(parts, sizes)]

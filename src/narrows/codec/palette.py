@@ -61,7 +61,7 @@ class Palette:
         """The levels of these numbers, in the type of the images. Raises `DataError` if there is no such
         level.
         """
-        if indices.max(initial=0) >= max(1, len(self)):
+        if indices.dtype.kind != "u" or indices.max(initial=0) >= max(1, len(self)):
             raise DataError("this archive is damaged: its images have values beyond its palette")
         return self._levels[indices]
 

@@ -29,15 +29,17 @@ import numpy as np
 from narrows.codec.blocks import Kind
 from narrows.codec.categorical_blocks import CategoricalHead
 from narrows.codec.codes import CodesHead
+from narrows.codec.index import LARGEST_AREA, LARGEST_TILE, MOST_CHANNELS
 from narrows.codec.mixture_blocks import MixtureHead
 from narrows.codec.model_bytes import DAMAGED, from_bytes, to_bytes
+from narrows.codec.model_checks import require_between
 from narrows.codec.rans import Decoder, Encoder
 from narrows.codec.wavefront import Size, Wavefront
 from narrows.errors import DataError, NarrowsError
 
 BITS_A_LANE = 8_000  # of a stream, at least: a lane takes about 48
 MOST_LANES = 10  # logarithm
-MOST_TILE, MOST_AREA = 12, 24  # logarithms
+LEAST_TILE, LEAST_AREA = 4, 12  # logarithms
 FIRST = {"int16": -32768}  # the value that counts as 0, if it is not 0
 STORED_AS = {"bool": np.uint8, "uint8": np.uint8, "uint16": np.uint16, "int16": np.uint16}
 
@@ -77,11 +79,13 @@ class PixelModel:
         self.options, self.tensors = dict(options), dict(tensors)
         with _as_damage():
             self.types = [str(name) for name in options["types"]]
-            self.channels, self.values = int(options["channels"]), int(options["values"])
-            self.tile, self.area = int(options["tile"]), int(options["area"])
+            if not set(self.types) <= set(STORED_AS):
+                raise ValueError(f"types {self.types}")
+            self.channels = require_between("channels", options["channels"], 1, MOST_CHANNELS)
+            self.values = require_between("values", options["values"], 1, 1 << 16)
+            self.tile = require_between("tile", options["tile"], LEAST_TILE, LARGEST_TILE)
+            self.area = require_between("area", options["area"], LEAST_AREA, LARGEST_AREA)
             self.head: Head = HEADS[options["head"]](self.tensors, self.options)
-        if not (MOST_TILE >= self.tile >= 4 and MOST_AREA >= self.area >= 12):
-            raise DataError(f"{DAMAGED}: tiles of 2^{self.tile} and blocks of 2^{self.area} pixels")
 
     def to_bytes(self) -> bytes:
         """Its file."""
