@@ -214,7 +214,7 @@ def test_what_has_no_parts_or_cannot_be_joined_is_refused(tmp_path):
         merge(tmp_path / "x.npz")
     with pytest.raises(
         OutputError,
-        match=r"not written as \.png; use \.csv, \.npy, \.npz, \.parquet, or end the name",
+        match=r"not written as \.png; use \.csv, \.npy, \.npz, \.parquet, (\.nrw, )?or end the name",
     ):
         merge(tmp_path / "x.png")
 
