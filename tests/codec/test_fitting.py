@@ -6,10 +6,10 @@ import pytest
 import narrows as nw
 from narrows.codec import fitting
 from narrows.codec.fitting import Training, may_pay, train_pixel_model
-from narrows.codec.training import fit
+from narrows.codec.training import fit, trial
 from narrows.codec.training.sizes import ModelSize
 from narrows.errors import ImageError
-from small_pixel_models import strokes
+from small_pixel_models import smooth, sparse, strokes
 
 TINY = ModelSize(2, (8, 8), 3, 3, 30, 256)
 GENERATOR = np.random.default_rng(0)
@@ -17,8 +17,9 @@ GENERATOR = np.random.default_rng(0)
 
 @pytest.fixture
 def seen(monkeypatch):
-    """What each trainer is given."""
+    """What each trainer is given, if groups of values are better for grey images."""
     given = []
+    monkeypatch.setattr(trial, "better_head", lambda images, values: "categorical")
     for head in ("categorical", "mixture"):
         monkeypatch.setitem(
             fitting.TRAINERS, head, lambda *words, head=head: given.append((head, *words))
@@ -44,6 +45,26 @@ def test_the_kind_of_model_is_that_of_the_images(seen, dtype, shape, levels, hea
     ((got, images, kind, got_values, seed, _),) = seen
     assert (got, kind, got_values, seed) == (head, (dtype, channels), values, 7)
     assert [image.shape for image in images] == [(5, 6, channels)] * 3
+
+
+@pytest.mark.parametrize("head", ["categorical", "mixture"])
+def test_a_trial_chooses_the_kind_of_model_of_grey_images(seen, monkeypatch, head):
+    tried = []
+    monkeypatch.setattr(
+        trial, "better_head", lambda images, values: tried.append((len(images), values)) or head
+    )
+    train_pixel_model([np.zeros((5, 6), np.uint8)] * 3, None, Training())
+    train_pixel_model([np.zeros((5, 6), np.uint8)] * 3, 8, Training())
+    assert [given[0] for given in seen] == [head, "categorical"]
+    assert tried == [(3, 256)]
+
+
+def test_photographs_are_for_a_mixture_and_drawings_for_groups(monkeypatch):
+    monkeypatch.setattr(trial, "STEPS", 150)
+    drawings = list(sparse(60)[..., None])
+    photographs = [smooth((60, 60, 1), seed=seed) for seed in range(3)]
+    assert trial.better_head(drawings, 256) == "categorical"
+    assert trial.better_head(photographs, 256) == "mixture"
 
 
 def test_floats_have_no_model(seen):
@@ -80,6 +101,7 @@ def test_few_images_may_not_pay():
 @pytest.mark.parametrize("levels", [None, 4])
 def test_a_fitted_model_compresses_images_like_those(monkeypatch, levels):
     monkeypatch.setattr(fit, "size_for", lambda *_: TINY)
+    monkeypatch.setattr(trial, "STEPS", 30)
     images = strokes(40)
     model = nw.fit_pixel_model(images, levels, random_state=3)
     blob = nw.compress(model, images, levels=levels, apart=True)

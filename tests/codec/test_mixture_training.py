@@ -10,7 +10,7 @@ from narrows.codec.blocks import Kind
 from narrows.codec.mixture import Surroundings
 from narrows.codec.pixel_model import PixelModel, read_model
 from narrows.codec.training.mixture_fit import fit_mixture, survey
-from narrows.codec.training.mixture_network import LEVELS, MixtureNetwork, inputs_of
+from narrows.codec.training.mixture_network import LEVELS, MixtureNetwork, inputs_of, whitening_of
 from narrows.codec.training.samples import Samples
 from narrows.codec.training.sizes import MixtureSize
 from narrows.codec.wavefront import Wavefront
@@ -62,7 +62,9 @@ def rounded_network(name, components=3):
     unit = 0 if values <= 256 else 6
     options = {**mixture(channels, values).options, "unit": unit}
     generator = keyed_generator("weights")
-    network = MixtureNetwork(options, (24, 12), components, generator)
+    samples = Samples(images, options["radius"])
+    whitening = whitening_of(inputs_of(samples.every_pixel(), options)[0])
+    network = MixtureNetwork(options, (24, 12), components, whitening, generator)
     for weight in network.weights.values():
         weight.data += torch.randn(weight.shape, generator=generator) * 0.1
     network.round_weights()
@@ -122,6 +124,16 @@ def test_training_of_a_mixture_repeats_by_its_seed():
     images = SETS["colour"][0]
     one, same, other = (fit_mixture(images, size=TINY, random_state=seed) for seed in (0, 0, 1))
     assert one.to_bytes() == same.to_bytes() != other.to_bytes()
+
+
+def test_whitening_makes_inputs_uncorrelated():
+    mixing = torch.as_tensor(GENERATOR.normal(size=(6, 6))).float()
+    x = torch.as_tensor(GENERATOR.normal(size=(5000, 6))).float() @ (mixing @ mixing.T) + 3
+    white = x @ whitening_of(x)
+    moments = white.T @ white / len(x)
+    assert moments.diag().max() < 30 * moments.diag().min()
+    assert torch.linalg.cond(moments) < torch.linalg.cond(x.T @ x) / 10
+    assert (whitening_of(torch.zeros(5, 3)) == torch.eye(3)).all()
 
 
 def test_survey_subtracts_channels_that_are_alike_and_scales_to_the_values():

@@ -23,6 +23,7 @@ from narrows.errors import ImageError
 WORTH = 20_000  # bytes that DEFLATE leaves of images, from which a model of their own may pay
 MOST_BYTES, MOST_IMAGES = 1 << 26, 100_000  # that are trained on
 MOST_CATEGORICAL = 256  # values
+FEW = 16  # values, for which a choice of one is best
 NONE = "there is no pixel model for images of this type"
 
 Progress = Callable[[int, int, float], object]  # (steps done, steps, bits per pixel)
@@ -80,11 +81,20 @@ def train_pixel_model(
     if kind is None or kind.dtype not in COUNTS:
         return None
     values = levels or COUNTS[kind.dtype]
-    head = "categorical" if kind.channels == 1 and values <= MOST_CATEGORICAL else "mixture"
-    if head not in TRAINERS:
-        return None
+    head = _head(some, kind, values)
     with training.progress() as progress:
         return TRAINERS[head](some, kind, values, training.random_state, progress)
+
+
+def _head(images: list[np.ndarray], kind: Kind, values: int) -> str:
+    """The kind of model."""
+    if kind.channels > 1 or values > MOST_CATEGORICAL:
+        return "mixture"
+    if values <= FEW:
+        return "categorical"
+    from narrows.codec.training.trial import better_head
+
+    return better_head([counted(image) for image in images], values)
 
 
 def _most_frequent(images: Iterable[np.ndarray]) -> tuple[Kind | None, list[np.ndarray]]:

@@ -2,6 +2,7 @@
 
 fit              a model of few values from images
 mixture_fit      a model of colours or of many values from images
+trial            which of the two is better for grey images
 sizes            how large a model should be for a set of images
 samples          pixels and their neighbours in random batches
 loop             the steps of a training

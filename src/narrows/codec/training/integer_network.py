@@ -48,11 +48,15 @@ class IntegerNetwork(nn.Module):
 
     def round_weights(self) -> None:
         """From now on compute what the network in integers does."""
-        self.units = {name: unit_of(self.weights[name], self.most_units) for name in self.LAYERS}
+        self.units = {name: unit_of(self.exact(name), self.most_units) for name in self.LAYERS}
+
+    def exact(self, name: str) -> Tensor:
+        """Weights before they are rounded."""
+        return self.weights[name]
 
     def get(self, name: str) -> Tensor:
         """Weights, as they are used."""
-        weights = self.weights[name]
+        weights = self.exact(name)
         if not self.units:
             return weights
         if name in self.BIASES:

@@ -16,7 +16,7 @@ from torch import Tensor
 from narrows.codec.mixture import MOST_UNIT, guesses, planes_of
 from narrows.codec.pixel_model import PixelModel
 from narrows.codec.training.loop import Progress, train
-from narrows.codec.training.mixture_network import MixtureNetwork, inputs_of
+from narrows.codec.training.mixture_network import MixtureNetwork, inputs_of, whitening_of
 from narrows.codec.training.samples import Batch, Samples, tiles_in
 from narrows.codec.training.sizes import MIXTURE_SIZES, MixtureSize, size_for
 from narrows.randomness import key_of, keyed_generator
@@ -45,6 +45,7 @@ def fit_mixture(
     size = size or size_for(sum(tile.nbytes for tile in tiles), MIXTURE_SIZES)
     samples = Samples(tiles, size.radius)
     generator = np.random.default_rng(key_of(random_state, "pixels"))
+    some = samples.some(SURVEYED, generator)
     options = {
         "head": "mixture",
         "types": list(types),
@@ -53,10 +54,11 @@ def fit_mixture(
         "area": AREA,
         "radius": size.radius,
         "values": values,
-        **survey(samples.some(SURVEYED, generator), values),
+        **survey(some, values),
     }
+    whitening = whitening_of(inputs_of(some, options)[0])
     weights = keyed_generator(random_state, "weights of a pixel model")
-    network = MixtureNetwork(options, size.widths, size.components, weights)
+    network = MixtureNetwork(options, size.widths, size.components, whitening, weights)
     train(network, _batches(samples, options, size.batch, generator), size.steps, progress)
     tensors, shifts = network.integers()
     return PixelModel({**options, "shifts": shifts}, tensors)

@@ -7,6 +7,16 @@ They compute in floats what the networks in integers will (`integer_network`), o
 the logits of the components in nats, their centres p + base + 4 m 2^u and log-scales l - log 32. Inputs
 that a plane does not know have the weight 0. The cost of a value is that of its mixture, with the least
 probability 2^-24 that integers give it.
+
+Inputs are much alike: all neighbours of an edge are far from the guess together, and steps down the gradient
+change little else. So what is trained is U of W1 = U T, as if the inputs were T x, nearly uncorrelated:
+
+    T = (C + c/1000)^(-1/2) / median,   C = mean x x'
+
+with c the largest eigenvalue of C, and the median of the eigenvalues of what is divided.
+
+Reference: Y. LeCun, L. Bottou, G. Orr, K.-R. Mueller, "Efficient BackProp", 1998,
+http://yann.lecun.com/exdb/publis/pdf/lecun-98b.pdf (inputs should be uncorrelated).
 """
 
 from collections.abc import Mapping
@@ -25,6 +35,7 @@ from narrows.codec.training.samples import Batch
 from narrows.codec.wavefront import neighbour_count
 
 INPUT = 8  # units in 1
+REGULARISATION = 1e-3  # of the largest eigenvalue
 LEVELS = LOGIT / FRACTION  # levels, times 2^u, of m = 1
 FIRST_CENTRES, FIRST_SCALES = (-0.2, 0.2), (1.0, 8.0)  # in m, and in levels times 2^u
 
@@ -33,6 +44,7 @@ class MixtureNetwork(IntegerNetwork):
     """Networks to be trained.
 
     options: of the model file, but for `shifts`, as `Mixture` takes them. widths: A, B. components: M.
+    whitening: T.
     """
 
     learning_rate = 1e-2
@@ -48,9 +60,11 @@ class MixtureNetwork(IntegerNetwork):
         options: Mapping[str, Any],
         widths: tuple[int, int],
         components: int,
+        whitening: Tensor,
         generator: torch.Generator,
     ):
         super().__init__()
+        self.whitening = whitening
         self.values, self.unit = int(options["values"]), int(options["unit"])
         planes = int(options["channels"])
         near = neighbour_count(options["radius"]) * planes
@@ -70,9 +84,9 @@ class MixtureNetwork(IntegerNetwork):
         centres = torch.linspace(*FIRST_CENTRES, components)
         return torch.cat([0 * centres, centres, torch.linspace(low, high, components)])
 
-    def get(self, name: str) -> Tensor:
-        weights = super().get(name)
-        return weights * self.known if name == "W1" else weights
+    def exact(self, name: str) -> Tensor:
+        weights = super().exact(name)
+        return weights @ self.whitening * self.known if name == "W1" else weights
 
     def outputs(self, x: Tensor) -> Tensor:
         """z, m, l of inputs `(n, K C + C - 1)`, `(C, n, 3 M)`."""
@@ -94,6 +108,14 @@ class MixtureNetwork(IntegerNetwork):
         p = value_probabilities(value[..., None], centre, log_scale, self.values)
         p = (z.softmax(2) * p).sum(2) * (1 - self.values / ALL) + 1 / ALL
         return -p.log().sum(0)
+
+
+def whitening_of(x: Tensor) -> Tensor:
+    """T of inputs `(n, inputs)`."""
+    moments = x.double().T @ x.double() / len(x)
+    values, vectors = torch.linalg.eigh(moments)
+    scales = (values + REGULARISATION * values[-1] + 1e-9).rsqrt()
+    return (vectors * (scales / scales.median()) @ vectors.T).float()
 
 
 def value_probabilities(value: Tensor, centre: Tensor, log_scale: Tensor, values: int) -> Tensor:

@@ -38,10 +38,11 @@ class MixtureSize(NamedTuple):
 
 
 MIXTURE_SIZES = {
-    0: MixtureSize(1, (8, 8), 2, 500, 512),
-    1 << 16: MixtureSize(2, (16, 16), 2, 1000, 1024),
-    1 << 19: MixtureSize(2, (32, 24), 3, 2000, 1024),
-    1 << 21: MixtureSize(3, (64, 48), 3, 6000, 1024),
+    0: MixtureSize(1, (8, 8), 2, 1000, 512),
+    1 << 16: MixtureSize(2, (16, 16), 2, 2000, 1024),
+    1 << 19: MixtureSize(2, (32, 24), 3, 4000, 1024),
+    1 << 21: MixtureSize(3, (48, 32), 5, 8000, 1024),
+    1 << 23: MixtureSize(3, (64, 48), 5, 12000, 1024),
 }
 
 
