@@ -1,10 +1,10 @@
 """compress and decompress: out of a folder comes the folder, out of an array the array, to the last bit."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -384,31 +384,53 @@ def test_a_full_disk_leaves_no_archive(refused, tmp_path, monkeypatch):
     assert not (tmp_path / "x.nrw").exists()
 
 
-def started(*arguments) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-m", "narrows", *map(str, arguments)])
+HANGS = """
+import sys, time
+from narrows import files
+from narrows.cli import main
+
+publish, left = files.publish, int(sys.argv[1])
+
+def hang(*paths):
+    global left
+    time.sleep(0 if left else 600)
+    left -= 1
+    publish(*paths)
+
+files.publish = hang
+main(sys.argv[2:])
+"""
 
 
-def killed_while(process: subprocess.Popen, begun) -> None:
-    """Kill a process once it has begun to write."""
-    while process.poll() is None and not begun():
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+def killed(count: int, begun: Callable[[], object], *arguments: object) -> None:
+    """Run the command line until it would give a file its name after `count` others; kill it when it has
+    begun.
+    """
+    words = [sys.executable, "-c", HANGS, str(count), *map(str, arguments)]
+    with subprocess.Popen(words) as process:
+        while process.poll() is None and not begun():
+            time.sleep(0.01)
+        process.kill()
 
 
 def test_a_killed_compress_leaves_no_archive(tmp_path):
-    np.save(tmp_path / "in.npy", noise(200, 64, 64))
-    process = started("compress", tmp_path / "in.npy", "-o", tmp_path / "out" / "x.nrw")
-    killed_while(process, lambda: list(tmp_path.glob("out/.narrows-*")))
-    assert not (tmp_path / "out" / "x.nrw").exists()
+    np.save(tmp_path / "in.npy", strokes(9))
+    out = tmp_path / "out" / "x.nrw"
+    killed(
+        0, lambda: list(out.parent.glob(".narrows-*")), "compress", tmp_path / "in.npy", "-o", out
+    )
+    assert not out.exists()
+    assert all(path.name.startswith(".narrows-") for path in out.parent.iterdir())
 
 
 def test_a_killed_decompress_leaves_complete_files_only(tmp_path):
+    images = noise(9, 20, 20)
     with open(tmp_path / "x.nrw", "w+b") as file:
-        Writer(file).write(noise(400, 64, 64))
-    process = started("decompress", tmp_path / "x.nrw", "-o", tmp_path / "out")
-    killed_while(process, lambda: len(list(tmp_path.glob("out/0*.png"))) > 3)
-    files = [path for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")]
-    assert 3 < len(files) < 400
-    for path in files:
-        Image.open(path).load()
+        Writer(file).write(images)
+    out = tmp_path / "out"
+    killed(
+        4, lambda: len(list(out.glob("0*.png"))) == 4, "decompress", tmp_path / "x.nrw", "-o", out
+    )
+    files = sorted(path for path in out.iterdir() if not path.name.startswith("."))
+    for path, image in zip(files, images[:4], strict=True):
+        np.testing.assert_array_equal(np.asarray(Image.open(path)), image)
