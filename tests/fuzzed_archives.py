@@ -18,9 +18,10 @@ from archive_mutants import archive_mutants, joined, model_mutants, parts_of
 from fuzzed_loaders import Loader
 from mutants import bytes_mutants
 from narrows.codec import general
-from narrows.codec.archive import Archive, Writer
+from narrows.codec.archive import Archive, Writer, index_of
 from narrows.codec.blocks import Kind
 from narrows.codec.code_mode import codes_of
+from narrows.codec.describe import describe_index
 from narrows.codec.extras import Extras, PictureKind
 from narrows.codec.index import MODES
 from narrows.codec.palette import Palette
@@ -55,6 +56,7 @@ def hostile(content: bytes, model: Any = None) -> Fuzzed:
     """An archive with wrong bytes and right checksums."""
 
     def check(mutant: bytes) -> None:
+        in_our_words(lambda: describe_index(index_of(BytesIO(mutant)), __file__))
         images = in_our_words(lambda: nw.decompress(mutant, model))
         archive = Archive(BytesIO(mutant))
         if archive.index.mode == CODE:
