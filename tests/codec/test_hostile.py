@@ -11,7 +11,7 @@ from fuzzed_archives import coder, codes, grey, levels, plain, symbols, written
 from narrows.codec import index as index_module
 from narrows.codec.archive import Archive, Writer
 from narrows.codec.palette import Palette
-from narrows.codec.pixel_model import PixelModel
+from narrows.codec.pixel_model import PixelModel, read_model
 from narrows.errors import DataError, ImageError
 from small_pixel_models import categorical, mixture
 
@@ -58,6 +58,16 @@ def test_hostile_numbers_of_levels_are_refused():
     for numbers in (np.zeros((2, 2), bool), np.zeros(3), np.full(3, 2, np.uint8)):
         with pytest.raises(DataError, match="values beyond its palette"):
             palette.image(numbers)
+
+
+def test_tables_of_codes_refuse_other_images():
+    _, _, model = parts_of(symbols())
+    for images, sentence in (
+        (np.full((3, 2), 9999), "other symbols"),
+        (np.zeros((3, 9)), "more units"),
+    ):
+        with pytest.raises(DataError, match=sentence):
+            nw.compress(read_model(model), images.astype(np.uint16))
 
 
 def test_hostile_bits_are_refused():

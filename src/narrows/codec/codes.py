@@ -62,13 +62,15 @@ class CodesHead:
             raise ValueError("steps and offsets of codes that are not finite")
 
     def encode(self, wave: Wavefront, flat: np.ndarray, encoder: Encoder) -> None:
+        self._require_units(wave)
         for unit, step in enumerate(wave.steps()):
             symbols = flat[wave.places[step], 0]
+            if symbols.max() >= len(self.ends[unit]):
+                raise DataError("these codes have other symbols than the tables of the pixel model")
             encoder.put(*self._intervals(unit, symbols), BITS)
 
     def decode(self, wave: Wavefront, flat: np.ndarray, decoder: Decoder) -> None:
-        if len(wave.steps()) > len(self.ends):
-            raise DataError("this archive is damaged: it has codes of more units than its tables")
+        self._require_units(wave)
         for unit, step in enumerate(wave.steps()):
 
             def find(piece: slice, slots: np.ndarray, unit: int = unit) -> Found:
@@ -76,6 +78,10 @@ class CodesHead:
                 return symbols, *self._intervals(unit, symbols)
 
             flat[wave.places[step], 0] = decoder.take(step.stop - step.start, BITS, find)
+
+    def _require_units(self, wave: Wavefront) -> None:
+        if len(wave.steps()) > len(self.ends):
+            raise DataError("these codes have more units than the tables of the pixel model")
 
     def probe(self) -> int:
         """CRC-32 of all sums of frequencies."""
