@@ -181,6 +181,17 @@ def test_one_picture_comes_back_as_one(narrows, refused, folder, tmp_path):
     assert ".jpg would not keep the pixels as they are; use .png, .tif" in said
 
 
+def test_all_parts_of_a_folder_are_compressed(narrows, tmp_path):
+    for name in ("train/a/0.png", "train/b/1.png", "test/a/2.png"):
+        put(tmp_path / "in" / name, Image.fromarray(strokes(1)[0]))
+    assert narrows("compress", tmp_path / "in", "-o", tmp_path / "x.nrw").code == 0
+    assert narrows("decompress", tmp_path / "x.nrw", "-o", tmp_path / "out").code == 0
+    assert files_in(tmp_path / "out") == files_in(tmp_path / "in")
+    to = ["-o", tmp_path / "y.nrw", "--split", "test"]
+    assert narrows("compress", tmp_path / "in", *to).code == 0
+    assert narrows("info", tmp_path / "y.nrw", "--json").json()["names"] == "test/a/2.png"
+
+
 def test_named_sets_and_splits_are_compressed(narrows, tmp_path):
     assert narrows("compress", "digits", "-o", tmp_path / "x.nrw", "--split", "test").code == 0
     images = decompressed(tmp_path / "x.nrw")

@@ -67,9 +67,10 @@ def test_photographs_are_for_a_mixture_and_drawings_for_groups(monkeypatch):
     assert trial.better_head(photographs, 256) == "mixture"
 
 
-def test_floats_have_no_model(seen):
+def test_floats_and_rows_of_tables_have_no_model(seen):
     assert train_pixel_model([np.zeros((4, 4))], None, Training()) is None
     assert train_pixel_model([], None, Training()) is None
+    assert train_pixel_model([np.zeros(9, np.uint8)], None, Training()) is None
     assert not seen
     with pytest.raises(ImageError, match="no pixel model for images of this type"):
         nw.fit_pixel_model(GENERATOR.random((3, 4, 4)))

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from narrows.cli.archive_images import training_bar
 from narrows.cli.inputs import Skipped
-from narrows.cli.options import Force, Integer, Json, Output, Reading, Split
+from narrows.cli.options import Force, Integer, Json, Output, Reading
 from narrows.cli.output import give_facts, tell
 from narrows.cli.sharded_job import Job, Shard
 from narrows.errors import DataError, wrong
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 AS_THEY_ARE = Reading()
 ENDING = ".nrw"
+Kept = Annotated[
+    str,
+    Parameter(
+        help="train, val, test or all; by default all of a folder or a file, test of a named set."
+    ),
+]
 Flag = Annotated[bool, Parameter(negative="")]
 
 
@@ -93,7 +99,7 @@ def compress(
     *,
     output: Output,
     way: Way = USUAL,
-    split: Split = "",
+    split: Kept = "",
     reading: Reading = AS_THEY_ARE,
     shard: Shard = "",
     skipped: Skipped = "",
@@ -126,6 +132,7 @@ def compress(
     register_joins()
     run, images = (model_or_images, images) if images else ("", model_or_images)
     options = {"mode": way.mode, "levels": way.levels, "apart": way.apart}
+    split = split or _usual_split(images)
     job = Job("compress", run, images, reading, shard, force, split, **options)
     place = job.free(file_place(output, "archives", (ENDING,)))
     plan = way.plan(run, shard)
@@ -136,6 +143,12 @@ def compress(
             _refuse_nothing(source, job)
     path = job.done(place, source.extras.files)
     _report(path, writer.index, json)
+
+
+def _usual_split(images: str) -> str:
+    from narrows.data import NAMED_SETS
+
+    return "" if images in NAMED_SETS else "all"
 
 
 def _note(words: str) -> None:

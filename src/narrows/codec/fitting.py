@@ -109,11 +109,11 @@ def _most_frequent(images: Iterable[np.ndarray]) -> tuple[Kind | None, list[np.n
 
 
 def _some_of(images: Iterable[np.ndarray]) -> list[np.ndarray]:
-    """At most that many images, evenly spaced, as `(rows, columns, channels)`."""
+    """At most that many images, evenly spaced, as `(rows, columns, channels)`; rows of tables are none."""
     kept: list[np.ndarray] = []
     step, size = 1, 0
     for number, image in enumerate(images):
-        if number % step:
+        if number % step or image.ndim == 1:
             continue
         form = Form(1, image.dtype.name, image.shape)
         kept.append(np.array(image, form.dtype).reshape(form.image))

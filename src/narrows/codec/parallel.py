@@ -13,6 +13,8 @@ from typing import TypeVar
 
 from narrows.threads import count_cores, one_thread_a_product
 
+MOST = 4  # threads: each holds a block, what is made of it, and 100 MB of its compressor
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -21,14 +23,14 @@ def in_order(
     work: Callable[[Item], Result], items: Iterable[Item], in_threads: bool
 ) -> Iterator[Result]:
     """The result of `work` for each item, in the order of the items; by as many threads as there are
-    processors, if `in_threads`.
+    processors, 4 at most, if `in_threads`.
     """
     with one_thread_a_product():
         yield from _by_threads(work, items) if in_threads else map(work, items)
 
 
 def _by_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    threads = count_cores()
+    threads = min(count_cores(), MOST)
     with ThreadPoolExecutor(threads) as pool:
         begun: deque[Future[Result]] = deque()
         try:
