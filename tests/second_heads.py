@@ -23,13 +23,14 @@ def shift(x, s):
     return x >> s if s >= 0 else x << -s
 
 
-def shares(e):
-    f = [1 + int(x) * (65536 - len(e)) // int(sum(e)) for x in e]
+def raised(f):
     return [f[0] + 65536 - sum(f), *f[1:]]
 
 
 def softmax(z):
-    return shares([EXP[min(max(z) - x, 3071)] for x in z])
+    e = [EXP[min(max(z) - x, 3071)] for x in z]
+    r = np.float32(65536 - len(e)) / np.float32(sum(e))
+    return raised([1 + int(np.float32(x) * r) for x in e])
 
 
 def among(f):
@@ -102,7 +103,9 @@ def logistics(w, c, s, V):
 def codes(pixels, o, w, array):  # section 8
     unit = pixels[0][2]
     counts = np.split(w["counts"], np.cumsum(w["symbols"]))[unit]
-    for (x, *_), v in zip(pixels, array([among(shares(counts))] * len(pixels), 16), strict=True):
+    total = int(sum(counts))
+    f = raised([1 + int(count) * (65536 - len(counts)) // total for count in counts])
+    for (x, *_), v in zip(pixels, array([among(f)] * len(pixels), 16), strict=True):
         x[0] = v
 
 

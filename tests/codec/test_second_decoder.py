@@ -44,7 +44,8 @@ def assert_same(images, originals):
 def modelled(monkeypatch):
     """The pixel model codes whatever it can, and a stream has many lanes."""
     monkeypatch.setattr(general, "pack_below", lambda data, length: (9**9, None))
-    monkeypatch.setattr(pixel_model, "BITS_A_LANE", 100)
+    for head in pixel_model.HEADS.values():
+        monkeypatch.setattr(head, "bits_a_lane", 100)
 
 
 @pytest.mark.parametrize("dtype", TYPES)

@@ -14,7 +14,7 @@ is stored as the pixel model codes it, or by a general compressor where that is 
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -66,6 +66,7 @@ class Writer:
         self.model = model
         self.apart = apart
         self.saved = 0
+        self._last: Any = None  # type and shape of the last image
         self.index = Index(mode=MODES.index(mode))
         if model is not None:
             self.index.tile, self.index.area = model.tile, model.area
@@ -100,19 +101,13 @@ class Writer:
 
     def _add_form(self, image: np.ndarray) -> Form:
         """The form of the next image, counted in the index."""
-        form = Form(1, image.dtype.name, image.shape)
-        is_image = 1 <= image.ndim <= 3 and 1 <= form.image[2] <= MOST_CHANNELS
-        if form.dtype not in TYPES or not is_image:
-            raise ImageError(
-                f"an image of shape {image.shape} and type {form.dtype} cannot be compressed; expected "
-                f"(H, W) or (H, W, C) with 1 to 4 channels, of {', '.join(TYPES)}"
-            )
-        forms = self.index.forms
-        if forms and forms[-1][1:] == form[1:]:
-            forms[-1] = form._replace(images=forms[-1].images + 1)
+        forms, kind = self.index.forms, (image.dtype, image.shape)
+        if kind == self._last:
+            forms[-1] = forms[-1]._replace(images=forms[-1].images + 1)
         else:
-            forms.append(form)
-        return form
+            forms.append(_form_of(image))
+            self._last = kind
+        return forms[-1]
 
     def _write_model(self) -> None:
         """The model, or which it was, if a block needs it; codes need its tables however they are packed."""
@@ -126,6 +121,18 @@ class Writer:
         data = model.to_bytes()
         index.model, index.model_length, index.model_crc = INSIDE, len(data), zlib.crc32(data)
         self.file.write(data)
+
+
+def _form_of(image: np.ndarray) -> Form:
+    """The form of one image. Raises `ImageError` for what no archive holds."""
+    form = Form(1, image.dtype.name, image.shape)
+    is_image = 1 <= image.ndim <= 3 and 1 <= form.image[2] <= MOST_CHANNELS
+    if form.dtype not in TYPES or not is_image:
+        raise ImageError(
+            f"an image of shape {image.shape} and type {form.dtype} cannot be compressed; expected "
+            f"(H, W) or (H, W, C) with 1 to 4 channels, of {', '.join(TYPES)}"
+        )
+    return form
 
 
 def _gathered(

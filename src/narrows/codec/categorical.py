@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from narrows.codec.groups import groups_from
-from narrows.codec.integers import HIGHEST, Dense, Frequencies, frequencies, hidden
+from narrows.codec.integers import HIGHEST, IMPOSSIBLE, Dense, Frequencies, frequencies, hidden
 from narrows.codec.model_checks import require_between, require_shapes, require_shifts
 from narrows.codec.rans import Found
 from narrows.codec.wavefront import neighbour_count
@@ -40,12 +40,13 @@ class Cold(NamedTuple):
     """What is computed once for each place (row, column): of pixels whose neighbours are all zero."""
 
     groups: Frequencies
+    first: np.ndarray  # frequencies of the first group, int64
     activations: np.ndarray
 
     def find(self, cells: np.ndarray, slots: np.ndarray) -> Found:
         """The group of each slot, its start and its frequency. Nearly all are the first."""
-        frequency = self.groups.ends[0, cells]
-        group, start = np.zeros(len(cells), np.int8), np.zeros(len(cells), np.float32)
+        frequency = self.first.take(cells)
+        group, start = np.zeros(len(cells), np.int8), np.zeros(len(cells), np.int64)
         others = np.flatnonzero(slots >= frequency)
         if len(others):
             found = self.groups.find(cells[others], slots[others])
@@ -72,7 +73,11 @@ class Categorical:
         _check(tensors, options)
         self.radius, self.values = int(options["radius"]), int(options["values"])
         groups = groups_from(options["groups"], self.values)
-        self.first, self.sizes, self.group_of, self.place_of, self.valid = groups
+        self.first, self.sizes, self.group_of, self.place_of, valid = groups
+        self.valid, self.is_wide = valid.astype(np.float32), self.sizes > 1
+        # the place of a value in a group, the number of places if it is in another
+        self.place_in = np.full((len(self.sizes), MOST_VALUES), len(valid))
+        self.place_in[self.group_of, np.arange(self.values)] = self.place_of
         self.near, self.seen = int(options["near"]), int(options["seen"])
         self.group_copies, self.copies = int(options["group_copies"]), int(options["copies"])
         self._input_layers(tensors, options["shifts"])
@@ -86,61 +91,62 @@ class Categorical:
         row, column = tensors["row"], tensors["column"]
         self.places = len(row), len(column)
         bias = _largest(row) + _largest(column)
-        at = row[:, None] + column  # (rows, columns, A)
-        self.bias_at = (at * 2.0 ** -shifts[0]).reshape(-1, at.shape[-1]).astype(np.float32)
         self.layer1 = Dense(tensors["W1"], tensors["b1"], shifts[0], highest, bias)
+        at = row[:, None] + column + tensors["b1"]  # (rows, columns, A)
+        bias_at = (at * 2.0 ** -shifts[0]).reshape(-1, at.shape[-1])
+        self.bias_at = bias_at.astype(self.layer1.dtype)
         self.layer2 = Dense(tensors["W2"], tensors["b2"], shifts[1])
 
     def _output_layers(self, tensors: dict[str, np.ndarray], shifts: Sequence[int]) -> None:
         self.group_layer = Dense(tensors["W3"], tensors["b3"], shifts[2])
-        self.gate = (tensors["gate"] * 2.0 ** -shifts[3]).astype(np.float32)
+        self.gate = _columns(tensors["gate"] * 2.0 ** -shifts[3])
         bias, weight = tensors["b4"], tensors["W4"]
-        self.place_bias = (bias * 2.0 ** -shifts[4]).astype(np.float32)
+        self.place_bias = _columns(bias * 2.0 ** -shifts[4])
+        self.place_bias[: len(self.valid)] += (1 - self.valid) * np.float32(IMPOSSIBLE)
         no_bias = np.zeros(len(weight), np.int64)
         self.place_layer = Dense(weight, no_bias, shifts[4], more=_largest(bias))
 
     def inputs(self, x: np.ndarray) -> np.ndarray:
-        """The inputs `(n, K + N)` of neighbours `(n, K)`, uint8."""
-        inputs = np.empty((len(x), x.shape[1] + self.near), np.float32)
-        inputs[:, : x.shape[1]] = x if self.is_plain else self.first_input.take(x)
-        inputs[:, x.shape[1] :] = self.second_input.take(x[:, : self.near])
+        """The inputs `(K + N, n)` of neighbours `(K, n)`, uint8."""
+        inputs = np.empty((len(x) + self.near, x.shape[1]), np.float32)
+        inputs[: len(x)] = x if self.is_plain else self.first_input.take(x)
+        inputs[len(x) :] = self.second_input.take(x[: self.near])
         return inputs
 
     def activations(self, inputs: np.ndarray, cells: np.ndarray) -> np.ndarray:
-        """a2 `(n, B)` of inputs `(n, K + N)` at those cells."""
-        a1 = hidden(self.layer1(inputs, self.bias_at.take(cells, axis=0)))
-        return hidden(self.layer2(a1))
+        """a2 `(B, n)` of inputs `(K + N, n)` at those cells."""
+        a1 = hidden(self.layer1.rows(inputs, self.bias_at.take(cells, axis=0)))
+        return hidden(self.layer2(a1.T))
 
-    def groups(self, a2: np.ndarray, near: np.ndarray) -> Frequencies:
-        """Of the groups; near: those of the nearest neighbours `(Mg, n)`."""
-        return frequencies(_with_copies(self.group_layer(a2).T, near, len(self.sizes)))
+    def groups(self, a2: np.ndarray, x: np.ndarray) -> Frequencies:
+        """Of the groups; x: the nearest neighbours `(at least Mg, n)`."""
+        near = self.group_of.take(x[: self.group_copies])
+        return frequencies(_with_copies(self.group_layer(a2), near, len(self.sizes)))
 
     def group_places(
-        self, a2: np.ndarray, group: np.ndarray, x: np.ndarray, had: np.ndarray
+        self, a2: np.ndarray, group: np.ndarray, x: np.ndarray, had: np.ndarray | None
     ) -> Frequencies:
         """Of the places in these groups.
 
-        x: the nearest neighbours `(n, at least M)`. had: `(P, n)`, whether the image has had the
-            value of each place.
+        x: the nearest neighbours `(at least M, n)`. had: `(P, n)`, whether the image has had the value
+            of each place; None if the model does not ask.
         """
-        u = np.clip(np.floor(a2 * self.gate[group]), -HIGHEST, HIGHEST)
-        y = self.place_layer(u, self.place_bias[group]).T
-        copied = x[:, : self.copies].T
-        places = len(self.valid)
-        target = np.where(self.group_of[copied] == group, self.place_of[copied], places)
-        logits = _with_copies(y, target, places)
-        if self.seen:
-            logits = logits + had * y[-1]
-        return frequencies(logits, self.valid[:, group])
+        u = np.floor(a2 * self.gate.take(group, axis=1))
+        y = self.place_layer(np.clip(u, -HIGHEST, HIGHEST), self.place_bias.take(group, axis=1))
+        target = self.place_in.take(group * MOST_VALUES + x[: self.copies])
+        logits = _with_copies(y, target, len(self.valid))
+        if had is not None:
+            logits += had * y[-1]
+        return frequencies(logits, (logits > IMPOSSIBLE / 2).astype(np.float32))
 
     @cached_property
     def cold(self) -> Cold:
         """For each cell."""
         cells = np.arange(len(self.bias_at))
-        x = np.zeros((len(cells), neighbour_count(self.radius)), np.uint8)
+        x = np.zeros((neighbour_count(self.radius), len(cells)), np.uint8)
         a2 = self.activations(self.inputs(x), cells)
-        near = np.full((self.group_copies, len(cells)), self.group_of[0])
-        return Cold(self.groups(a2, near), a2)
+        groups = self.groups(a2, x)
+        return Cold(groups, groups.ends[1].astype(np.int64), a2)
 
     def cells(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """The number of the place of each pixel, row by row, for `cold` and for biases; beyond the last
@@ -151,18 +157,21 @@ class Categorical:
         return row * most_columns + np.minimum(columns, most_columns - 1)
 
 
+def _columns(table: np.ndarray) -> np.ndarray:
+    """A table of rows for groups as one of columns, float32."""
+    return np.ascontiguousarray(table.T, np.float32)
+
+
 def _with_copies(logits: np.ndarray, target: np.ndarray, count: int) -> np.ndarray:
     """The first `count` rows of `(rows, n)` logits, to which those that follow are added.
 
-    target: `(copies, n)`, to which row each is added; `count`: to none.
+    target: `(copies, n)`, to which row each is added; if it is none, `count`, a row of no use.
     """
-    copies, n = target.shape
-    if not copies:
-        return logits[:count].astype(np.float64)
-    added = logits[count : count + copies]
-    at = (target * np.int64(n) + np.arange(n)).ravel()
-    sums = np.bincount(at, added.ravel(), (count + 1) * n).reshape(count + 1, n)
-    return logits[:count] + sums[:count]
+    sums = logits[: count + 1].reshape(-1)
+    pixels = np.arange(logits.shape[1])
+    for row, added in zip(target, logits[count:].copy()):
+        sums[row * len(pixels) + pixels] += added
+    return logits[:count]
 
 
 def _largest(table: np.ndarray) -> np.ndarray:

@@ -5,14 +5,14 @@ either whose group has more than one value; each in the order of the pixels in t
 """
 
 import zlib
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from narrows.codec.categorical import Categorical
 from narrows.codec.integers import BITS, Frequencies
 from narrows.codec.rans import Decoder, Encoder
-from narrows.codec.wavefront import Wavefront, chunks, neighbour_count
+from narrows.codec.wavefront import Wavefront, chunks, is_warm, neighbour_count
 
 PROBED = 256
 
@@ -22,6 +22,8 @@ class CategoricalHead:
 
     tensors, options: of a model file, as `Categorical` takes them. Raises `DataError`.
     """
+
+    bits_a_lane = 2_000
 
     def __init__(self, tensors: dict[str, np.ndarray], options: dict[str, Any]):
         self.model = Categorical(tensors, options)
@@ -42,26 +44,12 @@ class CategoricalHead:
         x = (rows * len(inputs) + inputs) * 40503 % 65536 * model.values >> 16
         x[rows % 4 > inputs % 8] = 0
         at = rows[:, 0]
-        x = x.astype(np.uint8)
+        x = np.ascontiguousarray(x.T, np.uint8)
         a2 = model.activations(model.inputs(x), at % len(model.bias_at))
-        had = (at + np.arange(len(model.valid))[:, None]) % 3 == 0
-        places = model.group_places(a2, at % len(model.sizes), x, had).each
-        near = model.group_of[x[:, : model.group_copies].T]
-        values = np.concatenate([model.groups(a2, near).each, places]).T
-        return zlib.crc32(values.astype("<i4").tobytes())
-
-
-class Chosen(NamedTuple):
-    """Starts and frequencies of what was chosen."""
-
-    start: np.ndarray
-    frequency: np.ndarray
-
-    def replace(self, some: np.ndarray, by: Frequencies, symbols: np.ndarray) -> None:
-        self.start[some], self.frequency[some] = by.of(symbols)
-
-    def put(self, some: np.ndarray | slice, encoder: Encoder) -> None:
-        encoder.put(self.start[some], self.frequency[some], BITS)
+        had = (at + np.arange(len(model.valid))[:, None]) % 3 == 0 if model.seen else None
+        places = model.group_places(a2, at % len(model.sizes), x, had)
+        each = [np.diff(found.ends, axis=0) for found in (model.groups(a2, x), places)]
+        return zlib.crc32(np.concatenate(each).T.astype("<i4").tobytes())
 
 
 class Coding:
@@ -72,18 +60,17 @@ class Coding:
 
     def __init__(self, model: Categorical, wave: Wavefront, flat: np.ndarray):
         self.model, self.wave, self.flat = model, wave, flat
-        self.offsets = wave.offsets
+        self.offsets = wave.offsets.tolist()
         self.warm = np.zeros(wave.length, bool)  # places with a neighbour that is not zero
         self.cold = model.cold
-        never = len(wave.bounds)
-        self.since = np.full(
-            (len(wave.sizes), model.values), never, np.int16
-        )  # the step of each value
+        if model.seen:  # the step from which on an image has had each value
+            never = len(wave.bounds)
+            self.since = np.full((len(wave.sizes), model.values), never, np.int16)
 
     def encode(self, encoder: Encoder) -> None:
         """Put all choices."""
         steps = self.wave.steps()
-        self._warm_after(np.flatnonzero(self.flat))
+        self.warm = is_warm(self.flat, self.wave.offsets)
         for number in reversed(range(len(steps))):
             self._note_values(steps[number], number)
         first = 0
@@ -93,43 +80,42 @@ class Coding:
 
     def _encode_steps(self, steps: list[slice], first: int, encoder: Encoder) -> None:
         """Steps whose distributions are computed together, from the one of number `first` on."""
-        here = Pixels(self, slice(steps[0].start, steps[-1].stop))
+        model, here = self.model, Pixels(self, slice(steps[0].start, steps[-1].stop))
+        value = self.flat.take(here.places)
+        group = model.group_of.take(value)
         counts = [step.stop - step.start for step in steps]
-        group, groups = self._chosen_groups(here)
-        wide, places = here.group_places(group, first + np.repeat(np.arange(len(steps)), counts))
-        in_wide = Chosen(*places.of(self.model.place_of[self.flat[here.places[wide]]]))
-        for some in np.split(np.arange(sum(counts)), np.cumsum(counts)[:-1]):
-            groups.put(some[~here.warm[some]], encoder)
-            groups.put(some[here.warm[some]], encoder)
-            in_wide.put(slice(*np.searchsorted(wide, (some[0], some[-1] + 1))), encoder)
-
-    def _chosen_groups(self, here: "Pixels") -> tuple[np.ndarray, Chosen]:
-        """The groups of pixels, and their starts and frequencies."""
-        group = self.model.group_of[self.flat[here.places]]
-        chosen = Chosen(*self.cold.groups.of(group, here.cells))
-        chosen.replace(here.warm, here.groups(), group[here.warm])
-        return group, chosen
+        wide, places = here.group_places(group, np.repeat(first + np.arange(len(steps)), counts))
+        arrays = [
+            (here.cold, self.cold.groups.of(group[here.cold], here.cells[here.cold])),
+            (here.warm, here.groups().of(group[here.warm])),
+            (wide, places.of(model.place_of.take(value[wide]))),
+        ]
+        bounds = np.append(0, np.cumsum(counts))
+        cuts = [np.searchsorted(pixels, bounds) for pixels, _ in arrays]
+        for step in range(len(steps)):
+            for cut, (_, (start, frequency)) in zip(cuts, arrays):
+                some = slice(cut[step], cut[step + 1])
+                encoder.put(start[some], frequency[some], BITS)
 
     def decode(self, decoder: Decoder) -> None:
         """Take all choices, and fill the flat array."""
         for number, step in enumerate(self.wave.steps()):
             here = Pixels(self, step)
             group = self._take_groups(decoder, here)
-            value = self.model.first[group]
-            wide, places = here.group_places(group, number)
+            value = self.model.first.take(group)
+            wide, places = here.group_places(group, np.array([number]))
             value[wide] += decoder.take(len(wide), BITS, places.find)
             self.flat[here.places] = value
             self._warm_after(here.places[value > 0])
             self._note_values(step, number)
 
     def _take_groups(self, decoder: Decoder, here: "Pixels") -> np.ndarray:
-        group = np.empty(len(here.cells), np.int8)
-        cells = here.cells[~here.warm]
-        group[~here.warm] = decoder.take(
+        group = np.empty(len(here.places), np.int8)
+        cells = here.cells[here.cold]
+        group[here.cold] = decoder.take(
             len(cells), BITS, lambda piece, slots: self.cold.find(cells[piece], slots)
         )
-        groups = here.groups()
-        group[here.warm] = decoder.take(groups.each.shape[1], BITS, groups.find)
+        group[here.warm] = decoder.take(len(here.warm), BITS, here.groups().find)
         return group
 
     def _note_values(self, step: slice, number: int) -> None:
@@ -140,39 +126,62 @@ class Coding:
 
     def _warm_after(self, at: np.ndarray) -> None:
         """Pixels that are not zero are neighbours of others."""
-        after = at[:, None] - self.offsets
-        self.warm[after[after < len(self.warm)]] = True
+        for offset in self.offsets:
+            self.warm[at - offset] = True
+
+    def neighbours(self, places: np.ndarray, count: int) -> np.ndarray:
+        """The values `(count, n)` of the nearest neighbours."""
+        x = np.empty((count, len(places)), np.uint8)
+        for values, offset in zip(x, self.offsets):
+            self.flat.take(places + offset, out=values, mode="clip")
+        return x
 
 
 class Pixels:
-    """Pixels whose neighbours are known, and their distributions."""
+    """Pixels whose neighbours are known, and their distributions. warm, cold: which are."""
 
     def __init__(self, coding: Coding, pixels: slice):
-        wave = coding.wave
-        self.coding, self.model = coding, coding.model
-        self.images, self.places = wave.images[pixels], wave.places[pixels]
-        self.cells = self.model.cells(wave.rows[pixels], wave.columns[pixels])
-        self.warm = coding.warm[self.places]
-        self.x = coding.flat.take(self.places[self.warm][:, None] + coding.offsets)
-        inputs = self.model.inputs(self.x)
-        self.warm_activations = self.model.activations(inputs, self.cells[self.warm])
-        self.activations = coding.cold.activations.take(self.cells, axis=0)
-        self.activations[self.warm] = self.warm_activations
+        wave, model = coding.wave, coding.model
+        self.coding, self.model, self.pixels = coding, model, pixels
+        self.places = wave.places[pixels]
+        self.cells = model.cells(wave.rows[pixels], wave.columns[pixels])
+        warm = coding.warm.take(self.places)
+        self.warm, self.cold = np.flatnonzero(warm), np.flatnonzero(~warm)
+        self.x = coding.neighbours(self.places.take(self.warm), len(coding.offsets))
+        self.activations = model.activations(model.inputs(self.x), self.cells.take(self.warm))
 
     def groups(self) -> Frequencies:
         """Of the groups of the warm pixels."""
-        near = self.model.group_of.take(self.x[:, : self.model.group_copies].T)
-        return self.model.groups(self.warm_activations, near)
+        return self.model.groups(self.activations, self.x)
 
-    def group_places(
-        self, group: np.ndarray, step: np.ndarray | int
-    ) -> tuple[np.ndarray, Frequencies]:
-        """The pixels whose group has several values, and the distribution of their places."""
-        wide = np.flatnonzero(self.model.sizes[group] > 1)
-        chosen = group[wide]
-        near = self.coding.offsets[: self.model.copies]
-        x = self.coding.flat.take(self.places[wide][:, None] + near)
-        values = self.model.first[chosen] + np.arange(len(self.model.valid))[:, None]
-        since = self.coding.since[self.images[wide], np.minimum(values, self.model.values - 1)]
-        had = since < (step[wide] if isinstance(step, np.ndarray) else step)
-        return wide, self.model.group_places(self.activations[wide], chosen, x, had)
+    def group_places(self, group: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, Frequencies]:
+        """The pixels whose group has several values, and the distribution of their places.
+
+        step: `(n,)` the number of the step of each pixel, or one for all.
+        """
+        model, coding = self.model, self.coding
+        wide = np.flatnonzero(model.is_wide.take(group))
+        chosen = group.take(wide).astype(np.intp)
+        x = coding.neighbours(self.places.take(wide), model.copies)
+        had = self._had(wide, chosen, step) if model.seen else None
+        return wide, model.group_places(self._activations_of(wide), chosen, x, had)
+
+    def _activations_of(self, pixels: np.ndarray) -> np.ndarray:
+        """a2 `(B, n)` of warm and cold pixels."""
+        column = np.full(len(self.places), -1)
+        column[self.warm] = np.arange(len(self.warm))
+        at = column.take(pixels)
+        a2 = np.empty((len(self.activations), len(pixels)), self.activations.dtype)
+        of_cold = np.flatnonzero(at < 0)
+        if len(self.warm):
+            self.activations.take(at, axis=1, out=a2, mode="wrap")
+        a2[:, of_cold] = self.coding.cold.activations.take(self.cells.take(pixels[of_cold]), axis=1)
+        return a2
+
+    def _had(self, pixels: np.ndarray, group: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """Whether the image of each pixel has had the values of its group, `(P, n)`."""
+        model, coding = self.model, self.coding
+        values = model.first.take(group) + np.arange(len(model.valid))[:, None]
+        image = coding.wave.images[self.pixels].take(pixels)
+        since = coding.since[image, np.minimum(values, model.values - 1)]
+        return since < (step.take(pixels) if len(step) > 1 else step)

@@ -43,7 +43,7 @@ class CodesHead:
     and offset, `(D,)` or one number. Raises `ValueError`.
     """
 
-    radius = 1
+    radius, bits_a_lane = 1, 8_000
 
     def __init__(self, tensors: Mapping[str, np.ndarray], options: Mapping[str, Any]):
         require_between("channels", options.get("channels", 1), 1, 1)

@@ -94,7 +94,7 @@ def _head(images: list[np.ndarray], kind: Kind, values: int) -> str:
         return "categorical"
     from narrows.codec.training.trial import better_head
 
-    return better_head([counted(image) for image in images], values)
+    return better_head(counted(images), values)
 
 
 def _most_frequent(images: Iterable[np.ndarray]) -> tuple[Kind | None, list[np.ndarray]]:
@@ -132,7 +132,7 @@ def _fit_categorical(
 ) -> PixelModel:
     from narrows.codec.training.fit import fit_categorical
 
-    grey = [counted(image[..., 0]) for image in images]
+    grey = counted([image[..., 0] for image in images])
     return fit_categorical(grey, values, (kind.dtype,), None, random_state, progress)
 
 
@@ -141,8 +141,7 @@ def _fit_mixture(
 ) -> PixelModel:
     from narrows.codec.training.mixture_fit import fit_mixture
 
-    every = [counted(image) for image in images]
-    return fit_mixture(every, values, (kind.dtype,), None, random_state, progress)
+    return fit_mixture(counted(images), values, (kind.dtype,), None, random_state, progress)
 
 
 TRAINERS: dict[str, Callable[[list[np.ndarray], Kind, int, int, Progress], PixelModel]] = {

@@ -10,11 +10,12 @@ weights, and chooses the type:
 A hidden layer clips z to [0, 1023]. Logits are in units of 1/256 nat and become frequencies without the
 exponential of the machine, by a table of integers
 
-    EXP[k] = round(65536 exp(-k / 256)),   e_i = EXP[max z - z_i],   f_i = 1 + floor(e_i (M - n) / sum e)
+    EXP[k] = round(65536 exp(-k / 256)),   e_i = EXP[max z - z_i],
+    r = (M - n) / sum e,   f_i = 1 + floor(e_i r)
 
-of n symbols, M = 2^16 in all, where what is left goes to the first symbol. A quotient of integers
-below 2^53 in float64, rounded down, is exact: IEEE 754 rounds divisions correctly, and no quotient that is
-not an integer is so close to one. Sums of frequencies are products with a triangle of ones.
+of n symbols, M = 2^16 in all, where what is left goes to the first symbol. The quotient r and the product
+are rounded to float32, as IEEE 754 says to the last bit. Each is at most 2^-24 of it too large, so that
+the frequencies add up to no more than M.
 """
 
 from typing import NamedTuple
@@ -28,8 +29,8 @@ HIGHEST = 1023  # of an activation
 LOGIT = 256  # units of a logit in one nat
 BITS = 16  # of frequencies
 TOTAL = 1 << BITS
-EXP = np.rint(65536 * np.exp(-np.arange(3072) / LOGIT))
-ALL = slice(None)
+EXP = np.rint(65536 * np.exp(-np.arange(3072) / LOGIT)).astype(np.float32)  # 0 at last
+IMPOSSIBLE = -(2.0**60)  # logit, below all others
 EXACT = ((np.float32, 1 << 24), (np.float64, 1 << 53))
 
 
@@ -54,15 +55,21 @@ class Dense:
         largest = np.abs(weight) @ inputs + np.abs(bias) + more
         self.dtype = _exact_type(int(largest.max(initial=0)))
         scale = 2.0**-shift  # of integers as exact as they are
-        self.weight = np.ascontiguousarray(weight.T * scale, self.dtype)
-        self.bias = (bias * scale).astype(self.dtype)
+        self.weight = np.ascontiguousarray(weight * scale, self.dtype)
+        self.bias = (bias * scale).astype(self.dtype)[:, None]
 
-    def __call__(self, x: np.ndarray, more: np.ndarray | float = 0.0) -> np.ndarray:
-        """`(n, outputs)` of inputs `(n, inputs)`. more: is added to (W x + b) / 2^shift."""
-        z = x.astype(self.dtype, copy=False) @ self.weight
-        z += self.bias + more if np.ndim(more) == 0 else self.bias
-        if np.ndim(more):
+    def __call__(self, x: np.ndarray, more: np.ndarray | None = None) -> np.ndarray:
+        """`(outputs, n)` of inputs `(inputs, n)`. more: `(outputs, n)`, is added to (W x + b) / 2^shift."""
+        z = self.weight @ x.astype(self.dtype, copy=False)
+        z += self.bias
+        if more is not None:
             z += more
+        return np.floor(z, out=z)
+
+    def rows(self, x: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        """`(n, outputs)` of inputs `(inputs, n)`, with other biases, divided by 2^shift, in place of b."""
+        z = x.astype(self.dtype, copy=False).T @ self.weight.T
+        z += bias
         return np.floor(z, out=z)
 
 
@@ -81,37 +88,50 @@ def hidden(z: np.ndarray) -> np.ndarray:
 
 
 class Frequencies(NamedTuple):
-    """Frequencies `(symbols, n)` of 2^16, and the sums of those up to and with each symbol."""
+    """Sums of the frequencies of the symbols before each, and of all, `(symbols + 1, n)` int32, 0 to 2^16."""
 
-    each: np.ndarray
     ends: np.ndarray
 
     def of(
-        self, symbols: np.ndarray, columns: slice | np.ndarray = ALL
+        self, symbols: np.ndarray, columns: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Start and frequency of one symbol of each column."""
-        at = symbols, np.arange(self.each.shape[1])[columns]
-        frequency = self.each[at]
-        return self.ends[at] - frequency, frequency
+        """Start and frequency of one symbol of each column, or of some columns."""
+        count = self.ends.shape[1]
+        at = symbols * np.int64(count)
+        at += np.arange(count) if columns is None else columns
+        start = self.ends.take(at)
+        at += count
+        return start, self.ends.take(at) - start
 
     def find(self, columns: slice | np.ndarray, slots: np.ndarray) -> Found:
         """The symbol of the slot of each column, its start and its frequency."""
-        symbols = (self.ends[:, columns] <= slots).sum(0, dtype=np.int8)
-        return symbols, *self.of(symbols, columns)
+        below = self.ends[1:-1, columns] <= slots.astype(np.int32)
+        symbols = below.view(np.int8).sum(0, dtype=np.int8)
+        each = np.arange(columns.start, columns.stop) if isinstance(columns, slice) else columns
+        return symbols, *self.of(symbols, each)
 
 
-def frequencies(logits: np.ndarray, valid: np.ndarray | None = None) -> Frequencies:
-    """Frequencies of logits `(symbols, n)`, integers.
+def shares(logits: np.ndarray, least: np.ndarray | float = 1.0) -> np.ndarray:
+    """Frequencies `(symbols, n)`, float32, of logits `(symbols, n)`, integers; of each column they add up to
+    2^16.
 
-    valid: `(symbols, n)`, 1 for symbols that there are, the first always; None: all. The others have
-        the frequency 0.
+    least: of each, `(symbols, n)` float32, 1; 0 for symbols that there are not, whose logits are far
+        below all others. The first always is.
     """
-    top = logits.max(0) if valid is None else np.where(valid, logits, -np.inf).max(0)
-    down = np.clip(top - logits, 0, len(EXP) - 1)
-    e = EXP.take(down.astype(np.intp))
-    least = np.ones(e.shape) if valid is None else valid
-    e *= least
-    each = least + np.floor(e * (TOTAL - least.sum(0)) / e.sum(0))
+    e = EXP.take((logits.max(0) - logits).astype(np.intp), mode="clip")
+    count = least.sum(0) if isinstance(least, np.ndarray) else len(e) * least
+    e *= (TOTAL - count) / e.sum(0)
+    each = np.floor(e, out=e)
+    each += least
     each[0] += TOTAL - each.sum(0)
-    each = each.astype(np.float32)
-    return Frequencies(each, np.tri(len(each), dtype=np.float32) @ each)
+    return each
+
+
+def frequencies(logits: np.ndarray, least: np.ndarray | float = 1.0) -> Frequencies:
+    """The sums of `shares`."""
+    each = shares(logits, least).astype(np.int32)
+    ends = np.empty((len(each) + 1, *each.shape[1:]), np.int32)
+    ends[0] = 0
+    for symbol, frequency in enumerate(each):
+        np.add(ends[symbol], frequency, out=ends[symbol + 1])
+    return Frequencies(ends)

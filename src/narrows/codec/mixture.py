@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows.codec.integers import HIGHEST, Dense, frequencies, hidden
+from narrows.codec.integers import HIGHEST, Dense, hidden, shares
 from narrows.codec.logistics import FRACTION, MOST_VALUES, SCALES, Logistics
 from narrows.codec.model_checks import require_between, require_shapes, require_shifts
 from narrows.codec.wavefront import neighbour_count
@@ -76,18 +76,17 @@ class Mixture:
         return units(d, self.unit)
 
     def outputs(self, plane: int, inputs: np.ndarray) -> np.ndarray:
-        """z, m, l `(n, 3 M)` of inputs `(n, at least K C + plane)`."""
+        """z, m, l `(3 M, n)` of inputs `(at least K C + plane, n)`."""
         first, second, third = self.layers[plane]
-        a2 = hidden(second(hidden(first(inputs[:, : self.near + plane]))))
-        return third(a2)
+        return third(hidden(second(hidden(first(inputs[: self.near + plane])))))
 
     def mixtures(self, outputs: np.ndarray, level: np.ndarray) -> Logistics:
         """Of the outputs for a plane. level: `(n,)` p + v_base."""
-        z, m, log_scale = np.split(outputs.T.astype(np.float64), 3)
+        z, m, log_scale = np.split(outputs.astype(np.float64), 3)
         far = FRACTION * MOST_VALUES
         centre = FRACTION * level + np.clip(m * (1 << self.unit), -far, far)
         scale = np.clip(log_scale, 0, SCALES - 1).astype(np.intp)
-        return Logistics(frequencies(z).each.astype(np.float64), centre, scale, self.values)
+        return Logistics(shares(z).astype(np.float64), centre, scale, self.values)
 
 
 class Surroundings:
@@ -111,7 +110,7 @@ class Surroundings:
     def mixtures(self, plane: int, base: np.ndarray | int) -> Logistics:
         """Of the channel of a plane, once those before it are known. base: what was subtracted."""
         level = self.guess[:, plane].astype(np.float64) + base
-        return self.model.mixtures(self.model.outputs(plane, self.inputs), level)
+        return self.model.mixtures(self.model.outputs(plane, self.inputs.T), level)
 
 
 def planes_of(values: np.ndarray, order: Sequence[int], base: Sequence[int]) -> np.ndarray:

@@ -34,10 +34,9 @@ from narrows.codec.mixture_blocks import MixtureHead
 from narrows.codec.model_bytes import DAMAGED, from_bytes, to_bytes
 from narrows.codec.model_checks import require_between
 from narrows.codec.rans import Decoder, Encoder
-from narrows.codec.wavefront import Size, Wavefront
+from narrows.codec.wavefront import Size, Wavefront, wavefront
 from narrows.errors import DataError, NarrowsError
 
-BITS_A_LANE = 8_000  # of a stream, at least: a lane takes about 48
 MOST_LANES = 10  # logarithm
 LEAST_TILE, LEAST_AREA = 4, 12  # logarithms
 FIRST = {"int16": -32768}  # the value that counts as 0, if it is not 0
@@ -45,9 +44,13 @@ STORED_AS = {"bool": np.uint8, "uint8": np.uint8, "uint16": np.uint16, "int16": 
 
 
 class Head(Protocol):
-    """The distribution of a pixel, for blocks."""
+    """The distribution of a pixel, for blocks.
+
+    bits_a_lane: of a stream, at least; a lane takes about 48 of them, and more lanes less time.
+    """
 
     radius: int
+    bits_a_lane: int
 
     def encode(self, wave: Wavefront, flat: np.ndarray, encoder: Encoder) -> None:
         """Put the choices of all pixels of the flat array `(length, channels)`."""
@@ -108,14 +111,14 @@ class PixelModel:
         """Whether it can code these tiles."""
         if not self.knows(kind):
             return False
-        return max(int(counted(tile).max(initial=0)) for tile in tiles) < self.values
+        return max(int(tile.max(initial=0)) for tile in counted(tiles)) < self.values
 
     def encode(self, tiles: Sequence[np.ndarray]) -> tuple[bytes, int]:
         """Tiles `(rows, columns, channels)` as a stream, and the logarithm of its lanes."""
-        wave = Wavefront([tile.shape[:2] for tile in tiles], self.head.radius)
+        wave = wavefront(tuple(tile.shape[:2] for tile in tiles), self.head.radius)
         encoder = Encoder()
-        self.head.encode(wave, wave.lay_out([counted(tile) for tile in tiles]), encoder)
-        lanes = int(max(1.0, encoder.bits() / BITS_A_LANE)).bit_length() - 1
+        self.head.encode(wave, wave.lay_out(counted(tiles)), encoder)
+        lanes = int(max(1.0, encoder.bits() / self.head.bits_a_lane)).bit_length() - 1
         lanes = min(lanes, MOST_LANES)
         return encoder.finish(1 << lanes), lanes
 
@@ -123,7 +126,7 @@ class PixelModel:
         self, stream: bytes, lanes: int, kind: Kind, sizes: Sequence[Size]
     ) -> list[np.ndarray]:
         """The tiles of a stream. Raises `DataError` if it is not one."""
-        wave = Wavefront(sizes, self.head.radius)
+        wave = wavefront(tuple(sizes), self.head.radius)
         flat = np.zeros((wave.length, self.channels), STORED_AS[kind.dtype])
         decoder = Decoder(stream, 1 << lanes)
         self.head.decode(wave, flat, decoder)
@@ -134,13 +137,13 @@ class PixelModel:
         ]
 
 
-def counted(tile: np.ndarray) -> np.ndarray:
-    """Values counted from 0."""
-    stored = STORED_AS[tile.dtype.name]
-    first = FIRST.get(tile.dtype.name, 0)
-    return (
-        (tile.astype(np.int32) - first).astype(stored) if first else tile.astype(stored, copy=False)
-    )
+def counted(tiles: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    """Values of tiles of one type, counted from 0."""
+    name = tiles[0].dtype.name
+    stored, first = STORED_AS[name], FIRST.get(name, 0)
+    if first:
+        return [(tile.astype(np.int32) - first).astype(stored) for tile in tiles]
+    return tiles if tiles[0].dtype == stored else [tile.astype(stored) for tile in tiles]
 
 
 def read_model(data: bytes) -> PixelModel:

@@ -34,6 +34,11 @@ LOWEST = 1 << 31  # of a state
 STATE_BITS = np.uint64(63)
 WORD_BITS = np.uint64(32)
 LOW_WORD = np.uint64(0xFFFFFFFF)
+FINE = 15  # digits of the mantissa of a float32 that its logarithm here goes without, of 23
+# log2 of those from 1 up, in 2^-16, in the middle of each part
+LOGARITHMS = np.rint(
+    (1 << 16) * (np.arange(25)[:, None] + np.log2(1 + (np.arange(256) + 0.5) / 256)).ravel()
+).astype(np.int64)
 DAMAGED = "a block of this archive is damaged: its codes do not end where they should"
 
 
@@ -56,11 +61,15 @@ class Encoder:
         self.choices.append(Choices(start.astype(np.uint32), frequency.astype(np.uint32), bits))
 
     def bits(self) -> float:
-        """What all of this takes: the sum of log2(1/p)."""
-        return sum(
-            choices.bits * len(choices.frequency) - float(np.log2(choices.frequency).sum())
-            for choices in self.choices
-        )
+        """What all of this takes: the sum of log2(1/p), of which each is at most 0.003 wrong, and the same
+        on every machine.
+        """
+        total = 0.0
+        for choices in self.choices:
+            parts = choices.frequency.astype(np.float32).view(np.int32) >> FINE
+            logarithms = LOGARITHMS.take(parts - (127 << 23 - FINE))
+            total += choices.bits * len(parts) - int(logarithms.sum()) / (1 << 16)
+        return total
 
     def finish(self, lanes: int) -> bytes:
         """The stream."""
@@ -115,7 +124,7 @@ class Decoder:
             piece = slice(first, min(first + lanes, count))
             x = self.states[: piece.stop - first]
             slots = x & mask
-            found, start, frequency = find(piece, slots.astype(np.int64))
+            found, start, frequency = find(piece, slots.view(np.int64))
             symbols.append(found)
             x >>= np.uint64(bits)
             x *= frequency.astype(np.uint64)

@@ -78,10 +78,9 @@ class Wavefront(Layout):
     def __init__(self, sizes: Sequence[Size], radius: int):
         super().__init__(sizes, radius)
         each = [pixels_of(height, width, self.radius) for height, width in self.sizes]
-        step = np.concatenate([pixels[2] for pixels in each])
+        rows, columns, step = (np.concatenate(parts) for parts in zip(*each))
         order = np.argsort(step, kind="stable")
-        self.rows = np.concatenate([pixels[0] for pixels in each])[order]
-        self.columns = np.concatenate([pixels[1] for pixels in each])[order]
+        self.rows, self.columns = rows[order], columns[order]
         pixels = [height * width for height, width in self.sizes]
         self.images = np.repeat(np.arange(len(pixels), dtype=np.int32), pixels)[order]
         self.places = (
@@ -95,6 +94,14 @@ class Wavefront(Layout):
         return [slice(int(a), int(b)) for a, b in zip(self.bounds[:-1], self.bounds[1:])]
 
 
+def is_warm(flat: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Whether a pixel has a neighbour that is not zero, `(length,)`."""
+    warm, is_more = np.zeros(len(flat), bool), flat != 0
+    for offset in offsets:
+        warm[-offset:] |= is_more[:offset]
+    return warm
+
+
 def chunks(steps: list[slice]) -> Iterator[list[slice]]:
     """Steps in groups of at least `CHUNK` pixels, but for the last."""
     chunk: list[slice] = []
@@ -105,6 +112,12 @@ def chunks(steps: list[slice]) -> Iterator[list[slice]]:
             chunk = []
     if chunk:
         yield chunk
+
+
+@lru_cache(maxsize=1)
+def wavefront(sizes: tuple[Size, ...], radius: int) -> Wavefront:
+    """The wavefront of images of these sizes; the last is kept, since blocks are much alike."""
+    return Wavefront(sizes, radius)
 
 
 @lru_cache(maxsize=16)

@@ -6,7 +6,8 @@ from typing import NamedTuple, TypeVar
 
 class ModelSize(NamedTuple):
     """widths: of the two hidden layers. near, copies: how many neighbours are given twice, and are copied
-    (`narrows.codec.categorical`). steps, batch: of the training; pixels in a batch.
+    (`narrows.codec.categorical`). steps, batch: of the training; pixels in a batch. seen: whether values
+    that the image has had are likelier.
     """
 
     radius: int
@@ -15,6 +16,7 @@ class ModelSize(NamedTuple):
     copies: int
     steps: int
     batch: int
+    seen: bool = True
 
 
 SIZES = {  # raw bytes from which each is used
@@ -22,6 +24,13 @@ SIZES = {  # raw bytes from which each is used
     1 << 19: ModelSize(4, (32, 24), 12, 12, 3000, 1024),
     1 << 21: ModelSize(5, (64, 32), 12, 12, 4000, 2048),
     1 << 22: ModelSize(5, (96, 48), 12, 12, 6000, 2048),
+}
+
+# of images of which most pixels are cold, such as drawings: little is left to learn, in a third of the time
+SPARSE_SIZES = {
+    0: ModelSize(2, (16, 8), 4, 4, 1500, 1024),
+    1 << 19: ModelSize(2, (24, 12), 8, 6, 3000, 1024, False),
+    1 << 21: ModelSize(2, (32, 16), 8, 6, 6000, 2048, False),
 }
 
 
