@@ -19,6 +19,7 @@ blocks              how images are cut into tiles and gathered into blocks
 general             general compressors, where a model does not pay
 binary              integers in bytes
 parallel            work on several blocks at once
+workers             processes that work on blocks
 pixel_model         a pixel model: the distribution of each pixel, given those before it
 model_bytes         a pixel model as a file, `.nrwm`
 model_checks        what the numbers of a model file must be

@@ -28,6 +28,7 @@ from narrows.codec.index import (
     NO_MODEL,
     PIXEL_MODEL,
     TYPES,
+    Entry,
     Form,
     Index,
     most_extras,
@@ -78,8 +79,7 @@ class Writer:
         archive holds.
         """
         gathered = _gathered(self._tiles(images), 1 << self.index.area)
-        in_threads = self.model is None
-        for packed in in_order(lambda block: pack_block(*block, self.model), gathered, in_threads):
+        for packed in in_order(pack_block, gathered, self.model):
             self.file.write(packed.data)
             self.index.blocks.append(packed.entry)
             self.saved += packed.saved
@@ -196,8 +196,7 @@ class Archive:
 
     def images(self) -> Iterator[np.ndarray]:
         """All images, one after another, in the shapes and types that they had."""
-        in_threads = self.model is None
-        decoded = in_order(lambda job: (job[1], self._tiles(*job)), self._blocks(), in_threads)
+        decoded = in_order(unpack_block, self._blocks(), self.model)
         tiles = (pair for block, parts in decoded for pair in zip(block.tiles, parts))
         waiting: tuple[Tile, np.ndarray] | None = next(tiles, None)
         for number, form in enumerate(self.index.shapes()):
@@ -208,24 +207,22 @@ class Archive:
                 waiting = next(tiles, None)
             yield image.reshape(form.shape)
 
-    def _blocks(self) -> Iterator[tuple[int, Block, bytes]]:
-        """Each block, and its bytes. Raises `DataError` if there are more or fewer than listed."""
+    def _blocks(self) -> Iterator[tuple[Block, Entry, bytes, str]]:
+        """Each block: its entry, its bytes and its name. Raises `DataError` if there are more or fewer than
+        listed.
+        """
         entries = self.index.blocks
         count = 0
         for number, block in enumerate(self.index.content()):
             count += 1
             if count > len(entries):
                 break
-            yield number, block, self._read(int(self.offsets[number]), entries[number].length)
+            packed = self._read(int(self.offsets[number]), entries[number].length)
+            yield block, entries[number], packed, f"block {count}"
         if count != len(entries):
             raise DataError(
                 "this archive is damaged: it has more or fewer blocks than its images need"
             )
-
-    def _tiles(self, number: int, block: Block, packed: bytes) -> list[np.ndarray]:
-        """The tiles of a block, checked."""
-        entry = self.index.blocks[number]
-        return unpack_block(block, entry, packed, self.model, f"block {number + 1}")
 
     def _read(self, offset: int, length: int) -> bytes:
         self.file.seek(offset)

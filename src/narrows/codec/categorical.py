@@ -86,15 +86,14 @@ class Categorical:
     def _input_layers(self, tensors: dict[str, np.ndarray], shifts: Sequence[int]) -> None:
         self.first_input, self.second_input = (tensors[name].astype(np.float32) for name in TABLES)
         self.is_plain = bool((self.first_input == np.arange(len(self.first_input))).all())
-        most = [np.abs(table).max() for table in (self.first_input, self.second_input)]
-        highest = np.repeat(most, [neighbour_count(self.radius), self.near]).astype(np.int64)
+        most = [np.abs(tensors[name]).max() for name in TABLES]
+        highest = np.repeat(most, [neighbour_count(self.radius), self.near])
         row, column = tensors["row"], tensors["column"]
         self.places = len(row), len(column)
         bias = _largest(row) + _largest(column)
         self.layer1 = Dense(tensors["W1"], tensors["b1"], shifts[0], highest, bias)
-        at = row[:, None] + column + tensors["b1"]  # (rows, columns, A)
-        bias_at = (at * 2.0 ** -shifts[0]).reshape(-1, at.shape[-1])
-        self.bias_at = bias_at.astype(self.layer1.dtype)
+        at = (row[:, None] + column + tensors["b1"]) * 2.0 ** -shifts[0]  # (rows, columns, A)
+        self.bias_at = at.reshape(-1, at.shape[-1]).astype(self.layer1.dtype)
         self.layer2 = Dense(tensors["W2"], tensors["b2"], shifts[1])
 
     def _output_layers(self, tensors: dict[str, np.ndarray], shifts: Sequence[int]) -> None:

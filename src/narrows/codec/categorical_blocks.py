@@ -90,12 +90,7 @@ class Coding:
             (here.warm, here.groups().of(group[here.warm])),
             (wide, places.of(model.place_of.take(value[wide]))),
         ]
-        bounds = np.append(0, np.cumsum(counts))
-        cuts = [np.searchsorted(pixels, bounds) for pixels, _ in arrays]
-        for step in range(len(steps)):
-            for cut, (_, (start, frequency)) in zip(cuts, arrays):
-                some = slice(cut[step], cut[step + 1])
-                encoder.put(start[some], frequency[some], BITS)
+        _put_by_steps(encoder, arrays, np.append(0, np.cumsum(counts)))
 
     def decode(self, decoder: Decoder) -> None:
         """Take all choices, and fill the flat array."""
@@ -135,6 +130,22 @@ class Coding:
         for values, offset in zip(x, self.offsets):
             self.flat.take(places + offset, out=values, mode="clip")
         return x
+
+
+def _put_by_steps(
+    encoder: Encoder,
+    arrays: list[tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]],
+    bounds: np.ndarray,
+) -> None:
+    """Arrays of (pixels, (starts, frequencies)), for each step those that belong to it.
+
+    bounds: where each step begins among the pixels, and the end.
+    """
+    cuts = [np.searchsorted(pixels, bounds) for pixels, _ in arrays]
+    for step in range(len(bounds) - 1):
+        for cut, (_, (start, frequency)) in zip(cuts, arrays):
+            some = slice(cut[step], cut[step + 1])
+            encoder.put(start[some], frequency[some], BITS)
 
 
 class Pixels:

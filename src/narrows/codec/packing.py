@@ -25,8 +25,11 @@ class Packed(NamedTuple):
     saved: int = 0
 
 
-def pack_block(block: Block, tiles: list[np.ndarray], model: PixelModel | None) -> Packed:
-    """A block as it is written, of the fewest bytes; what was packed has been unpacked, and is equal."""
+def pack_block(item: tuple[Block, list[np.ndarray]], model: PixelModel | None) -> Packed:
+    """A block and its tiles as they are written, in the fewest bytes; what was packed has been unpacked, and
+    is equal.
+    """
+    block, tiles = item
     data = _bytes_of(tiles)
     coded = _coded(block, tiles, data, model)
     if coded is None:
@@ -60,9 +63,10 @@ def _coded(
 
 
 def unpack_block(
-    block: Block, entry: Entry, packed: bytes, model: PixelModel | None, name: str
-) -> list[np.ndarray]:
-    """The tiles of a block, checked. name: of the block, for errors. Raises `DataError`."""
+    item: tuple[Block, Entry, bytes, str], model: PixelModel | None
+) -> tuple[Block, list[np.ndarray]]:
+    """A block and its tiles, checked. item: block, entry, bytes, a name for errors. Raises `DataError`."""
+    block, entry, packed, name = item
     if zlib.crc32(packed) != entry.packed_crc:
         raise DataError(DAMAGED.format(name))
     sizes = [tile.size for tile in block.tiles]
@@ -76,7 +80,7 @@ def unpack_block(
         tiles = _cut(data, block.kind, sizes)
     if entry.method != general.STORED and zlib.crc32(data) != entry.crc:
         raise DataError(DAMAGED.format(f"the pixels of {name}"))
-    return tiles
+    return block, tiles
 
 
 def _bytes_of(tiles: list[np.ndarray]) -> bytes:
