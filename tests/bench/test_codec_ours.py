@@ -22,19 +22,20 @@ pytestmark = pytest.mark.filterwarnings("ignore::narrows.errors.NarrowsWarning")
 
 @pytest.fixture
 def trained(monkeypatch):
-    """The trainings that are asked for, as (images, levels); the models are small."""
+    """The trainings that are asked for, as (images, levels, best); the models are small."""
     asked = []
 
-    def make(images, levels):
-        asked.append((len(images), levels))
+    def make(images, levels, best):
+        asked.append((len(images), levels, best))
         return categorical(levels or 256)
 
     monkeypatch.setattr(module, "fit_pixel_model", make)
     return asked
 
 
-def test_our_way_returns_the_images_with_the_model_that_it_trained(trained, tmp_path):
-    way = WAYS[OURS]
+@pytest.mark.parametrize(("name", "best"), [(OURS, False), (f"{OURS}-best", True)])
+def test_our_way_returns_the_images_with_the_model_that_it_trained(trained, tmp_path, name, best):
+    way = WAYS[name]
     assert way.train
     way.train(IMAGES, tmp_path / "m.model")
     coder = way.open(tmp_path / "m.model")
@@ -42,13 +43,13 @@ def test_our_way_returns_the_images_with_the_model_that_it_trained(trained, tmp_
     assert np.array_equal(coder.decode(files, [image.shape for image in IMAGES]), IMAGES)
     model = load_pixel_model(tmp_path / "m.model")
     assert files == [compress(model, IMAGES, apart=True)]
-    assert trained == [(len(IMAGES), None)]
+    assert trained == [(len(IMAGES), None, best)]
 
 
 def test_a_row_for_each_number_of_levels_whose_models_are_trained_once(trained, tmp_path):
     rows = level_points(IMAGES, "archive", lambda: IMAGES, tmp_path / "m.model")
     assert [row["quality"] for row in rows] == list(module.LEVELS)
-    assert trained == [(len(IMAGES), levels) for levels in module.LEVELS]
+    assert trained == [(len(IMAGES), levels, False) for levels in module.LEVELS]
     for row in rows:
         palette = best_palette(IMAGES, row["quality"])
         nearest = palette.image(palette.indices(IMAGES))

@@ -11,12 +11,12 @@ from small_pixel_models import categorical, strokes
 
 @pytest.fixture
 def asked(monkeypatch):
-    """What is trained, without training: images, their kind, number of values, seed."""
+    """What is trained, without training: images, their kind, number of values, and how."""
     trainings = []
 
-    def fit(images, kind, values, random_state, progress):
+    def fit(images, kind, values, training, progress):
         progress(1, 2, 3.0)
-        trainings.append((np.array(images), kind, values, random_state))
+        trainings.append((np.array(images), kind, values, training))
         return categorical(values)
 
     monkeypatch.setitem(fitting.TRAINERS, "categorical", fit)
@@ -28,9 +28,10 @@ def test_codec_train_writes_a_model_that_compress_takes(narrows, tmp_path, asked
     model = tmp_path / "m.nrwm"
     found = narrows("codec", "train", "--data", tmp_path / "in.npy", "-o", model, "--seed", "3")
     assert (found.code, found.out.strip()) == (0, str(model))
-    ((images, kind, values, seed),) = asked
+    ((images, kind, values, training),) = asked
     np.testing.assert_array_equal(images[..., 0], strokes(9))
-    assert (kind, values, seed) == (("uint8", 1), 256, 3)
+    assert (kind, values, training.random_state) == (("uint8", 1), 256, 3)
+    assert not training.best
     assert nw.load(model).digest == categorical().digest
     assert narrows("info", model, "--json").json()["values"] == 256
     to = ["-o", tmp_path / "x.nrw", "--apart"]
@@ -43,6 +44,14 @@ def test_codec_train_with_levels_sees_their_numbers(narrows, tmp_path, asked):
     facts = narrows("codec", "train", "--data", tmp_path / "in.npy", *to).json()
     ((images, _, values, _),) = asked
     assert (set(np.unique(images)), values, facts["values"]) == ({0, 1, 2, 3}, 4, 4)
+
+
+def test_codec_train_of_the_best_model(narrows, tmp_path, asked):
+    np.save(tmp_path / "in.npy", strokes(9))
+    to = ["-o", tmp_path / "m.nrwm", "--best"]
+    assert narrows("codec", "train", "--data", tmp_path / "in.npy", *to).code == 0
+    ((*_, training),) = asked
+    assert training.best
 
 
 def test_codec_train_takes_the_train_split_of_a_set(narrows, tmp_path, asked):

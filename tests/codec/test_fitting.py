@@ -40,10 +40,11 @@ def seen(monkeypatch):
     ],
 )
 def test_the_kind_of_model_is_that_of_the_images(seen, dtype, shape, levels, head, values):
-    train_pixel_model([np.zeros(shape, dtype)] * 3, levels, Training(7))
+    how = Training(7)
+    train_pixel_model([np.zeros(shape, dtype)] * 3, levels, how)
     channels = shape[2] if len(shape) == 3 else 1
-    ((got, images, kind, got_values, seed, _),) = seen
-    assert (got, kind, got_values, seed) == (head, (dtype, channels), values, 7)
+    ((got, images, kind, got_values, training, _),) = seen
+    assert (got, kind, got_values, training) == (head, (dtype, channels), values, how)
     assert [image.shape for image in images] == [(5, 6, channels)] * 3
 
 

@@ -13,9 +13,18 @@ from narrows.codec.pixel_model import PixelModel, read_model
 from narrows.codec.training.fit import fit_categorical
 from narrows.codec.training.integer_network import ACTIVATION
 from narrows.codec.training.network import Network
+from narrows.codec.training.optimiser import Optimiser, orthogonal
 from narrows.codec.training.rounding import floored, rounded, unit_of, weights_in_units
 from narrows.codec.training.samples import FLAT, GreySamples
-from narrows.codec.training.sizes import MIXTURE_SIZES, SIZES, ModelSize, size_for
+from narrows.codec.training.sizes import (
+    BEST_MIXTURE_SIZES,
+    BEST_SIZES,
+    FINE,
+    MIXTURE_SIZES,
+    SIZES,
+    ModelSize,
+    size_for,
+)
 from narrows.errors import ImageError, TrainingError
 from narrows.randomness import keyed_generator
 from small_pixel_models import categorical, strokes
@@ -103,9 +112,9 @@ def test_training_loss_is_the_length_of_the_file():
 
 def test_training_loss_falls_and_is_reported():
     reports = []
-    size = TINY._replace(steps=200)
-    model = fit_categorical(list(strokes(30)), size=size, progress=lambda *r: reports.append(r))
-    assert [step for step, _, _ in reports] == [50, 100, 150, 200]
+    size = TINY._replace(steps=400)
+    model = fit_categorical(list(strokes(100)), size=size, progress=lambda *r: reports.append(r))
+    assert [step for step, _, _ in reports] == list(range(50, 401, 50))
     assert reports[-1][2] < reports[0][2] / 4
     fresh = list(strokes(300, seed=1))
     stream, _ = model.encode([image[..., None] for image in fresh])
@@ -189,7 +198,57 @@ def test_rounding_of_weights_is_to_few_units():
     assert units.abs().max() == 96
 
 
-@pytest.mark.parametrize("sizes", [SIZES, MIXTURE_SIZES])
+@pytest.mark.parametrize("sizes", [SIZES, MIXTURE_SIZES, BEST_SIZES, BEST_MIXTURE_SIZES])
 def test_sizes_grow_with_the_images(sizes):
     widths = [size_for(length, sizes).widths for length in (0, *sizes, 1 << 40)]
     assert widths == sorted(widths)
+
+
+@pytest.mark.parametrize("some", [(SIZES, BEST_SIZES), (MIXTURE_SIZES, BEST_MIXTURE_SIZES)])
+def test_the_best_sizes_are_larger_and_are_trained_for_longer(some):
+    for length in (0, *some[0], *some[1]):
+        usual, best = (size_for(length, sizes) for sizes in some)
+        assert best.radius >= usual.radius
+        assert best.widths > usual.widths
+        assert best.steps * best.batch > usual.steps * usual.batch
+
+
+def test_the_best_model_of_images_is_of_the_best_size(monkeypatch):
+    asked = []
+
+    def size_of(length, sizes):
+        asked.append(sizes)
+        return TINY._replace(steps=20, units=FINE)
+
+    monkeypatch.setattr("narrows.codec.training.fit.size_for", size_of)
+    images = list(strokes(10))
+    usual, best = (fit_categorical(images, best=best) for best in (False, True))
+    assert asked == [SIZES, BEST_SIZES]
+    assert usual.to_bytes() == best.to_bytes()
+
+
+def test_fine_weights_are_of_more_units():
+    most = [
+        np.abs(fit_categorical(list(strokes(20)), size=size).tensors["W2"]).max()
+        for size in (TINY, TINY._replace(units=FINE))
+    ]
+    assert most[0] <= 31 < most[1] <= 127
+
+
+@pytest.mark.parametrize("shape", [(5, 9), (9, 5), (3, 6, 4), (1, 7)])
+def test_orthogonal_matrices_have_singular_values_near_one(shape):
+    step = orthogonal(torch.randn(shape, generator=keyed_generator("step")))
+    values = torch.linalg.svdvals(step)
+    assert (values > 0.5).all()
+    assert (values < 1.3).all()
+    assert (orthogonal(torch.zeros(shape)) == 0).all()
+
+
+def test_optimiser_moves_all_directions_of_a_matrix_alike():
+    """One direction has a gradient 1,000 times that of the other."""
+    matrix = torch.nn.Parameter(torch.zeros(2, 2))
+    bias = torch.nn.Parameter(torch.zeros(2))
+    optimiser = Optimiser([matrix, bias], [matrix])
+    optimiser.step((matrix * torch.tensor([[1.0, 0], [0, 1e-1]])).sum() + bias.sum(), 0.01)
+    assert 0.5 < matrix[1, 1] / matrix[0, 0] < 2
+    assert bias.tolist() == pytest.approx([-0.01, -0.01])

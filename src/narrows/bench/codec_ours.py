@@ -22,11 +22,11 @@ LEVELS = (2, 3, 4, 8, 16)
 WEIGHTS = (0.06, 0.03)
 
 
-def train(images: Images, path: Path, levels: int | None = None) -> None:
-    """Write the pixel model of training images. levels: of that many grey levels. Raises `ImageError`
-    if there is none for images of their type.
+def train(images: Images, path: Path, levels: int | None = None, best: bool = False) -> None:
+    """Write the pixel model of training images. levels: of that many grey levels. best: a larger one.
+    Raises `ImageError` if there is none for images of their type.
     """
-    save(fit_pixel_model(images, levels), path)
+    save(fit_pixel_model(images, levels, best=best), path)
 
 
 def level_points(

@@ -85,6 +85,7 @@ def _open_vae(path: Path) -> Coder:
 
 WAYS: dict[str, Way] = {
     OURS: Way(codec_ours.CALL, _open_pixel_model, codec_ours.train),
+    f"{OURS}-best": Way(codec_ours.CALL, _open_pixel_model, partial(codec_ours.train, best=True)),
     BITS_BACK: Way("narrows.bench.bits_back", _open_vae, _train_vae),
     **{name: classical(codec, "stream") for name, codec in STREAMS.items()},
     **{name: classical(codec, "each") for name, codec in LOSSLESS.items()},

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from narrows.cli.archive_images import training_bar
 from narrows.cli.inputs import Skipped
-from narrows.cli.options import Force, Integer, Json, Output, Reading
+from narrows.cli.options import Flag, Force, Integer, Json, Output, Reading
 from narrows.cli.output import give_facts, tell
 from narrows.cli.sharded_job import Job, Shard
 from narrows.errors import DataError, wrong
@@ -25,7 +25,6 @@ Kept = Annotated[
         help="train, val, test or all; by default all of a folder or a file, test of a named set."
     ),
 ]
-Flag = Annotated[bool, Parameter(negative="")]
 
 
 @Parameter(name="*")
@@ -79,7 +78,7 @@ class Way:
         options = {"apart": self.apart, "target": self.target, "note": _note}
         if self.search is not None:
             options["search"] = self.search
-        training = Training(self.seed, training_bar)
+        training = Training(self.seed, progress=training_bar)
         plan = plan_of(run or None, self.mode, self.levels, training=training, **options)
         if shard and plan.model is None:
             cure = "narrows codec train makes one of all images"

@@ -1,15 +1,18 @@
 """The verb that trains a pixel model: codec train."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
 
 from narrows.cli.archive_images import images_of, training_bar
 from narrows.cli.inputs import Skipped
-from narrows.cli.options import Data, Force, Integer, Json, Output, Reading, Split
+from narrows.cli.options import Data, Flag, Force, Integer, Json, Output, Reading, Split
 from narrows.cli.output import give_facts, tell
 from narrows.cli.sharded_job import Job
 from narrows.errors import DataError
+
+if TYPE_CHECKING:
+    from narrows.codec.fitting import Training
 
 HELP = """Pixel models, by which narrows compress makes images smaller.
 
@@ -25,6 +28,7 @@ def train(
     data: Data,
     output: Output,
     levels: Integer | None = None,
+    best: Flag = False,
     seed: Integer = 0,
     split: Split = "train",
     reading: Reading = AS_THEY_ARE,
@@ -38,21 +42,26 @@ def train(
     seconds to a few minutes; how large it becomes depends on how many images there are.
 
     Example: narrows codec train --data mnist -o m.nrwm
+             narrows codec train --data mnist --best -o best.nrwm
 
     Parameters
     ----------
     levels
         For `narrows compress --levels` of the same number.
+    best
+        A larger model, trained for up to 20 minutes: smaller archives, which take longer to write
+        and to read. Keep it apart from them (narrows compress --apart).
     seed
         Seed of the training.
     """
+    from narrows.codec.fitting import Training
     from narrows.codec.model_files import ENDING, save
     from narrows.data.outputs import file_place
 
     job = Job("codec train", "", data, reading, "", force, split)
     path = job.free(file_place(output, "pixel models", (ENDING,))).path
     with job.skipping(skipped) as skip:
-        model = _trained(images_of(job, skip), data, levels, seed)
+        model = _trained(images_of(job, skip), data, levels, Training(seed, best, training_bar))
     save(model, path)
     if json:
         from narrows.codec.describe import describe_pixel_model
@@ -63,13 +72,13 @@ def train(
     print(path)
 
 
-def _trained(source: Any, data: str, levels: int | None, seed: int) -> Any:
-    from narrows.codec.fitting import NONE, Training, train_pixel_model
+def _trained(source: Any, data: str, levels: int | None, training: "Training") -> Any:
+    from narrows.codec.fitting import NONE, train_pixel_model
     from narrows.codec.palette import best_palette
     from narrows.codec.sources import Numbers
 
     images = source if levels is None else Numbers(source, best_palette(source, levels))
-    model = train_pixel_model(images, levels, Training(seed, training_bar))
+    model = train_pixel_model(images, levels, training)
     if not source.extras.count:
         raise DataError(f"none of the images in {data} could be used; see above")
     if model is None:

@@ -34,6 +34,7 @@ def integers(kind: Any, tokens: Sequence[Token]) -> list[int]:
 
 
 Integer = Annotated[int, Parameter(converter=integer)]  # the type of every option that takes an int
+Flag = Annotated[bool, Parameter(negative="")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print numbers as JSON.")]
 Force = Annotated[bool, Parameter(negative="", help="Replace output that exists.")]
 Output = Annotated[

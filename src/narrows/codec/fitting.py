@@ -35,9 +35,12 @@ def _no_progress(done: int, steps: int, bits: float) -> None:
 
 @dataclass(frozen=True)
 class Training:
-    """How a pixel model is trained. random_state: seed, an integer ≥ 0. progress: makes what shows it."""
+    """How a pixel model is trained. random_state: seed, an integer ≥ 0. best: a larger model, for longer.
+    progress: makes what shows it.
+    """
 
     random_state: int = 0
+    best: bool = False
     progress: Callable[[], AbstractContextManager[Progress]] = lambda: nullcontext(_no_progress)
 
 
@@ -53,18 +56,21 @@ def may_pay(images: Iterable[np.ndarray]) -> bool:
     return left + len(packer.flush()) > WORTH
 
 
-def fit_pixel_model(X: Any, levels: int | None = None, random_state: int = 0) -> PixelModel:
+def fit_pixel_model(
+    X: Any, levels: int | None = None, random_state: int = 0, best: bool = False
+) -> PixelModel:
     """A pixel model, for `compress`, of images like these.
 
     X: as `compress` takes it, of 8 or 16 bits. levels: number of grey levels, for the mode of that
-    name; None: all values. random_state: seed, an integer ≥ 0.
+    name; None: all values. random_state: seed, an integer ≥ 0. best: a larger model, trained for many
+    minutes; it makes smaller archives, more slowly, and is larger itself (for `apart=True`).
 
     The same images and seed give the same model on one kind of machine with one number of threads. Raises
     `ImageError` for images that no pixel model is for.
     """
     source = Batch(X)
     images = source if levels is None else Numbers(source, best_palette(source, levels))
-    model = train_pixel_model(images, levels, Training(random_state))
+    model = train_pixel_model(images, levels, Training(random_state, best))
     if model is None:
         raise ImageError(f"{NONE}; narrows compress packs them by the best general compressor")
     return model
@@ -83,7 +89,7 @@ def train_pixel_model(
     values = levels or COUNTS[kind.dtype]
     head = _head(some, kind, values)
     with training.progress() as progress:
-        return TRAINERS[head](some, kind, values, training.random_state, progress)
+        return TRAINERS[head](some, kind, values, training, progress)
 
 
 def _head(images: list[np.ndarray], kind: Kind, values: int) -> str:
@@ -128,23 +134,25 @@ def _some_of(images: Iterable[np.ndarray]) -> list[np.ndarray]:
 
 
 def _fit_categorical(
-    images: list[np.ndarray], kind: Kind, values: int, random_state: int, progress: Progress
+    images: list[np.ndarray], kind: Kind, values: int, training: Training, progress: Progress
 ) -> PixelModel:
     from narrows.codec.training.fit import fit_categorical
 
     grey = counted([image[..., 0] for image in images])
-    return fit_categorical(grey, values, (kind.dtype,), None, random_state, progress)
+    seed, best = training.random_state, training.best
+    return fit_categorical(grey, values, (kind.dtype,), None, seed, progress, best)
 
 
 def _fit_mixture(
-    images: list[np.ndarray], kind: Kind, values: int, random_state: int, progress: Progress
+    images: list[np.ndarray], kind: Kind, values: int, training: Training, progress: Progress
 ) -> PixelModel:
     from narrows.codec.training.mixture_fit import fit_mixture
 
-    return fit_mixture(counted(images), values, (kind.dtype,), None, random_state, progress)
+    seed, best = training.random_state, training.best
+    return fit_mixture(counted(images), values, (kind.dtype,), None, seed, progress, best)
 
 
-TRAINERS: dict[str, Callable[[list[np.ndarray], Kind, int, int, Progress], PixelModel]] = {
+TRAINERS: dict[str, Callable[[list[np.ndarray], Kind, int, Training, Progress], PixelModel]] = {
     "categorical": _fit_categorical,
     "mixture": _fit_mixture,
 }

@@ -17,7 +17,7 @@ from narrows.codec.pixel_model import PixelModel
 from narrows.codec.training.loop import Progress, train
 from narrows.codec.training.network import Network
 from narrows.codec.training.samples import GreySamples, tiles_in
-from narrows.codec.training.sizes import SIZES, SPARSE_SIZES, ModelSize, size_for
+from narrows.codec.training.sizes import BEST_SIZES, SIZES, SPARSE_SIZES, ModelSize, size_for
 from narrows.codec.wavefront import Layout, is_warm
 from narrows.errors import ImageError
 from narrows.randomness import key_of, keyed_generator
@@ -38,21 +38,26 @@ def fit_categorical(
     size: ModelSize | None = None,
     random_state: int = 0,
     progress: Progress = lambda step, steps, bits: None,
+    best: bool = False,
 ) -> PixelModel:
     """A pixel model of grey images `(rows, columns)` of values 0 to values - 1, at most 256 of them.
 
-    types: of images that it will code. size: by default that which pays for these images (`sizes`).
+    types: of images that it will code. size: by default that which pays for these images (`sizes`). best:
+    by default a larger one, that takes minutes.
     progress: called with steps done, steps, bits per pixel. The same images, size and random_state give the
     same model, on one kind of machine and with one number of threads. Raises `ImageError` if there are
     no pixels, or other values.
     """
     tiles = tiles_in(images, TILE)
-    size = size or size_for(sum(tile.size for tile in tiles), _sizes(tiles))
+    size = size or size_for(
+        sum(tile.size for tile in tiles), BEST_SIZES if best else _sizes(tiles)
+    )
     counts = _histogram(tiles, values)
     groups = groups_from(best_groups(counts + 1), values)
     options = _options(size, groups, types)
     generator = keyed_generator(random_state, "weights of a pixel model")
     network = Network(options, _tables(groups), size.widths, _places(images), generator)
+    network.most_units, network.bias_units = size.units
     batches = _batches(GreySamples(tiles, size.radius, values), groups, size.batch, random_state)
     train(network, batches, size.steps, progress)
     tensors, shifts = network.integers()

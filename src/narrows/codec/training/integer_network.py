@@ -50,6 +50,10 @@ class IntegerNetwork(nn.Module):
         """From now on compute what the network in integers does."""
         self.units = {name: unit_of(self.exact(name), self.most_units) for name in self.LAYERS}
 
+    def matrices(self) -> list[nn.Parameter]:
+        """The weights of layers that are products of matrices: W1, W2, ..."""
+        return [self.weights[name] for name in self.LAYERS if name.startswith("W")]
+
     def exact(self, name: str) -> Tensor:
         """Weights before they are rounded."""
         return self.weights[name]

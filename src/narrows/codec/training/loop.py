@@ -1,12 +1,9 @@
 """The loop of training: a network learns to code batches of pixels, at the end with rounded weights.
 
 The loss is the length of the code, -log2 p(x | neighbours) in bits per pixel, its mean over pixels drawn at
-random (`samples`); AdamW, whose learning rate rises at first and then falls as a cosine to zero. In the last
-third of the steps the network computes with rounded weights, so that the integers of the model
-file code as well as the floats did.
-
-Reference: I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", 2019,
-https://arxiv.org/abs/1711.05101.
+random (`samples`). The learning rate of the optimiser (`optimiser`) rises at first and then falls as a cosine
+to zero. In the last third of the steps the network computes with rounded weights, so that the integers of
+the model file code as well as the floats did.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,9 +13,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from narrows.codec.training.optimiser import Optimiser
 from narrows.errors import TrainingError
 
-WEIGHT_DECAY = 1e-4
 WARM_UP = 100  # steps, at most a quarter of all
 ROUNDED = 2 / 3  # of the steps are done when weights are rounded
 REPORTED = 50  # steps from one report to the next
@@ -32,6 +29,10 @@ class Coder(Protocol):
     learning_rate: float
 
     def parameters(self) -> Iterator[torch.nn.Parameter]: ...
+
+    def matrices(self) -> list[torch.nn.Parameter]:
+        """Those parameters that multiply vectors."""
+        ...
 
     @property
     def nats(self) -> Callable[..., Tensor]:
@@ -47,16 +48,14 @@ def train(
     network: Coder, batches: Iterable[tuple[Inputs, Tensor]], steps: int, progress: Progress
 ) -> None:
     """Train on that many batches: the inputs of `nats`, and how many pixels each pixel stands for."""
-    optimiser = torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY, fused=True)
+    optimiser = Optimiser(network.parameters(), network.matrices())
     mean = RunningMean()
     for step, (inputs, weight) in zip(range(steps), batches):
         if step == int(ROUNDED * steps):
             network.round_weights()
-        optimiser.param_groups[0]["lr"] = network.learning_rate * relative_rate(step, steps)
         nats = (network.nats(*inputs) * weight).sum()
-        optimiser.zero_grad(set_to_none=True)
-        (nats / weight.sum()).backward()
-        optimiser.step()
+        lr = network.learning_rate * relative_rate(step, steps)
+        optimiser.step(nats / weight.sum(), lr)
         mean.add(nats.item(), weight.sum().item())
         if (step + 1) % REPORTED == 0 or step + 1 == steps:
             progress(step + 1, steps, mean.nats / mean.pixels / log(2))

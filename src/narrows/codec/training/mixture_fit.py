@@ -18,7 +18,7 @@ from narrows.codec.pixel_model import PixelModel
 from narrows.codec.training.loop import Progress, train
 from narrows.codec.training.mixture_network import MixtureNetwork, inputs_of, whitening_of
 from narrows.codec.training.samples import Batch, Samples, tiles_in
-from narrows.codec.training.sizes import MIXTURE_SIZES, MixtureSize, size_for
+from narrows.codec.training.sizes import BEST_MIXTURE_SIZES, MIXTURE_SIZES, MixtureSize, size_for
 from narrows.randomness import key_of, keyed_generator
 
 TILE, AREA = 8, 18  # of the model file, logarithms: many pixels a step, and a picture in two blocks
@@ -33,16 +33,18 @@ def fit_mixture(
     size: MixtureSize | None = None,
     random_state: int = 0,
     progress: Progress = lambda step, steps, bits: None,
+    best: bool = False,
 ) -> PixelModel:
     """A pixel model of images `(rows, columns, channels)` of values 0 to values - 1, at most 65,536 of them.
 
-    types: of images that it will code. size: by default that which pays for these images. progress:
-    called with steps done, steps, bits per pixel (of all its channels). The same images, size and
-    random_state give the same model, on one kind of machine and with one number of threads. Raises
-    `ImageError` if there are no pixels.
+    types: of images that it will code. size: by default that which pays for these images. best: by
+    default a larger one, that takes minutes. progress: called with steps done, steps, bits per pixel
+    (of all its channels). The same images, size and random_state give the same model, on one kind of
+    machine and with one number of threads. Raises `ImageError` if there are no pixels.
     """
     tiles = tiles_in(images, TILE)
-    size = size or size_for(sum(tile.nbytes for tile in tiles), MIXTURE_SIZES)
+    sizes = BEST_MIXTURE_SIZES if best else MIXTURE_SIZES
+    size = size or size_for(sum(tile.nbytes for tile in tiles), sizes)
     samples = Samples(tiles, size.radius)
     generator = np.random.default_rng(key_of(random_state, "pixels"))
     some = samples.some(SURVEYED, generator)

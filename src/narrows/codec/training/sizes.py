@@ -1,13 +1,20 @@
-"""How large a pixel model should be: one that goes into an archive must save more than its own bytes."""
+"""How large a pixel model should be: one that goes into an archive must save more than its own bytes.
+
+The best sizes are for models that are kept apart, or for archives much larger than the images that they are
+trained on: their own bytes count little, nor does the time.
+"""
 
 from collections.abc import Mapping
 from typing import NamedTuple, TypeVar
+
+COARSE, FINE = (31, 16), (127, 64)
 
 
 class ModelSize(NamedTuple):
     """widths: of the two hidden layers. near, copies: how many neighbours are given twice, and are copied
     (`narrows.codec.categorical`). steps, batch: of the training; pixels in a batch. seen: whether values
-    that the image has had are likelier.
+    that the image has had are likelier. units: the largest weight, and units in 1 of biases
+    (`integer_network`).
     """
 
     radius: int
@@ -17,6 +24,7 @@ class ModelSize(NamedTuple):
     steps: int
     batch: int
     seen: bool = True
+    units: tuple[int, int] = COARSE
 
 
 SIZES = {  # raw bytes from which each is used
@@ -24,6 +32,13 @@ SIZES = {  # raw bytes from which each is used
     1 << 19: ModelSize(4, (32, 24), 12, 12, 3000, 1024),
     1 << 21: ModelSize(5, (64, 32), 12, 12, 4000, 2048),
     1 << 22: ModelSize(5, (96, 48), 12, 12, 6000, 2048),
+}
+BEST_SIZES = {
+    0: ModelSize(3, (32, 16), 12, 12, 3000, 1024, units=FINE),
+    1 << 19: ModelSize(5, (64, 32), 12, 12, 6000, 2048, units=FINE),
+    1 << 21: ModelSize(5, (96, 64), 12, 12, 9000, 2048, units=FINE),
+    1 << 22: ModelSize(5, (128, 96), 24, 24, 12000, 2048, units=FINE),
+    1 << 24: ModelSize(5, (256, 128), 24, 24, 20000, 2048, units=FINE),
 }
 
 # of images of which most pixels are cold, such as drawings: little is left to learn, in a third of the time
@@ -53,7 +68,12 @@ MIXTURE_SIZES = {
     1 << 21: MixtureSize(3, (48, 32), 5, 8000, 1024),
     1 << 23: MixtureSize(3, (64, 48), 5, 12000, 1024),
 }
-
+BEST_MIXTURE_SIZES = {
+    0: MixtureSize(2, (24, 16), 3, 3000, 1024),
+    1 << 19: MixtureSize(3, (48, 32), 5, 8000, 1024),
+    1 << 21: MixtureSize(3, (96, 64), 5, 12000, 1024),
+    1 << 23: MixtureSize(4, (128, 96), 6, 20000, 1024),
+}
 
 Size = TypeVar("Size", ModelSize, MixtureSize)
 
