@@ -19,7 +19,7 @@ GENERATOR = np.random.default_rng(0)
 def seen(monkeypatch):
     """What each trainer is given, if groups of values are better for grey images."""
     given = []
-    monkeypatch.setattr(trial, "better_head", lambda images, values: "categorical")
+    monkeypatch.setattr(trial, "better_head", lambda images, values, best: "categorical")
     for head in ("categorical", "mixture"):
         monkeypatch.setitem(
             fitting.TRAINERS, head, lambda *words, head=head: given.append((head, *words))
@@ -51,21 +51,27 @@ def test_the_kind_of_model_is_that_of_the_images(seen, dtype, shape, levels, hea
 @pytest.mark.parametrize("head", ["categorical", "mixture"])
 def test_a_trial_chooses_the_kind_of_model_of_grey_images(seen, monkeypatch, head):
     tried = []
-    monkeypatch.setattr(
-        trial, "better_head", lambda images, values: tried.append((len(images), values)) or head
-    )
-    train_pixel_model([np.zeros((5, 6), np.uint8)] * 3, None, Training())
+
+    def better_head(images, values, best):
+        tried.append((len(images), values, best))
+        return head
+
+    monkeypatch.setattr(trial, "better_head", better_head)
+    for best in (False, True):
+        train_pixel_model([np.zeros((5, 6), np.uint8)] * 3, None, Training(best=best))
     train_pixel_model([np.zeros((5, 6), np.uint8)] * 3, 8, Training())
-    assert [given[0] for given in seen] == [head, "categorical"]
-    assert tried == [(3, 256)]
+    assert [given[0] for given in seen] == [head, head, "categorical"]
+    assert tried == [(3, 256, False), (3, 256, True)]
 
 
 def test_photographs_are_for_a_mixture_and_drawings_for_groups(monkeypatch):
     monkeypatch.setattr(trial, "STEPS", 150)
+    monkeypatch.setattr(trial, "BEST_STEPS", 50)
     drawings = list(sparse(60)[..., None])
     photographs = [smooth((60, 60, 1), seed=seed) for seed in range(3)]
-    assert trial.better_head(drawings, 256) == "categorical"
-    assert trial.better_head(photographs, 256) == "mixture"
+    for best in (False, True):
+        assert trial.better_head(drawings, 256, best) == "categorical"
+        assert trial.better_head(photographs, 256, best) == "mixture"
 
 
 def test_floats_and_rows_of_tables_have_no_model(seen):

@@ -87,12 +87,12 @@ def train_pixel_model(
     if kind is None or kind.dtype not in COUNTS:
         return None
     values = levels or COUNTS[kind.dtype]
-    head = _head(some, kind, values)
+    head = _head(some, kind, values, training.best)
     with training.progress() as progress:
         return TRAINERS[head](some, kind, values, training, progress)
 
 
-def _head(images: list[np.ndarray], kind: Kind, values: int) -> str:
+def _head(images: list[np.ndarray], kind: Kind, values: int, best: bool) -> str:
     """The kind of model."""
     if kind.channels > 1 or values > MOST_CATEGORICAL:
         return "mixture"
@@ -100,7 +100,7 @@ def _head(images: list[np.ndarray], kind: Kind, values: int) -> str:
         return "categorical"
     from narrows.codec.training.trial import better_head
 
-    return better_head(counted(images), values)
+    return better_head(counted(images), values, best)
 
 
 def _most_frequent(images: Iterable[np.ndarray]) -> tuple[Kind | None, list[np.ndarray]]:

@@ -5,10 +5,11 @@ logits in nats, and
 
     hidden(z) = clip(floor(z, 1/128), 0, 1023/128)
 
-where floor(t, unit) is the multiple of the unit below t. At first nothing is rounded. From `round_weights` on
-the weights of a layer are multiples of a power of two, its unit, and biases are multiples of a unit of
-all, with the gradient of what is rounded (`rounding`). As all of these are integers times powers of two,
-the floats are then exactly those of the network in integers, whose weights and shifts `integers` gives:
+where floor(t, unit) is the multiple of the unit below t. At first nothing is rounded, and floor(t, unit) is
+its mean, t - unit / 2. From `round_weights` on the weights of a layer are multiples of a power of two, its
+unit, and biases are multiples of a unit of all, with the gradient of what is rounded (`rounding`). As all
+of these are integers times powers of two, the floats are then exactly those of the network in integers,
+whose weights and shifts `integers` gives:
 
     W = weights / unit,   shift = log2 (units of W x in 1 / units of its result in 1)
 """
@@ -68,8 +69,8 @@ class IntegerNetwork(nn.Module):
         return weights_in_units(weights, self.units[name], self.most_units)
 
     def floor(self, t: Tensor, units: int) -> Tensor:
-        """floor(t, 1 / units)."""
-        return floored(t, 1 / units) if self.units else t
+        """floor(t, 1 / units); before weights are rounded t less the mean of what that takes away."""
+        return floored(t, 1 / units) if self.units else t - 0.5 / units
 
     def hidden(self, z: Tensor) -> Tensor:
         """Activations."""

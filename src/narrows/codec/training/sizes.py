@@ -37,8 +37,8 @@ BEST_SIZES = {
     0: ModelSize(3, (32, 16), 12, 12, 3000, 1024, units=FINE),
     1 << 19: ModelSize(5, (64, 32), 12, 12, 6000, 2048, units=FINE),
     1 << 21: ModelSize(5, (96, 64), 12, 12, 9000, 2048, units=FINE),
-    1 << 22: ModelSize(5, (128, 96), 24, 24, 12000, 2048, units=FINE),
-    1 << 24: ModelSize(5, (256, 128), 24, 24, 20000, 2048, units=FINE),
+    1 << 22: ModelSize(5, (128, 96), 12, 12, 12000, 2048, units=FINE),
+    1 << 24: ModelSize(5, (256, 128), 12, 12, 24000, 2048, units=FINE),
 }
 
 # of images of which most pixels are cold, such as drawings: little is left to learn, in a third of the time
