@@ -49,9 +49,7 @@ def fit_categorical(
     no pixels, or other values.
     """
     tiles = tiles_in(images, TILE)
-    size = size or size_for(
-        sum(tile.size for tile in tiles), BEST_SIZES if best else _sizes(tiles)
-    )
+    size = size or size_for(sum(tile.size for tile in tiles), BEST_SIZES if best else _sizes(tiles))
     counts = _histogram(tiles, values)
     groups = groups_from(best_groups(counts + 1), values)
     options = _options(size, groups, types)

@@ -38,7 +38,7 @@ def _sizes() -> tuple[ModelSize, MixtureSize]:
 
 
 def _best_sizes() -> tuple[ModelSize, MixtureSize]:
-    groups = ModelSize(5, (96, 48), 12, 12, BEST_STEPS, 2048, FINE)
+    groups = ModelSize(5, (96, 48), 12, 12, BEST_STEPS, 2048, units=FINE)
     return groups, MixtureSize(3, (64, 48), 5, BEST_STEPS, 2048)
 
 
