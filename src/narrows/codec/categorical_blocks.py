@@ -15,18 +15,23 @@ from narrows.codec.rans import Decoder, Encoder
 from narrows.codec.wavefront import Wavefront, chunks, is_warm, neighbour_count
 
 PROBED = 256
+LARGE = 10_000  # numbers of a network
 
 
 class CategoricalHead:
     """The distribution of the pixels of grey images of few values; see `pixel_model`.
 
-    tensors, options: of a model file, as `Categorical` takes them. Raises `DataError`.
+    tensors, options: of a model file, as `Categorical` takes them. Raises `DataError`. A large network
+    takes so much of the time that few lanes, which take fewer bytes, are as fast.
     """
 
     bits_a_lane = 2_000
 
     def __init__(self, tensors: dict[str, np.ndarray], options: dict[str, Any]):
         self.model = Categorical(tensors, options)
+        numbers = sum(tensor.size for tensor in tensors.values())
+        if numbers > LARGE:
+            self.bits_a_lane = numbers // 4
         self.radius = self.model.radius
 
     def encode(self, wave: Wavefront, flat: np.ndarray, encoder: Encoder) -> None:

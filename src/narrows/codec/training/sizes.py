@@ -33,7 +33,7 @@ SIZES = {  # raw bytes from which each is used
     1 << 21: ModelSize(5, (64, 32), 12, 12, 4000, 2048),
     1 << 22: ModelSize(5, (96, 48), 12, 12, 6000, 2048),
 }
-BEST_SIZES = {
+BEST_SIZES = {  # 256 and 128: ten minutes of one core
     0: ModelSize(3, (32, 16), 12, 12, 3000, 1024, units=FINE),
     1 << 19: ModelSize(5, (64, 32), 12, 12, 6000, 2048, units=FINE),
     1 << 21: ModelSize(5, (96, 64), 12, 12, 9000, 2048, units=FINE),
