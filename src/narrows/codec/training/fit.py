@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows.codec.groups import Groups, best_groups, groups_from, second_scale
+from narrows.codec.groups import MOST_GROUPS, Groups, best_groups, groups_from, second_scale
 from narrows.codec.pixel_model import PixelModel
 from narrows.codec.training.loop import Progress, train
 from narrows.codec.training.network import Network
@@ -49,7 +49,7 @@ def fit_categorical(
     no pixels, or other values.
     """
     tiles = tiles_in(images, TILE)
-    size = size or size_for(sum(tile.size for tile in tiles), BEST_SIZES if best else _sizes(tiles))
+    size = size or _size(tiles, values, best)
     counts = _histogram(tiles, values)
     groups = groups_from(best_groups(counts + 1), values)
     options = _options(size, groups, types)
@@ -62,13 +62,24 @@ def fit_categorical(
     return PixelModel({**options, "shifts": shifts}, tensors)
 
 
-def _sizes(tiles: Sequence[np.ndarray]) -> dict[int, ModelSize]:
-    """The sizes of models for images like these."""
+def _size(tiles: Sequence[np.ndarray], values: int, best: bool) -> ModelSize:
+    """The size of a model for images like these; best: whatever the time."""
+    bytes_of_all = sum(tile.size for tile in tiles)
+    if best:
+        return size_for(bytes_of_all, BEST_SIZES)
+    if _warm_share(tiles) >= SPARSE:
+        return size_for(bytes_of_all, SIZES)
+    size = size_for(bytes_of_all, SPARSE_SIZES)
+    # where each value is a group by itself there is time for more neighbours
+    return size._replace(radius=size.radius + 1) if values <= MOST_GROUPS else size
+
+
+def _warm_share(tiles: Sequence[np.ndarray]) -> float:
+    """The share of pixels with a neighbour that is not zero."""
     some = tiles[:: -(-len(tiles) // SURVEYED)]
     layout = Layout([tile.shape for tile in some], SURVEYED_RADIUS)
     warm = is_warm(layout.lay_out([tile[..., None] for tile in some])[:, 0], layout.offsets)
-    share = sum(np.count_nonzero(view) for view in layout.views(warm)) / sum(map(np.size, some))
-    return SPARSE_SIZES if share < SPARSE else SIZES
+    return sum(np.count_nonzero(view) for view in layout.views(warm)) / sum(map(np.size, some))
 
 
 def _histogram(tiles: Sequence[np.ndarray], values: int) -> np.ndarray:
