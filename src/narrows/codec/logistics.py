@@ -22,7 +22,6 @@ Reference: T. Salimans, A. Karpathy, X. Chen, D. P. Kingma, "PixelCNN++: improvi
 discretized logistic mixture likelihood and other modifications", 2017, https://arxiv.org/abs/1701.05517.
 """
 
-from copy import copy
 from functools import lru_cache
 
 import numpy as np
@@ -36,6 +35,7 @@ FRACTION = 64  # units of a centre in one level
 SCALES, SMALLEST = 3072, 32  # how many scales; 1 / the smallest
 FAR = 13  # where the sigmoid is 0 or 1
 MOST_VALUES = 1 << 16
+QUARTERS, ENDS = np.arange(1.0, 4)[:, None], np.arange(2.0)[:, None]
 
 
 def units_of(values: int) -> int:
@@ -70,21 +70,32 @@ class Logistics:
     def __init__(self, weight: np.ndarray, centre: np.ndarray, log_scale: np.ndarray, values: int):
         units = units_of(values)
         self.weight, self.values, self.table = weight[:, None], values, sigmoids(units)
+        self.digits = -(-(values - 1).bit_length() // 2)  # of a value, to the base 4
         inverse = INVERSE.take(log_scale) * (units * SMALLEST / FRACTION)
         self.gain = (inverse * FRACTION)[:, None]
         self.offset = ((centre + FRACTION / 2) * inverse - FAR * units)[:, None]
 
     def cumulative(self, v: np.ndarray) -> np.ndarray:
         """C of values `(m, n)`, float64; 2^24 for V and beyond."""
-        t = v * self.gain
-        t -= self.offset
-        s = self.table.take(t.astype(np.intp), mode="clip")
-        s *= self.weight
-        q = np.floor(s.sum(0) / TOTAL)
-        c = v + np.floor(q * (1 - self.values / ALL))
+        c = self._inner(v, (self.weight, self.gain, self.offset))
         c[v <= 0] = 0
         c[v >= self.values] = ALL
         return c
+
+    def _inner(self, v: np.ndarray, parts: tuple[np.ndarray, ...]) -> np.ndarray:
+        """C of values from 1 to V - 1. parts: weights, gains and offsets of their pixels."""
+        weight, gain, offset = parts
+        t = v * gain
+        t -= offset
+        s = self.table.take(t.astype(np.intp), mode="clip")
+        s *= weight
+        q = s.sum(0)
+        q *= 1 / TOTAL
+        np.floor(q, out=q)
+        q *= 1 - self.values / ALL
+        np.floor(q, out=q)
+        q += v
+        return q
 
     def interval(self, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Start and frequency of values `(n,)`."""
@@ -93,19 +104,15 @@ class Logistics:
 
     def find(self, pixels: slice, slots: np.ndarray) -> Found:
         """The value of the slot of each of some pixels, its start and its frequency."""
-        some = self._part(pixels)
+        parts = tuple(part[..., pixels] for part in (self.weight, self.gain, self.offset))
         low = np.zeros(len(slots))
-        parts = np.arange(5.0)[:, None]
-        for digit in reversed(range(1, -(-(self.values - 1).bit_length() // 2))):
-            size = 4.0**digit
-            low += size * (some.cumulative(low + size * parts[1:4]) <= slots).sum(0)
-        ends = some.cumulative(low + parts)
-        last, pixel = (ends[1:4] <= slots).sum(0), np.arange(len(slots))
-        start = ends[last, pixel]
-        return (low + last).astype(np.int64), start, ends[last + 1, pixel] - start
-
-    def _part(self, pixels: slice) -> "Logistics":
-        part = copy(self)
-        for name in ("weight", "gain", "offset"):
-            setattr(part, name, getattr(self, name)[..., pixels])
-        return part
+        for digit in reversed(range(self.digits)):
+            inner = low + 4.0**digit * QUARTERS
+            c = self._inner(inner, parts)
+            if 4**self.digits > self.values:
+                c[inner >= self.values] = ALL
+            low += 4.0**digit * (c <= slots).view(np.int8).sum(0)
+        start, end = self._inner(low + ENDS, parts)
+        start[low == 0] = 0
+        end[low == self.values - 1] = ALL
+        return low.astype(np.int64), start, end - start

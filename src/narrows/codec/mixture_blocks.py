@@ -23,7 +23,7 @@ class MixtureHead:
     tensors, options: of a model file, as `Mixture` takes them. Raises `DataError`.
     """
 
-    bits_a_lane = 8_000
+    bits_a_lane = 5_000
 
     def __init__(self, tensors: dict[str, np.ndarray], options: dict[str, Any]):
         self.model = Mixture(tensors, options)
