@@ -118,9 +118,10 @@ class PixelModel:
         wave = wavefront(tuple(tile.shape[:2] for tile in tiles), self.head.radius)
         encoder = Encoder()
         self.head.encode(wave, wave.lay_out(counted(tiles)), encoder)
-        lanes = int(max(1.0, encoder.bits() / self.head.bits_a_lane)).bit_length() - 1
-        lanes = min(lanes, MOST_LANES)
-        return encoder.finish(1 << lanes), lanes
+        pixels_a_step = len(wave.places) / len(wave.steps())  # more lanes are of no use
+        lanes = min(encoder.bits() / self.head.bits_a_lane, pixels_a_step)
+        logarithm = min(int(max(1.0, lanes)).bit_length() - 1, MOST_LANES)
+        return encoder.finish(1 << logarithm), logarithm
 
     def decode(
         self, stream: bytes, lanes: int, kind: Kind, sizes: Sequence[Size]
