@@ -14,6 +14,10 @@ DATA = {
     "zeros": bytes(200_000),
     "text": b"the words of a text " * 300,
     "periods": GENERATOR.bytes(70_000) * 3,
+    "far repeats": GENERATOR.bytes(1_000_000) * 2,
+    "few": GENERATOR.choice(4, 200_000, p=[0.9, 0.05, 0.03, 0.02]).astype(np.uint8).tobytes(),
+    "walk": np.cumsum(GENERATOR.integers(-2, 3, 200_000)).astype(np.uint8).tobytes(),
+    "geometric": GENERATOR.geometric(0.3, 200_000).astype(np.uint8).tobytes(),
 }
 
 
