@@ -162,7 +162,7 @@ def _columns(table: np.ndarray) -> np.ndarray:
 
 
 def _with_copies(logits: np.ndarray, target: np.ndarray, count: int) -> np.ndarray:
-    """The first `count` rows of `(rows, n)` logits, to which those that follow are added.
+    """The first `count` rows of `(rows, n)` logits, to which those that follow are added, in place.
 
     target: `(copies, n)`, to which row each is added; if it is none, `count`, a row of no use.
     """

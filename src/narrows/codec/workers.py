@@ -51,6 +51,7 @@ class Worker:
             _send(self.process.stdin, (work, item))
             is_done, result = pickle.load(self.process.stdout)  # type: ignore[arg-type]
         except (OSError, EOFError, pickle.UnpicklingError) as error:
+            self.process.kill()  # if it has not ended, it cannot be waited for
             raise NarrowsError(
                 f"a process that works on blocks of images has ended (code {self.process.wait()}), "
                 f"perhaps for want of memory"
@@ -69,10 +70,8 @@ def workers(model: PixelModel, count: int) -> Iterator[Callable[[Work, Any], Any
     """A function that has one of `count` processes do `work(item, model)`, for as many threads; they are
     stopped at the end.
     """
-    every = [Worker(model) for _ in range(count)]
+    every: list[Worker] = []
     idle: SimpleQueue[Worker] = SimpleQueue()
-    for worker in every:
-        idle.put(worker)
 
     def done(work: Work, item: Any) -> Any:
         worker = idle.get()
@@ -82,6 +81,9 @@ def workers(model: PixelModel, count: int) -> Iterator[Callable[[Work, Any], Any
             idle.put(worker)
 
     try:
+        for _ in range(count):
+            every.append(Worker(model))
+            idle.put(every[-1])
         yield done
     finally:
         for worker in every:
