@@ -10,6 +10,7 @@ generators are never read or moved.
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from hashlib import blake2b
 from math import ceil, prod
 from threading import RLock
@@ -111,6 +112,12 @@ class KeyedRandom:
         if least >= 2**15:  # 16 bits would wrap around to the lowest numbers
             return torch.zeros_like(numbers, dtype=torch.bool)
         return numbers >= least
+
+    def restarted(self) -> "KeyedRandom":
+        """The same random numbers, from the start."""
+        other = copy(self)
+        other.streams = {}
+        return other
 
     def _rows(self, make: Make, purpose: str, like: Tensor) -> Tensor:
         place = (purpose, like.device)

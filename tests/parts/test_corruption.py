@@ -11,26 +11,25 @@ from scipy import stats
 from narrows.choose import choose
 from narrows.errors import BuildError, NarrowsError
 from narrows.parts.corruption import (
-    CORRUPTIONS,
     GaussianNoise,
     JpegArtefacts,
     Masking,
     PoissonNoise,
     SaltAndPepper,
 )
+from narrows.parts.corruptions import CORRUPTIONS
 from narrows.randomness import KeyedRandom, PerImageRandom
 
 MADE = [name for name, make in CORRUPTIONS.items() if not make.paired]  # noise that is drawn
 SETS = [(name, span) for name in MADE for span in [(0.0, 1.0), (-1.0, 1.0), None]]
-RANGED = ["salt-and-pepper", "poisson", "jpeg", "mixed"]
+RANGED = ["salt-and-pepper", "poisson", "jpeg", "sensor", "mixed"]
 SETS = [(name, span) for name, span in SETS if span or name not in RANGED]
 sets = pytest.mark.parametrize(("name", "span"), SETS)
 
 
 def corrupt(name, span, x, random=None, **options):
-    return choose("corruption", CORRUPTIONS, {"kind": name, **options}, bounds=span)(
-        x, random or KeyedRandom(0)
-    )
+    part = choose("corruption", CORRUPTIONS, {"kind": name, **options}, bounds=span)
+    return part(x, random or KeyedRandom(0))[:2]
 
 
 @sets

@@ -27,7 +27,7 @@ def encoder(kind, size) -> Any:
 
 def forward(code, x):
     """A pass through a network that puts out what it was given."""
-    return ForwardPass(code, x, x, None)
+    return ForwardPass(code, x, x, None, x)
 
 
 def code_of(bottleneck, x):

@@ -13,7 +13,8 @@ from narrows.parts.bodies import BODIES
 from narrows.parts.body import Body
 from narrows.parts.bottleneck import Bottleneck
 from narrows.parts.bottlenecks import BOTTLENECKS
-from narrows.parts.corruption import CORRUPTIONS, Corruption
+from narrows.parts.corruption import Corruption
+from narrows.parts.corruptions import CORRUPTIONS
 from narrows.parts.kinds import KINDS
 from narrows.parts.likelihood import LIKELIHOODS, Likelihood
 from narrows.parts.objective import Elbo, Objective

@@ -2,6 +2,7 @@
 results.
 
 pixelwise        mse, psnr, snr, bce: one image against another, pixel by pixel
+opponent         colours as luminance and two differences
 similarity       ssim: structural similarity, window by window
 per_image        how the two kinds of arguments, arrays and tensors, are read
 detection        auroc, average_precision, best_f1: how well a score tells two kinds apart

@@ -35,6 +35,7 @@ WHO_GIVES = {
     "switches": "{'kind': 'conv', 'stages': 'pooled'}",
     "skips": "'unet'",
     "blocks": "'residual'",
+    "cells": "'photo'",
 }  # bodies that give what others do not
 
 
@@ -102,7 +103,8 @@ class _Builder:
         self._make("corruption", bounds=self.scale.bounds)
         self._make("likelihood", scale=self.scale)
         with self.faults.catch():
-            body = KINDS["body"].make(self.specs["body"], image=self.image)
+            given = {"image": self.image, "bounds": self.scale.bounds}
+            body = KINDS["body"].make(self.specs["body"], **given)
             self.parts["body"] = as_body(body, self.image)
         for spec in self.specs["penalties"]:
             with self.faults.catch():

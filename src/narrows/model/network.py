@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from narrows.parts.body import Body
 from narrows.parts.bottleneck import Bottleneck
 from narrows.parts.code import Code
-from narrows.parts.corruption import Corruption
+from narrows.parts.corruption import Corrupted, Corruption
 from narrows.parts.forward_pass import ForwardPass
 from narrows.parts.likelihood import Likelihood
 from narrows.parts.penalty import Penalty
@@ -59,9 +59,15 @@ class Network(nn.Module):
         """Whether a penalty differentiates with respect to the images."""
         return any(penalty.needs_gradient for penalty in self.penalties)
 
-    def encode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Code, list[Tensor]]:
-        """Images to their code and side channel; deterministic without `random`."""
-        h, side = self.body.encode(x, random)
+    def encode(
+        self, x: Tensor, random: KeyedRandom | None = None, noise: Tensor | None = None
+    ) -> tuple[Code, list[Tensor]]:
+        """Images to their code and side channel; deterministic without `random`.
+
+        noise: its standard deviation, if it is known, for a body that takes it.
+        """
+        known = {"noise": noise} if self.body.takes_noise else {}
+        h, side = self.body.encode(x, random, **known)
         return self.bottleneck(h, self.prior, random), side
 
     def decode(
@@ -71,9 +77,11 @@ class Network(nn.Module):
         codes = z.reshape(-1, *self.bottleneck.shape)
         return self.up(codes, list(side), random).float()  # also under autocast
 
-    def autoencode(self, x: Tensor, random: KeyedRandom | None = None) -> tuple[Code, Tensor]:
+    def autoencode(
+        self, x: Tensor, random: KeyedRandom | None = None, noise: Tensor | None = None
+    ) -> tuple[Code, Tensor]:
         """Images to their code, sampled if `random` is given, and the likelihood's parameters for it."""
-        code, side = self.encode(x, random)
+        code, side = self.encode(x, random, noise)
         return code, self.decode(code.z, side)
 
     def forward(self, x: Tensor, random: KeyedRandom) -> ForwardPass:
@@ -81,17 +89,21 @@ class Network(nn.Module):
 
         Noise that was drawn before comes with `random` (`narrows.model.training.pairs`).
         """
-        corrupted, hidden = random.noisy, None
-        if corrupted is None or self.corruption.paired:
-            corrupted, hidden = self.corruption(x, random)
+        known = Corrupted(random.noisy) if random.noisy is not None else None
+        if known is None or self.corruption.paired:
+            known = Corrupted(*self.corruption(x, random))
+        corrupted, hidden, target, noise = known
         if self.needs_gradient:
             corrupted = corrupted.detach().requires_grad_()
-        code, side = self.encode(corrupted, random)
-        return ForwardPass(code, self.decode(code.z, side, random), corrupted, hidden)
+        code, side = self.encode(corrupted, random, noise)
+        out = self.decode(code.z, side, random)
+        return ForwardPass(code, out, corrupted, hidden, x if target is None else target)
 
-    def reconstruct(self, x: Tensor, random: KeyedRandom | None = None) -> Tensor:
+    def reconstruct(
+        self, x: Tensor, random: KeyedRandom | None = None, noise: Tensor | None = None
+    ) -> Tensor:
         """E[x | code(x)] on the working scale; the code is sampled if `random` is given."""
-        return self.likelihood.mean(self.autoencode(x, random)[1])
+        return self.likelihood.mean(self.autoencode(x, random, noise)[1])
 
 
 def count_parameters(network: nn.Module) -> int:

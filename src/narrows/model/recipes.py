@@ -134,6 +134,12 @@ RECIPES: dict[str, Recipe] = {
         "body": part("unet", channels=[16, 32, 64], bias=False), "bottleneck": part("plain", size=None),
         "corruption": noise([0.0, 0.5], clip=True), "objective": "root", "optimiser": part("adam", lr=2e-3),
         "schedule": "cosine", "epochs": 15, "batch_size": 16, **ALL, **SMALL_SETS}),
+    "denoiser-photo": Recipe(
+        "denoiser of photographs, of any noise up to 0.3", OURS, {
+        "body": "photo", "bottleneck": part("plain", size=None), "scale": "unit",
+        "corruption": part("sensor", sigma=[0.0, 0.3], shot=0.25, clipped=0.5), "objective": "root",
+        "optimiser": "muon", "schedule": part("cosine", warmup=0.01), "epochs": 20, "batch_size": 24, **ALL,
+        **at_least(2000, augment=["flips", "colours", "brightness", "grey"])}),
     "vae-mlp": Recipe("variational autoencoder, code 20: lab C's", "lab C", VAE),
     "vae-conv": Recipe("convolutional variational autoencoder, code 32", OURS, {
         "body": FEATURES, "bottleneck": part("variational", size=32), "likelihood": "bernoulli",

@@ -20,8 +20,8 @@ side channel of a U-Net is far wider: the image itself, and what each stage but 
 32 bits a value (its *skips*). Such a model is a denoiser, and compresses nothing.
 
 A body says what it `gives`: "widths" (a chain of linear layers), "stages" (feature maps and their
-sizes), "switches" (of its poolings), "skips" and "blocks" (of a residual body, `residual`). Each way up says
-what it needs.
+sizes), "switches" (of its poolings), "skips", "blocks" (of a residual body, `residual`) and "cells" (of
+`photo`). Each way up says what it needs.
 
 References: O. Ronneberger et al., "U-Net: convolutional networks for biomedical image
 segmentation", MICCAI 2015, https://arxiv.org/abs/1505.04597; S. Mohan et al., "Robust and
@@ -44,11 +44,16 @@ SideChannel = list[Tensor]  # what by-passes the code
 
 
 class Body(nn.Module):
-    """The contract. `shape` is the features' shape, of one image; `image` is `(C, H, W)`."""
+    """The contract. `shape` is the features' shape, of one image; `image` is `(C, H, W)`.
+
+    takes_noise: `encode` has a third argument, the standard deviation of the noise if it is known
+    (see `photo`).
+    """
 
     gives: frozenset[str] = frozenset()
     default_up = "linear"
     keeps_side = False
+    takes_noise = False
 
     def __init__(
         self, image: tuple[int, int, int], activation: str, dropout: float, batch_norm: bool

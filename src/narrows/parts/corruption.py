@@ -6,9 +6,10 @@
     salt-and-pepper   a pixel is lost with probability `rate`; a lost one is black or white, evenly
     poisson           photons are counted: x̃ = n / peak, n ~ Poisson(peak · x), for x on [0, 1]
     jpeg              x̃ = x written as JPEG at a quality, and read back
-    mixed             each image by one of several of these, chosen at random
     pairs             x̃ comes with x: the same image with noise of the user's own
                       (`narrows.model.training.pairs`)
+
+`sensor` has the noise of a camera, and `corruptions` the table of all, with mixtures of them.
 
 A network trained to give x back from x̃ estimates the posterior mean E[x | x̃]; for unclipped
 Gaussian noise this is x̃ + σ² ∇ log p(x̃) (Tweedie's formula), see `Autoencoder.score_field`.
@@ -18,32 +19,45 @@ Reference: P. Vincent et al., "Extracting and composing robust features with den
 autoencoders", ICML 2008, https://doi.org/10.1145/1390156.1390294.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from narrows.choose import choose
-from narrows.errors import BuildError, Faults, wrong
+from narrows.errors import wrong
 from narrows.parts.noise import Bounds, Strength, image_generators, require_bounds, through_jpeg
 from narrows.randomness import KeyedRandom
 
 
-class Corruption:
-    """The contract: images `(N, C, H, W)` and random numbers in, corrupted images and a mask out.
+class Corrupted(NamedTuple):
+    """What a corruption puts out.
 
-    The mask `(N, 1, H, W)` is True where a pixel was replaced; None if every pixel may have
-    changed. only_hidden: the loss counts the replaced pixels alone. paired: it makes no noise, but
-    takes `random.noisy`.
+    images: x̃, `(N, C, H, W)`. hidden: `(N, 1, H, W)`, True where a pixel was replaced; None if every
+    pixel may have changed. target: what the network is to give, of the shape of x̃; None for the
+    images x. noise: its standard deviation, for bodies that take it, in the channels of
+    `to_opponent(x̃)`, `(N, C, H or 1, W or 1)`; None if it is not known.
+    """
+
+    images: Tensor
+    hidden: Tensor | None = None
+    target: Tensor | None = None
+    noise: Tensor | None = None
+
+
+class Corruption:
+    """The contract: images `(N, C, H, W)` and random numbers in, x̃ and its mask out, or all of
+    `Corrupted`.
+
+    only_hidden: the loss counts the replaced pixels alone. paired: it makes no noise, but takes
+    `random.noisy`.
     """
 
     only_hidden = False
     paired = False
     makes_noise = True
 
-    def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None] | Corrupted:
         raise NotImplementedError
 
 
@@ -183,37 +197,6 @@ class JpegArtefacts(Corruption):
         return qualities.expand(len(x)).tolist()
 
 
-class MixedCorruption(Corruption):
-    """Each image by one of several corruptions, which are equally likely.
-
-    of: a list of corruptions, each a name or a dict of its kind and options.
-    """
-
-    def __init__(
-        self, bounds: Bounds, of: Sequence[Any] = ("gaussian", "poisson", "salt-and-pepper", "jpeg")
-    ):
-        if not (isinstance(of, (list, tuple)) and len(of) > 0):
-            raise wrong("of", of, "a list of corruptions")
-        self.parts, faults = [], Faults("its corruptions")
-        for spec in of:
-            with faults.catch():
-                part = choose("corruption", CORRUPTIONS, spec, bounds=bounds)
-                if part.only_hidden:
-                    raise wrong("only_hidden", True, "False in a mixture, which has no mask")
-                if part.paired:
-                    raise wrong("of", spec, "corruptions that make noise, in a mixture")
-                self.parts.append(part)
-        faults.stop(BuildError)
-
-    def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None]:
-        chosen = random.uniform("which", x[:, :1, :1, :1]) * len(self.parts)
-        noisy = x
-        # each of all images, so that ranks draw rows of the global batch
-        for k, part in enumerate(self.parts):
-            noisy = torch.where((chosen >= k) & (chosen < k + 1), part(x, random)[0], noisy)
-        return noisy, None
-
-
 class NoisyPairs(Corruption):
     """The user's own noise: noisy images that come with the clean ones, `fit(X, noisy=Y)`."""
 
@@ -224,15 +207,3 @@ class NoisyPairs(Corruption):
         if random.noisy is None:
             raise wrong("pairs", "clean images alone", "noisy ones with them", "give noisy=Y")
         return random.noisy, None
-
-
-CORRUPTIONS = {
-    "none": NoCorruption,
-    "gaussian": GaussianNoise,
-    "masking": Masking,
-    "salt-and-pepper": SaltAndPepper,
-    "poisson": PoissonNoise,
-    "jpeg": JpegArtefacts,
-    "mixed": MixedCorruption,
-    "pairs": NoisyPairs,
-}

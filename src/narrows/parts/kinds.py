@@ -20,7 +20,8 @@ from narrows.choose import choose, default_options, validate_spec
 from narrows.parts.bodies import BODIES
 from narrows.parts.bottleneck import Bottleneck
 from narrows.parts.bottlenecks import BOTTLENECKS
-from narrows.parts.corruption import CORRUPTIONS, Corruption
+from narrows.parts.corruption import Corruption
+from narrows.parts.corruptions import CORRUPTIONS
 from narrows.parts.likelihood import LIKELIHOODS, Likelihood
 from narrows.parts.objective import OBJECTIVES, Objective
 from narrows.parts.penalty import PENALTIES, Penalty
@@ -61,7 +62,7 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind("corruption", CORRUPTIONS, Corruption, ("bounds",)),
-        Kind("body", BODIES, nn.Module, ("image",)),
+        Kind("body", BODIES, nn.Module, ("image", "bounds")),
         Kind("bottleneck", BOTTLENECKS, Bottleneck, ("features",)),
         Kind("up", UPS, nn.Module, ("body", "bottleneck", "channels", "image", "size")),
         Kind("likelihood", LIKELIHOODS, Likelihood, ("scale",)),

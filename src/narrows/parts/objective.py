@@ -66,7 +66,7 @@ class Objective:
     squared_error_captions: Mapping[str, str] = MappingProxyType({})
 
     def data(self, network: TrainedNetwork, forward: ForwardPass, x: Tensor) -> LossTerms:
-        """The objective's own terms of the images `(N, C, H, W)`, each `(N,)`."""
+        """The objective's own terms of the target `(N, C, H, W)`, each `(N,)`."""
         raise NotImplementedError
 
     def __call__(
@@ -77,7 +77,7 @@ class Objective:
         """
         with torch.set_grad_enabled(torch.is_grad_enabled() or network.needs_gradient):
             forward = network(x, random)
-            terms = self.data(network, forward, x)
+            terms = self.data(network, forward, forward.target)
             _add(terms, forward.code.terms)
             for penalty in network.penalties:
                 _add(terms, {penalty.term.name: penalty(forward, x, random)})

@@ -1,5 +1,8 @@
-"""The table of ways up: `up` has those of layers in a chain, `residual` that of blocks that add."""
+"""The table of ways up: `up` has those of layers in a chain, `residual` and `photo` those of blocks that
+add.
+"""
 
+from narrows.parts.photo import PhotoUp
 from narrows.parts.residual import ResidualUp
 from narrows.parts.up import (
     DeconvUnpoolUp,
@@ -20,4 +23,5 @@ UPS = {
     "resize": ResizeUp,
     "unet": UnetUp,
     "residual": ResidualUp,
+    "photo": PhotoUp,
 }

@@ -12,7 +12,7 @@ from narrows.model.training.checkpoint import Checkpoint
 from narrows.model.training.pairs import is_paired
 from narrows.model.use.baselines import compare_denoisers
 from narrows.model.use.evaluate import evaluate, image_rows
-from narrows.parts.corruption import CORRUPTIONS
+from narrows.parts.corruptions import CORRUPTIONS
 from small_models import CONSTANT, STILL, model, timeless, weights
 
 pytestmark = pytest.mark.filterwarnings(CONSTANT)

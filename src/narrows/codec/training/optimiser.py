@@ -1,18 +1,11 @@
-"""The optimiser of pixel models: Muon for matrices, AdamW for biases and gates.
+"""The optimiser of pixel models: Muon for matrices (`narrows.model.training.muon`), AdamW for biases and
+gates.
 
-A step of Adam changes all directions of a matrix that gradients often have, and hardly those that they rarely
-have, although these are learnt as well from as many pixels. Muon makes all directions of a step equally long:
+The learning rate of matrices is twice that of the others. A network of widths 96 and 48 takes 2.94 bits for
+a pixel of Fashion-MNIST after 3,000 steps, where it took 3.02 with AdamW alone, and a tenth more time.
 
-    m <- 0.95 m + 0.05 G,   M = 0.95 m + 0.05 G,   W <- W - 2 lr sqrt(max(1, rows / columns)) U V'
-
-where M = U S V' is the singular value decomposition. U V' is found without it: singular values s of M / |M|
-are brought close to 1 by five times s <- a s + b s^3 + c s^5, which takes products of matrices alone. A
-network of widths 96 and 48 takes 2.94 bits for a pixel of Fashion-MNIST after 3,000 steps, where it took 3.02
-with AdamW alone, and a tenth more time.
-
-References: K. Jordan and others, "Muon: an optimizer for hidden layers in neural networks", 2024,
-https://kellerjordan.github.io/posts/muon/; I. Loshchilov, F. Hutter, "Decoupled weight decay regularization",
-2019, https://arxiv.org/abs/1711.05101 (AdamW).
+Reference: I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", 2019,
+https://arxiv.org/abs/1711.05101 (AdamW).
 """
 
 from collections.abc import Iterable
@@ -21,9 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from narrows.model.training.muon import direction, equalised
+
 BETAS, WEIGHT_DECAY = (0.9, 0.99), 1e-4
-MOMENTUM, RATIO = 0.95, 2  # of matrices; their learning rate relative to that of others
-ITERATIONS, COEFFICIENTS = 5, (3.4445, -4.7750, 2.0315)  # a, b, c
+RATIO = 2  # the learning rate of matrices, relative to that of others
 
 
 class Optimiser:
@@ -54,21 +48,5 @@ class Optimiser:
         for matrix, momentum in zip(self.matrices, self.momenta):
             if matrix.grad is None:  # no pixel of the batch needs it
                 continue
-            momentum.lerp_(matrix.grad, 1 - MOMENTUM)
-            rows, columns = matrix.shape[-2:]
-            step = orthogonal(matrix.grad.lerp(momentum, MOMENTUM)) * max(1, rows / columns) ** 0.5
+            step = equalised(direction(matrix.grad, momentum))
             matrix.mul_(1 - lr * WEIGHT_DECAY).sub_(lr * step)
-
-
-def orthogonal(matrices: Tensor) -> Tensor:
-    """U V' of matrices U S V', `(..., rows, columns)`, about: singular values are 0.7 to 1.2, but for those
-    that are tiny next to the largest.
-    """
-    if matrices.shape[-2] > matrices.shape[-1]:
-        return orthogonal(matrices.mT).mT
-    a, b, c = COEFFICIENTS
-    x = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-12)
-    for _ in range(ITERATIONS):
-        square = x @ x.mT
-        x = a * x + (b * square + c * square @ square) @ x
-    return x

@@ -23,7 +23,7 @@ from narrows.data.patches.plan import Cut
 from narrows.data.patches.variance import deviations
 from narrows.data.readers.decode import Decoded, Opened, decode_all, map_ahead
 from narrows.data.readers.image_files import numbered, reason_of
-from narrows.data.readers.pixels import Page, Size
+from narrows.data.readers.pixels import Page, Size, fitter
 from narrows.errors import DataError
 from narrows.randomness import keyed_generator
 
@@ -54,6 +54,7 @@ class Cutter(Generic[Item]):
     counts: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.open_item = at_scales(self.open_item, self.cut.scales)
         names = list(map(self.name, self.items))
         self.measured = dict(zip(names, map_ahead(self._measure, self.items, self.threads)))
         sizes = {
@@ -130,6 +131,24 @@ class Cutter(Generic[Item]):
         return choose_places(weights, count, self.cut.distance, generator)
 
 
+def at_scales(
+    open_item: Callable[[Item], Iterator[Page]], scales: Sequence[float]
+) -> Callable[[Item], Iterator[Page]]:
+    """What opens the pages of an item, each at these factors on its size."""
+    if tuple(scales) == (1.0,):
+        return open_item
+
+    def open_scaled(item: Item) -> Iterator[Page]:
+        for page in open_item(item):
+            for scale in scales:
+                height, width = page.pixels.shape[:2]
+                size = max(1, round(height * scale)), max(1, round(width * scale))
+                pixels = fitter(size, "stretch")(page.pixels, page.levels)
+                yield page._replace(pixels=pixels)
+
+    return open_scaled
+
+
 def _at_places(
     cut: Cut,
     open_item: Callable[[Item], Iterator[Page]],
@@ -139,7 +158,8 @@ def _at_places(
     """The patches of a file at the places that are given; nothing if there are none."""
     height, width = cut.size
     places = cut.places or {}
-    for page_name, page in numbered(name(item), open_item(item)):
+    open_scaled = at_scales(open_item, cut.scales)
+    for page_name, page in numbered(name(item), open_scaled(item)):
         picture = picture_name(page_name)
         for y, x in places.get(picture, ()):
             pixels = np.ascontiguousarray(page.pixels[y : y + height, x : x + width])

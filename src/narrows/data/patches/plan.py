@@ -9,7 +9,7 @@ from narrows.errors import unknown, wrong
 
 COUNT = 10_000  # patches
 SIZE = 64  # pixels
-OPTIONS = ("count", "seed", "distance")
+OPTIONS = ("count", "seed", "distance", "scales")
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Cut:
     """What is to be cut.
 
     distance: between two places in a picture, at least, in pixels. places: (y, x) in each picture, by
-        its name as `names.picture_name` makes it, instead of random ones.
+        its name as `names.picture_name` makes it, instead of random ones. scales: each picture is cut
+        at each of these sizes, relative to its own, as if they were pages of its file.
     """
 
     count: int
@@ -25,6 +26,7 @@ class Cut:
     seed: int
     distance: int
     places: Mapping[str, Sequence[tuple[int, int]]] | None = None
+    scales: tuple[float, ...] = (1.0,)
 
     @property
     def size_in_words(self) -> str:
@@ -41,8 +43,9 @@ class Cut:
 def as_cut(patches: Any, size: Any = None, fit: str = "crop") -> Cut:
     """What the options of a reader ask for.
 
-    patches: how many, or {"count": ..., "seed": ..., "distance": ...}, each of which may be left out:
-        10,000, with seed 0, at half the smaller side of a patch from one another.
+    patches: how many, or {"count": ..., "seed": ..., "distance": ..., "scales": ...}, each of which may
+        be left out: 10,000, with seed 0, at half the smaller side of a patch from one another, of
+        the pictures as they are; scales=[1, 0.7] cuts them at 0.7 times their size, too.
     size: (H, W), or one number for both; 64 by default. fit: is refused, as nothing is scaled.
     A `Cut` is returned as it is. Raises `UnknownName`, `BuildError` and `DataError`.
     """
@@ -54,9 +57,24 @@ def as_cut(patches: Any, size: Any = None, fit: str = "crop") -> Cut:
     for name in set(options) - set(OPTIONS):
         raise unknown("option of patches", name, OPTIONS)
     sides = as_size(SIZE if size is None else size)
-    values = {"count": COUNT, "seed": 0, "distance": max(1, min(sides) // 2), **options}
+    values: dict[str, Any] = {
+        "count": COUNT,
+        "seed": 0,
+        "distance": max(1, min(sides) // 2),
+        **options,
+    }
     for name, least in (("count", 1), ("seed", 0), ("distance", 1)):
         value = values[name]
         if type(value) is not int or value < least:
             raise wrong(f"{name} of patches", value, f"an integer from {least}")
+    values["scales"] = _as_scales(values.get("scales", Cut.scales))
     return Cut(size=sides, **values)
+
+
+def _as_scales(scales: Any) -> tuple[float, ...]:
+    """Factors on the size of a picture. Raises `BuildError`."""
+    numbers = list(scales) if isinstance(scales, Sequence) else [scales]
+    fitting = [type(scale) in (int, float) and 0 < scale <= 1 for scale in numbers]
+    if not (numbers and all(fitting)):
+        raise wrong("scales of patches", scales, "numbers in (0, 1], such as [1, 0.7]")
+    return tuple(map(float, numbers))

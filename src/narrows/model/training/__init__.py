@@ -12,10 +12,12 @@ diagnose       what is known when a number becomes NaN
 diagnosis      what to try then
 evidence       what a diagnosis is made from
 optimise       optimisers, and schedules of their learning rate
+muon           steps of equal length in all directions of a matrix
 validate       the objective and measures on images that are held out
 split          which images are held out
 sample_weight  images that count for more
 pairs          images that are clean and noisy
+augment        images turned, mirrored, darker, in other colours
 compiled       a step as one program
 distributed    the network over several processes
 """

@@ -23,6 +23,7 @@ from math import cos, pi
 from torch import nn, optim
 
 from narrows.errors import wrong
+from narrows.model.training.muon import Muon
 
 Schedule = Callable[[float], float]
 
@@ -69,6 +70,17 @@ def sgd(
         raise wrong("momentum", momentum, "a number in [0, 1)")
     _require_not_negative("weight_decay", weight_decay)
     return optim.SGD(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay)
+
+
+def muon(
+    parameters: Iterable[nn.Parameter], lr: float = 1e-2, weight_decay: float = 0.0
+) -> optim.Optimizer:
+    """Muon (`narrows.model.training.muon`): for networks without batch normalisation, as a rule faster
+    than Adam. lr: of matrices. weight_decay: decoupled.
+    """
+    _require_positive("lr", lr)
+    _require_not_negative("weight_decay", weight_decay)
+    return Muon(parameters, lr=lr, weight_decay=weight_decay)
 
 
 def _require_positive(name: str, value: float) -> None:
@@ -121,5 +133,5 @@ def _half_cosine(first: float, last: float, t: float) -> float:
     return last + (first - last) * 0.5 * (1 + cos(pi * min(t, 1.0)))
 
 
-OPTIMISERS = {"adam": adam, "sgd": sgd}
+OPTIMISERS = {"adam": adam, "sgd": sgd, "muon": muon}
 SCHEDULES = {"constant": constant, "cosine": cosine, "one-cycle": one_cycle}

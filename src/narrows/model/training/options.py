@@ -11,6 +11,7 @@ from narrows.choose import choose, validate_spec
 from narrows.errors import Faults, wrong
 from narrows.image_batches import ImageBatches
 from narrows.model.network import Network, device_of
+from narrows.model.training.augment import validate_augmentations
 from narrows.model.training.optimise import OPTIMISERS, SCHEDULES
 from narrows.model.training.validate import validate_measures
 
@@ -32,6 +33,8 @@ class TrainingOptions:
         "unit" or "symmetric", the scale on which they are taken.
     shard: divide the weights among the ranks, if one device has no room for them
         (`narrows.model.training.distributed`).
+    augment: names of augmentations (`narrows.model.training.augment`), by which the images of a step
+        are changed.
     least_steps: take at least this many, in smaller batches and more epochs if need be
         (`narrows.model.training.least_steps`).
     """
@@ -46,6 +49,7 @@ class TrainingOptions:
     measure_scale: str = "unit"
     shard: bool = False
     least_steps: int | None = None
+    augment: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.keep not in ("best", "last"):
@@ -60,6 +64,7 @@ class TrainingOptions:
             raise wrong("ema", self.ema, "a decay in (0, 1), or None")
         if self.compile not in (True, False, "auto"):
             raise wrong("compile", self.compile, "True, False or 'auto'")
+        validate_augmentations(self.augment)
 
     def validate(
         self, network: Network, images: ImageBatches, validation: ImageBatches | None

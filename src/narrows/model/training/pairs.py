@@ -24,7 +24,8 @@ from narrows.errors import ImageError, NarrowsError, wrong
 from narrows.image_batches import ImageBatches
 from narrows.image_inputs import as_images
 from narrows.layout import Layout, matching_levels, validate_images
-from narrows.parts.corruption import CORRUPTIONS, Corruption
+from narrows.parts.corruption import Corruption
+from narrows.parts.corruptions import CORRUPTIONS
 from narrows.randomness import KeyedRandom
 from narrows.scale import Scale, to_unit
 

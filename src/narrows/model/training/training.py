@@ -25,6 +25,7 @@ from narrows.errors import DataError, TrainingError
 from narrows.image_batches import ImageBatches
 from narrows.machine import flush_denormals, matmul_precision
 from narrows.model.progress_bar import Advance, progress_bar
+from narrows.model.training.augment import augment
 from narrows.model.training.diagnose import (
     check_late,
     diagnose_gradient,
@@ -200,7 +201,7 @@ class Training(TrainingSetup):
         """
         mine = index[rank_slice(len(index))]
         random = self._random(number, len(index))
-        x, _ = training_batch(self.images, mine, self.network.corruption, random)
+        x = self._training_images(mine, random)
         self._set_learning_rate(random.progress / self.plan.asked_epochs)
         for norm in self.norms:
             norm.train(len(index) > 1)  # one image has no variance: its running figures serve
@@ -220,6 +221,14 @@ class Training(TrainingSetup):
         if self.options.ema:
             self._update_average(self.options.ema)
         return {name: value.detach() for name, value in sums.items()}
+
+    def _training_images(self, index: Tensor, random: KeyedRandom) -> Tensor:
+        """The images at `index`, augmented; in `random.noisy` the noisy ones that come with them."""
+        x, scale = training_batch(self.images, index, self.network.corruption, random)
+        names, bounds = self.options.augment, scale.bounds
+        if random.noisy is not None:
+            random.noisy = augment(random.noisy, names, random.restarted(), bounds)
+        return augment(x, names, random.restarted(), bounds)
 
     def _compute_gradient(self, loss: Tensor) -> None:
         for parameter in self.parameters:
