@@ -55,6 +55,13 @@ class Network(nn.Module):
         return prod(self.bottleneck.shape)
 
     @property
+    def takes_any_size(self) -> bool:
+        """Whether images of other sizes than those that it was built for pass through it, as through
+        convolutions alone.
+        """
+        return self.body.any_size and self.bottleneck.is_feature_map and self.up.side
+
+    @property
     def needs_gradient(self) -> bool:
         """Whether a penalty differentiates with respect to the images."""
         return any(penalty.needs_gradient for penalty in self.penalties)
@@ -74,7 +81,7 @@ class Network(nn.Module):
         self, z: Tensor, side: Sequence[Tensor] = (), random: KeyedRandom | None = None
     ) -> Tensor:
         """Codes `(N, size)` or `(N, *shape)` to the likelihood's parameters, `(N, outputs · C, H, W)`."""
-        codes = z.reshape(-1, *self.bottleneck.shape)
+        codes = z if z.dim() > 2 else z.reshape(-1, *self.bottleneck.shape)
         return self.up(codes, list(side), random).float()  # also under autocast
 
     def autoencode(

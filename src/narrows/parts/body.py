@@ -46,7 +46,7 @@ SideChannel = list[Tensor]  # what by-passes the code
 class Body(nn.Module):
     """The contract. `shape` is the features' shape, of one image; `image` is `(C, H, W)`.
 
-    takes_noise: `encode` has a third argument, the standard deviation of the noise if it is known
+    any_size: images of any size give features of their size, with the same weights. takes_noise: `encode` has a third argument, the standard deviation of the noise if it is known
     (see `photo`).
     """
 
@@ -54,6 +54,7 @@ class Body(nn.Module):
     default_up = "linear"
     keeps_side = False
     takes_noise = False
+    any_size = False
 
     def __init__(
         self, image: tuple[int, int, int], activation: str, dropout: float, batch_norm: bool
@@ -227,6 +228,7 @@ class Unet(Body):
 
     gives = frozenset({"skips"})
     default_up = "unet"
+    any_size = True
 
     def __init__(
         self,

@@ -130,6 +130,8 @@ class Plain(Bottleneck):
     """z = a."""
 
     def forward(self, h: Tensor, prior: Prior, random: KeyedRandom | None = None) -> Code:
+        if self.is_feature_map:
+            return Code(h.float().contiguous())  # of another size than the features', if images are
         return Code(self.linear(h).view(-1, *self.shape))
 
 

@@ -80,6 +80,7 @@ class Photo(Body):
     gives = frozenset({"cells"})
     default_up = "photo"
     takes_noise = True
+    any_size = True
 
     def __init__(
         self,
