@@ -46,8 +46,8 @@ SideChannel = list[Tensor]  # what by-passes the code
 class Body(nn.Module):
     """The contract. `shape` is the features' shape, of one image; `image` is `(C, H, W)`.
 
-    any_size: images of any size give features of their size, with the same weights. takes_noise: `encode` has a third argument, the standard deviation of the noise if it is known
-    (see `photo`).
+    any_size: images of any size give features of their size, by the same weights. takes_noise:
+    `encode` has a third argument, the standard deviation of the noise if it is known (see `photo`).
     """
 
     gives: frozenset[str] = frozenset()
