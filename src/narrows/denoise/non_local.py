@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from narrows.denoise.margins import at_least, by_tiles
-from narrows.denoise.opponent import from_opponent, opponent_variance, to_opponent
+from narrows.measure.opponent import from_opponent, opponent_variance, to_opponent
 from narrows.denoise.patches import (
     RADIUS,
     blocks,
