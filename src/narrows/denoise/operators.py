@@ -110,7 +110,9 @@ class Blur(Operator):
         self.margins = tuple(size // 2 for size in weights.shape)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return F.conv2d(x.flatten(0, 1)[:, None], self.weights.to(x)).view(*x.shape[:2], *self._less(x))
+        return F.conv2d(x.flatten(0, 1)[:, None], self.weights.to(x)).view(
+            *x.shape[:2], *self._less(x)
+        )
 
     def adjoint(self, y: Tensor) -> Tensor:
         whole = F.conv_transpose2d(y.flatten(0, 1)[:, None], self.weights.to(y))
