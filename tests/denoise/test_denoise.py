@@ -154,11 +154,22 @@ def test_any_number_of_threads_gives_the_same_and_stays_as_it_is(grey, with_nois
     assert np.array_equal(*found)
 
 
-def test_tiles_of_nothing_change_nothing(grey):
+def test_tiles_cover_a_picture_once_and_have_their_margins(grey):
+    for side, margin in ((10, 3), (50, 0), (500, 20)):
+        joined, times = np.zeros_like(grey), np.zeros_like(grey)
+        for tile in margins.tiles(*grey.shape, side, margin):
+            joined[tile.place] = grey[tile.with_margin][tile.inside]
+            times[tile.place] += 1
+            rows, place = tile.with_margin[0], tile.place[0]
+            assert rows.start == max(0, place.start - margin)
+            assert rows.stop == min(len(grey), place.stop + margin)
+        assert (times == 1).all()
+        assert np.array_equal(joined, grey)
+
+
+def test_a_picture_that_is_made_larger_is_cut_to_its_size(grey):
     picture = torch.from_numpy(grey)[None, None]
-    for tile, margin in ((10, 3), (50, 0), (500, 20)):
-        assert torch.equal(margins.by_tiles(lambda part: part, picture, tile, margin), picture)
-        assert torch.equal(margins.at_least(lambda part: part, picture, 300), picture)
+    assert torch.equal(margins.at_least(lambda part: part, picture, 300), picture)
 
 
 def test_a_flipped_picture_is_denoised_to_the_flipped_result(grey, with_noise):

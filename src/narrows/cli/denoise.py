@@ -1,15 +1,18 @@
 """The verb denoise: with a trained model, or without."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from narrows.cli.image_work import DenoiserWork, ModelWork, process
+from narrows.cli.image_work import DenoiserWork, ModelWork, Work, process
 from narrows.cli.inputs import Skipped
 from narrows.cli.options import Force, Output, Reading, Split
 from narrows.cli.sharded_job import Job, Shard
 from narrows.errors import wrong
+
+if TYPE_CHECKING:
+    from narrows.denoise.denoise import Options
 
 AS_THEY_ARE = Reading()
 
@@ -22,6 +25,7 @@ def denoise(
     output: Output,
     sigma: Annotated[float | None, Parameter(show_default=False)] = None,
     strength: float = 1.0,
+    best: Annotated[bool, Parameter(negative="")] = False,
     split: Split = "",
     reading: Reading = AS_THEY_ARE,
     shard: Shard = "",
@@ -36,33 +40,46 @@ def denoise(
 
     Example: narrows denoise noisy/ -o clean/
              narrows denoise noisy.png -o clean.png --sigma 0.1
+             narrows denoise photo noisy/ -o clean/ --strength 1.2
              narrows denoise my-run noisy/ -o clean/
 
     Parameters
     ----------
     model
-        A run folder, a model file, or the name of a denoiser: ridge. Left out, it is ridge.
+        photo (a network that comes with the package), ridge, a run folder or a model file. Left out, it
+        is ridge.
     images
         An image, a folder, a pack, an IDX, .npy or .npz file, or a named set.
     sigma
         Standard deviation of the noise, black being 0 and white 1; estimated if not given. Not with a
-        trained model.
+        model that is not given the noise.
     strength
-        Factor of the noise's standard deviation: more than 1 smooths more. Not with a trained model.
+        Factor of the noise's standard deviation: more than 1 smooths more.
+    best
+        Take the mean over eight rotations and reflections: better, and eight times as slow.
     """
     from narrows.denoise.denoise import DENOISERS, Options
 
     if not images:
         model, images = "", _images_alone(model)
-    is_named = model in DENOISERS and not Path(model).exists()
-    if model and not is_named:
-        _refuse_strength(sigma, strength)
-        job = Job("denoise", model, images, reading, shard, force, split)
-        return process(job, output, skipped, ModelWork)
-    options = Options(model or None, sigma, strength)
+    is_named = not model or (model in DENOISERS and not Path(model).exists())
+    options = Options(model or None, sigma, strength, best)
     given = {name: value for name, value in options._asdict().items() if value is not None}
-    job = Job("denoise", "", images, reading, shard, force, split, **given)
-    return process(job, output, skipped, lambda job: DenoiserWork(options))
+    if is_named:
+        job = Job("denoise", "", images, reading, shard, force, split, **given)
+        return process(job, output, skipped, lambda job: DenoiserWork(options))
+    del given["model"]  # a folder or a file, which the job knows
+    job = Job("denoise", model, images, reading, shard, force, split, **given)
+    return process(job, output, skipped, lambda job: _work_of_model(job, options))
+
+
+def _work_of_model(job: Job, options: "Options") -> Work:
+    """What a trained model does: by the noise of each picture if it is given that, else as it learnt."""
+    model = job.model()
+    if model.margin_ is not None:
+        return DenoiserWork(options._replace(model=model))
+    _refuse_options(options)
+    return ModelWork(job, model)
 
 
 def _images_alone(images: str) -> str:
@@ -73,8 +90,11 @@ def _images_alone(images: str) -> str:
     return images
 
 
-def _refuse_strength(sigma: float | None, strength: float) -> None:
-    """A trained model removes the noise that it was trained on."""
-    for option, value, default in (("--sigma", sigma, None), ("--strength", strength, 1.0)):
+def _refuse_options(options: "Options") -> None:
+    """Such a model removes the noise that it was trained on."""
+    for option, value, default in zip(
+        ("sigma", "strength", "best"), options[1:], (None, 1.0, False)
+    ):
         if value != default:
-            raise wrong(option, value, "no such option with a trained model", "leave the model out")
+            expected = "no such option with a model that is not given the noise"
+            raise wrong(f"--{option}", value, expected, "leave the model out, or use photo")

@@ -48,8 +48,8 @@ class Work(Protocol):
 class ModelWork:
     """A verb of a trained model."""
 
-    def __init__(self, job: Job):
-        self.model, self.verb = job.model(), job.verb
+    def __init__(self, job: Job, model: Any = None):
+        self.model, self.verb = model or job.model(), job.verb
         if self.verb == "denoise" and not (self.model.noise_ or self.model.wants_pairs):
             tell("note: this model was not trained on noise, so the result is its reconstruction")
 

@@ -1,6 +1,8 @@
 """Denoisers that need no training by the user, and what can be restored with a denoiser.
 
 denoise     denoise: arrays of images, grey or colour, of any size and type; the table of denoisers
+denoiser    what a denoiser is
+photo       the network that comes with the package, and those that users train
 baseline    the non-local ridge as a baseline of trained denoisers
 folders     pictures one after another, and what is said of their noise
 non_local   the non-local ridge: two passes over a picture

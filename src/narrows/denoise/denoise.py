@@ -1,9 +1,14 @@
-"""Pictures, as arrays, cleaned by a denoiser that needs no training by the user.
+"""Pictures, as arrays, cleaned by a denoiser that needs no training by the user, or by a network that
+takes pictures of any size.
 
 A denoiser is a function of one picture `(1, C, H, W)`, float32 in units of white, C 1 or 3, and its
 noise; it returns the picture without. Here are the layouts, types and levels around it: alpha is set
 aside and put back, and what comes back has the shape, the type and the levels that came. Integers are
-rounded and clipped; floats are neither, so that values beyond black and white stay.
+rounded and clipped; floats are neither, so that values beyond black and white stay. Large pictures
+go tile by tile, each with the margin that its result depends on.
+
+The mean over the eight rotations and reflections T of a square, 1/8 Σ_T T⁻¹ f(T x), has a smaller
+error than f(x), at eight times the work (`best`).
 """
 
 from collections.abc import Callable
@@ -15,16 +20,40 @@ import torch
 from torch import Tensor
 
 from narrows.choose import find_part
-from narrows.denoise.non_local import non_local_ridge
+from narrows.denoise import non_local
+from narrows.denoise.denoiser import Apply, Denoiser
+from narrows.denoise.margins import tiles
+from narrows.denoise.photo import of_model, photo
 from narrows.errors import ImageError, wrong
 from narrows.image_inputs import as_images
 from narrows.levels import Levels, from_unit_values, levels_of, unit_values
 from narrows.measure.noise import NoiseLine, estimate_noise, noise_correlation, plain_noise
+from narrows.model.estimator.base import ImageModel
 
-Denoiser = Callable[[Tensor, NoiseLine], Tensor]
 DEFAULT = "ridge"
 LEAST_SIGMA = 1e-4  # a fortieth of a step of 8 bits; with less noise a picture is left as it is
-DENOISERS: dict[str, Denoiser] = {"ridge": non_local_ridge}
+MOST_PIXELS, BANDS = (
+    2_000_000,
+    16,
+)  # from which the noise is estimated; of rows, of a larger picture
+
+
+def ridge() -> Denoiser:
+    """The non-local ridge."""
+    return Denoiser(non_local.non_local_ridge, non_local.TILE, non_local.MARGIN)
+
+
+DENOISERS: dict[str, Callable[[], Denoiser]] = {"ridge": ridge, "photo": photo}
+
+
+def denoiser_of(model: Any) -> Denoiser:
+    """The denoiser of that name; None: the ridge; of a fitted model, its network.
+
+    Raises `UnknownName`, and `BuildError` for a model whose network is not given the noise.
+    """
+    if not isinstance(model, ImageModel):
+        return find_part("denoiser", DENOISERS, model or DEFAULT)[0]()
+    return of_model(model)
 
 
 class Denoised(NamedTuple):
@@ -40,30 +69,38 @@ class Denoised(NamedTuple):
 class Options(NamedTuple):
     """What `denoise` is asked for; see there."""
 
-    model: str | None = None
+    model: Any = None
     sigma: float | None = None
     strength: float = 1.0
+    best: bool = False
 
 
 Report = Callable[[Denoised], Any]  # what gets each result
 
 
 def denoise(
-    images: Any, model: str | None = None, *, sigma: float | None = None, strength: float = 1.0
+    images: Any,
+    model: Any = None,
+    *,
+    sigma: float | None = None,
+    strength: float = 1.0,
+    best: bool = False,
 ) -> np.ndarray:
     """Images without their noise, in the shape and type in which they came.
 
     images: `(N, H, W)` or `(N, H, W, C)`, C 1 to 4, or what else `image_inputs` takes; any size from
     1 pixel, integers or floats, also beyond [0, 1].
-    model: the name of a denoiser: "ridge", the non-local ridge, by default.
+    model: the name of a denoiser: "ridge", the non-local ridge, by default; "photo", the network that
+    comes with the package; or a fitted model such as `recipe("denoiser-photo")`.
     sigma: standard deviation of the noise, from black = 0 to white = 1; None: estimated for each
     image and channel, as a line of its brightness (`narrows.measure.noise`).
     strength: by which the noise's standard deviation is multiplied; more than 1 smooths more.
+    best: take the mean over eight rotations and reflections, which takes eight times as long.
 
     Raises `ImageError` for NaN and infinity, or a table `(N, D)`; `BuildError`; `UnknownName`.
     """
     array, layout = as_images(images)
-    return denoise_array(array, layout.levels, Options(model, sigma, strength))
+    return denoise_array(array, layout.levels, Options(model, sigma, strength, best))
 
 
 def denoise_array(
@@ -101,23 +138,62 @@ def denoise_picture(
 
     levels: of black and white; None: those of its type.
     """
-    model, sigma, strength = options
-    denoiser = find_part("denoiser", DENOISERS, model or DEFAULT)[0]
-    _check_number("sigma", sigma or 0.0)
-    _check_number("strength", strength)
-    _check_values(pixels)
-    unit = unit_values(np.atleast_3d(pixels), levels)
-    colours = unit.shape[2] - (unit.shape[2] in (2, 4))  # without alpha
-    images = torch.from_numpy(unit[..., :colours]).permute(2, 0, 1)[None].contiguous()
-    noise, correlation = _noise_of(images, sigma)
-    noise = noise.times(strength)
-    clean = pixels.copy()
+    denoiser = denoiser_of(options.model)
+    if options.best:
+        denoiser = denoiser._replace(apply=mean_of_flips(denoiser.apply))
+    _check(pixels, options)
+    came, clean = np.atleast_3d(pixels), np.atleast_3d(pixels).copy()
+    channels = slice(came.shape[2] - (came.shape[2] in (2, 4)))  # without alpha
+    noise, correlation = _noise_of(_images(bands_of(came[..., channels]), levels), options.sigma)
+    noise = noise.times(options.strength)
     if float(noise.sigma.max()) >= LEAST_SIGMA:
-        with torch.no_grad():
-            unit = denoiser(images, noise)[0].permute(1, 2, 0).numpy()
-        came = _as_came(unit, pixels.dtype, levels or levels_of(pixels.dtype))
-        clean.reshape(*pixels.shape[:2], -1)[..., :colours] = came
-    return Denoised(clean, noise, correlation)
+        _denoise_tiles(denoiser, noise, came[..., channels], clean[..., channels], levels)
+    return Denoised(clean.reshape(pixels.shape), noise, correlation)
+
+
+@torch.no_grad()
+def _denoise_tiles(
+    denoiser: Denoiser,
+    noise: NoiseLine,
+    came: np.ndarray,
+    clean: np.ndarray,
+    levels: Levels | None,
+) -> None:
+    """Write a picture `(H, W, C)` without its noise into `clean`."""
+    height, width = came.shape[:2]
+    for tile in tiles(height, width, denoiser.side, denoiser.margin):
+        result = denoiser.apply(_images(came[tile.with_margin], levels), noise)
+        unit = result[0].permute(1, 2, 0).numpy()[tile.inside]
+        clean[tile.place] = _as_came(unit, clean.dtype, levels)
+
+
+def _images(pixels: np.ndarray, levels: Levels | None) -> Tensor:
+    """A picture `(H, W, C)` as a denoiser takes it."""
+    return torch.from_numpy(unit_values(pixels, levels)).permute(2, 0, 1)[None].contiguous()
+
+
+def bands_of(picture: np.ndarray) -> np.ndarray:
+    """The picture `(H, W, C)` itself, or evenly spaced bands of its rows, with `MOST_PIXELS` about."""
+    height, width = picture.shape[:2]
+    rows = MOST_PIXELS // (BANDS * width) + 1
+    if height * width <= MOST_PIXELS or rows * BANDS >= height:
+        return picture
+    starts = np.linspace(0, height - rows, BANDS).astype(int)
+    return np.concatenate([picture[start : start + rows] for start in starts])
+
+
+def mean_of_flips(apply: Apply) -> Apply:
+    """1/8 Σ_T T⁻¹ f(T x)."""
+
+    def mean(images: Tensor, noise: NoiseLine) -> Tensor:
+        total = torch.zeros_like(images)
+        for turns in range(4):
+            for axes in ((), (3,)):
+                turned = torch.rot90(images, turns, (2, 3)).flip(axes).contiguous()
+                total += torch.rot90(apply(turned, noise).flip(axes), -turns, (2, 3))
+        return total / 8
+
+    return mean
 
 
 def _noise_of(images: Tensor, sigma: float | None) -> tuple[NoiseLine, Tensor | None]:
@@ -126,19 +202,19 @@ def _noise_of(images: Tensor, sigma: float | None) -> tuple[NoiseLine, Tensor | 
     return estimate_noise(images), noise_correlation(images)
 
 
-def _check_values(pixels: np.ndarray) -> None:
+def _check(pixels: np.ndarray, options: Options) -> None:
+    """Raises `BuildError` for such options, `ImageError` for values that are not finite."""
+    for name, value in (("sigma", options.sigma or 0.0), ("strength", options.strength)):
+        if not (isfinite(value) and value >= 0):
+            raise wrong(name, value, "a finite number, 0 or more")
     count = pixels.size - np.count_nonzero(np.isfinite(pixels))
     if count:
         raise ImageError(f"values that are NaN or infinity: {count}; replace them first")
 
 
-def _check_number(name: str, value: float) -> None:
-    if not (isfinite(value) and value >= 0):
-        raise wrong(name, value, "a finite number, 0 or more")
-
-
-def _as_came(unit: np.ndarray, dtype: np.dtype, levels: Levels) -> np.ndarray:
+def _as_came(unit: np.ndarray, dtype: np.dtype, levels: Levels | None) -> np.ndarray:
     """Units of white as values of a type: integers rounded and clipped, floats as they are."""
+    levels = levels or levels_of(dtype)
     if dtype.kind == "f":
         return (unit * levels.span + levels.black).astype(dtype)
     return from_unit_values(unit, dtype, levels)

@@ -7,14 +7,35 @@ tiles begin on the denoiser's grid, each pixel is what it is without tiles, and 
 
 from collections.abc import Callable, Iterator
 from itertools import product
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 Function = Callable[[Tensor], Tensor]
-Span = tuple[
-    int, int, int, int
-]  # of a tile in one direction: margin's start, start, end, margin's end
+Slices = tuple[slice, slice]  # rows and columns
+
+
+class Tile(NamedTuple):
+    """Where a tile is: with its margin, and without it; and where the latter is in the former."""
+
+    with_margin: Slices
+    place: Slices
+    inside: Slices
+
+
+def tiles(height: int, width: int, side: int, margin: int) -> Iterator[Tile]:
+    """The tiles of a picture, row by row."""
+    for rows, columns in product(_spans(height, side, margin), _spans(width, side, margin)):
+        yield Tile(*zip(rows, columns))
+
+
+def _spans(length: int, side: int, margin: int) -> Iterator[tuple[slice, slice, slice]]:
+    """The places of tiles in one direction."""
+    for start in range(0, length, side):
+        end, first = min(length, start + side), max(0, start - margin)
+        with_margin = slice(first, min(length, end + margin))
+        yield with_margin, slice(start, end), slice(start - first, end - first)
 
 
 def at_least(function: Function, images: Tensor, side: int) -> Tensor:
@@ -30,22 +51,3 @@ def _mirrored(length: int, side: int) -> Tensor:
     """Places 0, 1, ..., length - 1, length - 1, ..., 0, 0, ... of at least `side` pixels."""
     place = torch.arange(max(length, side)) % (2 * length)
     return torch.minimum(place, 2 * length - 1 - place)
-
-
-def by_tiles(function: Function, images: Tensor, tile: int, margin: int) -> Tensor:
-    """`function` of images `(..., H, W)`, a tile and the margin around it at a time."""
-    height, width = images.shape[-2:]
-    result = torch.empty_like(images)
-    for rows, columns in product(_spans(height, tile, margin), _spans(width, tile, margin)):
-        top, first, last, bottom = rows
-        left, start, end, right = columns
-        part = function(images[..., top:bottom, left:right])
-        inner = part[..., first - top : last - top, start - left : end - left]
-        result[..., first:last, start:end] = inner
-    return result
-
-
-def _spans(length: int, tile: int, margin: int) -> Iterator[Span]:
-    for start in range(0, length, tile):
-        end = min(length, start + tile)
-        yield max(0, start - margin), start, end, min(length, end + margin)

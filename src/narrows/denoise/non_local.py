@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from narrows.denoise.margins import at_least, by_tiles
+from narrows.denoise.margins import at_least
 from narrows.denoise.parallel import map_parts
 from narrows.denoise.patches import (
     RADIUS,
@@ -67,10 +67,7 @@ def non_local_ridge(images: Tensor, noise: NoiseLine) -> Tensor:
     def both_passes(part: Tensor) -> Tensor:
         return _both_passes(part, noise, first, second)
 
-    def tiled(part: Tensor) -> Tensor:
-        return by_tiles(both_passes, part, TILE, MARGIN)
-
-    return at_least(tiled, images, SMALLEST_PICTURE)
+    return at_least(both_passes, images, SMALLEST_PICTURE)
 
 
 def _both_passes(images: Tensor, noise: NoiseLine, first: Pass, second: Pass) -> Tensor:

@@ -67,6 +67,11 @@ class NoiseLine:
         """The standard deviation `(N, C)` at the mean brightness."""
         return (self.gain * self.brightness.clamp(min=0) + self.floor).sqrt()
 
+    def channel(self, number: int) -> "NoiseLine":
+        """The noise of one channel."""
+        k = [number]
+        return NoiseLine(self.gain[:, k], self.floor[:, k], self.brightness[:, k])
+
     def times(self, strength: float) -> "NoiseLine":
         """Noise whose standard deviation is `strength` times this one's."""
         factor = strength**2

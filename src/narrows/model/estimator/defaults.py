@@ -126,14 +126,9 @@ class DefaultAnswers:
         return None
 
     @property
-    def takes_noise_(self) -> bool:
-        """Whether it is given the strength of the noise that it is to remove."""
-        return False
-
-    @property
     def margin_(self) -> int | None:
-        """Pixels around a tile that its result depends on, of a model that takes images of any size;
-        None of others.
+        """Pixels around a tile that its result depends on, of a network that is given the noise and takes
+        images of any size; None of others. `narrows.denoise` has its pictures.
         """
         return None
 

@@ -22,12 +22,6 @@ from torch import Tensor, nn
 from narrows.measure import CodeStatistics
 from narrows.model.estimator import weight_images
 from narrows.model.estimator.base import ImageModel
-from narrows.model.estimator.denoising import (
-    AS_ESTIMATED,
-    Denoising,
-    with_denoising,
-)
-from narrows.model.estimator.inference import Function
 from narrows.model.estimator.score_field import project, score_field
 from narrows.model.network import Network, count_parameters
 from narrows.model.outputs import Outputs, Views
@@ -59,7 +53,6 @@ class NetworkModel(ImageModel):
     training: dict[str, Any] | None
     network_: Network
     objective_: Objective
-    denoising: Denoising = AS_ESTIMATED
 
     # -- what a denoiser knows of the density (see `score_field`) -----------------------------
 
@@ -88,33 +81,7 @@ class NetworkModel(ImageModel):
         return self.network_.likelihood.mean(self.network_.decode(z))
 
     def _reconstruct(self, x: Tensor) -> Tensor:
-        return self.reconstructor(x)(x)
-
-    def reconstructor(self, picture: Tensor) -> Function:
-        return self.denoising.reconstructor(self.network_, self.scale_, picture)
-
-    def denoise(
-        self,
-        X: Any,
-        *,
-        exact: bool = False,
-        out: np.ndarray | None = None,
-        sigma: float | None = None,
-        strength: float = 1.0,
-        flips: bool = False,
-    ) -> np.ndarray:
-        """The model's estimate of the clean images behind noisy ones.
-
-        sigma: standard deviation of the noise on [0, 1], of a model that is given it; None: it is
-        estimated, for each image. strength: a factor on it; above 1 more is removed. flips: take the
-        mean over the eight rotations and reflections of an image. Raises `BuildError` for what the
-        model cannot do.
-        """
-        model = with_denoising(self, sigma, strength, flips)
-        return model.reconstruct(X, exact=exact, out=out)
-
-    def _sample_codes(self, count: int, seed: int) -> Tensor:
-        return self.network_.prior.sample(count, seed)
+        return self.network_.reconstruct(x)
 
     def _outputs(self, x: Tensor) -> Outputs:
         network, bound = self.network_, None
@@ -229,13 +196,10 @@ class NetworkModel(ImageModel):
         return corruption if corruption.makes_noise else None
 
     @property
-    def takes_noise_(self) -> bool:
-        """Whether it is given the strength of the noise that it is to remove."""
-        return self.network_.body.takes_noise
-
-    @property
     def margin_(self) -> int | None:
-        """Pixels around a tile that its result depends on, if it takes images of any size."""
+        """Pixels around a tile that its result depends on, of a network that is given the noise and takes
+        images of any size.
+        """
         network = self.network_
         if self.scale_.is_per_image or not network.takes_any_size:
             return None

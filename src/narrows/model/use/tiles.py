@@ -9,12 +9,11 @@ shows:
 The places t are those of a regular grid, the last ones flush with the picture's edge: no pixel is
 invented. If f changes nothing, neither does this.
 
-A network that takes images of any size needs no such tiles (`any_size`). `channels` says what a model of
-grey makes of colours, and the other way round.
+A denoiser that takes images of any size needs no such tiles (`narrows.denoise`). `channels` says what a
+model of grey makes of colours, and the other way round.
 """
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import islice, product
 from math import prod
 from typing import Any
@@ -24,7 +23,6 @@ import numpy as np
 from narrows.errors import ImageError
 from narrows.levels import from_unit_values
 from narrows.model.estimator.base import ImageModel
-from narrows.model.use.any_size import process_any_size
 from narrows.model.use.channels import (
     join_channels,
     parts_of,
@@ -44,20 +42,14 @@ def process_tiled(model: ImageModel, images: Any, verb: str) -> np.ndarray:
     """`model.reconstruct` or `model.denoise` (`verb`) of pictures of any size, in their own form and type.
 
     images: `(N, H, W)` or `(N, H, W, C)`, at least as large as the images that the model was fitted
-    on, unless it takes images of any size. Raises `ImageError` if they are smaller.
+    on. Raises `ImageError` if they are smaller.
     """
     images = np.asarray(images)
-    out = np.empty_like(images)
-    process = partial(_process_in_tiles, verb=verb) if model.margin_ is None else process_any_size
+    function, out = _unrounded(model, verb), np.empty_like(images)
     for picture, result in zip(with_channels(images), with_channels(out)):
-        process(model, picture, result)
+        unit = _process_channels(model, picture, function)
+        result[...] = from_unit_values(unit, images.dtype, model.levels_for(images.dtype))
     return out
-
-
-def _process_in_tiles(model: ImageModel, picture: np.ndarray, out: np.ndarray, verb: str) -> None:
-    """Write what the model makes of a picture `(H, W, C)` into `out`, of its shape and type."""
-    unit = _process_channels(model, picture, _unrounded(model, verb))
-    out[...] = from_unit_values(unit, out.dtype, model.levels_for(out.dtype))
 
 
 def worst_tile_score(model: ImageModel, images: Any, kind: str | None = None) -> np.ndarray:
