@@ -113,6 +113,12 @@ class KeyedRandom:
             return torch.zeros_like(numbers, dtype=torch.bool)
         return numbers >= least
 
+    def warm(self, weight: float, warmup: float) -> float:
+        """A weight that grows from 0 over the first `warmup` epochs; its final value outside of
+        training.
+        """
+        return weight * min(1.0, self.progress / warmup) if warmup else weight
+
     def restarted(self) -> "KeyedRandom":
         """The same random numbers, from the start."""
         other = copy(self)

@@ -67,6 +67,8 @@ AUGMENTATIONS: dict[str, Augment] = {
     "grey": grey,
 }
 
+KEEP_NOISE = ("flips", "colours")  # those that leave the noise of an image as strong as it is
+
 
 def validate_augmentations(names: Sequence[str]) -> None:
     """Raises `UnknownName` for one that does not exist, `BuildError` for what is no list."""

@@ -19,13 +19,12 @@ from typing import Any
 
 from torch import Tensor
 
-from narrows.choose import find_part
-from narrows.errors import ImageError, NarrowsError, wrong
+from narrows.errors import ImageError, wrong
 from narrows.image_batches import ImageBatches
 from narrows.image_inputs import as_images
 from narrows.layout import Layout, matching_levels, validate_images
 from narrows.parts.corruption import Corruption
-from narrows.parts.corruptions import CORRUPTIONS
+from narrows.parts.kinds import KINDS
 from narrows.randomness import KeyedRandom
 from narrows.scale import Scale, to_unit
 
@@ -35,11 +34,16 @@ TOO_BRIGHT = 10  # a mean of pixels, if white is 1, that is no noise: the pixels
 
 def is_paired(corruption: Any) -> bool:
     """Whether a corruption, given as a spec, takes noisy images of the user's own."""
-    try:
-        make, _ = find_part("corruption", CORRUPTIONS, corruption)
-    except NarrowsError:  # an unknown name is reported when the model is built
-        return False
-    return getattr(make, "paired", False)  # a class, or a function that makes a corruption
+    return KINDS["corruption"].declared(corruption, "paired")
+
+
+def takes_noisy(corruption: Any, objective: Any) -> bool:
+    """Whether the images of a training, under these specs, are noisy themselves."""
+    targets = (
+        KINDS["corruption"].declared(corruption, "target"),
+        KINDS["objective"].declared(objective, "target"),
+    )
+    return "noisy" in targets
 
 
 def validate_pairs(corruption: Any, noisy: Any) -> None:
@@ -88,8 +92,7 @@ def with_noisy(clean: ImageBatches, noisy: Any) -> ImageBatches:
     validate_images(array, layout, ranged=False, expected=clean.layout)
     pairs = copy(clean)
     pairs.noisy = ImageBatches(array, layout, clean.scale, clean.raw.device)
-    if not clean.layout.is_table:
-        _validate_brightness(pairs.noisy)
+    validate_noisy(pairs.noisy)
     return pairs
 
 
@@ -100,8 +103,10 @@ def _image_shape(clean: Layout) -> tuple[int, ...] | None:
     return None
 
 
-def _validate_brightness(noisy: ImageBatches) -> None:
-    """Refuse pixels of 0..255 as floats, where 1 is white."""
+def validate_noisy(noisy: ImageBatches) -> None:
+    """Refuse pixels of 0..255 as floats, where 1 is white. Raises `ImageError`."""
+    if noisy.layout.is_table:
+        return
     mean = to_unit(noisy.raw[:CHECKED], noisy.layout).abs().mean()
     if mean > TOO_BRIGHT:
         raise ImageError(

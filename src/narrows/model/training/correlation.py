@@ -1,0 +1,40 @@
+"""Is the noise of neighbouring pixels independent? What learns from noisy images alone relies on it: it
+predicts a pixel from others, and noise that these give away is taken for a part of the image.
+
+Before such a training the correlation of the noise is estimated from some of its images
+(`narrows.measure.noise`), and there is a warning if it is far from 0. It is if a sensor interpolates
+colours or is read row by row, or if pictures were resized, sharpened or written as JPEG.
+"""
+
+import warnings
+
+import torch
+
+from narrows.errors import NarrowsWarning
+from narrows.image_batches import ImageBatches
+from narrows.measure.noise import noise_correlation
+from narrows.parts.corruption import Corruption
+from narrows.parts.objective import Objective
+
+MOST_IMAGES = 256  # that it is estimated from
+CORRELATED = 0.1  # in absolute value, from which on there is a warning
+
+
+def warn_of_correlation(images: ImageBatches, corruption: Corruption, objective: Objective) -> None:
+    """Warn if these need noise that is independent from pixel to pixel, and that of the images is not."""
+    if images.layout.is_table or not (corruption.white_noise or objective.white_noise):
+        return
+    count = min(len(images), MOST_IMAGES)
+    places = torch.linspace(0, len(images) - 1, count, device=images.raw.device).long()
+    correlation = noise_correlation(images.scaled_batch(places)[0].cpu())
+    across, down = correlation.mean((0, 1)).tolist()
+    if max(abs(across), abs(down)) < CORRELATED:
+        return
+    line = "row" if abs(across) > abs(down) else "column"
+    words = (
+        f"the noise of neighbouring pixels is correlated, by about {across:.2f} along rows and {down:.2f} "
+        "along columns, and what is predictable of it will not be removed; "
+        f"corruption={{'kind': 'blind-spot', 'structure': '{line}'}} with objective='elbo' allows for "
+        f"correlation along a {line}, and two shots of each scene (corruption='two-shots') for any"
+    )
+    warnings.warn(words, NarrowsWarning, stacklevel=2)
