@@ -1,0 +1,220 @@
+"""Training on images that are noisy themselves: what is learnt, and that none of them is called clean."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+import narrows as nw
+from narrows.errors import BuildError, ImageError, NarrowsError, NarrowsWarning
+from narrows.image_batches import ImageBatches
+from narrows.layout import layout_of
+from narrows.model.recipes import RECIPES, without_clean
+from narrows.model.training.augment import KEEP_NOISE
+from narrows.model.training.checkpoint import Checkpoint
+from narrows.model.training.correlation import warn_of_correlation
+from narrows.model.use.baselines import compare_denoisers
+from narrows.model.use.evaluate import evaluate, image_rows
+from narrows.parts.kinds import KINDS
+from narrows.scale import FIXED_SCALES
+from small_models import CONSTANT, model, same, timeless, weights
+
+pytestmark = [
+    pytest.mark.filterwarnings(CONSTANT),
+    pytest.mark.filterwarnings("ignore:the noise of neighbouring"),
+]
+UNET = {
+    "body": {"kind": "unet", "channels": [8, 12], "bias": False},
+    "bottleneck": {"kind": "plain", "size": None},
+}
+SIGMA = 0.2
+WAYS = {
+    "neighbours": {"objective": "neighbours"},
+    "recorruption": {"corruption": {"kind": "recorruption", "sigma": SIGMA}},
+    "blind-spot": {"corruption": {"kind": "blind-spot", "rate": 0.1}},
+}
+ways = pytest.mark.parametrize("way", WAYS)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Smooth grey pictures on [0, 1], and the same with unclipped noise."""
+    small = torch.rand(200, 1, 5, 5, generator=torch.Generator().manual_seed(0))
+    clean = torch.nn.functional.interpolate(small, (16, 16), mode="bicubic").clamp(0, 1)
+    clean = clean[:, 0].numpy()
+    noise = np.random.default_rng(0).normal(0, SIGMA, clean.shape)
+    return clean, (clean + noise).astype(np.float32)
+
+
+def alone(way, **options):
+    return model(**UNET, **WAYS[way], **{"batch_size": 10, "epochs": 1, **options})
+
+
+# -- what is learnt --------------------------------------------------------------------------------
+
+
+@ways
+def test_noise_is_removed_without_a_clean_image(pictures, way):
+    clean, noisy = pictures
+    m = alone(way, epochs=12, optimiser={"kind": "adam", "lr": 4e-3}).fit(noisy[:150])
+    found = evaluate(m, clean[150:], noisy[150:])
+    assert found["denoised_psnr"] > found["noisy_psnr"] + 2
+
+
+@ways
+def test_floats_beyond_the_range_are_taken_in_every_way_to_fit(pictures, way):
+    _, noisy = pictures
+    assert noisy.min() < 0
+    assert noisy.max() > 1
+    fitted = alone(way, validation=noisy[:20]).fit(noisy)
+    assert np.isfinite(fitted.history_["val_loss"][-1])
+    alone(way).partial_fit(noisy).partial_fit(noisy)
+    with pytest.raises(ImageError, match="float images must lie in"):
+        model(**UNET).fit(noisy)
+
+
+@ways
+def test_floats_of_0_to_255_are_refused(pictures, way):
+    with pytest.raises(NarrowsError, match="divide by 255, or pass uint8"):
+        alone(way).fit(255 * pictures[1])
+
+
+@ways
+def test_a_training_belongs_to_its_seed_and_resumes_as_if_it_had_not_stopped(
+    pictures, way, tmp_path
+):
+    _, noisy = pictures
+    complete, again = (alone(way, epochs=3).fit(noisy) for _ in range(2))
+    assert same(weights(complete), weights(again))
+
+    def fit(epochs, resume=False):
+        checkpoint = Checkpoint(tmp_path / "last.safetensors", resume=resume)
+        return alone(way, epochs=epochs).fit(noisy, checkpoint=checkpoint)
+
+    fit(1)
+    resumed = fit(3, resume=True)
+    assert timeless(resumed.history_) == timeless(complete.history_)
+    assert same(weights(resumed), weights(complete))
+
+
+@ways
+def test_a_model_file_keeps_the_way(pictures, way, tmp_path):
+    m = alone(way).fit(pictures[1])
+    again = nw.load(nw.save(m, tmp_path / "alone.safetensors"))
+    assert again.learns_from_noisy
+    assert (again.denoise(pictures[1]) == m.denoise(pictures[1])).all()
+
+
+# -- no image is called clean ----------------------------------------------------------------------
+
+
+@ways
+def test_nothing_is_compared_with_noisy_images(pictures, way):
+    clean, noisy = pictures
+    m = alone(way).fit(noisy)
+    assert m.learns_from_noisy
+    assert m.noise_ is None
+    found = evaluate(m, noisy)
+    assert set(found) <= {"code_rms", "dead_units", "code_size", "side_bits", "parameters"}
+    assert {"psnr", "noisy_psnr", "denoised_psnr"} <= set(evaluate(m, clean, noisy))
+    rows = image_rows(m, noisy[:3])
+    assert list(rows) == ["noisy", "denoised"]
+    np.testing.assert_array_equal(rows["noisy"], noisy[:3].clip(0, 1))
+    assert list(image_rows(m, clean[:3], noisy=noisy[:3])) == ["original", "noisy", "denoised"]
+    with pytest.raises(BuildError, match="got 'a model that was trained on noisy images alone'"):
+        compare_denoisers(m, noisy)
+
+
+def test_two_shots_train_as_pairs_do_and_none_is_clean(pictures):
+    clean, noisy = pictures
+    other = clean + np.random.default_rng(1).normal(0, 0.05, clean.shape)
+    shots = model(corruption="two-shots").fit(other, noisy=noisy)
+    pairs = model(corruption="pairs").fit(other.clip(0, 1), noisy=noisy)
+    clipped = model(corruption="two-shots").fit(other.clip(0, 1), noisy=noisy)
+    assert timeless(clipped.history_) == timeless(pairs.history_)
+    assert timeless(shots.history_) != timeless(pairs.history_)
+    assert shots.wants_pairs
+    assert shots.learns_from_noisy
+    assert not pairs.learns_from_noisy
+    assert "psnr" not in evaluate(shots, noisy)
+    with pytest.raises(BuildError, match="noisy: got None, expected the noisy images"):
+        model(corruption="two-shots").fit(other)
+
+
+@ways
+@pytest.mark.parametrize(
+    ("training", "words"),
+    [
+        ({"measures": ["psnr"]}, "measures: got .*'psnr'.*, expected none without clean images"),
+        (
+            {"augment": ["flips", "brightness"]},
+            "augment: got .*'brightness'.*, expected those that",
+        ),
+    ],
+)
+def test_options_that_need_clean_images_are_refused(pictures, way, training, words):
+    with pytest.raises(NarrowsError, match=words):
+        alone(way, training=training, validation=0.2).fit(pictures[1])
+
+
+def test_mixtures_are_of_corruptions_of_clean_images(pictures):
+    mixed = {"kind": "mixed", "of": ["gaussian", "blind-spot"]}
+    with pytest.raises(BuildError, match="of: got 'blind-spot', expected corruptions of clean"):
+        model(corruption=mixed).fit(pictures[0])
+
+
+# -- recipes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["denoiser-photo", "denoiser-unet"])
+def test_a_denoiser_of_any_size_learns_from_noisy_images_alone(pictures, name):
+    small = {
+        "denoiser-photo": {"widths": [8], "blocks": [1]},
+        "denoiser-unet": {"channels": [4, 6]},
+    }
+    changes = {**without_clean(name), "body": small[name], "epochs": 1, "batch_size": 50}
+    m = nw.recipe(name, **changes).fit(pictures[1])
+    assert set(m.history_) >= {"nll", "consistency"}
+    augment = RECIPES[name].options["training"].get("augment", ())
+    kept = [name for name in augment if name in KEEP_NOISE]
+    assert (m.training or {}).get("augment", []) == kept
+
+
+# -- noise that is not independent -----------------------------------------------------------------
+
+
+def grain(*shape, along=None):
+    """Noise on grey, whose pixels are averaged with the next one along an axis if that is given."""
+    noise = np.random.default_rng(0).normal(0, 0.1, (*shape, 1))
+    if along is not None:
+        noise = (noise + np.roll(noise, 1, axis=along)) / 2**0.5
+    return (0.5 + noise).astype(np.float32)
+
+
+def warned(X, corruption, objective):
+    images = ImageBatches(X, layout_of(X, None), FIXED_SCALES["unit"])
+    made = KINDS["corruption"].make(corruption, bounds=(0.0, 1.0))
+    warn_of_correlation(images, made, KINDS["objective"].make(objective))
+
+
+@pytest.mark.parametrize(("along", "line"), [(2, "row"), (1, "column")])
+def test_correlated_noise_is_reported_with_a_part_that_allows_for_it(along, line):
+    X, structured = grain(20, 32, 32, along=along), {"kind": "blind-spot", "structure": line}
+    for part in [("none", "neighbours"), ("recorruption", "elbo"), ("blind-spot", "elbo")]:
+        with pytest.warns(NarrowsWarning, match=f"is correlated, by .*'structure': '{line}'"):
+            warned(X, *part)
+    with warnings.catch_warnings(action="error"):
+        warned(X, structured, "elbo")
+        warned(X, "two-shots", "elbo")
+
+
+def test_independent_noise_is_not_reported():
+    with warnings.catch_warnings(action="error"):
+        warned(grain(20, 32, 32), "none", "neighbours")
+
+
+@ways
+def test_a_fit_reports_correlated_noise(way):
+    with pytest.warns(NarrowsWarning, match="the noise of neighbouring pixels is correlated"):
+        alone(way).fit(grain(20, 32, 32, along=2))
