@@ -96,10 +96,10 @@ class Network(nn.Module):
 
         Noise that was drawn before comes with `random` (`narrows.model.training.pairs`).
         """
-        known = Corrupted(random.noisy) if random.noisy is not None else None
-        if known is None or self.corruption.paired:
-            known = Corrupted(*self.corruption(x, random))
-        corrupted, hidden, target, noise = known
+        if random.noisy is None or self.corruption.paired:
+            corrupted, hidden, target, noise = Corrupted(*self.corruption(x, random))
+        else:
+            corrupted, hidden, target, noise = Corrupted(random.noisy)
         if self.needs_gradient:
             corrupted = corrupted.detach().requires_grad_()
         code, side = self.encode(corrupted, random, noise)

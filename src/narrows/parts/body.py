@@ -46,7 +46,8 @@ SideChannel = list[Tensor]  # what by-passes the code
 class Body(nn.Module):
     """The contract. `shape` is the features' shape, of one image; `image` is `(C, H, W)`.
 
-    any_size: images of any size give features of their size, by the same weights. takes_noise:
+    any_size: images of any size give features of their size, by the same weights. margin: pixels
+    around a tile that its result depends on, if that is known. takes_noise:
     `encode` has a third argument, the standard deviation of the noise if it is known (see `photo`).
     """
 
@@ -55,6 +56,7 @@ class Body(nn.Module):
     keeps_side = False
     takes_noise = False
     any_size = False
+    margin: int | None = None
 
     def __init__(
         self, image: tuple[int, int, int], activation: str, dropout: float, batch_norm: bool

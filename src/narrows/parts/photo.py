@@ -15,7 +15,7 @@ where it is black, averaged over its channels. Noise that is clipped has another
 
 No layer has a bias, so that f(a x̃, a σ) = a f(x̃, σ) for a > 0, but for c: what is learnt at one
 exposure holds at another. Most of the work is done at half the height and width, and each result
-depends on pixels as far away as `reach`.
+depends on pixels up to `margin` away.
 
 References: K. Zhang et al., "FFDNet: toward a fast and flexible solution for CNN-based image
 denoising", IEEE TIP 2018, https://arxiv.org/abs/1710.04026 (cells, a map of the noise); K. Zhang et
@@ -34,11 +34,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from narrows.errors import wrong
+from narrows.measure.noise import estimate_noise
 from narrows.measure.opponent import from_opponent, to_opponent
 from narrows.parts.body import Body, SideChannel, positive
 from narrows.parts.bottleneck import Bottleneck
 from narrows.parts.layers import Unproject
 from narrows.parts.noise import Bounds
+from narrows.parts.sensor import is_grey, opponent_deviation
 from narrows.parts.up import Up
 from narrows.randomness import KeyedRandom
 
@@ -109,12 +111,12 @@ class Photo(Body):
         return CELL * 2 ** (len(self.widths) - 1)
 
     @property
-    def reach(self) -> int:
-        """How far from a pixel others can be that its result depends on, at most."""
+    def margin(self) -> int:  # type: ignore[override]
+        """How far from a pixel others are that its result depends on, at most; a multiple of `multiple`."""
         pixels = [CELL * 2**k for k in range(len(self.widths))]  # of a place of each map
-        both_ways = [*self.blocks[:-1], *self.blocks]
-        reaches = [2 * count * size for count, size in zip(both_ways, [*pixels[:-1], *pixels])]
-        return 2 * CELL + sum(reaches) + self.multiple
+        both_ways = zip([*self.blocks, *self.blocks[:-1]], [*pixels, *pixels[:-1]])
+        reach = 2 * CELL + self.multiple + sum(2 * count * size for count, size in both_ways)
+        return -(-reach // self.multiple) * self.multiple
 
     @property
     def side_bits(self) -> int:
@@ -143,7 +145,7 @@ class Photo(Body):
 
         noise: its standard deviation in each channel of `to_opponent(x)`, `(N, C, H or 1, W or 1)`.
         """
-        h, side = self._cells(x, estimate(x) if noise is None else noise), [x]
+        h, side = self._cells(x, estimated_noise(x) if noise is None else noise), [x]
         h = self.head(h)
         for blocks, shrink in zip(self.layers, self.shrink):
             side.append(blocks(h))
@@ -199,10 +201,14 @@ class PhotoUp(Up):
         return image - noise[..., : image.shape[2], : image.shape[3]]
 
 
-def estimate(x: Tensor) -> Tensor:
+def estimated_noise(x: Tensor) -> Tensor:
     """The standard deviation of the noise of each image in the channels of `to_opponent(x)`,
     `(N, C, 1, 1)`.
     """
-    from narrows.measure.noise import estimate_noise
-
     return estimate_noise(to_opponent(x)).sigma[..., None, None]
+
+
+def noise_of_sigma(x: Tensor, sigma: float) -> Tensor:
+    """The same for noise of that standard deviation in each channel of x, or in the grey of all."""
+    none = x.new_zeros(len(x), 1, 1, 1)
+    return opponent_deviation(x[..., :1, :1], none, none + sigma**2, is_grey(x))

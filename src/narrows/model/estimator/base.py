@@ -118,6 +118,10 @@ class ImageModel(
     def _reconstruct(self, x: Tensor) -> Tensor:
         return self._decode(self._encode(x))
 
+    def reconstructor(self, picture: Tensor) -> inference.Function:
+        """What reconstructs tiles of a picture `(1, C, H, W)`, or all of it; the picture may decide how."""
+        return self._reconstruct
+
     def _outputs(self, x: Tensor) -> Outputs:
         """What anomaly scores are computed from."""
         codes = self._encode(x)

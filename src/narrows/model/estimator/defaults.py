@@ -131,6 +131,18 @@ class DefaultAnswers:
         return None
 
     @property
+    def takes_noise_(self) -> bool:
+        """Whether it is given the strength of the noise that it is to remove."""
+        return False
+
+    @property
+    def margin_(self) -> int | None:
+        """Pixels around a tile that its result depends on, of a model that takes images of any size;
+        None of others.
+        """
+        return None
+
+    @property
     def code_is_feature_map_(self) -> bool:
         """Whether the code is the feature map of a network."""
         return False

@@ -12,6 +12,7 @@ https://arxiv.org/abs/1509.00519).
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from math import log
 from typing import Any
 
@@ -22,6 +23,13 @@ from torch import Tensor, nn
 from narrows.measure import CodeStatistics
 from narrows.model.estimator import weight_images
 from narrows.model.estimator.base import ImageModel
+from narrows.model.estimator.denoising import (
+    AS_ESTIMATED,
+    Denoising,
+    mean_of_flips,
+    with_denoising,
+)
+from narrows.model.estimator.inference import Function
 from narrows.model.estimator.score_field import project, score_field
 from narrows.model.network import Network, count_parameters
 from narrows.model.outputs import Outputs, Views
@@ -53,6 +61,7 @@ class NetworkModel(ImageModel):
     training: dict[str, Any] | None
     network_: Network
     objective_: Objective
+    denoising: Denoising = AS_ESTIMATED
 
     # -- what a denoiser knows of the density (see `score_field`) -----------------------------
 
@@ -81,7 +90,33 @@ class NetworkModel(ImageModel):
         return self.network_.likelihood.mean(self.network_.decode(z))
 
     def _reconstruct(self, x: Tensor) -> Tensor:
-        return self.network_.reconstruct(x)
+        return self.reconstructor(x)(x)
+
+    def reconstructor(self, picture: Tensor) -> Function:
+        function = self.network_.reconstruct
+        if self.takes_noise_:
+            function = partial(function, noise=self.denoising.noise_of(picture))
+        return mean_of_flips(function) if self.denoising.flips else function
+
+    def denoise(
+        self,
+        X: Any,
+        *,
+        exact: bool = False,
+        out: np.ndarray | None = None,
+        sigma: float | None = None,
+        strength: float = 1.0,
+        flips: bool = False,
+    ) -> np.ndarray:
+        """The model's estimate of the clean images behind noisy ones.
+
+        sigma: standard deviation of the noise on [0, 1], of a model that is given it; None: it is
+        estimated, for each image. strength: a factor on it; above 1 more is removed. flips: take the
+        mean over the eight rotations and reflections of an image. Raises `BuildError` for what the
+        model cannot do.
+        """
+        model = with_denoising(self, sigma, strength, flips)
+        return model.reconstruct(X, exact=exact, out=out)
 
     def _sample_codes(self, count: int, seed: int) -> Tensor:
         return self.network_.prior.sample(count, seed)
@@ -202,6 +237,19 @@ class NetworkModel(ImageModel):
         """The noise that it was trained on and can make, if any."""
         corruption = self.network_.corruption
         return corruption if corruption.makes_noise else None
+
+    @property
+    def takes_noise_(self) -> bool:
+        """Whether it is given the strength of the noise that it is to remove."""
+        return self.network_.body.takes_noise
+
+    @property
+    def margin_(self) -> int | None:
+        """Pixels around a tile that its result depends on, if it takes images of any size."""
+        network = self.network_
+        if self.scale_.is_per_image or not network.takes_any_size:
+            return None
+        return network.body.margin
 
     @property
     def code_is_feature_map_(self) -> bool:

@@ -53,6 +53,7 @@ from narrows.model.files.fitted_tensors import (
     take_usual,
     usual_tensors,
 )
+from narrows.model.files.shipped import in_single, shipped_or
 from narrows.model.recipes import ESTIMATORS
 from narrows.parts.kinds import KINDS
 from narrows.parts.register import custom_paths, validate_paths
@@ -67,13 +68,13 @@ def save(
     if not model.__sklearn_is_fitted__():
         name = type(model).__name__
         raise NotFitted(f"only a fitted model can be saved; call fit(X) on this {name} first")
-    return write_file(path, to_bytes(*_as_file(model, about or {})))
+    return write_file(path, to_bytes(*header_and_tensors(model, about or {})))
 
 
 def weights_digest(model: ImageModel) -> bytes:
     """The SHA-256 of all numbers of a fitted model: the same before and after it was in a file."""
     digest = sha256()
-    for name, tensor in sorted(_as_file(model, {})[1].items()):
+    for name, tensor in sorted(header_and_tensors(model, {})[1].items()):
         array = np.ascontiguousarray(tensor)
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
         digest.update(array.tobytes())
@@ -81,13 +82,15 @@ def weights_digest(model: ImageModel) -> bytes:
 
 
 def load(path: str | os.PathLike[str]) -> ImageModel:
-    """Read a model that `save` wrote (or the `model.safetensors` of a run folder). Raises `DataError`."""
-    path = Path(path)
+    """Read a model that `save` wrote (or the `model.safetensors` of a run folder), or one that comes with
+    the package, by its name ("photo"). Raises `DataError`.
+    """
+    path = shipped_or(Path(path))
     if path.is_dir():
         path = _model_file(path)
     header, tensors = read_file(path)
     with as_data_error(path):
-        return _model(parse_header(header), tensors)
+        return _model(parse_header(header), in_single(tensors))
 
 
 def options_as_json(model: ImageModel) -> dict[str, Any]:
@@ -113,14 +116,14 @@ def versions() -> dict[str, str]:
     }
 
 
-def _as_file(model: ImageModel, about: dict[str, Any]) -> tuple[dict[str, Any], Tensors]:
+def header_and_tensors(model: ImageModel, about: dict[str, Any]) -> tuple[dict[str, Any], Tensors]:
     """The header and the tensors of a model, those of its members included."""
     tensors, facts = model._state()
     tensors |= scale_tensors(model.scale_) | density_tensors(model.density_)
     tensors |= usual_tensors(model.usual_error_) | calibration_tensors(model.calibration_)
     header = _header(model, facts, about)
     for name, member in model.member_models_.items():
-        of_member, its_tensors = _as_file(member, {})
+        of_member, its_tensors = header_and_tensors(member, {})
         header.setdefault("members", {})[name] = of_member
         tensors |= {f"{name}/{key}": tensor for key, tensor in its_tensors.items()}
     return header, tensors

@@ -21,8 +21,8 @@ from narrows.errors import ImageError
 from narrows.levels import Levels
 from narrows.model.estimator.base import ImageModel
 from narrows.model.estimator.inference import with_input_levels
+from narrows.model.use.channels import colour_channels
 from narrows.model.use.tiles import (
-    colour_channels,
     error_map,
     fits_model,
     process_tiled,

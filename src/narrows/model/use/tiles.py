@@ -9,12 +9,12 @@ shows:
 The places t are those of a regular grid, the last ones flush with the picture's edge: no pixel is
 invented. If f changes nothing, neither does this.
 
-Channels: a model of colour gets a grey picture three times, and the mean of its channels comes
-back; a model of grey gets a colour picture channel by channel; alpha that a model does not know is
-set aside and put back.
+A network that takes images of any size needs no such tiles (`any_size`). `channels` says what a model of
+grey makes of colours, and the other way round.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice, product
 from math import prod
 from typing import Any
@@ -22,8 +22,16 @@ from typing import Any
 import numpy as np
 
 from narrows.errors import ImageError
-from narrows.levels import from_unit_values, unit_values
+from narrows.levels import from_unit_values
 from narrows.model.estimator.base import ImageModel
+from narrows.model.use.any_size import process_any_size
+from narrows.model.use.channels import (
+    join_channels,
+    parts_of,
+    split_alpha,
+    to_unit,
+    with_channels,
+)
 
 Function = Callable[[np.ndarray], np.ndarray]
 Place = tuple[int, int]  # top, left
@@ -36,15 +44,20 @@ def process_tiled(model: ImageModel, images: Any, verb: str) -> np.ndarray:
     """`model.reconstruct` or `model.denoise` (`verb`) of pictures of any size, in their own form and type.
 
     images: `(N, H, W)` or `(N, H, W, C)`, at least as large as the images that the model was fitted
-    on. Raises
-    `ImageError` if they are smaller.
+    on, unless it takes images of any size. Raises `ImageError` if they are smaller.
     """
     images = np.asarray(images)
-    function, out = _unrounded(model, verb), np.empty_like(images)
-    for picture, result in zip(_with_channels(images), _with_channels(out)):
-        unit = _process_channels(model, picture, function)
-        result[...] = from_unit_values(unit, images.dtype, model.levels_for(images.dtype))
+    out = np.empty_like(images)
+    process = partial(_process_in_tiles, verb=verb) if model.margin_ is None else process_any_size
+    for picture, result in zip(with_channels(images), with_channels(out)):
+        process(model, picture, result)
     return out
+
+
+def _process_in_tiles(model: ImageModel, picture: np.ndarray, out: np.ndarray, verb: str) -> None:
+    """Write what the model makes of a picture `(H, W, C)` into `out`, of its shape and type."""
+    unit = _process_channels(model, picture, _unrounded(model, verb))
+    out[...] = from_unit_values(unit, out.dtype, model.levels_for(out.dtype))
 
 
 def worst_tile_score(model: ImageModel, images: Any, kind: str | None = None) -> np.ndarray:
@@ -53,7 +66,7 @@ def worst_tile_score(model: ImageModel, images: Any, kind: str | None = None) ->
 
     kind: as of `model.anomaly_score`.
     """
-    pictures = _with_channels(np.asarray(images))
+    pictures = with_channels(np.asarray(images))
     worst = [_tile_scores(model, picture, kind).max() for picture in pictures]
     return np.array(worst, dtype=np.float32)
 
@@ -64,7 +77,7 @@ def error_map(model: ImageModel, images: Any) -> np.ndarray:
     Returns float32 `(N, H, W)`: on [0, 1]; of a model whose scale is per image, the joined
     `model.error_map` of the tiles.
     """
-    pictures = _with_channels(np.asarray(images))
+    pictures = with_channels(np.asarray(images))
     errors_of = _joined_errors if model.scale_.is_per_image else _errors_of_joined
     return np.stack([errors_of(model, picture) for picture in pictures])
 
@@ -72,7 +85,7 @@ def error_map(model: ImageModel, images: Any) -> np.ndarray:
 def _errors_of_joined(model: ImageModel, picture: np.ndarray) -> np.ndarray:
     """The squared errors `(H, W)` of the joined reconstruction of a picture `(H, W, C)`."""
     reconstruction = _process_channels(model, picture, _unrounded(model, "reconstruct"))
-    return np.square(reconstruction - _to_unit(model, picture)).sum(2)
+    return np.square(reconstruction - to_unit(model, picture)).sum(2)
 
 
 def _joined_errors(model: ImageModel, picture: np.ndarray) -> np.ndarray:
@@ -81,9 +94,9 @@ def _joined_errors(model: ImageModel, picture: np.ndarray) -> np.ndarray:
     def errors(tiles: np.ndarray) -> np.ndarray:
         return model.error_map(_as_fitted(model, tiles))[..., None]
 
-    parts = _parts(model, picture)
+    parts = parts_of(model, picture)
     of_parts = [join_tiles(errors, part, _tile_size(model))[..., 0] for part in parts]
-    channels = _split_alpha(model, picture)[0].shape[2]  # a grey picture may have been made three
+    channels = split_alpha(model, picture)[0].shape[2]  # a grey picture may have been made three
     return np.sum(of_parts, axis=0) * np.float32(channels / sum(part.shape[2] for part in parts))
 
 
@@ -110,7 +123,7 @@ def fits_model(model: ImageModel, shape: tuple[int, ...]) -> bool:
 def _tile_scores(model: ImageModel, picture: np.ndarray, kind: str | None) -> np.ndarray:
     """The anomaly scores of all tiles of a picture `(H, W, C)`, in all its channels."""
     scores = []
-    for part in _parts(model, picture):
+    for part in parts_of(model, picture):
         for _, tiles in _tile_batches(part, _tile_size(model)):
             scores.append(model.anomaly_score(_as_fitted(model, tiles), kind))
     return np.concatenate(scores)
@@ -165,66 +178,18 @@ def _process_channels(model: ImageModel, picture: np.ndarray, function: Function
 
     It gets the model's channels, and what comes back has those of the picture.
     """
-    colours, alpha = _split_alpha(model, picture)
-    outputs = [join_tiles(function, part, _tile_size(model)) for part in _parts(model, picture)]
-    joined = _join_channels(outputs, colours.shape[2])
+    colours, alpha = split_alpha(model, picture)
+    outputs = [join_tiles(function, part, _tile_size(model)) for part in parts_of(model, picture)]
+    joined = join_channels(outputs, colours.shape[2])
     if alpha.shape[2] == 0:
         return joined
-    return np.concatenate([joined, _to_unit(model, alpha)], axis=2)
-
-
-def _join_channels(outputs: list[np.ndarray], channels: int) -> np.ndarray:
-    """One output `(H, W, channels)`, from those of all channels or that of three equal ones."""
-    if len(outputs) > 1:
-        return np.concatenate(outputs, axis=2)
-    if outputs[0].shape[2] > channels:
-        return outputs[0].mean(2, keepdims=True)
-    return outputs[0]
-
-
-def _parts(model: ImageModel, picture: np.ndarray) -> list[np.ndarray]:
-    """A picture `(H, W, C)` as pictures in the model's channels."""
-    colours, _ = _split_alpha(model, picture)
-    channels, expected = colours.shape[2], model.layout_.image[2]
-    if channels == expected:
-        return [colours]
-    if expected == 1:
-        return np.split(colours, channels, axis=2)
-    if channels == 1 and expected == 3:
-        return [np.repeat(colours, 3, axis=2)]
-    raise ImageError(
-        f"the picture has {picture.shape[2]} channels, which a model of {expected} cannot take"
-    )
-
-
-def _split_alpha(model: ImageModel, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The colours of a picture, and the channel of transparency that the model does not know, which
-    has 0 channels if there is none.
-    """
-    channels = colour_channels(model, picture.shape[2])
-    return picture[..., :channels], picture[..., channels:]
-
-
-def colour_channels(model: ImageModel, channels: int) -> int:
-    """How many of the channels of a picture the model works on: all but alpha that it does not know."""
-    if channels in (2, 4) and channels != model.layout_.image[2]:
-        return channels - 1
-    return channels
+    return np.concatenate([joined, to_unit(model, alpha)], axis=2)
 
 
 def _unrounded(model: ImageModel, verb: str) -> Function:
     """The model's own verb, of tiles `(n, h, w, C)`: floats on [0, 1], neither clipped nor rounded."""
     method = getattr(model, verb)
     return lambda tiles: method(_as_fitted(model, tiles), exact=True).reshape(tiles.shape)
-
-
-def _with_channels(images: np.ndarray) -> np.ndarray:
-    """Images as `(N, H, W, C)`."""
-    if images.ndim not in (3, 4) or 0 in images.shape:
-        raise ImageError(
-            f"got pictures of shape {images.shape}; expected (N, H, W) or (N, H, W, C)"
-        )
-    return images if images.ndim == 4 else images[..., None]
 
 
 def _as_fitted(model: ImageModel, tiles: np.ndarray) -> np.ndarray:
@@ -234,7 +199,3 @@ def _as_fitted(model: ImageModel, tiles: np.ndarray) -> np.ndarray:
 
 def _tile_size(model: ImageModel) -> Size:
     return model.layout_.image[:2]
-
-
-def _to_unit(model: ImageModel, picture: np.ndarray) -> np.ndarray:
-    return unit_values(picture, model.levels_for(picture.dtype))
