@@ -78,7 +78,7 @@ class KeyedRandom:
     progress: how many epochs the training has seen, of those that were asked for, for costs that
         warm up; infinite outside of training.
     noisy: these images with noise that was not drawn here but came with them
-        (`narrows.model.training.pairs`).
+        (`narrows.model.training.pairs`). noise: what is known of its strength, for `Corrupted`.
     """
 
     def __init__(
@@ -88,12 +88,14 @@ class KeyedRandom:
         total: int | None = None,
         progress: float = float("inf"),
         noisy: Tensor | None = None,
+        noise: Tensor | None = None,
     ):
         self.key = key
         self.rows = rows
         self.total = total
         self.progress = progress
         self.noisy = noisy
+        self.noise = noise
         self.streams: dict[tuple[str, torch.device], torch.Generator] = {}
 
     def normal(self, purpose: str, like: Tensor) -> Tensor:

@@ -102,7 +102,7 @@ class Network(nn.Module):
             corrupted, hidden, target, noise = Corrupted(random.noisy)
         if self.needs_gradient:
             corrupted = corrupted.detach().requires_grad_()
-        code, side = self.encode(corrupted, random, noise)
+        code, side = self.encode(corrupted, random, random.noise if noise is None else noise)
         out = self.decode(code.z, side, random)
         return ForwardPass(code, out, corrupted, hidden, x if target is None else target)
 

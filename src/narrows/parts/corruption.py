@@ -54,13 +54,15 @@ class Corruption:
     target: what the network learns to give, "clean" images, or "noisy" ones if the images of the
     training are noisy themselves. white_noise: such noise must be independent from pixel to pixel.
     only_hidden: the loss counts the replaced pixels alone. paired: it makes no noise, but takes
-    `random.noisy`. makes_noise: of clean images, so that a model can be measured on these.
+    `random.noisy`. gives_noise: it says how strong the noise of x̃ is. makes_noise: of clean images, so
+    that a model can be measured on these.
     """
 
     target = "clean"
     white_noise = False
     only_hidden = False
     paired = False
+    gives_noise = False
     makes_noise = True
 
     def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None] | Corrupted:

@@ -39,6 +39,7 @@ class Recorruption(Corruption):
     target = "noisy"
     white_noise = True
     makes_noise = False
+    gives_noise = True
 
     def __init__(self, bounds: Bounds, sigma: float = 0.1, gain: float = 0.0, alpha: float = 0.5):
         self.black, self.white = require_bounds("recorruption", bounds)

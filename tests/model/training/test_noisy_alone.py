@@ -17,6 +17,7 @@ from narrows.model.training.correlation import warn_of_correlation
 from narrows.model.use.baselines import compare_denoisers
 from narrows.model.use.evaluate import evaluate, image_rows
 from narrows.parts.kinds import KINDS
+from narrows.parts.photo import Photo
 from narrows.scale import FIXED_SCALES
 from small_models import CONSTANT, model, same, timeless, weights
 
@@ -28,6 +29,7 @@ UNET = {
     "body": {"kind": "unet", "channels": [8, 12], "bias": False},
     "bottleneck": {"kind": "plain", "size": None},
 }
+TINY = {"widths": [8], "blocks": [1]}
 SIGMA = 0.2
 WAYS = {
     "neighbours": {"objective": "neighbours"},
@@ -106,6 +108,41 @@ def test_a_model_file_keeps_the_way(pictures, way, tmp_path):
     assert (again.denoise(pictures[1]) == m.denoise(pictures[1])).all()
 
 
+# -- what is known of the noise --------------------------------------------------------------------
+
+
+def test_a_network_that_is_given_the_noise_gets_that_of_complete_pictures(monkeypatch):
+    noise = np.random.default_rng(0).normal(size=(60, 32, 32))
+    strengths = np.repeat([0.05, 0.1, 0.2], 20)  # of three pictures, cut into 20 patches each
+    X = (0.5 + strengths[:, None, None] * noise).astype(np.float32)
+    order = np.random.default_rng(1).permutation(60)
+    given = {}
+    encode = Photo.encode
+
+    def note(body, x, random=None, noise=None):
+        if random is not None:  # a step of the training
+            given.setdefault(len(x), []).append(noise.flatten())
+        return encode(body, x, random, noise)
+
+    monkeypatch.setattr(Photo, "encode", note)
+    m = nw.recipe("denoiser-photo", **without_clean("denoiser-photo"), body=TINY, batch_size=60)
+    m.set_params(epochs=1, training={})
+    m.fit(X[order], groups=np.repeat([7, 3, 5], 20)[order])
+    complete, sub_images = given[60]
+    assert torch.equal(complete, sub_images)
+    found, counts = complete.unique(return_counts=True)
+    assert counts.tolist() == [20, 20, 20]
+    torch.testing.assert_close(found, torch.tensor([0.05, 0.1, 0.2]), rtol=0.1, atol=0)
+
+
+def test_a_corruption_that_gives_the_noise_is_believed(pictures):
+    m = nw.recipe("denoiser-photo", body=TINY, epochs=1, objective="elbo")
+    m.set_params(training={}, corruption=WAYS["recorruption"]["corruption"])
+    assert m._prepare(pictures[1]).images.noise is None
+    m.set_params(corruption="blind-spot", objective={"kind": "elbo"})
+    assert m._prepare(pictures[1]).images.noise.shape == (200, 1)
+
+
 # -- no image is called clean ----------------------------------------------------------------------
 
 
@@ -169,10 +206,7 @@ def test_mixtures_are_of_corruptions_of_clean_images(pictures):
 
 @pytest.mark.parametrize("name", ["denoiser-photo", "denoiser-unet"])
 def test_a_denoiser_of_any_size_learns_from_noisy_images_alone(pictures, name):
-    small = {
-        "denoiser-photo": {"widths": [8], "blocks": [1]},
-        "denoiser-unet": {"channels": [4, 6]},
-    }
+    small = {"denoiser-photo": TINY, "denoiser-unet": {"channels": [4, 6]}}
     changes = {**without_clean(name), "body": small[name], "epochs": 1, "batch_size": 50}
     m = nw.recipe(name, **changes).fit(pictures[1])
     assert set(m.history_) >= {"nll", "consistency"}

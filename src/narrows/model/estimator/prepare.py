@@ -22,6 +22,7 @@ from narrows.model.estimator.fitting import begin_fit
 from narrows.model.estimator.network_model import NetworkModel
 from narrows.model.network import Network
 from narrows.model.training.correlation import warn_of_correlation
+from narrows.model.training.known_noise import with_known_noise
 from narrows.model.training.options import validate_training, validate_without_clean
 from narrows.model.training.pairs import validate_noisy, validate_pairs, with_noisy
 from narrows.model.training.progress import Progress
@@ -71,7 +72,8 @@ def prepare_training(
         images = with_noisy(images, noisy if model.wants_pairs else None)
         if model.learns_from_noisy:
             validate_noisy(images)
-            warn_of_correlation(images, model.network_.corruption, model.objective_)
+        if not faults.found:  # there is a network
+            images = _look_at_noise(model, images, groups)
         train, validation, held_out = _split(model, images, calibration, groups)
     faults.stop(BuildError)
     assert train is not None  # or there had been a fault
@@ -93,7 +95,7 @@ def continue_training(
     validate_pairs(model.corruption, noisy)
     weights = validate_weights(sample_weight, len(array))
     images = ImageBatches(array, layout, model.scale_, model.device_, weights)
-    images = with_noisy(images, noisy)
+    images = _look_at_noise(model, with_noisy(images, noisy))
     if training is None or training.network is not model.network_:
         progress = Progress.of_fitted(model.epochs_ or 0, model.history_)
         return _training(model, images, None, least_steps=None, progress=progress)
@@ -121,6 +123,19 @@ def _validate_training(model: NetworkModel, faults: Faults) -> None:
     validate_training(faults, model.optimiser, model.schedule, model.training)
     if model.learns_from_noisy:
         validate_without_clean(faults, model.training)
+
+
+def _look_at_noise(model: NetworkModel, images: ImageBatches, groups: Any = None) -> ImageBatches:
+    """Images whose noise is their own: warn if it is not independent from pixel to pixel; estimate it
+    if the network is given it, and nothing else says it.
+    """
+    if not (model.learns_from_noisy or model.wants_pairs):
+        return images
+    corruption = model.network_.corruption
+    warn_of_correlation(images, corruption, model.objective_)
+    if model.takes_noise_ and not corruption.gives_noise:
+        return with_known_noise(images, groups)
+    return images
 
 
 def _split(

@@ -69,9 +69,11 @@ def training_batch(
     images: ImageBatches, index: Tensor | slice, corruption: Corruption, random: KeyedRandom
 ) -> tuple[Tensor, Scale]:
     """The images at `index` to train on, and their scale. The noisy ones that the network is given
-    with them are put into `random.noisy`; noise is drawn here only if the scale depends on it.
+    with them are put into `random.noisy`, and what is known of their noise into `random.noise`; noise
+    is drawn here only if the scale depends on it.
     """
     x, random.noisy, scale = images.pair(index)
+    random.noise = images.noise_at(index)
     draws = corruption.makes_noise and not corruption.only_hidden  # the loss then needs its mask
     if not (scale.is_per_image and draws):
         return x, scale
