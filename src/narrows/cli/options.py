@@ -46,14 +46,6 @@ Noisy = Annotated[
         help="The same images with your own noise: a folder with the same file names, or a file."
     ),
 ]
-NoClean = Annotated[
-    bool,
-    Parameter(
-        negative="",
-        help="The images are noisy, and there are no clean ones: learn from them alone. With --noisy "
-        "both are noisy images of the same scenes.",
-    ),
-]
 Data = Annotated[
     str,
     Parameter(

@@ -14,7 +14,6 @@ from narrows.cli.options import (
     How,
     Integer,
     Json,
-    NoClean,
     Noisy,
     Normal,
     Output,
@@ -24,6 +23,15 @@ from narrows.cli.options import (
 from narrows.cli.output import give, tell
 from narrows.cli.patches import Patches, advice_on_size, with_patches
 from narrows.cli.run_study import run
+
+NoClean = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="The images are noisy, and there are no clean ones: learn from them alone. With --noisy "
+        "both are noisy images of the same scenes.",
+    ),
+]
 
 NO_CHANGES = Changes()
 PLAINLY = How()

@@ -18,7 +18,7 @@ from narrows.image_batches import ImageBatches
 from narrows.machine import flush_denormals
 from narrows.model.build import SPEC_NAMES, build, build_objective, rebuild, validate_specs
 from narrows.model.estimator.arguments import check_integer
-from narrows.model.estimator.fitting import begin_fit
+from narrows.model.estimator.fitting import FitInput, begin_fit
 from narrows.model.estimator.network_model import NetworkModel
 from narrows.model.network import Network
 from narrows.model.training.correlation import warn_of_correlation
@@ -66,12 +66,7 @@ def prepare_training(
         validate_pairs(model.corruption, noisy)
     train = validation = held_out = None
     with faults.catch():
-        images = ImageBatches(
-            given.images, model.layout_, model.scale_, model.device_, given.weights
-        )
-        images = with_noisy(images, noisy if model.wants_pairs else None)
-        if model.learns_from_noisy:
-            validate_noisy(images)
+        images = _images_of_fit(model, given, noisy)
         if not faults.found:  # there is a network
             images = _look_at_noise(model, images, groups)
         train, validation, held_out = _split(model, images, calibration, groups)
@@ -123,6 +118,14 @@ def _validate_training(model: NetworkModel, faults: Faults) -> None:
     validate_training(faults, model.optimiser, model.schedule, model.training)
     if model.learns_from_noisy:
         validate_without_clean(faults, model.training)
+
+
+def _images_of_fit(model: NetworkModel, given: FitInput, noisy: Any) -> ImageBatches:
+    """The images of a first fit, with the noisy ones that belong to them."""
+    images = ImageBatches(given.images, model.layout_, model.scale_, model.device_, given.weights)
+    if model.learns_from_noisy:
+        validate_noisy(images)
+    return with_noisy(images, noisy if model.wants_pairs else None)
 
 
 def _look_at_noise(model: NetworkModel, images: ImageBatches, groups: Any = None) -> ImageBatches:
