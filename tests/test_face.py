@@ -19,6 +19,7 @@ FACE = [
     "compare",
     "compress",
     "decompress",
+    "denoise",
     "evaluate",
     "export",
     "fit_pixel_model",

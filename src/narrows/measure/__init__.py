@@ -5,6 +5,7 @@ pixelwise        mse, psnr, snr, bce: one image against another, pixel by pixel
 opponent         colours as luminance and two differences
 similarity       ssim: structural similarity, window by window
 per_image        how the two kinds of arguments, arrays and tensors, are read
+noise            estimate_noise, noise_correlation: how strong the noise of a picture is
 detection        auroc, average_precision, best_f1: how well a score tells two kinds apart
 bootstrap        detection_intervals: how far these measures would differ with other images
 conformal        thresholds of scores that hold for new images

@@ -12,6 +12,9 @@ from .detection import average_precision as average_precision
 from .detection import best_f1 as best_f1
 from .localisation import aupro as aupro
 from .localisation import pixel_auroc as pixel_auroc
+from .noise import NoiseLine as NoiseLine
+from .noise import estimate_noise as estimate_noise
+from .noise import noise_correlation as noise_correlation
 from .pixelwise import bce as bce
 from .pixelwise import mse as mse
 from .pixelwise import psnr as psnr
