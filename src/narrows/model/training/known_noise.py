@@ -31,7 +31,8 @@ def with_known_noise(images: ImageBatches, groups: Any = None) -> ImageBatches:
     pictures = list(_pictures(len(images), groups))
     with progress_bar("estimating the noise", len(pictures)) as advance:
         for members in pictures:
-            noise[members] = estimated_noise(_side_by_side(given, members)).flatten(1)
+            picture = side_by_side(given, members, MOST_PATCHES)
+            noise[members] = estimated_noise(picture).flatten(1)
             advance(lambda: "")
     known = copy(images)
     known.noise = noise.to(images.raw.device)
@@ -48,7 +49,9 @@ def _pictures(count: int, groups: Any) -> Iterator[Tensor]:
         yield torch.from_numpy(members)
 
 
-def _side_by_side(images: ImageBatches, members: Tensor) -> Tensor:
-    """Some of these patches as one picture `(1, C, H, n · W)`."""
-    some = members[:: -(-len(members) // MOST_PATCHES)].to(images.raw.device)
+def side_by_side(images: ImageBatches, members: Tensor, most: int) -> Tensor:
+    """The images at these places, evenly spaced if they are more than `most`, as one picture
+    `(1, C, H, n · W)`.
+    """
+    some = members[:: -(-len(members) // most)].to(images.raw.device)
     return torch.cat(list(images.batch(some).cpu()), dim=2)[None]
