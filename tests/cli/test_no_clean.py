@@ -50,7 +50,17 @@ def test_noisy_images_alone(narrows, files, tmp_path):
 def test_two_noisy_shots(narrows, files, tmp_path):
     run = tmp_path / "run"
     given = ("--data", files["other"], "--noisy", files["noisy"], "--no-clean", "-o", run)
-    found = narrows("train", "denoiser-unet", *given, *SMALL)
+    small = (
+        "--epochs",
+        1,
+        "--batch-size",
+        50,
+        "--set",
+        "body.widths=[8]",
+        "--set",
+        "body.blocks=[1]",
+    )
+    found = narrows("train", "denoiser-photo", *given, *small)
     assert found.code == 0, found.err
     assert "PSNR" not in found.out
     assert nw.load(run).get_params()["corruption"] == "two-shots"

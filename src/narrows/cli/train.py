@@ -83,9 +83,9 @@ def _changes_for(recipe: str, noisy: str, no_clean: bool) -> dict[str, Any]:
     """
     from narrows.model.recipes import without_clean
 
-    if noisy:
-        return {"corruption": "two-shots" if no_clean else "pairs"}
-    return without_clean(recipe) if no_clean else {}
+    if no_clean:
+        return without_clean(recipe, paired=bool(noisy))
+    return {"corruption": "pairs"} if noisy else {}
 
 
 def compare(

@@ -195,9 +195,14 @@ RECIPES: dict[str, Recipe] = {
 }  # fmt: skip
 
 
-def without_clean(name: str) -> dict[str, Any]:
-    """Changes to the recipe of that name for images that are noisy themselves (`parts.neighbours`)."""
-    changes: dict[str, Any] = {"objective": "neighbours", "corruption": "none"}
+def without_clean(name: str, paired: bool = False) -> dict[str, Any]:
+    """Changes to the recipe of that name for images that are noisy themselves (`parts.neighbours`).
+
+    paired: for two of each scene.
+    """
+    changes: dict[str, Any] = {"corruption": "two-shots"}
+    if not paired:
+        changes = {"objective": "neighbours", "corruption": "none"}
     augment = RECIPES[name].options.get("training", {}).get("augment")
     if augment:
         kept = [augmentation for augmentation in augment if augmentation in KEEP_NOISE]

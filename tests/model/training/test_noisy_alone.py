@@ -141,6 +141,12 @@ def test_a_corruption_that_gives_the_noise_is_believed(pictures):
     assert m._prepare(pictures[1]).images.noise is None
     m.set_params(corruption="blind-spot", objective={"kind": "elbo"})
     assert m._prepare(pictures[1]).images.noise.shape == (200, 1)
+    for corruption in ("two-shots", "pairs"):
+        m.set_params(corruption=corruption)
+        noise = m._prepare(pictures[0], noisy=pictures[1]).images.noise
+        assert noise.median() == pytest.approx(SIGMA, rel=0.2)
+    m.set_params(training={"augment": ["brightness"]})  # it changes the noise
+    assert m._prepare(pictures[0], noisy=pictures[1]).images.noise is None
 
 
 # -- no image is called clean ----------------------------------------------------------------------

@@ -21,6 +21,7 @@ from narrows.model.estimator.arguments import check_integer
 from narrows.model.estimator.fitting import FitInput, begin_fit
 from narrows.model.estimator.network_model import NetworkModel
 from narrows.model.network import Network
+from narrows.model.training.augment import keep_noise
 from narrows.model.training.correlation import warn_of_correlation
 from narrows.model.training.known_noise import with_known_noise
 from narrows.model.training.options import validate_training, validate_without_clean
@@ -130,13 +131,14 @@ def _images_of_fit(model: NetworkModel, given: FitInput, noisy: Any) -> ImageBat
 
 def _look_at_noise(model: NetworkModel, images: ImageBatches, groups: Any = None) -> ImageBatches:
     """Images whose noise is their own: warn if it is not independent from pixel to pixel; estimate it
-    if the network is given it, and nothing else says it.
+    if the network is given it, nothing else says it, and it stays as it is.
     """
     if not (model.learns_from_noisy or model.wants_pairs):
         return images
     corruption = model.network_.corruption
     warn_of_correlation(images, corruption, model.objective_)
-    if model.takes_noise_ and not corruption.gives_noise:
+    augment = (model.training or {}).get("augment", ())
+    if model.takes_noise_ and not corruption.gives_noise and keep_noise(augment):
         return with_known_noise(images, groups)
     return images
 

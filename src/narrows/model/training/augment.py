@@ -67,7 +67,12 @@ AUGMENTATIONS: dict[str, Augment] = {
     "grey": grey,
 }
 
-KEEP_NOISE = ("flips", "colours")  # those that leave the noise of an image as strong as it is
+KEEP_NOISE = ("flips", "colours")  # see `keep_noise`
+
+
+def keep_noise(names: Sequence[str]) -> bool:
+    """Whether all of these leave the noise of an image as strong as it is."""
+    return set(names) <= set(KEEP_NOISE)
 
 
 def validate_augmentations(names: Sequence[str]) -> None:
