@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from narrows.errors import wrong
-from narrows.measure.noise import estimate_noise
+from narrows.measure.noise import NoiseLine, estimate_noise
 from narrows.measure.opponent import from_opponent, to_opponent
 from narrows.parts.body import Body, SideChannel, positive
 from narrows.parts.bottleneck import Bottleneck
@@ -145,7 +145,7 @@ class Photo(Body):
 
         noise: its standard deviation in each channel of `to_opponent(x)`, `(N, C, H or 1, W or 1)`.
         """
-        h, side = self._cells(x, estimated_noise(x) if noise is None else noise), [x]
+        h, side = self._cells(x, self._estimate(x) if noise is None else noise), [x]
         h = self.head(h)
         for blocks, shrink in zip(self.layers, self.shrink):
             side.append(blocks(h))
@@ -159,6 +159,12 @@ class Photo(Body):
         below, right = (-size % self.multiple for size in x.shape[2:])
         planes = F.pad(planes, (0, right, 0, below), mode="replicate")
         return F.pixel_unshuffle(planes, CELL).contiguous(memory_format=torch.channels_last)
+
+    def _estimate(self, x: Tensor) -> Tensor:
+        """The noise of images of which nothing else is known."""
+        black, white = self.bounds or (0.0, 1.0)
+        unit = (x - black) / (white - black)
+        return noise_levels(unit, estimate_noise(unit), is_grey(x)) * (white - black)
 
     def _cut_off(self, x: Tensor) -> Tensor:
         """The share of channels that are white, less that of black ones, `(N, 1, H, W)`; 0 on a scale
@@ -201,14 +207,9 @@ class PhotoUp(Up):
         return image - noise[..., : image.shape[2], : image.shape[3]]
 
 
-def estimated_noise(x: Tensor) -> Tensor:
-    """The standard deviation of the noise of each image in the channels of `to_opponent(x)`,
-    `(N, C, 1, 1)`.
+def noise_levels(x: Tensor, noise: NoiseLine, grey: Tensor) -> Tensor:
+    """The standard deviation of the noise at each pixel of images `(N, C, H, W)` on [0, 1], in the
+    channels of `to_opponent(x)`, of the shape of x. grey: see `sensor.is_grey`.
     """
-    return estimate_noise(to_opponent(x)).sigma[..., None, None]
-
-
-def noise_of_sigma(x: Tensor, sigma: float) -> Tensor:
-    """The same for noise of that standard deviation in each channel of x, or in the grey of all."""
-    none = x.new_zeros(len(x), 1, 1, 1)
-    return opponent_deviation(x[..., :1, :1], none, none + sigma**2, is_grey(x))
+    gain, floor = noise.gain[..., None, None], noise.floor[..., None, None]
+    return opponent_deviation(x, gain, floor, grey)

@@ -10,32 +10,50 @@ has a smaller error than f(x), at eight times the work.
 """
 
 from copy import copy
+from math import inf
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from narrows.errors import wrong
+from narrows.measure.noise import estimate_noise, plain_noise
 from narrows.model.estimator.inference import Function
-from narrows.parts.photo import estimated_noise, noise_of_sigma
+from narrows.model.network import Network
+from narrows.parts.photo import noise_levels
+from narrows.parts.sensor import is_grey
+from narrows.scale import Scale
 
 M = TypeVar("M")  # a model
 
 
 class Denoising(NamedTuple):
-    """sigma: standard deviation of the noise on the working scale; None: it is estimated. strength: a
-    factor on it. flips: whether the mean over rotations and reflections is taken.
+    """sigma: standard deviation of the noise on [0, 1]; None: it is estimated. strength: a factor on it.
+    flips: whether the mean over rotations and reflections is taken.
     """
 
     sigma: float | None = None
     strength: float = 1.0
     flips: bool = False
 
-    def noise_of(self, picture: Tensor) -> Tensor:
-        """What a network is given of the noise of a picture `(N, C, H, W)`, `(N, C, 1, 1)`."""
-        if self.sigma is None:
-            return self.strength * estimated_noise(picture)
-        return self.strength * noise_of_sigma(picture, self.sigma)
+    def reconstructor(self, network: Network, scale: Scale, picture: Tensor) -> Function:
+        """What denoises a picture `(N, C, H, W)` on the working scale, or tiles of it."""
+        function = network.reconstruct
+        if network.body.takes_noise:
+            function = self._with_noise(network, scale, picture)
+        return mean_of_flips(function) if self.flips else function
+
+    def _with_noise(self, network: Network, scale: Scale, picture: Tensor) -> Function:
+        """The network, given the noise of the picture."""
+        unit, grey = scale.unit(picture), is_grey(picture)
+        line = estimate_noise(unit) if self.sigma is None else plain_noise(unit, self.sigma)
+        line = line.times(self.strength)
+
+        def denoise(x: Tensor) -> Tensor:
+            levels = noise_levels(scale.unit(x), line, grey) * scale.gain
+            return network.reconstruct(x, noise=levels)
+
+        return denoise
 
 
 AS_ESTIMATED = Denoising()
@@ -44,24 +62,25 @@ AS_ESTIMATED = Denoising()
 def with_denoising(
     model: M, sigma: float | None = None, strength: float = 1.0, flips: bool = False
 ) -> M:
-    """The same model, which denoises so. sigma: on [0, 1]. Raises `BuildError` for what it cannot do."""
-    asked = Denoising(sigma, strength, flips)
-    other: Any = copy(model)
-    if asked == AS_ESTIMATED:
-        return model
+    """The same model, which denoises so; sigma, strength, flips: see `Denoising`. Raises `BuildError`
+    for what it cannot do.
+    """
+    asked, other = Denoising(sigma, strength, flips), copy(model)
     _validate(other, asked)
-    other.denoising = asked if sigma is None else asked._replace(sigma=sigma * other.scale_.gain)
+    other.denoising = asked  # type: ignore[attr-defined]
     return other
 
 
 def _validate(model: Any, asked: Denoising) -> None:
-    if asked.sigma is not None and not (asked.sigma >= 0):
+    if not (asked.sigma is None or 0 <= asked.sigma < inf):
         raise wrong("sigma", asked.sigma, "a standard deviation ≥ 0, where white is 1")
-    if not (asked.strength >= 0):
-        raise wrong("strength", asked.strength, "a factor ≥ 0")
-    if not model.takes_noise_ and (asked.sigma, asked.strength) != (None, 1.0):
+    if not (0 <= asked.strength < inf):
+        raise wrong("strength", asked.strength, "a finite factor ≥ 0")
+    if not model.takes_noise_ and asked[:2] != AS_ESTIMATED[:2]:
         cure = "leave sigma and strength out, or use a model such as 'photo'"
-        raise wrong("sigma or strength", asked, "a model that is given the noise", cure)
+        raise wrong(
+            "sigma or strength", asked[:2], "none for a model that is not given the noise", cure
+        )
     if asked.flips and model.margin_ is None:
         raise wrong("flips", True, "a network of convolutions, which takes images of any size")
 

@@ -12,7 +12,6 @@ https://arxiv.org/abs/1509.00519).
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import partial
 from math import log
 from typing import Any
 
@@ -26,7 +25,6 @@ from narrows.model.estimator.base import ImageModel
 from narrows.model.estimator.denoising import (
     AS_ESTIMATED,
     Denoising,
-    mean_of_flips,
     with_denoising,
 )
 from narrows.model.estimator.inference import Function
@@ -93,10 +91,7 @@ class NetworkModel(ImageModel):
         return self.reconstructor(x)(x)
 
     def reconstructor(self, picture: Tensor) -> Function:
-        function = self.network_.reconstruct
-        if self.takes_noise_:
-            function = partial(function, noise=self.denoising.noise_of(picture))
-        return mean_of_flips(function) if self.denoising.flips else function
+        return self.denoising.reconstructor(self.network_, self.scale_, picture)
 
     def denoise(
         self,

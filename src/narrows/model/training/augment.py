@@ -3,7 +3,7 @@
     flips         one of the eight rotations and reflections of a square; of a rectangle, one of four
     colours       its three colours in another order
     brightness    times a factor from 0.6 to 1, towards black
-    grey          with a chance of 0.4 its grey, in all three channels
+    grey          with a chance of 0.6 its grey, in all three channels
 
 They are those of training alone, not of validation. Random numbers belong to the step (`randomness`), so
 that a resumed training changes the same images in the same way, and a noisy image as its clean one.
@@ -19,7 +19,7 @@ from narrows.errors import unknown, wrong
 from narrows.randomness import KeyedRandom
 
 DARKEST = 0.6  # factor
-GREY_CHANCE = 0.4
+GREY_CHANCE = 0.6
 COLOURS = 3
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue
 
