@@ -47,7 +47,7 @@ class ImageBatches:
     weights: of the images, `(N,)`, not all 0; they are kept with a mean of 1 over the set. None:
         all count alike.
     noisy: the same images in the same order as the network is given them, if there are such pairs.
-    noise: the standard deviation of the noise of each, `(N, C)`, if it is known.
+    noise: gain and floor of the variance of the noise of each, `(N, C, 2)`, if they are known.
     """
 
     noise: Tensor | None = None
@@ -129,8 +129,8 @@ class ImageBatches:
         return None if self.weights is None else self.weights[index]
 
     def noise_at(self, index: Tensor | slice) -> Tensor | None:
-        """The noise of the images at `index`, `(n, C, 1, 1)`, if it is known."""
-        return None if self.noise is None else self.noise[index][..., None, None]
+        """The noise of the images at `index`, `(n, C, 2)`, if it is known."""
+        return None if self.noise is None else self.noise[index]
 
     def fingerprint(self) -> str:
         """16 hex digits that identify the set.

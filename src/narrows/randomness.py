@@ -78,7 +78,8 @@ class KeyedRandom:
     progress: how many epochs the training has seen, of those that were asked for, for costs that
         warm up; infinite outside of training.
     noisy: these images with noise that was not drawn here but came with them
-        (`narrows.model.training.pairs`). noise: what is known of its strength, for `Corrupted`.
+        (`narrows.model.training.pairs`). noise: gain and floor of its variance, `(n, C, 2)`, if
+        they are known (`narrows.model.training.known_noise`).
     """
 
     def __init__(

@@ -18,6 +18,7 @@ from narrows.model.use.baselines import compare_denoisers
 from narrows.model.use.evaluate import evaluate, image_rows
 from narrows.parts.kinds import KINDS
 from narrows.parts.photo import Photo
+from narrows.randomness import KeyedRandom
 from narrows.scale import FIXED_SCALES
 from small_models import CONSTANT, model, same, timeless, weights
 
@@ -121,7 +122,7 @@ def test_a_network_that_is_given_the_noise_gets_that_of_complete_pictures(monkey
 
     def note(body, x, random=None, noise=None):
         if random is not None:  # a step of the training
-            given.setdefault(len(x), []).append(noise.flatten())
+            given.setdefault(len(x), []).append(noise.variance(0 * x + 0.5).amax((1, 2, 3)).sqrt())
         return encode(body, x, random, noise)
 
     monkeypatch.setattr(Photo, "encode", note)
@@ -135,16 +136,29 @@ def test_a_network_that_is_given_the_noise_gets_that_of_complete_pictures(monkey
     torch.testing.assert_close(found, torch.tensor([0.05, 0.1, 0.2]), rtol=0.1, atol=0)
 
 
+def test_the_noise_of_a_channel_goes_where_its_colour_goes():
+    m = nw.recipe("denoiser-photo", **without_clean("denoiser-photo"), body=TINY, batch_size=50)
+    X = np.full((50, 8, 8, 3), [0.2, 0.4, 0.8], np.float32)
+    training = m._prepare(X)
+    training.images.noise = torch.tensor([0.2, 0.4, 0.8])[:, None].expand(50, 3, 2)
+    random = KeyedRandom(0)
+    x = training._training_images(torch.arange(50), random)
+    assert len(x[:, :, 0, 0].unique(dim=0)) == 6  # orders of three colours
+    for number in random.noise.unbind(-1):
+        torch.testing.assert_close(number, x[:, :, 0, 0])
+
+
 def test_a_corruption_that_gives_the_noise_is_believed(pictures):
     m = nw.recipe("denoiser-photo", body=TINY, epochs=1, objective="elbo")
     m.set_params(training={}, corruption=WAYS["recorruption"]["corruption"])
     assert m._prepare(pictures[1]).images.noise is None
     m.set_params(corruption="blind-spot", objective={"kind": "elbo"})
-    assert m._prepare(pictures[1]).images.noise.shape == (200, 1)
+    assert m._prepare(pictures[1]).images.noise.shape == (200, 1, 2)
     for corruption in ("two-shots", "pairs"):
         m.set_params(corruption=corruption)
         noise = m._prepare(pictures[0], noisy=pictures[1]).images.noise
-        assert noise.median() == pytest.approx(SIGMA, rel=0.2)
+        variance = noise[..., 0] / 2 + noise[..., 1]  # at middle grey
+        assert variance.median().sqrt() == pytest.approx(SIGMA, rel=0.2)
     m.set_params(training={"augment": ["brightness"]})  # it changes the noise
     assert m._prepare(pictures[0], noisy=pictures[1]).images.noise is None
 

@@ -1,5 +1,5 @@
 """What a network that is given the noise (`Body.takes_noise`) is given of its training images, if their
-noise is their own, and no corruption knows it: an estimate, as when it is used.
+noise is their own, and no corruption knows it: an estimate of its line, as when it is used.
 
 It is made once, before the training, and of complete pictures: a patch of 64 x 64 pixels has too few
 flat places, so that its own estimate is 7 % too low on average with a deviation of 6 % (white noise of
@@ -16,23 +16,26 @@ import torch
 from torch import Tensor
 
 from narrows.image_batches import ImageBatches
+from narrows.measure.noise import estimate_noise
 from narrows.model.progress_bar import progress_bar
-from narrows.parts.photo import estimated_noise
 
 MOST_PATCHES = 100  # of a picture, that its noise is estimated from
 
 
 def with_known_noise(images: ImageBatches, groups: Any = None) -> ImageBatches:
-    """The same images with the standard deviation of the noise of each, in the channels of
-    `to_opponent`. groups: which images are patches of one picture, `(N,)`; None: each is a picture.
+    """The same images with the gain and the floor of the noise of each (`narrows.measure.noise`).
+
+    groups: which images are patches of one picture, `(N,)`; None: each is a picture.
     """
     given = images.noisy or images
-    noise = torch.empty(len(images), images.layout.image[2])
+    noise = torch.empty(len(images), images.layout.image[2], 2)
+    black, white = images.scale.bounds or (0.0, 1.0)
     pictures = list(_pictures(len(images), groups))
     with progress_bar("estimating the noise", len(pictures)) as advance:
         for members in pictures:
             picture = side_by_side(given, members, MOST_PATCHES)
-            noise[members] = estimated_noise(picture).flatten(1)
+            line = estimate_noise((picture - black) / (white - black))
+            noise[members] = torch.stack([line.gain, line.floor], dim=-1)
             advance(lambda: "")
     known = copy(images)
     known.noise = noise.to(images.raw.device)
