@@ -7,7 +7,7 @@ import torch
 import narrows as nw
 from narrows import measure
 from narrows.denoise import margins, non_local
-from narrows.denoise.denoise import denoise_picture
+from narrows.denoise.denoise import Options, denoise_picture
 from narrows.denoise.non_local import SMALLEST_PICTURE, non_local_ridge
 from narrows.errors import BuildError, ImageError, UnknownName
 from narrows.levels import Levels
@@ -71,7 +71,7 @@ def test_floats_beyond_black_and_white_stay_beyond(grey, with_noise):
 
 def test_levels_say_what_white_is(grey, with_noise):
     twelve = (with_noise(grey).clip(0, 1) * 4095).round().astype(np.uint16)
-    found = denoise_picture(twelve, Levels(0, 4095), sigma=25 / 255).pixels
+    found = denoise_picture(twelve, Levels(0, 4095), Options(sigma=25 / 255)).pixels
     assert found.max() <= 4095
     expected = nw.denoise((twelve / np.float32(4095))[None], sigma=25 / 255)[0]
     np.testing.assert_allclose(found / 4095, expected.clip(0, 1), atol=1e-3)
@@ -138,6 +138,20 @@ def test_tiles_give_what_the_complete_picture_gives(grey, with_noise, monkeypatc
     difference = (tiled - complete).abs()
     assert difference.max() < 1 / 255
     assert difference.mean() < 1e-5
+
+
+def test_any_number_of_threads_gives_the_same_and_stays_as_it_is(grey, with_noise):
+    noisy = with_noise(grey)[None]
+    threads = torch.get_num_threads()
+    found = []
+    try:
+        for count in (1, 3):
+            torch.set_num_threads(count)
+            found.append(nw.denoise(noisy, sigma=0.1))
+            assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(threads)
+    assert np.array_equal(*found)
 
 
 def test_tiles_of_nothing_change_nothing(grey):

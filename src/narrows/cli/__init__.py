@@ -12,7 +12,9 @@ lazy            modules that are imported when they are first used
 train           train, compare, evaluate
 run_study       what the verbs that train share
 studies         demo, lab, study, report
-images          reconstruct, denoise, sample, decode, interpolate
+images          reconstruct, sample, decode, interpolate
+denoise         denoise
+image_work      images in, the same images out: the work of reconstruct and denoise
 score           encode, score
 anomalies       scores, and how well they find anomalies
 thresholds      the thresholds of scores

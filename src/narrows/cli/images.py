@@ -1,22 +1,19 @@
-"""Verbs that use a trained model to make images: reconstruct, denoise, sample, decode, interpolate."""
+"""Verbs that use a trained model to make images: reconstruct, sample, decode, interpolate."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from narrows.cli.image_work import ARRAYS, ModelWork, process
 from narrows.cli.inputs import Skipped
 from narrows.cli.options import Force, Integer, Output, Reading, Split
-from narrows.cli.output import tell
 from narrows.cli.sharded_job import Job, Shard
 
 if TYPE_CHECKING:
     from narrows.data.outputs import Place
 
 AS_THEY_ARE = Reading()
-ARRAYS = (".npy", ".npz")
 
 
 def reconstruct(
@@ -42,36 +39,8 @@ def reconstruct(
     images
         An image, a folder, a pack, an IDX, .npy or .npz file, or a named set.
     """
-    _process(Job("reconstruct", run, images, reading, shard, force, split), output, skipped)
-
-
-def denoise(
-    run: str,
-    images: str,
-    /,
-    *,
-    output: Output,
-    split: Split = "",
-    reading: Reading = AS_THEY_ARE,
-    shard: Shard = "",
-    skipped: Skipped = "",
-    force: Force = False,
-) -> None:
-    """Clean noisy images with a model that was trained on noise.
-
-    Pictures larger than the model's own images are cleaned in tiles. Each keeps its name, size and
-    mode.
-
-    Example: narrows denoise my-run noisy/ -o clean/
-
-    Parameters
-    ----------
-    run
-        A run folder, or a model file.
-    images
-        An image, a folder, a pack, an IDX, .npy or .npz file, or a named set.
-    """
-    _process(Job("denoise", run, images, reading, shard, force, split), output, skipped)
+    job = Job("reconstruct", run, images, reading, shard, force, split)
+    process(job, output, skipped, ModelWork)
 
 
 def sample(
@@ -182,76 +151,3 @@ def _write(
 
     levels = model.levels_for(images.dtype)
     print(write_images(images, place.path, names, force, ending=place.ending, levels=levels))
-
-
-def _process(job: Job, output: str, skipped: str) -> None:
-    """Images in, the same images out, with their names, shapes and types."""
-    from narrows.data.write import image_place
-
-    is_folder = job.one_by_one and not Path(job.images).expanduser().is_file()
-    place = job.free(image_place(output, many=is_folder))
-    model = job.model()
-    if job.verb == "denoise" and not (model.noise_ or model.wants_pairs):
-        tell("note: this model was not trained on noise, so the result is its reconstruction")
-    many_to_one = is_folder and not place.is_folder
-    process = _process_pictures
-    if not job.one_by_one or many_to_one or place.ending in ARRAYS:
-        process = _process_array
-    with job.skipping(skipped) as skip:
-        count = process(model, job, place, skip)
-    print(job.done(place, count))
-
-
-def _process_pictures(model: Any, job: Job, place: "Place", skip: Any) -> int:
-    """Picture after picture, each in its own size; returns how many."""
-    from narrows.data.write import PictureWriter
-    from narrows.errors import DataError
-    from narrows.model.use.folders import process_pictures
-
-    count = 0
-    pictures = job.pictures(skip, job.verb)
-    with PictureWriter(note=lambda name, words: tell(f"note: {name}: {words}")) as writer:
-        for picture, pixels in process_pictures(model, job.verb, pictures, skip):
-            writer.add(
-                picture, pixels, place.path / picture.file if place.is_folder else place.path
-            )
-            count += 1
-    if not count and not job.share:
-        raise DataError(f"none of the images in {job.images} could be used; see above")
-    return count
-
-
-def _process_array(model: Any, job: Job, place: "Place", skip: Any) -> int:
-    """One array in, one array or a folder of images out; returns how many images."""
-    from narrows.data.write import memory_mapped, write_images
-    from narrows.levels import LEVELS
-    from narrows.model.estimator.inference import with_input_levels
-
-    data = job.array(skip)
-    images, model = data.images, with_input_levels(model, data.levels)
-    process, is_tiled = _array_function(model, job.verb, images)
-    path = place.path
-    fits_in_place = place.ending == ".npy" and images.dtype.name in LEVELS
-    if fits_in_place and not is_tiled and len(data):  # a batch at a time, from file to file
-        with memory_mapped(path, images.shape, images.dtype, job.force) as out:
-            process(images, out=out)
-        return len(data)
-    if len(data):
-        images = process(images)
-    levels = model.levels_for(images.dtype)
-    write_images(images, path, data.names, job.force, job.first, place.ending, levels)
-    return len(data)
-
-
-def _array_function(model: Any, verb: str, images: Any) -> tuple[Callable[..., Any], bool]:
-    """The function that does the verb, and whether it goes by tiles, as images larger than the
-    model's need.
-    """
-    from narrows.model.use.folders import with_fixed_batches
-    from narrows.model.use.tiles import fits_model, process_tiled
-
-    if not len(images) or images.ndim == 2 or fits_model(model, images.shape[1:]):
-        return getattr(with_fixed_batches(model), verb), False
-    size = " x ".join(map(str, model.layout_.image[:2]))
-    tell(f"note: these images are larger than the model's {size}, so they are processed in tiles")
-    return partial(process_tiled, model, verb=verb), True

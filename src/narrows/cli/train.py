@@ -173,9 +173,11 @@ def evaluate(
         images = array(data, reading, skip, split, noisy)
     model = with_input_levels(model, images.levels)
     if baselines:
+        from narrows.denoise.baseline import MORE_BASELINES
         from narrows.model.use.baselines import compare_denoisers
 
-        give(compare_denoisers(model, images.images, noisy=images.noisy, seed=seed), as_json=json)
+        pair = {"X": images.images, "noisy": images.noisy}
+        give(compare_denoisers(model, **pair, seed=seed, more=MORE_BASELINES), as_json=json)
         return
     if not is_compared(model, images.noisy):
         tell(

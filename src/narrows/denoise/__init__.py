@@ -1,9 +1,12 @@
 """Denoisers that need no training by the user.
 
 denoise     denoise: arrays of images, grey or colour, of any size and type; the table of denoisers
+baseline    the non-local ridge as a baseline of trained denoisers
+folders     pictures one after another, and what is said of their noise
 non_local   the non-local ridge: two passes over a picture
 patches     groups of patches that are alike, and pictures made of overlapping patches
 ridge       the best linear combination of the patches of a group, in closed form
+parallel    parts of a picture, computed side by side
 opponent    three colours as brightness and two differences
 margins     small pictures made larger, large ones cut into tiles
 """

@@ -19,7 +19,7 @@ from narrows.denoise.non_local import non_local_ridge
 from narrows.errors import ImageError, wrong
 from narrows.image_inputs import as_images
 from narrows.levels import Levels, from_unit_values, levels_of, unit_values
-from narrows.measure.noise import NoiseLine, estimate_noise, plain_noise
+from narrows.measure.noise import NoiseLine, estimate_noise, noise_correlation, plain_noise
 
 Denoiser = Callable[[Tensor, NoiseLine], Tensor]
 DEFAULT = "ridge"
@@ -28,10 +28,24 @@ DENOISERS: dict[str, Denoiser] = {"ridge": non_local_ridge}
 
 
 class Denoised(NamedTuple):
-    """A picture as it came, `(H, W)` or `(H, W, C)`, and the noise that was taken out."""
+    """A picture as it came, `(H, W)` or `(H, W, C)`, the noise that was taken out, and, if it was
+    estimated, the correlation of neighbours `(1, C, 2)`.
+    """
 
     pixels: np.ndarray
     noise: NoiseLine
+    correlation: Tensor | None
+
+
+class Options(NamedTuple):
+    """What `denoise` is asked for; see there."""
+
+    model: str | None = None
+    sigma: float | None = None
+    strength: float = 1.0
+
+
+Report = Callable[[Denoised], Any]  # what gets each result
 
 
 def denoise(
@@ -49,28 +63,45 @@ def denoise(
     Raises `ImageError` for NaN and infinity, or a table `(N, D)`; `BuildError`; `UnknownName`.
     """
     array, layout = as_images(images)
-    if array.ndim == 2:
+    return denoise_array(array, layout.levels, Options(model, sigma, strength))
+
+
+def denoise_array(
+    images: np.ndarray,
+    levels: Levels | None = None,
+    options: Options = Options(),  # noqa: B008 (it cannot be changed)
+    report: Report = lambda denoised: None,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """Images `(N, H, W)` or `(N, H, W, C)` without their noise, one after another; see `denoise`.
+
+    levels: of black and white; None: those of their type. report: gets each result. out: the array to
+    write into, of their shape and type, which may be a map of a file.
+    """
+    if images.ndim == 2:
         raise ImageError(
-            f"got a table of shape {array.shape}, expected images (N, H, W) or (N, H, W, C); "
+            f"got a table of shape {images.shape}, expected images (N, H, W) or (N, H, W, C); "
             "a single image x goes in as x[None]"
         )
-    clean = np.empty_like(array)
-    for image, result in zip(array, clean):
-        result[...] = denoise_picture(image, layout.levels, model, sigma, strength).pixels
-    return clean
+    if out is None:
+        out = np.empty_like(images)
+    for image, result in zip(images, out):
+        denoised = denoise_picture(image, levels, options)
+        result[...] = denoised.pixels
+        report(denoised)
+    return out
 
 
 def denoise_picture(
     pixels: np.ndarray,
     levels: Levels | None = None,
-    model: str | None = None,
-    sigma: float | None = None,
-    strength: float = 1.0,
+    options: Options = Options(),  # noqa: B008 (it cannot be changed)
 ) -> Denoised:
     """One picture `(H, W)` or `(H, W, C)` without its noise; see `denoise`.
 
     levels: of black and white; None: those of its type.
     """
+    model, sigma, strength = options
     denoiser = find_part("denoiser", DENOISERS, model or DEFAULT)[0]
     _check_number("sigma", sigma or 0.0)
     _check_number("strength", strength)
@@ -78,18 +109,21 @@ def denoise_picture(
     unit = unit_values(np.atleast_3d(pixels), levels)
     colours = unit.shape[2] - (unit.shape[2] in (2, 4))  # without alpha
     images = torch.from_numpy(unit[..., :colours]).permute(2, 0, 1)[None].contiguous()
-    noise = _noise_of(images, sigma).times(strength)
+    noise, correlation = _noise_of(images, sigma)
+    noise = noise.times(strength)
     clean = pixels.copy()
     if float(noise.sigma.max()) >= LEAST_SIGMA:
         with torch.no_grad():
             unit = denoiser(images, noise)[0].permute(1, 2, 0).numpy()
         came = _as_came(unit, pixels.dtype, levels or levels_of(pixels.dtype))
         clean.reshape(*pixels.shape[:2], -1)[..., :colours] = came
-    return Denoised(clean, noise)
+    return Denoised(clean, noise, correlation)
 
 
-def _noise_of(images: Tensor, sigma: float | None) -> NoiseLine:
-    return estimate_noise(images) if sigma is None else plain_noise(images, sigma)
+def _noise_of(images: Tensor, sigma: float | None) -> tuple[NoiseLine, Tensor | None]:
+    if sigma is not None:
+        return plain_noise(images, sigma), None
+    return estimate_noise(images), noise_correlation(images)
 
 
 def _check_values(pixels: np.ndarray) -> None:

@@ -20,8 +20,10 @@ from torch.nn.functional import pad
 
 from narrows.denoise.margins import at_least, by_tiles
 from narrows.denoise.opponent import from_opponent, opponent_variance, to_opponent
+from narrows.denoise.parallel import map_parts
 from narrows.denoise.patches import (
     RADIUS,
+    Block,
     blocks,
     box_sums,
     nearest_patches,
@@ -87,18 +89,25 @@ def one_pass(noisy: Tensor, variance: Tensor, pilot: Tensor | None, settings: Pa
     """The result `(C, H, W)` of pass 1 (pilot None) or 2 (pilot: the result of pass 1)."""
     guide = noisy if pilot is None else pilot
     patch, (height, width) = settings.patch, guide.shape[1:]
-    total, weight = torch.zeros_like(noisy), torch.zeros_like(noisy)
-    for block in blocks(height, width, patch, settings.step):
+
+    def of_block(block: Block) -> tuple[Block, list[tuple[Tensor, Tensor]]]:
         groups = nearest_patches(block.pixels(guide[0], patch), block, patch, settings.group)
-        for channel in range(len(noisy)):
-            estimates, weights = _estimates(
+        estimates = [
+            _estimates(
                 block.pixels(noisy[channel], patch),
                 block.pixels(variance[channel], patch),
                 None if pilot is None else block.pixels(pilot[channel], patch),
                 groups,
                 patch,
             )
-            block.pixels(total[channel], patch).add_(estimates)
+            for channel in range(len(noisy))
+        ]
+        return block, estimates
+
+    total, weight = torch.zeros_like(noisy), torch.zeros_like(noisy)
+    for block, estimates in map_parts(of_block, blocks(height, width, patch, settings.step)):
+        for channel, (sums, weights) in enumerate(estimates):
+            block.pixels(total[channel], patch).add_(sums)
             block.pixels(weight[channel], patch).add_(weights)
     return total.div_(weight)
 

@@ -99,7 +99,7 @@ class Network(nn.Module):
         """
         noisy = random.noisy
         if noisy is None or self.corruption.paired:
-            corrupted, hidden, target, noise = Corrupted(*self.corruption(x, random))
+            corrupted, hidden, target, noise = Corrupted.of(self.corruption(x, random))
         else:
             corrupted, hidden, target, noise = Corrupted(noisy)
         if self.needs_gradient:

@@ -46,6 +46,11 @@ class Corrupted(NamedTuple):
     target: Tensor | None = None
     noise: Tensor | None = None
 
+    @classmethod
+    def of(cls, made: "tuple[Tensor, Tensor | None] | Corrupted") -> "Corrupted":
+        """What a corruption has put out, with all fields."""
+        return made if isinstance(made, Corrupted) else cls(*made)
+
 
 class Corruption:
     """The contract: images `(N, C, H, W)` and random numbers in, x̃ and its mask out, or all of

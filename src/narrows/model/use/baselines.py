@@ -8,7 +8,8 @@ which no network does. Measured are the outputs on [0, 1], neither clipped nor r
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,13 @@ from narrows.model.progress_bar import progress_bar
 from narrows.model.protocol import Model
 from narrows.model.training.pairs import with_noisy
 from narrows.model.training.validate import SSIM
-from narrows.model.use.denoisers import BASELINES, Baseline, missing_package, without_single_channel
+from narrows.model.use.denoisers import (
+    BASELINES,
+    Baseline,
+    missing_package,
+    usual_baselines,
+    without_single_channel,
+)
 from narrows.parts.corruption import Corruption
 from narrows.parts.kinds import KINDS
 from narrows.randomness import PerImageRandom, keyed_generator
@@ -42,7 +49,8 @@ def compare_denoisers(
     noise: Any = None,
     noisy: Any = None,
     most: int = 1000,
-    baselines: Iterable[str] = tuple(BASELINES),
+    baselines: Iterable[str] | None = None,
+    more: Mapping[str, Baseline] = MappingProxyType({}),
 ) -> Table:
     """A fitted denoiser and the baselines on the same noisy images: a row each of psnr (dB), ssim,
     seconds in all.
@@ -51,12 +59,13 @@ def compare_denoisers(
     corruption; by default the model's own, and then the noisy images are those of `evaluate`.
     noisy: instead of it X with noise of your own.
 
-    baselines: their names. One whose package is not installed has a `note` instead of numbers.
+    baselines: their names; by default all, bm3d if it is installed. One that is named and whose
+    package is not installed has a `note` instead of numbers. more: others, by name, compared too.
     Raises `BuildError` for a model that makes no noise if none is named or given, `UnknownName`.
     """
     check_integer("most", most)
-    installed, notes = _installed(baselines)
-    denoisers = {"noisy": _unchanged, "this model": _as_baseline(model), **installed}
+    installed, notes = _installed(usual_baselines() if baselines is None else baselines)
+    denoisers = {"noisy": _unchanged, "this model": _as_baseline(model), **installed, **more}
     images = _chosen_images(model, X, noisy, most, seed)
     batches = images.batches(model._widest)
     pairs = (_pair(model, images, rows, seed, noise) for rows in batches)

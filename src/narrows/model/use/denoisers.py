@@ -25,6 +25,7 @@ The programs are scikit-image's, SciPy's, and for the last its authors' own.
 from collections.abc import Callable
 from functools import wraps
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -149,6 +150,11 @@ BASELINES: dict[str, Baseline] = {
     "non-local means": non_local_means,
     "bm3d": bm3d,
 }
+
+
+def usual_baselines() -> list[str]:
+    """The names of all, bm3d only if it is installed: its licence is not for everyone."""
+    return [name for name in BASELINES if name != "bm3d" or find_spec("bm3d")]
 
 
 def missing_package(denoise: Baseline) -> str:
