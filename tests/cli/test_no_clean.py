@@ -45,6 +45,9 @@ def test_noisy_images_alone(narrows, files, tmp_path):
     measures, said = measures_of(narrows, run, *pair)
     assert "denoised_psnr" in measures
     assert "nothing is compared" not in said
+    found = narrows("denoise", run, files["noisy"], "-o", tmp_path / "denoised.npy")
+    assert found.code == 0, found.err
+    assert "not trained on noise" not in found.err
 
 
 def test_two_noisy_shots(narrows, files, tmp_path):
