@@ -6,8 +6,9 @@
 Each group gives an estimate of all its patches, and each pixel is the weighted mean of all
 estimates of it. Colours are denoised in the opponent space, in groups of its first channel.
 
-The sizes of patches and groups are those of the paper for three strengths of noise; references are
-6 pixels apart in pass 2 instead of 4, which costs about 0.01 dB and halves the time.
+The sizes of patches and groups are about those of the paper for three strengths of noise. In pass 2
+references are 5 or 6 pixels apart instead of 4, which costs about 0.01 dB and halves the time. They
+were chosen on crops of the photographs that come with scikit-image and scikit-learn.
 
 Reference: see `ridge`.
 """
@@ -44,7 +45,7 @@ class Pass(NamedTuple):
 
 PASSES = {  # by the strongest noise that they are for, σ in 255ths
     18: (Pass(patch=7, group=16, step=4), Pass(patch=7, group=55, step=5)),
-    35: (Pass(patch=9, group=16, step=4), Pass(patch=9, group=90, step=6)),
+    35: (Pass(patch=9, group=16, step=4), Pass(patch=8, group=80, step=5)),
     float("inf"): (Pass(patch=11, group=16, step=4), Pass(patch=9, group=120, step=6)),
 }
 LARGEST = 11  # patch
