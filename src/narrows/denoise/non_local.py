@@ -20,7 +20,6 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from narrows.denoise.margins import at_least, by_tiles
-from narrows.denoise.opponent import from_opponent, opponent_variance, to_opponent
 from narrows.denoise.parallel import map_parts
 from narrows.denoise.patches import (
     RADIUS,
@@ -33,6 +32,7 @@ from narrows.denoise.patches import (
 )
 from narrows.denoise.ridge import combine_noisy, combine_with_pilot
 from narrows.measure.noise import NoiseLine
+from narrows.measure.opponent import from_opponent, opponent_variance, to_opponent
 
 
 class Pass(NamedTuple):
