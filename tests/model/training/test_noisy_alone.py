@@ -24,7 +24,9 @@ from small_models import CONSTANT, model, same, timeless, weights
 
 pytestmark = [
     pytest.mark.filterwarnings(CONSTANT),
-    pytest.mark.filterwarnings("ignore:the noise of neighbouring"),
+    pytest.mark.filterwarnings(
+        "ignore:the noise of neighbouring", "ignore:half of the code is idle"
+    ),
 ]
 UNET = {
     "body": {"kind": "unet", "channels": [8, 12], "bias": False},
@@ -266,6 +268,18 @@ def test_correlated_noise_is_reported_with_a_part_that_allows_for_it(along, line
 def test_independent_noise_is_not_reported():
     with warnings.catch_warnings(action="error"):
         warned(grain(20, 32, 32), "none", "neighbours")
+
+
+def test_blind_spots_along_rows_remove_noise_that_is_correlated_along_rows(pictures):
+    clean, _ = pictures
+    noisy = (clean + 2 * (grain(*clean.shape, along=2)[..., 0] - 0.5)).astype(np.float32)
+    psnr = {}
+    for structure in (None, "row"):
+        blind = {"kind": "blind-spot", "rate": 0.05, "structure": structure}
+        adam = {"kind": "adam", "lr": 4e-3}
+        m = model(**UNET, corruption=blind, batch_size=10, epochs=15, optimiser=adam)
+        psnr[structure] = evaluate(m.fit(noisy), clean, noisy)["denoised_psnr"]
+    assert psnr["row"] > psnr[None] + 1
 
 
 @ways
