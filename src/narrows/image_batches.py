@@ -47,7 +47,10 @@ class ImageBatches:
     weights: of the images, `(N,)`, not all 0; they are kept with a mean of 1 over the set. None:
         all count alike.
     noisy: the same images in the same order as the network is given them, if there are such pairs.
+    noise: gain and floor of the variance of the noise of each, `(N, C, 2)`, if they are known.
     """
+
+    noise: Tensor | None = None
 
     def __init__(
         self,
@@ -78,6 +81,8 @@ class ImageBatches:
             subset.weights = normalise_weights(self.weights[rows])
         if self.noisy is not None:
             subset.noisy = self.noisy.part(rows)
+        if self.noise is not None:
+            subset.noise = self.noise[rows]
         return subset
 
     def __len__(self) -> int:
@@ -122,6 +127,10 @@ class ImageBatches:
     def weights_at(self, index: Tensor | slice) -> Tensor | None:
         """The weights of the images at `index`, `(n,)`, if there are any."""
         return None if self.weights is None else self.weights[index]
+
+    def noise_at(self, index: Tensor | slice) -> Tensor | None:
+        """The noise of the images at `index`, `(n, C, 2)`, if it is known."""
+        return None if self.noise is None else self.noise[index]
 
     def fingerprint(self) -> str:
         """16 hex digits that identify the set.

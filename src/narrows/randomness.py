@@ -78,7 +78,8 @@ class KeyedRandom:
     progress: how many epochs the training has seen, of those that were asked for, for costs that
         warm up; infinite outside of training.
     noisy: these images with noise that was not drawn here but came with them
-        (`narrows.model.training.pairs`).
+        (`narrows.model.training.pairs`). noise: gain and floor of its variance, `(n, C, 2)`, if
+        they are known (`narrows.model.training.known_noise`).
     """
 
     def __init__(
@@ -88,12 +89,14 @@ class KeyedRandom:
         total: int | None = None,
         progress: float = float("inf"),
         noisy: Tensor | None = None,
+        noise: Tensor | None = None,
     ):
         self.key = key
         self.rows = rows
         self.total = total
         self.progress = progress
         self.noisy = noisy
+        self.noise = noise
         self.streams: dict[tuple[str, torch.device], torch.Generator] = {}
 
     def normal(self, purpose: str, like: Tensor) -> Tensor:
@@ -112,6 +115,12 @@ class KeyedRandom:
         if least >= 2**15:  # 16 bits would wrap around to the lowest numbers
             return torch.zeros_like(numbers, dtype=torch.bool)
         return numbers >= least
+
+    def warm(self, weight: float, warmup: float) -> float:
+        """A weight that grows from 0 over the first `warmup` epochs; its final value outside of
+        training.
+        """
+        return weight * min(1.0, self.progress / warmup) if warmup else weight
 
     def restarted(self) -> "KeyedRandom":
         """The same random numbers, from the start."""

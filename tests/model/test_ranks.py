@@ -44,6 +44,10 @@ CASES = {
         "body": {"kind": "mlp", "widths": [16]}, "bottleneck": {"size": 5}, "corruption": NOISE,
         "scale": "each",
     },
+    "noisy images alone": {
+        "body": {"kind": "unet", "channels": [4, 6]}, "bottleneck": {"size": None},
+        "objective": {"kind": "neighbours", "warmup": 3},
+    },
 }  # fmt: skip
 SMALL = CASES["noise, dropout, sampled codes"]
 TIED = {"body": {"kind": "mlp", "widths": [16]}, "bottleneck": {"size": 5}, "up": "tied"}

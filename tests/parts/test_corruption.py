@@ -22,7 +22,7 @@ from narrows.randomness import KeyedRandom, PerImageRandom
 
 MADE = [name for name, make in CORRUPTIONS.items() if not make.paired]  # noise that is drawn
 SETS = [(name, span) for name in MADE for span in [(0.0, 1.0), (-1.0, 1.0), None]]
-RANGED = ["salt-and-pepper", "poisson", "jpeg", "sensor", "mixed"]
+RANGED = ["salt-and-pepper", "poisson", "jpeg", "sensor", "mixed", "recorruption"]
 SETS = [(name, span) for name, span in SETS if span or name not in RANGED]
 sets = pytest.mark.parametrize(("name", "span"), SETS)
 

@@ -56,6 +56,7 @@ BODY_SPECS = {
 }
 # noise that needs no noisy images
 MADE = [name for name, make in CORRUPTIONS.items() if not make.paired]
+ANY_SIZE = {"body": "unet", "bottleneck": {"kind": "plain", "size": None}}
 SMALL = {"topk": {"k": 3}}  # options for codes of 6 units, where the defaults do not fit
 
 
@@ -167,7 +168,8 @@ def test_every_part_declares_the_terms_that_it_puts_out(some, make, monkeypatch,
     monkeypatch.setitem(KINDS["penalty"].table, "Halved", Halved)
     spec = bottleneck(name) if kind == "bottleneck" else name
     objective = KINDS["objective"].make(name if kind == "objective" else "elbo")
-    network = make(**({"penalties": [spec]} if kind == "penalty" else {kind: spec}))
+    specs = {"penalties": [spec]} if kind == "penalty" else {kind: spec}
+    network = make(**(specs | ANY_SIZE if objective.any_size else specs))
     terms, _ = objective(network, some(4, 1, 9, 7), KeyedRandom(0))
     declared = objective.terms(network)
     assert list(terms) == [term.name for term in declared]

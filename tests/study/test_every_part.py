@@ -29,8 +29,15 @@ from narrows.study.tables import tables
 from narrows.study.trained import Trained
 
 SMALL = {"epochs": 1, "batch_size": 256, "body": {"kind": "mlp", "widths": [8]}, "validation": 0.2}
+ANY_SIZE = {
+    "body": {"kind": "unet", "channels": [4, 6]},
+    "bottleneck": {"kind": "plain", "size": None},
+}
 TERMS_OF_PARTS = [
-    *({"objective": name} for name in [*KINDS["objective"].table, "mine"]),
+    *(
+        {"objective": name, **(ANY_SIZE if make.any_size else {})}
+        for name, make in [*KINDS["objective"].table.items(), ("mine", Elbo)]
+    ),
     *({"penalties": [name]} for name in KINDS["penalty"].table),
     *({"bottleneck": {"kind": name}} for name in KINDS["bottleneck"].table),
 ]

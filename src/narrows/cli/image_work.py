@@ -50,7 +50,9 @@ class ModelWork:
 
     def __init__(self, job: Job, model: Any = None):
         self.model, self.verb = model or job.model(), job.verb
-        if self.verb == "denoise" and not (self.model.noise_ or self.model.wants_pairs):
+        model = self.model
+        removes_noise = model.noise_ or model.wants_pairs or model.learns_from_noisy
+        if self.verb == "denoise" and not removes_noise:
             tell("note: this model was not trained on noise, so the result is its reconstruction")
 
     def pictures(self, pictures: Iterable[Any], skip: Skip) -> Iterator[tuple[Any, Any]]:

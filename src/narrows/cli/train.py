@@ -20,9 +20,18 @@ from narrows.cli.options import (
     Reading,
     Split,
 )
-from narrows.cli.output import give
+from narrows.cli.output import give, tell
 from narrows.cli.patches import Patches, advice_on_size, with_patches
 from narrows.cli.run_study import run
+
+NoClean = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="The images are noisy, and there are no clean ones: learn from them alone. With --noisy "
+        "both are noisy images of the same scenes.",
+    ),
+]
 
 NO_CHANGES = Changes()
 PLAINLY = How()
@@ -36,6 +45,7 @@ def train(
     data: Data,
     output: Output,
     noisy: Noisy = "",
+    no_clean: NoClean = False,
     patches: Patches = None,
     reading: Reading = AS_THEY_ARE,
     changes: Changes = NO_CHANGES,
@@ -54,8 +64,7 @@ def train(
     from narrows.study.schema import Run, Study
 
     _known([recipe])
-    own_changes = {"corruption": "pairs"} if noisy else {}
-    runs = [Run(recipe, recipe, own_changes)]
+    runs = [Run(recipe, recipe, _changes_for(recipe, noisy, no_clean))]
     images = with_patches(reading.of(data, noisy), patches, changes.seed)
     study = Study(f"{recipe} on {data}", runs, placed(images))
     run(
@@ -66,6 +75,17 @@ def train(
         how,
         "" if patches is not None else advice_on_size(data, reading),
     )
+
+
+def _changes_for(recipe: str, noisy: str, no_clean: bool) -> dict[str, Any]:
+    """What a recipe changes for noisy images: those that come with clean ones, with other noisy ones, or
+    alone.
+    """
+    from narrows.model.recipes import without_clean
+
+    if no_clean:
+        return without_clean(recipe, paired=bool(noisy))
+    return {"corruption": "pairs"} if noisy else {}
 
 
 def compare(
@@ -146,6 +166,7 @@ def evaluate(
     from narrows.model.estimator.inference import with_input_levels
     from narrows.model.files.store import load
     from narrows.model.use.evaluate import evaluate as evaluate_model
+    from narrows.model.use.evaluate import is_compared
 
     model = load(run)
     with skipping(skipped, force) as skip:
@@ -158,6 +179,11 @@ def evaluate(
         pair = {"X": images.images, "noisy": images.noisy}
         give(compare_denoisers(model, **pair, seed=seed, more=MORE_BASELINES), as_json=json)
         return
+    if not is_compared(model, images.noisy):
+        tell(
+            "note: this model learns from noisy images, and takes these as such, so nothing is compared "
+            "with them; clean ones are given by --data, noisy ones then by --noisy"
+        )
     measures = evaluate_model(model, *images.pair, seed=seed)
     if normal:
         measures |= _anomaly_measures(model, images, normal, data, split, reading)

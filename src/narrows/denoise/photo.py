@@ -18,8 +18,6 @@ from narrows.denoise.denoiser import Denoiser
 from narrows.errors import wrong
 from narrows.measure.noise import NoiseLine
 from narrows.model.files.store import load
-from narrows.parts.photo import noise_levels
-from narrows.parts.sensor import is_grey
 
 SIDE = 512  # of a tile, in pixels, a multiple of those of a network's maps
 COLOURS = 3
@@ -53,8 +51,5 @@ def of_model(model: Any) -> Denoiser:
 
 def _apply(model: Any, images: Tensor, noise: NoiseLine) -> Tensor:
     """What the network makes of images `(N, C, H, W)` in units of white, in its channels."""
-    scale, device = model.scale_, model.device_
-    levels = noise_levels(images, noise, is_grey(images)) * scale.gain
-    working = scale.work(images)
-    clean = model.network_.reconstruct(working.to(device), noise=levels.to(device))
-    return scale.unit(clean.cpu())
+    working = model.scale_.work(images).to(model.device_)
+    return model.scale_.unit(model.network_.reconstruct(working, noise=noise).cpu())

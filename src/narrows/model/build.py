@@ -18,6 +18,7 @@ from narrows.model.file_format import check_tensors
 from narrows.model.network import Network
 from narrows.parts.body import Body
 from narrows.parts.bottleneck import Bottleneck
+from narrows.parts.corruption import Corruption
 from narrows.parts.kinds import KINDS
 from narrows.parts.objective import Objective
 from narrows.parts.penalty import Penalty
@@ -49,7 +50,10 @@ def build(specs: Specs, image: Shape, scale: Scale, seed: int) -> Network:
     validate_specs(specs)
     with seeded_initialisation(seed):
         network = _Builder(specs, image, scale).network()
-    refuse_same_names(build_objective(specs).terms(network))
+    objective = build_objective(specs)
+    refuse_same_names(objective.terms(network))
+    _refuse_one_size(objective, network, specs)
+    _refuse_more_noise(objective, network.corruption, specs)
     return network
 
 
@@ -173,6 +177,32 @@ def _refuse_unfitted_prior(bottleneck: Bottleneck, prior: Prior | None) -> None:
             "prior 'normal' needs a variational bottleneck: got codes that nothing pulls towards N(0, I); "
             "use prior='gaussian' or 'mixture', which are fitted to the training codes"
         )
+
+
+def _refuse_one_size(objective: Objective, network: Network, specs: Specs) -> None:
+    """Refuse a network of images of one size for an objective that gives it others."""
+    if not objective.any_size or network.takes_any_size:
+        return
+    bodies = [repr(name) for name, body in KINDS["body"].table.items() if _takes_any_size(body)]
+    raise wrong(
+        f"objective {name_of(specs['objective'])!r}",
+        f"body {name_of(specs['body'])!r}",
+        "a network that takes images of any size",
+        f"body={' or '.join(bodies)} with bottleneck={{'kind': 'plain', 'size': None}}",
+    )
+
+
+def _takes_any_size(body: Any) -> bool:
+    return getattr(body, "any_size", False)
+
+
+def _refuse_more_noise(objective: Objective, corruption: Corruption, specs: Specs) -> None:
+    """Refuse a corruption of images that the objective takes as noisy."""
+    if objective.target == "clean":
+        return
+    if corruption.makes_noise or corruption.paired or corruption.target == "noisy":
+        expected = f"'none': objective {name_of(specs['objective'])!r} takes the images as noisy"
+        raise wrong("corruption", name_of(specs["corruption"]), expected)
 
 
 def parts_table() -> Table:

@@ -11,7 +11,8 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from narrows.parts.body import Body
+from narrows.measure.noise import NoiseLine
+from narrows.parts.body import Body, Noise
 from narrows.parts.bottleneck import Bottleneck
 from narrows.parts.code import Code
 from narrows.parts.corruption import Corrupted, Corruption
@@ -67,11 +68,11 @@ class Network(nn.Module):
         return any(penalty.needs_gradient for penalty in self.penalties)
 
     def encode(
-        self, x: Tensor, random: KeyedRandom | None = None, noise: Tensor | None = None
+        self, x: Tensor, random: KeyedRandom | None = None, noise: Noise = None
     ) -> tuple[Code, list[Tensor]]:
         """Images to their code and side channel; deterministic without `random`.
 
-        noise: its standard deviation, if it is known, for a body that takes it.
+        noise: what is known of it, for a body that takes it (`photo`).
         """
         known = {"noise": noise} if self.body.takes_noise else {}
         h, side = self.body.encode(x, random, **known)
@@ -85,7 +86,7 @@ class Network(nn.Module):
         return self.up(codes, list(side), random).float()  # also under autocast
 
     def autoencode(
-        self, x: Tensor, random: KeyedRandom | None = None, noise: Tensor | None = None
+        self, x: Tensor, random: KeyedRandom | None = None, noise: Noise = None
     ) -> tuple[Code, Tensor]:
         """Images to their code, sampled if `random` is given, and the likelihood's parameters for it."""
         code, side = self.encode(x, random, noise)
@@ -96,21 +97,31 @@ class Network(nn.Module):
 
         Noise that was drawn before comes with `random` (`narrows.model.training.pairs`).
         """
-        if random.noisy is None or self.corruption.paired:
-            corrupted, hidden, target, noise = Corrupted(*self.corruption(x, random))
+        noisy = random.noisy
+        if noisy is None or self.corruption.paired:
+            corrupted, hidden, target, noise = Corrupted.of(self.corruption(x, random))
         else:
-            corrupted, hidden, target, noise = Corrupted(random.noisy)
+            corrupted, hidden, target, noise = Corrupted(noisy)
         if self.needs_gradient:
             corrupted = corrupted.detach().requires_grad_()
-        code, side = self.encode(corrupted, random, noise)
+        known = _noise_of(corrupted, random) if noise is None else noise
+        code, side = self.encode(corrupted, random, known)
         out = self.decode(code.z, side, random)
         return ForwardPass(code, out, corrupted, hidden, x if target is None else target)
 
     def reconstruct(
-        self, x: Tensor, random: KeyedRandom | None = None, noise: Tensor | None = None
+        self, x: Tensor, random: KeyedRandom | None = None, noise: Noise = None
     ) -> Tensor:
         """E[x | code(x)] on the working scale; the code is sampled if `random` is given."""
         return self.likelihood.mean(self.autoencode(x, random, noise)[1])
+
+
+def _noise_of(x: Tensor, random: KeyedRandom) -> Noise:
+    """What is known of the noise of the images of a step, `(N, C, H, W)`."""
+    if random.noise is None:
+        return None
+    gain, floor = random.noise.unbind(-1)
+    return NoiseLine(gain, floor, x.mean((2, 3)))
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -116,9 +116,14 @@ class Model(Protocol):
         ...
 
     @property
+    def learns_from_noisy(self) -> bool:
+        """Whether the images that `fit` takes are noisy themselves, so that it knows no clean ones."""
+        ...
+
+    @property
     def noise_(self) -> Corruption | None:
-        """The noise that it was trained on and can make; None if it was trained on clean images, or
-        on pairs.
+        """The noise that it was trained on and can make; None if it was trained on clean images, on
+        pairs, or on images that are noisy themselves.
         """
         ...
 

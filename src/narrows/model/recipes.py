@@ -27,6 +27,7 @@ from narrows.model.estimator.autoencoder import Autoencoder
 from narrows.model.estimator.base import ImageModel
 from narrows.model.estimator.neighbours import Neighbours
 from narrows.model.estimator.pca import PCA
+from narrows.model.training.augment import KEEP_NOISE
 from narrows.model.training.least_steps import merge_choice
 
 ESTIMATORS = {
@@ -192,6 +193,21 @@ RECIPES: dict[str, Recipe] = {
     "lab-f-bernoulli": Recipe("lab F (a) with cross-entropy: a cure for its black phase", "lab F, ours", {
         **LAB_F, "likelihood": "bernoulli"}),
 }  # fmt: skip
+
+
+def without_clean(name: str, paired: bool = False) -> dict[str, Any]:
+    """Changes to the recipe of that name for images that are noisy themselves (`parts.neighbours`).
+
+    paired: for two of each scene.
+    """
+    changes: dict[str, Any] = {"corruption": "two-shots"}
+    if not paired:
+        changes = {"objective": "neighbours", "corruption": "none"}
+    augment = RECIPES[name].options.get("training", {}).get("augment")
+    if augment:
+        kept = [augmentation for augmentation in augment if augmentation in KEEP_NOISE]
+        changes["training"] = {"augment": kept}
+    return changes
 
 
 def recipe(name: str, **changes: Any) -> ImageModel:

@@ -17,6 +17,8 @@ up            out = up(z, side), the way up
 likelihood    -log p(x | out), and the mean of p
 penalty       costs that need more than one code: gradients, the output, the batch
 objective     the loss: its terms, one value an image
+neighbours    the loss of one of two neighbouring pixels, for noisy images alone
+objectives    the table of objectives
 
 term          what a term of the loss is called, its unit, its caption
 code          what a bottleneck puts out
@@ -24,5 +26,7 @@ forward_pass  what one pass through the network puts out
 layers        activations, dropout, batch normalisation over all ranks
 noise         strengths and random streams of corruptions
 sensor        the noise of a camera, with a map of its strength
+recorruption  more noise on noisy images, and less on the target
+blind_spot    noisy images with pixels that are hidden, and are the target
 transposed    the transposed convolution, fast on a CPU
 """

@@ -37,10 +37,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from narrows.errors import unknown, wrong
+from narrows.measure.noise import NoiseLine
 from narrows.parts.layers import Chain, after_weights
 from narrows.randomness import KeyedRandom
 
 SideChannel = list[Tensor]  # what by-passes the code
+Noise = Tensor | NoiseLine | None  # what is known of it
 
 
 class Body(nn.Module):
@@ -48,7 +50,8 @@ class Body(nn.Module):
 
     any_size: images of any size give features of their size, by the same weights. margin: pixels
     around a tile that its result depends on, if that is known. takes_noise:
-    `encode` has a third argument, the standard deviation of the noise if it is known (see `photo`).
+    `encode` has a third argument, `noise`: its standard deviation, or the line of its variance, if it
+    is known (see `photo`).
     """
 
     gives: frozenset[str] = frozenset()

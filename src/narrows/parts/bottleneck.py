@@ -80,7 +80,7 @@ class Bottleneck(nn.Module):
         """The weight of a cost at this moment of training; its final value outside of training."""
         if not self.training or random is None or warmup <= 0:
             return weight
-        return weight * min(1.0, random.progress / warmup)
+        return random.warm(weight, warmup)
 
     @property
     def linears(self) -> list[nn.Linear]:

@@ -8,8 +8,10 @@
     jpeg              x̃ = x written as JPEG at a quality, and read back
     pairs             x̃ comes with x: the same image with noise of the user's own
                       (`narrows.model.training.pairs`)
+    two-shots         the same, but x is noisy, too: another shot of the same scene (noise to noise)
 
 `sensor` has the noise of a camera, and `corruptions` the table of all, with mixtures of them.
+`recorruption` and `blind_spot` learn from noisy images alone, as does the objective `neighbours`.
 
 A network trained to give x back from x̃ estimates the posterior mean E[x | x̃]; for unclipped
 Gaussian noise this is x̃ + σ² ∇ log p(x̃) (Tweedie's formula), see `Autoencoder.score_field`.
@@ -44,17 +46,28 @@ class Corrupted(NamedTuple):
     target: Tensor | None = None
     noise: Tensor | None = None
 
+    @classmethod
+    def of(cls, made: "tuple[Tensor, Tensor | None] | Corrupted") -> "Corrupted":
+        """What a corruption has put out, with all fields."""
+        return made if isinstance(made, Corrupted) else cls(*made)
+
 
 class Corruption:
     """The contract: images `(N, C, H, W)` and random numbers in, x̃ and its mask out, or all of
     `Corrupted`.
 
+    target: what the network learns to give, "clean" images, or "noisy" ones if the images of the
+    training are noisy themselves. white_noise: such noise must be independent from pixel to pixel.
     only_hidden: the loss counts the replaced pixels alone. paired: it makes no noise, but takes
-    `random.noisy`.
+    `random.noisy`. gives_noise: it says how strong the noise of x̃ is. makes_noise: of clean images, so
+    that a model can be measured on these.
     """
 
+    target = "clean"
+    white_noise = False
     only_hidden = False
     paired = False
+    gives_noise = False
     makes_noise = True
 
     def __call__(self, x: Tensor, random: KeyedRandom) -> tuple[Tensor, Tensor | None] | Corrupted:
@@ -207,3 +220,9 @@ class NoisyPairs(Corruption):
         if random.noisy is None:
             raise wrong("pairs", "clean images alone", "noisy ones with them", "give noisy=Y")
         return random.noisy, None
+
+
+class TwoShots(NoisyPairs):
+    """Two noisy images of one scene, of which one is predicted from the other: `fit(X, noisy=Y)`."""
+
+    target = "noisy"

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from narrows.choose import choose
 from narrows.errors import BuildError, Faults, wrong
+from narrows.parts.blind_spot import BlindSpot
 from narrows.parts.corruption import (
     Corruption,
     GaussianNoise,
@@ -20,8 +21,10 @@ from narrows.parts.corruption import (
     NoisyPairs,
     PoissonNoise,
     SaltAndPepper,
+    TwoShots,
 )
 from narrows.parts.noise import Bounds
+from narrows.parts.recorruption import Recorruption
 from narrows.parts.sensor import SensorNoise
 from narrows.randomness import KeyedRandom
 
@@ -41,6 +44,8 @@ class MixedCorruption(Corruption):
         for spec in of:
             with faults.catch():
                 part = choose("corruption", CORRUPTIONS, spec, bounds=bounds)
+                if part.target == "noisy":
+                    raise wrong("of", spec, "corruptions of clean images, in a mixture")
                 if part.only_hidden:
                     raise wrong("only_hidden", True, "False in a mixture, which has no mask")
                 if part.paired:
@@ -67,4 +72,7 @@ CORRUPTIONS = {
     "sensor": SensorNoise,
     "mixed": MixedCorruption,
     "pairs": NoisyPairs,
+    "two-shots": TwoShots,
+    "recorruption": Recorruption,
+    "blind-spot": BlindSpot,
 }

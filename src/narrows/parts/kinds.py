@@ -16,14 +16,16 @@ from typing import Any
 
 from torch import nn
 
-from narrows.choose import choose, default_options, validate_spec
+from narrows.choose import choose, default_options, find_part, validate_spec
+from narrows.errors import NarrowsError
 from narrows.parts.bodies import BODIES
 from narrows.parts.bottleneck import Bottleneck
 from narrows.parts.bottlenecks import BOTTLENECKS
 from narrows.parts.corruption import Corruption
 from narrows.parts.corruptions import CORRUPTIONS
 from narrows.parts.likelihood import LIKELIHOODS, Likelihood
-from narrows.parts.objective import OBJECTIVES, Objective
+from narrows.parts.objective import Objective
+from narrows.parts.objectives import OBJECTIVES
 from narrows.parts.penalty import PENALTIES, Penalty
 from narrows.parts.prior import PRIORS, Prior
 from narrows.parts.ups import UPS
@@ -48,6 +50,17 @@ class Kind:
     def validate(self, spec: Any) -> tuple[Callable[..., Any], dict[str, Any]]:
         """The class that `spec` names and the options it gives, if there are such."""
         return validate_spec(self.name, self.table, spec, self.context)
+
+    def declared(self, spec: Any, attribute: str) -> Any:
+        """An attribute of the class that `spec` names; of an unknown name, or of a function that makes
+        a part, that of the base class.
+        """
+        default = getattr(self.base, attribute)
+        try:
+            make, _ = find_part(self.name, self.table, spec)
+        except NarrowsError:  # reported when the model is built
+            return default
+        return getattr(make, attribute, default)
 
     def options(self, name: str) -> dict[str, Any]:
         """The options of the part called `name`, and their defaults."""

@@ -14,6 +14,8 @@ The root is for denoisers of many strengths of noise. The gradient of a square g
 so that the noisiest images dominate a batch, and the network never learns to leave almost clean
 images alone; the gradient of a length has length one, so that every image counts alike. At noise of
 one strength, the two differ little.
+
+`neighbours` learns from noisy images alone, and `objectives` has the table.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,10 +59,15 @@ class Objective:
     are of.
 
     A subclass gives `data`, its own terms, and declares them in `data_terms`. The costs of the code
-    and the penalties are added here. One that needs more than one forward pass overrides
-    `__call__`.
+    and the penalties are added here. One that needs more than one forward pass overrides `forward`.
+
+    target, white_noise: as of a corruption. any_size: it gives the network images of other sizes than
+    those that it was built for.
     """
 
+    target = "clean"
+    white_noise = False
+    any_size = False
     data_terms: tuple[Term, ...] = ()
     # by the name of a term, what it is where -log p(x | z) is the squared error
     squared_error_captions: Mapping[str, str] = MappingProxyType({})
@@ -69,6 +76,13 @@ class Objective:
         """The objective's own terms of the target `(N, C, H, W)`, each `(N,)`."""
         raise NotImplementedError
 
+    def forward(
+        self, network: TrainedNetwork, x: Tensor, random: KeyedRandom
+    ) -> tuple[LossTerms, ForwardPass]:
+        """Its own terms of images `(N, C, H, W)`, and the forward pass that they are of."""
+        forward = network(x, random)
+        return self.data(network, forward, forward.target), forward
+
     def __call__(
         self, network: TrainedNetwork, x: Tensor, random: KeyedRandom
     ) -> tuple[LossTerms, ForwardPass]:
@@ -76,11 +90,10 @@ class Objective:
         forward pass.
         """
         with torch.set_grad_enabled(torch.is_grad_enabled() or network.needs_gradient):
-            forward = network(x, random)
-            terms = self.data(network, forward, forward.target)
+            terms, forward = self.forward(network, x, random)
             _add(terms, forward.code.terms)
             for penalty in network.penalties:
-                _add(terms, {penalty.term.name: penalty(forward, x, random)})
+                _add(terms, {penalty.term.name: penalty(forward, forward.target, random)})
         return terms, forward
 
     def terms(self, network: TrainedNetwork) -> tuple[Term, ...]:
@@ -159,6 +172,3 @@ def _add(terms: LossTerms, more: LossTerms) -> None:
             cure = "rename it in the registered part"
             raise wrong("a term of the loss", name, "a name that no other term has", cure)
         terms[name] = value
-
-
-OBJECTIVES = {"elbo": Elbo, "root": Root}

@@ -36,7 +36,7 @@ from torch.nn import functional as F
 from narrows.errors import wrong
 from narrows.measure.noise import NoiseLine, estimate_noise
 from narrows.measure.opponent import from_opponent, to_opponent
-from narrows.parts.body import Body, SideChannel, positive
+from narrows.parts.body import Body, Noise, SideChannel, positive
 from narrows.parts.bottleneck import Bottleneck
 from narrows.parts.layers import Unproject
 from narrows.parts.noise import Bounds
@@ -139,14 +139,15 @@ class Photo(Body):
         return places * max(self.widths[0], self.head.in_channels)
 
     def encode(
-        self, x: Tensor, random: KeyedRandom | None = None, noise: Tensor | None = None
+        self, x: Tensor, random: KeyedRandom | None = None, noise: Noise = None
     ) -> tuple[Tensor, SideChannel]:
         """Features and the side channel of images `(N, C, H, W)`.
 
-        noise: its standard deviation in each channel of `to_opponent(x)`, `(N, C, H or 1, W or 1)`.
+        noise: its standard deviation in each channel of `to_opponent(x)`, `(N, C, H or 1, W or 1)`; or
+        the line of its variance on [0, 1]; None: that is estimated.
         """
-        h, side = self._cells(x, self._estimate(x) if noise is None else noise), [x]
-        h = self.head(h)
+        levels = noise if isinstance(noise, Tensor) else self._levels(x, noise)
+        h, side = self.head(self._cells(x, levels)), [x]
         for blocks, shrink in zip(self.layers, self.shrink):
             side.append(blocks(h))
             h = shrink(side[-1])
@@ -160,11 +161,11 @@ class Photo(Body):
         planes = F.pad(planes, (0, right, 0, below), mode="replicate")
         return F.pixel_unshuffle(planes, CELL).contiguous(memory_format=torch.channels_last)
 
-    def _estimate(self, x: Tensor) -> Tensor:
-        """The noise of images of which nothing else is known."""
+    def _levels(self, x: Tensor, line: NoiseLine | None) -> Tensor:
+        """The standard deviation of noise of that line, or of an estimated one."""
         black, white = self.bounds or (0.0, 1.0)
         unit = (x - black) / (white - black)
-        return noise_levels(unit, estimate_noise(unit), is_grey(x)) * (white - black)
+        return noise_levels(unit, line or estimate_noise(unit), is_grey(x)) * (white - black)
 
     def _cut_off(self, x: Tensor) -> Tensor:
         """The share of channels that are white, less that of black ones, `(N, 1, H, W)`; 0 on a scale

@@ -39,6 +39,8 @@ class SensorNoise(Corruption):
     of the logarithm of what is known of the strength.
     """
 
+    gives_noise = True
+
     def __init__(
         self,
         bounds: Bounds,

@@ -31,7 +31,7 @@ from narrows.codec.decompress import decompress
 from narrows.data import ImageSet
 from narrows.errors import ImageError
 from narrows.measure import ssim
-from narrows.model.use.evaluate import displayable
+from narrows.model.use.evaluate import displayable, is_compared
 from narrows.study.trained import Trained
 
 COMPRESSED_LIMIT = 2_000_000  # bytes of images that are compressed to measure their size: 0.8 s
@@ -66,7 +66,7 @@ def _with_ratios(rows: Iterable[dict[str, Any]], images: ImageSet) -> list[dict[
 
 def _code_rows(run: Trained) -> list[dict[str, Any]]:
     """A row for each number format of the code, with the error that it leaves unless there is a
-    side channel.
+    side channel, or the images are noisy.
     """
     size, side = run.model.code_size_, ceil(run.model.side_bits_ / 8)
     channel = f" + {side} in a side channel" if side else ""
@@ -74,7 +74,7 @@ def _code_rows(run: Trained) -> list[dict[str, Any]]:
     for name, (width, _) in NUMBER_FORMATS.items():
         label = f"{run.name}: {size} numbers as {name}{channel}"
         rows.append({"": label, BYTES: size * width + side})
-    if not side:
+    if not side and is_compared(run.model):
         for row, error in zip(rows, _code_errors(run)):
             row |= _error_cells(error)
     return rows
@@ -82,13 +82,13 @@ def _code_rows(run: Trained) -> list[dict[str, Any]]:
 
 def _archive_rows(run: Trained) -> list[dict[str, Any]]:
     """A row for an archive of the codes of test images, with what comes back; none if there is a side
-    channel, or codes that no archive holds.
+    channel, the images are noisy, or codes that no archive holds.
     """
     count = max(
         ARCHIVED_IMAGES, ARCHIVED_VALUES // max(run.model.n_features_in_, run.model._widest)
     )
     images = run.part("test")[0][: min(count, MEASURED_IMAGES)]
-    if run.model.side_bits_:
+    if run.model.side_bits_ or not is_compared(run.model):
         return []
     try:
         blob = compress(run.model, images, "code")

@@ -50,7 +50,26 @@ class DataSplit:
         """The test images as a model takes images to validate with."""
         if model.wants_pairs:
             return self.test.pair
+        if model.learns_from_noisy:
+            return noisy_alone(self.test).images
         return self.test.images
+
+    def seen_by(self, model: ImageModel) -> "DataSplit":
+        """The same as a model takes them that learns from noisy images: of pairs it trains on the noisy
+        ones, and is tested on both. If it takes pairs, they are two noisy images, and it is tested on one.
+        """
+        if not model.learns_from_noisy:
+            return self
+        if model.wants_pairs:
+            return replace(self, test=noisy_alone(self.test))
+        return replace(self, train=noisy_alone(self.train))
+
+
+def noisy_alone(images: ImageSet) -> ImageSet:
+    """The noisy images of pairs; others as they are."""
+    if images.noisy is None:
+        return images
+    return replace(images, images=images.noisy, noisy=None)
 
 
 def read_split(data: Any) -> DataSplit:

@@ -16,7 +16,9 @@ from narrows.study.trained import Trained
 STANDARD_DRAWINGS = [
     Drawing("curves", "Loss", "The loss and its terms, over the epochs."),
     Drawing(
-        "reconstructions", "Reconstructions", "Test images; under each the PSNR to its original."
+        "reconstructions",
+        "Reconstructions",
+        "Test images; under each the PSNR to its original, if that is known.",
     ),
     Drawing(
         "anomalies",

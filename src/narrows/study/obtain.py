@@ -60,6 +60,7 @@ def obtain_run(
     _take_levels(model, split)
     if run.watch:
         model.set_params(validation=split.validation_for(model))
+    split = split.seen_by(model)
     kept = take_up(run, model, split, place) if reuse or resume else None
     if broadcast_from_first(lambda: kept is not None) and kept:
         say_of_run("already trained")

@@ -29,6 +29,7 @@ def train_along(
         split = splits[run.name]
         if run.watch:
             model.set_params(validation=split.validation_for(model))
+        split = split.seen_by(model)
         already_trained = broadcast_from_first(lambda: False)  # the first rank's answer
         if not already_trained:
             _fit(model, split, folder, resume, minutes)

@@ -6,7 +6,8 @@ strictly.
                                         pairs: { kind = "clean", noisy = "noisy" }, of two folders
                                         or two files, for runs with
                                         changes = { corruption = "pairs" }; others are measured on
-                                        them too
+                                        them too, and those that learn from noisy images alone are
+                                        trained on the noisy ones
 
     [[runs]]                            one trained model
     name = "vae"

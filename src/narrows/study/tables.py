@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from narrows.measure.names import WITH_CONSTANT, measure_title
+from narrows.model.use.evaluate import is_compared
 from narrows.study.byte_sizes import MEASURED_IMAGES, byte_sizes
 from narrows.study.entries import (
     MEASURE_SCALES,
@@ -172,6 +173,11 @@ def _measures_caption(runs: Sequence[Trained], measured: Measured) -> str:
     if tables_of_values:
         scales = [f"{run.name}, {working_scale(run.model)}" for run in tables_of_values]
         caption += f" Tables of values have their MSE on the working scale ({'; '.join(scales)})."
+    noisy = [run.name for run in runs if not is_compared(run.model, run.split.test.noisy)]
+    if noisy:
+        caption += (
+            f" The images of {', '.join(noisy)} are noisy: no clean ones are known to compare."
+        )
     return caption
 
 

@@ -121,6 +121,11 @@ class DefaultAnswers:
         return False
 
     @property
+    def learns_from_noisy(self) -> bool:
+        """Whether the images that `fit` takes are noisy themselves."""
+        return False
+
+    @property
     def noise_(self) -> Corruption | None:
         """The noise that it was trained on and can make, if any."""
         return None

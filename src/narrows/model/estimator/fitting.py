@@ -75,7 +75,8 @@ def begin_fit(
     with faults.catch():
         weights = validate_weights(sample_weight, len(array))
     with faults.catch():
-        validate_images(array, layout, ranged=scale != "standard")
+        ranged = scale != "standard" and not model.learns_from_noisy  # noise need not be clipped
+        validate_images(array, layout, ranged=ranged)
         warn_of_dark_integers(array, layout)
     # if the name is wrong, so that other faults are reported too
     model.scale_ = FIXED_SCALES["unit"]

@@ -25,7 +25,7 @@ from narrows.model.estimator.base import ImageModel
 from narrows.model.estimator.score_field import project, score_field
 from narrows.model.network import Network, count_parameters
 from narrows.model.outputs import Outputs, Views
-from narrows.model.training.pairs import is_paired
+from narrows.model.training.pairs import is_paired, takes_noisy
 from narrows.parts.code import Posterior
 from narrows.parts.corruption import Corruption
 from narrows.parts.objective import Objective
@@ -188,6 +188,11 @@ class NetworkModel(ImageModel):
     def wants_pairs(self) -> bool:
         """Whether `fit` needs the user's own noisy images."""
         return is_paired(self.corruption)
+
+    @property
+    def learns_from_noisy(self) -> bool:
+        """Whether the images that `fit` takes are noisy themselves, as its corruption or objective says."""
+        return takes_noisy(self.corruption, self.objective)
 
     @property
     def noise_(self) -> Corruption | None:

@@ -18,11 +18,14 @@ from narrows.image_batches import ImageBatches
 from narrows.machine import flush_denormals
 from narrows.model.build import SPEC_NAMES, build, build_objective, rebuild, validate_specs
 from narrows.model.estimator.arguments import check_integer
-from narrows.model.estimator.fitting import begin_fit
+from narrows.model.estimator.fitting import FitInput, begin_fit
 from narrows.model.estimator.network_model import NetworkModel
 from narrows.model.network import Network
-from narrows.model.training.options import validate_training
-from narrows.model.training.pairs import validate_pairs, with_noisy
+from narrows.model.training.augment import keep_noise
+from narrows.model.training.correlation import warn_of_correlation
+from narrows.model.training.known_noise import with_known_noise
+from narrows.model.training.options import validate_training, validate_without_clean
+from narrows.model.training.pairs import validate_noisy, validate_pairs, with_noisy
 from narrows.model.training.progress import Progress
 from narrows.model.training.sample_weight import validate_weights
 from narrows.model.training.split import (
@@ -57,17 +60,16 @@ def prepare_training(
     faults = Faults(f"{type(model).__name__} cannot be fitted")
     given = begin_fit(model, X, model.scale, faults, sample_weight)
     _validate_numbers(model, faults)
-    validate_training(faults, model.optimiser, model.schedule, model.training)
+    _validate_training(model, faults)
     with faults.catch():
         _build_network(model, partial(build, seed=model.seed_))
     with faults.catch():
         validate_pairs(model.corruption, noisy)
     train = validation = held_out = None
     with faults.catch():
-        images = ImageBatches(
-            given.images, model.layout_, model.scale_, model.device_, given.weights
-        )
-        images = with_noisy(images, noisy if model.wants_pairs else None)
+        images = _images_of_fit(model, given, noisy)
+        if not faults.found:  # there is a network
+            images = _look_at_noise(model, images, groups)
         train, validation, held_out = _split(model, images, calibration, groups)
     faults.stop(BuildError)
     assert train is not None  # or there had been a fault
@@ -84,11 +86,12 @@ def continue_training(
     model: NetworkModel, training: Training | None, X: Any, sample_weight: Any, noisy: Any
 ) -> Training:
     """The training to continue on these images: the last one, or a new one of the fitted network."""
-    array, layout = model._accept(X, ranged=model.scale_.name != "standard")
+    ranged = model.scale_.name != "standard" and not model.learns_from_noisy
+    array, layout = model._accept(X, ranged)
     validate_pairs(model.corruption, noisy)
     weights = validate_weights(sample_weight, len(array))
     images = ImageBatches(array, layout, model.scale_, model.device_, weights)
-    images = with_noisy(images, noisy)
+    images = _look_at_noise(model, with_noisy(images, noisy))
     if training is None or training.network is not model.network_:
         progress = Progress.of_fitted(model.epochs_ or 0, model.history_)
         return _training(model, images, None, least_steps=None, progress=progress)
@@ -106,9 +109,38 @@ def restore_network(model: NetworkModel, tensors: dict[str, Tensor]) -> None:
 
 def validate_options(model: NetworkModel, faults: Faults) -> None:
     """Add to `faults` the parts and training options that do not exist."""
-    validate_training(faults, model.optimiser, model.schedule, model.training)
+    _validate_training(model, faults)
     with faults.catch():
         validate_specs(part_specs(model))
+
+
+def _validate_training(model: NetworkModel, faults: Faults) -> None:
+    """Optimiser, schedule and options of the training; faults are added to `faults`."""
+    validate_training(faults, model.optimiser, model.schedule, model.training)
+    if model.learns_from_noisy:
+        validate_without_clean(faults, model.training)
+
+
+def _images_of_fit(model: NetworkModel, given: FitInput, noisy: Any) -> ImageBatches:
+    """The images of a first fit, with the noisy ones that belong to them."""
+    images = ImageBatches(given.images, model.layout_, model.scale_, model.device_, given.weights)
+    if model.learns_from_noisy:
+        validate_noisy(images)
+    return with_noisy(images, noisy if model.wants_pairs else None)
+
+
+def _look_at_noise(model: NetworkModel, images: ImageBatches, groups: Any = None) -> ImageBatches:
+    """Images whose noise is their own: warn if it is not independent from pixel to pixel; estimate it
+    if the network is given it, nothing else says it, and it stays as it is.
+    """
+    if not (model.learns_from_noisy or model.wants_pairs):
+        return images
+    corruption = model.network_.corruption
+    warn_of_correlation(images, corruption, model.objective_)
+    augment = (model.training or {}).get("augment", ())
+    if model.takes_noise_ and not corruption.gives_noise and keep_noise(augment):
+        return with_known_noise(images, groups)
+    return images
 
 
 def _split(
@@ -117,7 +149,12 @@ def _split(
     """Images to train on, to validate with, and for thresholds; their places go to the model."""
     check_calibration(calibration)
     train, validation = split_validation(
-        images, model.validation, model.seed_, model.image_shape, groups
+        images,
+        model.validation,
+        model.seed_,
+        model.image_shape,
+        groups,
+        ranged=not model.learns_from_noisy,
     )
     model.validation_index_ = _places(validation)
     model.calibration_index_ = None

@@ -16,6 +16,8 @@ muon           steps of equal length in all directions of a matrix
 validate       the objective and measures on images that are held out
 split          which images are held out
 sample_weight  images that count for more
+correlation    whether the noise of neighbouring pixels is independent
+known_noise    how strong the noise of the images is
 pairs          images that are clean and noisy
 augment        images turned, mirrored, darker, in other colours
 compiled       a step as one program

@@ -67,6 +67,13 @@ AUGMENTATIONS: dict[str, Augment] = {
     "grey": grey,
 }
 
+KEEP_NOISE = ("flips", "colours")  # see `keep_noise`
+
+
+def keep_noise(names: Sequence[str]) -> bool:
+    """Whether all of these leave the noise of an image as strong as it is."""
+    return set(names) <= set(KEEP_NOISE)
+
 
 def validate_augmentations(names: Sequence[str]) -> None:
     """Raises `UnknownName` for one that does not exist, `BuildError` for what is no list."""

@@ -59,7 +59,8 @@ class Compiled:
         numbers = [random._rows(*request) for request in self.requests]
         progress = torch.tensor(random.progress)
         try:
-            return self.program(network, x, numbers, progress, random.noisy, weights)
+            known = random.noisy, random.noise
+            return self.program(network, x, numbers, progress, known, weights)
         except BackendCompilerFailed as error:  # no compiler, as a rule
             raise BuildError(f"compile: this machine cannot ({error}); leave it out") from error
 
@@ -69,10 +70,10 @@ class Compiled:
         x: Tensor,
         numbers: list[Tensor],
         progress: Tensor,
-        noisy: Tensor | None,
+        known: tuple[Tensor | None, Tensor | None],
         weights: Tensor | None,
     ) -> dict[str, Tensor]:
-        return self.function(network, x, DrawnRandom(numbers, progress, noisy), weights)
+        return self.function(network, x, DrawnRandom(numbers, progress, *known), weights)
 
     def _rehearse(self, network: Network, x: Tensor, random: KeyedRandom) -> list[Request]:
         """What a step requests, in order."""
@@ -82,6 +83,7 @@ class Compiled:
             total=random.total,
             progress=random.progress,
             noisy=random.noisy,
+            noise=random.noise,
         )
         with torch.no_grad():
             self.function(deepcopy(network), x, recording, None)
@@ -104,8 +106,11 @@ class RecordingRandom(KeyedRandom):
 class DrawnRandom(KeyedRandom):
     """Numbers drawn beforehand, in the order in which they are requested."""
 
-    def __init__(self, numbers: list[Tensor], progress: Any, noisy: Tensor | None):
-        self.numbers, self.progress, self.noisy = numbers, progress, noisy
+    def __init__(
+        self, numbers: list[Tensor], progress: Any, noisy: Tensor | None, noise: Tensor | None
+    ):
+        self.numbers, self.progress = numbers, progress
+        self.noisy, self.noise = noisy, noise
         self.next = 0
 
     def _rows(self, make: Callable[..., Tensor], purpose: str, like: Tensor) -> Tensor:

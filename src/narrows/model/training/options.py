@@ -11,7 +11,7 @@ from narrows.choose import choose, validate_spec
 from narrows.errors import Faults, wrong
 from narrows.image_batches import ImageBatches
 from narrows.model.network import Network, device_of
-from narrows.model.training.augment import validate_augmentations
+from narrows.model.training.augment import AUGMENTATIONS, KEEP_NOISE, validate_augmentations
 from narrows.model.training.optimise import OPTIMISERS, SCHEDULES
 from narrows.model.training.validate import validate_measures
 
@@ -106,6 +106,19 @@ def choose_options(
 def _as_spec(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options as those of a part, for `choose`."""
     return {"kind": "options", **options}
+
+
+def validate_without_clean(faults: Faults, options: Any) -> None:
+    """Add to `faults` the options that a training on images that are noisy themselves cannot have."""
+    given = options if isinstance(options, Mapping) else {}
+    if given.get("measures"):
+        expected = "none without clean images to compare with"
+        faults.add(str(wrong("measures", given["measures"], expected)))
+    names = given.get("augment") or ()
+    changing = [name for name in names if name in AUGMENTATIONS and name not in KEEP_NOISE]
+    if changing:
+        expected = f"those that leave the noise as it is: {', '.join(KEEP_NOISE)}"
+        faults.add(str(wrong("augment", changing, expected, "leave the others out")))
 
 
 def validate_training(faults: Faults, optimiser: Any, schedule: Any, options: Any) -> None:

@@ -19,13 +19,12 @@ from typing import Any
 
 from torch import Tensor
 
-from narrows.choose import find_part
-from narrows.errors import ImageError, NarrowsError, wrong
+from narrows.errors import ImageError, wrong
 from narrows.image_batches import ImageBatches
 from narrows.image_inputs import as_images
 from narrows.layout import Layout, matching_levels, validate_images
 from narrows.parts.corruption import Corruption
-from narrows.parts.corruptions import CORRUPTIONS
+from narrows.parts.kinds import KINDS
 from narrows.randomness import KeyedRandom
 from narrows.scale import Scale, to_unit
 
@@ -35,11 +34,16 @@ TOO_BRIGHT = 10  # a mean of pixels, if white is 1, that is no noise: the pixels
 
 def is_paired(corruption: Any) -> bool:
     """Whether a corruption, given as a spec, takes noisy images of the user's own."""
-    try:
-        make, _ = find_part("corruption", CORRUPTIONS, corruption)
-    except NarrowsError:  # an unknown name is reported when the model is built
-        return False
-    return getattr(make, "paired", False)  # a class, or a function that makes a corruption
+    return KINDS["corruption"].declared(corruption, "paired")
+
+
+def takes_noisy(corruption: Any, objective: Any) -> bool:
+    """Whether the images of a training, under these specs, are noisy themselves."""
+    targets = (
+        KINDS["corruption"].declared(corruption, "target"),
+        KINDS["objective"].declared(objective, "target"),
+    )
+    return "noisy" in targets
 
 
 def validate_pairs(corruption: Any, noisy: Any) -> None:
@@ -65,9 +69,11 @@ def training_batch(
     images: ImageBatches, index: Tensor | slice, corruption: Corruption, random: KeyedRandom
 ) -> tuple[Tensor, Scale]:
     """The images at `index` to train on, and their scale. The noisy ones that the network is given
-    with them are put into `random.noisy`; noise is drawn here only if the scale depends on it.
+    with them are put into `random.noisy`, and what is known of their noise into `random.noise`; noise
+    is drawn here only if the scale depends on it.
     """
     x, random.noisy, scale = images.pair(index)
+    random.noise = images.noise_at(index)
     draws = corruption.makes_noise and not corruption.only_hidden  # the loss then needs its mask
     if not (scale.is_per_image and draws):
         return x, scale
@@ -88,8 +94,7 @@ def with_noisy(clean: ImageBatches, noisy: Any) -> ImageBatches:
     validate_images(array, layout, ranged=False, expected=clean.layout)
     pairs = copy(clean)
     pairs.noisy = ImageBatches(array, layout, clean.scale, clean.raw.device)
-    if not clean.layout.is_table:
-        _validate_brightness(pairs.noisy)
+    validate_noisy(pairs.noisy)
     return pairs
 
 
@@ -100,8 +105,10 @@ def _image_shape(clean: Layout) -> tuple[int, ...] | None:
     return None
 
 
-def _validate_brightness(noisy: ImageBatches) -> None:
-    """Refuse pixels of 0..255 as floats, where 1 is white."""
+def validate_noisy(noisy: ImageBatches) -> None:
+    """Refuse pixels of 0..255 as floats, where 1 is white. Raises `ImageError`."""
+    if noisy.layout.is_table:
+        return
     mean = to_unit(noisy.raw[:CHECKED], noisy.layout).abs().mean()
     if mean > TOO_BRIGHT:
         raise ImageError(

@@ -23,10 +23,11 @@ def split_validation(
     seed: int,
     image_shape: tuple[int, ...] | None,
     groups: Any = None,
+    ranged: bool = True,
 ) -> tuple[ImageBatches, ImageBatches | None]:
     """Images to train on, and to validate with: none, a random share of them, or separate images.
 
-    groups: see `held_back`.
+    groups: see `held_back`. ranged: whether separate floats must lie in [0, 1].
 
     Raises `BuildError` for a share that leaves no images, `ImageError` for images that do not fit
     the others. Of pairs, separate images are (clean, noisy); a share keeps its weights and pairs.
@@ -34,7 +35,7 @@ def split_validation(
     if validation is None:
         return images, None
     if not isinstance(validation, (int, float, np.number)):
-        return images, _separate(images, validation, image_shape)
+        return images, _separate(images, validation, image_shape, ranged)
     held = torch.from_numpy(held_back(len(images), float(validation), seed, groups))
     is_kept = torch.ones(len(images), dtype=torch.bool).index_fill_(0, held, False)
     kept = is_kept.nonzero().flatten()
@@ -71,7 +72,7 @@ def check_calibration(share: Any) -> None:
 
 
 def _separate(
-    images: ImageBatches, validation: Any, image_shape: tuple[int, ...] | None
+    images: ImageBatches, validation: Any, image_shape: tuple[int, ...] | None, ranged: bool
 ) -> ImageBatches:
     """Validation images that are not among the training images, on the scale of these."""
     clean, noisy = validation, None
@@ -79,7 +80,7 @@ def _separate(
         clean, noisy = _clean_and_noisy(validation)
     array, layout = as_images(clean, image_shape)
     layout = replace(layout, levels=matching_levels(array.dtype, images.layout))
-    ranged = images.scale.name != "standard"
+    ranged = ranged and images.scale.name != "standard"
     validate_images(array, layout, ranged=ranged, expected=images.layout)
     return with_noisy(ImageBatches(array, layout, images.scale, images.raw.device), noisy)
 

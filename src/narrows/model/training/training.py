@@ -223,11 +223,19 @@ class Training(TrainingSetup):
         return {name: value.detach() for name, value in sums.items()}
 
     def _training_images(self, index: Tensor, random: KeyedRandom) -> Tensor:
-        """The images at `index`, augmented; in `random.noisy` the noisy ones that come with them."""
+        """The images at `index`, augmented; in `random.noisy` the noisy ones that come with them, and
+        what is known of their noise in `random.noise`.
+        """
         x, scale = training_batch(self.images, index, self.network.corruption, random)
         names, bounds = self.options.augment, scale.bounds
         if random.noisy is not None:
             random.noisy = augment(random.noisy, names, random.restarted(), bounds)
+        if random.noise is not None:  # of each channel
+            numbers = [
+                augment(number[..., None, None], names, random.restarted(), bounds)[..., 0, 0]
+                for number in random.noise.unbind(-1)
+            ]
+            random.noise = torch.stack(numbers, dim=-1)
         return augment(x, names, random.restarted(), bounds)
 
     def _compute_gradient(self, loss: Tensor) -> None:

@@ -96,7 +96,11 @@ def _noise_of(model: Model) -> Corruption:
     """The noise that the model was trained on. Raises `BuildError` if it makes none."""
     if model.noise_ is not None:
         return model.noise_
-    trained_on = "pairs" if model.wants_pairs else "clean images"
+    trained_on = "clean images"
+    if model.learns_from_noisy:
+        trained_on = "noisy images alone"
+    elif model.wants_pairs:
+        trained_on = "pairs"
     raise wrong(
         "baselines",
         f"a model that was trained on {trained_on}",

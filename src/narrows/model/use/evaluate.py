@@ -9,6 +9,9 @@ then averaged:
                  ("noisy" says how far that image was from the clean one, the number to beat)
     "sampled"    if codes are sampled: through a sampled code
 
+A model that learns from noisy images takes those that it is given alone as such: they are no clean
+images, and nothing is compared with them.
+
 Measures are on [0, 1] (or on [-1, 1] with a range of 2, if asked), of the model's output before it
 is clipped or rounded. Random numbers belong to the image and the seed, so that the numbers are the
 same at every call.
@@ -70,11 +73,20 @@ def evaluate(
     statistics = measure.CodeStatistics()
     for batch in _batches(model, X, noisy, seed):
         statistics.add(batch.views.codes)
-        of_images = {**_measures(model, batch, measure_scale), **batch.views.terms}
+        of_images = {}
+        if is_compared(model, noisy):
+            of_images = {**_measures(model, batch, measure_scale), **batch.views.terms}
         for name, values in of_images.items():
             totals[name] += values.double().sum().item()
     means = {name: total / statistics.count for name, total in totals.items()}
     return {**means, **_code_measures(model, statistics), **sizes(model)}
+
+
+def is_compared(model: Model, noisy: Any = None) -> bool:
+    """Whether there are clean images to compare with: those that come with noisy ones, or that the
+    model takes as clean.
+    """
+    return noisy is not None or not model.learns_from_noisy
 
 
 def sizes(model: Model) -> dict[str, float]:
@@ -123,6 +135,9 @@ def image_rows(model: Model, X: Any, seed: int = 0, noisy: Any = None) -> dict[s
     images = _with_noisy(model, X, noisy)
     batch = _batch(model, images, slice(0, len(images)), seed)
     views = batch.unit_views()
+    if not is_compared(model, noisy):
+        given = batch.scale.unit(batch.x)
+        return {"noisy": _to_figure(given), "denoised": _to_figure(views[""])}
     if "denoised" in views:
         del views[""]
     rows = {"original": _to_figure(batch.scale.unit(batch.x))}

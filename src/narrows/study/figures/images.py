@@ -42,7 +42,7 @@ def inputs(run: Trained, images: Any = None) -> Iterator[Figure]:
         return
     rows = _rows_of(run, images)
     kept = {name: rows[name] for name in ("original", "noisy") if name in rows}
-    yield Figure(run.name, "grid", "", {"columns": len(rows["original"])}, kept)
+    yield Figure(run.name, "grid", "", {"columns": _count(rows)}, kept)
 
 
 def _rows_of(run: Trained, images: Any) -> Rows:
@@ -53,16 +53,21 @@ def _rows_of(run: Trained, images: Any) -> Rows:
 
 @per_run
 def reconstructions(run: Trained, images: Any = None) -> Iterator[Figure]:
-    """Originals and what the model makes of them, with the PSNR of each."""
+    """Originals and what the model makes of them, with the PSNR of each; noisy images alone if the
+    model knows no others.
+    """
     if run.model.layout_.is_table:
         return
     rows = _rows_of(run, images)
-    original = rows["original"]
-    captions = {
-        name: _psnr_captions(original, row) for name, row in rows.items() if name != "original"
-    }
-    options = {"captions": captions, "columns": len(original)}
+    others = [name for name in rows if "original" in rows and name != "original"]
+    captions = {name: _psnr_captions(rows["original"], rows[name]) for name in others}
+    options = {"captions": captions, "columns": _count(rows)}
     yield Figure(run.name, "grid", "", options, rows)
+
+
+def _count(rows: Rows) -> int:
+    """How many images each row has."""
+    return len(next(iter(rows.values())))
 
 
 def beside(
@@ -126,7 +131,7 @@ def _rows_of_strengths(
 def snapshots(run: Trained) -> Iterator[Figure]:
     """The pictures that were taken after some epochs, a figure each."""
     for epoch, rows in run.snapshots.items():
-        options = {"columns": len(rows["original"])}
+        options = {"columns": _count(rows)}
         yield Figure(f"{run.name}-{epoch}", "grid", f"after epoch {epoch}", options, rows)
 
 
