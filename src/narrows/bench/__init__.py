@@ -1,5 +1,5 @@
 """How fast Narrows is, compared with the usual ways of training the same networks, how well it finds
-anomalies, and how small and fast its codec is.
+anomalies, how small and fast its codec is, and how well it denoises.
 
 cases              the labs that are timed: network, cost, noise, evaluation, and target speeds
 narrows_way        Narrows itself, through its public interface
@@ -23,5 +23,7 @@ codec_worker       one task of one way in its own process
 codec_tables       the tables of results
 bits_back          bits-back coding with a VAE, to compare the codec with
 beta_binomial_vae  the VAE
+denoise            how well and how fast pictures are denoised
+denoise_ways       what is compared there
 defects            synthetic defects of textures
 """

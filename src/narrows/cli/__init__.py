@@ -31,6 +31,7 @@ model_files     info, export
 lists           labs, recipes, parts
 bench           bench speed, bench profile, bench scale, bench anomaly
 bench_codec     bench codec
+bench_denoise   bench denoise
 bench_checks    what these are asked for, checked
 launch          several processes: torchrun, and `--devices`
 """

@@ -1,5 +1,5 @@
 """The verbs that measure Narrows itself: bench speed, bench profile, bench scale, bench anomaly,
-bench codec.
+bench codec, bench denoise.
 """
 
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 from narrows.cli.bench_checks import free_file, validate_images, validate_names
 from narrows.cli.bench_codec import codec
+from narrows.cli.bench_denoise import denoise
 from narrows.cli.options import Force, Integer, Json, integers
 from narrows.cli.output import give, give_facts, tell
 from narrows.errors import wrong
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from narrows.bench.anomaly import Plan
 
 HELP = """Measure Narrows itself: its speed, where the time goes, how it grows, how well it finds
-anomalies, and how small and fast its codec is.
+anomalies, how small and fast its codec is, and how well and fast it denoises.
 
 Example: narrows bench speed A --rounds 3
 """
@@ -230,3 +231,4 @@ def _compared(plan: "Plan", output: str, force: bool) -> list[dict[str, Any]]:
 
 
 app.command(codec)
+app.command(denoise)

@@ -83,6 +83,9 @@ class NetworkModel(ImageModel):
     def _reconstruct(self, x: Tensor) -> Tensor:
         return self.network_.reconstruct(x)
 
+    def _sample_codes(self, count: int, seed: int) -> Tensor:
+        return self.network_.prior.sample(count, seed)
+
     def _outputs(self, x: Tensor) -> Outputs:
         network, bound = self.network_, None
         code, out = network.autoencode(x)

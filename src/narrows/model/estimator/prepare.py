@@ -138,7 +138,7 @@ def _look_at_noise(model: NetworkModel, images: ImageBatches, groups: Any = None
     corruption = model.network_.corruption
     warn_of_correlation(images, corruption, model.objective_)
     augment = (model.training or {}).get("augment", ())
-    if model.takes_noise_ and not corruption.gives_noise and keep_noise(augment):
+    if model.network_.body.takes_noise and not corruption.gives_noise and keep_noise(augment):
         return with_known_noise(images, groups)
     return images
 
