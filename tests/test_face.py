@@ -31,6 +31,7 @@ FACE = [
     "recipe",
     "recipes",
     "register",
+    "restore",
     "save",
 ]
 HEAVY = {

@@ -6,6 +6,7 @@ from .codec.model_files import load as load
 from .codec.model_files import save as save
 from .data import load_data as load_data
 from .denoise.denoise import denoise as denoise
+from .denoise.restore import restore as restore
 from .errors import NarrowsError as NarrowsError
 from .errors import NarrowsWarning as NarrowsWarning
 from .model.detector.detector import AnomalyDetector as AnomalyDetector

@@ -13,7 +13,7 @@ from narrows.model.recipes import RECIPES
 
 SMALL = {"autoencoder": {"epochs": 1, "batch_size": 20}}
 # bits, or as many as the image asks for
-SIDE = {"lab-e6-unpool": 4992, "lab-e6-both": 4992, "denoiser-unet": None}
+SIDE = {"lab-e6-unpool": 4992, "lab-e6-both": 4992, "denoiser-unet": None, "denoiser-photo": None}
 # recipes that differ from another one in one option at most
 TWINS = {
     *("lab-a-unclipped", "lab-c", "lab-e2-64", "lab-e2-128", "lab-e3-1e-5", "lab-e3-1e-4"),

@@ -97,19 +97,24 @@ def _rows(
         noisy = noisy_picture(clean, sigma, (seed, number))
         for way, denoise in ways.items():
             results[way].append(_result(denoise, clean, noisy, sigma))
-    megapixels = sum(clean.shape[0] * clean.shape[1] for clean in pictures) / 1e6
     start = {"set": name, "sigma": sigma, "pictures": len(pictures)}
+    pixels = sum(clean.shape[0] * clean.shape[1] for clean in pictures)
     rows = []
     for way, of_way in results.items():
-        numbers = {
-            "psnr": fmean(one.psnr for one in of_way),
-            "bias": max(one.bias for one in of_way),
-            "seconds per megapixel": sum(one.seconds for one in of_way) / megapixels,
-        }
-        rows.append({**start, "way": way, **numbers, **_speed(of_way, results.get(REFERENCE))})
+        numbers = _numbers(of_way, pixels) | _speed(of_way, results.get(REFERENCE))
+        rows.append({**start, "way": way, **numbers})
     if (name, sigma) in PUBLISHED:
         rows.append({**start, "way": "BM3D, published", "psnr": PUBLISHED[name, sigma]})
     return rows
+
+
+def _numbers(results: Sequence[Result], pixels: int) -> dict[str, float]:
+    """What is reported of one way."""
+    return {
+        "psnr": fmean(one.psnr for one in results),
+        "bias": max(one.bias for one in results),
+        "seconds per megapixel": 1e6 * sum(one.seconds for one in results) / pixels,
+    }
 
 
 def _speed(results: Sequence[Result], reference: Sequence[Result] | None) -> dict[str, float]:

@@ -9,7 +9,7 @@ options         options that verbs share; `--set part.option=value`
 output          what is printed, and where; exit codes
 inputs          the images that a verb works on, and files that cannot be read
 lazy            modules that are imported when they are first used
-train           train, compare, evaluate
+train           train, compare
 run_study       what the verbs that train share
 studies         demo, lab, study, report
 images          reconstruct, sample, decode, interpolate
@@ -32,6 +32,7 @@ lists           labs, recipes, parts
 bench           bench speed, bench profile, bench scale, bench anomaly
 bench_codec     bench codec
 bench_denoise   bench denoise
+evaluate        evaluate; `no_reference` has --no-reference
 bench_checks    what these are asked for, checked
 launch          several processes: torchrun, and `--devices`
 """

@@ -9,6 +9,7 @@ from cyclopts.help import DefaultFormatter, HelpPanel
 from narrows import __version__
 from narrows.cli import archives, bench, codec, lists, packs, studies
 from narrows.cli import denoise as clean
+from narrows.cli import evaluate as measuring
 from narrows.cli import images as use
 from narrows.cli import merge as merging
 from narrows.cli import model_files as model
@@ -42,7 +43,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 VERBS = (
-    studies.demo, studies.lab, studies.study, learn.train, learn.compare, learn.evaluate, studies.report,
+    studies.demo, studies.lab, studies.study, learn.train, learn.compare, measuring.evaluate, studies.report,
     use.reconstruct, clean.denoise, use.sample, use.interpolate, numbers.encode,
     use.decode, numbers.score, archives.compress, archives.decompress, merging.merge,
     cutting.patches, packs.pack, packs.verify, model.info, model.export,

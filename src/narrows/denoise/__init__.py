@@ -11,5 +11,6 @@ ridge       the best linear combination of the patches of a group, in closed for
 parallel    parts of a picture, computed side by side
 margins     small pictures made larger, large ones cut into tiles
 operators   how a picture was damaged: a mask, a smaller size, a blur
+quality     how well a picture was denoised, without the truth
 restore     restore: such a picture, with a denoiser as the prior
 """
