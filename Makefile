@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_CONSTRAINT := constraints.txt
 
-.PHONY: demo test quick check bench plot clean
+.PHONY: demo test quick check bench photo plot clean
 
 demo: .venv/ready            ## train, measure and picture two autoencoders on embedded digits, in under a minute
 	$(BIN)/narrows demo --force
@@ -22,6 +22,17 @@ check: .venv/ready           ## style, types, layers
 
 bench: .venv/ready           ## the speed of training, compared with other ways and the least time possible (20 minutes)
 	$(BIN)/narrows bench speed
+
+PHOTOS = $(NARROWS_DATA)/photos/train
+LICENSED = aitzgorri friends life picosdeeuropa picture-0b picture-1a seeding sunset wine
+OTHERS = garden ladybird twowings wood
+
+photo: .venv/ready           ## train the denoiser that ships and put it into the package (hours; continues if interrupted)
+	rm -rf build/photos && mkdir -p build/photos/train build/photos/test
+	for name in $(LICENSED); do cp $(PHOTOS)/lomiri-$$name-*.webp build/photos/train/; done
+	for name in $(OTHERS); do cp $(PHOTOS)/mate-$$name.webp build/photos/test/; done
+	$(BIN)/narrows study src/narrows/denoise/photo.toml -o build/photo --resume
+	$(BIN)/python -m narrows.model.files.ship build/photo photo "docs/denoise.md says what it was trained on"
 
 plot:                        ## build the plot bundle of live figures again (node 20)
 	cd plot && npm ci --ignore-scripts && npm run build

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from narrows.cli.bench_checks import free_file, validate_images
+from narrows.cli.bench_checks import free_file
 from narrows.cli.options import Force, Integer, Json, integers
 from narrows.cli.output import give, tell
 from narrows.errors import wrong
@@ -51,7 +51,8 @@ def denoise(
     from narrows.bench.speed import markdown
     from narrows.files import write_file
 
-    validate_images(images)
+    if images is not None and images < 1:
+        raise wrong("images", images, "an integer ≥ 1")
     sigmas = sigma or list(bench.SIGMAS)
     if min(sigmas) < 1:
         raise wrong("sigma", sigmas, "integers ≥ 1, of 255")

@@ -11,6 +11,7 @@ skipped, like one that cannot be read.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import cycle
 from math import log2
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
@@ -57,13 +58,7 @@ class Cutter(Generic[Item]):
         self.open_item = at_scales(self.open_item, self.cut.scales)
         names = list(map(self.name, self.items))
         self.measured = dict(zip(names, map_ahead(self._measure, self.items, self.threads)))
-        sizes = {
-            page: size
-            for measured in self.measured.values()
-            for page, size in measured.sizes.items()
-            if self._fits(size)
-        }
-        areas = {page: height * width for page, (height, width) in sizes.items()}
+        areas = self._areas()
         self.counts = share_out(areas, self.cut.count, self.cut.seed) if areas else {}
         self.without_ending = without_endings(names)
 
@@ -91,6 +86,17 @@ class Cutter(Generic[Item]):
             f"Patches of {cut.size_in_words} pixels were cut from {pictures:,} pictures ({cut.count:,} "
             f"at most, seed {cut.seed}), in proportion to their standard deviation."
         )
+
+    def _areas(self) -> dict[str, int]:
+        """The pixels of the pages that are large enough, before they were scaled, so that each scale gives
+        as many patches.
+        """
+        areas = {}
+        for measured in self.measured.values():
+            for (page, size), scale in zip(measured.sizes.items(), cycle(self.cut.scales)):
+                if self._fits(size):
+                    areas[page] = round(size[0] * size[1] / scale**2)
+        return areas
 
     def _measure(self, item: Item) -> Measured:
         sizes: dict[str, Size] = {}
