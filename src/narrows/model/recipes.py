@@ -140,7 +140,7 @@ RECIPES: dict[str, Recipe] = {
         "body": "photo", "bottleneck": part("plain", size=None), "scale": "unit",
         "corruption": part("sensor", sigma=[0.0, 0.3], shot=0.25, clipped=0.5), "objective": "root",
         "optimiser": "muon", "schedule": part("cosine", warmup=0.01), "epochs": 20, "batch_size": 24, **ALL,
-        **at_least(2000, augment=["flips", "colours", "brightness", "grey"])}),
+        **at_least(2000, augment=["repeat", "flips", "colours", "brightness", "grey"])}),
     "vae-mlp": Recipe("variational autoencoder, code 20: lab C's", "lab C", VAE),
     "vae-conv": Recipe("convolutional variational autoencoder, code 32", OURS, {
         "body": FEATURES, "bottleneck": part("variational", size=32), "likelihood": "bernoulli",

@@ -129,6 +129,30 @@ def test_fewer_patches_than_asked_for_are_reported(folder):
     assert f"Only {len(images)} of 1,000 patches fit" in " ".join(images.notes)
 
 
+def test_pictures_are_cut_at_several_sizes_as_often_at_each(tmp_path):
+    """A ramp at half its size has the same values, twice as close; every third column is exact."""
+    ramp = np.tile(np.arange(0, 240, 2, dtype=np.uint8), (120, 1))
+    save_pages([Page(ramp)], tmp_path / "ramp.png")
+    patches = {"count": 30, "distance": 1, "scales": [1, 0.5], "every": [3]}
+    images = read_data(str(tmp_path), "all", size=16, patches=patches)
+    names = list(map(str, images.names or ()))
+    assert [sum(f"ramp#{k}_" in name for name in names) for k in (1, 2, 3)] == [10, 10, 10]
+    for name, image in zip(names, images.images):
+        steps = np.diff(image[:, 2:-2].astype(int))  # a filter has other values at an edge
+        assert abs(steps - {"1": 2, "2": 4, "3": 6}[name[5]]).max() <= (name[5] == "2")
+    assert set(groups_of(names)) == {0}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"scales": [2]}, {"scales": []}, {"scales": "1"}, {"every": [1]}, {"every": 2.5}],
+    ids=str,
+)
+def test_sizes_that_cannot_be_are_refused(folder, options):
+    with pytest.raises(BuildError, match="of patches"):
+        read_data(str(folder), "all", size=16, patches={"count": 5, **options})
+
+
 def test_each_page_of_a_stack_is_a_picture_and_all_are_of_one_file(tmp_path):
     save_pages([Page(noise((40, 40), seed=k)) for k in range(3)], tmp_path / "in" / "s.tif")
     images = read_data(tmp_path / "in", "all", size=16, patches=6)

@@ -61,6 +61,19 @@ def test_some_images_become_grey():
     assert 0.5 < float(grey.float().mean()) < 0.7
 
 
+def test_a_piece_of_an_image_is_repeated_and_may_be_slanted():
+    x = images(600)[:1].expand(600, -1, -1, -1)
+    found = augment(x, ["repeat"], KeyedRandom(0), UNIT)
+    changed = [image for image in found if not torch.equal(image, x[0])]
+    assert 30 < len(changed) < 90
+    values = set(x[0, 0].flatten().tolist())
+    assert all(set(image[0].flatten().tolist()) <= values for image in changed)
+    by_columns = [torch.equal(image[:, :, 2:], image[:, :, :-2]) for image in changed]
+    by_rows = [torch.equal(image[:, 2:], image[:, :-2]) for image in changed]
+    assert any(by_columns)
+    assert any(by_rows)
+
+
 def test_noisy_images_are_turned_as_their_clean_ones():
     """Noisy images that are the clean ones teach the identity, however both are turned."""
     X = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)

@@ -55,7 +55,7 @@ class Cutter(Generic[Item]):
     counts: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.open_item = at_scales(self.open_item, self.cut.scales)
+        self.open_item = at_scales(self.open_item, self.cut)
         names = list(map(self.name, self.items))
         self.measured = dict(zip(names, map_ahead(self._measure, self.items, self.threads)))
         areas = self._areas()
@@ -93,7 +93,7 @@ class Cutter(Generic[Item]):
         """
         areas = {}
         for measured in self.measured.values():
-            for (page, size), scale in zip(measured.sizes.items(), cycle(self.cut.scales)):
+            for (page, size), scale in zip(measured.sizes.items(), cycle(self.cut.factors)):
                 if self._fits(size):
                     areas[page] = round(size[0] * size[1] / scale**2)
         return areas
@@ -138,21 +138,27 @@ class Cutter(Generic[Item]):
 
 
 def at_scales(
-    open_item: Callable[[Item], Iterator[Page]], scales: Sequence[float]
+    open_item: Callable[[Item], Iterator[Page]], cut: Cut
 ) -> Callable[[Item], Iterator[Page]]:
-    """What opens the pages of an item, each at these factors on its size."""
-    if tuple(scales) == (1.0,):
+    """What opens the pages of an item, each at the sizes that are to be cut."""
+    if cut.factors == (1.0,):
         return open_item
 
     def open_scaled(item: Item) -> Iterator[Page]:
         for page in open_item(item):
-            for scale in scales:
-                height, width = page.pixels.shape[:2]
-                size = max(1, round(height * scale)), max(1, round(width * scale))
-                pixels = fitter(size, "stretch")(page.pixels, page.levels)
-                yield page._replace(pixels=pixels)
+            for scale in cut.scales:
+                yield _scaled(page, scale)
+            for step in cut.every:
+                yield page._replace(pixels=page.pixels[::step, ::step])
 
     return open_scaled
+
+
+def _scaled(page: Page, scale: float) -> Page:
+    """The page at a factor on its size."""
+    height, width = page.pixels.shape[:2]
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    return page._replace(pixels=fitter(size, "stretch")(page.pixels, page.levels))
 
 
 def _at_places(
@@ -164,7 +170,7 @@ def _at_places(
     """The patches of a file at the places that are given; nothing if there are none."""
     height, width = cut.size
     places = cut.places or {}
-    open_scaled = at_scales(open_item, cut.scales)
+    open_scaled = at_scales(open_item, cut)
     for page_name, page in numbered(name(item), open_scaled(item)):
         picture = picture_name(page_name)
         for y, x in places.get(picture, ()):

@@ -4,6 +4,7 @@
     colours       its three colours in another order
     brightness    times a factor from 0.6 to 1, towards black
     grey          with a chance of 0.6 its grey, in all three channels
+    repeat        with a chance of 0.1 a piece of 2 x 2 to 12 x 12 pixels, again and again: stripes, tiles
 
 They are those of training alone, not of validation. Random numbers belong to the step (`randomness`), so
 that a resumed training changes the same images in the same way, and a noisy image as its clean one.
@@ -20,6 +21,8 @@ from narrows.randomness import KeyedRandom
 
 DARKEST = 0.6  # factor
 GREY_CHANCE = 0.6
+REPEAT_CHANCE = 0.1
+SMALLEST, LARGEST = 2, 12  # rows and columns of a piece
 COLOURS = 3
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue
 
@@ -60,11 +63,28 @@ def grey(x: Tensor, random: KeyedRandom, bounds: Bounds) -> Tensor:
     return torch.where(random.uniform("grey", x[:, :1, :1, :1]) < GREY_CHANCE, luma, x)
 
 
+def repeat(x: Tensor, random: KeyedRandom, bounds: Bounds) -> Tensor:
+    """Some images replaced by a small piece of them, repeated: at row i and column j is what was at row
+    (i + a j) mod p and column j mod q, with a from -2 to 2, so that it may be slanted.
+    """
+    height, width = x.shape[2:]
+    numbers = random.uniform("repeat", x[:, :1, :1, :1].expand(-1, 4, 1, 1))
+    chance, p, q, a = numbers.unbind(1)
+    p, q = (SMALLEST + (LARGEST + 1 - SMALLEST) * u for u in (p, q))
+    p, q = p.long().clamp(max=height), q.long().clamp(max=width)
+    i = torch.arange(height, device=x.device)[:, None]
+    j = torch.arange(width, device=x.device)
+    places = (i + ((5 * a).long() - 2) * j) % p * width + j % q
+    repeated = x.flatten(2).gather(2, places.flatten(1)[:, None].expand(-1, x.shape[1], -1))
+    return torch.where((chance < REPEAT_CHANCE)[:, None], repeated.view_as(x), x)
+
+
 AUGMENTATIONS: dict[str, Augment] = {
     "flips": flips,
     "colours": colours,
     "brightness": brightness,
     "grey": grey,
+    "repeat": repeat,
 }
 
 KEEP_NOISE = ("flips", "colours")  # see `keep_noise`
