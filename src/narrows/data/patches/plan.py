@@ -20,8 +20,8 @@ class Cut:
     distance: between two places in a picture, at least, in pixels. places: (y, x) in each picture, by
         its name as `names.picture_name` makes it, instead of random ones. scales: each picture is cut
         at each of these sizes, relative to its own, as if they were pages of its file. every: also of
-        every so many of its rows and columns, unfiltered, in which details are as sharp as pixels. Each
-        size gives as many patches.
+        every second, third, ... of its rows and columns, unfiltered, in which details are as sharp as
+        pixels. Each size gives as many patches.
     """
 
     count: int
