@@ -38,6 +38,17 @@ def test_the_estimated_psnr_is_the_true_one_about_and_orders_denoisers_as_it_doe
     assert sorted(CLEANERS, key=estimated.get) == sorted(CLEANERS, key=true.get)
 
 
+def test_clipped_noise_is_left_out_of_the_estimate(grey, with_noise):
+    """Half of the picture is black: its noise is cut off, and looks weaker than it is."""
+    dark = grey.copy()
+    dark[:, :56] = 0
+    noisy = with_noise(dark, 25 / 255).clip(0, 1)[..., None]
+    result, quality = assess(noisy, CLEANERS["ridge"])
+    bright = dark > 0.3
+    true = -10 * np.log10(np.square(result[..., 0] - dark)[bright].mean())
+    assert quality.psnr == pytest.approx(float(true), abs=4)
+
+
 def test_what_was_removed_is_white_only_if_it_holds_no_structure(grey, with_noise):
     noisy = with_noise(grey, 20 / 255)[..., None]
     quality = {name: assess(noisy, clean)[1] for name, clean in CLEANERS.items()}

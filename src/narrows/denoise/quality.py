@@ -6,8 +6,8 @@ estimate),
 
     mean (f(y) - y)² - mean v + 2 mean v ∂f/∂y,     ∂f/∂y ≈ b (f(y + s b) - f(y)) / s,   b = ±1 at random
 
-v is estimated (`narrows.measure.noise`). PSNR follows from it. It is too high or too low as far as v is,
-and where noise was clipped.
+v is estimated (`narrows.measure.noise`). PSNR follows from it; it is too high or too low as far as v is.
+Pixels near black and white are left out if noise was clipped there; then it can be off by 3 dB.
 
 *What was removed.* y - f(y) should be the noise and nothing else: as strong as that, and white. White
 noise has the same power at all frequencies; edges and texture that were removed as well do not:
@@ -36,6 +36,9 @@ from narrows.randomness import PerImageRandom
 
 STEP = 0.1  # s, relative to the noise
 BLOCK = 16  # rows and columns of a block
+CLIPPED = 0.001  # share of values at an end of the range, from which noise is taken for clipped
+AWAY = 2.5  # standard deviations from that end, that pixels are used from
+FEWEST = 0.05  # share of pixels
 LEAST = 1e-10  # mean squared error that is reported: 100 dB
 Clean = Callable[[np.ndarray], np.ndarray]  # of a picture (H, W, C) on [0, 1]
 
@@ -92,7 +95,20 @@ def _risk(y: Tensor, found: Tensor, variance: Tensor, clean: Clean) -> float:
     signs = PerImageRandom(y, "risk").normal("signs", y).sign()
     moved = _tensor(clean(_array(y + size * signs)))
     derivative = signs * (moved - found) / size
-    return float(((found - y).square() - variance + 2 * variance * derivative).mean())
+    risk = (found - y).square() - variance + 2 * variance * derivative
+    return float(risk[_not_cut_off(y, found, variance.sqrt())].mean())
+
+
+def _not_cut_off(y: Tensor, found: Tensor, deviation: Tensor) -> Tensor:
+    """Which pixels are so far from black and white that their noise was not clipped, if any was: all,
+    if too few would be left.
+    """
+    usable = torch.ones_like(y, dtype=torch.bool)
+    if float((y == y.min()).float().mean()) > CLIPPED:
+        usable &= found > y.min() + AWAY * deviation
+    if float((y == y.max()).float().mean()) > CLIPPED:
+        usable &= found < y.max() - AWAY * deviation
+    return usable if float(usable.float().mean()) > FEWEST else torch.ones_like(usable)
 
 
 def whiteness(removed: Tensor) -> float:

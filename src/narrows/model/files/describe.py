@@ -17,12 +17,16 @@ from narrows.model.file_format import (
     read_file,
 )
 from narrows.model.file_headers import CheckpointHeader
+from narrows.model.files.shipped import shipped_or
 
 EMPTY = (None, "", "()", "[]", [], {}, ())  # options that say nothing
 
 
 def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a model file says of itself, as plain values by name. Raises `DataError`."""
+    """What a model file says of itself, as plain values by name; of a model that comes with the package,
+    by its own. Raises `DataError`.
+    """
+    path = shipped_or(Path(path))
     header, tensors = read_file(path)
     size = {"file": str(path), "bytes": Path(path).stat().st_size}
     with as_data_error(path):
