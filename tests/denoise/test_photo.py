@@ -25,7 +25,7 @@ def test_it_removes_noise_and_keeps_the_mean_colour(colour, with_noise, sigma, g
 
 
 @pytest.mark.parametrize("sigma", [25, 50])
-def test_clipped_noise_is_taken_out_without_a_cast(colour, with_noise, sigma):
+def test_clipped_noise_is_taken_out(colour, with_noise, sigma):
     noisy = (with_noise(colour, sigma / 255).clip(0, 1) * 255).round().astype(np.uint8)
     found = nw.denoise(noisy[None], "photo")[0] / 255
     assert psnr(colour, found) > psnr(colour, noisy / 255) + 4
