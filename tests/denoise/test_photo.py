@@ -29,10 +29,7 @@ def test_clipped_noise_is_taken_out(colour, with_noise, sigma):
     noisy = (with_noise(colour, sigma / 255).clip(0, 1) * 255).round().astype(np.uint8)
     found = nw.denoise(noisy[None], "photo")[0] / 255
     assert psnr(colour, found) > psnr(colour, noisy / 255) + 4
-    before, after = (
-        np.abs(x.mean((0, 1)) - colour.mean((0, 1))).max() for x in (noisy / 255, found)
-    )
-    assert after < before
+    np.testing.assert_allclose(found.mean((0, 1)), colour.mean((0, 1)), atol=4 / 255)
 
 
 def test_tiles_give_what_the_complete_picture_gives(colour, with_noise, monkeypatch):
