@@ -1,6 +1,5 @@
 """`narrows evaluate RUN --data noisy/ --no-reference`: denoised pictures of which no clean ones exist."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -11,27 +10,30 @@ if TYPE_CHECKING:
     import numpy as np
 
 MOST_SHEETS = 24  # pictures that are drawn
-ENLARGED = 4  # times, what was removed is drawn around grey
 
 
 def give_quality(run: str, data: str, output: str, json: bool, force: bool) -> None:
     """Print how well the pictures of a folder are denoised, each and on average; output: a folder for the
     noisy picture, the result, and what was removed, next to each other.
     """
+    import numpy as np
+
     from narrows.data.outputs import folder_place
     from narrows.data.readers.picture_stream import stream_pictures
-    from narrows.denoise.quality import assess
+    from narrows.denoise.denoise import without_alpha
+    from narrows.denoise.quality import assess, sheet
     from narrows.levels import unit_values
     from narrows.measure import Table
 
     folder = folder_place(output).path if output else None
     clean, table = _cleaner(run), Table()
     for picture in stream_pictures(Path(data).expanduser(), skip=_skipped):
-        noisy = _colours(unit_values(picture.pixels, picture.levels))
+        unit = unit_values(np.atleast_3d(picture.pixels), picture.levels)
+        noisy = without_alpha(unit).copy()
         result, quality = assess(noisy, clean)
         table.append({"picture": picture.name, **quality._asdict()})
         if folder and len(table) <= MOST_SHEETS:
-            _write_sheet(folder, picture.name, [noisy, result], force)
+            _write_sheet(folder, picture.name, sheet(noisy, result), force)
     columns = [name for name in table[0] if name != "picture"]
     table.append(
         {"picture": "mean", **{name: fmean(row[name] for row in table) for name in columns}}
@@ -58,22 +60,9 @@ def _skipped(name: str, reason: str) -> None:
     tell(f"skipped {name}: {reason}")
 
 
-def _colours(unit: "np.ndarray") -> "np.ndarray":
-    """A picture as `(H, W, 1)` or `(H, W, 3)`, without alpha."""
-    channels = unit.reshape(*unit.shape[:2], -1)
-    return channels[..., : channels.shape[2] - (channels.shape[2] in (2, 4))].copy()
-
-
-def _write_sheet(folder: Path, name: str, pictures: "Sequence[np.ndarray]", force: bool) -> None:
-    """The noisy picture, the result, and the difference, enlarged, in one image."""
-    import numpy as np
-
+def _write_sheet(folder: Path, name: str, pixels: "np.ndarray", force: bool) -> None:
     from narrows.data.write import write_images
 
-    noisy, result = pictures
-    removed = 0.5 + ENLARGED * (noisy - result)
-    sheet = np.concatenate([noisy, result, removed], axis=1).clip(0, 1)
-    pixels = (sheet * 255).round().astype(np.uint8)
     path = folder / Path(name.replace("#", "_")).with_suffix(".png")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_images(pixels[None], path, force=force)

@@ -28,7 +28,6 @@ from narrows.errors import ImageError, wrong
 from narrows.image_inputs import as_images
 from narrows.levels import Levels, from_unit_values, levels_of, unit_values
 from narrows.measure.noise import NoiseLine, estimate_noise, noise_correlation, plain_noise
-from narrows.model.estimator.base import ImageModel
 
 DEFAULT = "ridge"
 LEAST_SIGMA = 1e-4  # a fortieth of a step of 8 bits; with less noise a picture is left as it is
@@ -51,7 +50,7 @@ def denoiser_of(model: Any) -> Denoiser:
 
     Raises `UnknownName`, and `BuildError` for a model whose network is not given the noise.
     """
-    if not isinstance(model, ImageModel):
+    if model is None or isinstance(model, str):
         return find_part("denoiser", DENOISERS, model or DEFAULT)[0]()
     return of_model(model)
 
@@ -142,12 +141,12 @@ def denoise_picture(
     if options.best:
         denoiser = denoiser._replace(apply=mean_of_flips(denoiser.apply))
     _check(pixels, options)
-    came, clean = np.atleast_3d(pixels), np.atleast_3d(pixels).copy()
-    channels = slice(came.shape[2] - (came.shape[2] in (2, 4)))  # without alpha
-    noise, correlation = _noise_of(_images(bands_of(came[..., channels]), levels), options.sigma)
+    clean = np.atleast_3d(pixels).copy()
+    came, result = without_alpha(np.atleast_3d(pixels)), without_alpha(clean)  # parts of them
+    noise, correlation = _noise_of(_images(bands_of(came), levels), options.sigma)
     noise = noise.times(options.strength)
     if float(noise.sigma.max()) >= LEAST_SIGMA:
-        _denoise_tiles(denoiser, noise, came[..., channels], clean[..., channels], levels)
+        _denoise_tiles(denoiser, noise, came, result, levels)
     return Denoised(clean.reshape(pixels.shape), noise, correlation)
 
 
@@ -165,6 +164,11 @@ def _denoise_tiles(
         result = denoiser.apply(_images(came[tile.with_margin], levels), noise)
         unit = result[0].permute(1, 2, 0).numpy()[tile.inside]
         clean[tile.place] = _as_came(unit, clean.dtype, levels)
+
+
+def without_alpha(picture: np.ndarray) -> np.ndarray:
+    """The channels of a picture `(H, W, C)` but that of transparency, which two and four channels have."""
+    return picture[..., : picture.shape[2] - (picture.shape[2] in (2, 4))]
 
 
 def _images(pixels: np.ndarray, levels: Levels | None) -> Tensor:

@@ -39,6 +39,7 @@ BLOCK = 16  # rows and columns of a block
 CLIPPED = 0.001  # share of values at an end of the range, from which noise is taken for clipped
 AWAY = 2.5  # standard deviations from that end, that pixels are used from
 FEWEST = 0.05  # share of pixels
+ENLARGED = 4  # times, what was removed is drawn
 LEAST = 1e-10  # mean squared error that is reported: 100 dB
 Clean = Callable[[np.ndarray], np.ndarray]  # of a picture (H, W, C) on [0, 1]
 
@@ -63,7 +64,7 @@ def cleaner(model: Any, options: Options) -> Clean:
     """What denoises a picture: a denoiser of that name, a network that is given the noise, or, of another
     fitted model, its own way.
     """
-    if getattr(model, "margin_", 0) is None:
+    if not isinstance(model, str) and model.margin_ is None:
         return lambda picture: process_tiled(model, picture[None], "denoise")[0]
     return lambda picture: denoise_array(picture[None], options=options._replace(model=model))[0]
 
@@ -85,6 +86,15 @@ def assess(noisy: np.ndarray, clean: Clean) -> tuple[np.ndarray, Quality]:
         psnr=-10 * log10(max(LEAST, _risk(y, found, line.variance(found), clean))),
     )
     return result, quality
+
+
+def sheet(noisy: np.ndarray, result: np.ndarray) -> np.ndarray:
+    """A noisy picture `(H, W, C)`, the result, and four times what was removed, around grey: uint8
+    `(H, 3 W, C)`.
+    """
+    removed = 0.5 + ENLARGED * (noisy - result)
+    side_by_side = np.concatenate([noisy, result, removed], axis=1).clip(0, 1)
+    return (side_by_side * 255).round().astype(np.uint8)
 
 
 def _risk(y: Tensor, found: Tensor, variance: Tensor, clean: Clean) -> float:

@@ -128,6 +128,13 @@ class Model(Protocol):
         ...
 
     @property
+    def margin_(self) -> int | None:
+        """Pixels around a tile that its result depends on, of a network that is given the noise and takes
+        images of any size; None of others.
+        """
+        ...
+
+    @property
     def code_is_feature_map_(self) -> bool:
         """Whether the code is the feature map of a network, not a vector of units."""
         ...
